@@ -1,0 +1,59 @@
+"""Names for the things that every layer speaks of: topics, partitions, uuids, offsets."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final, NamedTuple, NewType
+
+Uuid = NewType("Uuid", bytes)
+"""16 bytes. Kafka writes a uuid as unpadded URL-safe base64 (22 characters)."""
+
+ZERO_UUID: Final = Uuid(bytes(16))
+METADATA_TOPIC_UUID: Final = Uuid(bytes(15) + b"\x01")
+"""The id of __cluster_metadata; never handed out."""
+
+NO_OFFSET: Final = -1
+NO_EPOCH: Final = -1
+NO_TIMESTAMP: Final = -1
+NO_BROKER: Final = -1
+NO_PRODUCER_ID: Final = -1
+
+
+class TopicPartition(NamedTuple):
+    """A partition by name, as clients and directories on disk know it."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}"
+
+
+class Endpoint(NamedTuple):
+    """Where a listener can be reached."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def uuid_text(value: bytes) -> str:
+    """The 22 characters by which Kafka's tools and files name a uuid."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+
+
+def parse_uuid(text: str) -> Uuid:
+    """The uuid that `text` names.
+
+    Raises ValueError when it is not 22 characters of URL-safe base64.
+    """
+    try:
+        raw = base64.urlsafe_b64decode(text + "==")
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{text!r} is not a uuid in URL-safe base64") from error
+    if len(raw) != 16 or len(text) != 22:
+        raise ValueError(f"{text!r} is not a uuid: it must be 22 characters of URL-safe base64")
+    return Uuid(raw)

@@ -1,0 +1,198 @@
+"""The four things that a node takes from outside: a clock, dice, a disk and a network.
+
+Production hands in the real ones (net/transport.py, storage/posix.py), the simulator its own
+(simulations/), and nothing else differs between the two. Code that needs time, chance, a file or
+a peer takes it from here and from nowhere else; a test enforces it.
+
+Errors: files and directories raise OSError as the operating system does; connections raise
+`BrokenConnection`; a connection or listener closed on this side raises `trio.ClosedResourceError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+T = TypeVar("T")
+Buffer = bytes | bytearray | memoryview
+
+
+class Clock(Protocol):
+    """Time as one node sees it; two nodes' clocks may disagree."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back. For deadlines and intervals."""
+        ...
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970 as this node believes; may jump. For timestamps in records."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long on this node's clock; a checkpoint even for 0."""
+        ...
+
+
+class Dice(Protocol):
+    """Chance. `random.Random` and `random.SystemRandom` both fit."""
+
+    def random(self) -> float: ...
+    def uniform(self, a: float, b: float) -> float: ...
+    def randrange(self, start: int, stop: int | None = None, /) -> int: ...
+    def getrandbits(self, k: int, /) -> int: ...
+    def randbytes(self, n: int) -> bytes: ...
+
+
+class File(Protocol):
+    """An open file, read and written by position; safe to read while it is appended to."""
+
+    path: str
+
+    def size(self) -> int: ...
+
+    def read(self, size: int, offset: int) -> bytes:
+        """Up to `size` bytes at `offset`; fewer only at the end of the file."""
+        ...
+
+    def write(self, buffers: Sequence[Buffer], offset: int) -> int:
+        """Write all of `buffers` one after the other at `offset`; the number of bytes written.
+
+        After an OSError nothing is known about what reached the file.
+        """
+        ...
+
+    def truncate(self, size: int) -> None: ...
+
+    def sync(self) -> None:
+        """Make contents and size durable (fdatasync). May stall: call it through Disk.offload."""
+        ...
+
+    def fileno(self) -> int:
+        """The descriptor for sendfile, or -1 when there is none (in simulation)."""
+        ...
+
+    def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+class FileLock(Protocol):
+    def release(self) -> None: ...
+
+
+class Disk(Protocol):
+    """One machine's file system. Paths are strings with '/'."""
+
+    def open(self, path: str, *, create: bool = False) -> File:
+        """Open for reading and writing; FileNotFoundError unless it exists or `create`."""
+        ...
+
+    def exists(self, path: str) -> bool: ...
+    def is_dir(self, path: str) -> bool: ...
+
+    def list_dir(self, path: str) -> list[str]:
+        """The names in a directory, sorted, so that no order depends on the machine."""
+        ...
+
+    def make_dirs(self, path: str) -> None: ...
+
+    def rename(self, source: str, target: str) -> None:
+        """Atomic; replaces an existing file. Durable only after sync_dir of the parent."""
+        ...
+
+    def remove(self, path: str) -> None: ...
+    def remove_tree(self, path: str) -> None: ...
+
+    def sync_dir(self, path: str) -> None:
+        """Make creations, renames and removals in a directory durable."""
+        ...
+
+    def free_bytes(self, path: str) -> tuple[int, int]:
+        """(total, usable) bytes of the volume that holds `path`."""
+        ...
+
+    def lock(self, path: str) -> FileLock:
+        """Take the exclusive lock file; raises BlockingIOError when another process has it."""
+        ...
+
+    async def offload(self, function: Callable[[], T]) -> T:
+        """Run blocking file work: in a thread in production, inline in simulation."""
+        ...
+
+
+class FileRegion(NamedTuple):
+    """A stretch of a file that goes to a socket without passing through Python."""
+
+    file: File
+    offset: int
+    size: int
+
+
+Piece = Buffer | FileRegion
+
+
+class BrokenConnection(Exception):
+    """The peer is gone, or could not be reached; the message says which and where."""
+
+
+class Connection(Protocol):
+    """One byte stream between two nodes, or a client and a node.
+
+    One task receives and one task sends at a time (they may be different tasks).
+    """
+
+    peer: str
+    """host:port of the other side, for people."""
+
+    async def receive_into(self, buffer: bytearray | memoryview) -> int:
+        """Wait for bytes; how many were stored, 0 at the end of the stream."""
+        ...
+
+    async def send(self, pieces: Sequence[Piece]) -> None:
+        """Send all pieces in order; returns when the system has taken them."""
+        ...
+
+    def close(self) -> None:
+        """Idempotent; a task that waits on this connection gets trio.ClosedResourceError."""
+        ...
+
+
+class Listener(Protocol):
+    port: int
+    """The port in use, known also when 0 was asked for."""
+
+    async def accept(self) -> Connection: ...
+    def close(self) -> None: ...
+
+
+class Network(Protocol):
+    async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
+        """Raises BrokenConnection when there is no answer in time, or a refusal."""
+        ...
+
+    async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
+        """Raises OSError when the address cannot be had."""
+        ...
+
+
+def read_file(disk: Disk, path: str) -> bytes:
+    """All bytes of a small file."""
+    file = disk.open(path)
+    try:
+        return file.read(file.size(), 0)
+    finally:
+        file.close()
+
+
+def write_atomically(disk: Disk, path: str, data: bytes) -> None:
+    """Replace a small file so that a crash leaves the old contents or the new, nothing between."""
+    temporary = path + ".tmp"
+    file = disk.open(temporary, create=True)
+    try:
+        file.truncate(0)
+        file.write([data], 0)
+        file.sync()
+    finally:
+        file.close()
+    disk.rename(temporary, path)
+    disk.sync_dir(path.rpartition("/")[0] or "/")
