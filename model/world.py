@@ -152,6 +152,13 @@ class Connection(Protocol):
         """Send all pieces in order; returns when the system has taken them."""
         ...
 
+    def send_now(self, pieces: list[Piece]) -> list[Piece]:
+        """Send what the system takes without waiting; the rest, for `send`. Never a checkpoint.
+
+        Raises BrokenConnection.
+        """
+        ...
+
     def close(self) -> None:
         """Idempotent; a task that waits on this connection gets trio.ClosedResourceError."""
         ...
