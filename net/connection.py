@@ -75,6 +75,18 @@ class FrameReader:
         self._start = start
         return found
 
+    def head(self) -> bytes:
+        """The first four bytes, or as many as came; for ports that more than Kafka speaks on."""
+        return bytes(self._view[self._start : min(self._start + 4, self._end)])
+
+    def take(self, received: int) -> None:
+        """`received` more bytes are in `space`; look for no frames yet."""
+        self._end += received
+
+    def rest(self) -> bytes:
+        """All bytes that came so far, when another protocol takes the connection over."""
+        return bytes(self._view[self._start : self._end])
+
     @property
     def partial(self) -> bool:
         """Whether the bytes so far end inside a frame."""

@@ -21,6 +21,9 @@ _IOV_MAX = 1024
 _SENDFILE_FROM = 32 * 1024
 """Below this many bytes one pread beside the other buffers is cheaper than a sendfile."""
 
+_UNWAITED_READS = 8
+"""Reads in a row without giving other connections their turn."""
+
 _SOCKET_ERRORS = (OSError, ValueError)
 
 
@@ -30,7 +33,7 @@ class TcpConnection:
     def __init__(self, sock: socket.socket, peer: str) -> None:
         self.peer = peer
         self._socket = sock
-        self._more_expected = False
+        self._more_expected = 0
         self._closed = False
 
     async def receive_into(self, buffer: bytearray | memoryview) -> int:
@@ -39,14 +42,19 @@ class TcpConnection:
         while True:
             if not self._more_expected:
                 await self._wait(trio.lowlevel.wait_readable)
-            self._more_expected = False
             try:
                 size = self._socket.recv_into(buffer)
             except BlockingIOError:
+                self._more_expected = 0
                 continue
             except OSError as error:
                 raise self._broken(error) from error
-            self._more_expected = size == len(buffer)
+            if size < len(buffer):
+                self._more_expected = 0
+            elif self._more_expected:
+                self._more_expected -= 1
+            else:
+                self._more_expected = _UNWAITED_READS
             return size
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:

@@ -1,0 +1,159 @@
+"""The send side of one connection: answers leave in the order of their requests.
+
+Kafka's clients match answers by order, so an answer that is ready waits for those before it. Most
+are ready at once and leave with one system call for everything that one receive brought in; an
+answer that was waited for (acks=all, a long fetch) is sent from where it is resolved, without
+waking the connection's own task.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from model.world import BrokenConnection, Connection, Piece
+
+
+class Turn:
+    """A stretch of synchronous work after which what became ready is sent.
+
+    One per node. While a turn is open, connections collect; when it closes, each sends once. So
+    one follower's fetch that completes thirty waiting produce requests costs one send, not thirty.
+    """
+
+    def __init__(self) -> None:
+        self.open = False
+        self._ready: list[Answers] = []
+
+    def begin(self) -> None:
+        self.open = True
+
+    def add(self, answers: Answers) -> None:
+        """Have these sent at the end of the turn, or now when none is open."""
+        if self.open:
+            self._ready.append(answers)
+        else:
+            answers.flush()
+
+    def end(self) -> None:
+        self.open = False
+        # Sending cannot resolve further answers, so one pass is enough.
+        ready, self._ready = self._ready, []
+        for answers in ready:
+            answers.flush()
+
+
+class _Slot:
+    """The place of one answer in the order."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] | None = None
+
+
+class Answers:
+    """The ordered answers of one connection and what the kernel has not taken yet."""
+
+    def __init__(
+        self, connection: Connection, turn: Turn, start_writer: Callable[[Answers], None]
+    ) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._start_writer = start_writer
+        self._waiting: deque[_Slot] = deque()
+        self._unsent: list[Piece] = []
+        self._queued = False
+        self._writing = False
+        self._broken = False
+        self._settled = trio.Event()
+
+    @property
+    def outstanding(self) -> int:
+        """Requests whose answer is not ready, or waits for one that is not."""
+        return len(self._waiting)
+
+    @property
+    def clogged(self) -> bool:
+        """Whether the peer does not read fast enough: take no more of its requests."""
+        return self._writing
+
+    def put(self, pieces: list[Piece]) -> None:
+        """The next answer, ready."""
+        if self._waiting:
+            slot = _Slot()
+            slot.pieces = pieces
+            self._waiting.append(slot)
+        elif pieces:
+            self._unsent += pieces
+            self._mark()
+
+    def reserve(self) -> Callable[[list[Piece]], None]:
+        """A place for the next answer; the function takes it when it is ready."""
+        slot = _Slot()
+        self._waiting.append(slot)
+
+        def fill(pieces: list[Piece]) -> None:
+            slot.pieces = pieces
+            self._settle()
+
+        return fill
+
+    def _settle(self) -> None:
+        waiting = self._waiting
+        while waiting and (pieces := waiting[0].pieces) is not None:
+            waiting.popleft()
+            self._unsent += pieces
+        self._mark()
+        self._wake()
+
+    def _mark(self) -> None:
+        if self._unsent and not self._queued:
+            self._queued = True
+            self._turn.add(self)
+
+    def flush(self) -> None:
+        """Send what is ready; a writer task takes over when the kernel's buffer is full."""
+        self._queued = False
+        if self._writing or self._broken:
+            if self._broken:
+                self._unsent = []
+            return
+        pieces, self._unsent = self._unsent, []
+        try:
+            self._unsent = self._connection.send_now(pieces)
+        except (BrokenConnection, trio.ClosedResourceError):
+            self._fail()
+            return
+        if self._unsent:
+            self._writing = True
+            self._start_writer(self)
+
+    async def write(self) -> None:
+        """The writer task: runs until the peer has taken everything."""
+        try:
+            while self._unsent:
+                pieces, self._unsent = self._unsent, []
+                await self._connection.send(pieces)
+        except (BrokenConnection, trio.ClosedResourceError):
+            self._fail()
+        finally:
+            self._writing = False
+            self._wake()
+
+    async def settled(self) -> None:
+        """Wait until something was answered or written since the call."""
+        self._settled = trio.Event()
+        await self._settled.wait()
+
+    def _wake(self) -> None:
+        self._settled.set()
+
+    def _fail(self) -> None:
+        # The receiving task learns of it by itself: its next receive fails.
+        self._broken = True
+        self._unsent = []
+        self._connection.close()
+        self._wake()

@@ -1,0 +1,230 @@
+"""One listener of a node: accepts connections, turns frames into calls and answers into frames.
+
+One long-lived task per connection. Everything that one receive brought in is handled in one turn
+and answered with one send; a task, a timeout or a checkpoint per request would cost more than the
+request itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import structlog
+import trio
+
+from model.errors import KafkaError
+from model.world import BrokenConnection, Clock, Connection, Listener
+from net.answers import Answers, Turn
+from net.connection import FrameReader, FrameTooLarge
+from net.protocol import codec
+from net.router import (
+    CloseConnection,
+    ConnectionState,
+    Context,
+    Pending,
+    Route,
+    encode_answer,
+    error_answer,
+    routes,
+    unexpected,
+)
+
+_API_VERSIONS = 18
+_MAX_OUTSTANDING = 1000
+"""Requests of one connection that may wait for their answer; then no more are read from it."""
+
+log = structlog.get_logger()
+
+Preamble = Callable[[Connection, bytes], Awaitable[None]]
+
+
+class Server:
+    """Serves one listener of `node`.
+
+    `preambles` are the other protocols on the same port, by the four bytes that they start with.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        *,
+        name: str,
+        kind: Literal["broker", "controller"],
+        turn: Turn,
+        clock: Clock,
+        max_frame_bytes: int,
+        max_idle_s: float,
+        preambles: dict[bytes, Preamble] | None = None,
+    ) -> None:
+        self.name = name
+        self._node = node
+        self._clock = clock
+        self._routes = routes(kind)
+        self._turn = turn
+        self._max_frame_bytes = max_frame_bytes
+        self._max_idle_s = max_idle_s
+        self._preambles = preambles or {}
+        self._nursery: trio.Nursery | None = None
+        self._connections: dict[Connection, float] = {}
+        """When each connection was last heard, by the monotonic clock."""
+
+    async def run(self, listener: Listener) -> None:
+        """Accept until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._reap_idle)
+            try:
+                while True:
+                    connection = await listener.accept()
+                    nursery.start_soon(self._serve, connection)
+            finally:
+                listener.close()
+
+    async def _reap_idle(self) -> None:
+        """Close connections that nobody uses (connections.max.idle.ms)."""
+        while True:
+            await self._clock.sleep(self._max_idle_s / 10)
+            oldest = self._clock.monotonic() - self._max_idle_s
+            for connection, heard in list(self._connections.items()):
+                if heard < oldest:
+                    connection.close()
+
+    def _start_writer(self, answers: Answers) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(answers.write)
+
+    async def _serve(self, connection: Connection) -> None:
+        state = ConnectionState(peer=connection.peer, listener=self.name)
+        self._connections[connection] = self._clock.monotonic()
+        try:
+            await self._converse(connection, state)
+        except (BrokenConnection, trio.ClosedResourceError):
+            pass  # The peer went away, or we closed it: both are how connections end.
+        except (CloseConnection, FrameTooLarge, codec.MalformedMessage) as error:
+            log.warning(
+                f"closing the connection from {connection.peer}: {error}", listener=self.name
+            )
+        finally:
+            self._connections.pop(connection, None)
+            connection.close()
+            for callback in state.on_close:
+                callback()
+
+    async def _converse(self, connection: Connection, state: ConnectionState) -> None:
+        reader = FrameReader(self._max_frame_bytes)
+        if self._preambles:
+            first = await self._first_bytes(connection, reader)
+            if first in self._preambles:
+                self._connections.pop(connection)
+                await self._preambles[first](connection, reader.rest())
+                return
+        answers = Answers(connection, self._turn, self._start_writer)
+        frames = reader.frames(0)
+        while True:
+            await self._handle(frames, answers, state)
+            while answers.clogged or answers.outstanding >= _MAX_OUTSTANDING:
+                await answers.settled()
+            received = await connection.receive_into(reader.space())
+            if not received:
+                return
+            self._connections[connection] = self._clock.monotonic()
+            frames = reader.frames(received)
+
+    async def _first_bytes(self, connection: Connection, reader: FrameReader) -> bytes:
+        while len(head := reader.head()) < 4:
+            received = await connection.receive_into(reader.space())
+            if not received:
+                raise BrokenConnection(connection.peer)
+            reader.take(received)
+        return head
+
+    async def _handle(
+        self, frames: list[memoryview], answers: Answers, state: ConnectionState
+    ) -> None:
+        """Answer frames in order; those that need no waiting share one turn."""
+        turn = self._turn
+        turn.begin()
+        try:
+            for frame in frames:
+                call = self._dispatch(frame, answers, state)
+                if call is not None:
+                    turn.end()
+                    try:
+                        await call
+                    finally:
+                        turn.begin()
+        finally:
+            turn.end()
+
+    def _dispatch(
+        self, frame: memoryview, answers: Answers, state: ConnectionState
+    ) -> Awaitable[None] | None:
+        """Handle one frame now, or return what has to be awaited for it."""
+        header = codec.decode_request_header(frame)
+        route = self._routes.get(header.api_key)
+        if route is None:
+            raise CloseConnection(f"API key {header.api_key} is not served on {self.name}")
+        context = Context(
+            self._node,
+            header.api_version,
+            header.correlation_id,
+            header.client_id,
+            state.peer,
+            state.listener,
+            state,
+            frame,
+        )
+        if not route.min_version <= header.api_version <= route.max_version:
+            answers.put(self._unsupported(context, route))
+            return None
+        if route.is_async or route.forward:
+            # It outlives this turn, and the receive buffer is reused by then.
+            kept = memoryview(bytes(frame))
+            context.frame = kept
+            request = codec.decode(route.request, header.api_version, kept, header.body_offset)
+            return self._await_answer(context, route, request, answers)
+        request = codec.decode(route.request, header.api_version, frame, header.body_offset)
+        try:
+            answer = route.handler(context, request)
+        except Exception as error:
+            answer = self._failed(context, route, request, error)
+        if isinstance(answer, Pending):
+            fill = answers.reserve()
+            answer.on_resolved(lambda result: fill(encode_answer(context, result)))
+        else:
+            answers.put(encode_answer(context, answer))
+        return None
+
+    async def _await_answer(
+        self, context: Context, route: Route, request: Any, answers: Answers
+    ) -> None:
+        try:
+            if route.forward and (forwarded := self._node.forward(context, route)) is not None:
+                answer = await forwarded
+            else:
+                answer = route.handler(context, request)
+                if route.is_async:
+                    answer = await answer
+        except Exception as error:
+            answer = self._failed(context, route, request, error)
+        answers.put(encode_answer(context, answer))
+
+    def _failed(self, context: Context, route: Route, request: Any, error: Exception) -> object:
+        if isinstance(error, CloseConnection | BrokenConnection | trio.ClosedResourceError):
+            raise error
+        if not isinstance(error, KafkaError):
+            log.exception(f"{route.name} from {context.peer} failed", listener=self.name)
+            error = unexpected(error)
+        return error_answer(route, request, error)
+
+    def _unsupported(self, context: Context, route: Route) -> list[Any]:
+        if route.api_key != _API_VERSIONS:
+            raise CloseConnection(
+                f"{route.name} version {context.api_version} is not supported"
+                f" ({route.min_version} to {route.max_version} are); ask ApiVersions first"
+            )
+        # A newer client asks in a version we do not know: KIP-511 answers in version 0, with the
+        # range, so that it can ask again.
+        context.api_version = 0
+        return encode_answer(context, self._node.api_versions(context.listener, supported=False))
