@@ -125,7 +125,7 @@ class Answers:
         try:
             self._unsent = self._connection.send_now(pieces)
         except (BrokenConnection, trio.ClosedResourceError):
-            self._fail()
+            self.close()
             return
         if self._unsent:
             self._writing = True
@@ -138,7 +138,7 @@ class Answers:
                 pieces, self._unsent = self._unsent, []
                 await self._connection.send(pieces)
         except (BrokenConnection, trio.ClosedResourceError):
-            self._fail()
+            self.close()
         finally:
             self._writing = False
             self._wake()
@@ -151,8 +151,8 @@ class Answers:
     def _wake(self) -> None:
         self._settled.set()
 
-    def _fail(self) -> None:
-        # The receiving task learns of it by itself: its next receive fails.
+    def close(self) -> None:
+        """Send nothing more; the receiving task learns of it by itself: its next receive fails."""
         self._broken = True
         self._unsent = []
         self._connection.close()

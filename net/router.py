@@ -17,9 +17,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
+import structlog
+import trio
+
 from model.errors import ErrorCode, KafkaError
-from model.world import Piece
+from model.world import BrokenConnection, Piece
 from net.protocol import codec
+
+log = structlog.get_logger()
 
 Listeners = Literal["broker", "controller", "both"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,6 +100,7 @@ class Route:
     max_version: int
     listeners: Listeners
     forward: bool
+    concurrent: bool
     handler: Callable[[Context, Any], Any]
     is_async: bool
 
@@ -108,11 +114,13 @@ def handles(
     versions: tuple[int, int],
     listeners: Listeners = "broker",
     forward: bool = False,
+    concurrent: bool = False,
 ) -> Callable[[F], F]:
     """Register the handler of one API.
 
     `versions` are the first and last that are promised. With `forward`, a broker that is not the
-    active controller sends the request on to it (KIP-590) and the handler runs there.
+    active controller sends the request on to it (KIP-590) and the handler runs there. With
+    `concurrent`, later requests of the connection do not wait for this one (their answers do).
     """
     low, high = versions
     known_low, known_high = request.VALID_VERSIONS
@@ -130,6 +138,7 @@ def handles(
             max_version=high,
             listeners=listeners,
             forward=forward,
+            concurrent=concurrent,
             handler=function,
             is_async=inspect.iscoroutinefunction(function),
         )
@@ -172,8 +181,24 @@ def error_answer(route: Route, request: Any, error: KafkaError) -> object:
     return response
 
 
-def unexpected(error: Exception) -> KafkaError:
-    """What a peer is told about a defect of ours; the log has the rest."""
-    return KafkaError(
-        ErrorCode.UNKNOWN_SERVER_ERROR, f"{type(error).__name__}; the broker's log has the details"
-    )
+async def call(context: Context, route: Route, request: Any) -> object:
+    """Run a handler to its end; what it raises becomes an answer."""
+    try:
+        answer = route.handler(context, request)
+        return await answer if route.is_async else answer
+    except Exception as error:
+        return failed(context, route, request, error)
+
+
+def failed(context: Context, route: Route, request: Any, error: Exception) -> object:
+    """The answer for what a handler raised. A defect of ours is logged in full, and told in short.
+
+    Raises what ends the connection.
+    """
+    if isinstance(error, CloseConnection | BrokenConnection | trio.ClosedResourceError):
+        raise error
+    if not isinstance(error, KafkaError):
+        log.exception(f"{route.name} from {context.peer} failed", listener=context.listener)
+        words = f"{type(error).__name__}; the broker's log has the details"
+        error = KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, words)
+    return error_answer(route, request, error)

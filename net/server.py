@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from model.errors import KafkaError
-from model.world import BrokenConnection, Clock, Connection, Listener
+from model.world import BrokenConnection, Clock, Connection, Listener, Piece
 from net.answers import Answers, Turn
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
@@ -24,10 +24,11 @@ from net.router import (
     Context,
     Pending,
     Route,
+    call,
     encode_answer,
     error_answer,
+    failed,
     routes,
-    unexpected,
 )
 
 _API_VERSIONS = 18
@@ -183,12 +184,14 @@ class Server:
             kept = memoryview(bytes(frame))
             context.frame = kept
             request = codec.decode(route.request, header.api_version, kept, header.body_offset)
-            return self._await_answer(context, route, request, answers)
+            if route.concurrent:
+                return self._answer_beside(context, route, request, answers)
+            return self._await_answer(context, route, request, answers.put)
         request = codec.decode(route.request, header.api_version, frame, header.body_offset)
         try:
             answer = route.handler(context, request)
         except Exception as error:
-            answer = self._failed(context, route, request, error)
+            answer = failed(context, route, request, error)
         if isinstance(answer, Pending):
             fill = answers.reserve()
             answer.on_resolved(lambda result: fill(encode_answer(context, result)))
@@ -197,26 +200,33 @@ class Server:
         return None
 
     async def _await_answer(
+        self, context: Context, route: Route, request: Any, put: Callable[[list[Piece]], None]
+    ) -> None:
+        forwarded = self._node.forward(context) if route.forward else None
+        if forwarded is None:
+            answer = await call(context, route, request)
+        else:
+            try:
+                answer = await forwarded
+            except KafkaError as error:
+                answer = error_answer(route, request, error)
+        put(encode_answer(context, answer))
+
+    async def _answer_beside(
         self, context: Context, route: Route, request: Any, answers: Answers
     ) -> None:
-        try:
-            if route.forward and (forwarded := self._node.forward(context, route)) is not None:
-                answer = await forwarded
-            else:
-                answer = route.handler(context, request)
-                if route.is_async:
-                    answer = await answer
-        except Exception as error:
-            answer = self._failed(context, route, request, error)
-        answers.put(encode_answer(context, answer))
+        """As `_await_answer`, in a task of its own: the connection goes on meanwhile."""
+        fill = answers.reserve()
+        assert self._nursery is not None
 
-    def _failed(self, context: Context, route: Route, request: Any, error: Exception) -> object:
-        if isinstance(error, CloseConnection | BrokenConnection | trio.ClosedResourceError):
-            raise error
-        if not isinstance(error, KafkaError):
-            log.exception(f"{route.name} from {context.peer} failed", listener=self.name)
-            error = unexpected(error)
-        return error_answer(route, request, error)
+        async def beside() -> None:
+            try:
+                await self._await_answer(context, route, request, fill)
+            except (BrokenConnection, CloseConnection, trio.ClosedResourceError) as error:
+                log.warning(f"{route.name} from {context.peer}: {error}", listener=self.name)
+                answers.close()
+
+        self._nursery.start_soon(beside)
 
     def _unsupported(self, context: Context, route: Route) -> list[Any]:
         if route.api_key != _API_VERSIONS:

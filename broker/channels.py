@@ -1,0 +1,117 @@
+"""Connections from this node to the others: one to the active controller, one to each broker.
+
+They are made when first needed and again after they broke. A request to the active controller is
+repeated at the next one when the leadership moves; a request to a broker is the asker's to repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from model.errors import ErrorCode
+from model.ids import Endpoint
+from model.world import BrokenConnection, Clock, Network
+from net.channel import Channel, open_channel
+
+_RETRY_S = 0.05
+
+
+class ControllerUnavailable(BrokenConnection):
+    """No active controller could be asked within the time given."""
+
+
+class Channels:
+    """The connections of one node. `run` must be running before anything is asked."""
+
+    def __init__(
+        self,
+        *,
+        node_id: int,
+        network: Network,
+        clock: Clock,
+        controller: Callable[[], tuple[int, Endpoint] | None],
+        broker: Callable[[int], Endpoint | None],
+    ) -> None:
+        self._client_id = f"raftka-node-{node_id}"
+        self._network = network
+        self._clock = clock
+        self._controller = controller
+        self._broker = broker
+        self._open: dict[tuple[Endpoint, str], Channel] = {}
+        self._locks: dict[tuple[Endpoint, str], trio.Lock] = {}
+        self._nursery: trio.Nursery | None = None
+        self._controller_moved = trio.Event()
+
+    async def run(self) -> None:
+        """Own the reading tasks of all channels until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            await trio.sleep_forever()
+
+    def controller_changed(self) -> None:
+        """The quorum has a new leader: whoever waits for one asks again at once."""
+        self._controller_moved.set()
+        self._controller_moved = trio.Event()
+
+    async def to_controller(self, request: Any, *, lane: str = "", timeout_s: float = 30.0) -> Any:
+        """Ask the active controller, wherever it is, until it answers as one.
+
+        Requests of one lane share a connection and are answered in order; heartbeats have a lane
+        of their own, since one that waits behind a slow request would look like a dead broker.
+        Answers NOT_CONTROLLER on the way are followed by the next controller. Raises
+        ControllerUnavailable after `timeout_s` seconds.
+        """
+        deadline = self._clock.monotonic() + timeout_s
+        words = "no controller is elected"
+        while (left := deadline - self._clock.monotonic()) > 0:
+            moved = self._controller_moved
+            target = self._controller()
+            if target is not None:
+                try:
+                    answer = await self._ask(target[1], lane, request, timeout_s=left)
+                except BrokenConnection as error:
+                    words = str(error)
+                else:
+                    if getattr(answer, "error_code", 0) != ErrorCode.NOT_CONTROLLER:
+                        return answer
+                    words = f"node {target[0]} is not the active controller"
+            with trio.move_on_after(_RETRY_S):
+                await moved.wait()
+        raise ControllerUnavailable(f"no active controller answered: {words}")
+
+    async def to_broker(self, broker_id: int, request: Any, *, timeout_s: float = 30.0) -> Any:
+        """Ask one broker once. Raises BrokenConnection."""
+        endpoint = self._broker(broker_id)
+        if endpoint is None:
+            raise BrokenConnection(f"broker {broker_id} is not registered")
+        return await self._ask(endpoint, "", request, timeout_s=timeout_s)
+
+    async def _ask(self, endpoint: Endpoint, lane: str, request: Any, *, timeout_s: float) -> Any:
+        channel = await self._channel(endpoint, lane)
+        version = type(request).VALID_VERSIONS[1]
+        return await channel.ask(request, version, type(request).RESPONSE, timeout_s=timeout_s)
+
+    async def _channel(self, endpoint: Endpoint, lane: str) -> Channel:
+        key = (endpoint, lane)
+        async with self._locks.setdefault(key, trio.Lock()):
+            channel = self._open.get(key)
+            if channel is None or channel.broken:
+                channel = await self.open(endpoint)
+                self._open[key] = channel
+            return channel
+
+    async def open(self, endpoint: Endpoint, *, timeout_s: float = 5.0) -> Channel:
+        """A connection of the asker's own, which the asker closes. Raises BrokenConnection."""
+        assert self._nursery is not None, "Channels.run is not running"
+        channel = await open_channel(
+            self._network,
+            endpoint.host,
+            endpoint.port,
+            client_id=self._client_id,
+            timeout_s=timeout_s,
+        )
+        self._nursery.start_soon(channel.run)
+        return channel

@@ -1,0 +1,219 @@
+"""A broker's life as its controller sees it: registered, fenced, running, shutting down (KIP-631).
+
+A broker registers with a fresh incarnation id and gets its broker epoch, catches up with the
+metadata log, is unfenced, and stays so as long as its heartbeats come. A controlled shutdown asks
+for leadership to move away first; only then does the process stop.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import trio
+from net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
+from net.protocol.messages.broker_registration import (
+    BrokerRegistrationRequest,
+    Feature,
+    Listener,
+)
+
+from broker.channels import Channels
+from model.errors import ErrorCode, KafkaError
+from model.ids import Endpoint, Uuid, uuid_text
+from model.world import BrokenConnection, Clock
+
+log = structlog.get_logger()
+
+_LANE = "heartbeat"
+_EAGER_S = 0.02
+"""Between heartbeats while the answer is awaited that changes the state."""
+
+
+class State(enum.Enum):
+    """Kafka's BrokerState, as far as the controller knows it."""
+
+    STARTING = 1
+    RECOVERY = 2
+    RUNNING = 3
+    PENDING_CONTROLLED_SHUTDOWN = 6
+    SHUTTING_DOWN = 7
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a broker tells the controller about itself."""
+
+    broker_id: int
+    cluster_id: str
+    incarnation_id: Uuid
+    listeners: tuple[tuple[str, Endpoint], ...]
+    """Advertised: name and where; plaintext."""
+    rack: str | None
+    log_dirs: tuple[Uuid, ...]
+    features: tuple[tuple[str, int, int], ...]
+    previous_broker_epoch: int
+    """From the clean shutdown file; -1 tells the controller that unsynced data may be gone."""
+
+
+class Lifecycle:
+    """Registers, heartbeats, and shuts down in order. One per broker."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        channels: Channels,
+        clock: Clock,
+        *,
+        interval_s: float,
+        registration_timeout_s: float,
+        metadata_offset: Callable[[], int],
+        offline_log_dirs: Callable[[], list[Uuid]],
+    ) -> None:
+        self.identity = identity
+        self.state = State.STARTING
+        self.broker_epoch = -1
+        self._channels = channels
+        self._clock = clock
+        self._interval_s = interval_s
+        self._registration_timeout_s = registration_timeout_s
+        self._metadata_offset = metadata_offset
+        self._offline_log_dirs = offline_log_dirs
+        self._wake = trio.Event()
+        self._registered = trio.Event()
+        self._unfenced = trio.Event()
+        self._may_stop = trio.Event()
+        self._may_serve = False
+        self._fenced = True
+
+    async def run(self) -> None:
+        """Register and send heartbeats until cancelled.
+
+        Raises KafkaError when the registration is refused for good.
+        """
+        await self._register()
+        while True:
+            try:
+                await self._heartbeat()
+            except BrokenConnection as error:
+                log.warning(f"broker {self.identity.broker_id}: no heartbeat got through: {error}")
+            eager = self._fenced or self.state is not State.RUNNING
+            with trio.move_on_after(_EAGER_S if eager else self._interval_s):
+                await self._wake.wait()
+            self._wake = trio.Event()
+
+    def wake(self) -> None:
+        """Send the next heartbeat now: there is a new controller, or there is news for it."""
+        self._wake.set()
+
+    async def registered(self) -> int:
+        """Wait for the registration; the broker epoch."""
+        await self._registered.wait()
+        return self.broker_epoch
+
+    async def unfenced(self) -> None:
+        """Say that this broker can serve now, and wait until the controller lets it."""
+        self._may_serve = True
+        self.wake()
+        await self._unfenced.wait()
+
+    async def controlled_shutdown(self, timeout_s: float) -> bool:
+        """Wait until leadership has moved away; whether it did within `timeout_s`."""
+        self.state = State.PENDING_CONTROLLED_SHUTDOWN
+        self.wake()
+        with trio.move_on_after(timeout_s):
+            await self._may_stop.wait()
+            return True
+        return False
+
+    async def _register(self) -> None:
+        me = self.identity
+        request = BrokerRegistrationRequest(
+            broker_id=me.broker_id,
+            cluster_id=me.cluster_id,
+            incarnation_id=me.incarnation_id,
+            listeners=[
+                Listener(name=name, host=where.host, port=where.port, security_protocol=0)
+                for name, where in me.listeners
+            ],
+            features=[
+                Feature(name=name, min_supported_version=low, max_supported_version=high)
+                for name, low, high in me.features
+            ],
+            rack=me.rack,
+            log_dirs=list(me.log_dirs),
+            previous_broker_epoch=me.previous_broker_epoch,
+        )
+        deadline = self._clock.monotonic() + self._registration_timeout_s
+        while True:
+            left = deadline - self._clock.monotonic()
+            try:
+                answer = await self._channels.to_controller(
+                    request, lane=_LANE, timeout_s=min(5.0, max(0.1, left))
+                )
+            except BrokenConnection as error:
+                if left <= 0:
+                    raise
+                log.info(f"broker {me.broker_id} waits for a controller: {error}")
+                continue
+            code = ErrorCode(answer.error_code)
+            if code is ErrorCode.NONE:
+                break
+            if code is not ErrorCode.DUPLICATE_BROKER_REGISTRATION or left <= 0:
+                raise KafkaError(code, _refusal(code, me))
+            # Our last incarnation is still believed alive; its session is about to end.
+            await self._clock.sleep(0.1)
+        self.broker_epoch = answer.broker_epoch
+        self.state = State.RECOVERY
+        log.info(
+            f"broker {me.broker_id} is registered",
+            broker_epoch=self.broker_epoch,
+            incarnation=uuid_text(me.incarnation_id),
+        )
+        self._registered.set()
+
+    async def _heartbeat(self) -> None:
+        stopping = self.state is State.PENDING_CONTROLLED_SHUTDOWN
+        answer: Any = await self._channels.to_controller(
+            BrokerHeartbeatRequest(
+                broker_id=self.identity.broker_id,
+                broker_epoch=self.broker_epoch,
+                current_metadata_offset=self._metadata_offset(),
+                want_fence=not self._may_serve,
+                want_shut_down=stopping,
+                offline_log_dirs=self._offline_log_dirs(),
+            ),
+            lane=_LANE,
+            timeout_s=max(1.0, self._interval_s),
+        )
+        code = ErrorCode(answer.error_code)
+        if code in (ErrorCode.STALE_BROKER_EPOCH, ErrorCode.BROKER_ID_NOT_REGISTERED):
+            raise KafkaError(code, _refusal(code, self.identity))
+        if code is not ErrorCode.NONE:
+            raise BrokenConnection(f"the controller answered {code.name}")
+        self._fenced = answer.is_fenced
+        if stopping:
+            if answer.should_shut_down:
+                self.state = State.SHUTTING_DOWN
+                self._may_stop.set()
+        elif not answer.is_fenced and self._may_serve:
+            if self.state is not State.RUNNING:
+                log.info(f"broker {self.identity.broker_id} is unfenced and serves")
+            self.state = State.RUNNING
+            self._unfenced.set()
+        elif answer.is_fenced and self.state is State.RUNNING:
+            log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be let back")
+
+
+def _refusal(code: ErrorCode, me: Identity) -> str:
+    if code is ErrorCode.DUPLICATE_BROKER_REGISTRATION:
+        return (
+            f"another live broker has node.id {me.broker_id}; give each node its own, or stop the"
+            " other one"
+        )
+    if code is ErrorCode.INCONSISTENT_CLUSTER_ID:
+        return f"the controllers belong to another cluster than {me.cluster_id}"
+    return f"the controller refuses broker {me.broker_id}: {code.name}"

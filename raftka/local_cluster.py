@@ -1,0 +1,202 @@
+"""A cluster of real processes on this machine: for demos, tests and benchmarks.
+
+    with LocalCluster(directory, nodes=3) as cluster:
+        cluster.start()
+        ... cluster.bootstrap ...
+        cluster.kill(2)
+        cluster.start_node(2)
+
+Every node is `raftka server` with a server.properties of its own, as an operator would run it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from model.ids import uuid_text
+
+READY_LINE = "is unfenced and serves"
+"""What a broker logs when it answers clients."""
+
+
+class NodeFailed(RuntimeError):
+    """A node ended, or did not get ready in time; the message has the end of its log."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in sockets]
+
+
+class LocalCluster:
+    """Nodes 1 to n, each broker and controller, data and logs under `directory`."""
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        nodes: int = 3,
+        ports: Sequence[int] | None = None,
+        controller_ports: Sequence[int] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = Path(directory)
+        self.node_ids = tuple(range(1, nodes + 1))
+        free = free_ports(2 * nodes)
+        self.ports = dict(zip(self.node_ids, ports or free[:nodes], strict=True))
+        self.controller_ports = dict(
+            zip(self.node_ids, controller_ports or free[nodes:], strict=True)
+        )
+        self.cluster_id = uuid_text(os.urandom(16))
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._settings = dict(settings or {})
+        self._log_start: dict[int, int] = {}
+
+    @property
+    def bootstrap(self) -> str:
+        """bootstrap.servers with every node in it."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
+
+    def properties(self, node_id: int) -> dict[str, str]:
+        """The server.properties of one node."""
+        voters = ",".join(f"{i}@127.0.0.1:{port}" for i, port in self.controller_ports.items())
+        replicas = min(3, len(self.node_ids))
+        return {
+            "process.roles": "broker,controller",
+            "node.id": str(node_id),
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.ports[node_id]},"
+            f"CONTROLLER://127.0.0.1:{self.controller_ports[node_id]}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[node_id]}",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": voters,
+            "log.dirs": str(self.directory / f"node-{node_id}"),
+            "offsets.topic.replication.factor": str(replicas),
+            "transaction.state.log.replication.factor": str(replicas),
+            **self._settings,
+        }
+
+    def config_path(self, node_id: int) -> Path:
+        return self.directory / f"node-{node_id}.properties"
+
+    def log_path(self, node_id: int) -> Path:
+        return self.directory / f"node-{node_id}.log"
+
+    def log(self, node_id: int) -> str:
+        """Everything that a node logged so far, over its restarts."""
+        path = self.log_path(node_id)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def format(self, node_id: int) -> None:
+        """Write the properties and format the directory; nothing when that was done before."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        lines = (f"{name}={value}" for name, value in self.properties(node_id).items())
+        self.config_path(node_id).write_text("\n".join(lines) + "\n")
+        self._run(
+            "storage",
+            "format",
+            "--cluster-id",
+            self.cluster_id,
+            "--config",
+            str(self.config_path(node_id)),
+            "--ignore-formatted",
+        )
+
+    def start(self, timeout_s: float = 20.0) -> None:
+        """Format and start all nodes; returns when all of them serve."""
+        for node_id in self.node_ids:
+            self.format(node_id)
+        for node_id in self.node_ids:
+            self.launch(node_id)
+        deadline = time.monotonic() + timeout_s
+        for node_id in self.node_ids:
+            self.await_ready(node_id, deadline - time.monotonic())
+
+    def start_node(self, node_id: int, timeout_s: float = 20.0) -> None:
+        """Start one node again and wait until it serves."""
+        self.launch(node_id)
+        self.await_ready(node_id, timeout_s)
+
+    def launch(self, node_id: int) -> None:
+        """Start one node and return at once."""
+        with self.log_path(node_id).open("ab") as out:
+            self._log_start[node_id] = out.tell()
+            self.processes[node_id] = subprocess.Popen(
+                [sys.executable, "-m", "raftka", "server", str(self.config_path(node_id))],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def await_ready(self, node_id: int, timeout_s: float = 20.0) -> None:
+        """Wait until a launched node serves. Raises NodeFailed."""
+        deadline = time.monotonic() + timeout_s
+        process = self.processes[node_id]
+        while True:
+            with self.log_path(node_id).open("rb") as log:
+                log.seek(self._log_start[node_id])
+                words = log.read().decode(errors="replace")
+            if READY_LINE in words:
+                return
+            if process.poll() is not None:
+                raise NodeFailed(
+                    f"node {node_id} ended with {process.returncode}:\n{words[-3000:]}"
+                )
+            if time.monotonic() > deadline:
+                raise NodeFailed(f"node {node_id} is not ready in {timeout_s} s:\n{words[-3000:]}")
+            time.sleep(0.01)
+
+    def kill(self, node_id: int) -> None:
+        """SIGKILL: no goodbye, as a crash."""
+        process = self.processes.pop(node_id)
+        process.kill()
+        process.wait()
+
+    def stop_node(self, node_id: int, timeout_s: float = 30.0) -> int:
+        """SIGTERM, a controlled shutdown; the exit code. Raises NodeFailed when it takes longer."""
+        process = self.processes.pop(node_id)
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            process.wait()
+            raise NodeFailed(f"node {node_id} did not stop in {timeout_s} s") from error
+
+    def stop(self) -> None:
+        """End everything that still runs, without ceremony."""
+        for process in self.processes.values():
+            process.kill()
+        for process in self.processes.values():
+            process.wait()
+        self.processes.clear()
+
+    def __enter__(self) -> LocalCluster:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "raftka", *arguments], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise NodeFailed(f"raftka {' '.join(arguments)}: {done.stdout}{done.stderr}")
