@@ -1,0 +1,121 @@
+"""Metadata records as bytes: one msgpack array a batch, one row a record.
+
+    batch  := [row, ...]
+    row    := [id, version, field, field, ...]      fields in the order of their declaration
+
+A reader that meets an id or a version that it does not know refuses, loudly: to skip a record
+would give this node an image that differs from everyone else's.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+import msgpack
+
+from kraft.records import LATEST_METADATA_VERSION, RECORDS, MetadataRecord
+
+
+class UnreadableRecord(Exception):
+    """A batch that this version of the software cannot read: too new, or damaged."""
+
+
+class RecordLayout:
+    """How one record class is laid out in each of its versions."""
+
+    def __init__(self, record_class: type[MetadataRecord]) -> None:
+        self.record_class = record_class
+        declared = fields(record_class)
+        self._counts: list[int] = []
+        self._getters: list[Callable[[Any], tuple[Any, ...]]] = []
+        for version in range(len(record_class.SINCE)):
+            names = [f.name for f in declared if f.metadata.get("version", 0) <= version]
+            self._counts.append(len(names))
+            self._getters.append(_values_of(names))
+
+    def writable_version(self, metadata_version: int) -> int:
+        """The newest version that the cluster's metadata.version lets us write.
+
+        Raises ValueError when even the first one is newer than that.
+        """
+        since = self.record_class.SINCE
+        for version in range(len(since) - 1, -1, -1):
+            if since[version] <= metadata_version:
+                return version
+        raise ValueError(
+            f"{self.record_class.__name__} needs metadata.version {since[0]} or later; "
+            f"the cluster is at {metadata_version}. Upgrade the feature first."
+        )
+
+    def row(self, record: MetadataRecord, version: int) -> tuple[Any, ...]:
+        """The record as a row; fields that came after `version` are left out."""
+        return (record.ID, version, *self._getters[version](record))
+
+    def record(self, row: tuple[Any, ...]) -> MetadataRecord:
+        """The record of a row; fields that came after the row's version get their defaults."""
+        version = row[1]
+        name = self.record_class.__name__
+        if not isinstance(version, int) or not 0 <= version < len(self._counts):
+            raise UnreadableRecord(
+                f"{name} version {version!r} was written by a newer release; this one reads "
+                f"up to version {len(self._counts) - 1}"
+            )
+        if len(row) - 2 != self._counts[version]:
+            raise UnreadableRecord(
+                f"{name} version {version} has {self._counts[version]} fields, "
+                f"but {len(row) - 2} were found"
+            )
+        return self.record_class(*row[2:])
+
+
+def _values_of(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    getter = operator.attrgetter(*names)
+    if len(names) == 1:  # attrgetter gives the bare value for a single name
+        return lambda record: (getter(record),)
+    return getter
+
+
+LAYOUTS: Final[Mapping[int, RecordLayout]] = {each.ID: RecordLayout(each) for each in RECORDS}
+
+
+def encode_records(
+    records: Iterable[MetadataRecord], metadata_version: int = LATEST_METADATA_VERSION
+) -> bytes:
+    """A batch of records, written so that a cluster at `metadata_version` can read it.
+
+    Raises ValueError for a record that such a cluster does not have.
+    """
+    rows = []
+    for record in records:
+        layout = LAYOUTS[record.ID]
+        rows.append(layout.row(record, layout.writable_version(metadata_version)))
+    packed: bytes = msgpack.packb(rows)
+    return packed
+
+
+def decode_records(payload: bytes | bytearray | memoryview) -> list[MetadataRecord]:
+    """The records of a batch, in order.
+
+    Raises UnreadableRecord when an id or version is unknown or the bytes are no such batch.
+    """
+    try:
+        rows = msgpack.unpackb(payload, use_list=False)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise UnreadableRecord(f"not a batch of metadata records: {error}") from error
+    if not isinstance(rows, tuple):
+        raise UnreadableRecord("not a batch of metadata records: no array at the top")
+    records = []
+    for row in rows:
+        if not isinstance(row, tuple) or len(row) < 2:
+            raise UnreadableRecord("not a batch of metadata records: a row is not an array")
+        layout = LAYOUTS.get(row[0])
+        if layout is None:
+            raise UnreadableRecord(
+                f"metadata record id {row[0]!r} is unknown; it was written by a newer release, "
+                "and to skip it would make this node's metadata differ from the cluster's"
+            )
+        records.append(layout.record(row))
+    return records

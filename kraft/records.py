@@ -1,0 +1,197 @@
+"""Metadata records: every change of the cluster's metadata, as a frozen dataclass.
+
+The metadata log is a sequence of these; replaying it from the start (or from a snapshot) gives
+the same image on every node. Names and ids are those of Apache Kafka's KRaft records, the bytes
+are our own (kraft/codec.py).
+
+Rules that keep old logs readable:
+- a record's id never changes and is never used again;
+- fields are only ever appended, with a default, and marked with the version that brought them:
+  `field(default=..., metadata={"version": 1})`;
+- `SINCE[v]` is the metadata.version from which version v of the record may be written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from model.ids import NO_BROKER
+
+NO_LEADER: Final = NO_BROKER
+OFFSET_OF_THE_BATCH: Final = -1
+"""As a broker epoch: the epoch is the offset at which the record was committed."""
+
+RECOVERED: Final = 0
+RECOVERING: Final = 1
+"""Leader recovery states (KIP-704): after an unclean election the new leader is RECOVERING."""
+
+METADATA_VERSION: Final = "metadata.version"
+FIRST_METADATA_VERSION: Final = 25
+"""Level 25 is 4.0-IV3 in Apache Kafka's numbering, which tools show to people."""
+LATEST_METADATA_VERSION: Final = 25
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRecord:
+    """What all records have: an id, and since when each version of theirs may be written."""
+
+    ID: ClassVar[int] = -1
+    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterBrokerRecord(MetadataRecord):
+    """A broker process joins, or takes the place of an earlier process with the same id."""
+
+    ID: ClassVar[int] = 0
+
+    broker_id: int
+    incarnation_id: bytes
+    broker_epoch: int
+    """OFFSET_OF_THE_BATCH in the log; the true epoch in snapshots and repeated registrations."""
+    endpoints: tuple[tuple[str, str, int, int], ...]
+    """(listener name, host, port, security protocol) each."""
+    features: tuple[tuple[str, int, int], ...] = ()
+    """(name, lowest, highest supported level) each."""
+    rack: str | None = None
+    fenced: bool = True
+    in_controlled_shutdown: bool = False
+    log_dirs: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnregisterBrokerRecord(MetadataRecord):
+    """A broker is forgotten by the operator's wish."""
+
+    ID: ClassVar[int] = 1
+
+    broker_id: int
+    broker_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRecord(MetadataRecord):
+    """A topic is created; its partitions follow."""
+
+    ID: ClassVar[int] = 2
+
+    name: str
+    topic_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRecord(MetadataRecord):
+    """A partition as a whole: on creation, and in snapshots."""
+
+    ID: ClassVar[int] = 3
+
+    topic_id: bytes
+    partition_id: int
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+    leader: int
+    leader_epoch: int = 0
+    partition_epoch: int = 0
+    removing_replicas: tuple[int, ...] = ()
+    adding_replicas: tuple[int, ...] = ()
+    elr: tuple[int, ...] = ()
+    """Eligible leader replicas (KIP-966): not in the ISR, yet hold every committed record."""
+    last_known_elr: tuple[int, ...] = ()
+    """Replicas that were in the ISR or ELR before unclean shutdowns; the last leader first."""
+    leader_recovery_state: int = RECOVERED
+    reason: str = ""
+    """Why this leader, in words (ours; Kafka's records do not say)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRecord(MetadataRecord):
+    """One setting of one resource; None deletes it."""
+
+    ID: ClassVar[int] = 4
+
+    resource_type: int
+    resource_name: str
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionChangeRecord(MetadataRecord):
+    """What changes in a partition; None leaves a field as it is.
+
+    A leader, even the same one again, raises the leader epoch; every change raises the partition
+    epoch.
+    """
+
+    ID: ClassVar[int] = 5
+
+    topic_id: bytes
+    partition_id: int
+    isr: tuple[int, ...] | None = None
+    leader: int | None = None
+    replicas: tuple[int, ...] | None = None
+    removing_replicas: tuple[int, ...] | None = None
+    adding_replicas: tuple[int, ...] | None = None
+    elr: tuple[int, ...] | None = None
+    last_known_elr: tuple[int, ...] | None = None
+    leader_recovery_state: int | None = None
+    reason: str | None = None
+    """Why this leader, in words; given whenever `leader` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTopicRecord(MetadataRecord):
+    """A topic is deleted, with its partitions and its settings."""
+
+    ID: ClassVar[int] = 9
+
+    topic_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLevelRecord(MetadataRecord):
+    """A feature's finalized level for the whole cluster; 0 removes it."""
+
+    ID: ClassVar[int] = 12
+
+    name: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerIdsRecord(MetadataRecord):
+    """A block of producer ids was given to a broker; `next_producer_id` starts the next one."""
+
+    ID: ClassVar[int] = 15
+
+    broker_id: int
+    broker_epoch: int
+    next_producer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerRegistrationChangeRecord(MetadataRecord):
+    """A registered broker is fenced, unfenced, or shuts down; None leaves a field as it is."""
+
+    ID: ClassVar[int] = 17
+
+    broker_id: int
+    broker_epoch: int
+    fenced: bool | None = None
+    in_controlled_shutdown: bool | None = None
+    log_dirs: tuple[bytes, ...] | None = None
+
+
+RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
+    RegisterBrokerRecord,
+    UnregisterBrokerRecord,
+    TopicRecord,
+    PartitionRecord,
+    ConfigRecord,
+    PartitionChangeRecord,
+    RemoveTopicRecord,
+    FeatureLevelRecord,
+    ProducerIdsRecord,
+    BrokerRegistrationChangeRecord,
+)
