@@ -1,0 +1,1 @@
+"""The deployed cluster under one seed: virtual time, broken networks and disks, exact replay."""

@@ -1,0 +1,399 @@
+"""A network in memory: links with delay, cuts, clogs and resets, under the faults' control.
+
+Every byte stream has two pipes, one for each direction. A pipe delivers in order, after a delay
+drawn for each send; a cut holds bytes back (as TCP would send them again) until it heals or the
+connection is given up; a clog delays them. A process that is killed resets its connections; a
+machine that loses power says nothing, and its peers find out when they send to it again.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import trio
+
+from model.world import BrokenConnection, Connection, FileRegion, Listener, Piece
+
+_WINDOW = 1 << 20
+"""Bytes that a sender may have on the way before it has to wait."""
+
+
+@dataclass
+class LinkFaults:
+    """How bad the network is now; the fault injector changes it."""
+
+    delay_s: float = 0.0002
+    """Mean of the exponential delay that is added to each send."""
+    min_delay_s: float = 0.00005
+    split_rate: float = 0.05
+    """Chance that a delivery is handed over in two parts, split at any byte."""
+    give_up_s: float = 10.0
+    """A connection whose bytes are held back for so long breaks."""
+
+
+class Fabric:
+    """All links between all hosts of one simulation; `run` delivers."""
+
+    def __init__(
+        self, dice: Random, observe: Callable[[str, str, int], None] | None = None
+    ) -> None:
+        self.dice = dice
+        self.faults = LinkFaults()
+        self.delivered = 0
+        self._observe = observe
+        self._cut: set[tuple[str, str]] = set()
+        self._clogged: dict[tuple[str, str], float] = {}
+        self._listeners: dict[tuple[str, int], SimListener] = {}
+        self._connections: list[_Stream] = []
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self._sooner = trio.Event()
+        self._next_port = 40_000
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            self._sooner = trio.Event()
+            now = trio.current_time()
+            while self._events and self._events[0][0] <= now:
+                heapq.heappop(self._events)[2]()
+            if not self._events:
+                await self._sooner.wait()
+                continue
+            with trio.move_on_at(self._events[0][0]):
+                await self._sooner.wait()
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        self._sequence += 1
+        heapq.heappush(self._events, (moment, self._sequence, action))
+        if self._events[0][1] == self._sequence:
+            self._sooner.set()
+
+    def host(self, name: str) -> SimNetwork:
+        """The network as one process on that host sees it."""
+        return SimNetwork(self, name)
+
+    # What faults do.
+
+    def cut(self, source: str, target: str) -> None:
+        """Nothing gets from source to target from now on."""
+        self._cut.add((source, target))
+
+    def heal(self, source: str | None = None, target: str | None = None) -> None:
+        """Let the bytes of one direction pass again, or of all."""
+        if source is None or target is None:
+            self._cut.clear()
+            self._clogged.clear()
+        else:
+            self._cut.discard((source, target))
+        for stream in list(self._connections):
+            stream.pump()
+
+    def clog(self, source: str, target: str, seconds: float) -> None:
+        """Hold everything from source to target back for a while."""
+        self._clogged[(source, target)] = trio.current_time() + seconds
+
+    def reset(self, one: str, other: str) -> int:
+        """Break all connections between two hosts, losing what is on its way."""
+        return self._break(lambda s: {s.local, s.remote} == {one, other}, tell_peer=True)
+
+    def kill(self, host: str) -> None:
+        """The process on a host is gone; its kernel resets its connections."""
+        self._drop_listeners(host)
+        self._break(lambda s: s.local == host, tell_peer=True)
+
+    def lose_power(self, host: str) -> None:
+        """The machine is gone; nobody is told."""
+        self._drop_listeners(host)
+        self._break(lambda s: s.local == host, tell_peer=False)
+
+    def passes(self, source: str, target: str) -> bool:
+        return (source, target) not in self._cut
+
+    def delay(self, source: str, target: str) -> float:
+        """When a send of now arrives, by the current faults."""
+        now = trio.current_time()
+        wait = self.faults.min_delay_s + self.dice.expovariate(1 / self.faults.delay_s)
+        return max(now, self._clogged.get((source, target), 0.0)) + wait
+
+    def _drop_listeners(self, host: str) -> None:
+        for key in [key for key in self._listeners if key[0] == host]:
+            self._listeners.pop(key).shut()
+
+    def _break(self, which: Callable[[_Stream], bool], *, tell_peer: bool) -> int:
+        broken = [stream for stream in self._connections if which(stream)]
+        for stream in broken:
+            stream.die(tell_peer=tell_peer)
+        return len(broken)
+
+    # What hosts do.
+
+    def bind(self, host: str, port: int) -> SimListener:
+        if not port:
+            self._next_port += 1
+            port = self._next_port
+        if (host, port) in self._listeners:
+            raise OSError(98, f"cannot listen on {host}:{port}: Address already in use")
+        listener = SimListener(self, host, port)
+        self._listeners[(host, port)] = listener
+        return listener
+
+    def unbind(self, listener: SimListener) -> None:
+        self._listeners.pop((listener.host, listener.port), None)
+
+    def listener(self, host: str, port: int) -> SimListener | None:
+        return self._listeners.get((host, port))
+
+    def link(self, client: str, server: str, port: int) -> tuple[_Stream, _Stream]:
+        self._next_port += 1
+        near = _Stream(self, client, server, f"{server}:{port}")
+        far = _Stream(self, server, client, f"{client}:{self._next_port}")
+        near.other, far.other = far, near
+        self._connections += [near, far]
+        return near, far
+
+    def forget(self, stream: _Stream) -> None:
+        if stream in self._connections:
+            self._connections.remove(stream)
+
+    def saw(self, source: str, target: str, size: int) -> None:
+        self.delivered += 1
+        if self._observe is not None:
+            self._observe(source, target, size)
+
+
+class _Stream:
+    """One side of one connection; what it sends goes to `other`."""
+
+    other: _Stream
+
+    def __init__(self, fabric: Fabric, local: str, remote: str, peer: str) -> None:
+        self.local = local
+        self.remote = remote
+        self.peer = peer
+        self._fabric = fabric
+        self._outgoing: deque[tuple[float, bytes]] = deque()
+        self._on_the_way = 0
+        self._held_since: float | None = None
+        self._pumping = False
+        self._incoming = bytearray()
+        self._end: str | None = None
+        """Why nothing more will come: "eof", "reset" or "silent"; None while it may."""
+        self._closed = False
+        self._dead = False
+        self._changed = trio.Event()
+
+    # The Connection port.
+
+    async def receive_into(self, buffer: bytearray | memoryview) -> int:
+        await trio.lowlevel.checkpoint()
+        while not self._incoming:
+            if self._closed:
+                raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
+            if self._end == "eof":
+                return 0
+            if self._end == "reset":
+                raise BrokenConnection(f"{self.peer}: Connection reset by peer")
+            self._changed = trio.Event()
+            await self._changed.wait()
+        size = min(len(buffer), len(self._incoming))
+        buffer[:size] = self._incoming[:size]
+        del self._incoming[:size]
+        return size
+
+    def send_now(self, pieces: list[Piece]) -> list[Piece]:
+        if self._dead:
+            return []
+        if self._closed or self._end == "reset":
+            raise BrokenConnection(f"{self.peer}: Broken pipe")
+        if self._on_the_way > _WINDOW:
+            return pieces
+        data = b"".join(
+            piece.file.read(piece.size, piece.offset)
+            if isinstance(piece, FileRegion)
+            else bytes(piece)
+            for piece in pieces
+        )
+        if data:
+            fabric = self._fabric
+            self._on_the_way += len(data)
+            moment = fabric.delay(self.local, self.remote)
+            if self._outgoing:
+                moment = max(moment, self._outgoing[-1][0])
+            self._outgoing.append((moment, data))
+            self.pump()
+        return []
+
+    async def send(self, pieces: Sequence[Piece]) -> None:
+        remaining = list(pieces)
+        while remaining := self.send_now(remaining):
+            self._changed = trio.Event()
+            await self._changed.wait()
+            if self._closed:
+                raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._fabric.forget(self)
+        self._wake()
+        if not self._dead:
+            # The end travels behind the bytes, as FIN does.
+            self._outgoing.append((self._fabric.delay(self.local, self.remote), b""))
+            self.pump()
+
+    # Delivery.
+
+    def pump(self) -> None:
+        """Arrange for the next bytes to arrive, unless the way is cut or that was done."""
+        if self._pumping or not self._outgoing or self._dead:
+            return
+        fabric = self._fabric
+        now = trio.current_time()
+        if not fabric.passes(self.local, self.remote):
+            if self._held_since is None:
+                self._held_since = now
+                fabric.at(now + fabric.faults.give_up_s, self._give_up)
+            return
+        self._held_since = None
+        self._pumping = True
+        fabric.at(max(now, self._outgoing[0][0]), self._arrive)
+
+    def _arrive(self) -> None:
+        self._pumping = False
+        fabric = self._fabric
+        if self._dead or not self._outgoing or not fabric.passes(self.local, self.remote):
+            self.pump()
+            return
+        _, data = self._outgoing.popleft()
+        if len(data) > 1 and fabric.dice.random() < fabric.faults.split_rate:
+            cut = fabric.dice.randrange(1, len(data))
+            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
+            data = data[:cut]
+        self._on_the_way -= len(data)
+        self._wake()
+        self.other.take(data)
+        fabric.saw(self.local, self.remote, len(data))
+        self.pump()
+
+    def take(self, data: bytes) -> None:
+        if self._dead and not self._closed:
+            # The machine came back without this connection, or is gone: a reset answers, if it
+            # can get through.
+            return
+        if self._closed:
+            if data:
+                self.other.reset()
+            return
+        if data:
+            self._incoming += data
+        elif self._end is None:
+            self._end = "eof"
+        self._wake()
+
+    def reset(self) -> None:
+        if self._end is None and not self._closed:
+            self._end = "reset"
+            self._incoming.clear()
+            self._outgoing.clear()
+            self._wake()
+
+    def die(self, *, tell_peer: bool) -> None:
+        """This side's process is gone."""
+        self._dead = True
+        self._outgoing.clear()
+        self._fabric.forget(self)
+        self._end = "reset"
+        self._wake()
+        if tell_peer:
+            moment = self._fabric.delay(self.local, self.remote)
+            self._fabric.at(moment, self._tell_reset)
+
+    def _tell_reset(self) -> None:
+        if self._fabric.passes(self.local, self.remote):
+            self.other.reset()
+        else:
+            self._fabric.at(trio.current_time() + 0.2, self._tell_reset)
+
+    def _give_up(self) -> None:
+        held = self._held_since
+        if held is not None and trio.current_time() >= held + self._fabric.faults.give_up_s:
+            self.reset()
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+
+class SimListener:
+    """A bound port."""
+
+    def __init__(self, fabric: Fabric, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        self._fabric = fabric
+        self._backlog: deque[_Stream] = deque()
+        self._arrived = trio.Event()
+        self._open = True
+
+    async def accept(self) -> Connection:
+        while not self._backlog:
+            if not self._open:
+                raise trio.ClosedResourceError("the listener is closed")
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        return self._backlog.popleft()
+
+    def offer(self, stream: _Stream) -> None:
+        self._backlog.append(stream)
+        self._arrived.set()
+
+    def close(self) -> None:
+        if self._open:
+            self._fabric.unbind(self)
+            self.shut()
+
+    def shut(self) -> None:
+        self._open = False
+        while self._backlog:
+            self._backlog.popleft().close()
+        self._arrived.set()
+
+
+class SimNetwork:
+    """The network port of one process."""
+
+    def __init__(self, fabric: Fabric, host: str) -> None:
+        self._fabric = fabric
+        self._host = host
+        self._alive = True
+
+    def kill(self) -> None:
+        """The process is dead: it reaches nobody any more."""
+        self._alive = False
+
+    async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
+        fabric = self._fabric
+        deadline = trio.current_time() + timeout_s
+        peer = f"{host}:{port}"
+        await trio.sleep_until(min(deadline, fabric.delay(self._host, host)))
+        while not (fabric.passes(self._host, host) and fabric.passes(host, self._host)):
+            if trio.current_time() >= deadline:
+                raise BrokenConnection(f"{peer}: no answer within {timeout_s:g} s")
+            await trio.sleep(min(0.2, deadline - trio.current_time()))
+        await trio.sleep_until(fabric.delay(host, self._host))
+        listener = fabric.listener(host, port)
+        if listener is None or not self._alive:
+            raise BrokenConnection(f"{peer}: Connection refused")
+        near, far = fabric.link(self._host, host, port)
+        listener.offer(far)
+        return near
+
+    async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
+        if not self._alive:
+            raise OSError(100, "the process is dead")
+        return self._fabric.bind(self._host, port)
