@@ -1,0 +1,93 @@
+"""Topics that come into being because somebody asked for them (auto.create.topics.enable).
+
+The internal topics have settings of their own and are made on first use, whatever that says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from model.errors import ErrorCode
+from model.world import BrokenConnection
+from net.protocol.messages.create_topics import (
+    CreatableTopic,
+    CreatableTopicConfig,
+    CreateTopicsRequest,
+)
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+log = structlog.get_logger()
+
+OFFSETS_TOPIC = "__consumer_offsets"
+_WAIT_S = 2.0
+_BY_DEFAULT = -1
+
+
+async def create_missing(node: Node, names: Sequence[str]) -> None:
+    """Create topics at the defaults and wait a moment for them to appear on this node.
+
+    A name that cannot be created stays missing; the asker sees that in the answer.
+    """
+    await _create(
+        node,
+        [
+            _offsets_topic(node)
+            if name == OFFSETS_TOPIC
+            else CreatableTopic(
+                name=name, num_partitions=_BY_DEFAULT, replication_factor=_BY_DEFAULT
+            )
+            for name in dict.fromkeys(names)
+        ],
+    )
+
+
+async def ensure_offsets_topic(node: Node) -> None:
+    """Have __consumer_offsets; nothing when it exists."""
+    if OFFSETS_TOPIC not in node.image.topics:
+        await _create(node, [_offsets_topic(node)])
+
+
+def _offsets_topic(node: Node) -> CreatableTopic:
+    config = node.config
+    settings = {
+        "cleanup.policy": "compact",
+        "compression.type": "producer",
+        "segment.bytes": str(config.int("offsets.topic.segment.bytes")),
+    }
+    return CreatableTopic(
+        name=OFFSETS_TOPIC,
+        num_partitions=config.int("offsets.topic.num.partitions"),
+        replication_factor=config.int("offsets.topic.replication.factor"),
+        configs=[CreatableTopicConfig(name=n, value=v) for n, v in settings.items()],
+    )
+
+
+async def _create(node: Node, topics: list[CreatableTopic]) -> None:
+    request = CreateTopicsRequest(topics=topics, timeout_ms=int(_WAIT_S * 1000))
+    try:
+        answer = await node.ask_controller(request, timeout_s=_WAIT_S)
+    except BrokenConnection as error:
+        log.warning(f"topics {[each.name for each in topics]} cannot be created now: {error}")
+        return
+    created = []
+    for result in answer.topics:
+        if result.error_code in (ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS):
+            created.append(result.name)
+        else:
+            code = ErrorCode(result.error_code)
+            log.warning(
+                f"topic {result.name} cannot be created: {code.name}: {result.error_message}"
+            )
+    with trio.move_on_after(_WAIT_S):
+        await node.loader.wait_until(
+            lambda image: all(
+                name in image.topics and all(p.has_leader for p in image.topics[name].partitions)
+                for name in created
+            )
+        )

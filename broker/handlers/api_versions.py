@@ -1,0 +1,75 @@
+"""ApiVersions (key 18): which APIs and versions this listener answers, and the cluster's features.
+
+The table is that of the handlers themselves (net/router.py), so it cannot promise what is not
+there. KIP-511: a request in a version that we do not know is answered in version 0, with an error
+and the range. KIP-584: supported and finalized features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.records import FIRST_METADATA_VERSION, LATEST_METADATA_VERSION, METADATA_VERSION
+from model.errors import ErrorCode
+from net.protocol.messages.api_versions import (
+    ApiVersion,
+    ApiVersionsRequest,
+    ApiVersionsResponse,
+    FinalizedFeatureKey,
+    SupportedFeatureKey,
+)
+from net.router import Context, handles, routes
+
+if TYPE_CHECKING:
+    from kraft.image import MetadataImage
+
+# librdkafka before 2.11.1 sends no compressed batches to a broker that does not list Produce 0;
+# Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).
+_LISTED_FROM = {0: 0}
+
+
+@handles(ApiVersionsRequest, versions=(0, 4), listeners="both")
+def api_versions(context: Context, request: ApiVersionsRequest) -> ApiVersionsResponse:
+    if context.api_version >= 3 and not _valid(request):
+        return ApiVersionsResponse(error_code=int(ErrorCode.INVALID_REQUEST))
+    kind = context.node.listener_kind(context.listener)
+    return answer(kind, context.node.image)
+
+
+def answer(
+    kind: str, image: MetadataImage, error: ErrorCode = ErrorCode.NONE
+) -> ApiVersionsResponse:
+    """What a listener of that kind ("broker" or "controller") promises."""
+    table = routes("controller" if kind == "controller" else "broker")
+    return ApiVersionsResponse(
+        error_code=int(error),
+        api_keys=[
+            ApiVersion(
+                api_key=key,
+                min_version=_LISTED_FROM.get(key, route.min_version),
+                max_version=route.max_version,
+            )
+            for key, route in table.items()
+        ],
+        supported_features=[
+            SupportedFeatureKey(
+                name=METADATA_VERSION,
+                min_version=FIRST_METADATA_VERSION,
+                max_version=LATEST_METADATA_VERSION,
+            )
+        ],
+        finalized_features_epoch=image.offset,
+        finalized_features=[
+            FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
+            for name, level in sorted(image.features.items())
+        ],
+    )
+
+
+def _valid(request: ApiVersionsRequest) -> bool:
+    """KIP-511: name and version of the client's software are letters, digits, '-' and '.'."""
+
+    def fits(text: str) -> bool:
+        return bool(text) and all(c.isascii() and (c.isalnum() or c in "-.") for c in text)
+
+    return fits(request.client_software_name) and fits(request.client_software_version)

@@ -1,0 +1,149 @@
+"""Metadata (key 3): brokers, topics, partitions and their leaders, as this node's image has them.
+
+Version notes: 0 asks for all topics by an empty list, later ones by null. 1: controller, racks,
+internal topics. 4: whether asking may create. 7: leader epochs. 10: topic ids. 12: topics by id
+alone. 13: an error for the whole answer. Leaders of other listeners are not told: an endpoint that
+the asker cannot reach is worse than none (LISTENER_NOT_FOUND).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from broker.auto_creation import create_missing
+from kraft.image import MetadataImage, PartitionImage, TopicImage
+from model.errors import ErrorCode
+from model.ids import NO_BROKER, ZERO_UUID
+from net.protocol.messages.metadata import (
+    MetadataRequest,
+    MetadataRequestTopic,
+    MetadataResponse,
+    MetadataResponseBroker,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+
+
+@handles(MetadataRequest, versions=(0, 13))
+async def metadata(context: Context, request: MetadataRequest) -> MetadataResponse:
+    node: Node = context.node
+    asked = request.topics
+    if asked is None or (context.api_version == 0 and not asked):
+        wanted = None
+    else:
+        wanted = asked
+        if request.allow_auto_topic_creation and node.config.flag("auto.create.topics.enable"):
+            missing = [each.name for each in asked if each.name is not None]
+            missing = [name for name in missing if name not in node.image.topics]
+            if missing:
+                await create_missing(node, missing)
+    await trio.lowlevel.checkpoint()
+    image = node.image
+    view = _View(image, context.listener)
+    if wanted is None:
+        topics = [view.topic(topic) for topic in image.topics.values()]
+    else:
+        topics = [_find(view, each, context.api_version) for each in wanted]
+    return MetadataResponse(
+        brokers=view.brokers(),
+        cluster_id=node.cluster_id,
+        controller_id=node.controller_for_clients(),
+        topics=topics,
+    )
+
+
+def _find(view: _View, asked: MetadataRequestTopic, version: int) -> MetadataResponseTopic:
+    image = view.image
+    if asked.topic_id != ZERO_UUID and version >= 10:
+        by_id = image.topic_by_id(bytes(asked.topic_id))
+        if by_id is not None:
+            return view.topic(by_id)
+        # Before version 12 a name cannot be null on the wire.
+        return MetadataResponseTopic(
+            error_code=int(ErrorCode.UNKNOWN_TOPIC_ID),
+            name=None if version >= 12 else "",
+            topic_id=asked.topic_id,
+        )
+    name = asked.name or ""
+    topic = image.topics.get(name)
+    if topic is not None:
+        return view.topic(topic)
+    code = (
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if _legal(name) else ErrorCode.INVALID_TOPIC_EXCEPTION
+    )
+    return MetadataResponseTopic(
+        error_code=int(code), name=name, is_internal=name in INTERNAL_TOPICS
+    )
+
+
+def _legal(name: str) -> bool:
+    return (
+        0 < len(name) <= 249
+        and name not in (".", "..")
+        and all(c.isascii() and (c.isalnum() or c in "._-") for c in name)
+    )
+
+
+class _View:
+    """One image as the clients of one listener see it."""
+
+    def __init__(self, image: MetadataImage, listener: str) -> None:
+        self.image = image
+        self._listener = listener
+        self._reachable: dict[int, bool] = {
+            broker.broker_id: broker.endpoint(listener) is not None
+            for broker in image.alive_brokers()
+        }
+        """Alive brokers, and whether this listener's clients can reach them."""
+
+    def brokers(self) -> list[MetadataResponseBroker]:
+        found = []
+        for broker in self.image.alive_brokers():
+            endpoint = broker.endpoint(self._listener)
+            if endpoint is not None:
+                found.append(
+                    MetadataResponseBroker(
+                        node_id=broker.broker_id,
+                        host=endpoint.host,
+                        port=endpoint.port,
+                        rack=broker.rack,
+                    )
+                )
+        return found
+
+    def topic(self, topic: TopicImage) -> MetadataResponseTopic:
+        return MetadataResponseTopic(
+            error_code=int(ErrorCode.NONE),
+            name=topic.name,
+            topic_id=topic.topic_id,
+            is_internal=topic.name in INTERNAL_TOPICS,
+            partitions=[
+                self._partition(index, partition)
+                for index, partition in enumerate(topic.partitions)
+            ],
+        )
+
+    def _partition(self, index: int, partition: PartitionImage) -> MetadataResponsePartition:
+        leader = partition.leader
+        code = ErrorCode.NONE
+        if leader not in self._reachable:
+            leader, code = NO_BROKER, ErrorCode.LEADER_NOT_AVAILABLE
+        elif not self._reachable[leader]:
+            leader, code = NO_BROKER, ErrorCode.LISTENER_NOT_FOUND
+        return MetadataResponsePartition(
+            error_code=int(code),
+            partition_index=index,
+            leader_id=leader,
+            leader_epoch=partition.leader_epoch,
+            replica_nodes=list(partition.replicas),
+            isr_nodes=list(partition.isr),
+            offline_replicas=[r for r in partition.replicas if r not in self._reachable],
+        )

@@ -1,0 +1,87 @@
+"""Follows the metadata log: committed batches in, images out, publishers told.
+
+Every node has one, controllers too. It is the quorum's listener: what arrives here is committed,
+in order, and the same on all nodes. Publishers are called in the order in which they were added,
+each with the delta of one batch; a snapshot comes as one delta from the image before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+import trio
+
+from kraft.delta import MetadataDelta, replay_batch
+from kraft.image import EMPTY_IMAGE, MetadataImage
+from kraft.snapshot import decode_snapshot, encode_snapshot, image_records
+
+log = structlog.get_logger()
+
+
+class Publisher(Protocol):
+    """Something that follows the metadata."""
+
+    def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None: ...
+
+
+class MetadataLoader:
+    """Implements kraft.raft.port.QuorumListener for one node."""
+
+    def __init__(self, on_leader: Callable[[int | None, int], None]) -> None:
+        self.image: MetadataImage = EMPTY_IMAGE
+        self._publishers: list[Publisher] = []
+        self._on_leader = on_leader
+        self._changed = trio.Event()
+
+    def add(self, publisher: Publisher) -> None:
+        """Have it follow from now on; it is first told everything that is there already."""
+        publisher(self.image, _everything(self.image))
+        self._publishers.append(publisher)
+
+    async def wait_until(self, condition: Callable[[MetadataImage], bool]) -> MetadataImage:
+        """Wait until an image fulfils `condition`; that image."""
+        while not condition(self.image):
+            await self._changed.wait()
+        return self.image
+
+    def take_snapshot(self) -> bytes:
+        """The current image, for the quorum to keep in place of the log so far."""
+        return encode_snapshot(self.image)
+
+    # The quorum's listener.
+
+    def handle_commit(self, offset: int, epoch: int, payload: bytes) -> None:
+        delta = replay_batch(self.image, offset, epoch, payload)
+        self._publish(delta.image, delta)
+
+    def handle_snapshot(self, offset: int, epoch: int, payload: bytes) -> None:
+        image = decode_snapshot(payload, offset, epoch)
+        log.info(f"metadata snapshot loaded up to offset {offset} of epoch {epoch}")
+        self._publish(image, _everything(image, before=self.image))
+
+    def handle_leader_change(self, leader_id: int | None, epoch: int) -> None:
+        self._on_leader(leader_id, epoch)
+
+    def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        self.image = image
+        for publisher in self._publishers:
+            publisher(image, delta)
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def _everything(image: MetadataImage, before: MetadataImage = EMPTY_IMAGE) -> MetadataDelta:
+    """A delta that says of all that is in `image` that it changed."""
+    delta = MetadataDelta(EMPTY_IMAGE)
+    delta.replay_all(image_records(image), image.offset)
+    delta.finish(image.offset, image.epoch)
+    for topic in before.topics.values():
+        if topic.topic_id not in image.topic_names:
+            delta.deleted_topics.append(topic)
+    for broker_id in before.brokers:
+        delta.changed_brokers.setdefault(broker_id)
+    for resource in before.configs:
+        delta.changed_configs.setdefault(resource)
+    return delta
