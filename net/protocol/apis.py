@@ -1,0 +1,64 @@
+"""Every API that the codec knows, so that a header can be read without its classes.
+
+Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Api(NamedTuple):
+    key: int
+    name: str
+    module: str
+    """In net.protocol.messages; its classes are <name>Request and <name>Response."""
+    first_version: int
+    last_version: int
+    flexible_from: int
+
+
+APIS: Final[dict[int, Api]] = {
+    0: Api(0, "Produce", "produce", 3, 13, 9),
+    1: Api(1, "Fetch", "fetch", 4, 18, 12),
+    2: Api(2, "ListOffsets", "list_offsets", 1, 11, 6),
+    3: Api(3, "Metadata", "metadata", 0, 13, 9),
+    8: Api(8, "OffsetCommit", "offset_commit", 2, 10, 8),
+    9: Api(9, "OffsetFetch", "offset_fetch", 1, 10, 6),
+    10: Api(10, "FindCoordinator", "find_coordinator", 0, 6, 3),
+    11: Api(11, "JoinGroup", "join_group", 0, 9, 6),
+    12: Api(12, "Heartbeat", "heartbeat", 0, 4, 4),
+    13: Api(13, "LeaveGroup", "leave_group", 0, 5, 4),
+    14: Api(14, "SyncGroup", "sync_group", 0, 5, 4),
+    15: Api(15, "DescribeGroups", "describe_groups", 0, 6, 5),
+    16: Api(16, "ListGroups", "list_groups", 0, 5, 3),
+    18: Api(18, "ApiVersions", "api_versions", 0, 4, 3),
+    19: Api(19, "CreateTopics", "create_topics", 2, 7, 5),
+    20: Api(20, "DeleteTopics", "delete_topics", 1, 6, 4),
+    21: Api(21, "DeleteRecords", "delete_records", 0, 2, 2),
+    22: Api(22, "InitProducerId", "init_producer_id", 0, 6, 2),
+    23: Api(23, "OffsetForLeaderEpoch", "offset_for_leader_epoch", 2, 4, 4),
+    32: Api(32, "DescribeConfigs", "describe_configs", 1, 4, 4),
+    33: Api(33, "AlterConfigs", "alter_configs", 0, 2, 2),
+    35: Api(35, "DescribeLogDirs", "describe_log_dirs", 1, 5, 2),
+    37: Api(37, "CreatePartitions", "create_partitions", 0, 3, 2),
+    42: Api(42, "DeleteGroups", "delete_groups", 0, 2, 2),
+    43: Api(43, "ElectLeaders", "elect_leaders", 0, 2, 2),
+    44: Api(44, "IncrementalAlterConfigs", "incremental_alter_configs", 0, 1, 1),
+    45: Api(45, "AlterPartitionReassignments", "alter_partition_reassignments", 0, 1, 0),
+    46: Api(46, "ListPartitionReassignments", "list_partition_reassignments", 0, 0, 0),
+    47: Api(47, "OffsetDelete", "offset_delete", 0, 0, 32768),
+    55: Api(55, "DescribeQuorum", "describe_quorum", 0, 2, 0),
+    56: Api(56, "AlterPartition", "alter_partition", 2, 3, 2),
+    58: Api(58, "Envelope", "envelope", 0, 0, 0),
+    60: Api(60, "DescribeCluster", "describe_cluster", 0, 2, 0),
+    61: Api(61, "DescribeProducers", "describe_producers", 0, 0, 0),
+    62: Api(62, "BrokerRegistration", "broker_registration", 0, 4, 0),
+    63: Api(63, "BrokerHeartbeat", "broker_heartbeat", 0, 2, 0),
+    64: Api(64, "UnregisterBroker", "unregister_broker", 0, 0, 0),
+    67: Api(67, "AllocateProducerIds", "allocate_producer_ids", 0, 0, 0),
+    74: Api(74, "ListConfigResources", "list_config_resources", 0, 1, 0),
+    75: Api(75, "DescribeTopicPartitions", "describe_topic_partitions", 0, 0, 0),
+    80: Api(80, "AddRaftVoter", "add_raft_voter", 0, 1, 0),
+    81: Api(81, "RemoveRaftVoter", "remove_raft_voter", 0, 0, 0),
+}

@@ -1,0 +1,91 @@
+"""What all message classes have in common; the classes themselves are in messages/.
+
+A class stands for its struct in all versions: a field that a version does not have is left out
+when it is written, and has its default when it was read. LAYOUT holds the fields in the notation
+of notation.py; the codec compiles its functions from it when they are first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from model.world import Buffer, FileRegion, Piece
+from net.protocol.notation import NEVER as NEVER
+
+Records = Buffer | list[Piece] | None
+"""Record batches. Read: a view of the frame. To be written: a buffer, or pieces, never joined."""
+
+FRESH: Final[Any] = object()
+"""As an argument's default: a new empty list, or a new struct of defaults."""
+
+Decoder = Callable[[Any, int, int], tuple[Any, int]]
+Encoder = Callable[[Any, bytearray], list[Piece]]
+
+
+class Struct:
+    """A structure of the protocol. Two are equal when they are of one class and all fields are."""
+
+    __slots__: tuple[str, ...] = ()
+
+    LAYOUT: ClassVar[tuple[str, ...]] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={_shown(getattr(self, name))}" for name in self.__slots__)
+        return f"{self.__class__.__name__}({fields})"
+
+
+class Message(Struct):
+    """A structure that the codec reads and writes on its own."""
+
+    __slots__ = ()
+
+    VALID_VERSIONS: ClassVar[tuple[int, int]]
+    """The first and the last version that the codec knows."""
+    FLEXIBLE_FROM: ClassVar[int]
+    """The first version with compact lengths and tagged fields (KIP-482), or notation.NEVER."""
+    DECODERS: ClassVar[dict[int, Decoder]]
+    """Compiled so far, by version."""
+    ENCODERS: ClassVar[dict[int, Encoder]]
+
+    def __init_subclass__(cls) -> None:
+        cls.DECODERS = {}
+        cls.ENCODERS = {}
+
+
+class Response(Message):
+    __slots__ = ()
+
+    API_KEY: ClassVar[int]
+    API_NAME: ClassVar[str]
+
+
+ResponseT = TypeVar("ResponseT", bound=Response)
+
+
+class Request(Message, Generic[ResponseT]):
+    __slots__ = ()
+
+    API_KEY: ClassVar[int]
+    API_NAME: ClassVar[str]
+    RESPONSE: type[ResponseT]
+    """The class of the answer."""
+
+
+def _shown(value: object) -> str:
+    """A field's value for people: long byte strings by their size."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        raw = bytes(value[:33])
+        return repr(raw) if len(value) <= 32 else f"<{len(value)} bytes>"
+    if isinstance(value, FileRegion):
+        return f"<{value.size} bytes of {value.file.path} from {value.offset}>"
+    if isinstance(value, list):
+        return "[" + ", ".join(_shown(item) for item in value) + "]"
+    return repr(value)
