@@ -1,0 +1,71 @@
+"""DescribeCluster (key 60): the nodes of the cluster, brokers or controllers (KIP-700, KIP-919).
+
+Version notes: 1 asks for brokers or controllers; 2 may include fenced brokers. Brokers' listeners
+know the brokers, controllers' listeners the controllers: who asks the other gets told so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.describe_cluster import (
+    DescribeClusterBroker,
+    DescribeClusterRequest,
+    DescribeClusterResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+_BROKERS = 1
+_CONTROLLERS = 2
+
+
+@handles(DescribeClusterRequest, versions=(0, 2), listeners="both")
+def describe_cluster(context: Context, request: DescribeClusterRequest) -> DescribeClusterResponse:
+    node: Node = context.node
+    kind = node.listener_kind(context.listener)
+    wanted = request.endpoint_type if context.api_version >= 1 else _BROKERS
+    if wanted not in (_BROKERS, _CONTROLLERS):
+        raise KafkaError(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"endpoint type {wanted} is unknown")
+    if (wanted == _BROKERS) != (kind == "broker"):
+        raise KafkaError(
+            ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+            f"this is a {kind}'s listener: ask brokers by --bootstrap-server,"
+            " controllers by --bootstrap-controller",
+        )
+    return DescribeClusterResponse(
+        error_code=int(ErrorCode.NONE),
+        endpoint_type=wanted,
+        cluster_id=node.cluster_id,
+        controller_id=(
+            node.controller_for_clients() if wanted == _BROKERS else node.active_controller_id
+        ),
+        brokers=(
+            _brokers(node, context.listener, include_fenced=request.include_fenced_brokers)
+            if wanted == _BROKERS
+            else [
+                DescribeClusterBroker(broker_id=id_, host=where.host, port=where.port, rack=None)
+                for id_, where in sorted(node.controller_endpoints().items())
+            ]
+        ),
+    )
+
+
+def _brokers(node: Node, listener: str, *, include_fenced: bool) -> list[DescribeClusterBroker]:
+    found = []
+    for _, broker in sorted(node.image.brokers.items()):
+        endpoint = broker.endpoint(listener)
+        if endpoint is not None and (include_fenced or not broker.fenced):
+            found.append(
+                DescribeClusterBroker(
+                    broker_id=broker.broker_id,
+                    host=endpoint.host,
+                    port=endpoint.port,
+                    rack=broker.rack,
+                    is_fenced=broker.fenced,
+                )
+            )
+    return found

@@ -1,0 +1,101 @@
+"""DescribeTopicPartitions (key 75): partitions page by page, with their eligible leaders (KIP-966).
+
+Topics are walked in the order of their names; the cursor names where the next page begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker.handlers.metadata import INTERNAL_TOPICS
+from kraft.image import MetadataImage, PartitionImage
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.describe_topic_partitions import (
+    Cursor,
+    DescribeTopicPartitionsRequest,
+    DescribeTopicPartitionsResponse,
+    DescribeTopicPartitionsResponsePartition,
+    DescribeTopicPartitionsResponseTopic,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(DescribeTopicPartitionsRequest, versions=(0, 0))
+def describe_topic_partitions(
+    context: Context, request: DescribeTopicPartitionsRequest
+) -> DescribeTopicPartitionsResponse:
+    node: Node = context.node
+    image = node.image
+    asked = sorted({topic.name for topic in request.topics}) or sorted(image.topics)
+    first_topic, first_partition = "", 0
+    if request.cursor is not None:
+        first_topic, first_partition = request.cursor.topic_name, request.cursor.partition_index
+        if first_partition < 0:
+            raise KafkaError(ErrorCode.INVALID_REQUEST, "the cursor's partition is negative")
+    limit = node.config.int("max.request.partition.size.limit")
+    left = min(max(1, request.response_partition_limit), limit)
+    found: list[DescribeTopicPartitionsResponseTopic] = []
+    for name in asked:
+        if name < first_topic:
+            continue
+        if left == 0:
+            return DescribeTopicPartitionsResponse(
+                topics=found, next_cursor=Cursor(topic_name=name, partition_index=0)
+            )
+        topic = image.topics.get(name)
+        if topic is None:
+            found.append(
+                DescribeTopicPartitionsResponseTopic(
+                    error_code=int(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION), name=name
+                )
+            )
+            continue
+        start = first_partition if name == first_topic else 0
+        stop = min(len(topic.partitions), start + left)
+        found.append(
+            DescribeTopicPartitionsResponseTopic(
+                error_code=int(ErrorCode.NONE),
+                name=name,
+                topic_id=topic.topic_id,
+                is_internal=name in INTERNAL_TOPICS,
+                partitions=[
+                    _partition(image, context.listener, index, topic.partitions[index])
+                    for index in range(start, stop)
+                ],
+            )
+        )
+        left -= max(0, stop - start)
+        if stop < len(topic.partitions):
+            return DescribeTopicPartitionsResponse(
+                topics=found, next_cursor=Cursor(topic_name=name, partition_index=stop)
+            )
+    return DescribeTopicPartitionsResponse(topics=found, next_cursor=None)
+
+
+def _partition(
+    image: MetadataImage, listener: str, index: int, partition: PartitionImage
+) -> DescribeTopicPartitionsResponsePartition:
+    leader = image.brokers.get(partition.leader)
+    code = ErrorCode.NONE
+    if leader is None or leader.fenced:
+        code = ErrorCode.LEADER_NOT_AVAILABLE
+    elif leader.endpoint(listener) is None:
+        code = ErrorCode.LISTENER_NOT_FOUND
+    return DescribeTopicPartitionsResponsePartition(
+        error_code=int(code),
+        partition_index=index,
+        leader_id=partition.leader if code is ErrorCode.NONE else -1,
+        leader_epoch=partition.leader_epoch,
+        replica_nodes=list(partition.replicas),
+        isr_nodes=list(partition.isr),
+        eligible_leader_replicas=list(partition.elr),
+        last_known_elr=list(partition.last_known_elr),
+        offline_replicas=[
+            id_
+            for id_ in partition.replicas
+            if (broker := image.brokers.get(id_)) is None or broker.fenced
+        ],
+    )
