@@ -1,0 +1,274 @@
+"""Brokers: registration, heartbeats, fencing, controlled shutdown (KIP-631, KIP-841, KIP-966).
+
+    registered (fenced) --caught up--> active --asks to stop--> controlled shutdown --> fenced
+              ^----------- session lost, or it asks to be fenced -----------'
+
+Whether a broker's session is alive is soft state of the active controller
+(broker/controller_sessions.py) and comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from kraft.controller.leaders import changes_after_broker
+from kraft.controller.result import Mutation, Result, Rules
+from kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
+from kraft.records import (
+    OFFSET_OF_THE_BATCH,
+    BrokerRegistrationChangeRecord,
+    MetadataRecord,
+    RegisterBrokerRecord,
+    UnregisterBrokerRecord,
+)
+from model.errors import ErrorCode, KafkaError
+from model.ids import uuid_text
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a broker tells of itself when it registers."""
+
+    broker_id: int
+    incarnation_id: bytes
+    endpoints: tuple[ListenerEndpoint, ...]
+    features: tuple[tuple[str, int, int], ...] = ()
+    rack: str | None = None
+    log_dirs: tuple[bytes, ...] = ()
+    previous_broker_epoch: int = -1
+    """The epoch that it had when it last shut down cleanly, or -1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a broker says of itself again and again."""
+
+    broker_id: int
+    broker_epoch: int
+    metadata_offset: int
+    """The last batch that it has replayed."""
+    want_fence: bool = False
+    want_shut_down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswer:
+    """What the controller makes of it."""
+
+    is_caught_up: bool
+    is_fenced: bool
+    should_shut_down: bool
+
+
+class BrokerState(enum.Enum):
+    """Where a registered broker is on its way."""
+
+    FENCED = "fenced"
+    ACTIVE = "active"
+    CONTROLLED_SHUTDOWN = "controlled shutdown"
+    SHUTDOWN_NOW = "shut down"
+
+
+def register(
+    image: MetadataImage, rules: Rules, request: Registration, *, other_is_alive: bool
+) -> Result[int]:
+    """Give a broker process its place; it starts fenced.
+
+    `other_is_alive`: the process that holds this id now has a live session. The response is the
+    broker epoch, or OFFSET_OF_THE_BATCH when it is the offset of the commit. Raises KafkaError:
+    DUPLICATE_BROKER_REGISTRATION, UNSUPPORTED_VERSION, INVALID_REGISTRATION.
+    """
+    existing = image.brokers.get(request.broker_id)
+    same_process = existing is not None and existing.incarnation_id == request.incarnation_id
+    if existing is not None and not same_process and other_is_alive:
+        raise KafkaError(
+            ErrorCode.DUPLICATE_BROKER_REGISTRATION,
+            f"Another live process is registered as broker {request.broker_id} (incarnation "
+            f"{uuid_text(existing.incarnation_id)}). Give every broker its own node.id; after a "
+            "restart this resolves itself when the old session ends.",
+        )
+    if not request.endpoints:
+        words = f"Broker {request.broker_id} registered without any listener."
+        raise KafkaError(ErrorCode.INVALID_REGISTRATION, words)
+    _check_features(image, request)
+    records: list[MetadataRecord] = []
+    if not same_process:
+        records += _shutdown_changes(image, rules, existing, request)
+    records.append(
+        RegisterBrokerRecord(
+            broker_id=request.broker_id,
+            incarnation_id=request.incarnation_id,
+            broker_epoch=existing.epoch if existing and same_process else OFFSET_OF_THE_BATCH,
+            endpoints=request.endpoints,
+            features=request.features,
+            rack=request.rack,
+            fenced=existing.fenced if existing and same_process else True,
+            in_controlled_shutdown=bool(
+                existing and same_process and existing.in_controlled_shutdown
+            ),
+            log_dirs=request.log_dirs,
+        )
+    )
+    epoch = existing.epoch if existing and same_process else OFFSET_OF_THE_BATCH
+    return Result(records, epoch)
+
+
+def _check_features(image: MetadataImage, request: Registration) -> None:
+    supported = {name: (low, high) for name, low, high in request.features}
+    for name, level in sorted(image.features.items()):
+        low, high = supported.get(name, (0, 0))
+        if not low <= level <= high:
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION,
+                f"Broker {request.broker_id} supports {name} {low} to {high}, "
+                f"but the cluster is at {level}.",
+            )
+
+
+def _shutdown_changes(
+    image: MetadataImage, rules: Rules, existing: BrokerImage | None, request: Registration
+) -> list[MetadataRecord]:
+    """What the end of the earlier process means, which only its successor can tell us."""
+    broker_id = request.broker_id
+    wiped = existing is not None and not _same_disks(existing, request)
+    clean = existing is not None and existing.epoch == request.previous_broker_epoch and not wiped
+    if Mutation.LOST_LOG_STAYS_ELIGIBLE in rules.mutations:
+        clean, wiped = True, False
+    if clean:
+        cause = f"broker {broker_id} restarted"
+        return list(changes_after_broker(image, rules, cause, leaving=broker_id))
+    disks = "with another disk" if wiped else "after an unclean shutdown"
+    cause = f"broker {broker_id} restarted {disks}"
+    return list(
+        changes_after_broker(image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=wiped)
+    )
+
+
+def _same_disks(existing: BrokerImage, request: Registration) -> bool:
+    """Whether every log directory of before is there again; unknown ones count as the same."""
+    return not request.log_dirs or set(existing.log_dirs) <= set(request.log_dirs)
+
+
+def registered(image: MetadataImage, broker_id: int, broker_epoch: int) -> BrokerImage:
+    """The broker, if this is the process that is registered.
+
+    Raises KafkaError: BROKER_ID_NOT_REGISTERED, STALE_BROKER_EPOCH.
+    """
+    broker = image.brokers.get(broker_id)
+    if broker is None:
+        words = f"Broker {broker_id} is not registered."
+        raise KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, words)
+    if broker.epoch != broker_epoch:
+        raise KafkaError(
+            ErrorCode.STALE_BROKER_EPOCH,
+            f"Broker {broker_id} has epoch {broker.epoch}; {broker_epoch} is another process's.",
+        )
+    return broker
+
+
+def current_state(broker: BrokerImage) -> BrokerState:
+    """Where the image says that a broker is."""
+    if broker.fenced:
+        return BrokerState.FENCED
+    return BrokerState.CONTROLLED_SHUTDOWN if broker.in_controlled_shutdown else BrokerState.ACTIVE
+
+
+def next_state(
+    broker: BrokerImage, beat: Heartbeat, *, leads_anything: bool, others_know: bool
+) -> BrokerState:
+    """Where a heartbeat takes a broker.
+
+    `leads_anything` and `others_know` (the live brokers have seen that it leads nothing any more)
+    only matter to a broker that wants to shut down.
+    """
+    state = current_state(broker)
+    if state is BrokerState.FENCED:
+        if beat.want_shut_down:
+            return BrokerState.SHUTDOWN_NOW
+        caught_up = beat.metadata_offset >= broker.epoch
+        return BrokerState.ACTIVE if caught_up and not beat.want_fence else state
+    if beat.want_fence:
+        return BrokerState.SHUTDOWN_NOW if beat.want_shut_down else BrokerState.FENCED
+    if state is BrokerState.ACTIVE and not beat.want_shut_down:
+        return state
+    if leads_anything:
+        return BrokerState.CONTROLLED_SHUTDOWN
+    if state is BrokerState.CONTROLLED_SHUTDOWN and not others_know:
+        return state
+    return BrokerState.SHUTDOWN_NOW
+
+
+def heartbeat(
+    image: MetadataImage, rules: Rules, beat: Heartbeat, state: BrokerState
+) -> Result[HeartbeatAnswer]:
+    """Take a broker to `state`, as `next_state` found it. No records when it is there already."""
+    broker = registered(image, beat.broker_id, beat.broker_epoch)
+    records: list[MetadataRecord] = []
+    if state is BrokerState.ACTIVE and broker.fenced:
+        records = unfence(image, rules, broker)
+    elif state is BrokerState.CONTROLLED_SHUTDOWN and not broker.in_controlled_shutdown:
+        records = start_controlled_shutdown(image, rules, broker)
+    elif state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW) and not broker.fenced:
+        wish = "has shut down" if state is BrokerState.SHUTDOWN_NOW else "asked to be fenced"
+        records = fence(image, rules, broker, wish)
+    answer = HeartbeatAnswer(
+        is_caught_up=beat.metadata_offset >= broker.epoch,
+        is_fenced=state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW),
+        should_shut_down=state is BrokerState.SHUTDOWN_NOW,
+    )
+    return Result(records, answer)
+
+
+def fence(
+    image: MetadataImage, rules: Rules, broker: BrokerImage, why: str
+) -> list[MetadataRecord]:
+    """Take a broker out of all ISRs and leaderships. `why` continues "broker 1 ..."."""
+    changes = changes_after_broker(
+        image, rules, f"broker {broker.broker_id} {why}", leaving=broker.broker_id
+    )
+    fencing = BrokerRegistrationChangeRecord(
+        broker.broker_id,
+        broker.epoch,
+        fenced=True,
+        in_controlled_shutdown=False if broker.in_controlled_shutdown else None,
+    )
+    return [fencing, *changes]
+
+
+def unfence(image: MetadataImage, rules: Rules, broker: BrokerImage) -> list[MetadataRecord]:
+    """Let a broker serve; it may lead at once what has no leader and waited for it."""
+    changes = changes_after_broker(
+        image, rules, f"broker {broker.broker_id} is back", returning=broker.broker_id
+    )
+    unfencing = BrokerRegistrationChangeRecord(broker.broker_id, broker.epoch, fenced=False)
+    return [unfencing, *changes]
+
+
+def start_controlled_shutdown(
+    image: MetadataImage, rules: Rules, broker: BrokerImage
+) -> list[MetadataRecord]:
+    """Move leadership and ISR membership away from a broker that is about to stop."""
+    cause = f"broker {broker.broker_id} is shutting down"
+    changes = changes_after_broker(image, rules, cause, leaving=broker.broker_id)
+    leaving = BrokerRegistrationChangeRecord(
+        broker.broker_id, broker.epoch, in_controlled_shutdown=True
+    )
+    return [leaving, *changes]
+
+
+def unregister(image: MetadataImage, rules: Rules, broker_id: int) -> Result[None]:
+    """Forget a broker (UnregisterBroker). Its replicas stay assigned until they are moved.
+
+    Should the id register again, nothing that it has on disk is trusted: it is a new replica.
+    Raises KafkaError BROKER_ID_NOT_REGISTERED.
+    """
+    broker = image.brokers.get(broker_id)
+    if broker is None:
+        words = f"Broker {broker_id} is not registered."
+        raise KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, words)
+    cause = f"broker {broker_id} was unregistered"
+    changes = changes_after_broker(
+        image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=True
+    )
+    return Result([*changes, UnregisterBrokerRecord(broker_id, broker.epoch)], None)

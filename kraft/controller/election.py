@@ -1,0 +1,226 @@
+"""One partition's next state: who leads, who is in sync, who could lead, and why.
+
+Theory of operation
+- The ISR are the replicas that the leader waits for. While it has at least min.insync.replicas
+  members, every committed record is on each of them.
+- When it shrinks below that, the high watermark stops, and those who left keep every committed
+  record: they are the ELR, the eligible leader replicas (KIP-966). ISR and ELR are disjoint, and
+  together at least min.insync.replicas strong.
+- A broker that comes back from an unclean shutdown may have lost what it had not synced, so it
+  leaves both. If that empties both, the last leader is the best that is left: elected when it
+  returns, unless its disk is another one. Anything further needs the operator (unclean election).
+
+A leader is taken from the ISR, preferred replica first; from the ELR when the ISR is empty.
+Sources: KIP-966, KIP-631, KIP-455 (reassignment), KIP-704 (recovery state), KIP-841.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from kraft.image import PartitionImage
+from kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
+
+Ids = tuple[int, ...]
+
+
+class Election(enum.Enum):
+    """How far an election may go."""
+
+    PREFERRED = "preferred"
+    """To the preferred replica where that is safe; otherwise as ONLINE."""
+    ONLINE = "online"
+    """The present leader stays if it can; another one only out of ISR or ELR."""
+    UNCLEAN = "unclean"
+    """As ONLINE, and when nobody safe is alive, any live replica: committed records may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who should lead, whether that may lose records, and the choice in words."""
+
+    leader: int
+    unclean: bool
+    words: str
+
+
+@dataclass(slots=True)
+class PartitionPlan:
+    """Collects what should happen to a partition; `record` says what that makes of it."""
+
+    topic_id: bytes
+    index: int
+    before: PartitionImage
+    is_live: Callable[[int], bool]
+    """Whether a broker may lead: registered, not fenced, not shutting down."""
+    min_isr: int
+    cause: str
+    """What set this off, in words."""
+    election: Election = Election.ONLINE
+    isr: Ids | None = None
+    replicas: Ids | None = None
+    adding: Ids | None = None
+    removing: Ids | None = None
+    recovery_state: int | None = None
+    unclean_shutdown: AbstractSet[int] = frozenset()
+    """Replicas that may have lost unsynced records: out of ISR and ELR."""
+    wiped: AbstractSet[int] = frozenset()
+    """Replicas that have another disk: not even the last resort."""
+
+    def record(self) -> PartitionChangeRecord | None:
+        """The change, or None when everything stays as it is."""
+        before = self.before
+        goal = self._goal()
+        isr, elr = goal.isr, self._elr(goal)
+        last_known = self._last_known(goal, elr)
+        verdict = self._elect(goal, elr, last_known)
+        leader = reason = recovery = None
+        if verdict.leader != before.leader:
+            leader, reason = verdict.leader, f"{self.cause}: {verdict.words}"
+            if verdict.unclean:
+                # What the new leader has is the truth from now on; who had more is one of many.
+                isr, elr, last_known, recovery = (leader,), (), (), RECOVERING
+            elif leader in elr:
+                isr, elr = (leader,), _without(elr, (leader,))
+            elif leader == NO_LEADER and before.leader in set(goal.replicas) - self.wiped:
+                last_known = (before.leader, *_without(last_known, (before.leader,)))
+        elif before.has_leader and not set(before.replicas) <= set(goal.replicas):
+            # Who was taken out must not be able to act as a follower of this epoch any more.
+            leader, reason = before.leader, f"{self.cause}: a new epoch for fewer replicas"
+        if len(isr) >= self._required(goal):
+            elr = last_known = ()
+        if self.recovery_state is not None and recovery is None:
+            recovery = self.recovery_state
+        if recovery == before.leader_recovery_state:
+            recovery = None
+        change = PartitionChangeRecord(
+            topic_id=self.topic_id,
+            partition_id=self.index,
+            isr=_changed(isr, before.isr),
+            leader=leader,
+            replicas=_changed(goal.replicas, before.replicas),
+            removing_replicas=_changed(goal.removing, before.removing_replicas),
+            adding_replicas=_changed(goal.adding, before.adding_replicas),
+            elr=_changed(elr, before.elr),
+            last_known_elr=_changed(last_known, before.last_known_elr),
+            leader_recovery_state=recovery,
+            reason=reason,
+        )
+        unchanged = PartitionChangeRecord(self.topic_id, self.index)
+        return None if change == unchanged else change
+
+    def _goal(self) -> _Goal:
+        """The assignment and ISR asked for, with a reassignment finished if that ISR allows it."""
+        before = self.before
+        isr = before.isr if self.isr is None else self.isr
+        goal = _Goal(
+            before.replicas if self.replicas is None else self.replicas,
+            _without(isr, self.unclean_shutdown),
+            before.adding_replicas if self.adding is None else self.adding,
+            before.removing_replicas if self.removing is None else self.removing,
+        )
+        return goal.completed() or goal
+
+    def _required(self, goal: _Goal) -> int:
+        """How many in-sync replicas it takes for a record to count as committed."""
+        return min(self.min_isr, len(goal.replicas))
+
+    def _elr(self, goal: _Goal) -> Ids:
+        if len(goal.isr) >= self._required(goal):
+            return ()
+        candidates = (*self.before.elr, *_without(self.before.isr, self.before.elr))
+        gone = {*goal.isr, *self.unclean_shutdown}
+        return tuple(each for each in candidates if each in goal.replicas and each not in gone)
+
+    def _last_known(self, goal: _Goal, elr: Ids) -> Ids:
+        """Who held everything committed until an unclean shutdown, the last leader first."""
+        dropped = [*self.before.elr, *self.before.isr]
+        known = dict.fromkeys([*self.before.last_known_elr, *dropped])
+        head = self.before.last_known_elr[:1]
+        return tuple(
+            each
+            for each in known
+            if each in goal.replicas
+            and each not in self.wiped
+            and ((each,) == head or (each not in goal.isr and each not in elr))
+        )
+
+    def _elect(self, goal: _Goal, elr: Ids, last_known: Ids) -> Verdict:
+        current = self.before.leader
+
+        def may_lead(replica: int) -> bool:
+            eligible = goal.isr or elr
+            return replica in eligible and replica in goal.replicas and self.is_live(replica)
+
+        preferred = goal.replicas[0]
+        if self.election is Election.PREFERRED and may_lead(preferred):
+            return Verdict(preferred, False, f"{preferred} is the preferred replica, and in sync")
+        if may_lead(current):
+            return Verdict(current, False, f"{current} goes on leading")
+        for replica in goal.replicas:
+            if may_lead(replica):
+                return Verdict(replica, False, _why_safe(replica, preferred, goal.isr, elr))
+        if not goal.isr and not elr and last_known and self.is_live(last_known[0]):
+            words = (
+                f"ISR and ELR are empty after unclean shutdowns; {last_known[0]} led last, so it"
+                " has the most (records that it had not synced may be lost)"
+            )
+            return Verdict(last_known[0], True, words)
+        if self.election is Election.UNCLEAN:
+            for replica in goal.replicas:
+                if self.is_live(replica):
+                    words = f"unclean election: {replica} is alive but may lack committed records"
+                    return Verdict(replica, True, words)
+        return Verdict(NO_LEADER, False, _why_nobody(goal.isr, elr, last_known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """The assignment and the ISR that a plan wants."""
+
+    replicas: Ids
+    isr: Ids
+    adding: Ids
+    removing: Ids
+
+    def completed(self) -> _Goal | None:
+        """The state after the reassignment, or None when there is none or it cannot end yet.
+
+        It ends when all replicas that it adds are in sync, and somebody stays in the ISR.
+        """
+        if not self.adding and not self.removing:
+            return None
+        isr = _without(self.isr, self.removing)
+        replicas = _without(self.replicas, self.removing)
+        if not isr or not replicas or not set(self.adding) <= set(isr):
+            return None
+        return _Goal(replicas, isr, (), ())
+
+
+def _why_safe(leader: int, preferred: int, isr: Ids, elr: Ids) -> str:
+    if not isr:
+        return f"the ISR is empty; {leader}, of the ELR {list(elr)}, has every committed record"
+    rank = "the preferred replica" if leader == preferred else "the first live replica"
+    return f"{leader} is {rank} of the ISR {list(isr)}"
+
+
+def _why_nobody(isr: Ids, elr: Ids, last_known: Ids) -> str:
+    if isr or elr:
+        return f"nobody who has every committed record is alive; waiting for one of {[*isr, *elr]}"
+    if last_known:
+        return f"ISR and ELR are empty after unclean shutdowns; waiting for {last_known[0]}"
+    return (
+        "no replica is left that had every committed record; only an unclean election"
+        " (kafka-leader-election --election-type unclean) can bring the partition back"
+    )
+
+
+def _without(ids: Ids, others: AbstractSet[int] | Ids) -> Ids:
+    return tuple(each for each in ids if each not in others)
+
+
+def _changed(new: Ids, old: Ids) -> Ids | None:
+    return None if new == old else new

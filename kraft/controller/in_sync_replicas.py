@@ -1,0 +1,190 @@
+"""AlterPartition: a leader asks for another ISR, and maybe ends a reassignment by it.
+
+Sources: KIP-497 (the request), KIP-704 (recovery state), KIP-841 (no fenced or leaving replicas),
+KIP-903 (a replica counts only under the broker epoch that it has now).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kraft.controller.brokers import registered
+from kraft.controller.election import Election, PartitionPlan
+from kraft.controller.result import Mutation, Result, Rules
+from kraft.delta import changed_partition
+from kraft.image import MetadataImage, PartitionImage, TopicImage
+from kraft.records import RECOVERED, RECOVERING, MetadataRecord, PartitionChangeRecord
+from model.errors import ErrorCode, KafkaError
+
+ANY_BROKER_EPOCH = -1
+"""In a wished ISR: the leader does not know under which epoch it saw the replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsrWish:
+    """What a leader wants one partition to be."""
+
+    topic_id: bytes
+    partition: int
+    leader_epoch: int
+    partition_epoch: int
+    isr: tuple[tuple[int, int], ...]
+    """(broker id, its epoch or ANY_BROKER_EPOCH) each."""
+    leader_recovery_state: int = RECOVERED
+
+
+IsrAnswer = tuple[IsrWish, PartitionImage | KafkaError]
+"""The partition as it is after the wish was granted, or why it was not."""
+
+
+def alter_partitions(
+    image: MetadataImage, rules: Rules, broker_id: int, broker_epoch: int, wishes: Sequence[IsrWish]
+) -> Result[list[IsrAnswer]]:
+    """Grant or refuse each wish of the leader `broker_id`.
+
+    Raises KafkaError STALE_BROKER_EPOCH or BROKER_ID_NOT_REGISTERED for the request as a whole.
+    """
+    registered(image, broker_id, broker_epoch)
+    records: list[MetadataRecord] = []
+    answers: list[IsrAnswer] = []
+    for wish in wishes:
+        try:
+            topic, partition = _find(image, wish)
+            _check(image, rules, broker_id, topic, partition, wish)
+        except KafkaError as error:
+            answers.append((wish, error))
+            continue
+        record = _grant(image, rules, topic, partition, wish)
+        if record is None:
+            answers.append((wish, partition))
+            continue
+        records.append(record)
+        after = changed_partition(partition, record)
+        answers.append((wish, _answer_after(partition, after, topic, wish)))
+    return Result(records, answers)
+
+
+def _find(image: MetadataImage, wish: IsrWish) -> tuple[TopicImage, PartitionImage]:
+    topic = image.topic_by_id(wish.topic_id)
+    if topic is None:
+        raise KafkaError(
+            ErrorCode.UNKNOWN_TOPIC_ID, f"There is no topic with id {wish.topic_id.hex()}."
+        )
+    partition = topic.partition(wish.partition)
+    if partition is None:
+        raise KafkaError(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+            f"Topic {topic.name} has no partition {wish.partition}.",
+        )
+    return topic, partition
+
+
+def _check(
+    image: MetadataImage,
+    rules: Rules,
+    broker_id: int,
+    topic: TopicImage,
+    partition: PartitionImage,
+    wish: IsrWish,
+) -> None:
+    """Raise KafkaError unless the wish is the present leader's, up to date and allowed."""
+    name = f"{topic.name}-{wish.partition}"
+    if (
+        wish.leader_epoch > partition.leader_epoch
+        or wish.partition_epoch > partition.partition_epoch
+    ):
+        # It has seen metadata that this controller has not: the asker must look for another.
+        words = f"{name}: the request is ahead of this controller's metadata."
+        raise KafkaError(ErrorCode.NOT_CONTROLLER, words)
+    if wish.leader_epoch < partition.leader_epoch:
+        raise KafkaError(
+            ErrorCode.FENCED_LEADER_EPOCH,
+            f"{name}: leader epoch {wish.leader_epoch} is over; it is {partition.leader_epoch}.",
+        )
+    if partition.leader != broker_id:
+        words = f"{name}: broker {broker_id} does not lead; {partition.leader} does."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    if wish.partition_epoch < partition.partition_epoch:
+        raise KafkaError(
+            ErrorCode.INVALID_UPDATE_VERSION,
+            f"{name}: based on partition epoch {wish.partition_epoch}; "
+            f"it is {partition.partition_epoch}.",
+        )
+    members = [each for each, _ in wish.isr]
+    if len(set(members)) != len(members) or not set(members) <= set(partition.replicas):
+        words = f"{name}: ISR {members} is not a choice of replicas {list(partition.replicas)}."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    if broker_id not in members:
+        words = f"{name}: the ISR {members} must contain its leader {broker_id}."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    _check_recovery(partition, wish, name)
+    for member, epoch in wish.isr:
+        why_not = ineligible(image, rules, member, epoch)
+        if why_not is not None:
+            raise KafkaError(ErrorCode.INELIGIBLE_REPLICA, f"{name}: {why_not}.")
+
+
+def _check_recovery(partition: PartitionImage, wish: IsrWish, name: str) -> None:
+    if wish.leader_recovery_state != RECOVERING:
+        return
+    if partition.leader_recovery_state == RECOVERED:
+        words = f"{name}: a leader that has recovered cannot go back to recovering."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    if len(wish.isr) > 1:
+        words = f"{name}: while the leader is recovering, it alone is the ISR."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+
+
+def ineligible(
+    image: MetadataImage, rules: Rules, replica: int, broker_epoch: int = ANY_BROKER_EPOCH
+) -> str | None:
+    """Why a replica must not be in an ISR, or None when it may."""
+    broker = image.brokers.get(replica)
+    if broker is None:
+        return f"broker {replica} is not registered"
+    if Mutation.FENCED_REPLICA_JOINS_ISR not in rules.mutations:
+        if broker.fenced:
+            return f"broker {replica} is fenced"
+        if broker.in_controlled_shutdown:
+            return f"broker {replica} is shutting down"
+    if broker_epoch not in (ANY_BROKER_EPOCH, broker.epoch):
+        if Mutation.IGNORE_BROKER_EPOCHS in rules.mutations:
+            return None
+        return f"broker {replica} was seen under epoch {broker_epoch}, but has {broker.epoch}"
+    return None
+
+
+def _grant(
+    image: MetadataImage, rules: Rules, topic: TopicImage, partition: PartitionImage, wish: IsrWish
+) -> PartitionChangeRecord | None:
+    plan = PartitionPlan(
+        topic.topic_id,
+        wish.partition,
+        partition,
+        image.is_active,
+        rules.min_isr(image, topic.name),
+        "its leader changed the ISR",
+        isr=tuple(member for member, _ in wish.isr),
+        recovery_state=wish.leader_recovery_state,
+    )
+    if partition.is_reassigning:
+        plan.cause = "its reassignment is complete"
+    if rules.allows_unclean_election(image, topic.name):
+        plan.election = Election.UNCLEAN
+    return plan.record()
+
+
+def _answer_after(
+    before: PartitionImage, after: PartitionImage, topic: TopicImage, wish: IsrWish
+) -> PartitionImage | KafkaError:
+    """The end of a reassignment can take leadership from the one who asked."""
+    if after.leader == before.leader and after.leader_epoch == before.leader_epoch:
+        return after
+    return KafkaError(
+        ErrorCode.NEW_LEADER_ELECTED
+        if after.leader != before.leader
+        else ErrorCode.FENCED_LEADER_EPOCH,
+        f"{topic.name}-{wish.partition}: the reassignment is complete and broker {after.leader} "
+        f"leads in epoch {after.leader_epoch}.",
+    )

@@ -1,0 +1,203 @@
+"""Leadership over many partitions: after a broker's change, on request, and by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from kraft.controller.election import Election, PartitionPlan
+from kraft.controller.result import Result, Rules
+from kraft.image import MetadataImage, PartitionImage, TopicImage
+from kraft.records import MetadataRecord, PartitionChangeRecord
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+
+MAX_REBALANCED_AT_ONCE = 1000
+"""Elections of one round of the preferred leader rebalance, as in Apache Kafka."""
+
+
+def changes_after_broker(
+    image: MetadataImage,
+    rules: Rules,
+    cause: str,
+    *,
+    leaving: int | None = None,
+    returning: int | None = None,
+    unclean: int | None = None,
+    wiped: bool = False,
+) -> Iterator[PartitionChangeRecord]:
+    """What a broker's change means for all partitions.
+
+    `leaving`: it is fenced or shuts down, and leaves ISRs and leadership. `returning`: it is
+    unfenced, and may lead what has no leader. `unclean`: it registered after an unclean shutdown
+    and is no longer trusted to have what it had not synced (`wiped`: what it had at all).
+    """
+    unclean_set = frozenset() if unclean is None else frozenset((unclean,))
+    wiped_set = unclean_set if wiped else frozenset()
+
+    def is_live(replica: int) -> bool:
+        if replica == returning:
+            return True
+        return replica not in (leaving, unclean) and image.is_active(replica)
+
+    for topic in image.topics.values():
+        min_isr: int | None = None
+        for index, partition in enumerate(topic.partitions):
+            if not _concerned(partition, leaving, returning, unclean):
+                continue
+            if min_isr is None:
+                min_isr = rules.min_isr(image, topic.name)
+                allows_unclean = rules.allows_unclean_election(image, topic.name)
+            plan = PartitionPlan(topic.topic_id, index, partition, is_live, min_isr, cause)
+            if leaving is not None:
+                plan.isr = tuple(each for each in partition.isr if each != leaving)
+            plan.unclean_shutdown, plan.wiped = unclean_set, wiped_set
+            if allows_unclean:
+                plan.election = Election.UNCLEAN
+            change = plan.record()
+            if change is not None:
+                yield change
+
+
+def _concerned(
+    partition: PartitionImage, leaving: int | None, returning: int | None, unclean: int | None
+) -> bool:
+    if returning is not None:
+        return not partition.has_leader and returning in partition.replicas
+    if leaving is not None:
+        return leaving in partition.isr or partition.leader == leaving
+    return (
+        unclean in partition.isr or unclean in partition.elr or unclean in partition.last_known_elr
+    )
+
+
+def leads_anything(image: MetadataImage, broker_id: int) -> bool:
+    """Whether any partition is led by the broker."""
+    return any(partition.leader == broker_id for _, _, partition in image.partitions())
+
+
+def elect_leaders(
+    image: MetadataImage,
+    rules: Rules,
+    election: Election,
+    partitions: Sequence[TopicPartition] | None,
+) -> Result[list[tuple[TopicPartition, KafkaError | None]]]:
+    """The ElectLeaders request (KIP-183, KIP-460): preferred or unclean, for some or all.
+
+    For all partitions (None) only those are answered where an election was needed.
+    """
+    records: list[MetadataRecord] = []
+    answers: list[tuple[TopicPartition, KafkaError | None]] = []
+    for each in _all(image) if partitions is None else partitions:
+        topic = image.topics.get(each.topic)
+        partition = topic.partition(each.partition) if topic is not None else None
+        if topic is None or partition is None:
+            error = KafkaError(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {each}."
+            )
+            answers.append((each, error))
+            continue
+        record, failure = _elect(image, rules, election, topic, each.partition, partition)
+        if record is not None:
+            records.append(record)
+        needless = failure is not None and failure.code is ErrorCode.ELECTION_NOT_NEEDED
+        if partitions is not None or not needless:
+            answers.append((each, failure))
+    return Result(records, answers)
+
+
+def _all(image: MetadataImage) -> Iterator[TopicPartition]:
+    for topic, index, _ in image.partitions():
+        yield TopicPartition(topic.name, index)
+
+
+def _elect(
+    image: MetadataImage,
+    rules: Rules,
+    election: Election,
+    topic: TopicImage,
+    index: int,
+    partition: PartitionImage,
+) -> tuple[PartitionChangeRecord | None, KafkaError | None]:
+    preferred = partition.preferred_leader
+    if election is Election.PREFERRED and partition.leader == preferred:
+        words = f"The preferred replica {preferred} leads already."
+        return None, KafkaError(ErrorCode.ELECTION_NOT_NEEDED, words)
+    if election is Election.UNCLEAN and partition.has_leader:
+        words = f"Broker {partition.leader} leads; an unclean election is not needed."
+        return None, KafkaError(ErrorCode.ELECTION_NOT_NEEDED, words)
+    cause = f"{election.value} election was asked for"
+    plan = _plan(image, rules, topic, index, partition, cause)
+    plan.election = election
+    record = plan.record()
+    elected = partition.leader if record is None or record.leader is None else record.leader
+    if election is Election.PREFERRED and elected != preferred:
+        words = (
+            f"The preferred replica {preferred} cannot lead: "
+            + ("it is not in the ISR" if image.is_active(preferred) else "its broker is not alive")
+            + f" (ISR {list(partition.isr)})."
+        )
+        return None, KafkaError(ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE, words)
+    if elected == partition.leader:
+        words = f"None of the replicas {list(partition.replicas)} is alive."
+        return None, KafkaError(ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, words)
+    return record, None
+
+
+def _plan(
+    image: MetadataImage,
+    rules: Rules,
+    topic: TopicImage,
+    index: int,
+    partition: PartitionImage,
+    cause: str,
+) -> PartitionPlan:
+    min_isr = rules.min_isr(image, topic.name)
+    return PartitionPlan(topic.topic_id, index, partition, image.is_active, min_isr, cause)
+
+
+def rebalance_preferred(image: MetadataImage, rules: Rules) -> Result[bool]:
+    """Give leadership back to preferred replicas that are in sync (auto.leader.rebalance.enable).
+
+    The response says whether there may be more to do at once.
+    """
+    cause = "preferred leader rebalance"
+    wanting = _each(image, lambda p: p.leader != p.preferred_leader and p.preferred_leader in p.isr)
+    records: list[MetadataRecord] = []
+    for topic, index, partition in wanting:
+        plan = _plan(image, rules, topic, index, partition, cause)
+        plan.election = Election.PREFERRED
+        record = plan.record()
+        if record is not None:
+            records.append(record)
+            if len(records) == MAX_REBALANCED_AT_ONCE:
+                return Result(records, True)
+    return Result(records, False)
+
+
+def elect_uncleanly_where_allowed(
+    image: MetadataImage, rules: Rules, topics: AbstractSet[str] | None = None
+) -> Result[None]:
+    """Unclean elections for partitions without a leader whose topics allow them.
+
+    Looks at all topics, or at those named, after unclean.leader.election.enable was set.
+    """
+    records: list[MetadataRecord] = []
+    for topic, index, partition in _each(image, lambda p: not p.has_leader):
+        if topics is not None and topic.name not in topics:
+            continue
+        if not rules.allows_unclean_election(image, topic.name):
+            continue
+        cause = "unclean.leader.election.enable is set"
+        plan = _plan(image, rules, topic, index, partition, cause)
+        plan.election = Election.UNCLEAN
+        record = plan.record()
+        if record is not None:
+            records.append(record)
+    return Result(records, None)
+
+
+def _each(
+    image: MetadataImage, wanted: Callable[[PartitionImage], bool]
+) -> Iterable[tuple[TopicImage, int, PartitionImage]]:
+    return (each for each in image.partitions() if wanted(each[2]))

@@ -1,0 +1,62 @@
+"""What a decision returns, and the rules that it is made under."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from kraft.image import MetadataImage
+from kraft.records import MetadataRecord
+
+R = TypeVar("R")
+
+MIN_INSYNC_REPLICAS: Final = "min.insync.replicas"
+UNCLEAN_LEADER_ELECTION: Final = "unclean.leader.election.enable"
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[R]):
+    """Records to commit (maybe none), and the answer once they are committed."""
+
+    records: Sequence[MetadataRecord]
+    response: R
+
+
+class Mutation(enum.Enum):
+    """A safety rule that a simulation switches off, to show that it sees what then breaks.
+
+    Each is looked at in one place. Production never sets any.
+    """
+
+    IGNORE_BROKER_EPOCHS = "a restarted replica joins the ISR by its old epoch (KIP-903)"
+    FENCED_REPLICA_JOINS_ISR = "AlterPartition may bring fenced replicas into the ISR (KIP-841)"
+    LOST_LOG_STAYS_ELIGIBLE = "an unclean shutdown leaves a replica in ISR and ELR (KIP-966)"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The controller's own settings: what holds where no topic and no cluster default says else."""
+
+    num_partitions: int = 1
+    replication_factor: int = 1
+    min_insync_replicas: int = 1
+    unclean_leader_election: bool = False
+    mutations: AbstractSet[Mutation] = field(default=frozenset())
+
+    def min_isr(self, image: MetadataImage, topic: str) -> int:
+        """The topic's min.insync.replicas: its own, the cluster's, or the controller's."""
+        text = _setting(image, topic, MIN_INSYNC_REPLICAS)
+        return self.min_insync_replicas if text is None else int(text)
+
+    def allows_unclean_election(self, image: MetadataImage, topic: str) -> bool:
+        """The topic's unclean.leader.election.enable, found likewise."""
+        text = _setting(image, topic, UNCLEAN_LEADER_ELECTION)
+        return self.unclean_leader_election if text is None else text.lower() == "true"
+
+
+def _setting(image: MetadataImage, topic: str, name: str) -> str | None:
+    own = image.topic_config(topic).get(name)
+    return image.broker_config(None).get(name) if own is None else own
