@@ -1,0 +1,212 @@
+"""Record batch v2, seen from outside: its header, its checksum, its place in the log.
+
+A broker treats a batch as opaque. It reads these 61 bytes, checks the CRC over everything from
+the attributes on, and writes two fields in front of that: the base offset and the partition
+leader epoch, which the CRC leaves out for that purpose. model/records.py looks inside.
+
+    offset  0 base offset        int64    21 attributes          int16   43 producer id     int64
+            8 batch length       int32    23 last offset delta   int32   51 producer epoch  int16
+           12 leader epoch       int32    27 base timestamp      int64   53 base sequence   int32
+           16 magic              int8     35 max timestamp       int64   57 record count    int32
+           17 crc                uint32                                  61 records
+
+Source: Kafka's protocol documentation, "Record Batch"; KIP-98.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from crc32c import crc32c
+
+from model.compression import NAMES as COMPRESSIONS
+from model.errors import ErrorCode, KafkaError
+
+Buffer = bytes | bytearray | memoryview
+
+HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+HEADER_BYTES: Final = HEADER.size
+MAGIC: Final = 2
+MAGIC_AT: Final = 16
+CRC_AT: Final = 17
+ATTRIBUTES_AT: Final = 21
+"""Where the bytes begin that the CRC covers."""
+
+LENGTH_OVERHEAD: Final = 12
+"""What the batch length does not count: the base offset and itself."""
+
+COMPRESSION_MASK: Final = 0x07
+LOG_APPEND_TIME_BIT: Final = 0x08
+TRANSACTIONAL_BIT: Final = 0x10
+CONTROL_BIT: Final = 0x20
+DELETE_HORIZON_BIT: Final = 0x40
+
+CREATE_TIME: Final = "CreateTime"
+LOG_APPEND_TIME: Final = "LogAppendTime"
+
+MAX_SEQUENCE: Final = 2**31 - 1
+
+# Base offset, length (rewritten unchanged, so that one call does it) and leader epoch.
+_PLACE: Final = struct.Struct(">qii")
+_PREFIX: Final = struct.Struct(">qi")
+_CRC: Final = struct.Struct(">I")
+
+
+class BatchHeader(NamedTuple):
+    """The fields of a batch's header, in the order of the bytes."""
+
+    base_offset: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_offset_delta: int
+    base_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    record_count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole batch."""
+        return self.length + LENGTH_OVERHEAD
+
+    @property
+    def last_offset(self) -> int:
+        return self.base_offset + self.last_offset_delta
+
+    @property
+    def next_offset(self) -> int:
+        return self.base_offset + self.last_offset_delta + 1
+
+    @property
+    def compression(self) -> str:
+        """The codec's name. Raises KafkaError CORRUPT_MESSAGE for a number without one."""
+        number = self.attributes & COMPRESSION_MASK
+        if number >= len(COMPRESSIONS):
+            raise KafkaError(ErrorCode.CORRUPT_MESSAGE, f"Unknown compression type id: {number}")
+        return COMPRESSIONS[number]
+
+    @property
+    def timestamp_type(self) -> str:
+        return LOG_APPEND_TIME if self.attributes & LOG_APPEND_TIME_BIT else CREATE_TIME
+
+    @property
+    def is_transactional(self) -> bool:
+        return bool(self.attributes & TRANSACTIONAL_BIT)
+
+    @property
+    def is_control(self) -> bool:
+        return bool(self.attributes & CONTROL_BIT)
+
+    @property
+    def delete_horizon_ms(self) -> int | None:
+        """When tombstones of a compacted batch may go (KIP-534); kept as the base timestamp."""
+        return self.base_timestamp if self.attributes & DELETE_HORIZON_BIT else None
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the last record; sequences wrap after 2**31 - 1. -1 without one."""
+        if self.base_sequence < 0:
+            return -1
+        return advance_sequence(self.base_sequence, self.last_offset_delta)
+
+
+def advance_sequence(sequence: int, increment: int) -> int:
+    """`sequence` moved on by `increment`, from 2**31 - 1 back to 0."""
+    return (sequence + increment) & MAX_SEQUENCE
+
+
+def parse_header(buffer: Buffer, offset: int = 0) -> BatchHeader:
+    """The header at `offset`. Raises KafkaError CORRUPT_MESSAGE when the bytes do not suffice."""
+    try:
+        return BatchHeader._make(HEADER.unpack_from(buffer, offset))
+    except struct.error:
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"{len(buffer) - offset} bytes are too few for a batch header of {HEADER_BYTES}.",
+        ) from None
+
+
+def complete_size(buffer: Buffer, offset: int = 0) -> int:
+    """Bytes of the batch at `offset`, or 0 when the buffer ends before the batch does.
+
+    Raises KafkaError CORRUPT_MESSAGE when the length cannot be a batch's.
+    """
+    if len(buffer) - offset < LENGTH_OVERHEAD:
+        return 0
+    size: int = _PREFIX.unpack_from(buffer, offset)[1] + LENGTH_OVERHEAD
+    if size < HEADER_BYTES:
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"A batch claims {size} bytes, fewer than its header of {HEADER_BYTES}.",
+        )
+    return size if offset + size <= len(buffer) else 0
+
+
+def iter_batches(buffer: Buffer) -> Iterator[tuple[BatchHeader, memoryview]]:
+    """Each complete batch of `buffer` with a view of its bytes; a cut-off last one is left out.
+
+    Raises KafkaError CORRUPT_MESSAGE at a length or a magic that cannot be. CRCs are unchecked.
+    """
+    view = memoryview(buffer)
+    position = 0
+    while size := complete_size(view, position):
+        header = parse_header(view, position)
+        if header.magic != MAGIC:
+            raise KafkaError(
+                ErrorCode.CORRUPT_MESSAGE,
+                f"A batch of message format {header.magic}; only {MAGIC} is known.",
+            )
+        yield header, view[position : position + size]
+        position += size
+
+
+def validate(batch: Buffer) -> BatchHeader:
+    """The header of exactly one intact batch.
+
+    Raises KafkaError CORRUPT_MESSAGE when the size, the magic or the CRC is wrong.
+    """
+    view = memoryview(batch)
+    header = parse_header(view)
+    if header.magic != MAGIC:
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"A batch of message format {header.magic}; only {MAGIC} is known.",
+        )
+    if header.size != len(view):
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"A batch claims {header.size} bytes and has {len(view)}.",
+        )
+    computed = crc32c(view[ATTRIBUTES_AT:])
+    if computed != header.crc:
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"Record is corrupt (stored crc = {header.crc}, computed crc = {computed})",
+        )
+    return header
+
+
+def patch(batch: bytearray | memoryview, base_offset: int, leader_epoch: int) -> None:
+    """Give a batch its place in the log, in place; the CRC stays right."""
+    _PLACE.pack_into(batch, 0, base_offset, len(batch) - LENGTH_OVERHEAD, leader_epoch)
+
+
+def place_bytes(size: int, base_offset: int, leader_epoch: int) -> bytes:
+    """The first 16 bytes of a batch of `size` bytes, for one that cannot be patched in place."""
+    return _PLACE.pack(base_offset, size - LENGTH_OVERHEAD, leader_epoch)
+
+
+def stamp_log_append_time(batch: bytearray, now_ms: int) -> None:
+    """Make `now_ms` the time of all records of a batch, and recompute its CRC."""
+    view = memoryview(batch)
+    attributes = int.from_bytes(view[21:23], "big") | LOG_APPEND_TIME_BIT
+    view[21:23] = attributes.to_bytes(2, "big")
+    view[35:43] = now_ms.to_bytes(8, "big", signed=True)
+    _CRC.pack_into(batch, CRC_AT, crc32c(view[ATTRIBUTES_AT:]))

@@ -1,0 +1,297 @@
+"""Records inside a batch: reading them, and writing a batch of them.
+
+Everything about a batch's header is in model/record_batch.py and offered from here as well.
+
+A record is a run of zigzag varints and bytes: length, attributes, timestamp delta, offset delta,
+key, value, headers. Source: Kafka's protocol documentation, "Record"; KIP-82 (headers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from crc32c import crc32c
+
+from model import compression as codecs
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
+from model.record_batch import (
+    ATTRIBUTES_AT,
+    COMPRESSION_MASK,
+    CONTROL_BIT,
+    CREATE_TIME,
+    HEADER,
+    HEADER_BYTES,
+    LENGTH_OVERHEAD,
+    LOG_APPEND_TIME,
+    LOG_APPEND_TIME_BIT,
+    MAGIC,
+    TRANSACTIONAL_BIT,
+    BatchHeader,
+    Buffer,
+    iter_batches,
+    parse_header,
+    patch,
+    validate,
+)
+
+__all__ = [
+    "CREATE_TIME",
+    "LOG_APPEND_TIME",
+    "BatchHeader",
+    "Record",
+    "encode_batch",
+    "iter_batches",
+    "iter_records",
+    "parse_header",
+    "patch",
+    "validate",
+]
+
+Header = tuple[str, bytes | None]
+
+
+class Record(NamedTuple):
+    """One record. The offset and the timestamp (ms since 1970) are absolute."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+
+
+def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Record]:
+    """The records of one batch in order, decompressed to at most `limit` bytes.
+
+    Keys, values and header values are copies: they outlive `batch`. The CRC is not checked.
+    Raises KafkaError: CORRUPT_MESSAGE for records that do not fill the batch exactly,
+    RECORD_LIST_TOO_LARGE past the limit.
+    """
+    header = parse_header(batch)
+    data = bytes(
+        codecs.decompress(header.compression, memoryview(batch)[HEADER_BYTES : header.size], limit)
+    )
+    try:
+        yield from _walk(header, data)
+    except (IndexError, UnicodeDecodeError) as error:
+        raise _malformed(header, f"a record is cut off or of another length ({error})") from error
+
+
+def _walk(header: BatchHeader, data: bytes) -> Iterator[Record]:
+    """The records in `data`. IndexError when they do not fill it exactly.
+
+    Consumers spend their time here, so the varints of one byte, which most are, are read in line.
+    """
+    base_offset = header.base_offset
+    base_timestamp = header.base_timestamp
+    fixed_time = header.attributes & LOG_APPEND_TIME_BIT
+    if fixed_time:
+        base_timestamp = header.max_timestamp
+    position = 0
+    make = Record._make
+    for _ in range(header.record_count):
+        size = data[position]
+        position += 1
+        if size < 0x80:
+            size = (size >> 1) ^ -(size & 1)
+        else:
+            size, position = _read_varint(data, position - 1)
+        end = position + size
+        position += 1  # attributes: none are defined
+        time_delta = data[position]
+        position += 1
+        if time_delta < 0x80:
+            time_delta = (time_delta >> 1) ^ -(time_delta & 1)
+        else:
+            time_delta, position = _read_varint(data, position - 1)
+        offset_delta = data[position]
+        position += 1
+        if offset_delta < 0x80:
+            offset_delta = (offset_delta >> 1) ^ -(offset_delta & 1)
+        else:
+            offset_delta, position = _read_varint(data, position - 1)
+        key: bytes | None = None
+        if data[position] == 1:  # the varint of -1
+            position += 1
+        else:
+            key, position = _read_bytes(data, position)
+        value, position = _read_bytes(data, position)
+        headers: Sequence[Header] = ()
+        if data[position]:
+            headers, position = _read_headers(data, position)
+        else:
+            position += 1
+        if position != end:
+            raise IndexError(f"it ends at byte {position} and declares {end}")
+        timestamp = base_timestamp if fixed_time else base_timestamp + time_delta
+        yield make((base_offset + offset_delta, timestamp, key, value, headers))
+    if position != len(data):
+        raise IndexError(f"{len(data) - position} bytes follow the last one")
+
+
+def _malformed(header: BatchHeader, what: str) -> KafkaError:
+    return KafkaError(
+        ErrorCode.CORRUPT_MESSAGE,
+        f"The batch at offset {header.base_offset} with {header.record_count} records is "
+        f"malformed: {what}.",
+    )
+
+
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """(value, position after it) of a zigzag varint. IndexError at the end of the data."""
+    byte = data[position]
+    position += 1
+    if byte < 0x80:
+        return (byte >> 1) ^ -(byte & 1), position
+    value = byte & 0x7F
+    shift = 7
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), position
+        shift += 7
+        if shift > 63:
+            raise IndexError("a varint of more than ten bytes")
+
+
+def _read_bytes(data: bytes, position: int) -> tuple[bytes | None, int]:
+    """(bytes, or None for length -1; position after them)."""
+    size = data[position]
+    position += 1
+    if size < 0x80:
+        size = (size >> 1) ^ -(size & 1)
+    else:
+        size, position = _read_varint(data, position - 1)
+    if size < 0:
+        return None, position
+    end = position + size
+    if end > len(data):
+        raise IndexError("bytes past the end")
+    return data[position:end], end
+
+
+def _read_headers(data: bytes, position: int) -> tuple[list[Header], int]:
+    count, position = _read_varint(data, position)
+    if not 0 <= count <= len(data) - position:
+        raise IndexError("more headers than bytes")
+    headers: list[Header] = []
+    for _ in range(count):
+        name, position = _read_bytes(data, position)
+        value, position = _read_bytes(data, position)
+        if name is None:
+            raise IndexError("a header without a key")
+        headers.append((name.decode("utf-8"), value))
+    return headers, position
+
+
+def _varint(value: int) -> bytes:
+    """A signed integer as zigzag varint."""
+    value = (value << 1) ^ (value >> 63)
+    if value < 0x80:
+        return _SMALL[value]
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+_SMALL = [bytes([value]) for value in range(0x80)]
+
+
+def _with_length(data: bytes | None) -> bytes:
+    return b"\x01" if data is None else _varint(len(data)) + data
+
+
+def encode_record(offset_delta: int, time_delta: int, record: Record) -> bytes:
+    """One record as it stands in a batch."""
+    parts = [
+        b"\0",
+        _varint(time_delta),
+        _varint(offset_delta),
+        _with_length(record.key),
+        _with_length(record.value),
+        _varint(len(record.headers)),
+    ]
+    for name, value in record.headers:
+        parts += (_with_length(name.encode("utf-8")), _with_length(value))
+    body = b"".join(parts)
+    return _varint(len(body)) + body
+
+
+def encode_batch(
+    records: Iterable[Record],
+    *,
+    base_offset: int = 0,
+    compression: str = "none",
+    compression_level: int | None = None,
+    producer_id: int = NO_PRODUCER_ID,
+    producer_epoch: int = NO_EPOCH,
+    base_sequence: int = -1,
+    leader_epoch: int = NO_EPOCH,
+    is_transactional: bool = False,
+    is_control: bool = False,
+    timestamp_type: str = CREATE_TIME,
+) -> bytes:
+    """A batch of `records`, numbered from `base_offset` in their order.
+
+    Offsets in the records are ignored; their timestamps are kept (-1 for none). Raises
+    ValueError without a record: an empty batch is not a batch that a client may send.
+    """
+    listed = list(records)
+    if not listed:
+        raise ValueError("a batch needs a record")
+    base_timestamp = listed[0].timestamp
+    body = b"".join(
+        encode_record(index, record.timestamp - base_timestamp, record)
+        for index, record in enumerate(listed)
+    )
+    if compression != "none":
+        body = codecs.compress(compression, body, compression_level)
+    attributes = (
+        codecs.NAMES.index(compression)
+        | (LOG_APPEND_TIME_BIT if timestamp_type == LOG_APPEND_TIME else 0)
+        | (TRANSACTIONAL_BIT if is_transactional else 0)
+        | (CONTROL_BIT if is_control else 0)
+    )
+    header = BatchHeader(
+        base_offset=base_offset,
+        length=HEADER_BYTES - LENGTH_OVERHEAD + len(body),
+        leader_epoch=leader_epoch,
+        magic=MAGIC,
+        crc=0,
+        attributes=attributes,
+        last_offset_delta=len(listed) - 1,
+        base_timestamp=base_timestamp,
+        max_timestamp=max(NO_TIMESTAMP, max(record.timestamp for record in listed)),
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=base_sequence,
+        record_count=len(listed),
+    )
+    return seal(header, body)
+
+
+def seal(header: BatchHeader, body: Buffer) -> bytes:
+    """A batch of that header and (compressed) body, with its length and CRC set right."""
+    header = header._replace(length=HEADER_BYTES - LENGTH_OVERHEAD + len(body))
+    checked = HEADER.pack(*header)[ATTRIBUTES_AT:]
+    crc = crc32c(body, crc32c(checked))
+    return HEADER.pack(*header._replace(crc=crc)) + body
+
+
+def recompress(batch: Buffer, compression: str, level: int | None = None) -> bytearray:
+    """The same batch under another compression, its records untouched; the CRC is made anew.
+
+    Raises KafkaError as `compression.decompress`.
+    """
+    header = parse_header(batch)
+    plain = codecs.decompress(header.compression, memoryview(batch)[HEADER_BYTES : header.size])
+    attributes = header.attributes & ~COMPRESSION_MASK | codecs.NAMES.index(compression)
+    body = codecs.compress(compression, plain, level)
+    return bytearray(seal(header._replace(attributes=attributes), body))
