@@ -64,9 +64,9 @@ def _concerned(
 ) -> bool:
     if returning is not None:
         return not partition.has_leader and returning in partition.replicas
-    if leaving is not None:
-        return leaving in partition.isr or partition.leader == leaving
-    return (
+    if leaving is not None and (leaving in partition.isr or leaving == partition.leader):
+        return True
+    return unclean is not None and (
         unclean in partition.isr or unclean in partition.elr or unclean in partition.last_known_elr
     )
 

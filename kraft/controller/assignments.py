@@ -1,0 +1,77 @@
+"""Assignments that somebody wrote by hand, and partitions as they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kraft.image import MetadataImage
+from kraft.records import PartitionRecord
+from model.errors import ErrorCode, KafkaError
+
+MAX_PARTITIONS_AT_ONCE = 10_000
+"""New partitions in one request; more are refused (POLICY_VIOLATION), as by Apache Kafka."""
+
+
+def check_assignment(
+    image: MetadataImage, replicas: Sequence[int], replication_factor: int | None = None
+) -> None:
+    """Raise KafkaError INVALID_REPLICA_ASSIGNMENT unless these can be a partition's replicas."""
+    if not replicas:
+        raise _invalid("The manual partition assignment includes an empty replica list.")
+    for replica in replicas:
+        if replica < 0:
+            words = f"The manual partition assignment includes an invalid replica id, {replica}."
+            raise _invalid(words)
+        if replica not in image.brokers:
+            raise _invalid(
+                f"The manual partition assignment includes broker {replica}, but no such broker "
+                "is registered."
+            )
+    if len(set(replicas)) != len(replicas):
+        raise _invalid(
+            f"The manual partition assignment {list(replicas)} includes a broker more than once."
+        )
+    if replication_factor is not None and len(replicas) != replication_factor:
+        raise _invalid(
+            f"The manual partition assignment includes a partition with {len(replicas)} "
+            f"replica(s), but this is not consistent with previous partitions, which have "
+            f"{replication_factor} replica(s)."
+        )
+
+
+def new_partition(
+    image: MetadataImage, topic_id: bytes, index: int, replicas: Sequence[int]
+) -> PartitionRecord:
+    """A partition's first state: the live replicas are its ISR, the first of them leads.
+
+    Raises KafkaError INVALID_REPLICA_ASSIGNMENT when none is alive.
+    """
+    isr = tuple(each for each in replicas if image.is_active(each))
+    if not isr:
+        raise _invalid(
+            f"All brokers specified in the manual partition assignment for partition {index} are "
+            "fenced or in controlled shutdown."
+        )
+    rank = "the preferred replica" if isr[0] == replicas[0] else "the first live replica"
+    return PartitionRecord(
+        topic_id=topic_id,
+        partition_id=index,
+        replicas=tuple(replicas),
+        isr=isr,
+        leader=isr[0],
+        reason=f"new partition: {isr[0]} is {rank}",
+    )
+
+
+def check_amount(partitions: int) -> None:
+    """Raise KafkaError POLICY_VIOLATION for too many new partitions in one request."""
+    if partitions > MAX_PARTITIONS_AT_ONCE:
+        raise KafkaError(
+            ErrorCode.POLICY_VIOLATION,
+            f"{partitions} new partitions in one request are too many; "
+            f"{MAX_PARTITIONS_AT_ONCE} are allowed.",
+        )
+
+
+def _invalid(words: str) -> KafkaError:
+    return KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, words)

@@ -1,0 +1,100 @@
+"""CreatePartitions (KIP-195): a topic grows; what it has stays where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kraft.controller.assignments import check_amount, check_assignment, new_partition
+from kraft.controller.placement import place
+from kraft.controller.result import Result
+from kraft.image import MetadataImage, TopicImage
+from kraft.records import MetadataRecord
+from model.errors import ErrorCode, KafkaError
+from model.world import Dice
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A wish for more partitions."""
+
+    topic: str
+    count: int
+    """How many there shall be in all."""
+    assignments: tuple[tuple[int, ...], ...] | None = None
+    """The replicas of each additional one, when they are chosen by hand."""
+
+
+def create_partitions(
+    image: MetadataImage, dice: Dice, wishes: Sequence[Growth]
+) -> Result[dict[str, KafkaError | None]]:
+    """Let topics grow, each of which may fail on its own.
+
+    Raises KafkaError POLICY_VIOLATION for too many partitions at once.
+    """
+    check_amount(sum(_additional(image, wish) for wish in wishes))
+    names = [wish.topic for wish in wishes]
+    records: list[MetadataRecord] = []
+    answers: dict[str, KafkaError | None] = {}
+    for wish in wishes:
+        try:
+            if names.count(wish.topic) > 1:
+                words = f"Topic '{wish.topic}' is named more than once in the request."
+                raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+            records += _grow(image, dice, wish)
+        except KafkaError as error:
+            answers[wish.topic] = error
+        else:
+            answers[wish.topic] = None
+    return Result(records, answers)
+
+
+def _additional(image: MetadataImage, wish: Growth) -> int:
+    topic = image.topics.get(wish.topic)
+    return 0 if topic is None else max(0, wish.count - len(topic.partitions))
+
+
+def _grow(image: MetadataImage, dice: Dice, wish: Growth) -> list[MetadataRecord]:
+    topic = image.topics.get(wish.topic)
+    if topic is None:
+        words = f"The topic '{wish.topic}' does not exist."
+        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, words)
+    present = len(topic.partitions)
+    if wish.count == present:
+        words = f"Topic already has {present} partition(s)."
+        raise KafkaError(ErrorCode.INVALID_PARTITIONS, words)
+    if wish.count < present:
+        words = (
+            f"The topic {wish.topic} currently has {present} partition(s); {wish.count} would not "
+            "be an increase."
+        )
+        raise KafkaError(ErrorCode.INVALID_PARTITIONS, words)
+    assignments = _assignments(image, dice, topic, wish)
+    return [
+        new_partition(image, topic.topic_id, present + number, replicas)
+        for number, replicas in enumerate(assignments)
+    ]
+
+
+def _assignments(
+    image: MetadataImage, dice: Dice, topic: TopicImage, wish: Growth
+) -> Sequence[tuple[int, ...]]:
+    additional = wish.count - len(topic.partitions)
+    replication_factor = len(topic.partitions[0].replicas)
+    if wish.assignments is None:
+        return place(
+            image,
+            dice,
+            partitions=additional,
+            replication_factor=replication_factor,
+            first_partition=len(topic.partitions),
+        )
+    if len(wish.assignments) != additional:
+        raise KafkaError(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"Attempted to add {additional} additional partition(s), but only "
+            f"{len(wish.assignments)} assignment(s) were specified.",
+        )
+    for replicas in wish.assignments:
+        check_assignment(image, replicas, replication_factor)
+    return wish.assignments

@@ -1,0 +1,98 @@
+"""Where replicas go: spread over racks first, then over brokers.
+
+Brokers stand in a circle in which neighbours are of different racks as far as possible. A topic
+starts at a place that the dice choose; each partition's preferred leader is one further along, so
+that leadership is even. Its followers come from the rest of the circle, by a shift that changes
+with every turn, so that not always the same brokers share partitions; each takes a rack that the
+partition does not have yet, as long as there is one. Source: KIP-36 and Apache Kafka's striped
+placement, for what is promised; the algorithm is our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from kraft.image import BrokerImage, MetadataImage
+from model.errors import ErrorCode, KafkaError
+from model.world import Dice
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A broker as a place for replicas."""
+
+    broker_id: int
+    rack: str | None
+
+
+def place(
+    image: MetadataImage,
+    dice: Dice,
+    *,
+    partitions: int,
+    replication_factor: int,
+    first_partition: int = 0,
+) -> list[tuple[int, ...]]:
+    """The replicas of each of `partitions` new partitions, preferred leader first.
+
+    Fenced brokers are only used when there are not enough others, and then never first.
+    Raises KafkaError INVALID_REPLICATION_FACTOR when there are too few brokers.
+    """
+    brokers = [broker for _, broker in sorted(image.brokers.items())]
+    active = [each for each in brokers if each.is_active]
+    spare = [each for each in brokers if not each.is_active]
+    _check_enough(active, spare, replication_factor)
+    circle = _circle(active)
+    start = dice.randrange(len(circle))
+    shift = dice.randrange(max(1, len(circle) - 1))
+    placed = []
+    for number in range(first_partition, first_partition + partitions):
+        turn = number // len(circle)
+        own = _replicas(circle, start + number, shift + turn, min(replication_factor, len(circle)))
+        for extra in range(replication_factor - len(own)):
+            own.append(spare[(start + number + extra) % len(spare)].broker_id)
+        placed.append(tuple(own))
+    return placed
+
+
+def _check_enough(
+    active: Sequence[BrokerImage], spare: Sequence[BrokerImage], replication_factor: int
+) -> None:
+    if not active:
+        words = "No broker is alive to lead the new partitions."
+        raise KafkaError(ErrorCode.INVALID_REPLICATION_FACTOR, words)
+    if replication_factor > len(active) + len(spare):
+        raise KafkaError(
+            ErrorCode.INVALID_REPLICATION_FACTOR,
+            f"Unable to replicate the partition {replication_factor} time(s): only "
+            f"{len(active) + len(spare)} broker(s) are registered.",
+        )
+
+
+def _circle(brokers: Sequence[BrokerImage]) -> list[Site]:
+    """Brokers in an order in which one rack follows another; brokers without a rack share one."""
+    racks: dict[str, list[Site]] = {}
+    for each in brokers:
+        racks.setdefault(each.rack or "", []).append(Site(each.broker_id, each.rack))
+    rounds = zip_longest(*(racks[name] for name in sorted(racks)))
+    return [site for each in rounds for site in each if site is not None]
+
+
+def _replicas(circle: Sequence[Site], first: int, shift: int, count: int) -> list[int]:
+    """`count` different brokers, the first at `first`, with as many racks as there are."""
+    size = len(circle)
+    leader = circle[first % size]
+    chosen, racks = [leader.broker_id], {leader.rack}
+    others = [circle[(first + 1 + (shift + step) % (size - 1)) % size] for step in range(size - 1)]
+    for fresh_racks_only in (True, False):
+        for site in others:
+            if len(chosen) == count:
+                return chosen
+            if site.broker_id in chosen or (fresh_racks_only and site.rack in racks):
+                continue
+            chosen.append(site.broker_id)
+            racks.add(site.rack)
+        racks.clear()
+    return chosen

@@ -1,0 +1,159 @@
+"""Moving replicas (KIP-455): AlterPartitionReassignments and ListPartitionReassignments.
+
+A reassignment adds the new replicas beside the old ones; when all new ones are in sync
+(kraft/controller/election.py notices it with the ISR that completes it), the old ones go. It can
+be changed or cancelled at any time before, and a dead broker can be moved away from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kraft.controller.assignments import check_assignment
+from kraft.controller.election import Election, PartitionPlan
+from kraft.controller.result import Result, Rules
+from kraft.image import MetadataImage, PartitionImage, TopicImage
+from kraft.records import MetadataRecord, PartitionChangeRecord
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where one partition's replicas shall be; None cancels the move under way."""
+
+    partition: TopicPartition
+    replicas: tuple[int, ...] | None
+
+
+def alter_reassignments(
+    image: MetadataImage,
+    rules: Rules,
+    moves: Sequence[Move],
+    *,
+    allow_replication_factor_change: bool = True,
+) -> Result[list[tuple[TopicPartition, KafkaError | None]]]:
+    """Begin, change or cancel moves, each of which may fail on its own."""
+    records: list[MetadataRecord] = []
+    answers: list[tuple[TopicPartition, KafkaError | None]] = []
+    for move in moves:
+        try:
+            topic, partition = _find(image, move.partition)
+            if move.replicas is None:
+                record = _cancel(image, rules, topic, partition, move.partition)
+            else:
+                if not allow_replication_factor_change:
+                    _check_same_factor(partition, move.replicas)
+                record = _begin(image, rules, topic, partition, move)
+        except KafkaError as error:
+            answers.append((move.partition, error))
+            continue
+        if record is not None:
+            records.append(record)
+        answers.append((move.partition, None))
+    return Result(records, answers)
+
+
+def _find(image: MetadataImage, which: TopicPartition) -> tuple[TopicImage, PartitionImage]:
+    topic = image.topics.get(which.topic)
+    partition = topic.partition(which.partition) if topic is not None else None
+    if topic is None or partition is None:
+        words = f"There is no partition {which}."
+        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, words)
+    return topic, partition
+
+
+def _check_same_factor(partition: PartitionImage, wanted: tuple[int, ...]) -> None:
+    present = len(_settled(partition))
+    if len(wanted) != present:
+        words = (
+            f"The replication factor would change from {present} to {len(wanted)}, which the "
+            "request does not allow."
+        )
+        raise KafkaError(ErrorCode.INVALID_REPLICATION_FACTOR, words)
+
+
+def _settled(partition: PartitionImage) -> tuple[int, ...]:
+    """The replicas without those that a move is adding."""
+    return tuple(each for each in partition.replicas if each not in partition.adding_replicas)
+
+
+def _begin(
+    image: MetadataImage,
+    rules: Rules,
+    topic: TopicImage,
+    partition: PartitionImage,
+    move: Move,
+) -> PartitionChangeRecord | None:
+    wanted = move.replicas
+    assert wanted is not None
+    check_assignment(image, wanted)
+    # Counted from what was there before any earlier move, so that a changed move neither keeps
+    # nor removes by mistake what the earlier one had only begun to add.
+    settled = _settled(partition)
+    abandoned = [each for each in partition.adding_replicas if each not in wanted]
+    removing = tuple(each for each in settled if each not in wanted)
+    adding = tuple(each for each in wanted if each not in settled)
+    plan = _plan(image, rules, topic, partition, move.partition.partition, "a reassignment began")
+    plan.replicas = (*wanted, *removing)
+    plan.removing, plan.adding = removing, adding
+    isr = tuple(each for each in partition.isr if each not in abandoned)
+    if partition.isr and not isr:
+        words = f"{move.partition}: only {list(partition.isr)} are in sync, which it would drop."
+        raise KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, words)
+    plan.isr = isr
+    return plan.record()
+
+
+def _cancel(
+    image: MetadataImage,
+    rules: Rules,
+    topic: TopicImage,
+    partition: PartitionImage,
+    which: TopicPartition,
+) -> PartitionChangeRecord | None:
+    if not partition.is_reassigning:
+        words = f"No reassignment of {which} is in progress."
+        raise KafkaError(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, words)
+    plan = _plan(image, rules, topic, partition, which.partition, "the reassignment was cancelled")
+    plan.replicas = _settled(partition)
+    plan.adding, plan.removing = (), ()
+    isr = tuple(each for each in partition.isr if each in plan.replicas)
+    if partition.isr and not isr and plan.election is not Election.UNCLEAN:
+        words = (
+            f"The reassignment of {which} cannot be cancelled: only the replicas "
+            f"{list(partition.isr)} that it adds are in sync."
+        )
+        raise KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, words)
+    plan.isr = isr
+    return plan.record()
+
+
+def _plan(
+    image: MetadataImage,
+    rules: Rules,
+    topic: TopicImage,
+    partition: PartitionImage,
+    index: int,
+    cause: str,
+) -> PartitionPlan:
+    min_isr = rules.min_isr(image, topic.name)
+    plan = PartitionPlan(topic.topic_id, index, partition, image.is_active, min_isr, cause)
+    if rules.allows_unclean_election(image, topic.name):
+        plan.election = Election.UNCLEAN
+    return plan
+
+
+def ongoing(
+    image: MetadataImage, wanted: Sequence[TopicPartition] | None
+) -> list[tuple[TopicPartition, PartitionImage]]:
+    """The partitions that are being moved, of all or of those named (ListPartitionReassignments)."""
+    if wanted is not None:
+        found = ((each, image.partition(each.topic, each.partition)) for each in wanted)
+        return [(each, p) for each, p in found if p is not None and p.is_reassigning]
+    return [
+        (TopicPartition(topic.name, index), partition)
+        for topic, index, partition in image.partitions()
+        if partition.is_reassigning
+    ]
