@@ -56,6 +56,7 @@ class Message(Struct):
     ENCODERS: ClassVar[dict[int, Encoder]]
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         cls.DECODERS = {}
         cls.ENCODERS = {}
 

@@ -1,0 +1,212 @@
+"""Kafka's messages between bytes and objects.
+
+    message = decode(FetchRequest, version, frame, header.body_offset)
+    pieces = encode_response(FetchResponse(...), version, correlation_id)
+
+The functions that do the work are compiled when a class is first used in a version (decoder.py,
+encoder.py) from the class's LAYOUT, which comes from schema/. Importing this module imports no
+message class; REQUESTS loads them one at a time.
+
+Byte fields of a decoded message are views of the buffer it was read from: they live as long as
+that buffer is left alone. Encoded records are pieces that are sent as they are, so they must be
+left alone until they are sent.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+from model.world import Buffer, Piece
+from net.protocol.apis import APIS
+from net.protocol.headers import (
+    MalformedMessage,
+    RequestHeader,
+    decode_request_header,
+    response_header_is_flexible,
+)
+from net.protocol.message import Message, Request, Response
+from net.protocol.primitives import (
+    READ_ERRORS,
+    WRITE_ERRORS,
+    Flaw,
+    read_varint,
+    size_of,
+    skip_tags,
+)
+
+__all__ = [
+    "REQUESTS",
+    "EncodeError",
+    "MalformedMessage",
+    "RequestHeader",
+    "decode",
+    "decode_request_header",
+    "decode_response",
+    "decode_versioned",
+    "encode",
+    "encode_request",
+    "encode_response",
+    "encode_versioned",
+]
+
+M = TypeVar("M", bound=Message)
+R = TypeVar("R", bound=Response)
+
+_SIZE_AND_ID: Final = struct.Struct(">ii")
+_REQUEST_HEAD: Final = struct.Struct(">ihhih")
+_VERSION: Final = struct.Struct(">h")
+
+
+class EncodeError(ValueError):
+    """A message that cannot be written, because a field holds what its type cannot."""
+
+
+def decode(cls: type[M], version: int, buffer: Buffer, offset: int = 0) -> M:
+    """Read a message that goes from `offset` to the end of `buffer`.
+
+    Raises MalformedMessage for bytes that are not such a message, and for an unknown version.
+    """
+    message, position = _decode(cls, version, buffer, offset)
+    if position != len(buffer):
+        surplus = len(buffer) - position
+        words = f"{surplus} bytes too many" if surplus > 0 else f"ends {-surplus} bytes early"
+        raise MalformedMessage(f"{cls.__name__} v{version}: {words}")
+    return message
+
+
+def _decode(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M, int]:
+    try:
+        decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
+        return decoder(buffer, offset, len(buffer))
+    except (Flaw, *READ_ERRORS) as error:
+        raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
+
+
+def encode(message: Message, version: int) -> list[Piece]:
+    """Write a message, without header or size.
+
+    Raises EncodeError, and ValueError for a version that the class does not have.
+    """
+    return _encode(message, version, bytearray())
+
+
+def _encode(message: Message, version: int, w: bytearray) -> list[Piece]:
+    encoder = message.ENCODERS.get(version) or _compiled_encoder(type(message), version)
+    try:
+        return encoder(message, w)
+    except WRITE_ERRORS as error:
+        name = type(message).__name__
+        raise EncodeError(f"{name} v{version} cannot be written: {error}; {message!r}") from error
+
+
+def encode_request(
+    message: Request[Any], version: int, correlation_id: int, client_id: str | None
+) -> list[Piece]:
+    """A whole frame, its 4-byte size in front. Raises as `encode` does."""
+    name = b"" if client_id is None else client_id.encode()
+    length = -1 if client_id is None else len(name)
+    w = bytearray(_REQUEST_HEAD.pack(0, message.API_KEY, version, correlation_id, length))
+    w += name
+    if version >= message.FLEXIBLE_FROM:
+        w.append(0)
+    pieces = _encode(message, version, w)
+    w[:4] = (size_of(pieces) - 4).to_bytes(4, "big")
+    return pieces
+
+
+def encode_response(message: Response, version: int, correlation_id: int) -> list[Piece]:
+    """A whole frame, its 4-byte size in front. Raises as `encode` does."""
+    flexible = response_header_is_flexible(message.API_KEY, version, message.FLEXIBLE_FROM)
+    w = bytearray(9 if flexible else 8)
+    pieces = _encode(message, version, w)
+    size = len(w) if len(pieces) == 1 else size_of(pieces)
+    _SIZE_AND_ID.pack_into(w, 0, size - 4, correlation_id)
+    return pieces
+
+
+def decode_response(cls: type[R], version: int, frame: Buffer) -> tuple[int, R]:
+    """(correlation id, message) of a frame without its size. Raises MalformedMessage."""
+    try:
+        correlation_id = int.from_bytes(frame[:4], "big", signed=True)
+        offset = 4
+        if response_header_is_flexible(cls.API_KEY, version, cls.FLEXIBLE_FROM):
+            count, offset = read_varint(frame, offset)
+            offset = skip_tags(frame, offset, len(frame), count) if count else offset
+    except (Flaw, *READ_ERRORS) as error:
+        raise MalformedMessage(f"{cls.__name__} v{version}, header: {error}") from error
+    return correlation_id, decode(cls, version, frame, offset)
+
+
+def encode_versioned(message: Message, version: int) -> bytes:
+    """A structure as it travels inside of records and of other messages: behind its version.
+
+    Raises as `encode` does.
+    """
+    w = bytearray(_VERSION.pack(version))
+    _encode(message, version, w)
+    return bytes(w)
+
+
+def decode_versioned(cls: type[M], buffer: Buffer, *, newest: bool = False) -> M:
+    """Read what `encode_versioned` writes. Raises MalformedMessage.
+
+    With `newest`, a version above ours is read as ours and what follows is ignored, as consumers
+    do with each other's subscriptions and assignments.
+    """
+    try:
+        (version,) = _VERSION.unpack_from(buffer)
+    except struct.error as error:
+        raise MalformedMessage(f"{cls.__name__}: {error}") from error
+    last = cls.VALID_VERSIONS[1]
+    if newest and version > last:
+        message, position = _decode(cls, last, buffer, 2)
+        if position > len(buffer):
+            raise MalformedMessage(f"{cls.__name__} v{version}: ends early")
+        return message
+    return decode(cls, version, buffer, 2)
+
+
+class _Requests(Mapping[int, type[Request[Any]]]):
+    """Every request class by API key; a class's module is imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[int, type[Request[Any]]] = {}
+
+    def __getitem__(self, api_key: int) -> type[Request[Any]]:
+        if api_key not in self._loaded:
+            api = APIS[api_key]
+            module = import_module(f"net.protocol.messages.{api.module}")
+            self._loaded[api_key] = getattr(module, f"{api.name}Request")
+        return self._loaded[api_key]
+
+    def __contains__(self, api_key: object) -> bool:
+        return api_key in APIS
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(APIS)
+
+    def __len__(self) -> int:
+        return len(APIS)
+
+
+REQUESTS: Final[Mapping[int, type[Request[Any]]]] = _Requests()
+
+
+def _compiled_decoder(cls: type[Message], version: int) -> Any:
+    from net.protocol.decoder import compile_decoder
+
+    try:
+        decoder = cls.DECODERS[version] = compile_decoder(cls, version)
+    except ValueError as error:
+        raise Flaw(str(error)) from error
+    return decoder
+
+
+def _compiled_encoder(cls: type[Message], version: int) -> Any:
+    from net.protocol.encoder import compile_encoder
+
+    encoder = cls.ENCODERS[version] = compile_encoder(cls, version)
+    return encoder

@@ -1,0 +1,63 @@
+"""The headers in front of requests and responses (protocol guide, "Headers"; KIP-482).
+
+A request's header has tagged fields when its version is flexible. A response's has them too,
+except ApiVersions': who asks does not know yet what we speak (KIP-511).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from model.world import Buffer
+from net.protocol.apis import APIS
+from net.protocol.primitives import READ_ERRORS, Flaw, skip_tags
+
+API_VERSIONS: Final = 18
+_HEADER: Final = struct.Struct(">hhih")
+
+
+class MalformedMessage(ValueError):
+    """Bytes that are not what they should be; the message says which and why."""
+
+
+class RequestHeader(NamedTuple):
+    """What precedes every request."""
+
+    api_key: int
+    api_version: int
+    correlation_id: int
+    client_id: str | None
+    body_offset: int
+    """Where in the frame the message itself begins."""
+
+
+def decode_request_header(frame: Buffer) -> RequestHeader:
+    """Read the header of a frame (without the frame's size field).
+
+    Of an API or version that is not known, only what all headers share is read: body_offset is then
+    of no use. Raises MalformedMessage.
+    """
+    try:
+        key, version, correlation_id, length = _HEADER.unpack_from(frame)
+        offset = 10
+        client_id = None
+        if length >= 0:
+            offset += length
+            client_id = str(frame[10:offset], "utf-8")
+        if offset > len(frame):
+            raise Flaw("the client id is longer than the frame")
+        api = APIS.get(key)
+        if api is not None and api.flexible_from <= version <= api.last_version:
+            count = frame[offset]
+            offset += 1
+            if count:
+                offset = skip_tags(frame, offset, len(frame), count)
+        return RequestHeader(key, version, correlation_id, client_id, offset)
+    except (Flaw, *READ_ERRORS) as error:
+        raise MalformedMessage(f"request header: {error}") from error
+
+
+def response_header_is_flexible(api_key: int, version: int, flexible_from: int) -> bool:
+    """Whether a response's header ends with tagged fields."""
+    return version >= flexible_from and api_key != API_VERSIONS

@@ -1,0 +1,133 @@
+"""What compiled decoders and encoders call: lengths, arrays of numbers, tags, record pieces.
+
+Numbers are big-endian. A varint is 7 bits a byte, least significant first, the top bit set while
+more follow (protocol guide, "Protocol Primitive Types"; KIP-482 for tagged fields).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from model.world import Buffer, FileRegion, Piece
+
+READ_ERRORS: Final = (struct.error, IndexError, UnicodeDecodeError)
+"""What reading past the end, or text that is not UTF-8, raises by itself."""
+
+WRITE_ERRORS: Final = (struct.error, TypeError, AttributeError, UnicodeEncodeError, ValueError)
+"""What a field that holds something else than its type raises by itself."""
+
+JOIN_BELOW_BYTES: Final = 512
+"""Shorter record buffers are copied in between their neighbours: a copy is cheaper than a piece."""
+
+_SIZES: Final = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8}
+_SHORT_RUN: Final = 16
+
+
+class Flaw(ValueError):
+    """What is wrong with the bytes; the codec says in which message and raises that."""
+
+
+def null(name: str) -> NoReturn:
+    """A length said null where the protocol has no null."""
+    raise Flaw(f"{name} is null")
+
+
+def too_long(name: str, count: int, left: int) -> NoReturn:
+    """An array's count cannot be true."""
+    raise Flaw(f"{name} announces {count} elements with {left} bytes left")
+
+
+def varint(b: Buffer, p: int, first: int) -> tuple[int, int]:
+    """Read on from p in a varint whose first byte was `first`, above 127; (value, position)."""
+    value = first & 0x7F
+    for shift in (7, 14, 21, 28):
+        byte = b[p]
+        p += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, p
+    raise Flaw("a varint is longer than 5 bytes")
+
+
+def read_varint(b: Buffer, p: int) -> tuple[int, int]:
+    """A varint at p; (value, position)."""
+    byte = b[p]
+    return (byte, p + 1) if byte < 0x80 else varint(b, p + 1, byte)
+
+
+def skip_tags(b: Buffer, p: int, end: int, count: int) -> int:
+    """Pass over `count` tagged fields, or, above 127, what that byte begins; the position after."""
+    if count > 127:
+        count, p = varint(b, p, count)
+    for _ in range(count):
+        _, p = read_varint(b, p)
+        size, p = read_varint(b, p)
+        p += size
+        if p > end:
+            raise Flaw("a tagged field is longer than the message")
+    return p
+
+
+def _run(letter: str, count: int) -> struct.Struct:
+    return struct.Struct(f">{count}{letter}")
+
+
+_RUNS: Final = {letter: [_run(letter, n) for n in range(_SHORT_RUN)] for letter in "iq"}
+"""Short arrays of the common types (replicas, partition numbers) need no format parsed."""
+
+
+def read_numbers(letter: str, b: Buffer, p: int, count: int) -> list[Any]:
+    """`count` numbers at p. The caller has checked that so many bytes are there."""
+    runs = _RUNS.get(letter)
+    if runs is not None and count < _SHORT_RUN:
+        return list(runs[count].unpack_from(b, p))
+    stop = p + count * _SIZES[letter]
+    return [value for (value,) in struct.iter_unpack(">" + letter, memoryview(b)[p:stop])]
+
+
+def write_numbers(letter: str, values: Sequence[int]) -> bytes:
+    """An array's elements."""
+    runs = _RUNS.get(letter)
+    count = len(values)
+    run = runs[count] if runs is not None and count < _SHORT_RUN else _run(letter, count)
+    return run.pack(*values)
+
+
+def write_varint(value: int) -> bytes:
+    """An unsigned varint."""
+    if value < 0x80:
+        return value.to_bytes(1, "big")
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
+
+
+def size_of(pieces: Sequence[Piece]) -> int:
+    """The bytes that pieces are on the wire."""
+    return sum([piece.size if type(piece) is FileRegion else len(piece) for piece in pieces])
+
+
+def place_records(
+    w: bytearray, pieces: list[Piece], records: Buffer | list[Piece] | None, compact: bool
+) -> bytearray:
+    """Write a records field: its size into w, its bytes as pieces of their own.
+
+    `w` goes before them in `pieces`; what comes back is where the message goes on.
+    """
+    if records is None:
+        w += b"\0" if compact else b"\xff\xff\xff\xff"
+        return w
+    body: list[Piece] = records if isinstance(records, list) else [records]
+    size = size_of(body)
+    w += write_varint(size + 1) if compact else size.to_bytes(4, "big")
+    if size < JOIN_BELOW_BYTES and not isinstance(records, list):
+        w += records
+        return w
+    pieces.append(w)
+    pieces += body
+    return bytearray()
