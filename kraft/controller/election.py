@@ -122,7 +122,7 @@ class PartitionPlan:
             before.adding_replicas if self.adding is None else self.adding,
             before.removing_replicas if self.removing is None else self.removing,
         )
-        return goal.completed() or goal
+        return goal.completed(self.min_isr) or goal
 
     def _required(self, goal: _Goal) -> int:
         """How many in-sync replicas it takes for a record to count as committed."""
@@ -186,16 +186,20 @@ class _Goal:
     adding: Ids
     removing: Ids
 
-    def completed(self) -> _Goal | None:
+    def completed(self, min_isr: int) -> _Goal | None:
         """The state after the reassignment, or None when there is none or it cannot end yet.
 
-        It ends when all replicas that it adds are in sync, and somebody stays in the ISR.
+        It ends when all replicas that it adds are in sync, and when the ISR that stays is large
+        enough to hold what was committed. (Apache Kafka lets a single member be enough; but then
+        one lost disk loses records that min.insync.replicas disks were promised to keep.)
         """
         if not self.adding and not self.removing:
             return None
         isr = _without(self.isr, self.removing)
         replicas = _without(self.replicas, self.removing)
-        if not isr or not replicas or not set(self.adding) <= set(isr):
+        if not replicas or not set(self.adding) <= set(isr):
+            return None
+        if len(isr) < min(min_isr, len(replicas)):
             return None
         return _Goal(replicas, isr, (), ())
 

@@ -92,17 +92,12 @@ def _begin(
     # Counted from what was there before any earlier move, so that a changed move neither keeps
     # nor removes by mistake what the earlier one had only begun to add.
     settled = _settled(partition)
-    abandoned = [each for each in partition.adding_replicas if each not in wanted]
     removing = tuple(each for each in settled if each not in wanted)
     adding = tuple(each for each in wanted if each not in settled)
     plan = _plan(image, rules, topic, partition, move.partition.partition, "a reassignment began")
     plan.replicas = (*wanted, *removing)
     plan.removing, plan.adding = removing, adding
-    isr = tuple(each for each in partition.isr if each not in abandoned)
-    if partition.isr and not isr:
-        words = f"{move.partition}: only {list(partition.isr)} are in sync, which it would drop."
-        raise KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, words)
-    plan.isr = isr
+    plan.isr = _kept_isr(plan, move.partition)
     return plan.record()
 
 
@@ -119,15 +114,26 @@ def _cancel(
     plan = _plan(image, rules, topic, partition, which.partition, "the reassignment was cancelled")
     plan.replicas = _settled(partition)
     plan.adding, plan.removing = (), ()
-    isr = tuple(each for each in partition.isr if each in plan.replicas)
-    if partition.isr and not isr and plan.election is not Election.UNCLEAN:
-        words = (
-            f"The reassignment of {which} cannot be cancelled: only the replicas "
-            f"{list(partition.isr)} that it adds are in sync."
-        )
-        raise KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, words)
-    plan.isr = isr
+    plan.isr = _kept_isr(plan, which)
     return plan.record()
+
+
+def _kept_isr(plan: PartitionPlan, which: TopicPartition) -> tuple[int, ...]:
+    """The ISR without replicas that an abandoned move had added.
+
+    Raises KafkaError INVALID_REPLICA_ASSIGNMENT when committed records would be on too few disks.
+    """
+    isr, replicas = plan.before.isr, plan.replicas
+    assert replicas is not None
+    kept = tuple(each for each in isr if each in replicas)
+    too_few = len(kept) < min(plan.min_isr, len(replicas))
+    if len(kept) < len(isr) and too_few and plan.election is not Election.UNCLEAN:
+        raise KafkaError(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"{which}: of the ISR {list(isr)} only {list(kept)} would stay, fewer than "
+            f"{plan.min_isr}. Wait until more replicas are in sync.",
+        )
+    return kept
 
 
 def _plan(
@@ -148,7 +154,7 @@ def _plan(
 def ongoing(
     image: MetadataImage, wanted: Sequence[TopicPartition] | None
 ) -> list[tuple[TopicPartition, PartitionImage]]:
-    """The partitions that are being moved, of all or of those named (ListPartitionReassignments)."""
+    """The partitions that are being moved (ListPartitionReassignments), of all or of some."""
     if wanted is not None:
         found = ((each, image.partition(each.topic, each.partition)) for each in wanted)
         return [(each, p) for each, p in found if p is not None and p.is_reassigning]
