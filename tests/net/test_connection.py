@@ -1,0 +1,60 @@
+"""Framing: whole frames come out however the bytes came in, and sizes are not believed."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import pytest
+
+from net.connection import FrameReader, FrameTooLarge
+
+
+def feed(reader: FrameReader, data: bytes, chunks: list[int]) -> list[bytes]:
+    """Hand `data` over in pieces of the given sizes; copies of the frames that came out."""
+    found: list[bytes] = []
+    position = 0
+    sizes = iter(chunks)
+    while position < len(data):
+        space = reader.space()
+        size = min(next(sizes, len(data)), len(space), len(data) - position)
+        space[:size] = data[position : position + size]
+        position += size
+        found += [bytes(frame) for frame in reader.frames(size)]
+    return found
+
+
+def framed(*bodies: bytes) -> bytes:
+    return b"".join(struct.pack(">i", len(body)) + body for body in bodies)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_frames_survive_any_split(seed: int) -> None:
+    dice = random.Random(seed)
+    bodies = [dice.randbytes(dice.choice([0, 1, 7, 300, 5000, 70_000])) for _ in range(20)]
+    data = framed(*bodies)
+    chunks = [dice.randint(1, 9000) for _ in range(len(data))]
+    assert feed(FrameReader(100_000), data, chunks) == bodies
+
+
+def test_several_frames_in_one_receive_come_out_together() -> None:
+    reader = FrameReader(1000)
+    data = framed(b"one", b"two", b"three") + b"\0\0"
+    reader.space()[: len(data)] = data
+    assert [bytes(frame) for frame in reader.frames(len(data))] == [b"one", b"two", b"three"]
+    assert reader.partial
+
+
+@pytest.mark.parametrize("size", [-1, -(2**31), 1001, 2**31 - 1])
+def test_a_size_out_of_bounds_ends_the_connection(size: int) -> None:
+    reader = FrameReader(1000)
+    reader.space()[:4] = struct.pack(">i", size)
+    with pytest.raises(FrameTooLarge, match=r"socket\.request\.max\.bytes"):
+        reader.frames(4)
+
+
+def test_memory_grows_with_the_bytes_that_came_and_not_with_those_announced() -> None:
+    reader = FrameReader(100 * 1024 * 1024)
+    data = struct.pack(">i", 100 * 1024 * 1024) + bytes(10_000)
+    assert feed(reader, data, []) == []
+    assert len(reader.space()) < 64 * 1024

@@ -1,0 +1,69 @@
+"""The simulated disk: kills keep the page cache, power losses keep what was synced."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from model.world import read_file, write_atomically
+from simulations.disk import Killed, Medium, SimDisk
+
+
+def machine(seed: int = 0) -> tuple[Medium, SimDisk]:
+    medium = Medium(random.Random(seed))
+    return medium, SimDisk(medium)
+
+
+def test_a_killed_process_leaves_what_it_wrote_and_can_write_no_more() -> None:
+    medium, disk = machine()
+    disk.make_dirs("/data")
+    file = disk.open("/data/a", create=True)
+    file.write([b"hello"], 0)
+    disk.kill()
+    with pytest.raises(Killed):
+        file.write([b"ghost"], 5)
+    assert read_file(SimDisk(medium), "/data/a") == b"hello"
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_power_loss_keeps_what_was_synced_and_a_prefix_of_the_rest(seed: int) -> None:
+    medium, disk = machine(seed)
+    file = disk.open("/a", create=True)
+    file.write([b"0123456789"], 0)
+    file.sync()
+    states = [b"0123456789"]
+    for change in (b"abc", b"defg", b"hi"):
+        file.write([change], file.size())
+        states.append(bytes(file.read(100, 0)))
+    file.truncate(4)
+    states.append(b"0123")
+    disk.kill()
+    medium.lose_power()
+    found = read_file(SimDisk(medium), "/a")
+    whole = found in states
+    torn = any(s.startswith(found) and found.startswith(b"0123456789") for s in states)
+    assert whole or torn
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_atomic_replacement_is_old_or_new_after_a_power_loss(seed: int) -> None:
+    medium, disk = machine(seed)
+    disk.make_dirs("/d")
+    write_atomically(disk, "/d/f", b"old")
+    file = disk.open("/d/f.tmp", create=True)
+    file.write([b"new"], 0)
+    file.sync()
+    disk.rename("/d/f.tmp", "/d/f")
+    disk.kill()
+    medium.lose_power()
+    assert read_file(SimDisk(medium), "/d/f") in (b"old", b"new")
+
+
+def test_the_lock_of_a_dead_process_is_free_again() -> None:
+    medium, disk = machine()
+    disk.lock("/.lock")
+    with pytest.raises(BlockingIOError):
+        SimDisk(medium).lock("/.lock")
+    disk.kill()
+    SimDisk(medium).lock("/.lock").release()
