@@ -1,0 +1,236 @@
+"""One connection to one broker: requests go out in order, answers come back in the same order.
+
+`send` only hands a request over and returns a future, so that requests of several tasks share the
+connection and a sender can keep many under way. When the connection breaks, everything in flight
+fails with BrokenConnection at once: whoever waits learns of a dead broker without a timeout.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import trio
+
+from client.futures import Future, Signal
+from model.errors import ErrorCode, KafkaError
+from model.errors import text as error_text
+from model.world import BrokenConnection, Clock, Connection, Piece
+from net.connection import FrameReader, FrameTooLarge
+from net.protocol import codec
+from net.protocol.codec import MalformedMessage
+from net.protocol.message import Request, Response
+from net.protocol.messages.api_versions import ApiVersionsRequest
+
+R = TypeVar("R", bound=Response)
+
+MAX_FRAME_BYTES = 512 * 1024 * 1024
+"""The largest answer that is believed; the buffer only grows with bytes that came."""
+
+
+@dataclass(slots=True)
+class _InFlight:
+    correlation_id: int
+    request: Request[Any]
+    version: int
+    deadline: float
+    answer: Future[Any]
+
+
+class Channel:
+    """An open connection; `run` must be running for answers to come."""
+
+    def __init__(
+        self, connection: Connection, client_id: str, clock: Clock, idle_s: float = float("inf")
+    ) -> None:
+        self.peer = connection.peer
+        self.versions: Mapping[int, tuple[int, int]] = {}
+        """By api key, what the broker answers; empty before `negotiate`."""
+        self.broken: BrokenConnection | None = None
+        self._connection = connection
+        self._client_id = client_id
+        self._clock = clock
+        self._idle_s = idle_s
+        self._last_used = clock.monotonic()
+        self._next_correlation = 0
+        self._in_flight: deque[_InFlight] = deque()
+        self._unsent: list[Piece] = []
+        self._unsent_signal = Signal()
+        self._busy = Signal()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests without an answer yet."""
+        return len(self._in_flight)
+
+    def version_for(self, request: type[Request[Any]], highest: int | None = None) -> int:
+        """The newest version that both sides know, at most `highest`.
+
+        Raises KafkaError UNSUPPORTED_VERSION when there is none.
+        """
+        low, high = request.VALID_VERSIONS
+        if highest is not None:
+            high = min(high, highest)
+        theirs = self.versions.get(request.API_KEY)
+        if theirs is None:
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION, f"{self.peer} does not serve {request.API_NAME}"
+            )
+        best = min(high, theirs[1])
+        if best < max(low, theirs[0]):
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION,
+                f"{self.peer} serves {request.API_NAME} {theirs[0]} to {theirs[1]}, this client"
+                f" speaks {low} to {high}",
+            )
+        return best
+
+    def send(
+        self, request: Request[R], version: int, timeout_s: float, *, answered: bool = True
+    ) -> Future[R]:
+        """Hand a request over. The future fails with BrokenConnection, also when time runs out.
+
+        With `answered` false the broker sends nothing back, and the future has no meaning.
+        """
+        answer: Future[R] = Future()
+        if self.broken is not None:
+            answer.set_error(self.broken)
+            return answer
+        correlation_id = self._next_correlation
+        self._next_correlation = (correlation_id + 1) & 0x7FFFFFFF
+        pieces = codec.encode_request(request, version, correlation_id, self._client_id)
+        now = self._clock.monotonic()
+        self._last_used = now
+        if answered:
+            self._in_flight.append(
+                _InFlight(correlation_id, request, version, now + timeout_s, answer)
+            )
+            if len(self._in_flight) == 1:
+                self._busy.set()
+        self._write(pieces)
+        return answer
+
+    async def request(self, request: Request[R], version: int, timeout_s: float) -> R:
+        """Send and wait. Raises BrokenConnection."""
+        return await self.send(request, version, timeout_s)
+
+    async def negotiate(self, software: str, software_version: str, timeout_s: float) -> None:
+        """Learn which versions the broker speaks (KIP-511). Raises BrokenConnection.
+
+        A broker that does not know our version of the question answers in the form of version 0
+        and tells its own range.
+        """
+        request = ApiVersionsRequest(
+            client_software_name=software, client_software_version=software_version
+        )
+        newest = ApiVersionsRequest.VALID_VERSIONS[1]
+        answer = await self.request(request, newest, timeout_s)
+        if answer.error_code == ErrorCode.UNSUPPORTED_VERSION:
+            known = {key.api_key: key.max_version for key in answer.api_keys}
+            version = min(known.get(ApiVersionsRequest.API_KEY, 0), newest)
+            answer = await self.request(request, version, timeout_s)
+        if answer.error_code != ErrorCode.NONE:
+            why = error_text(answer.error_code)
+            raise BrokenConnection(f"{self.peer} refused to tell its versions: {why}")
+        self.versions = {key.api_key: (key.min_version, key.max_version) for key in answer.api_keys}
+
+    async def run(self) -> None:
+        """Move bytes until the connection ends; never raises for a broken one."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_rest)
+                nursery.start_soon(self._watch)
+                await self._receive()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.close("the client is closing")
+
+    def close(self, why: str) -> None:
+        """End the connection and fail what is in flight; idempotent."""
+        if self.broken is not None:
+            return
+        self.broken = BrokenConnection(f"{self.peer}: {why}")
+        self._connection.close()
+        failed, self._in_flight = self._in_flight, deque()
+        for item in failed:
+            item.answer.set_error(self.broken)
+        self._unsent = []
+        self._unsent_signal.set()
+        self._busy.set()
+
+    def _write(self, pieces: list[Piece]) -> None:
+        if self._unsent:
+            self._unsent.extend(pieces)
+            return
+        try:
+            self._unsent = self._connection.send_now(pieces)
+        except (BrokenConnection, trio.ClosedResourceError) as error:
+            self.close(str(error))
+            return
+        if self._unsent:
+            self._unsent_signal.set()
+
+    async def _write_rest(self) -> None:
+        """What the system did not take at once; a checkpoint only on full buffers."""
+        while self.broken is None:
+            if not self._unsent:
+                await self._unsent_signal.wait()
+                continue
+            # What is being sent stays in front, so that `_write` keeps queueing behind it.
+            batch = list(self._unsent)
+            try:
+                await self._connection.send(batch)
+            except (BrokenConnection, trio.ClosedResourceError) as error:
+                self.close(str(error))
+                return
+            del self._unsent[: len(batch)]
+
+    async def _receive(self) -> None:
+        reader = FrameReader(MAX_FRAME_BYTES)
+        while self.broken is None:
+            try:
+                size = await self._connection.receive_into(reader.space())
+                if size == 0:
+                    self.close("the broker closed the connection")
+                    return
+                for frame in reader.frames(size):
+                    self._answer(bytes(frame))
+            except trio.ClosedResourceError:
+                self.close("closed")
+            except (BrokenConnection, FrameTooLarge, MalformedMessage) as error:
+                self.close(str(error))
+
+    def _answer(self, frame: bytes) -> None:
+        if not self._in_flight:
+            raise MalformedMessage("an answer came that nobody asked for")
+        item = self._in_flight[0]
+        version = item.version
+        if item.request.API_KEY == ApiVersionsRequest.API_KEY and frame[4:6] == b"\x00\x23":
+            version = 0
+        correlation_id, answer = codec.decode_response(item.request.RESPONSE, version, frame)
+        if correlation_id != item.correlation_id:
+            raise MalformedMessage(
+                f"the answer to request {correlation_id} came before that to {item.correlation_id}"
+            )
+        self._in_flight.popleft()
+        item.answer.set_result(answer)
+
+    async def _watch(self) -> None:
+        """Break the connection when an answer is overdue, or when it is not used any more."""
+        while self.broken is None:
+            now = self._clock.monotonic()
+            if self._in_flight:
+                deadline = min(item.deadline for item in self._in_flight)
+                if deadline <= now:
+                    name = self._in_flight[0].request.API_NAME
+                    self.close(f"no answer to {name} within its time")
+                    return
+                await self._clock.sleep(deadline - now)
+            elif self._last_used + self._idle_s <= now:
+                self.close("not used for long")
+            elif self._idle_s == float("inf"):
+                await self._busy.wait()
+            else:
+                await self._busy.wait(self._last_used + self._idle_s - now)

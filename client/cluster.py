@@ -1,0 +1,261 @@
+"""What producers, consumers and admin clients share: reaching brokers and knowing the layout.
+
+One task keeps the layout fresh. It asks again when it is told that something moved (an error, a
+broken connection), at the latest after metadata.max.age.ms. When no known broker can be reached it
+starts over from bootstrap.servers (KIP-899).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import trio
+
+from client.backoff import Backoff
+from client.channel import Channel
+from client.connections import Connections
+from client.futures import Signal
+from client.metadata import Broker, ClusterView
+from client.settings import ClientConfig
+from model.errors import ErrorCode, KafkaError
+from model.ids import Endpoint
+from model.world import BrokenConnection, Clock, Dice, Network
+from net.protocol.message import Request, Response
+from net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
+
+R = TypeVar("R", bound=Response)
+
+GROUP_COORDINATOR = 0
+_QUICK_RETRIES = 10
+"""Refreshes that come at the first pause's pace: while a leader is being elected, a pause that
+doubles would make up most of the outage."""
+
+
+class ClusterUnreachable(KafkaError):
+    """No broker answered. Says which were tried and why they failed."""
+
+    def __init__(self, endpoints: Iterable[Endpoint], last: BaseException | None) -> None:
+        places = ", ".join(sorted({str(endpoint) for endpoint in endpoints}))
+        reason = f" ({last})" if last is not None else ""
+        super().__init__(
+            ErrorCode.BROKER_NOT_AVAILABLE,
+            f"cannot reach {places}{reason}: is the cluster running, and is this its address?",
+        )
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Cluster:
+    """One client's view of the cluster and its connections to it."""
+
+    def __init__(self, config: ClientConfig, network: Network, clock: Clock, dice: Dice) -> None:
+        self.config = config
+        self.clock = clock
+        self.dice = dice
+        self.view = ClusterView()
+        self.request_timeout_s = config.seconds("request.timeout.ms")
+        self.retry_backoff = Backoff(
+            config.seconds("retry.backoff.ms"), config.seconds("retry.backoff.max.ms"), dice
+        )
+        self.last_error: BrokenConnection | None = None
+        """Why the last attempt to learn the layout failed; None after a success."""
+        self.on_change: Callable[[], None] | None = None
+        """Called after each answer that changed the view."""
+        self._bootstrap = config.bootstrap()
+        self._network = network
+        self._connections: Connections | None = None
+        self._topics: dict[str, None] = {}
+        self._all_topics = False
+        self._allow_creation = True
+        self._wanted = Signal()
+        self._news = trio.Event()
+        self._quick = 0
+        self._max_age_s = config.seconds("metadata.max.age.ms")
+
+    @property
+    def connections(self) -> Connections:
+        assert self._connections is not None, "the client is not open: use `async with`"
+        return self._connections
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Begin to work; the tasks end with the nursery."""
+        self._connections = Connections(nursery, self.config, self._network, self.clock, self.dice)
+        nursery.start_soon(self._keep_fresh)
+
+    def close(self) -> None:
+        if self._connections is not None:
+            self._connections.close()
+
+    # The layout
+
+    def follow(self, topics: Iterable[str], *, allow_creation: bool = True) -> None:
+        """Keep these topics in the view, beside those followed already."""
+        self._allow_creation = allow_creation
+        fresh = [name for name in topics if name not in self._topics]
+        if fresh:
+            self._topics.update(dict.fromkeys(fresh))
+            self.refresh_soon()
+
+    def follow_only(self, topics: Iterable[str], *, allow_creation: bool = True) -> None:
+        """Keep exactly these topics in the view."""
+        self._all_topics = False
+        wanted = dict.fromkeys(sorted(topics))
+        gone = [name for name in self._topics if name not in wanted]
+        self._topics = {name: None for name in self._topics if name in wanted}
+        if gone:
+            self.view = self.view.without(gone)
+        self.follow(wanted, allow_creation=allow_creation)
+
+    def follow_all(self) -> None:
+        """Keep every topic of the cluster in the view."""
+        self._all_topics = True
+        self.refresh_soon()
+
+    def refresh_soon(self) -> None:
+        """Something moved: ask again as soon as the pause between questions allows."""
+        self._wanted.set()
+
+    async def refreshed(self, version: int) -> None:
+        """Until there is a view newer than `version`, or an attempt at one failed."""
+        if self.view.version > version:
+            await trio.lowlevel.checkpoint()
+            return
+        self.refresh_soon()
+        await self._news.wait()
+
+    async def layout(self, timeout_s: float) -> ClusterView:
+        """A view made after this call. Raises ClusterUnreachable."""
+        before = self.view.version
+        with trio.move_on_after(timeout_s):
+            while self.view.version == before:
+                await self.refreshed(before)
+            return self.view
+        raise self.unreachable()
+
+    def learn_leaders(
+        self, leaders: Iterable[tuple[str, int, int, int]], endpoints: Iterable[Broker]
+    ) -> None:
+        """Take over newer leaders that an answer named (KIP-951)."""
+        view = self.view.with_leaders(leaders, endpoints)
+        if view is not self.view:
+            self._publish(view)
+
+    def unreachable(self) -> ClusterUnreachable:
+        tried = [*self._bootstrap, *(broker.endpoint for broker in self.view.brokers.values())]
+        return ClusterUnreachable(tried, self.last_error)
+
+    # Requests
+
+    async def any_channel(self) -> Channel:
+        """A channel to whichever broker is at hand. Raises BrokenConnection when none is."""
+        failure: BrokenConnection | None = None
+        for endpoint in self._by_preference():
+            try:
+                return await self.connections.channel(endpoint)
+            except BrokenConnection as error:
+                failure = error
+        assert failure is not None
+        raise failure
+
+    async def channel_to(self, node_id: int, lane: str = "") -> Channel:
+        """A channel to one broker. Raises BrokenConnection, also when the id is unknown."""
+        broker = self.view.brokers.get(node_id)
+        if broker is None:
+            self.refresh_soon()
+            raise BrokenConnection(f"broker {node_id} is not known")
+        try:
+            return await self.connections.channel(broker.endpoint, lane)
+        except BrokenConnection:
+            self.refresh_soon()
+            raise
+
+    async def ask(
+        self,
+        channel: Channel,
+        request: Request[R],
+        *,
+        highest: int | None = None,
+        timeout_s: float | None = None,
+    ) -> R:
+        """One question to one broker. Raises BrokenConnection, KafkaError UNSUPPORTED_VERSION."""
+        version = channel.version_for(type(request), highest)
+        return await channel.request(
+            request, version, self.request_timeout_s if timeout_s is None else timeout_s
+        )
+
+    async def find_coordinator(self, key: str, key_type: int = GROUP_COORDINATOR) -> Broker:
+        """Where a group is coordinated. Raises KafkaError, BrokenConnection."""
+        channel = await self.any_channel()
+        version = channel.version_for(FindCoordinatorRequest)
+        request = FindCoordinatorRequest(key=key, key_type=key_type, coordinator_keys=[key])
+        answer = await channel.request(request, version, self.request_timeout_s)
+        found = answer.coordinators[0] if version >= 4 else answer
+        if found.error_code != ErrorCode.NONE:
+            raise KafkaError(ErrorCode(found.error_code), found.error_message)
+        return Broker(found.node_id, found.host, found.port)
+
+    # The task
+
+    async def _keep_fresh(self) -> None:
+        failures = 0
+        while True:
+            try:
+                view = await self._ask_layout()
+            except (BrokenConnection, KafkaError) as error:
+                failures += 1
+                self.last_error = BrokenConnection(str(error))
+                self._tell()
+                await self.clock.sleep(self.retry_backoff.pause(failures))
+                continue
+            failures = 0
+            self.last_error = None
+            asked_at = self.clock.monotonic()
+            self._publish(view)
+            await self._wanted.wait(self._max_age_s)
+            waited = self.clock.monotonic() - asked_at
+            self._quick = self._quick + 1 if waited < 2 * self.retry_backoff.longest_s else 0
+            pause = self.retry_backoff.pause(max(1, self._quick - _QUICK_RETRIES))
+            if waited < pause:
+                await self.clock.sleep(pause - waited)
+
+    async def _ask_layout(self) -> ClusterView:
+        channel = await self.any_channel()
+        everything = self._all_topics
+        topics = [MetadataRequestTopic(name=name) for name in self._topics]
+        request = MetadataRequest(
+            topics=None if everything else topics,
+            allow_auto_topic_creation=self._allow_creation and not everything,
+        )
+        answer = await self.ask(channel, request)
+        if not answer.brokers:
+            raise BrokenConnection(f"{channel.peer} knows of no broker yet")
+        return self.view.merged(answer, complete=everything)
+
+    def _publish(self, view: ClusterView) -> None:
+        self.view = view
+        self._tell()
+        if self.on_change is not None:
+            self.on_change()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    def _by_preference(self) -> list[Endpoint]:
+        """Open connections first, then brokers that are not resting, then the bootstrap list."""
+        known = [broker.endpoint for broker in self.view.brokers.values()]
+        self._shuffle(known)
+        open_now = [e for e in known if self.connections.ready(e) is not None]
+        bootstrap = [e for e in self._bootstrap if e not in known]
+        open_now += [e for e in bootstrap if not known and self.connections.ready(e) is not None]
+        rest = [e for e in known + bootstrap if e not in open_now]
+        rest.sort(key=self.connections.resting_s)
+        return open_now + rest
+
+    def _shuffle(self, endpoints: list[Endpoint]) -> None:
+        for last in range(len(endpoints) - 1, 0, -1):
+            other = self.dice.randrange(last + 1)
+            endpoints[last], endpoints[other] = endpoints[other], endpoints[last]

@@ -1,0 +1,146 @@
+"""What members of a consumer group tell each other through JoinGroup and SyncGroup.
+
+The bytes are Kafka's, so that Java consumers and these can share a group.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import TypeVar
+
+from client.consumer.assignors import Assignor, Member
+from model.ids import TopicPartition
+from model.world import Buffer, FileRegion, Piece
+from net.protocol import codec
+from net.protocol.messages import consumer_protocol_assignment as assigned
+from net.protocol.messages import consumer_protocol_subscription as subscribed
+from net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
+from net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
+
+PROTOCOL_TYPE = "consumer"
+_VERSION = struct.Struct(">h")
+_INT = struct.Struct(">i")
+
+
+def encode_subscription(
+    topics: Iterable[str],
+    owned: Iterable[TopicPartition],
+    generation: int,
+    assignor: Assignor,
+    rack: str | None,
+) -> bytes:
+    """The metadata of one member for one strategy."""
+    owned = sorted(owned)
+    message = ConsumerProtocolSubscription(
+        topics=sorted(topics),
+        user_data=_user_data(assignor, owned, generation),
+        owned_partitions=[
+            subscribed.TopicPartition(topic=topic, partitions=partitions)
+            for topic, partitions in by_topic(owned).items()
+        ],
+        generation_id=generation,
+        rack_id=rack or None,
+    )
+    return _encode(message)
+
+
+def decode_subscription(
+    member_id: str, instance_id: str | None, metadata: Buffer, *, eager_sticky: bool = False
+) -> Member:
+    """`eager_sticky`: what the member owned is in its user data, since it has let go of all."""
+    message = _decode(ConsumerProtocolSubscription, metadata)
+    owned = [
+        TopicPartition(part.topic, index)
+        for part in message.owned_partitions
+        for index in part.partitions
+    ]
+    generation = message.generation_id
+    if eager_sticky and message.user_data:
+        owned, generation = decode_previous(message.user_data)
+    return Member(member_id, tuple(message.topics), instance_id, tuple(owned), generation)
+
+
+def encode_assignment(partitions: Iterable[TopicPartition]) -> bytes:
+    return _encode(
+        ConsumerProtocolAssignment(
+            assigned_partitions=[
+                assigned.TopicPartition(topic=topic, partitions=indexes)
+                for topic, indexes in by_topic(sorted(partitions)).items()
+            ]
+        )
+    )
+
+
+def decode_assignment(data: Buffer) -> list[TopicPartition]:
+    """No bytes at all stand for no partitions."""
+    if not len(data):
+        return []
+    message = _decode(ConsumerProtocolAssignment, data)
+    return [
+        TopicPartition(part.topic, index)
+        for part in message.assigned_partitions
+        for index in part.partitions
+    ]
+
+
+def by_topic(partitions: Iterable[TopicPartition]) -> dict[str, list[int]]:
+    """Partition numbers by topic, as requests carry them."""
+    found: dict[str, list[int]] = {}
+    for topic, index in partitions:
+        found.setdefault(topic, []).append(index)
+    return found
+
+
+def _user_data(assignor: Assignor, owned: list[TopicPartition], generation: int) -> bytes | None:
+    """What Kafka's sticky strategies add: the generation, and, if eager, the last assignment."""
+    if not assignor.sticky:
+        return None
+    if assignor.cooperative:
+        return _INT.pack(generation)
+    topics = by_topic(owned)
+    parts = [_INT.pack(len(topics))]
+    for topic, indexes in topics.items():
+        name = topic.encode()
+        parts += [_VERSION.pack(len(name)), name, _INT.pack(len(indexes))]
+        parts += [_INT.pack(index) for index in indexes]
+    return b"".join([*parts, _INT.pack(generation)])
+
+
+def decode_previous(user_data: Buffer) -> tuple[list[TopicPartition], int]:
+    """What an eager sticky member had and in which generation, from its user data."""
+    view = memoryview(user_data)
+    place = 0
+    found: list[TopicPartition] = []
+    (topics,) = _INT.unpack_from(view, place)
+    place += 4
+    for _ in range(topics):
+        (size,) = _VERSION.unpack_from(view, place)
+        topic = bytes(view[place + 2 : place + 2 + size]).decode()
+        place += 2 + size
+        (count,) = _INT.unpack_from(view, place)
+        place += 4
+        for _ in range(count):
+            found.append(TopicPartition(topic, _INT.unpack_from(view, place)[0]))
+            place += 4
+    generation = _INT.unpack_from(view, place)[0] if len(view) >= place + 4 else -1
+    return found, generation
+
+
+M = TypeVar("M", ConsumerProtocolSubscription, ConsumerProtocolAssignment)
+
+
+def _encode(message: ConsumerProtocolSubscription | ConsumerProtocolAssignment) -> bytes:
+    version = message.VALID_VERSIONS[1]
+    pieces: list[Piece] = codec.encode(message, version)
+    return _VERSION.pack(version) + b"".join(bytes(_buffer(piece)) for piece in pieces)
+
+
+def _buffer(piece: Piece) -> Buffer:
+    assert not isinstance(piece, FileRegion)
+    return piece
+
+
+def _decode(cls: type[M], data: Buffer) -> M:
+    (version,) = _VERSION.unpack_from(data)
+    return codec.decode(cls, min(version, cls.VALID_VERSIONS[1]), data, 2)

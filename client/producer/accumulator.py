@@ -1,0 +1,126 @@
+"""Records that wait to be sent, by partition, and the moment when each batch is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from client.futures import Future
+from client.producer.batch import BATCH_OVERHEAD, Batch, RecordMetadata
+from client.producer.queue import PartitionQueue
+from model.ids import TopicPartition
+from model.records import Header
+
+
+class Accumulator:
+    """Pure: moments are given in seconds of the monotonic clock."""
+
+    def __init__(
+        self, *, batch_size: int, linger_s: float, delivery_timeout_s: float, in_flight_max: int
+    ) -> None:
+        self.used_bytes = 0
+        """Bytes of records that have no answer yet."""
+        self._batch_size = batch_size
+        self._linger_s = linger_s
+        self._delivery_timeout_s = delivery_timeout_s
+        self._in_flight_max = in_flight_max
+        self._queues: dict[TopicPartition, PartitionQueue] = {}
+        self._active: dict[TopicPartition, PartitionQueue] = {}
+        self._flushing = 0
+
+    def append(
+        self,
+        target: TopicPartition,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header],
+        timestamp_ms: int,
+        size: int,
+        now: float,
+    ) -> tuple[Future[RecordMetadata], bool]:
+        """Add a record; its future, and whether the sender should look now."""
+        queue = self._queues.get(target)
+        if queue is None:
+            queue = self._queues[target] = PartitionQueue(target, self._in_flight_max)
+        batch = queue.open_batch()
+        news = False
+        if batch is not None and batch.size + size > self._batch_size:
+            batch.closed = True
+            batch, news = None, True
+        if batch is None:
+            batch = Batch(target, now)
+            self.used_bytes += BATCH_OVERHEAD
+            queue.pending.append(batch)
+            self._active[target] = queue
+            # The first record of a batch sets the sender's alarm clock.
+            news = True
+        future = batch.append(key, value, headers, timestamp_ms, size)
+        self.used_bytes += size
+        if batch.size >= self._batch_size:
+            batch.closed = True
+            news = True
+        return future, news
+
+    def queue(self, target: TopicPartition) -> PartitionQueue:
+        return self._queues[target]
+
+    def active(self) -> Iterator[PartitionQueue]:
+        """The partitions that have batches, in the order in which they got them."""
+        for target, queue in list(self._active.items()):
+            if queue.empty:
+                del self._active[target]
+            else:
+                yield queue
+
+    def queued(self, topic: str, partitions: Sequence[int]) -> list[int]:
+        """How many batches wait for each of these partitions."""
+        counts: list[int] = []
+        for partition in partitions:
+            queue = self._queues.get(TopicPartition(topic, partition))
+            counts.append(len(queue.pending) if queue is not None else 0)
+        return counts
+
+    def due_at(self, batch: Batch) -> float:
+        """When `batch` should be sent: at once when closed or retried, otherwise after linger."""
+        if batch.closed or self._flushing:
+            return batch.not_before
+        return max(batch.not_before, batch.created + self._linger_s)
+
+    def release(self, batch: Batch) -> None:
+        """`batch` is done: its memory is free again."""
+        self.used_bytes -= batch.size
+
+    def expired(self, now: float) -> list[Batch]:
+        """Take out the batches that waited for longer than delivery.timeout.ms."""
+        found: list[Batch] = []
+        for queue in self.active():
+            found += queue.drop_expired(now, self._delivery_timeout_s)
+        return found
+
+    def expires_at(self, queue: PartitionQueue) -> float:
+        """When the first waiting batch of `queue` is too old."""
+        if not queue.pending:
+            return float("inf")
+        return queue.pending[0].created + self._delivery_timeout_s
+
+    def unfinished(self) -> list[Batch]:
+        """All batches without an answer."""
+        found: list[Batch] = []
+        for queue in self._active.values():
+            found += queue.in_flight
+            found += queue.pending
+        return found
+
+    def begin_flush(self) -> None:
+        """Until `end_flush` no batch lingers."""
+        self._flushing += 1
+
+    def end_flush(self) -> None:
+        self._flushing -= 1
+
+    def abandon(self, error: BaseException) -> None:
+        """Fail everything that has no answer yet."""
+        for batch in self.unfinished():
+            batch.fail(error)
+        self._active.clear()
+        self._queues.clear()
+        self.used_bytes = 0

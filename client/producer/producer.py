@@ -1,0 +1,205 @@
+"""The producer: hands records over, tells later where they are.
+
+    async with Producer({"bootstrap.servers": "localhost:9092"}) as producer:
+        future = await producer.send("topic", b"value", key=b"key")
+        metadata = await future
+
+Records of a partition are written once and in the order in which they were sent, whatever leaders
+and connections do in between, until delivery.timeout.ms (KIP-98, KIP-360, KIP-679).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import trio
+
+from client.config import producer_config
+from client.futures import Future
+from client.metadata import TopicView
+from client.opening import Client
+from client.producer.accumulator import Accumulator
+from client.producer.batch import BATCH_OVERHEAD, RecordMetadata, record_size
+from client.producer.partitioner import StickyPartitioner, partition_for_key
+from client.producer.sender import Sender
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+from model.records import Header
+from model.world import Clock, Dice, Network
+
+_RECORDS_PER_CHECKPOINT = 100
+"""How many records may be handed over before other tasks get their turn."""
+
+
+class Producer(Client):
+    """Writes records. One producer may serve many tasks."""
+
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        *,
+        network: Network | None = None,
+        clock: Clock | None = None,
+        dice: Dice | None = None,
+    ) -> None:
+        """`config`: Kafka's producer settings. Raises ConfigError."""
+        super().__init__(producer_config(config), network, clock, dice)
+        settings = self._config
+        self._max_block_s = settings.seconds("max.block.ms")
+        self._buffer_bytes = settings.number("buffer.memory")
+        self._request_size_max = settings.number("max.request.size")
+        self._ignore_keys = settings.flag("partitioner.ignore.keys")
+        self._accumulator = Accumulator(
+            batch_size=settings.number("batch.size"),
+            linger_s=settings.seconds("linger.ms"),
+            delivery_timeout_s=settings.seconds("delivery.timeout.ms"),
+            in_flight_max=settings.number("max.in.flight.requests.per.connection"),
+        )
+        self._partitioner = StickyPartitioner(
+            self._cluster.dice,
+            settings.number("batch.size"),
+            settings.flag("partitioner.adaptive.partitioning.enable"),
+        )
+        self._sender = Sender(self._cluster, self._accumulator, settings)
+        self._sender.on_release = self._memory_freed
+        self._cluster.on_change = self._sender.wake
+        self._freed = trio.Event()
+        self._since_checkpoint = 0
+        self._closed = False
+
+    async def send(
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        *,
+        partition: int | None = None,
+        headers: Sequence[Header] = (),
+        timestamp_ms: int | None = None,
+    ) -> Future[RecordMetadata]:
+        """Hand a record over. Await the result to know where it is.
+
+        Waits up to max.block.ms for the topic's layout and for memory. Raises KafkaError: a
+        record that is too large, a partition that is not there, no topic or memory in time.
+        """
+        if self._closed:
+            raise KafkaError(ErrorCode.INVALID_REQUEST, "the producer is closed")
+        size = record_size(key, value, headers)
+        if BATCH_OVERHEAD + size > min(self._request_size_max, self._buffer_bytes):
+            raise KafkaError(
+                ErrorCode.MESSAGE_TOO_LARGE,
+                f"the record takes {BATCH_OVERHEAD + size} bytes; max.request.size ="
+                f" {self._request_size_max} and buffer.memory = {self._buffer_bytes} allow less",
+            )
+        view = self._cluster.view.topics.get(topic)
+        if view is None or (partition is not None and partition not in view.partitions):
+            view = await self._layout_of(topic, partition)
+        if self._accumulator.used_bytes + size > self._buffer_bytes:
+            await self._wait_for_memory(size)
+        if partition is None:
+            partition = self._choose(view, key, size)
+        time_ms = self._clock.wall_ms() if timestamp_ms is None else timestamp_ms
+        future, news = self._accumulator.append(
+            TopicPartition(topic, partition),
+            key,
+            value,
+            headers,
+            time_ms,
+            size,
+            self._clock.monotonic(),
+        )
+        self._since_checkpoint += 1
+        if news:
+            self._sender.wake()
+        if news or self._since_checkpoint >= _RECORDS_PER_CHECKPOINT:
+            self._since_checkpoint = 0
+            await trio.lowlevel.checkpoint()
+        return future
+
+    async def flush(self) -> None:
+        """Send all that waits, and return when every record has its answer, good or bad."""
+        self._accumulator.begin_flush()
+        self._sender.wake()
+        try:
+            for batch in self._accumulator.unfinished():
+                await batch.done.wait()
+        finally:
+            self._accumulator.end_flush()
+        await trio.lowlevel.checkpoint()
+
+    async def partitions_for(self, topic: str) -> TopicView:
+        """The topic's partitions and their leaders. Raises KafkaError when it is not there."""
+        await trio.lowlevel.checkpoint()
+        return self._cluster.view.topics.get(topic) or await self._layout_of(topic, None)
+
+    async def close(self) -> None:
+        """Wait until every record has its answer, then take no more."""
+        self._closed = True
+        await self.flush()
+
+    def _start(self, nursery: trio.Nursery) -> None:
+        nursery.start_soon(self._sender.run)
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._accumulator.abandon(
+            KafkaError(
+                ErrorCode.REQUEST_TIMED_OUT,
+                "the producer was closed before the record was acknowledged",
+            )
+        )
+
+    def _choose(self, view: TopicView, key: bytes | None, size: int) -> int:
+        if key is not None and not self._ignore_keys:
+            return partition_for_key(key, len(view.partitions))
+        available = [part.index for part in view.partitions.values() if part.leader >= 0]
+        if not available:
+            available = list(view.partitions)
+        queued = self._accumulator.queued(view.name, available)
+        return self._partitioner.choose(view.name, size, available, queued)
+
+    async def _layout_of(self, topic: str, partition: int | None) -> TopicView:
+        self._cluster.follow([topic])
+        with trio.move_on_after(self._max_block_s):
+            while True:
+                view = self._cluster.view
+                found = view.topics.get(topic)
+                if found is not None and (partition is None or partition in found.partitions):
+                    return found
+                if view.errors.get(topic) == ErrorCode.INVALID_TOPIC_EXCEPTION:
+                    raise KafkaError(
+                        ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic!r} cannot be a topic's name"
+                    )
+                await self._cluster.refreshed(view.version)
+        raise self._no_layout(topic, partition)
+
+    def _no_layout(self, topic: str, partition: int | None) -> KafkaError:
+        if self._cluster.last_error is not None:
+            return self._cluster.unreachable()
+        found = self._cluster.view.topics.get(topic)
+        if found is None:
+            return KafkaError(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+                f"topic {topic} is not there after {self._max_block_s:g} s: create it first",
+            )
+        return KafkaError(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+            f"topic {topic} has partitions 0 to {len(found.partitions) - 1}, not {partition}",
+        )
+
+    async def _wait_for_memory(self, size: int) -> None:
+        with trio.move_on_after(self._max_block_s):
+            while self._accumulator.used_bytes + size > self._buffer_bytes:
+                if self._freed.is_set():
+                    self._freed = trio.Event()
+                self._sender.wake()
+                await self._freed.wait()
+            return
+        raise KafkaError(
+            ErrorCode.REQUEST_TIMED_OUT,
+            f"no memory for the record within {self._max_block_s:g} s: buffer.memory ="
+            f" {self._buffer_bytes} is full of records that wait for their brokers",
+        )
+
+    def _memory_freed(self) -> None:
+        self._freed.set()

@@ -1,0 +1,164 @@
+"""The batches of one partition, and the order in which they may go out.
+
+Theory of operation. A broker takes a producer's batches only in the order of their sequence numbers
+and recognizes a repetition among the last five. So:
+
+- A batch gets its number when it is first sent, and keeps it for each further attempt.
+- A batch that must be sent again returns to its place by number, before all that were never sent.
+- While any batch is on its second attempt, one batch is in flight at a time: its fate decides what
+  the next one's means.
+- When a number can no longer be used (the broker reports a gap, or a batch was given up after it
+  may have arrived), the producer takes a new epoch. A queue adopts it once nothing of it is in
+  flight, and counts from 0 again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
+from model.ids import TopicPartition
+
+MAX_IN_FLIGHT = 5
+
+
+class PartitionQueue:
+    """Pure: moments are given in seconds of the monotonic clock."""
+
+    __slots__ = (
+        "_next_sequence",
+        "_restart",
+        "identity",
+        "in_flight",
+        "in_flight_max",
+        "pending",
+        "target",
+    )
+
+    def __init__(self, target: TopicPartition, in_flight_max: int = MAX_IN_FLIGHT) -> None:
+        self.target = target
+        self.pending: deque[Batch] = deque()
+        self.in_flight: list[Batch] = []
+        self.in_flight_max = in_flight_max
+        self.identity = NO_IDENTITY
+        self._next_sequence = 0
+        self._restart = False
+
+    @property
+    def empty(self) -> bool:
+        return not self.pending and not self.in_flight
+
+    @property
+    def restart_wanted(self) -> bool:
+        """Whether its numbers can no longer be used: it needs a new epoch."""
+        return self._restart
+
+    def open_batch(self) -> Batch | None:
+        """The batch that still takes records."""
+        if self.pending and not self.pending[-1].closed:
+            return self.pending[-1]
+        return None
+
+    def sendable(self, now: float) -> Batch | None:
+        """The next batch if the order allows to send it now; the caller decides on linger."""
+        if not self.pending or self._restart:
+            return None
+        batch = self.pending[0]
+        if batch.not_before > now:
+            return None
+        if not self.in_flight:
+            return batch
+        if batch.attempts > 0 or len(self.in_flight) >= self.in_flight_max:
+            return None
+        if any(sent.attempts > 1 for sent in self.in_flight):
+            return None
+        return batch
+
+    def take(self, batch: Batch, identity: Identity) -> None:
+        """`batch` goes out now, under the producer's identity (NO_IDENTITY: not idempotent)."""
+        assert self.pending[0] is batch
+        if identity != self.identity and not self._numbered():
+            self._adopt(identity)
+        if batch.base_sequence < 0 and self.identity != NO_IDENTITY:
+            batch.number(self.identity, self._next_sequence)
+            self._next_sequence = next_sequence(self._next_sequence, len(batch))
+        self.pending.popleft()
+        batch.closed = True
+        batch.attempts += 1
+        self.in_flight.append(batch)
+
+    def finish(self, batch: Batch) -> None:
+        """`batch` has its answer, for better or worse."""
+        self.in_flight.remove(batch)
+
+    def put_back(self, batch: Batch, not_before: float) -> None:
+        """`batch` must be sent again, not before that moment."""
+        self.in_flight.remove(batch)
+        batch.not_before = not_before
+        self._insert(batch)
+
+    def split(self, batch: Batch) -> tuple[Batch, Batch]:
+        """`batch` was too large: its halves take its place."""
+        first, second = batch.halves()
+        self.in_flight.remove(batch)
+        self._insert(second)
+        self._insert(first)
+        return first, second
+
+    def is_first(self, batch: Batch) -> bool:
+        """Whether no earlier batch is without an answer, so that a gap before it is real."""
+        older = [b for b in (*self.in_flight, *self.pending) if b.base_sequence >= 0]
+        return all(_before(batch, other) for other in older if other is not batch)
+
+    def want_restart(self) -> None:
+        """The numbers given so far can no longer be used."""
+        self._restart = True
+
+    def restart(self, identity: Identity) -> bool:
+        """Number from 0 under a new identity. False while something is in flight: try later."""
+        if self.in_flight:
+            return False
+        for batch in self.pending:
+            if batch.base_sequence >= 0:
+                batch.number(NO_IDENTITY, -1)
+        self._adopt(identity)
+        self._restart = False
+        return True
+
+    def hurry(self) -> None:
+        """Nothing speaks against another attempt any more: forget the pauses."""
+        for batch in self.pending:
+            batch.not_before = 0.0
+
+    def drop_expired(self, now: float, timeout_s: float) -> list[Batch]:
+        """Take out the waiting batches that are too old; a number wasted needs a restart."""
+        expired: list[Batch] = []
+        while self.pending and self.pending[0].created + timeout_s <= now:
+            batch = self.pending.popleft()
+            if batch.base_sequence >= 0:
+                self._restart = True
+            expired.append(batch)
+        return expired
+
+    def _numbered(self) -> bool:
+        return bool(self.in_flight) or any(batch.base_sequence >= 0 for batch in self.pending)
+
+    def _adopt(self, identity: Identity) -> None:
+        self.identity = identity
+        self._next_sequence = 0
+
+    def _insert(self, batch: Batch) -> None:
+        place = 0
+        for other in self.pending:
+            # Without numbers the batch that was sent earlier goes first.
+            if other.attempts == 0 or _before(batch, other):
+                break
+            place += 1
+        self.pending.insert(place, batch)
+
+
+def _before(one: Batch, other: Batch) -> bool:
+    """Whether `one` comes first; numbers wrap, so the shorter way around decides."""
+    if one.base_sequence < 0 or other.base_sequence < 0:
+        return one.created < other.created
+    return (other.base_sequence - one.base_sequence) & 0x7FFFFFFF < 0x40000000
