@@ -69,7 +69,7 @@ def _offsets_topic(node: Node) -> CreatableTopic:
 
 
 async def _create(node: Node, topics: list[CreatableTopic]) -> None:
-    request = CreateTopicsRequest(topics=topics, timeout_ms=int(_WAIT_S * 1000))
+    request = CreateTopicsRequest(topics=topics, timeout=int(_WAIT_S * 1000))
     try:
         answer = await node.ask_controller(request, timeout_s=_WAIT_S)
     except BrokenConnection as error:

@@ -92,7 +92,7 @@ class Channels:
     async def _ask(self, endpoint: Endpoint, lane: str, request: Any, *, timeout_s: float) -> Any:
         channel = await self._channel(endpoint, lane)
         version = type(request).VALID_VERSIONS[1]
-        return await channel.ask(request, version, type(request).RESPONSE, timeout_s=timeout_s)
+        return await channel.ask(request, version, timeout_s=timeout_s)
 
     async def _channel(self, endpoint: Endpoint, lane: str) -> Channel:
         key = (endpoint, lane)

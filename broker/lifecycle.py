@@ -184,7 +184,7 @@ class Lifecycle:
                 current_metadata_offset=self._metadata_offset(),
                 want_fence=not self._may_serve,
                 want_shut_down=stopping,
-                offline_log_dirs=self._offline_log_dirs(),
+                offline_log_dirs=list(self._offline_log_dirs()),
             ),
             lane=_LANE,
             timeout_s=max(1.0, self._interval_s),

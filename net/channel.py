@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
 
 from model.world import BrokenConnection, Connection, Network, Piece
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
+from net.protocol.message import Request, Response
 
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _CORRELATION = struct.Struct(">i")
-R = TypeVar("R")
+R = TypeVar("R", bound=Response)
 
 
 class _Waiting:
@@ -65,9 +66,7 @@ class Channel:
         while self._waiting:
             self._waiting.popleft().arrived.set()
 
-    async def ask(
-        self, request: Any, version: int, response: type[R], *, timeout_s: float = 30.0
-    ) -> R:
+    async def ask(self, request: Request[R], version: int, *, timeout_s: float = 30.0) -> R:
         """Send a request and wait for its answer.
 
         Raises BrokenConnection, also when there is no answer within `timeout_s` seconds: an answer
@@ -79,7 +78,7 @@ class Channel:
             correlation_id,
             timeout_s=timeout_s,
         )
-        _, message = codec.decode_response(response, version, frame)
+        _, message = codec.decode_response(request.RESPONSE, version, frame)
         return message
 
     async def exchange(

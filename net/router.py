@@ -23,6 +23,7 @@ import trio
 from model.errors import ErrorCode, KafkaError
 from model.world import BrokenConnection, Piece
 from net.protocol import codec
+from net.protocol.message import Response
 
 log = structlog.get_logger()
 
@@ -162,7 +163,8 @@ def encode_answer(context: Context, answer: object) -> list[Piece]:
         return []
     if isinstance(answer, list):
         return answer
-    return codec.encode_response(answer, context.api_version, context.correlation_id)
+    message = cast(Response, answer)
+    return codec.encode_response(message, context.api_version, context.correlation_id)
 
 
 def error_answer(route: Route, request: Any, error: KafkaError) -> object:

@@ -7,8 +7,8 @@ request itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 import trio
@@ -28,7 +28,6 @@ from net.router import (
     encode_answer,
     error_answer,
     failed,
-    routes,
 )
 
 _API_VERSIONS = 18
@@ -43,7 +42,8 @@ Preamble = Callable[[Connection, bytes], Awaitable[None]]
 class Server:
     """Serves one listener of `node`.
 
-    `preambles` are the other protocols on the same port, by the four bytes that they start with.
+    `table` says who answers what (net.router.routes). `preambles` are the other protocols on the
+    same port, by the four bytes that they start with.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Server:
         node: Any,
         *,
         name: str,
-        kind: Literal["broker", "controller"],
+        table: Mapping[int, Route],
         turn: Turn,
         clock: Clock,
         max_frame_bytes: int,
@@ -61,7 +61,7 @@ class Server:
         self.name = name
         self._node = node
         self._clock = clock
-        self._routes = routes(kind)
+        self._routes = table
         self._turn = turn
         self._max_frame_bytes = max_frame_bytes
         self._max_idle_s = max_idle_s
@@ -106,6 +106,9 @@ class Server:
             log.warning(
                 f"closing the connection from {connection.peer}: {error}", listener=self.name
             )
+        except Exception:
+            # A defect of ours that one peer found: it must not reach the other connections.
+            log.exception(f"the connection from {connection.peer} failed", listener=self.name)
         finally:
             self._connections.pop(connection, None)
             connection.close()
@@ -237,4 +240,4 @@ class Server:
         # A newer client asks in a version we do not know: KIP-511 answers in version 0, with the
         # range, so that it can ask again.
         context.api_version = 0
-        return encode_answer(context, self._node.api_versions(context.listener, supported=False))
+        return encode_answer(context, self._node.api_versions(context.listener))

@@ -1,0 +1,193 @@
+"""A node as its handlers see it: every service of this process, and what they share.
+
+What it is composed of and in which order that starts and stops: broker/serve.py. Ways through a
+node: ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from broker.channels import Channels
+from broker.forwarding import forward
+from broker.handlers import api_versions
+from broker.listeners import Kind, NodeListener
+from broker.metadata_loader import MetadataLoader
+from kraft.delta import MetadataDelta
+from kraft.image import MetadataImage
+from model.errors import ErrorCode
+from model.ids import NO_BROKER, Endpoint
+from net.answers import Turn
+
+if TYPE_CHECKING:
+    from broker.coordinators.group.service import GroupCoordinatorService
+    from broker.lifecycle import Lifecycle
+    from broker.mutations import Mutations
+    from broker.producer_ids import ProducerIds
+    from broker.quorum_controller import ControllerService
+    from broker.replica_manager import ReplicaManager
+    from kraft.raft.quorum import Quorum
+    from model.settings import Config
+    from model.world import Clock, Dice, Disk, Network, Piece
+    from net.router import Context
+    from storage.log_manager import LogManager
+
+
+class Node:
+    """One process of the cluster: broker, controller, or both.
+
+    Services of a role that this node does not have are never touched: their APIs are not served
+    on its listeners. They are set by broker/serve.py before any listener opens.
+    """
+
+    controller: ControllerService
+    lifecycle: Lifecycle
+    logs: LogManager
+    replicas: ReplicaManager
+    groups: GroupCoordinatorService
+    producer_ids: ProducerIds
+    quorum: Quorum
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        cluster_id: str,
+        directory_id: bytes,
+        listeners: list[NodeListener],
+        controllers: dict[int, Endpoint],
+        clock: Clock,
+        dice: Dice,
+        disk: Disk,
+        network: Network,
+        mutations: Mutations,
+    ) -> None:
+        self.config = config
+        """The node's settings, with the dynamic ones of the metadata on top."""
+        self.cluster_id = cluster_id
+        self.node_id = config.int("node.id")
+        self.directory_id = directory_id
+        roles = config.names("process.roles")
+        self.is_broker = "broker" in roles
+        self.is_controller = "controller" in roles
+        self.listeners = {listener.name: listener for listener in listeners}
+        self.clock = clock
+        self.dice = dice
+        self.disk = disk
+        self.network = network
+        self.mutations = mutations
+        self.turn = Turn()
+        self.loader = MetadataLoader(self._leader_changed)
+        self.channels = Channels(
+            node_id=self.node_id,
+            network=network,
+            clock=clock,
+            controller=self._controller_endpoint,
+            broker=self._broker_endpoint,
+        )
+        self._bootstrap_controllers = controllers
+        self._inter_broker_listener = config.text("inter.broker.listener.name")
+        self._active: tuple[int | None, int] = (None, 0)
+
+    @property
+    def image(self) -> MetadataImage:
+        """The metadata as this node has it now; handlers read it once per request."""
+        return self.loader.image
+
+    @property
+    def broker_epoch(self) -> int:
+        """Of this process's registration; -1 before it."""
+        return self.lifecycle.broker_epoch if self.is_broker else -1
+
+    @property
+    def is_active_controller(self) -> bool:
+        return self.is_controller and self.controller.is_active
+
+    @property
+    def active_controller_id(self) -> int:
+        """Who leads the quorum as far as this node knows, or -1."""
+        leader, _ = self._active
+        return NO_BROKER if leader is None else leader
+
+    def controller_for_clients(self) -> int:
+        """A broker to name as controller in answers to clients.
+
+        They send it what only a controller decides; any broker forwards that. The active
+        controller itself is told when it is a broker too, to save the way.
+        """
+        image = self.image
+        broker = image.brokers.get(self.active_controller_id)
+        if broker is not None and not broker.fenced:
+            return broker.broker_id
+        alive = image.alive_brokers()
+        return alive[0].broker_id if alive else NO_BROKER
+
+    def controller_endpoints(self) -> dict[int, Endpoint]:
+        """Where the controllers listen: by the quorum's own voter set, or as configured."""
+        known = {
+            voter.id: Endpoint(voter.endpoints[0].host, voter.endpoints[0].port)
+            for voter in self.quorum.describe().voters
+            if voter.endpoints
+        }
+        return known or self._bootstrap_controllers
+
+    def listener_kind(self, name: str) -> Kind:
+        return self.listeners[name].kind
+
+    # What the server asks of a node (net/server.py).
+
+    def forward(self, context: Context) -> Awaitable[list[Piece]] | None:
+        """The answer of the active controller to a request that came here; None when that is us."""
+        if self.listener_kind(context.listener) == "controller" or self.is_active_controller:
+            return None
+        return forward(self.channels, context)
+
+    def api_versions(self, listener: str) -> object:
+        """The answer to an ApiVersions request in a version that is not known here (KIP-511)."""
+        return api_versions.answer(
+            self.listener_kind(listener), self.image, ErrorCode.UNSUPPORTED_VERSION
+        )
+
+    # Asking others.
+
+    async def ask_controller(self, request: Any, *, timeout_s: float = 30.0) -> Any:
+        """Have the active controller answer a request, as a client's would be forwarded.
+
+        Raises model.world.BrokenConnection when none answers in time.
+        """
+        return await self.channels.to_controller(request, timeout_s=timeout_s)
+
+    def _controller_endpoint(self) -> tuple[int, Endpoint] | None:
+        leader, _ = self._active
+        if leader is None:
+            return None
+        endpoint = self.controller_endpoints().get(leader)
+        return None if endpoint is None else (leader, endpoint)
+
+    def _broker_endpoint(self, broker_id: int) -> Endpoint | None:
+        broker = self.image.brokers.get(broker_id)
+        return None if broker is None else broker.endpoint(self._inter_broker_listener)
+
+    # Following the quorum.
+
+    def _leader_changed(self, leader_id: int | None, epoch: int) -> None:
+        self._active = (leader_id, epoch)
+        if self.is_controller:
+            self.controller.leader_changed(leader_id, epoch)
+        self.channels.controller_changed()
+        if self.is_broker:
+            self.lifecycle.wake()
+
+    def follow_configs(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Publisher: put the dynamic broker settings on top of those of the file."""
+        if delta.changed_configs:
+            self.config = self.config.with_dynamic(
+                image.broker_config(self.node_id), image.broker_config(None)
+            )
+
+
+async def forever() -> None:
+    await trio.sleep_forever()
