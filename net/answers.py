@@ -26,6 +26,7 @@ class Turn:
     def __init__(self) -> None:
         self.open = False
         self._ready: list[Answers] = []
+        self._last: list[Callable[[], None]] = []
 
     def begin(self) -> None:
         self.open = True
@@ -37,7 +38,21 @@ class Turn:
         else:
             answers.flush()
 
+    def before_end(self, work: Callable[[], None]) -> None:
+        """Do this when the turn has done all else, or now when none is open.
+
+        A follower's waiting fetch is completed so: once for all the records of a turn.
+        """
+        if self.open:
+            self._last.append(work)
+        else:
+            work()
+
     def end(self) -> None:
+        while self._last:
+            last, self._last = self._last, []
+            for work in last:
+                work()
         self.open = False
         # Sending cannot resolve further answers, so one pass is enough.
         ready, self._ready = self._ready, []
