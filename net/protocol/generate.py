@@ -13,7 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from net.protocol.notation import NEVER, Field, NotationError, Text, parse_field, parse_text
+from net.protocol.message import NEVER
+from net.protocol.notation import Field, NotationError, Text, parse_field, parse_text
 
 HERE = Path(__file__).parent
 _MADE_BY = (

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from model.world import Buffer, FileRegion, Piece
-from net.protocol.notation import NEVER as NEVER
 
 Records = Buffer | list[Piece] | None
 """Record batches. Read: a view of the frame. To be written: a buffer, or pieces, never joined."""
+
+NEVER: Final = 32768
+"""Above every version: where a range has no end, and since when a rigid message is flexible."""
 
 FRESH: Final[Any] = object()
 """As an argument's default: a new empty list, or a new struct of defaults."""
@@ -50,7 +52,7 @@ class Message(Struct):
     VALID_VERSIONS: ClassVar[tuple[int, int]]
     """The first and the last version that the codec knows."""
     FLEXIBLE_FROM: ClassVar[int]
-    """The first version with compact lengths and tagged fields (KIP-482), or notation.NEVER."""
+    """The first version with compact lengths and tagged fields (KIP-482), or NEVER."""
     DECODERS: ClassVar[dict[int, Decoder]]
     """Compiled so far, by version."""
     ENCODERS: ClassVar[dict[int, Encoder]]

@@ -1,0 +1,22 @@
+"""Encoded messages as one byte string."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model.world import FileRegion, Piece
+from net.protocol.codec import encode
+from net.protocol.message import Message
+
+
+def joined(pieces: Sequence[Piece]) -> bytes:
+    """What the pieces are on the wire; regions of files are read."""
+    return b"".join(
+        piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
+        for piece in pieces
+    )
+
+
+def encoded(message: Message, version: int) -> bytes:
+    """The message without header and size."""
+    return joined(encode(message, version))
