@@ -1,0 +1,162 @@
+"""Brings the ISR changes of all partitions to the controller, many in one request (KIP-497).
+
+One request is under way at a time; what comes up meanwhile goes with the next. A proposal that gets
+no answer is sent again until there is one, or until newer metadata has made it void: until then the
+leader counts with both ISRs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import structlog
+import trio
+
+from broker.partition import IsrProposal
+from broker.replica import Replica
+from model.errors import ErrorCode
+from model.world import BrokenConnection, Clock
+from net.protocol.messages.alter_partition import (
+    AlterPartitionRequest,
+    AlterPartitionResponse,
+    BrokerState,
+    RequestPartitionData,
+    RequestTopicData,
+    ResponsePartitionData,
+)
+
+log = structlog.get_logger()
+
+_RETRY_S = 0.05
+
+
+class ToController(Protocol):
+    """The connection to the active controller, whoever that is."""
+
+    async def to_controller(self, request: Any, *, lane: str = "") -> Any: ...
+
+
+class AlterPartitionSender:
+    """The proposals of one broker that the controller has not answered."""
+
+    def __init__(
+        self,
+        node_id: int,
+        channels: ToController,
+        clock: Clock,
+        broker_epoch: Callable[[], int],
+    ) -> None:
+        self._node_id = node_id
+        self._channels = channels
+        self._clock = clock
+        self._broker_epoch = broker_epoch
+        self._waiting: dict[tuple[bytes, int], tuple[Replica, IsrProposal]] = {}
+        self._wake = trio.Event()
+
+    def submit(self, replica: Replica, proposal: IsrProposal) -> None:
+        """Send it with the next request; replaces an older one of the same partition."""
+        self._waiting[replica.topic_id, replica.index] = (replica, proposal)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            if not self._waiting:
+                await self._wake.wait()
+            self._wake = trio.Event()
+            sent, self._waiting = self._waiting, {}
+            sent = {
+                key: (replica, proposal)
+                for key, (replica, proposal) in sent.items()
+                if replica.state.pending is proposal
+            }
+            if not sent:
+                continue
+            retry = await self._exchange(sent)
+            for key, value in retry.items():
+                self._waiting.setdefault(key, value)
+            if retry:
+                await self._clock.sleep(_RETRY_S)
+
+    async def _exchange(
+        self, sent: dict[tuple[bytes, int], tuple[Replica, IsrProposal]]
+    ) -> dict[tuple[bytes, int], tuple[Replica, IsrProposal]]:
+        """One request and its answer; the proposals that have to be sent again."""
+        try:
+            answer: AlterPartitionResponse = await self._channels.to_controller(
+                self._request(sent), lane="alter-partition"
+            )
+        except BrokenConnection as error:
+            log.info(f"ISR changes of {len(sent)} partitions wait for a controller: {error}")
+            return sent
+        if answer.error_code != ErrorCode.NONE:
+            # STALE_BROKER_EPOCH: we are being registered anew, and will send the next epoch.
+            log.info(
+                f"ISR changes of {len(sent)} partitions are refused for now: "
+                f"{ErrorCode(answer.error_code).name}"
+            )
+            return sent
+        unanswered = dict(sent)
+        retry = {}
+        for topic in answer.topics:
+            for part in topic.partitions:
+                key = (bytes(topic.topic_id), part.partition_index)
+                if key not in unanswered:
+                    continue
+                replica, proposal = unanswered.pop(key)
+                if self._answered(replica, proposal, part):
+                    retry[key] = (replica, proposal)
+        return retry | unanswered
+
+    def _request(
+        self, sent: dict[tuple[bytes, int], tuple[Replica, IsrProposal]]
+    ) -> AlterPartitionRequest:
+        topics: dict[bytes, RequestTopicData] = {}
+        for (topic_id, index), (_, proposal) in sent.items():
+            topic = topics.setdefault(topic_id, RequestTopicData(topic_id=topic_id))
+            topic.partitions.append(
+                RequestPartitionData(
+                    partition_index=index,
+                    leader_epoch=proposal.leader_epoch,
+                    new_isr_with_epochs=[
+                        BrokerState(broker_id=broker_id, broker_epoch=epoch)
+                        for broker_id, epoch in proposal.isr
+                    ],
+                    partition_epoch=proposal.partition_epoch,
+                )
+            )
+        return AlterPartitionRequest(
+            broker_id=self._node_id,
+            broker_epoch=self._broker_epoch(),
+            topics=list(topics.values()),
+        )
+
+    def _answered(
+        self, replica: Replica, proposal: IsrProposal, part: ResponsePartitionData
+    ) -> bool:
+        """One partition's answer; whether to send the proposal again."""
+        state = replica.state
+        code = ErrorCode(part.error_code)
+        if code is not ErrorCode.NONE:
+            log.info(
+                f"{replica.topic_partition}: the ISR {list(proposal.members)} is refused: "
+                f"{code.name}",
+                leader_epoch=proposal.leader_epoch,
+                partition_epoch=proposal.partition_epoch,
+            )
+            return state.proposal_refused(proposal, code)
+        view = replace(state.view, isr=tuple(part.isr), partition_epoch=part.partition_epoch)
+        if part.leader_epoch != state.view.leader_epoch:
+            return False
+        moved = state.proposal_accepted(proposal, view, self._clock.monotonic())
+        if state.view is view:
+            log.info(
+                f"{replica.topic_partition}: the ISR is {list(view.isr)} now",
+                leader_epoch=view.leader_epoch,
+                partition_epoch=view.partition_epoch,
+            )
+        if moved:
+            replica.high_watermark_moved()
+        return False

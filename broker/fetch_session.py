@@ -1,0 +1,238 @@
+"""Fetch sessions: a fetcher names its partitions once, and later only what changed (KIP-227).
+
+Every fetch has a feed, the partitions that it looks at. A session's feed outlives the request and
+is told by the replicas what is new (`dirty`), so that a fetch of ten thousand quiet partitions
+costs as much as a fetch of none. A fetch without a session has a feed of its own.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Final, Protocol
+
+from broker.follower_progress import NO_LINK
+from broker.replica import Replica
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
+from model.world import Dice
+
+NO_SESSION: Final = 0
+INITIAL_EPOCH: Final = 0
+FINAL_EPOCH: Final = -1
+_MAX_EPOCH: Final = 2**31 - 1
+_STALE_AFTER_S: Final = 120.0
+"""A session that was not used for so long may be dropped for a new one."""
+
+PartitionKey = tuple[str | bytes, int]
+"""(topic name, or topic id from Fetch version 13 on; partition index)"""
+
+
+class WaitingFetch(Protocol):
+    """A fetch that has been told to wait until there is enough to answer."""
+
+    def retry(self) -> None:
+        """Something it looks at has changed."""
+        ...
+
+    def hurry(self) -> None:
+        """Answer with what there is: the next request of the session is here."""
+        ...
+
+    def abandon(self, code: ErrorCode) -> None:
+        """Answer with an error: the session is gone."""
+        ...
+
+
+class FetchEntry:
+    """One partition as a fetcher wants it, and what it was last told about it."""
+
+    __slots__ = (
+        "current_leader_epoch",
+        "feed",
+        "fetch_offset",
+        "index",
+        "key",
+        "last_fetched_epoch",
+        "log_start_offset",
+        "max_bytes",
+        "replica",
+        "sent_high_watermark",
+        "sent_log_start_offset",
+    )
+
+    def __init__(self, feed: Feed, topic: str | bytes, index: int) -> None:
+        self.feed = feed
+        self.key: PartitionKey = (topic, index)
+        self.index = index
+        self.replica: Replica | None = None
+        self.fetch_offset = 0
+        self.max_bytes = 0
+        self.log_start_offset: int = NO_OFFSET
+        self.current_leader_epoch: int = NO_EPOCH
+        self.last_fetched_epoch: int = NO_EPOCH
+        self.sent_high_watermark: int = NO_OFFSET
+        self.sent_log_start_offset: int = NO_OFFSET
+
+
+class Feed:
+    """The partitions of one fetcher. `replica_id` is the follower's, NO_BROKER for a consumer."""
+
+    __slots__ = ("dirty", "entries", "last_fetch_s", "replica_id", "waiting", "watching")
+
+    def __init__(self, replica_id: int) -> None:
+        self.replica_id = replica_id
+        self.entries: dict[PartitionKey, FetchEntry] = {}
+        self.dirty: dict[FetchEntry, None] = {}
+        """Entries that may have something new, the longest waiting first."""
+        self.waiting: WaitingFetch | None = None
+        self.last_fetch_s = 0.0
+        self.watching = False
+        """Whether the replicas know of the entries."""
+
+    def entry(self, topic: str | bytes, index: int) -> FetchEntry:
+        """The entry of a partition, new ones included, to be looked at by the next answer."""
+        key = (topic, index)
+        entry = self.entries.get(key)
+        if entry is None:
+            entry = self.entries[key] = FetchEntry(self, topic, index)
+        self.dirty[entry] = None
+        return entry
+
+    def forget(self, topic: str | bytes, index: int) -> None:
+        """Look at a partition no more."""
+        entry = self.entries.pop((topic, index), None)
+        if entry is not None:
+            self.dirty.pop(entry, None)
+            self.detach(entry)
+
+    def attach(self, entry: FetchEntry, replica: Replica) -> None:
+        """Have a replica tell this feed what is new."""
+        if entry.replica is not replica:
+            self.detach(entry)
+            entry.replica = replica
+        if self.watching:
+            watchers = replica.consumers if self.replica_id < 0 else replica.followers
+            watchers[entry] = None
+
+    def detach(self, entry: FetchEntry) -> None:
+        """Not a word more from the entry's replica."""
+        replica = entry.replica
+        if replica is not None:
+            watchers = replica.consumers if self.replica_id < 0 else replica.followers
+            watchers.pop(entry, None)
+            entry.replica = None
+            for follower in replica.state.followers:
+                if follower.link is self:
+                    follower.link = NO_LINK
+
+    def watch(self) -> None:
+        """Be told of what is new in all entries from now on."""
+        self.watching = True
+        for entry in self.entries.values():
+            if entry.replica is not None:
+                self.attach(entry, entry.replica)
+
+    def close(self) -> None:
+        """Leave all replicas alone."""
+        self.watching = False
+        for entry in self.entries.values():
+            self.detach(entry)
+
+
+class FetchSession(Feed):
+    """A feed that later requests name by its id."""
+
+    __slots__ = ("epoch", "session_id", "uses_topic_ids")
+
+    def __init__(self, session_id: int, replica_id: int, uses_topic_ids: bool) -> None:
+        super().__init__(replica_id)
+        self.session_id = session_id
+        self.epoch = 1
+        """The epoch that the next request must carry."""
+        self.uses_topic_ids = uses_topic_ids
+        self.watching = True
+
+    @property
+    def privileged(self) -> bool:
+        """Followers' sessions are never dropped for a consumer's."""
+        return self.replica_id != NO_BROKER
+
+
+class SessionCache:
+    """The sessions of one broker, max.incremental.fetch.session.cache.slots of them at most."""
+
+    def __init__(self, slots: int, dice: Dice) -> None:
+        self._slots = slots
+        self._dice = dice
+        self._sessions: dict[int, FetchSession] = {}
+        self.evictions = 0
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def partitions(self) -> int:
+        """Entries over all sessions."""
+        return sum(len(session.entries) for session in self._sessions.values())
+
+    def resume(self, session_id: int, epoch: int, uses_topic_ids: bool) -> FetchSession:
+        """The session that an incremental request continues.
+
+        Raises KafkaError FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH or
+        FETCH_SESSION_TOPIC_ID_ERROR; the fetcher then starts a new one.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise KafkaError(ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
+        if session.epoch != epoch:
+            raise KafkaError(
+                ErrorCode.INVALID_FETCH_SESSION_EPOCH,
+                f"fetch session {session_id} expects epoch {session.epoch}, not {epoch}",
+            )
+        if session.uses_topic_ids != uses_topic_ids:
+            raise KafkaError(ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR)
+        if session.waiting is not None:
+            session.waiting.hurry()
+        session.epoch = 1 if epoch == _MAX_EPOCH else epoch + 1
+        return session
+
+    def create(
+        self, replica_id: int, uses_topic_ids: bool, size: int, now_s: float
+    ) -> FetchSession | None:
+        """A new session for `size` partitions; None when there is no room, and nobody to evict."""
+        if len(self._sessions) >= self._slots and not self._evict(replica_id, size, now_s):
+            return None
+        session_id = self._dice.randrange(1, 2**31)
+        while session_id in self._sessions:
+            session_id = self._dice.randrange(1, 2**31)
+        session = FetchSession(session_id, replica_id, uses_topic_ids)
+        session.last_fetch_s = now_s
+        self._sessions[session_id] = session
+        return session
+
+    def remove(self, session_id: int) -> None:
+        """End a session, if there is such a one."""
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            if session.waiting is not None:
+                session.waiting.abandon(ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
+            session.close()
+
+    def _evict(self, replica_id: int, size: int, now_s: float) -> bool:
+        """Drop the session unused for longest, or else a smaller one than the new.
+
+        Followers come before consumers: a replica without a session costs the most.
+        """
+        candidates = [s for s in self._sessions.values() if not s.privileged]
+        if not candidates:
+            return False
+        oldest = min(candidates, key=attrgetter("last_fetch_s"))
+        if now_s - oldest.last_fetch_s > _STALE_AFTER_S:
+            victim = oldest
+        else:
+            victim = min(candidates, key=lambda session: len(session.entries))
+            if replica_id == NO_BROKER and len(victim.entries) >= size:
+                return False
+        self.evictions += 1
+        self.remove(victim.session_id)
+        return True

@@ -1,0 +1,89 @@
+"""What a leader knows of one follower: how far it has fetched, and since when it is behind.
+
+A follower is caught up while its log ends where the leader's does. Once the leader is ahead, the
+follower stays in sync for `replica.lag.time.max.ms` after the last moment at which it had all
+that there was (KIP-16).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from model.ids import NO_EPOCH, NO_OFFSET
+
+NEVER: Final = float("-inf")
+
+
+class FetchLink(Protocol):
+    """The stream of fetches that a follower's broker sends, whatever partitions they name."""
+
+    last_fetch_s: float
+    """When the latest fetch arrived, monotonic seconds."""
+
+
+class _NoLink:
+    last_fetch_s: float = NEVER
+
+
+NO_LINK: Final[FetchLink] = _NoLink()
+
+
+class FollowerProgress:
+    """One follower as its leader sees it. Offsets are NO_OFFSET until its first fetch."""
+
+    __slots__ = (
+        "_last_fetch_leader_end",
+        "_last_fetch_s",
+        "broker_epoch",
+        "last_caught_up_s",
+        "link",
+        "log_end_offset",
+        "log_start_offset",
+        "replica_id",
+    )
+
+    def __init__(self, replica_id: int, caught_up_s: float) -> None:
+        self.replica_id = replica_id
+        self.log_end_offset: int = NO_OFFSET
+        self.log_start_offset: int = NO_OFFSET
+        self.broker_epoch: int = NO_EPOCH
+        self.link: FetchLink = NO_LINK
+        self.last_caught_up_s = caught_up_s
+        """The last moment at which nothing was missing; a new leader trusts the ISR it is given."""
+        self._last_fetch_s = NEVER
+        self._last_fetch_leader_end: int = NO_OFFSET
+
+    def fetched(
+        self, offset: int, start_offset: int, broker_epoch: int, leader_end: int, now_s: float
+    ) -> None:
+        """The follower asked for `offset`, so it holds everything before it.
+
+        When it asks for less than the leader has now, but for all that the leader had at the
+        previous fetch, it was caught up at that previous fetch.
+        """
+        if offset >= leader_end:
+            self.last_caught_up_s = max(self.last_caught_up_s, now_s)
+        elif offset >= self._last_fetch_leader_end:
+            self.last_caught_up_s = max(self.last_caught_up_s, self._last_fetch_s)
+        self.log_end_offset = offset
+        self.log_start_offset = start_offset
+        self.broker_epoch = broker_epoch
+        self._last_fetch_s = now_s
+        self._last_fetch_leader_end = leader_end
+
+    def fell_behind(self) -> None:
+        """The leader has appended to a log that this follower held in full.
+
+        Fetches in a session do not name partitions that have nothing new, so the latest fetch of
+        the whole link is the last moment at which the follower was known to be alive and complete.
+        """
+        link_s = self.link.last_fetch_s
+        if link_s > self.last_caught_up_s:
+            self.last_caught_up_s = link_s
+
+    def is_caught_up(self, leader_end: int, now_s: float, lag_max_s: float) -> bool:
+        """Whether it may count as in sync."""
+        return self.log_end_offset == leader_end or now_s - self.last_caught_up_s <= lag_max_s
+
+    def __repr__(self) -> str:
+        return f"FollowerProgress({self.replica_id}, log_end_offset={self.log_end_offset})"

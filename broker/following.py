@@ -1,0 +1,171 @@
+"""Copying one partition from its leader: what to ask for, and what to do with the answer.
+
+No I/O but the replica's own log; the fetcher (broker/replica_fetcher.py) does the asking. A fetch
+names the epoch of our last record, so the leader sees at once when the logs have parted and says
+where (KIP-595); nothing has to be asked before the first fetch, and nothing is cut on suspicion.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import structlog
+
+from broker.mutations import Mutation, Mutations
+from broker.replica import Replica
+from broker.truncation import EpochEnd, cut
+from model.errors import ErrorCode
+from model.ids import NO_EPOCH, NO_OFFSET
+from net.protocol.messages.fetch import FetchPartition, PartitionData
+
+log = structlog.get_logger()
+
+_FIRST_BACKOFF_S: Final = 0.01
+
+
+class Outcome(enum.Enum):
+    """What became of one partition's part of an answer."""
+
+    COPIED = "all is well, also when there was nothing new"
+    REFUSED = "leave the leader alone for a while"
+    LOST = "the leader does not have what comes next: ask where its log begins and ends"
+
+
+class Following:
+    """One follower's position at its leader, in one leader epoch."""
+
+    __slots__ = (
+        "_backoff_max_s",
+        "_backoff_s",
+        "_mutations",
+        "leader_epoch",
+        "not_before_s",
+        "replica",
+    )
+
+    def __init__(self, replica: Replica, mutations: Mutations, backoff_max_s: float) -> None:
+        self.replica = replica
+        self.leader_epoch = replica.state.view.leader_epoch
+        self.not_before_s = 0.0
+        """After a refusal: leave the leader alone until then, monotonic seconds."""
+        self._backoff_s = _FIRST_BACKOFF_S
+        self._backoff_max_s = backoff_max_s
+        self._mutations = mutations
+        if Mutation.TRUNCATE_TO_HIGH_WATERMARK in mutations:
+            self._truncate(replica.state.high_watermark, "")
+
+    @property
+    def key(self) -> tuple[bytes, int]:
+        return self.replica.topic_id, self.replica.index
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the metadata still wants this partition copied in this epoch."""
+        state = self.replica.state
+        return (
+            self.replica.hosted
+            and not state.is_leader
+            and state.view.leader_epoch == self.leader_epoch
+        )
+
+    def request(self, max_bytes: int) -> FetchPartition:
+        """What to ask the leader for next."""
+        partition_log = self.replica.log
+        fenced = Mutation.NO_EPOCH_IN_FETCH not in self._mutations
+        return FetchPartition(
+            partition=self.replica.index,
+            current_leader_epoch=self.leader_epoch if fenced else NO_EPOCH,
+            fetch_offset=partition_log.log_end_offset,
+            last_fetched_epoch=partition_log.latest_epoch if fenced else NO_EPOCH,
+            log_start_offset=partition_log.log_start_offset,
+            partition_max_bytes=max_bytes,
+        )
+
+    def answered(self, asked_offset: int, data: PartitionData, now_s: float) -> Outcome:
+        """Take over what the leader has sent for `asked_offset`.
+
+        Raises OSError when the log cannot be written, KafkaError CORRUPT_MESSAGE for bytes that
+        are not what the leader must have had.
+        """
+        if not self.is_current:
+            return Outcome.COPIED
+        if data.error_code != ErrorCode.NONE:
+            return self._refused(ErrorCode(data.error_code), now_s)
+        self._backoff_s = _FIRST_BACKOFF_S
+        replica, state = self.replica, self.replica.state
+        if data.diverging_epoch.epoch != NO_EPOCH or data.diverging_epoch.end_offset != NO_OFFSET:
+            state.diverged(data.high_watermark)
+            self._diverged(EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset))
+            return Outcome.COPIED
+        partition_log = replica.log
+        if asked_offset != partition_log.log_end_offset:
+            return Outcome.COPIED
+        records = data.records
+        if records and not isinstance(records, list):
+            partition_log.append_as_follower(records)
+        if state.follower_appended(partition_log.log_end_offset, data.high_watermark):
+            replica.high_watermark_moved()
+        if data.log_start_offset > partition_log.log_start_offset:
+            partition_log.advance_log_start(min(data.log_start_offset, state.high_watermark))
+        return Outcome.COPIED
+
+    def _refused(self, code: ErrorCode, now_s: float) -> Outcome:
+        topic_partition, leader = self.replica.topic_partition, self.replica.state.view.leader
+        if code is ErrorCode.OFFSET_OUT_OF_RANGE:
+            return Outcome.LOST
+        if self._backoff_s >= self._backoff_max_s:
+            log.warning(
+                f"{topic_partition}: broker {leader} refuses fetches in epoch "
+                f"{self.leader_epoch}: {code.name}"
+            )
+        # The two sides learn of an election at different moments: the first tries come fast.
+        return self.back_off(now_s)
+
+    def back_off(self, now_s: float) -> Outcome:
+        """Something is wrong at the leader or on the way; wait longer each time."""
+        self.not_before_s = now_s + self._backoff_s
+        self._backoff_s = min(self._backoff_max_s, self._backoff_s * 2)
+        return Outcome.REFUSED
+
+    def _diverged(self, leader: EpochEnd) -> None:
+        partition_log, state = self.replica.log, self.replica.state
+        where = cut(partition_log, leader, partition_log.log_end_offset, state.high_watermark)
+        self._truncate(
+            where.offset,
+            f"the leader's epoch {leader.epoch} ends at {leader.end_offset}",
+        )
+
+    def _truncate(self, offset: int, reason: str) -> None:
+        replica, state = self.replica, self.replica.state
+        end = replica.log.log_end_offset
+        if offset >= end:
+            return
+        log.info(
+            f"truncating {replica.topic_partition} from {end} to {offset}: {reason}",
+            leader=state.view.leader,
+            leader_epoch=self.leader_epoch,
+            high_watermark=state.high_watermark,
+        )
+        replica.log.truncate_to(offset)
+        state.truncated(replica.log.log_end_offset)
+
+    def found(self, start_offset: int, end_offset: int) -> None:
+        """Where the leader's log begins and ends, after our offset was out of its range.
+
+        Behind the leader's start, because its retention has passed us by: start anew there. Beyond
+        its end, because it was elected without our records (an unclean election): they have to go.
+        """
+        if not self.is_current:
+            return
+        replica, state = self.replica, self.replica.state
+        end = replica.log.log_end_offset
+        if end_offset < end:
+            self._truncate(max(end_offset, start_offset), "the leader's log ends there")
+        if replica.log.log_end_offset < start_offset or end_offset < replica.log.log_start_offset:
+            log.info(
+                f"{replica.topic_partition}: the leader's log begins at {start_offset}, ours ended"
+                f" at {end}; starting anew there"
+            )
+            replica.log.truncate_fully_and_start_at(start_offset)
+            state.restarted_at(start_offset)

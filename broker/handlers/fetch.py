@@ -1,0 +1,252 @@
+"""Fetch (key 1): read record batches, as a consumer or as a follower.
+
+The answer comes as soon as it has min_bytes of records, an error, or something else that cannot
+wait; otherwise when the request's max_wait is over. The first partition that has records gives at
+least one batch, however small the limits, so that nobody gets stuck (KIP-74).
+
+Version notes: 7 brings sessions (KIP-227). 9 fences by leader epoch (KIP-320). 11 lets consumers
+read from followers (KIP-392). 12 tells where logs diverge (KIP-595). 13 names topics by id. 15 has
+the follower's broker epoch (KIP-903). 16 tells the new leader's endpoint (KIP-951). There are no
+transactions yet, so that read_committed sees what read_uncommitted sees, and nothing is aborted.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from broker.fetch_reader import Fetched, FetchLimits
+from broker.fetch_session import (
+    FINAL_EPOCH,
+    INITIAL_EPOCH,
+    NO_SESSION,
+    Feed,
+    FetchSession,
+)
+from broker.handlers.endpoints import node_endpoints
+from model.errors import ErrorCode, KafkaError
+from model.ids import ZERO_UUID
+from net.protocol.messages.fetch import (
+    EpochEndOffset,
+    FetchableTopicResponse,
+    FetchRequest,
+    FetchResponse,
+    LeaderIdAndEpoch,
+    NodeEndpoint,
+    PartitionData,
+)
+from net.router import Context, Pending, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(FetchRequest, versions=(4, 18))
+def fetch(context: Context, request: FetchRequest) -> FetchResponse | Pending:
+    node: Node = context.node
+    now_s = node.clock.monotonic()
+    version = context.api_version
+    limits = _limits(node, request, version)
+    try:
+        feed, full = _feed(context, request, limits.replica_id, now_s)
+    except KafkaError as error:
+        return FetchResponse(error_code=int(error.code))
+    feed.last_fetch_s = now_s
+    fetched, size, urgent = node.fetch_reader.collect(
+        feed, limits, full=full, arrival=True, now_s=now_s
+    )
+    answer = Answering(node, context, feed, limits, full)
+    # A follower needs its session's id before it can say anything more: that cannot wait.
+    urgent = urgent or (full and limits.replica_id >= 0 and isinstance(feed, FetchSession))
+    if urgent or size >= limits.min_bytes or request.max_wait <= 0 or not feed.entries:
+        return answer.response(fetched)
+    return answer.wait(now_s + request.max_wait / 1000)
+
+
+def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
+    if version >= 15:
+        replica_id = request.replica_state.replica_id
+        broker_epoch = request.replica_state.replica_epoch
+    else:
+        replica_id, broker_epoch = request.replica_id, -1
+    max_bytes = request.max_bytes
+    if replica_id < 0:
+        max_bytes = min(max_bytes, node.fetch_max_bytes)
+    return FetchLimits(
+        replica_id=replica_id,
+        broker_epoch=broker_epoch,
+        min_bytes=min(request.min_bytes, max_bytes),
+        max_bytes=max_bytes,
+        rack=request.rack_id if version >= 11 else None,
+        read_committed=request.isolation_level == 1,
+    )
+
+
+def _feed(
+    context: Context, request: FetchRequest, replica_id: int, now_s: float
+) -> tuple[Feed, bool]:
+    """What the request looks at, and whether the answer must name all of it."""
+    node: Node = context.node
+    by_id = context.api_version >= 13
+    sessions = node.fetch_sessions
+    epoch, session_id = request.session_epoch, request.session_id
+    full = epoch in (INITIAL_EPOCH, FINAL_EPOCH)
+    feed: Feed
+    if full:
+        if session_id != NO_SESSION:
+            sessions.remove(session_id)
+        size = sum(len(topic.partitions) for topic in request.topics)
+        created = (
+            sessions.create(replica_id, by_id, size, now_s)
+            if epoch == INITIAL_EPOCH and size
+            else None
+        )
+        feed = Feed(replica_id) if created is None else created
+        if created is not None and created.privileged:
+            # A follower starts anew with each connection.
+            context.connection.on_close.append(partial(sessions.remove, created.session_id))
+    else:
+        feed = sessions.resume(session_id, epoch, by_id)
+    for topic in request.topics:
+        name: str | bytes = bytes(topic.topic_id) if by_id else topic.topic
+        for wanted in topic.partitions:
+            entry = feed.entry(name, wanted.partition)
+            entry.fetch_offset = wanted.fetch_offset
+            entry.max_bytes = wanted.partition_max_bytes
+            entry.current_leader_epoch = wanted.current_leader_epoch
+            entry.last_fetched_epoch = wanted.last_fetched_epoch
+            entry.log_start_offset = wanted.log_start_offset
+    for forgotten in request.forgotten_topics_data:
+        name = bytes(forgotten.topic_id) if by_id else forgotten.topic
+        for index in forgotten.partitions:
+            feed.forget(name, index)
+    return feed, full
+
+
+class Answering:
+    """A fetch on its way to its answer, with a wait in between when there is too little."""
+
+    __slots__ = (
+        "_bucket",
+        "_context",
+        "_feed",
+        "_full",
+        "_limits",
+        "_node",
+        "_pending",
+        "_queued",
+    )
+
+    def __init__(
+        self, node: Node, context: Context, feed: Feed, limits: FetchLimits, full: bool
+    ) -> None:
+        self._node = node
+        self._context = context
+        self._feed = feed
+        self._limits = limits
+        self._full = full
+        self._pending = Pending()
+        self._bucket = -1
+        self._queued = False
+
+    def wait(self, deadline_s: float) -> Pending:
+        """Answer when there is enough, at `deadline_s` at the latest."""
+        self._feed.waiting = self
+        if not self._feed.watching:
+            self._feed.watch()
+        self._bucket = self._node.deadlines.add(self, deadline_s)
+        return self._pending
+
+    def retry(self) -> None:
+        """A replica has something new: look once the present turn has brought all that it will."""
+        if not self._queued:
+            self._queued = True
+            self._node.turn.before_end(self._look_again)
+
+    def _look_again(self) -> None:
+        self._queued = False
+        if self._pending.done:
+            return
+        fetched, size, urgent = self._collect()
+        if urgent or size >= self._limits.min_bytes:
+            self._node.deadlines.remove(self, self._bucket)
+            self._resolve(fetched)
+
+    def _collect(self) -> tuple[list[Fetched], int, bool]:
+        return self._node.fetch_reader.collect(
+            self._feed,
+            self._limits,
+            full=self._full,
+            arrival=False,
+            now_s=self._node.clock.monotonic(),
+        )
+
+    def expire(self) -> None:
+        """The wait is over: answer with what there is."""
+        fetched, _, _ = self._collect()
+        self._resolve(fetched)
+
+    def hurry(self) -> None:
+        """The fetcher has sent its next request already."""
+        self._node.deadlines.remove(self, self._bucket)
+        self.expire()
+
+    def abandon(self, code: ErrorCode) -> None:
+        """The session is gone."""
+        self._node.deadlines.remove(self, self._bucket)
+        self._feed.waiting = None
+        self._pending.resolve(FetchResponse(error_code=int(code)))
+
+    def _resolve(self, fetched: list[Fetched]) -> None:
+        feed = self._feed
+        feed.waiting = None
+        if not isinstance(feed, FetchSession):
+            feed.close()
+        self._pending.resolve(self.response(fetched))
+
+    def response(self, fetched: list[Fetched]) -> FetchResponse:
+        """The answer, after which the session counts it as told."""
+        feed, version = self._feed, self._context.api_version
+        self._node.fetch_reader.answered(feed, fetched, full=self._full)
+        response = FetchResponse(
+            session_id=feed.session_id if isinstance(feed, FetchSession) else NO_SESSION
+        )
+        topics: dict[str | bytes, FetchableTopicResponse] = {}
+        leaders: list[int] = []
+        for each in fetched:
+            name, _ = each.entry.key
+            topic = topics.get(name)
+            if topic is None:
+                topic = topics[name] = FetchableTopicResponse(
+                    topic=name if isinstance(name, str) else "",
+                    topic_id=ZERO_UUID if isinstance(name, str) else name,
+                )
+                response.responses.append(topic)
+            topic.partitions.append(_part(each))
+            if each.current_leader is not None:
+                leaders.append(each.current_leader[0])
+        if leaders and version >= 16:
+            response.node_endpoints = node_endpoints(
+                self._node.image, self._context.listener, leaders, NodeEndpoint
+            )
+        return response
+
+
+def _part(fetched: Fetched) -> PartitionData:
+    part = PartitionData(
+        partition_index=fetched.entry.index,
+        error_code=int(fetched.error_code),
+        high_watermark=fetched.high_watermark,
+        last_stable_offset=fetched.last_stable_offset,
+        log_start_offset=fetched.log_start_offset,
+        aborted_transactions=None,
+        preferred_read_replica=fetched.preferred_read_replica,
+        records=list(fetched.pieces),
+    )
+    if fetched.diverging_epoch is not None:
+        epoch, end_offset = fetched.diverging_epoch
+        part.diverging_epoch = EpochEndOffset(epoch=epoch, end_offset=end_offset)
+    if fetched.current_leader is not None:
+        leader, epoch = fetched.current_leader
+        part.current_leader = LeaderIdAndEpoch(leader_id=leader, leader_epoch=epoch)
+    return part

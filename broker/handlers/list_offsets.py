@@ -1,0 +1,134 @@
+"""ListOffsets (key 2): offsets by timestamp, and the special ones.
+
+Consumers are told of what is committed: the end is the high watermark, and a timestamp finds no
+record beyond it. Followers (replica id >= 0) see the log's end. A new leader whose high watermark
+has yet to reach the start of its epoch says OFFSET_NOT_AVAILABLE: its end could seem to go back
+(KIP-207).
+
+Version notes: 2 brings isolation levels, which are alike without transactions. 4 fences by leader
+epoch. 7 asks for the largest timestamp (KIP-734), 8 for the start of the local log (KIP-405), 9 and
+11 for offsets in and before tiered storage (KIP-1005, KIP-1023), which there is none of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
+from net.protocol.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsPartitionResponse,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+    from broker.replica import Replica
+
+LATEST: Final = -1
+EARLIEST: Final = -2
+MAX_TIMESTAMP: Final = -3
+EARLIEST_LOCAL: Final = -4
+LATEST_TIERED: Final = -5
+EARLIEST_PENDING_UPLOAD: Final = -6
+
+_SINCE: Final = {
+    LATEST: 1,
+    EARLIEST: 1,
+    MAX_TIMESTAMP: 7,
+    EARLIEST_LOCAL: 8,
+    LATEST_TIERED: 9,
+    EARLIEST_PENDING_UPLOAD: 11,
+}
+"""The version from which each special timestamp may be asked for."""
+
+_CONSUMER: Final = -1
+_DEBUGGING: Final = -2
+"""A client that may ask any replica, as Kafka's own debugging tools do."""
+
+
+@handles(ListOffsetsRequest, versions=(1, 11))
+def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
+    response = ListOffsetsResponse()
+    for topic in request.topics:
+        answers = [
+            _partition(context, topic.name, wanted, request.replica_id)
+            for wanted in topic.partitions
+        ]
+        response.topics.append(ListOffsetsTopicResponse(name=topic.name, partitions=answers))
+    return response
+
+
+def _partition(
+    context: Context, topic: str, wanted: ListOffsetsPartition, replica_id: int
+) -> ListOffsetsPartitionResponse:
+    node: Node = context.node
+    answer = ListOffsetsPartitionResponse(partition_index=wanted.partition_index)
+    try:
+        since = _SINCE.get(wanted.timestamp, 1)
+        if wanted.timestamp < EARLIEST_PENDING_UPLOAD or context.api_version < since:
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION, f"there is no timestamp {wanted.timestamp}"
+            )
+        replica = node.replicas.find((topic, wanted.partition_index))
+        if replica_id != _DEBUGGING:
+            node.replicas.check_serving(replica, node.clock.monotonic())
+            replica.state.check_leader(wanted.current_leader_epoch)
+        else:
+            replica.state.check_leader_epoch(wanted.current_leader_epoch)
+        try:
+            answer.timestamp, answer.offset, answer.leader_epoch = offset_for(
+                replica, wanted.timestamp, from_client=replica_id == _CONSUMER
+            )
+        except OSError as error:
+            raise node.replicas.disk_failed(replica, error) from error
+    except KafkaError as error:
+        code = error.code
+        if code is ErrorCode.OFFSET_NOT_AVAILABLE and context.api_version < 5:
+            code = ErrorCode.LEADER_NOT_AVAILABLE
+        answer.error_code = int(code)
+    return answer
+
+
+def offset_for(replica: Replica, timestamp: int, *, from_client: bool) -> tuple[int, int, int]:
+    """(timestamp, offset, leader epoch) for a timestamp in ms or a special one.
+
+    Offset and timestamp are -1 when there is no such record. Raises KafkaError
+    OFFSET_NOT_AVAILABLE while a new leader does not know what is committed.
+    """
+    log, state = replica.log, replica.state
+    end = state.high_watermark if from_client else log.log_end_offset
+    if timestamp == LATEST:
+        _check_committed(replica, from_client)
+        return NO_TIMESTAMP, end, state.view.leader_epoch
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
+        start = log.log_start_offset
+        return NO_TIMESTAMP, start, log.epoch_at(start)
+    if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
+        return NO_TIMESTAMP, NO_OFFSET, NO_EPOCH
+    found = (
+        log.max_timestamp_offset()
+        if timestamp == MAX_TIMESTAMP
+        else log.offset_for_timestamp(timestamp)
+    )
+    if found is None:
+        return NO_TIMESTAMP, NO_OFFSET, NO_EPOCH
+    if found[1] >= end:
+        _check_committed(replica, from_client)
+        return NO_TIMESTAMP, NO_OFFSET, NO_EPOCH
+    return found
+
+
+def _check_committed(replica: Replica, from_client: bool) -> None:
+    """Refuse to say where the committed records end while a new leader cannot know."""
+    state = replica.state
+    if from_client and state.is_leader and state.high_watermark < state.leader_epoch_start_offset:
+        raise KafkaError(
+            ErrorCode.OFFSET_NOT_AVAILABLE,
+            f"{replica.topic_partition} has a new leader, whose high watermark has got to "
+            f"{state.high_watermark} so far",
+        )

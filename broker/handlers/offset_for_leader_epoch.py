@@ -1,0 +1,49 @@
+"""OffsetForLeaderEpoch (key 23): where a leader epoch ends in the leader's log (KIP-101, KIP-279).
+
+The answer is the largest epoch that is no larger than the one asked for, and its end offset; -1 and
+-1 when the log does not reach back that far. Consumers ask to see whether the log was truncated
+under them (KIP-320), followers when an answer to their fetch does not say enough.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.errors import KafkaError
+from net.protocol.messages.offset_for_leader_epoch import (
+    EpochEndOffset,
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopicResult,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(OffsetForLeaderEpochRequest, versions=(2, 4))
+def offset_for_leader_epoch(
+    context: Context, request: OffsetForLeaderEpochRequest
+) -> OffsetForLeaderEpochResponse:
+    node: Node = context.node
+    response = OffsetForLeaderEpochResponse()
+    for topic in request.topics:
+        answers = [_partition(node, topic.topic, wanted) for wanted in topic.partitions]
+        response.topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=answers))
+    return response
+
+
+def _partition(node: Node, topic: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
+    answer = EpochEndOffset(partition=wanted.partition)
+    try:
+        replica = node.replicas.find((topic, wanted.partition))
+        node.replicas.check_serving(replica, node.clock.monotonic())
+        replica.state.check_leader(wanted.current_leader_epoch)
+        answer.leader_epoch, answer.end_offset = replica.log.end_offset_for_epoch(
+            wanted.leader_epoch
+        )
+    except KafkaError as error:
+        answer.error_code = int(error.code)
+    return answer

@@ -1,0 +1,433 @@
+"""The rules of one replicated partition: leader epochs, in-sync replicas, the high watermark.
+
+Pure: it is told what happened (a role from the controller's metadata, an append, a follower's
+fetch, the controller's answer to a proposal) together with the time, and it keeps the truth that
+the log, the waiting requests and the controller are then brought in line with.
+
+Two rules carry all the rest.
+- A record counts as committed when every replica that the controller could elect holds it. The
+  leader counts over the *maximal* ISR: the committed ISR together with every replica that a
+  proposal, still without an answer, may have let in.
+- The high watermark never falls in the life of a leader, and a follower's only falls with its log.
+
+Sources: KIP-16 (time decides who is in sync), KIP-101/279 (leader epochs), KIP-320 (fencing of
+fetches), KIP-497 (AlterPartition), KIP-841/903 (fenced and restarted replicas stay out of the
+ISR), KIP-966 (the high watermark waits for min.insync.replicas).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broker.follower_progress import NEVER, FollowerProgress
+from broker.mutations import NO_MUTATIONS, Mutation, Mutations
+from kraft.image import PartitionImage
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET, TopicPartition
+
+IsrEligibility = Callable[[int, int], bool]
+"""(broker id, its epoch or NO_EPOCH) -> registered under that epoch, unfenced, not leaving."""
+
+
+NO_VIEW = PartitionImage(replicas=(), isr=(), leader=NO_BROKER, leader_epoch=-1, partition_epoch=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class IsrProposal:
+    """A change of the ISR that the leader asks the controller for (AlterPartition)."""
+
+    isr: tuple[tuple[int, int], ...]
+    """(broker id, the broker epoch under which it was seen, or NO_EPOCH when not yet seen)."""
+    leader_epoch: int
+    partition_epoch: int
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        return tuple(broker_id for broker_id, _ in self.isr)
+
+
+class PartitionState:
+    """One replica's view of its partition, as leader or as follower.
+
+    Offsets are those of records, times monotonic seconds. Methods that can move the high
+    watermark return whether they did.
+    """
+
+    __slots__ = (
+        "_eligible",
+        "_followers",
+        "_lag_max_s",
+        "_local_broker_epoch",
+        "_mutations",
+        "high_watermark",
+        "is_leader",
+        "leader_epoch_start_offset",
+        "local_id",
+        "log_end_offset",
+        "maximal_isr",
+        "min_isr",
+        "pending",
+        "topic_partition",
+        "view",
+    )
+
+    def __init__(
+        self,
+        topic_partition: TopicPartition,
+        local_id: int,
+        *,
+        high_watermark: int,
+        log_end_offset: int,
+        min_isr: int,
+        lag_max_s: float,
+        eligible: IsrEligibility,
+        local_broker_epoch: Callable[[], int],
+        mutations: Mutations = NO_MUTATIONS,
+    ) -> None:
+        self.topic_partition = topic_partition
+        self.local_id = local_id
+        self.high_watermark = min(high_watermark, log_end_offset)
+        self.log_end_offset = log_end_offset
+        self.min_isr = min_isr
+        """The topic's min.insync.replicas."""
+        self.view = NO_VIEW
+        self.is_leader = False
+        self.leader_epoch_start_offset: int = NO_OFFSET
+        self.maximal_isr: tuple[int, ...] = ()
+        self.pending: IsrProposal | None = None
+        """The proposal that the controller has not answered."""
+        self._followers: tuple[FollowerProgress, ...] = ()
+        self._lag_max_s = lag_max_s
+        self._eligible = eligible
+        self._local_broker_epoch = local_broker_epoch
+        self._mutations = mutations
+
+    # ---- roles
+
+    def become_leader(self, view: PartitionImage, log_end_offset: int, now_s: float) -> bool:
+        """Lead by `view`; again with each change of the assignment or the ISR.
+
+        A view that is not newer changes nothing: the answer to AlterPartition may have overtaken
+        the metadata log, and the next proposal may be on its way already.
+        """
+        if self._is_stale(view) or (self.is_leader and self._is_same(view)):
+            return False
+        new_epoch = view.leader_epoch != self.view.leader_epoch or not self.is_leader
+        self.view = view
+        self.is_leader = True
+        self.pending = None
+        self.maximal_isr = view.isr
+        self.log_end_offset = log_end_offset
+        if new_epoch:
+            self.leader_epoch_start_offset = log_end_offset
+            self._followers = ()
+        known = {follower.replica_id: follower for follower in self._followers}
+        self._followers = tuple(
+            known.get(replica) or FollowerProgress(replica, now_s if replica in view.isr else NEVER)
+            for replica in view.replicas
+            if replica != self.local_id
+        )
+        return self._advance_high_watermark(now_s)
+
+    def become_follower(self, view: PartitionImage) -> bool:
+        """Follow by `view`, or wait when it names no leader; whether the leader or epoch is new."""
+        if self._is_stale(view):
+            return False
+        changed = self.is_leader or view.leader_epoch != self.view.leader_epoch
+        self.view = view
+        self.is_leader = False
+        self.pending = None
+        self.maximal_isr = ()
+        self.leader_epoch_start_offset = NO_OFFSET
+        self._followers = ()
+        return changed
+
+    def retire(self) -> None:
+        """This broker has the replica no more; whoever still asks it is sent away."""
+        self.is_leader = False
+        self.pending = None
+        self.maximal_isr = ()
+        self._followers = ()
+
+    def _is_stale(self, view: PartitionImage) -> bool:
+        return (view.leader_epoch, view.partition_epoch) < (
+            self.view.leader_epoch,
+            self.view.partition_epoch,
+        )
+
+    def _is_same(self, view: PartitionImage) -> bool:
+        return (view.leader_epoch, view.partition_epoch) == (
+            self.view.leader_epoch,
+            self.view.partition_epoch,
+        )
+
+    # ---- who may ask
+
+    def check_leader_epoch(self, asked_epoch: int) -> None:
+        """Fence requests of other leader epochs than ours (KIP-320); NO_EPOCH asks for none.
+
+        Raises KafkaError: FENCED_LEADER_EPOCH when the asker is behind, UNKNOWN_LEADER_EPOCH when
+        it is ahead and this broker has yet to hear of it.
+        """
+        own = self.view.leader_epoch
+        if asked_epoch == own or asked_epoch < 0:
+            return
+        if asked_epoch < own:
+            raise KafkaError(
+                ErrorCode.FENCED_LEADER_EPOCH,
+                f"{self.topic_partition} is in leader epoch {own}, not {asked_epoch} any more",
+            )
+        raise KafkaError(
+            ErrorCode.UNKNOWN_LEADER_EPOCH,
+            f"{self.topic_partition} is in leader epoch {own} here, {asked_epoch} is not known yet",
+        )
+
+    def check_leader(self, asked_epoch: int = NO_EPOCH) -> None:
+        """As check_leader_epoch, and NOT_LEADER_OR_FOLLOWER unless this replica leads."""
+        self.check_leader_epoch(asked_epoch)
+        if not self.is_leader:
+            raise KafkaError(
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                f"broker {self.view.leader} leads {self.topic_partition}, not {self.local_id}"
+                if self.view.leader != NO_BROKER
+                else f"{self.topic_partition} has no leader at present",
+            )
+
+    # ---- the leader's log
+
+    @property
+    def effective_min_isr(self) -> int:
+        """min.insync.replicas, but no more than there are replicas."""
+        return min(self.min_isr, len(self.view.replicas))
+
+    def check_enough_replicas(self) -> None:
+        """Refuse an append with acks=all that could not be acknowledged anyway.
+
+        Raises KafkaError NOT_ENOUGH_REPLICAS. Counts the committed ISR, not the maximal one: a
+        replica that may not get in does not make an append safe.
+        """
+        if len(self.view.isr) < self.effective_min_isr:
+            raise KafkaError(
+                ErrorCode.NOT_ENOUGH_REPLICAS,
+                f"{self.topic_partition} has in-sync replicas {list(self.view.isr)}, "
+                f"fewer than min.insync.replicas={self.effective_min_isr}",
+            )
+
+    def leader_appended(self, log_end_offset: int, now_s: float) -> bool:
+        """The local log of the leader has grown to `log_end_offset`."""
+        previous = self.log_end_offset
+        self.log_end_offset = log_end_offset
+        for follower in self._followers:
+            if follower.log_end_offset == previous:
+                follower.fell_behind()
+        return self._advance_high_watermark(now_s)
+
+    def acknowledgement(self, required_offset: int) -> ErrorCode | None:
+        """What a producer with acks=all is told about records before `required_offset`.
+
+        None while it has to wait. NOT_ENOUGH_REPLICAS_AFTER_APPEND when they are committed by an
+        ISR that has meanwhile become too small for the promise.
+        """
+        if self.high_watermark < required_offset:
+            return None
+        if len(self.maximal_isr) < self.effective_min_isr:
+            return ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
+        return ErrorCode.NONE
+
+    # ---- followers
+
+    def follower(self, replica_id: int) -> FollowerProgress:
+        """What is known of one follower; raises KafkaError when it is not among the replicas."""
+        for follower in self._followers:
+            if follower.replica_id == replica_id:
+                return follower
+        raise KafkaError(
+            ErrorCode.NOT_LEADER_OR_FOLLOWER,
+            f"broker {replica_id} is not among the replicas {list(self.view.replicas)} of "
+            f"{self.topic_partition} in partition epoch {self.view.partition_epoch}",
+        )
+
+    @property
+    def followers(self) -> tuple[FollowerProgress, ...]:
+        """All other replicas while leading, in order of the assignment."""
+        return self._followers
+
+    def follower_fetched(
+        self,
+        follower: FollowerProgress,
+        fetch_offset: int,
+        start_offset: int,
+        broker_epoch: int,
+        now_s: float,
+    ) -> bool:
+        """A follower asked for `fetch_offset`, in no conflict with the leader's epochs.
+
+        Raises KafkaError NOT_LEADER_OR_FOLLOWER for a fetch that an earlier incarnation of the
+        follower sent (KIP-903): its log may have been lost since.
+        """
+        if broker_epoch < follower.broker_epoch and broker_epoch != NO_EPOCH:
+            raise KafkaError(
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                f"broker {follower.replica_id} has epoch {follower.broker_epoch} by now, "
+                f"this fetch was sent in {broker_epoch}",
+            )
+        moved = fetch_offset != follower.log_end_offset
+        follower.fetched(fetch_offset, start_offset, broker_epoch, self.log_end_offset, now_s)
+        return moved and self._advance_high_watermark(now_s)
+
+    # ---- the high watermark
+
+    def _advance_high_watermark(self, now_s: float) -> bool:
+        """Raise it to what every replica holds that is, or is about to be, in sync.
+
+        A caught-up replica outside of the ISR is waited for too: otherwise a busy partition's high
+        watermark would outrun the replica for as long as the controller takes to let it in.
+        """
+        view = self.view
+        if len(view.isr) < min(self.min_isr, len(view.replicas)):
+            return False
+        end = reached = self.log_end_offset
+        maximal = self.maximal_isr
+        for follower in self._followers:
+            offset = follower.log_end_offset
+            if offset < reached and (
+                follower.replica_id in maximal
+                or (follower.is_caught_up(end, now_s, self._lag_max_s) and self._may_join(follower))
+            ):
+                reached = offset
+        if reached <= self.high_watermark:
+            return False
+        self.high_watermark = reached
+        return True
+
+    def min_isr_changed(self, min_isr: int, now_s: float) -> bool:
+        """The topic has another min.insync.replicas."""
+        self.min_isr = min_isr
+        return self.is_leader and self._advance_high_watermark(now_s)
+
+    def follower_appended(self, log_end_offset: int, leader_high_watermark: int) -> bool:
+        """A follower stored what the leader sent, along with the leader's high watermark."""
+        self.log_end_offset = log_end_offset
+        return self._learn_high_watermark(leader_high_watermark)
+
+    def diverged(self, leader_high_watermark: int) -> None:
+        """The leader answered that our log and its own part ways: truncate before all else.
+
+        What it says of its high watermark must not be believed yet, since offsets below it may
+        still name records that the leader does not have.
+        """
+        if Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION in self._mutations:
+            self._learn_high_watermark(leader_high_watermark)
+
+    def _learn_high_watermark(self, leader_high_watermark: int) -> bool:
+        reached = min(leader_high_watermark, self.log_end_offset)
+        if reached <= self.high_watermark:
+            return False
+        self.high_watermark = reached
+        return True
+
+    def truncated(self, log_end_offset: int) -> None:
+        """The follower's log was cut (or, after it was left far behind, restarted) there."""
+        self.log_end_offset = log_end_offset
+        self.high_watermark = min(self.high_watermark, log_end_offset)
+
+    def restarted_at(self, offset: int) -> None:
+        """The follower's log was emptied and begins anew at the leader's log start offset."""
+        self.log_end_offset = offset
+        self.high_watermark = offset
+
+    # ---- the ISR
+
+    def expansion(self, follower: FollowerProgress) -> IsrProposal | None:
+        """Propose to let a follower in, once it holds all that is committed.
+
+        It must have reached the high watermark, and also the start of this leader's epoch: a new
+        leader's high watermark may lag behind what its predecessor has acknowledged.
+        """
+        if self.pending is not None or follower.replica_id in self.view.isr:
+            return None
+        offset = follower.log_end_offset
+        if offset < self.high_watermark or offset < self.leader_epoch_start_offset:
+            return None
+        if not self._may_join(follower):
+            return None
+        return self._propose((*self.view.isr, follower.replica_id))
+
+    def _may_join(self, follower: FollowerProgress) -> bool:
+        if Mutation.FENCED_REPLICA_JOINS_ISR in self._mutations:
+            return True
+        return self._eligible(follower.replica_id, follower.broker_epoch)
+
+    def shrinking(self, now_s: float) -> IsrProposal | None:
+        """Propose to drop the followers that have been behind for too long (KIP-16)."""
+        if self.pending is not None or not self.is_leader:
+            return None
+        lagging = self.lagging(now_s)
+        if not lagging:
+            return None
+        return self._propose(tuple(id_ for id_ in self.view.isr if id_ not in lagging))
+
+    def lagging(self, now_s: float) -> tuple[int, ...]:
+        """Members of the ISR that do not deserve it any more."""
+        isr = self.view.isr
+        return tuple(
+            follower.replica_id
+            for follower in self._followers
+            if follower.replica_id in isr
+            and not follower.is_caught_up(self.log_end_offset, now_s, self._lag_max_s)
+        )
+
+    def _propose(self, members: tuple[int, ...]) -> IsrProposal:
+        proposal = IsrProposal(
+            isr=tuple((member, self._broker_epoch(member)) for member in members),
+            leader_epoch=self.view.leader_epoch,
+            partition_epoch=self.view.partition_epoch,
+        )
+        self.pending = proposal
+        joining = (member for member in members if member not in self.view.isr)
+        self.maximal_isr = (*self.view.isr, *joining)
+        return proposal
+
+    def _broker_epoch(self, member: int) -> int:
+        if Mutation.NO_BROKER_EPOCH_IN_ALTER_PARTITION in self._mutations:
+            return NO_EPOCH
+        if member == self.local_id:
+            return self._local_broker_epoch()
+        return self.follower(member).broker_epoch
+
+    def proposal_accepted(self, proposal: IsrProposal, view: PartitionImage, now_s: float) -> bool:
+        """The controller has committed `view` in answer to the proposal."""
+        if self.pending is not proposal or view.leader_epoch != self.view.leader_epoch:
+            return False
+        if view.partition_epoch <= self.view.partition_epoch:
+            return False
+        return self.become_leader(view, self.log_end_offset, now_s)
+
+    def proposal_refused(self, proposal: IsrProposal, code: ErrorCode) -> bool:
+        """The controller did not take the proposal; whether to send the same one again.
+
+        Some refusals say that our view is behind: then nothing is given up until the metadata log
+        brings a newer one, because the proposal might have been committed all the same.
+        """
+        if self.pending is not proposal:
+            return False
+        if code in _REFUSED_FOR_GOOD:
+            self.pending = None
+            self.maximal_isr = self.view.isr
+            return False
+        return code not in _AWAIT_METADATA
+
+
+_REFUSED_FOR_GOOD = frozenset({ErrorCode.OPERATION_NOT_ATTEMPTED, ErrorCode.INELIGIBLE_REPLICA})
+
+_AWAIT_METADATA = frozenset(
+    {
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode.UNKNOWN_TOPIC_ID,
+        ErrorCode.FENCED_LEADER_EPOCH,
+        ErrorCode.INVALID_UPDATE_VERSION,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.NEW_LEADER_ELECTED,
+    }
+)

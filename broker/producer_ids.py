@@ -1,0 +1,69 @@
+"""Producer ids for idempotent producers, handed out from blocks of the controller's (KIP-730).
+
+A broker asks for a block when the last one is used up, so that most producers start without a word
+to the controller. Ids are unique in the cluster for good: a block that a broker did not use up is
+lost with its process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import trio
+
+from model.errors import ErrorCode, KafkaError
+from model.world import BrokenConnection
+from net.protocol.messages.allocate_producer_ids import (
+    AllocateProducerIdsRequest,
+    AllocateProducerIdsResponse,
+)
+
+
+class ToController(Protocol):
+    """The connection to the active controller, whoever that is."""
+
+    async def to_controller(self, request: Any) -> Any: ...
+
+
+class ProducerIds:
+    """One broker's supply of producer ids."""
+
+    def __init__(
+        self, node_id: int, channels: ToController, broker_epoch: Callable[[], int]
+    ) -> None:
+        self._node_id = node_id
+        self._channels = channels
+        self._broker_epoch = broker_epoch
+        self._next = 0
+        self._end = 0
+        self._asking = trio.Lock()
+
+    async def allocate(self) -> int:
+        """The next id.
+
+        Raises KafkaError COORDINATOR_NOT_AVAILABLE when no controller can be asked; the producer
+        tries again.
+        """
+        async with self._asking:
+            if self._next == self._end:
+                await self._ask()
+            producer_id = self._next
+            self._next += 1
+            return producer_id
+
+    async def _ask(self) -> None:
+        request = AllocateProducerIdsRequest(
+            broker_id=self._node_id, broker_epoch=self._broker_epoch()
+        )
+        try:
+            answer: AllocateProducerIdsResponse = await self._channels.to_controller(request)
+        except BrokenConnection as error:
+            raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error)) from error
+        if answer.error_code != ErrorCode.NONE:
+            raise KafkaError(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE,
+                f"the controller gave no producer ids: {KafkaError(ErrorCode(answer.error_code))}",
+            )
+        self._next = answer.producer_id_start
+        self._end = answer.producer_id_start + answer.producer_id_len

@@ -1,0 +1,178 @@
+"""One hosted replica: the rules (PartitionState), the records (Log) and those who wait for either.
+
+Whoever changes the state goes through here, so that each change reaches the requests that wait for
+it in the same turn: records wake the followers, the high watermark wakes producers and consumers,
+a change of role wakes everybody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from broker.follower_progress import FollowerProgress
+from broker.partition import IsrProposal, PartitionState
+from model.errors import ErrorCode
+from model.ids import TopicPartition
+from model.world import Buffer
+
+if TYPE_CHECKING:
+    from broker.fetch_session import FetchEntry
+    from storage.log import AppendInfo, Log
+
+
+class AckWaiter(Protocol):
+    """A producer's request that waits for the high watermark."""
+
+    done: bool
+    """Answered already, by its deadline for example."""
+
+    def acknowledged(self, slot: int, code: ErrorCode) -> None:
+        """The outcome for the part of the request that was registered as `slot`."""
+        ...
+
+
+class Replica:
+    """A partition's replica on this broker."""
+
+    __slots__ = (
+        "_acks",
+        "consumers",
+        "followers",
+        "hosted",
+        "index",
+        "log",
+        "state",
+        "topic",
+        "topic_id",
+        "topic_partition",
+    )
+
+    def __init__(self, topic_id: bytes, state: PartitionState, log: Log) -> None:
+        self.topic_partition: TopicPartition = state.topic_partition
+        self.topic, self.index = state.topic_partition
+        self.topic_id = topic_id
+        self.hosted = True
+        """False once this broker has it no more: look again for who asks by name."""
+        self.state = state
+        self.log = log
+        self.followers: dict[FetchEntry, None] = {}
+        """What followers' fetches look at this replica: woken by records."""
+        self.consumers: dict[FetchEntry, None] = {}
+        """What consumers' fetches look at this replica: woken by the high watermark."""
+        self._acks: deque[tuple[int, AckWaiter, int]] = deque()
+        """(offset to be committed, request, its slot), by ascending offset."""
+
+    # ---- the leader
+
+    def append(
+        self, records: Buffer, now_s: float, now_ms: int, *, from_client: bool = True
+    ) -> AppendInfo:
+        """Append as the leader and tell whoever waits for it.
+
+        The caller has checked that this replica leads. Raises KafkaError for records that cannot
+        be taken, OSError when the disk fails.
+        """
+        state = self.state
+        info = self.log.append_as_leader(
+            records, state.view.leader_epoch, now_ms, from_client=from_client
+        )
+        if not info.duplicate:
+            moved = state.leader_appended(self.log.log_end_offset, now_s)
+            if self.followers:
+                self._wake(self.followers)
+            if moved:
+                self.high_watermark_moved()
+        return info
+
+    def wait_for(self, required_offset: int, waiter: AckWaiter, slot: int) -> bool:
+        """Register for records before `required_offset`; False when it has its outcome already."""
+        code = self.state.acknowledgement(required_offset)
+        if code is not None:
+            waiter.acknowledged(slot, code)
+            return False
+        acks = self._acks
+        while acks and acks[0][1].done:
+            acks.popleft()
+        if acks and acks[-1][0] > required_offset:
+            # A repeated batch, answered with offsets from before: put it where it belongs.
+            self._acks = deque(sorted((*acks, (required_offset, waiter, slot)), key=_required))
+        else:
+            acks.append((required_offset, waiter, slot))
+        return True
+
+    def follower_fetched(
+        self,
+        follower: FollowerProgress,
+        fetch_offset: int,
+        start_offset: int,
+        broker_epoch: int,
+        now_s: float,
+    ) -> IsrProposal | None:
+        """Take note of a follower's fetch; a proposal when it should now be let into the ISR."""
+        state = self.state
+        if state.follower_fetched(follower, fetch_offset, start_offset, broker_epoch, now_s):
+            self.high_watermark_moved()
+        if follower.replica_id in state.maximal_isr:
+            return None
+        return state.expansion(follower)
+
+    def high_watermark_moved(self) -> None:
+        """Answer the producers whose records it covers, and let consumers have them."""
+        state, acks = self.state, self._acks
+        reached = state.high_watermark
+        if acks and acks[0][0] <= reached:
+            code = state.acknowledgement(reached) or ErrorCode.NONE
+            while acks and acks[0][0] <= reached:
+                _, waiter, slot = acks.popleft()
+                waiter.acknowledged(slot, code)
+        if self.consumers:
+            self._wake(self.consumers)
+        for entry in self.followers:
+            # Not worth an answer of its own, but the next one should tell them.
+            entry.feed.dirty[entry] = None
+
+    # ---- everybody
+
+    def role_changed(self) -> None:
+        """Another epoch, another leader, or gone from this broker: nobody is to wait on."""
+        acks, self._acks = self._acks, deque()
+        for _, waiter, slot in acks:
+            waiter.acknowledged(slot, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        self._wake(self.followers)
+        self._wake(self.consumers)
+
+    def log_start_moved(self) -> None:
+        """Fetches tell followers and consumers of it."""
+        for entry in (*self.followers, *self.consumers):
+            entry.feed.dirty[entry] = None
+
+    def _wake(self, entries: dict[FetchEntry, None]) -> None:
+        for entry in tuple(entries):
+            feed = entry.feed
+            feed.dirty[entry] = None
+            if feed.waiting is not None:
+                feed.waiting.retry()
+
+    @property
+    def under_replicated(self) -> bool:
+        """Whether this leader misses replicas in its ISR."""
+        view = self.state.view
+        return self.state.is_leader and len(view.isr) < len(view.replicas)
+
+    def __repr__(self) -> str:
+        return f"Replica({self.topic_partition}, {self.state.view})"
+
+
+def _required(entry: tuple[int, AckWaiter, int]) -> int:
+    return entry[0]
+
+
+def low_watermark(replica: Replica) -> int:
+    """The smallest log start offset of all replicas: what DeleteRecords waits for.
+
+    Followers that have not told theirs count as far behind.
+    """
+    offsets: Sequence[int] = [f.log_start_offset for f in replica.state.followers]
+    return min((replica.log.log_start_offset, *offsets))

@@ -1,0 +1,414 @@
+"""All replicas that this broker hosts, kept in line with the metadata.
+
+The metadata log says which partitions are here, who leads them and in which epoch; `publish` turns
+each change into roles, logs and fetches. Handlers find replicas here, and learn why one cannot be
+had. When a disk fails, its replicas go offline here, and the controller is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from broker.fetch_session import PartitionKey
+from broker.mutations import NO_MUTATIONS, Mutations
+from broker.partition import IsrProposal, PartitionState
+from broker.replica import Replica
+from kraft.delta import MetadataDelta
+from kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage, PartitionImage, TopicImage
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_EPOCH, TopicPartition
+from model.world import Buffer, Clock
+from storage.log_manager import LogDirFailure, LogManager
+
+if TYPE_CHECKING:
+    from storage.log import AppendInfo
+
+log = structlog.get_logger()
+
+_MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
+
+
+class Proposals(Protocol):
+    """Brings ISR changes to the controller (broker/alter_partition.py)."""
+
+    def submit(self, replica: Replica, proposal: IsrProposal) -> None: ...
+
+
+class Fetching(Protocol):
+    """Copies partitions from their leaders (broker/replica_fetcher.py)."""
+
+    def follow(self, replica: Replica) -> None:
+        """Fetch from the leader of the replica's present view."""
+        ...
+
+    def leave(self, topic_partition: TopicPartition) -> None: ...
+
+
+class RoleListener(Protocol):
+    """Wants to know which partitions this broker leads, as the group coordinator does."""
+
+    def became_leader(self, replica: Replica) -> None: ...
+
+    def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None: ...
+
+
+class ReplicaManager:
+    """The replicas of one broker. `publish` is its view of the metadata log."""
+
+    def __init__(
+        self,
+        node_id: int,
+        logs: LogManager,
+        clock: Clock,
+        *,
+        lag_max_s: float,
+        broker_epoch: Callable[[], int],
+        mutations: Mutations = NO_MUTATIONS,
+    ) -> None:
+        self.node_id = node_id
+        self.logs = logs
+        self.image: MetadataImage = EMPTY_IMAGE
+        self.proposals: Proposals | None = None
+        self.fetching: Fetching | None = None
+        self.role_listeners: list[RoleListener] = []
+        self.mutations = mutations
+        self.lease_until_s = float("inf")
+        """After this moment (monotonic) the controller may have given our partitions away."""
+        self._clock = clock
+        self._lag_max_s = lag_max_s
+        self._broker_epoch = broker_epoch
+        self._by_name: dict[tuple[str, int], Replica] = {}
+        self._by_id: dict[tuple[bytes, int], Replica] = {}
+        self._offline: dict[tuple[str, int], str] = {}
+        """Replicas that are ours but cannot be used, and why."""
+        self._checkpoints: dict[TopicPartition, int] = {}
+        """High watermarks as they were when this broker last wrote them down."""
+        self._on_failed_dir: list[Callable[[], None]] = []
+
+    # ---- looking up
+
+    def __iter__(self) -> Iterator[Replica]:
+        return iter(tuple(self._by_name.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, topic: str, index: int) -> Replica | None:
+        """The replica, or None when this broker has none that works."""
+        return self._by_name.get((topic, index))
+
+    def find(self, key: PartitionKey) -> Replica:
+        """The replica by name or by topic id.
+
+        Raises KafkaError: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID when there is no such
+        partition, NOT_LEADER_OR_FOLLOWER when others have it, KAFKA_STORAGE_ERROR when its disk
+        has failed.
+        """
+        topic, index = key
+        by_id = not isinstance(topic, str)
+        replica = self._by_id.get(key) if by_id else self._by_name.get(key)  # type: ignore[arg-type]
+        if replica is not None:
+            return replica
+        name = self.image.topic_names.get(bytes(topic)) if not isinstance(topic, str) else topic
+        if name is None:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_ID)
+        if (name, index) in self._offline:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._offline[name, index])
+        if self.image.partition(name, index) is None:
+            raise KafkaError(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {name}-{index}"
+            )
+        raise KafkaError(
+            ErrorCode.NOT_LEADER_OR_FOLLOWER,
+            f"broker {self.node_id} has no replica of {name}-{index}",
+        )
+
+    def leader_hint(self, key: PartitionKey, code: int) -> tuple[int, int] | None:
+        """(leader, its epoch) for an answer that says the asker has the wrong one (KIP-951)."""
+        if code not in _MOVED:
+            return None
+        topic, index = key
+        name = topic if isinstance(topic, str) else self.image.topic_names.get(bytes(topic))
+        view = None if name is None else self.image.partition(name, index)
+        return None if view is None else (view.leader, view.leader_epoch)
+
+    def check_serving(self, replica: Replica, now_s: float) -> None:
+        """Refuse to act as leader when the controller has not heard of us for too long.
+
+        Raises KafkaError NOT_LEADER_OR_FOLLOWER. By the clock and not by a timer: a process that
+        was stopped and continued must know before its first answer.
+        """
+        if now_s > self.lease_until_s:
+            raise KafkaError(
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                f"broker {self.node_id} has lost touch with the controller and may not lead "
+                f"{replica.topic_partition} any more",
+            )
+
+    # ---- writing
+
+    def append(
+        self,
+        replica: Replica,
+        records: Buffer,
+        acks: int,
+        now_s: float,
+        *,
+        from_client: bool = True,
+    ) -> AppendInfo:
+        """Append records that a producer sent to the leader of their partition.
+
+        Raises KafkaError for the producer: NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS (acks=-1),
+        KAFKA_STORAGE_ERROR, or what is wrong with the records.
+        """
+        state = replica.state
+        if not state.is_leader:
+            state.check_leader()
+        if now_s > self.lease_until_s:
+            self.check_serving(replica, now_s)
+        if acks == -1:
+            state.check_enough_replicas()
+        try:
+            return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
+        except OSError as error:
+            raise self.disk_failed(replica, error) from error
+
+    def propose(self, replica: Replica, proposal: IsrProposal) -> None:
+        """Ask the controller for another ISR."""
+        if self.proposals is not None:
+            self.proposals.submit(replica, proposal)
+
+    def shrink_isrs(self, now_s: float) -> None:
+        """Propose to drop followers that lag; called every half of replica.lag.time.max.ms."""
+        for replica in self:
+            proposal = replica.state.shrinking(now_s)
+            if proposal is not None:
+                state = replica.state
+                lagging = [i for i in state.view.isr if i not in proposal.members]
+                log.info(
+                    f"{replica.topic_partition}: brokers {lagging} have been behind for more than"
+                    f" {self._lag_max_s:g} s; shrinking the ISR to {list(proposal.members)}",
+                    log_end_offset=state.log_end_offset,
+                    high_watermark=state.high_watermark,
+                    leader_epoch=state.view.leader_epoch,
+                )
+                self.propose(replica, proposal)
+
+    def may_join_isr(self, broker_id: int, broker_epoch: int) -> bool:
+        """Whether the controller would let that process of that broker into an ISR."""
+        broker = self.image.brokers.get(broker_id)
+        if broker is None or not broker.is_active:
+            return False
+        return broker_epoch in (NO_EPOCH, broker.epoch)
+
+    # ---- the metadata log
+
+    def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Take over what has changed. The first delta must name everything."""
+        first = self.image is EMPTY_IMAGE
+        self.image = image
+        now_s = self._clock.monotonic()
+        if first:
+            self._checkpoints = self.logs.high_watermarks()
+            self._remove_strays(image)
+        for topic in delta.deleted_topics:
+            for index in range(len(topic.partitions)):
+                self._delete(topic.name, index, topic.topic_id)
+        for name, indexes in delta.changed_partitions.items():
+            changed = image.topics.get(name)
+            if changed is not None:
+                for index in indexes:
+                    self._apply(changed, index, changed.partitions[index], now_s)
+        if not first:
+            for resource in delta.changed_configs:
+                if resource.type == TOPIC_RESOURCE and resource.name in image.topics:
+                    self._reconfigure(image.topics[resource.name], now_s)
+
+    def _apply(self, topic: TopicImage, index: int, view: PartitionImage, now_s: float) -> None:
+        replica = self._by_name.get((topic.name, index))
+        if replica is not None and replica.topic_id != topic.topic_id:
+            self._delete(topic.name, index, replica.topic_id)
+            replica = None
+        if self.node_id not in view.replicas:
+            self._delete(topic.name, index, topic.topic_id)
+            return
+        if replica is None:
+            replica = self._create(topic, index)
+            if replica is None:
+                return
+        if view.leader == self.node_id:
+            self._lead(replica, view, now_s)
+        else:
+            self._follow(replica, view)
+
+    def _lead(self, replica: Replica, view: PartitionImage, now_s: float) -> None:
+        state = replica.state
+        is_new = not state.is_leader or state.view.leader_epoch != view.leader_epoch
+        if is_new and self.fetching is not None:
+            self.fetching.leave(replica.topic_partition)
+        moved = state.become_leader(view, replica.log.log_end_offset, now_s)
+        if is_new:
+            replica.log.start_epoch(view.leader_epoch)
+            log.info(
+                f"leading {replica.topic_partition} in epoch {view.leader_epoch} "
+                f"from offset {state.log_end_offset}",
+                isr=list(view.isr),
+                high_watermark=state.high_watermark,
+                reason=view.reason,
+            )
+            replica.role_changed()
+            for listener in self.role_listeners:
+                listener.became_leader(replica)
+        if moved:
+            replica.high_watermark_moved()
+
+    def _follow(self, replica: Replica, view: PartitionImage) -> None:
+        state = replica.state
+        led = state.is_leader
+        old_leader = state.view.leader
+        changed = state.become_follower(view)
+        if changed or view.leader != old_leader:
+            if led:
+                log.info(
+                    f"following broker {view.leader} for {replica.topic_partition} "
+                    f"in epoch {view.leader_epoch}",
+                    log_end_offset=state.log_end_offset,
+                    high_watermark=state.high_watermark,
+                )
+            replica.role_changed()
+            if self.fetching is not None:
+                self.fetching.follow(replica)
+            if led:
+                for listener in self.role_listeners:
+                    listener.resigned(replica.topic_partition, view.leader_epoch)
+
+    def _create(self, topic: TopicImage, index: int) -> Replica | None:
+        topic_partition = TopicPartition(topic.name, index)
+        overrides = self.image.topic_config(topic.name)
+        try:
+            partition_log = self.logs.get(topic_partition) or self.logs.create(
+                topic_partition, topic.topic_id, self.logs.log_config(overrides)
+            )
+        except (OSError, LogDirFailure) as error:
+            self._offline[topic.name, index] = f"no log directory for {topic_partition}: {error}"
+            log.error(f"{topic_partition} cannot be hosted: {error}")
+            self._report_failed_dir()
+            return None
+        state = PartitionState(
+            topic_partition,
+            self.node_id,
+            high_watermark=max(
+                self._checkpoints.pop(topic_partition, 0), partition_log.log_start_offset
+            ),
+            log_end_offset=partition_log.log_end_offset,
+            min_isr=partition_log.config.min_insync_replicas,
+            lag_max_s=self._lag_max_s,
+            eligible=self.may_join_isr,
+            local_broker_epoch=self._broker_epoch,
+            mutations=self.mutations,
+        )
+        replica = Replica(topic.topic_id, state, partition_log)
+        self._by_name[topic.name, index] = replica
+        self._by_id[topic.topic_id, index] = replica
+        self._offline.pop((topic.name, index), None)
+        return replica
+
+    def _delete(self, name: str, index: int, topic_id: bytes) -> None:
+        """The partition is gone, or has no replica here any more."""
+        self._offline.pop((name, index), None)
+        replica = self._by_name.get((name, index))
+        if replica is None or replica.topic_id != topic_id:
+            return
+        self._drop(replica)
+        try:
+            self.logs.delete(replica.topic_partition)
+        except (OSError, LogDirFailure) as error:
+            log.error(f"the log of {replica.topic_partition} could not be deleted: {error}")
+            self._report_failed_dir()
+
+    def _drop(self, replica: Replica) -> None:
+        led = replica.state.is_leader
+        del self._by_name[replica.topic, replica.index]
+        self._by_id.pop((replica.topic_id, replica.index), None)
+        if self.fetching is not None:
+            self.fetching.leave(replica.topic_partition)
+        replica.state.retire()
+        replica.hosted = False
+        replica.role_changed()
+        if led:
+            for listener in self.role_listeners:
+                listener.resigned(replica.topic_partition, replica.state.view.leader_epoch)
+
+    def _remove_strays(self, image: MetadataImage) -> None:
+        """Logs from before our restart whose topics are gone, or other ones of the same name."""
+        for topic_partition, topic_id in self.logs.hosted():
+            topic = image.topics.get(topic_partition.topic)
+            view = None if topic is None else topic.partition(topic_partition.partition)
+            if (
+                topic is None
+                or view is None
+                or topic.topic_id != topic_id
+                or self.node_id not in view.replicas
+            ):
+                log.warning(f"{topic_partition} is not ours any more: its log is put aside")
+                self.logs.delete(topic_partition)
+
+    def _reconfigure(self, topic: TopicImage, now_s: float) -> None:
+        config = self.logs.log_config(self.image.topic_config(topic.name))
+        for index in range(len(topic.partitions)):
+            replica = self._by_name.get((topic.name, index))
+            if replica is None:
+                continue
+            replica.log.config = config
+            if replica.state.min_isr_changed(config.min_insync_replicas, now_s):
+                replica.high_watermark_moved()
+
+    # ---- disks
+
+    def disk_failed(self, replica: Replica, error: OSError) -> KafkaError:
+        """A log could not be read or written: take its directory offline, and what it holds.
+
+        Returned is what the asker is told. Nothing is acknowledged from that directory any more,
+        since nothing is known about what reached it.
+        """
+        directory = self.logs.directory_of(replica.topic_partition)
+        self.directory_failed(directory, str(error))
+        return KafkaError(
+            ErrorCode.KAFKA_STORAGE_ERROR, f"the disk of {replica.topic_partition} has failed"
+        )
+
+    def directory_failed(self, directory: str, reason: str) -> None:
+        """Take a log directory offline, once."""
+        log.error(f"log directory {directory} goes offline: {reason}")
+        for replica in self:
+            if self.logs.directory_of(replica.topic_partition) == directory:
+                self._drop(replica)
+                self._offline[replica.topic, replica.index] = (
+                    f"{replica.topic_partition} is on {directory}, which has failed: {reason}"
+                )
+        self.logs.fail(directory, reason)
+        self._report_failed_dir()
+
+    def on_failed_dir(self, callback: Callable[[], None]) -> None:
+        """Be told when another directory went offline, to send the controller a heartbeat."""
+        self._on_failed_dir.append(callback)
+
+    def _report_failed_dir(self) -> None:
+        for callback in self._on_failed_dir:
+            callback()
+
+    def checkpoint_high_watermarks(self) -> None:
+        """Write down all high watermarks: where a restart begins, and where consumers may read."""
+        marks = {replica.topic_partition: replica.state.high_watermark for replica in self}
+        self.logs.checkpoint_high_watermarks(marks)
+
+    @property
+    def leader_count(self) -> int:
+        return sum(replica.state.is_leader for replica in self)
+
+    @property
+    def under_replicated_count(self) -> int:
+        return sum(replica.under_replicated for replica in self)

@@ -1,0 +1,70 @@
+"""Where a follower's log and its leader's part ways, and so where the follower's must be cut.
+
+Both sides know at which offset each leader epoch began (the leader-epoch cache). Two logs are equal
+up to the end of the last epoch that both have, so offsets and high watermarks decide nothing here:
+cutting at the high watermark loses acknowledged records, or leaves the logs different (KIP-101).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from model.ids import NO_EPOCH, NO_OFFSET
+
+
+class EpochEnd(NamedTuple):
+    """The largest epoch up to the one asked for, and the offset at which it ends."""
+
+    epoch: int
+    end_offset: int
+
+
+NO_EPOCH_END = EpochEnd(NO_EPOCH, NO_OFFSET)
+
+
+class EpochHistory(Protocol):
+    """The part of a log that knows its leader epochs."""
+
+    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
+        """(largest epoch <= `epoch`, its end offset), or (NO_EPOCH, NO_OFFSET) when unknown."""
+        ...
+
+
+class Cut(NamedTuple):
+    """Keep the records before `offset`; `complete` when the logs are then known to be equal."""
+
+    offset: int
+    complete: bool
+
+
+def divergence(log: EpochHistory, fetch_offset: int, last_fetched_epoch: int) -> EpochEnd | None:
+    """The leader's side: where a follower's log must end at most, or None when all is well.
+
+    `last_fetched_epoch` is the epoch of the follower's last record, which is just before
+    `fetch_offset`. NO_EPOCH_END when the leader's own log no longer reaches back that far: then
+    the fetch is out of range.
+    """
+    end = EpochEnd(*log.end_offset_for_epoch(last_fetched_epoch))
+    if end.epoch == NO_EPOCH or end.end_offset == NO_OFFSET:
+        return NO_EPOCH_END
+    if end.epoch < last_fetched_epoch or end.end_offset < fetch_offset:
+        return end
+    return None
+
+
+def cut(log: EpochHistory, leader: EpochEnd, log_end_offset: int, high_watermark: int) -> Cut:
+    """The follower's side: where to cut for the leader's answer.
+
+    The leader answers with its largest epoch that is no larger than ours. When we never had that
+    epoch, our own largest one below it is the next to compare, after a cut (KIP-279).
+    """
+    if leader.end_offset == NO_OFFSET:
+        return Cut(min(high_watermark, log_end_offset), True)
+    if leader.epoch == NO_EPOCH:
+        return Cut(min(leader.end_offset, log_end_offset), True)
+    own = EpochEnd(*log.end_offset_for_epoch(leader.epoch))
+    if own.end_offset == NO_OFFSET:
+        return Cut(min(leader.end_offset, log_end_offset), True)
+    if own.epoch != leader.epoch:
+        return Cut(min(own.end_offset, log_end_offset), False)
+    return Cut(min(own.end_offset, leader.end_offset, log_end_offset), True)
