@@ -13,6 +13,9 @@ ZERO_UUID: Final = Uuid(bytes(16))
 METADATA_TOPIC_UUID: Final = Uuid(bytes(15) + b"\x01")
 """The id of __cluster_metadata; never handed out."""
 
+OFFSETS_TOPIC: Final = "__consumer_offsets"
+"""Where consumer groups keep their state; a group's coordinator leads one of its partitions."""
+
 NO_OFFSET: Final = -1
 NO_EPOCH: Final = -1
 NO_TIMESTAMP: Final = -1

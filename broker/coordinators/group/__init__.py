@@ -1,0 +1,9 @@
+"""The group coordinator: who is in a consumer group, who reads what, and how far they have read.
+
+A group lives in one partition of __consumer_offsets, chosen by its name, and the leader of that
+partition coordinates it. `shard.GroupShard` is everything that one partition knows, without I/O;
+`runtime` writes its records and sends its answers; `service` is what the broker talks to.
+
+Reading order: group (the data), join -> rebalance -> sync (how a generation comes about), offsets,
+shard (how they hang together), runtime (when an answer may leave).
+"""

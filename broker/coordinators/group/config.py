@@ -1,0 +1,47 @@
+"""The settings that the group coordinator goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from model.settings import Config
+
+NEW_MEMBER_JOIN_TIMEOUT_MS: Final = 5 * 60 * 1000
+"""How long a member that has never been answered may wait in a rebalance without asking again.
+
+Its session timeout cannot apply: it knows no member id yet and sends no heartbeats.
+"""
+
+_BATCH_OVERHEAD_BYTES: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class GroupConfig:
+    """Typed view of the coordinator's settings, with Kafka's defaults; times in milliseconds."""
+
+    min_session_timeout_ms: int = 6_000
+    max_session_timeout_ms: int = 1_800_000
+    max_size: int = 2**31 - 1
+    initial_rebalance_delay_ms: int = 3_000
+    offset_metadata_max_bytes: int = 4_096
+    offsets_retention_ms: int = 7 * 24 * 60 * 60 * 1000
+    offsets_retention_check_interval_ms: int = 600_000
+    commit_timeout_ms: int = 5_000
+    """How long an answer waits for the in-sync replicas to have what it rests on."""
+    max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
+    """The largest record that the log of __consumer_offsets takes in a batch of its own."""
+
+    @classmethod
+    def from_settings(cls, config: Config) -> GroupConfig:
+        return cls(
+            min_session_timeout_ms=config.int("group.min.session.timeout.ms"),
+            max_session_timeout_ms=config.int("group.max.session.timeout.ms"),
+            max_size=config.int("group.max.size"),
+            initial_rebalance_delay_ms=config.int("group.initial.rebalance.delay.ms"),
+            offset_metadata_max_bytes=config.int("offset.metadata.max.bytes"),
+            offsets_retention_ms=config.int("offsets.retention.minutes") * 60_000,
+            offsets_retention_check_interval_ms=config.int("offsets.retention.check.interval.ms"),
+            commit_timeout_ms=config.int("offsets.commit.timeout.ms"),
+            max_record_bytes=config.int("message.max.bytes") - _BATCH_OVERHEAD_BYTES,
+        )

@@ -1,0 +1,258 @@
+"""JoinGroup: become, or stay, a member of the next generation.
+
+A dynamic member comes first without an id, is told one (KIP-394, from version 4 on) and comes again
+with it: a client that gives up while it waits then leaves no ghost behind. A static member
+(KIP-345) is known by its group.instance.id; if it comes back without its id, it gets a new one, the
+old one is fenced, and while the group is Stable it takes over its assignment without a rebalance.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from broker.coordinators.group import rebalance
+from broker.coordinators.group.core import Core
+from broker.coordinators.group.group import Group, GroupState, Member, Protocols
+from broker.coordinators.group.outbox import Ticket
+from broker.coordinators.timers import Moment
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
+
+_MEMBER_ID_REQUIRED_FROM = 4
+_SKIP_ASSIGNMENT_FROM = 9
+
+
+class Client(NamedTuple):
+    """Who asks, as DescribeGroups will show it."""
+
+    client_id: str
+    host: str
+    api_version: int
+
+
+class _Join(NamedTuple):
+    """One request with what it needs on its way."""
+
+    request: JoinGroupRequest
+    protocols: Protocols
+    client: Client
+    ticket: Ticket
+
+    @property
+    def rebalance_timeout_ms(self) -> int:
+        """Version 0 has none: the session's counts."""
+        request = self.request
+        return request.rebalance_timeout if request.rebalance_timeout >= 0 else self.session_ms
+
+    @property
+    def session_ms(self) -> int:
+        return self.request.session_timeout
+
+
+def join_group(
+    core: Core, request: JoinGroupRequest, client: Client, ticket: Ticket, now: Moment
+) -> None:
+    """Answer `ticket` with a JoinGroupResponse, at once or when the generation is closed.
+
+    Raises KafkaError, with the ticket unused, for what is refused.
+    """
+    config = core.config
+    if not request.group_id:
+        raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
+    if (
+        not config.min_session_timeout_ms
+        <= request.session_timeout
+        <= config.max_session_timeout_ms
+    ):
+        raise KafkaError(
+            ErrorCode.INVALID_SESSION_TIMEOUT,
+            f"session.timeout.ms={request.session_timeout} is not within"
+            f" group.min.session.timeout.ms={config.min_session_timeout_ms} and"
+            f" group.max.session.timeout.ms={config.max_session_timeout_ms} of the broker",
+        )
+    protocols = tuple((p.name, bytes(p.metadata)) for p in request.protocols)
+    join = _Join(request, protocols, client, ticket)
+    group = core.groups.get(request.group_id)
+    if group is None:
+        group = _found(core, join, now)
+    _check_protocols(group, join)
+    _check_size(core, group, request.member_id, now)
+    if request.member_id:
+        _join_known(core, group, join, now)
+    else:
+        _join_unknown(core, group, join, now)
+
+
+def _found(core: Core, join: _Join, now: Moment) -> Group:
+    """The first member founds the group. It is written at once, so that it outlives a failover."""
+    request = join.request
+    if request.member_id:
+        raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {request.group_id!r}")
+    _check_protocols(Group(request.group_id), join)
+    group = core.create_group(request.group_id, now.wall_ms)
+    core.persist(group)
+    return group
+
+
+def _check_protocols(group: Group, join: _Join) -> None:
+    request = join.request
+    if not group.supports(request.protocol_type, join.protocols):
+        raise KafkaError(
+            ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+            f"protocol type {request.protocol_type!r} with {[name for name, _ in join.protocols]}"
+            f" does not go together with group {group.group_id!r} of type {group.protocol_type!r}",
+        )
+
+
+def _check_size(core: Core, group: Group, member_id: str, now: Moment) -> None:
+    """Hold the group to group.max.size, counting who would be in the next generation."""
+    member = group.members.get(member_id)
+    if group.state is GroupState.EMPTY:
+        return
+    if group.state is GroupState.PREPARING_REBALANCE:
+        # Those who have come count, not those who may: in a group that has grown too large
+        # (group.max.size was lowered) the fastest stay.
+        if member is not None and member.join_ticket is not None:
+            return
+        size = group.awaiting_join
+    elif member is not None:
+        return
+    else:
+        size = len(group.members)
+    if size < core.config.max_size:
+        return
+    if member is not None:
+        rebalance.remove_member(core, group, member)
+    else:
+        core.timers.cancel(("session", group.group_id, member_id))
+        group.remove(member_id)
+    rebalance.maybe_complete_join(core, group, now)
+    raise KafkaError(
+        ErrorCode.GROUP_MAX_SIZE_REACHED,
+        f"group {group.group_id!r} has group.max.size={core.config.max_size} members",
+    )
+
+
+# ---- members without an id
+
+
+def _join_unknown(core: Core, group: Group, join: _Join, now: Moment) -> None:
+    request, client = join.request, join.client
+    instance_id = request.group_instance_id
+    member_id = f"{instance_id or client.client_id}-{core.new_uuid()}"
+    if instance_id is not None and instance_id in group.static_members:
+        _return_static(core, group, join, member_id, now)
+    elif instance_id is not None or client.api_version < _MEMBER_ID_REQUIRED_FROM:
+        _add(core, group, join, member_id, now)
+    else:
+        group.pending_joins[member_id] = None
+        rebalance.watch(core, group, member_id, join.session_ms, now)
+        answer = JoinGroupResponse(
+            error_code=ErrorCode.MEMBER_ID_REQUIRED,
+            protocol_name=None if client.api_version >= 7 else "",
+            member_id=member_id,
+        )
+        core.outbox.answer(join.ticket, answer)
+
+
+def _add(core: Core, group: Group, join: _Join, member_id: str, now: Moment) -> None:
+    request = join.request
+    member = Member(
+        member_id=member_id,
+        instance_id=request.group_instance_id,
+        client_id=join.client.client_id,
+        client_host=join.client.host,
+        rebalance_timeout_ms=join.rebalance_timeout_ms,
+        session_timeout_ms=join.session_ms,
+        protocols=join.protocols,
+        is_new=True,
+    )
+    if group.state is GroupState.PREPARING_REBALANCE and group.generation_id == 0:
+        group.new_member_added = True
+    group.add(member, request.protocol_type)
+    group.await_join(member, join.ticket)
+    rebalance.keep_alive(core, group, member, now)
+    reason = f"{member_id} joins" + (f", {request.reason}" if request.reason else "")
+    rebalance.prepare_or_complete(core, group, reason, now)
+
+
+def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Moment) -> None:
+    """A static member came back as a new process: fence the old one."""
+    instance_id = join.request.group_instance_id
+    assert instance_id is not None
+    old_id = group.static_members[instance_id]
+    old_leader = group.leader_id
+    member = group.members[old_id]
+    fenced = KafkaError(
+        ErrorCode.FENCED_INSTANCE_ID, f"static member {instance_id!r} came back as {new_id!r}"
+    )
+    core.outbox.answer(group.take_join_ticket(member), fenced)
+    core.outbox.answer(member.sync_ticket, fenced)
+    member.sync_ticket = None
+    core.timers.cancel(("session", group.group_id, old_id))
+    group.replace_static_member(instance_id, new_id)
+    _update(group, member, join)
+    rebalance.keep_alive(core, group, member, now)
+    if group.state is GroupState.STABLE and group.select_protocol() == group.protocol_name:
+        group.refresh_subscriptions()
+        core.persist(group)
+        core.outbox.answer(join.ticket, _taken_over(group, member, join.client, old_leader))
+        return
+    # In CompletingRebalance the leader may be assigning to the old id just now, so only another
+    # generation gives the new one its share.
+    group.await_join(member, join.ticket)
+    rebalance.prepare_or_complete(core, group, f"static member {instance_id} came back", now)
+
+
+def _taken_over(
+    group: Group, member: Member, client: Client, old_leader: str | None
+) -> JoinGroupResponse:
+    """A static member goes on with its assignment; KIP-814 says how a leader learns of that."""
+    is_leader = group.leader_id == member.member_id
+    if client.api_version >= _SKIP_ASSIGNMENT_FROM:
+        return rebalance.joined(group, member, skip_assignment=is_leader)
+    answer = rebalance.joined(group, member)
+    if is_leader:
+        # It would assign, and the group would not wait for that: let it think that another leads.
+        answer.leader = old_leader or ""
+        answer.members = []
+    return answer
+
+
+# ---- members with an id
+
+
+def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
+    request = join.request
+    if request.member_id in group.pending_joins:
+        _add(core, group, join, request.member_id, now)
+        return
+    member = group.validate_member(request.member_id, request.group_instance_id)
+    if group.state is not GroupState.PREPARING_REBALANCE and _nothing_new(group, member, join):
+        # The answer to its join was lost, or it is a follower that has nothing new to tell.
+        rebalance.keep_alive(core, group, member, now)
+        core.outbox.answer(join.ticket, rebalance.joined(group, member))
+        return
+    _update(group, member, join)
+    # An earlier join still waits: its client has given it up, or it would not ask again.
+    replaced = group.await_join(member, join.ticket)
+    core.outbox.answer(replaced, KafkaError(ErrorCode.REBALANCE_IN_PROGRESS))
+    who = "its leader" if group.leader_id == member.member_id else member.member_id
+    reason = f"{who} joins again" + (f", {request.reason}" if request.reason else "")
+    rebalance.prepare_or_complete(core, group, reason, now)
+
+
+def _nothing_new(group: Group, member: Member, join: _Join) -> bool:
+    """Whether the present generation is a good answer to a member that joins again.
+
+    A leader that joins while the group is Stable wants to assign anew, so it never is for that.
+    """
+    if member.protocols != join.protocols:
+        return False
+    return group.state is GroupState.COMPLETING_REBALANCE or group.leader_id != member.member_id
+
+
+def _update(group: Group, member: Member, join: _Join) -> None:
+    group.update_protocols(member, join.protocols)
+    member.rebalance_timeout_ms = join.rebalance_timeout_ms
+    member.session_timeout_ms = join.session_ms

@@ -1,0 +1,269 @@
+"""Committed offsets: how far each group has read, with a note of the client's per partition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from broker.coordinators.group import rebalance, records
+from broker.coordinators.group.core import Core
+from broker.coordinators.group.group import Group, GroupState
+from broker.coordinators.group.sync import check_generation
+from broker.coordinators.timers import Moment
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_OFFSET
+from net.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+)
+from net.protocol.messages.offset_commit_value import OffsetCommitValue
+from net.protocol.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteResponsePartition,
+    OffsetDeleteResponseTopic,
+)
+from net.protocol.messages.offset_fetch import (
+    OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopics,
+)
+
+FindPartition = Callable[[str, int], bytes | None]
+"""(topic, partition) -> the topic's id, or None when there is no such partition."""
+
+_NO_GENERATION = -1
+_GROUP_ID_NOT_FOUND_FROM = 9
+
+
+# ---- commit
+
+
+def commit(
+    core: Core, request: OffsetCommitRequest, version: int, find: FindPartition, now: Moment
+) -> list[OffsetCommitResponseTopic]:
+    """Store offsets; each partition has its own error in the answer.
+
+    Raises KafkaError for what refuses all of them: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, ...
+    """
+    group = _committing_group(core, request, version, now)
+    answers = []
+    for topic in request.topics:
+        partitions = []
+        for wanted in topic.partitions:
+            index = wanted.partition_index
+            code = _check_partition(core, topic.name, wanted, find)
+            if code is ErrorCode.NONE:
+                group = group or core.create_group(request.group_id, now.wall_ms)
+                value = _value(request, wanted, find(topic.name, index) or bytes(16), now.wall_ms)
+                store(core, request.group_id, topic.name, index, value)
+                key = records.offset_key(request.group_id, topic.name, index)
+                core.outbox.records.append((key, records.offset_value(value)))
+            partitions.append(OffsetCommitResponsePartition(partition_index=index, error_code=code))
+        answers.append(OffsetCommitResponseTopic(name=topic.name, partitions=partitions))
+    return answers
+
+
+def _committing_group(
+    core: Core, request: OffsetCommitRequest, version: int, now: Moment
+) -> Group | None:
+    """The group that may commit; None for a new simple one, which the first offset founds."""
+    generation_id = request.generation_id_or_member_epoch
+    group = core.groups.get(request.group_id)
+    if group is None:
+        if generation_id < 0:
+            return None
+        raise KafkaError(
+            ErrorCode.GROUP_ID_NOT_FOUND
+            if version >= _GROUP_ID_NOT_FOUND_FROM
+            else ErrorCode.ILLEGAL_GENERATION,
+            f"there is no group {request.group_id!r}",
+        )
+    if generation_id < 0 and group.state is GroupState.EMPTY:
+        # An admin client, or a consumer that assigns its partitions itself.
+        return group
+    if generation_id < 0 and not request.member_id and request.group_instance_id is None:
+        raise KafkaError(
+            ErrorCode.UNKNOWN_MEMBER_ID,
+            f"group {request.group_id!r} has members: only they may commit",
+        )
+    member = group.validate_member(request.member_id, request.group_instance_id)
+    check_generation(group, generation_id)
+    if group.state is GroupState.COMPLETING_REBALANCE:
+        # It has heard of the new generation but not of its share in it.
+        raise KafkaError(ErrorCode.REBALANCE_IN_PROGRESS)
+    rebalance.keep_alive(core, group, member, now)
+    return group
+
+
+def _check_partition(
+    core: Core, topic: str, wanted: OffsetCommitRequestPartition, find: FindPartition
+) -> ErrorCode:
+    if find(topic, wanted.partition_index) is None:
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    metadata = wanted.committed_metadata
+    limit = core.config.offset_metadata_max_bytes
+    if metadata is not None and len(metadata.encode()) > limit:
+        return ErrorCode.OFFSET_METADATA_TOO_LARGE
+    return ErrorCode.NONE
+
+
+def _value(
+    request: OffsetCommitRequest,
+    wanted: OffsetCommitRequestPartition,
+    topic_id: bytes,
+    now_ms: int,
+) -> OffsetCommitValue:
+    # Up to version 4 a client could say how long to keep an offset; since KIP-211 the broker does.
+    retention_ms = request.retention_time
+    return OffsetCommitValue(
+        offset=wanted.committed_offset,
+        leader_epoch=wanted.committed_leader_epoch,
+        metadata=wanted.committed_metadata or "",
+        commit_timestamp=now_ms,
+        expire_timestamp=now_ms + retention_ms if retention_ms >= 0 else -1,
+        topic_id=topic_id,
+    )
+
+
+def store(core: Core, group_id: str, topic: str, partition: int, value: OffsetCommitValue) -> None:
+    core.offsets.setdefault(group_id, {}).setdefault(topic, {})[partition] = value
+
+
+# ---- fetch
+
+
+def fetch(
+    core: Core, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
+) -> list[OffsetFetchResponseTopics]:
+    """The offsets of these partitions, or all that the group has; -1 where it has none."""
+    stored = core.offsets.get(group_id, {})
+    wanted = stored.items() if topics is None else topics
+    return [
+        OffsetFetchResponseTopics(
+            name=name,
+            partitions=[_fetched(stored.get(name, {}).get(index), index) for index in indexes],
+        )
+        for name, indexes in wanted
+    ]
+
+
+def _fetched(value: OffsetCommitValue | None, index: int) -> OffsetFetchResponsePartitions:
+    if value is None:
+        return OffsetFetchResponsePartitions(
+            partition_index=index, committed_offset=NO_OFFSET, metadata=""
+        )
+    return OffsetFetchResponsePartitions(
+        partition_index=index,
+        committed_offset=value.offset,
+        committed_leader_epoch=value.leader_epoch,
+        metadata=value.metadata,
+    )
+
+
+# ---- delete
+
+
+def delete(
+    core: Core, request: OffsetDeleteRequest, find: FindPartition
+) -> list[OffsetDeleteResponseTopic]:
+    """Forget offsets of topics that the group does not read just now (KIP-496).
+
+    Raises KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP for members that are no consumers, whose
+    subscription the coordinator cannot read, INVALID_GROUP_ID.
+    """
+    if not request.group_id:
+        raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
+    group = core.groups.get(request.group_id)
+    if group is None:
+        raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {request.group_id!r}")
+    if group.state is not GroupState.EMPTY and not group.is_consumer_group:
+        raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {request.group_id!r} has members")
+    answers = []
+    for topic in request.topics:
+        subscribed = group.is_subscribed_to(topic.name)
+        partitions = []
+        for index in (partition.partition_index for partition in topic.partitions):
+            code = ErrorCode.NONE
+            if find(topic.name, index) is None:
+                code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            elif subscribed:
+                code = ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
+            else:
+                remove(core, request.group_id, topic.name, index)
+            partitions.append(OffsetDeleteResponsePartition(partition_index=index, error_code=code))
+        answers.append(OffsetDeleteResponseTopic(name=topic.name, partitions=partitions))
+    return answers
+
+
+def remove(core: Core, group_id: str, topic: str, partition: int) -> None:
+    """Delete one offset, in memory and in the log, if it is there."""
+    if drop(core, group_id, topic, partition):
+        core.outbox.records.append((records.offset_key(group_id, topic, partition), None))
+
+
+def drop(core: Core, group_id: str, topic: str, partition: int) -> bool:
+    """Forget one offset in memory; whether it was there."""
+    topics = core.offsets.get(group_id, {})
+    partitions = topics.get(topic, {})
+    if partitions.pop(partition, None) is None:
+        return False
+    if not partitions:
+        del topics[topic]
+    if not topics:
+        del core.offsets[group_id]
+    return True
+
+
+def remove_all(core: Core, group_id: str) -> None:
+    """Delete all offsets of a group."""
+    for topic, partition in positions(core, group_id):
+        remove(core, group_id, topic, partition)
+
+
+def remove_topic(core: Core, topic: str) -> None:
+    """The topic is gone: delete its offsets in all groups."""
+    for group_id, topics in list(core.offsets.items()):
+        for partition in list(topics.get(topic, ())):
+            remove(core, group_id, topic, partition)
+
+
+def positions(core: Core, group_id: str) -> list[tuple[str, int]]:
+    """The partitions in which a group has an offset."""
+    topics = core.offsets.get(group_id, {})
+    return [(topic, partition) for topic, found in topics.items() for partition in found]
+
+
+# ---- expiry
+
+
+def expire(core: Core, now_ms: int) -> None:
+    """Delete what nobody has used for offsets.retention.minutes (KIP-211), and empty groups.
+
+    An Empty group's offsets expire that long after its last member left; a consumer group that is
+    Stable loses those of topics that it no longer reads; a simple group's expire each by itself.
+    """
+    for group in list(core.groups.values()):
+        for topic, partition in positions(core, group.group_id):
+            value = core.offsets[group.group_id][topic][partition]
+            if _has_expired(core, group, topic, value, now_ms):
+                remove(core, group.group_id, topic, partition)
+        unused = group.state is GroupState.EMPTY and not group.pending_joins
+        if unused and group.group_id not in core.offsets:
+            core.bury(group)
+
+
+def _has_expired(
+    core: Core, group: Group, topic: str, value: OffsetCommitValue, now_ms: int
+) -> bool:
+    if group.protocol_type is None:
+        since_ms = value.commit_timestamp
+    elif group.state is GroupState.EMPTY:
+        left_ms = group.state_timestamp_ms
+        since_ms = left_ms if left_ms >= 0 else value.commit_timestamp
+    elif group.state is GroupState.STABLE and not group.is_subscribed_to(topic):
+        since_ms = value.commit_timestamp
+    else:
+        return False
+    if value.expire_timestamp >= 0:
+        return now_ms >= value.expire_timestamp
+    return now_ms - since_ms >= core.config.offsets_retention_ms

@@ -1,0 +1,236 @@
+"""The rebalance: gather the members of the next generation, then close it.
+
+    Empty, Stable, CompletingRebalance --prepare--> PreparingRebalance
+    PreparingRebalance --complete_join--> CompletingRebalance, or Empty when nobody is left
+    CompletingRebalance --the leader's SyncGroup--> Stable        (in sync.py)
+
+A group that was Empty waits group.initial.rebalance.delay.ms, and again while new members keep
+coming, so that a fleet that starts together is assigned once (KIP-134). Any other waits until all
+its members have joined again, at most as long as its most patient member allows; dynamic members
+that have not come by then are out. Static ones stay until their session ends (KIP-345).
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
+from broker.coordinators.group.core import Core
+from broker.coordinators.group.group import Group, GroupState, Member
+from broker.coordinators.timers import Moment
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.join_group import JoinGroupResponse, JoinGroupResponseMember
+
+log = structlog.get_logger()
+
+
+def prepare(core: Core, group: Group, reason: str, now: Moment) -> None:
+    """Begin a rebalance. The group is Empty, Stable or in CompletingRebalance."""
+    if group.state is GroupState.COMPLETING_REBALANCE:
+        refuse_syncs(core, group, KafkaError(ErrorCode.REBALANCE_IN_PROGRESS))
+    core.timers.cancel(("sync", group.group_id))
+    group.pending_syncs.clear()
+    group.is_initial_rebalance = group.state is GroupState.EMPTY
+    group.transition(GroupState.PREPARING_REBALANCE, now.wall_ms)
+    log.info(
+        f"group {group.group_id} rebalances after generation {group.generation_id}: {reason}",
+        members=len(group.members),
+    )
+    if group.is_initial_rebalance:
+        delay_ms = core.config.initial_rebalance_delay_ms
+        _gather(core, group, delay_ms, max(group.rebalance_timeout_ms - delay_ms, 0), now)
+    elif group.all_joined:
+        complete_join(core, group, now)
+    else:
+        _complete_join_later(core, group, now)
+
+
+def prepare_or_complete(core: Core, group: Group, reason: str, now: Moment) -> None:
+    """The members changed: begin a rebalance, or see whether the one under way is complete."""
+    if group.state is GroupState.PREPARING_REBALANCE:
+        maybe_complete_join(core, group, now)
+    else:
+        prepare(core, group, reason, now)
+
+
+def maybe_complete_join(core: Core, group: Group, now: Moment) -> None:
+    """Close the generation if everybody is there; an initial rebalance sees its delay out."""
+    if (
+        group.state is GroupState.PREPARING_REBALANCE
+        and group.all_joined
+        and not group.is_initial_rebalance
+    ):
+        complete_join(core, group, now)
+
+
+def _gather(core: Core, group: Group, delay_ms: int, remaining_ms: int, now: Moment) -> None:
+    """Wait for the first members: `delay_ms` now, and at most `remaining_ms` after that."""
+
+    def passed(now: Moment) -> None:
+        if not group.new_member_added or not remaining_ms:
+            complete_join(core, group, now)
+            return
+        group.new_member_added = False
+        further_ms = min(core.config.initial_rebalance_delay_ms, remaining_ms)
+        _gather(core, group, further_ms, remaining_ms - further_ms, now)
+
+    deadline_s = now.monotonic_s + delay_ms / 1000
+    core.timers.schedule(("join", group.group_id), deadline_s, passed)
+
+
+def _complete_join_later(core: Core, group: Group, now: Moment) -> None:
+    core.timers.schedule(
+        ("join", group.group_id),
+        now.monotonic_s + group.rebalance_timeout_ms / 1000,
+        lambda now: complete_join(core, group, now),
+    )
+
+
+def complete_join(core: Core, group: Group, now: Moment) -> None:
+    """Close the next generation with those who have joined, and tell them."""
+    core.timers.cancel(("join", group.group_id))
+    late = [m for m in group.members.values() if m.join_ticket is None and m.instance_id is None]
+    for member in late:
+        log.info(
+            f"member {member.member_id} of group {group.group_id} is out:"
+            f" it did not rejoin within {group.rebalance_timeout_ms} ms"
+        )
+        core.timers.cancel(("session", group.group_id, member.member_id))
+        group.remove(member.member_id)
+    if group.members and not _elect_leader_among_joined(group):
+        # Only static members are left, and none of them has come back. They are kept until their
+        # sessions end: look again later.
+        _complete_join_later(core, group, now)
+        return
+    group.next_generation(now.wall_ms)
+    if group.state is GroupState.EMPTY:
+        core.persist(group)
+        log.info(f"group {group.group_id} is empty, generation {group.generation_id}")
+        return
+    log.info(
+        f"group {group.group_id} closed generation {group.generation_id}",
+        members=len(group.members),
+        leader=group.leader_id,
+        protocol=group.protocol_name,
+    )
+    for member in group.members.values():
+        core.outbox.answer(group.take_join_ticket(member), joined(group, member))
+        member.is_new = False
+        group.pending_syncs[member.member_id] = None
+        keep_alive(core, group, member, now)
+    _expect_syncs(core, group, now)
+
+
+def _elect_leader_among_joined(group: Group) -> bool:
+    """Whether the group's leader takes part in this generation; another is chosen if need be."""
+    assert group.leader_id is not None
+    if group.members[group.leader_id].join_ticket is not None:
+        return True
+    for member in group.members.values():
+        if member.join_ticket is not None:
+            group.leader_id = member.member_id
+            return True
+    return False
+
+
+def _expect_syncs(core: Core, group: Group, now: Moment) -> None:
+    """Remove members that were told of the generation and never ask for their assignment."""
+
+    def passed(now: Moment) -> None:
+        silent = list(group.pending_syncs)
+        for member_id in silent:
+            core.timers.cancel(("session", group.group_id, member_id))
+            group.remove(member_id)
+        if silent:
+            prepare(core, group, f"no SyncGroup came from {', '.join(silent)}", now)
+
+    deadline_s = now.monotonic_s + group.rebalance_timeout_ms / 1000
+    core.timers.schedule(("sync", group.group_id), deadline_s, passed)
+
+
+def sync_received(core: Core, group: Group, member_id: str) -> None:
+    """The member is not one of those that `_expect_syncs` waits for any more."""
+    group.pending_syncs.pop(member_id, None)
+    if not group.pending_syncs:
+        core.timers.cancel(("sync", group.group_id))
+
+
+def refuse_syncs(core: Core, group: Group, error: KafkaError) -> None:
+    """Take back the assignment of this generation; whoever waits for it is told why."""
+    for member in group.members.values():
+        member.assignment = b""
+        ticket, member.sync_ticket = member.sync_ticket, None
+        core.outbox.answer(ticket, error)
+
+
+def joined(group: Group, member: Member, *, skip_assignment: bool = False) -> JoinGroupResponse:
+    """What a member is told of the present generation; the leader learns who is in it."""
+    is_leader = group.leader_id == member.member_id
+    name = group.protocol_name or ""
+    return JoinGroupResponse(
+        generation_id=group.generation_id,
+        protocol_type=group.protocol_type,
+        protocol_name=name,
+        leader=group.leader_id or "",
+        skip_assignment=skip_assignment,
+        member_id=member.member_id,
+        members=[
+            JoinGroupResponseMember(
+                member_id=other.member_id,
+                group_instance_id=other.instance_id,
+                metadata=other.metadata(name),
+            )
+            for other in group.members.values()
+        ]
+        if is_leader
+        else [],
+    )
+
+
+# ---- sessions
+
+
+def keep_alive(core: Core, group: Group, member: Member, now: Moment) -> None:
+    """The member has just been heard: its session ends one session timeout from now."""
+    # The first join of a member is not answered until the generation is closed, and a client that
+    # gives up meanwhile comes back as another member, so waiting has a bound of its own.
+    timeout_ms = NEW_MEMBER_JOIN_TIMEOUT_MS if member.is_new else member.session_timeout_ms
+    watch(core, group, member.member_id, timeout_ms, now)
+
+
+def watch(core: Core, group: Group, member_id: str, timeout_ms: int, now: Moment) -> None:
+    """Let a member, or a member id that was handed out, be removed unless it is heard in time."""
+    core.timers.schedule(
+        ("session", group.group_id, member_id),
+        now.monotonic_s + timeout_ms / 1000,
+        lambda now: _session_ended(core, group, member_id, now),
+    )
+
+
+def _session_ended(core: Core, group: Group, member_id: str, now: Moment) -> None:
+    if member_id in group.pending_joins:
+        group.remove(member_id)
+        maybe_complete_join(core, group, now)
+        return
+    member = group.members.get(member_id)
+    if member is None:
+        return
+    waits = member.join_ticket is not None or member.sync_ticket is not None
+    if waits and not member.is_new:
+        # It cannot send heartbeats while it waits for us. Being answered restarts its session.
+        return
+    remove_member(core, group, member)
+    prepare_or_complete(core, group, f"the session of {member_id} ended", now)
+
+
+def remove_member(core: Core, group: Group, member: Member) -> None:
+    """Take a member out. What it still waits for is refused: should it live, it joins anew."""
+    core.timers.cancel(("session", group.group_id, member.member_id))
+    group.remove(member.member_id)
+    gone = KafkaError(
+        ErrorCode.UNKNOWN_MEMBER_ID,
+        f"member {member.member_id!r} was removed from group {group.group_id!r}",
+    )
+    for ticket in (member.join_ticket, member.sync_ticket):
+        core.outbox.answer(ticket, gone)
+    member.join_ticket = member.sync_ticket = None

@@ -1,0 +1,234 @@
+"""One partition of __consumer_offsets as a state machine without I/O.
+
+Every operation takes the request and the time, changes the state at once, and puts what follows
+from it into `outbox`: records to append and answers to tickets. Whoever runs the shard appends the
+records in their order and lets no answer out before all records that precede it are committed; when
+that fails, the shard is thrown away and built again by `replay`. So the state may run ahead of the
+log, but nobody is told what is not safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+import structlog
+
+from broker.coordinators.group import join, offsets, rebalance, records, sync
+from broker.coordinators.group.config import GroupConfig
+from broker.coordinators.group.core import Core, restore, state_of
+from broker.coordinators.group.group import Group, GroupState
+from broker.coordinators.group.join import Client
+from broker.coordinators.group.offsets import FindPartition
+from broker.coordinators.group.outbox import Outbox, Ticket
+from broker.coordinators.timers import Moment
+from model.errors import ErrorCode, KafkaError
+from model.world import Buffer
+from net.protocol.codec import MalformedMessage
+from net.protocol.messages.describe_groups import DescribedGroup, DescribedGroupMember
+from net.protocol.messages.heartbeat import HeartbeatRequest
+from net.protocol.messages.join_group import JoinGroupRequest
+from net.protocol.messages.leave_group import MemberIdentity, MemberResponse
+from net.protocol.messages.list_groups import ListedGroup
+from net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponseTopic
+from net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
+from net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
+from net.protocol.messages.sync_group import SyncGroupRequest
+
+log = structlog.get_logger()
+
+GROUP_TYPE = "classic"
+
+
+class GroupShard:
+    """All groups of one partition. Operations raise KafkaError for what they refuse."""
+
+    def __init__(self, config: GroupConfig, new_uuid: Callable[[], str]) -> None:
+        self._core = Core(config, new_uuid)
+
+    @property
+    def outbox(self) -> Outbox:
+        return self._core.outbox
+
+    # ---- the log
+
+    def replay(self, key: Buffer, value: Buffer | None) -> None:
+        """Take over what one record of the log says. Call `loaded` after the last one."""
+        try:
+            record = records.decode(key, value)
+        except MalformedMessage as error:
+            log.error(f"a record of the offsets topic is not readable and is skipped: {error}")
+            return
+        if isinstance(record, records.OffsetRecord):
+            self._replay_offset(record)
+        elif isinstance(record, records.GroupRecord):
+            self._replay_group(record)
+
+    def _replay_offset(self, record: records.OffsetRecord) -> None:
+        key, value = record
+        if value is None:
+            offsets.drop(self._core, key.group, key.topic, key.partition)
+            return
+        if key.group not in self._core.groups:
+            # A simple group: it never had members, so nothing else tells of it.
+            self._core.create_group(key.group, value.commit_timestamp)
+        offsets.store(self._core, key.group, key.topic, key.partition, value)
+
+    def _replay_group(self, record: records.GroupRecord) -> None:
+        group_id, value = record
+        if value is None:
+            self._core.forget(group_id)
+        else:
+            self._core.groups[group_id] = restore(group_id, value)
+
+    def loaded(self, now: Moment) -> None:
+        """The log has been read: from now on time passes, and requests are answered.
+
+        All members get a whole session, for nobody knows when they were heard last.
+        """
+        core = self._core
+        for group in core.groups.values():
+            for member in group.members.values():
+                rebalance.keep_alive(core, group, member, now)
+            if len(group.members) > core.config.max_size:
+                rebalance.prepare(core, group, "it is larger than group.max.size", now)
+        self._expire_later(now)
+
+    def _expire_later(self, now: Moment) -> None:
+        def passed(now: Moment) -> None:
+            offsets.expire(self._core, now.wall_ms)
+            self._expire_later(now)
+
+        interval_ms = self._core.config.offsets_retention_check_interval_ms
+        self._core.timers.schedule("expiry", now.monotonic_s + interval_ms / 1000, passed)
+
+    # ---- time
+
+    def next_deadline_s(self) -> float | None:
+        """When `tick` has something to do, in monotonic seconds."""
+        return self._core.timers.next_deadline_s()
+
+    def tick(self, now: Moment) -> None:
+        """Do what is due."""
+        while (action := self._core.timers.pop_due(now.monotonic_s)) is not None:
+            action(now)
+
+    # ---- members
+
+    def join_group(
+        self, request: JoinGroupRequest, client: Client, ticket: Ticket, now: Moment
+    ) -> None:
+        """See join.join_group."""
+        join.join_group(self._core, request, client, ticket, now)
+
+    def sync_group(self, request: SyncGroupRequest, ticket: Ticket, now: Moment) -> None:
+        """See sync.sync_group."""
+        sync.sync_group(self._core, request, ticket, now)
+
+    def heartbeat(self, request: HeartbeatRequest, now: Moment) -> None:
+        """See sync.heartbeat."""
+        sync.heartbeat(self._core, request, now)
+
+    def leave_group(
+        self, group_id: str, leaving: list[MemberIdentity], now: Moment
+    ) -> list[MemberResponse]:
+        """See sync.leave_group."""
+        return sync.leave_group(self._core, group_id, leaving, now)
+
+    def abandon(self) -> list[Ticket]:
+        """All requests that wait in a rebalance: this node coordinates their groups no more."""
+        members = [m for group in self._core.groups.values() for m in group.members.values()]
+        tickets = [t for m in members for t in (m.join_ticket, m.sync_ticket) if t is not None]
+        self._core.groups.clear()
+        return tickets
+
+    # ---- offsets
+
+    def commit_offsets(
+        self, request: OffsetCommitRequest, version: int, find: FindPartition, now: Moment
+    ) -> list[OffsetCommitResponseTopic]:
+        """See offsets.commit."""
+        return offsets.commit(self._core, request, version, find, now)
+
+    def fetch_offsets(
+        self, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
+    ) -> list[OffsetFetchResponseTopics]:
+        """See offsets.fetch."""
+        return offsets.fetch(self._core, group_id, topics)
+
+    def delete_offsets(
+        self, request: OffsetDeleteRequest, find: FindPartition
+    ) -> list[OffsetDeleteResponseTopic]:
+        """See offsets.delete."""
+        return offsets.delete(self._core, request, find)
+
+    def topic_deleted(self, topic: str) -> None:
+        """Its offsets go with it."""
+        offsets.remove_topic(self._core, topic)
+
+    # ---- administration
+
+    def describe_group(self, group_id: str) -> DescribedGroup | None:
+        """A group for people; None when there is none of that name."""
+        group = self._core.groups.get(group_id)
+        if group is None:
+            return None
+        # Before the leader has assigned, what members said may not be what counts.
+        protocol_name = (group.protocol_name or "") if group.state is GroupState.STABLE else ""
+        return DescribedGroup(
+            group_id=group_id,
+            group_state=group.state.value,
+            protocol_type=group.protocol_type or "",
+            protocol_data=protocol_name,
+            members=_described_members(group, protocol_name),
+        )
+
+    def list_groups(self, states: Collection[str], types: Collection[str]) -> list[ListedGroup]:
+        """The groups in these states and of these types, in lower case; all when empty."""
+        if types and GROUP_TYPE not in types:
+            return []
+        return [
+            ListedGroup(
+                group_id=group.group_id,
+                protocol_type=group.protocol_type or "",
+                group_state=group.state.value,
+                group_type=GROUP_TYPE,
+            )
+            for group in self._core.groups.values()
+            if not states or group.state.value.lower() in states
+        ]
+
+    def delete_group(self, group_id: str) -> None:
+        """Delete a group without members, and its offsets."""
+        group = self._core.groups.get(group_id)
+        if group is None:
+            raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {group_id!r}")
+        if group.state is not GroupState.EMPTY:
+            raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {group_id!r} has members")
+        offsets.remove_all(self._core, group_id)
+        self._core.bury(group)
+
+    def sizes(self) -> tuple[int, int]:
+        """(groups, committed offsets), for the log."""
+        found = self._core.offsets.values()
+        return len(self._core.groups), sum(len(p) for topics in found for p in topics.values())
+
+    def contents(self) -> tuple[dict[str, object], dict[str, object]]:
+        """(groups, offsets) as their records show them, to compare two shards."""
+        core = self._core
+        groups = {name: state_of(group) for name, group in sorted(core.groups.items())}
+        return dict(groups), dict(sorted(core.offsets.items()))
+
+
+def _described_members(group: Group, protocol_name: str) -> list[DescribedGroupMember]:
+    stable = group.state is GroupState.STABLE
+    return [
+        DescribedGroupMember(
+            member_id=member.member_id,
+            group_instance_id=member.instance_id,
+            client_id=member.client_id,
+            client_host=member.client_host,
+            member_metadata=member.metadata(protocol_name) if stable else b"",
+            member_assignment=member.assignment if stable else b"",
+        )
+        for member in group.members.values()
+    ]

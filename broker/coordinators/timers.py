@@ -1,0 +1,100 @@
+"""Named deadlines for state machines that are told the time.
+
+A session timeout is moved on by every heartbeat and nearly never runs out, so moving one later
+costs a dict store: the heap keeps the old, too early entry, and the truth is looked up when that
+comes to the top.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Moment(NamedTuple):
+    """The time at which something happens, on both of a node's clocks."""
+
+    monotonic_s: float
+    """Seconds; decides what is due."""
+    wall_ms: int
+    """Milliseconds since 1970; goes into records."""
+
+
+Action = Callable[[Moment], None]
+
+
+@dataclass(slots=True)
+class _Timer:
+    deadline_s: float
+    queued_s: float
+    """Where its entry stands in the heap: never later than the deadline."""
+    serial: int
+    action: Action
+
+
+class Timers:
+    """Actions by name and deadline (monotonic seconds). At most one per name."""
+
+    def __init__(self) -> None:
+        self._timers: dict[Hashable, _Timer] = {}
+        self._heap: list[tuple[float, int, Hashable]] = []
+        self._serial = 0
+
+    def __len__(self) -> int:
+        return len(self._timers)
+
+    def schedule(self, key: Hashable, deadline_s: float, action: Action) -> None:
+        """Set or replace the timer of that name."""
+        timer = self._timers.get(key)
+        if timer is not None and timer.queued_s <= deadline_s:
+            timer.deadline_s = deadline_s
+            timer.action = action
+            return
+        self._serial += 1
+        self._timers[key] = _Timer(deadline_s, deadline_s, self._serial, action)
+        heapq.heappush(self._heap, (deadline_s, self._serial, key))
+        self._drop_garbage()
+
+    def cancel(self, key: Hashable) -> None:
+        """Forget the timer of that name, if there is one."""
+        self._timers.pop(key, None)
+
+    def next_deadline_s(self) -> float | None:
+        """When `due` will next have something to do; None without timers."""
+        self._settle_top()
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now_s: float) -> Action | None:
+        """Take the earliest action whose deadline has come; those of one moment in their order.
+
+        An action may schedule and cancel others, so take one, run it, and ask again.
+        """
+        self._settle_top()
+        if not self._heap or self._heap[0][0] > now_s:
+            return None
+        _, _, key = heapq.heappop(self._heap)
+        return self._timers.pop(key).action
+
+    def _settle_top(self) -> None:
+        """Make the top of the heap the entry of a live timer, at its present deadline."""
+        heap = self._heap
+        while heap:
+            queued_s, serial, key = heap[0]
+            timer = self._timers.get(key)
+            if timer is None or timer.serial != serial:
+                heapq.heappop(heap)
+            elif timer.deadline_s > queued_s:
+                timer.queued_s = timer.deadline_s
+                heapq.heapreplace(heap, (timer.deadline_s, serial, key))
+            else:
+                return
+
+    def _drop_garbage(self) -> None:
+        """Keep the heap within twice the timers: cancelled entries would only leave at the top."""
+        if len(self._heap) > 2 * len(self._timers) + 64:
+            self._heap = [
+                (timer.queued_s, timer.serial, key) for key, timer in self._timers.items()
+            ]
+            heapq.heapify(self._heap)

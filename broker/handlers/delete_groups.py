@@ -1,0 +1,31 @@
+"""DeleteGroups (key 42): groups without members go, with their offsets (KIP-229)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.delete_groups import (
+    DeletableGroupResult,
+    DeleteGroupsRequest,
+    DeleteGroupsResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(DeleteGroupsRequest, versions=(0, 2))
+async def delete_groups(context: Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
+    node: Node = context.node
+    results = []
+    # A name that is given twice is answered once.
+    for group_id in dict.fromkeys(request.groups_names):
+        code = ErrorCode.NONE
+        try:
+            await node.groups.delete_group(group_id)
+        except KafkaError as error:
+            code = error.code
+        results.append(DeletableGroupResult(group_id=group_id, error_code=code))
+    return DeleteGroupsResponse(results=results)

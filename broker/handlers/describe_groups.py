@@ -1,0 +1,57 @@
+"""DescribeGroups (key 15): the state, the members and their assignments of classic groups.
+
+A group that does not exist is "Dead": without an error up to version 5, GROUP_ID_NOT_FOUND later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from broker.coordinators.group.group import GroupState
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.describe_groups import (
+    DescribedGroup,
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+_NOT_FOUND_IS_ERROR_FROM = 6
+
+_READ, _DELETE, _DESCRIBE, _DESCRIBE_CONFIGS, _ALTER_CONFIGS = 3, 6, 8, 10, 11
+_ALL_OPERATIONS: Final = sum(
+    1 << operation for operation in (_READ, _DELETE, _DESCRIBE, _DESCRIBE_CONFIGS, _ALTER_CONFIGS)
+)
+"""What can be done to a group, as bits by Kafka's operation numbers: everybody may do all."""
+
+
+@handles(DescribeGroupsRequest, versions=(0, 6))
+async def describe_groups(
+    context: Context, request: DescribeGroupsRequest
+) -> DescribeGroupsResponse:
+    groups = []
+    for group_id in request.groups:
+        described = await _describe(context, group_id)
+        found = described.error_code in (ErrorCode.NONE, ErrorCode.GROUP_ID_NOT_FOUND)
+        if request.include_authorized_operations and found:
+            described.authorized_operations = _ALL_OPERATIONS
+        groups.append(described)
+    return DescribeGroupsResponse(groups=groups)
+
+
+async def _describe(context: Context, group_id: str) -> DescribedGroup:
+    node: Node = context.node
+    try:
+        described = await node.groups.describe_group(group_id)
+    except KafkaError as error:
+        return DescribedGroup(group_id=group_id, error_code=error.code, error_message=error.message)
+    if described is not None:
+        return described
+    dead = DescribedGroup(group_id=group_id, group_state=GroupState.DEAD.value)
+    if context.api_version >= _NOT_FOUND_IS_ERROR_FROM:
+        dead.error_code = ErrorCode.GROUP_ID_NOT_FOUND
+        dead.error_message = f"Group {group_id} not found."
+    return dead

@@ -1,0 +1,93 @@
+"""FindCoordinator (key 10): which broker coordinates a group.
+
+It is the leader of the group's partition of __consumer_offsets, a topic that comes into being when
+the first coordinator is asked for. Up to version 3 one key, later many (KIP-699).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker.auto_creation import ensure_offsets_topic
+from broker.coordinators.group.service import group_partition
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_BROKER, OFFSETS_TOPIC, Endpoint
+from net.protocol.messages.find_coordinator import (
+    Coordinator,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+_MANY_FROM = 4
+_GROUP, _TRANSACTION = 0, 1
+_NOWHERE = Endpoint("", -1)
+
+
+@handles(FindCoordinatorRequest, versions=(0, 6))
+async def find_coordinator(
+    context: Context, request: FindCoordinatorRequest
+) -> FindCoordinatorResponse:
+    node: Node = context.node
+    if request.key_type == _GROUP:
+        await ensure_offsets_topic(node)
+    if context.api_version >= _MANY_FROM:
+        keys = request.coordinator_keys
+        return FindCoordinatorResponse(
+            coordinators=[_find(context, request.key_type, key) for key in keys]
+        )
+    found = _find(context, request.key_type, request.key)
+    return FindCoordinatorResponse(
+        error_code=found.error_code,
+        error_message=found.error_message,
+        node_id=found.node_id,
+        host=found.host,
+        port=found.port,
+    )
+
+
+def _find(context: Context, key_type: int, key: str) -> Coordinator:
+    broker_id, endpoint, code, message = NO_BROKER, _NOWHERE, ErrorCode.NONE, None
+    try:
+        broker_id, endpoint = _locate(context, key_type, key)
+    except KafkaError as error:
+        code, message = error.code, error.message
+    return Coordinator(
+        key=key,
+        node_id=broker_id,
+        host=endpoint.host,
+        port=endpoint.port,
+        error_code=code,
+        error_message=message,
+    )
+
+
+def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
+    """(broker id, where the asker reaches it). Raises KafkaError."""
+    if key_type == _TRANSACTION:
+        raise KafkaError(
+            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            "this cluster has no transactions: produce without a transactional.id",
+        )
+    if key_type != _GROUP:
+        raise KafkaError(
+            ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type}"
+        )
+    node: Node = context.node
+    topic = node.image.topics.get(OFFSETS_TOPIC)
+    if topic is None:
+        raise KafkaError(
+            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{OFFSETS_TOPIC} could not be created yet"
+        )
+    index = group_partition(key, len(topic.partitions))
+    broker = node.image.brokers.get(topic.partitions[index].leader)
+    endpoint = None if broker is None or broker.fenced else broker.endpoint(context.listener)
+    if broker is None or endpoint is None:
+        raise KafkaError(
+            ErrorCode.COORDINATOR_NOT_AVAILABLE,
+            f"{OFFSETS_TOPIC}-{index}, where group {key!r} lives, has no leader to be reached",
+        )
+    return broker.broker_id, endpoint

@@ -1,0 +1,27 @@
+"""JoinGroup (key 11): become, or stay, a member of a classic group's next generation.
+
+Answered when the generation is closed, which may take as long as the slowest member. Version notes:
+0 has no rebalance timeout. 4: a member without an id is told one and asks again (KIP-394). 5:
+group.instance.id (KIP-345). 7: the protocol is null in errors, and was an empty string before. 9: a
+leader that takes over its own assignment is told to skip assigning (KIP-814).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker.coordinators.group.join import Client
+from net.protocol.messages.join_group import JoinGroupRequest
+from net.router import Context, Pending, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(JoinGroupRequest, versions=(0, 9))
+def join_group(context: Context, request: JoinGroupRequest) -> Pending:
+    node: Node = context.node
+    # As Java shows an address, which tools split at the slash.
+    host = "/" + context.peer.rpartition(":")[0].strip("[]")
+    client = Client(context.client_id or "", host, context.api_version)
+    return node.groups.join_group(request, client)

@@ -1,0 +1,20 @@
+"""ListGroups (key 16): the groups that this broker coordinates, by state (KIP-518) and type
+(KIP-848), whatever the case of the letters; what is not known matches nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from net.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(ListGroupsRequest, versions=(0, 5))
+async def list_groups(context: Context, request: ListGroupsRequest) -> ListGroupsResponse:
+    node: Node = context.node
+    groups = await node.groups.list_groups(request.states_filter, request.types_filter)
+    return ListGroupsResponse(groups=groups)

@@ -1,0 +1,20 @@
+"""OffsetCommit (key 8): store how far a group has read, with a note of the client's.
+
+Answered when all in-sync replicas have it. Versions 2 to 4 may ask for a retention of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from net.protocol.messages.offset_commit import OffsetCommitRequest
+from net.router import Context, Pending, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(OffsetCommitRequest, versions=(2, 9))
+def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending:
+    node: Node = context.node
+    return node.groups.commit_offsets(request, context.api_version)

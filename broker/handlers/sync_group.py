@@ -1,0 +1,28 @@
+"""SyncGroup (key 14): the leader hands in who reads what, the others ask for their share.
+
+From version 5 on a member says which protocol it believes in, and must (KIP-559).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.sync_group import SyncGroupRequest
+from net.router import Context, Pending, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+_PROTOCOL_REQUIRED_FROM = 5
+
+
+@handles(SyncGroupRequest, versions=(0, 5))
+def sync_group(context: Context, request: SyncGroupRequest) -> Pending:
+    node: Node = context.node
+    names_protocol = request.protocol_type is not None and request.protocol_name is not None
+    if context.api_version >= _PROTOCOL_REQUIRED_FROM and not names_protocol:
+        raise KafkaError(
+            ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "SyncGroup has to name the group's protocol"
+        )
+    return node.groups.sync_group(request)
