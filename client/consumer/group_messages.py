@@ -24,20 +24,24 @@ _INT = struct.Struct(">i")
 
 
 def encode_subscription(
+    assignor: Assignor,
     topics: Iterable[str],
     owned: Iterable[TopicPartition],
+    previous: Iterable[TopicPartition],
     generation: int,
-    assignor: Assignor,
     rack: str | None,
 ) -> bytes:
-    """The metadata of one member for one strategy."""
-    owned = sorted(owned)
+    """A member's metadata for one strategy.
+
+    `owned` is what it has now, `previous` what it had in `generation`: an eager member has let
+    go of all by the time it joins.
+    """
     message = ConsumerProtocolSubscription(
         topics=sorted(topics),
-        user_data=_user_data(assignor, owned, generation),
+        user_data=_user_data(assignor, sorted(previous), generation),
         owned_partitions=[
             subscribed.TopicPartition(topic=topic, partitions=partitions)
-            for topic, partitions in by_topic(owned).items()
+            for topic, partitions in by_topic(sorted(owned)).items()
         ],
         generation_id=generation,
         rack_id=rack or None,

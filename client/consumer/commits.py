@@ -1,0 +1,101 @@
+"""Commits that happen by themselves: now and then, before partitions go, and at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from client.consumer.group_client import COORDINATOR_MOVED, CommitFailed, GroupClient, check_commit
+from client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
+from client.futures import Future
+from client.settings import ClientConfig
+from model.errors import KafkaError
+from model.ids import TopicPartition
+from model.world import BrokenConnection
+from net.protocol.messages.offset_commit import OffsetCommitResponse
+
+log = logging.getLogger("raftka.consumer")
+
+
+class AutoCommit:
+    """What was consumed, and its commits in the background."""
+
+    def __init__(
+        self, group: GroupClient | None, assignment: Assignment, config: ClientConfig
+    ) -> None:
+        self.hold_back: Iterable[ConsumerRecord] = ()
+        """Records that were taken but not handed to the caller yet."""
+        self.due_at = float("inf")
+        """When the next commit of `maybe_send` is due."""
+        self._group = group
+        self._assignment = assignment
+        self._enabled = config.flag("enable.auto.commit") and group is not None
+        self._interval_s = config.seconds("auto.commit.interval.ms")
+        self._stored: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._under_way = False
+        if self._enabled:
+            self.due_at = 0.0
+
+    def consumed(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        """The positions, without what waits to be handed to the caller."""
+        positions = self._assignment.positions()
+        for record in self.hold_back:
+            target = TopicPartition(record.topic, record.partition)
+            found = positions.get(target)
+            if found is not None and record.offset < found.offset:
+                positions[target] = OffsetAndMetadata(record.offset, "", record.leader_epoch)
+        return positions
+
+    def maybe_send(self, now: float) -> None:
+        """Commit if it is time; never waits."""
+        if not self._enabled or now < self.due_at:
+            return
+        first = self.due_at == 0.0
+        self.due_at = now + self._interval_s
+        if not first and not self._under_way:
+            self.send(self._news())
+
+    async def now(self) -> None:
+        """Commit and wait; a failure is only logged, since records come again after it."""
+        if not self._enabled or self._group is None:
+            return
+        news = self._news()
+        if not news:
+            return
+        try:
+            await self._group.commit(news)
+            self._stored.update(news)
+        except CommitFailed as error:
+            log.warning("group %s: %s", self._group.group_id, error)
+        except KafkaError as error:
+            log.warning("group %s: no commit: %s", self._group.group_id, error)
+
+    def send(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit without waiting."""
+        group = self._group
+        channel = group.ready() if group is not None else None
+        if group is None or channel is None or not offsets:
+            return
+        self._under_way = True
+        chosen = dict(offsets)
+
+        def handle(future: Future[OffsetCommitResponse]) -> None:
+            self._under_way = False
+            try:
+                check_commit(future.result())
+                self._stored.update(chosen)
+            except BrokenConnection as error:
+                group.lost(str(error))
+            except KafkaError as error:
+                if error.code in COORDINATOR_MOVED:
+                    group.lost(error.code.name)
+                log.warning("group %s: no commit: %s", group.group_id, error)
+
+        group.send_commit(channel, chosen).when_done(handle)
+
+    def _news(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {
+            target: item
+            for target, item in self.consumed().items()
+            if self._stored.get(target) != item
+        }

@@ -1,0 +1,236 @@
+"""One group's coordinator: finding it, keeping a connection to it, offsets in and out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from client.channel import Channel
+from client.cluster import Cluster
+from client.consumer.group_messages import by_topic
+from client.consumer.state import OffsetAndMetadata
+from client.futures import Future
+from client.metadata import Broker
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+from model.world import BrokenConnection
+from net.protocol.message import Request, Response
+from net.protocol.messages import offset_commit, offset_fetch
+from net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
+from net.protocol.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
+
+log = logging.getLogger("raftka.consumer")
+
+R = TypeVar("R", bound=Response)
+
+LANE = "coordinator"
+_LAST_BY_NAME_COMMIT = 9
+_LAST_BY_NAME_FETCH = 9
+_FIRST_WITH_GROUPS = 8
+COORDINATOR_MOVED = frozenset(
+    {
+        ErrorCode.NOT_COORDINATOR,
+        ErrorCode.COORDINATOR_NOT_AVAILABLE,
+        ErrorCode.REQUEST_TIMED_OUT,
+    }
+)
+
+
+class CommitFailed(KafkaError):
+    """The group went on without this member: its partitions may have other owners by now."""
+
+    def __init__(self, code: ErrorCode) -> None:
+        super().__init__(
+            code,
+            "the offsets were not committed, since the group has rebalanced and given the"
+            " partitions to another member. That happens when the time between two polls is"
+            " longer than max.poll.interval.ms: raise it, or lower max.poll.records",
+        )
+
+
+class GroupClient:
+    """Requests to the coordinator of one group."""
+
+    def __init__(self, cluster: Cluster, group_id: str) -> None:
+        self.group_id = group_id
+        self.cluster = cluster
+        self.coordinator: Broker | None = None
+        self.generation = -1
+        self.member_id = ""
+        self.instance_id: str | None = None
+
+    async def channel(self) -> Channel:
+        """A connection to the coordinator, looking for it as long as that takes.
+
+        Raises KafkaError that no retry cures.
+        """
+        failures = 0
+        while True:
+            try:
+                if self.coordinator is None:
+                    self.coordinator = await self.cluster.find_coordinator(self.group_id)
+                    log.info("group %s is coordinated by %s", self.group_id, self.coordinator)
+                return await self.cluster.connections.channel(self.coordinator.endpoint, LANE)
+            except BrokenConnection as error:
+                self.lost(str(error))
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+            failures += 1
+            await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
+
+    def ready(self) -> Channel | None:
+        """The connection if there is one now."""
+        if self.coordinator is None:
+            return None
+        return self.cluster.connections.ready(self.coordinator.endpoint, LANE)
+
+    def lost(self, why: str) -> None:
+        """The coordinator cannot be reached or is another broker by now: look for it anew."""
+        if self.coordinator is not None:
+            log.info("group %s: coordinator %s lost: %s", self.group_id, self.coordinator, why)
+        self.coordinator = None
+
+    def send(
+        self,
+        channel: Channel,
+        request: Request[R],
+        *,
+        highest: int | None = None,
+        wait_s: float = 0,
+    ) -> Future[R]:
+        """Send to the coordinator; the answer may take `wait_s` longer than usual."""
+        version = channel.version_for(type(request), highest)
+        return channel.send(request, version, self.cluster.request_timeout_s + wait_s)
+
+    # Offsets
+
+    async def committed(
+        self, partitions: Iterable[TopicPartition] | None
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """The group's committed offsets; all it has for None. Those without one are left out.
+
+        Retries while that may help. Raises KafkaError.
+        """
+        failures = 0
+        wanted = None if partitions is None else sorted(partitions)
+        while True:
+            channel = await self.channel()
+            try:
+                version = channel.version_for(OffsetFetchRequest, _LAST_BY_NAME_FETCH)
+                answer = await channel.request(
+                    self._fetch_request(wanted), version, self.cluster.request_timeout_s
+                )
+                return self._read_committed(answer, version)
+            except BrokenConnection as error:
+                self.lost(str(error))
+            except KafkaError as error:
+                if error.code in COORDINATOR_MOVED:
+                    self.lost(error.code.name)
+                elif not error.retriable:
+                    raise
+            failures += 1
+            await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
+
+    def commit_request(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata]
+    ) -> OffsetCommitRequest:
+        topics: dict[str, offset_commit.OffsetCommitRequestTopic] = {}
+        for target, item in sorted(offsets.items()):
+            topic = topics.setdefault(
+                target.topic,
+                offset_commit.OffsetCommitRequestTopic(name=target.topic, partitions=[]),
+            )
+            topic.partitions.append(
+                offset_commit.OffsetCommitRequestPartition(
+                    partition_index=target.partition,
+                    committed_offset=item.offset,
+                    committed_leader_epoch=item.leader_epoch,
+                    committed_metadata=item.metadata,
+                )
+            )
+        return OffsetCommitRequest(
+            group_id=self.group_id,
+            generation_id_or_member_epoch=self.generation,
+            member_id=self.member_id,
+            group_instance_id=self.instance_id,
+            topics=list(topics.values()),
+        )
+
+    def send_commit(
+        self, channel: Channel, offsets: Mapping[TopicPartition, OffsetAndMetadata]
+    ) -> Future[OffsetCommitResponse]:
+        return self.send(channel, self.commit_request(offsets), highest=_LAST_BY_NAME_COMMIT)
+
+    async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Store offsets, trying again while that may help. Raises KafkaError, CommitFailed."""
+        failures = 0
+        while True:
+            channel = await self.channel()
+            try:
+                check_commit(await self.send_commit(channel, offsets))
+                return
+            except BrokenConnection as error:
+                self.lost(str(error))
+            except KafkaError as error:
+                if error.code in COORDINATOR_MOVED:
+                    self.lost(error.code.name)
+                elif not error.retriable:
+                    raise
+            failures += 1
+            await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
+
+    def _fetch_request(self, wanted: list[TopicPartition] | None) -> OffsetFetchRequest:
+        topics = None if wanted is None else by_topic(wanted)
+        group = offset_fetch.OffsetFetchRequestGroup(
+            group_id=self.group_id,
+            topics=None
+            if topics is None
+            else [
+                offset_fetch.OffsetFetchRequestTopics(name=name, partition_indexes=indexes)
+                for name, indexes in topics.items()
+            ],
+        )
+        return OffsetFetchRequest(
+            group_id=self.group_id,
+            topics=None
+            if topics is None
+            else [
+                offset_fetch.OffsetFetchRequestTopic(name=name, partition_indexes=indexes)
+                for name, indexes in topics.items()
+            ],
+            groups=[group],
+            require_stable=True,
+        )
+
+    def _read_committed(
+        self, answer: OffsetFetchResponse, version: int
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        group = answer.groups[0] if version >= _FIRST_WITH_GROUPS else answer
+        if group.error_code != ErrorCode.NONE:
+            raise KafkaError(ErrorCode(group.error_code))
+        found: dict[TopicPartition, OffsetAndMetadata] = {}
+        for topic in group.topics:
+            for part in topic.partitions:
+                if part.error_code != ErrorCode.NONE:
+                    raise KafkaError(ErrorCode(part.error_code))
+                if part.committed_offset >= 0:
+                    found[TopicPartition(topic.name, part.partition_index)] = OffsetAndMetadata(
+                        part.committed_offset, part.metadata or "", part.committed_leader_epoch
+                    )
+        return found
+
+
+def check_commit(answer: OffsetCommitResponse) -> None:
+    """Raises the first error of an answer, CommitFailed when the group went on without us."""
+    for topic in answer.topics:
+        for part in topic.partitions:
+            if part.error_code in (
+                ErrorCode.ILLEGAL_GENERATION,
+                ErrorCode.UNKNOWN_MEMBER_ID,
+                ErrorCode.REBALANCE_IN_PROGRESS,
+            ):
+                raise CommitFailed(ErrorCode(part.error_code))
+            if part.error_code != ErrorCode.NONE:
+                raise KafkaError(ErrorCode(part.error_code))

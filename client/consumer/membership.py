@@ -1,0 +1,389 @@
+"""A member of a consumer group: it joins, is given partitions, shows life, and leaves.
+
+Theory of operation. `ensure_active` is called by each poll and takes the member through
+JoinGroup and SyncGroup. A poll may end while an answer is still out: the future stays, and the
+next poll goes on from there. A task of its own sends heartbeats; what it learns (a rebalance, a
+lost place) it only notes down, and the next poll acts on it, so that partitions never change
+hands behind the caller's back.
+
+Sources: the group membership protocol of Kafka's documentation; KIP-62 (heartbeats beside polls),
+394 (member ids), 345 (static members), 429 (cooperative rebalances), 800 (reasons), 814 (skipped
+assignment).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
+
+import trio
+
+from client.cluster import Cluster
+from client.consumer.assignors import ASSIGNORS, assignors
+from client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from client.consumer.group_messages import (
+    PROTOCOL_TYPE,
+    decode_assignment,
+    decode_subscription,
+    encode_assignment,
+    encode_subscription,
+)
+from client.consumer.state import Assignment
+from client.futures import Future, Signal
+from client.settings import ClientConfig
+from model.errors import RETRIABLE, ErrorCode, KafkaError
+from model.ids import TopicPartition
+from model.world import BrokenConnection
+from net.protocol.messages.join_group import (
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    JoinGroupResponse,
+)
+from net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
+from net.protocol.messages.sync_group import (
+    SyncGroupRequest,
+    SyncGroupRequestAssignment,
+    SyncGroupResponse,
+)
+
+log = logging.getLogger("raftka.consumer")
+
+_UNKNOWN_GENERATION = -1
+_JOIN_GRACE_S = 5.0
+"""How much longer than the rebalance timeout the answer to JoinGroup may take."""
+
+
+class RebalanceListener(Protocol):
+    """What a caller wants to do when partitions come and go. Called within poll."""
+
+    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are now read; seek here."""
+
+    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are about to be given up; commit here."""
+
+    async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """These were given to others already: it is too late to commit."""
+
+
+class Membership:
+    """The place of one consumer in its group."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        group: GroupClient,
+        assignment: Assignment,
+        config: ClientConfig,
+        before_revoke: Callable[[], Awaitable[None]],
+        news: Signal,
+    ) -> None:
+        """`before_revoke` commits what was consumed; `news` wakes a poll that waits."""
+        self.listener: RebalanceListener | None = None
+        self.topics: frozenset[str] = frozenset()
+        self.fatal: KafkaError | None = None
+        self._cluster = cluster
+        self._clock = cluster.clock
+        self._group = group
+        self._assignment = assignment
+        self._before_revoke = before_revoke
+        self._news = news
+        self._session_ms = config.number("session.timeout.ms")
+        self._rebalance_ms = config.number("max.poll.interval.ms")
+        self._rack = config.text("client.rack")
+        self._assignors = assignors(config.names("partition.assignment.strategy"))
+        self._cooperative = all(item.cooperative for item in self._assignors)
+        group.instance_id = config.optional_text("group.instance.id")
+        self._rejoin: str | None = None
+        self._joining: Future[JoinGroupResponse] | None = None
+        self._syncing: Future[SyncGroupResponse] | None = None
+        self._joined: JoinGroupResponse | None = None
+        self._prepared = False
+        self._counts: dict[str, int] | None = None
+        """How many partitions each topic had when this member, as leader, divided them."""
+        self._previous: list[TopicPartition] = []
+        self._previous_generation = _UNKNOWN_GENERATION
+        self._last_poll = self._clock.monotonic()
+        self._polling = False
+
+    @property
+    def stable(self) -> bool:
+        """Whether the member has its partitions and no reason to join again."""
+        return self._group.generation >= 0 and self._rejoin is None and not self.joining
+
+    @property
+    def joining(self) -> bool:
+        """Whether JoinGroup or SyncGroup is under way."""
+        return self._joining is not None or self._joined is not None
+
+    @property
+    def poll_due_at(self) -> float:
+        """When the caller must poll again at the latest; never while it does."""
+        return float("inf") if self._polling else self._last_poll + self._rebalance_ms / 1000
+
+    def polling(self, yes: bool) -> None:
+        """The caller is in poll, or leaves it: max.poll.interval.ms counts from here."""
+        self._polling = yes
+        self._last_poll = self._clock.monotonic()
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Ask for a share of these topics; joins again when they are others than before."""
+        wanted = frozenset(topics)
+        if wanted != self.topics:
+            self.topics = wanted
+            self.request_rejoin("the subscription changed")
+
+    def request_rejoin(self, reason: str) -> None:
+        if self._rejoin is None:
+            self._rejoin = reason
+            self._news.set()
+
+    async def ensure_active(self) -> None:
+        """Be a member with partitions. May be cancelled, and goes on at the next call."""
+        if self.fatal is not None:
+            raise self.fatal
+        self._watch_partition_counts()
+        failures = 0
+        while not self.stable:
+            try:
+                if self._group.generation < 0 and not self._prepared and len(self._assignment):
+                    await self._lose_all()
+                await self._advance()
+                failures = 0
+                continue
+            except BrokenConnection as error:
+                self._start_over(str(error))
+                self._group.lost(str(error))
+            except KafkaError as error:
+                await self._refused(error)
+            failures += 1
+            await self._clock.sleep(self._cluster.retry_backoff.pause(failures))
+
+    async def leave(self, reason: str) -> None:
+        """Give up the place at once; a static member keeps it until its session ends."""
+        group = self._group
+        channel = group.ready()
+        if channel is not None and group.member_id and group.instance_id is None:
+            identity = MemberIdentity(member_id=group.member_id, reason=reason)
+            request = LeaveGroupRequest(
+                group_id=group.group_id, member_id=group.member_id, members=[identity]
+            )
+            try:
+                await group.send(channel, request)
+            except BrokenConnection as error:
+                log.info("group %s: leaving was not confirmed: %s", group.group_id, error)
+        self.forget_place(keep_id=False)
+
+    def forget_place(self, *, keep_id: bool) -> None:
+        """The coordinator does not know this member's generation, or not even its id, any more."""
+        self._group.generation = _UNKNOWN_GENERATION
+        if not keep_id:
+            self._group.member_id = ""
+        self._start_over("the place in the group was lost")
+
+    async def revoke_all(self) -> None:
+        """Tell the listener that all partitions go, as at the end of a consumer."""
+        if len(self._assignment):
+            await self._revoke(self._assignment.partitions, remaining=[])
+
+    # Joining
+
+    async def _advance(self) -> None:
+        """One step towards a stable place."""
+        if self._joined is None and self._joining is None:
+            await self._prepare()
+            self._joining = await self._send_join()
+        if self._joined is None:
+            assert self._joining is not None
+            await self._joining.wait()
+            joining, self._joining = self._joining, None
+            self._take_join(joining.result())
+            return
+        if self._syncing is None:
+            self._syncing = await self._send_sync(self._joined)
+        await self._syncing.wait()
+        synced = self._syncing
+        self._syncing = self._joined = None
+        code = ErrorCode(synced.result().error_code)
+        if code != ErrorCode.NONE:
+            raise KafkaError(code)
+        await self._complete(decode_assignment(synced.result().assignment))
+
+    async def _prepare(self) -> None:
+        """Before JoinGroup: an eager member gives up all it has."""
+        if self._prepared:
+            return
+        with trio.CancelScope(shield=True):
+            if self._cooperative:
+                await self._before_revoke()
+            elif len(self._assignment):
+                await self._revoke(self._assignment.partitions, remaining=[])
+            self._prepared = True
+
+    async def _send_join(self) -> Future[JoinGroupResponse]:
+        group = self._group
+        channel = await group.channel()
+        reason, self._rejoin = self._rejoin, None
+        request = JoinGroupRequest(
+            group_id=group.group_id,
+            session_timeout=self._session_ms,
+            rebalance_timeout=self._rebalance_ms,
+            member_id=group.member_id,
+            group_instance_id=group.instance_id,
+            protocol_type=PROTOCOL_TYPE,
+            protocols=[
+                JoinGroupRequestProtocol(
+                    name=assignor.name,
+                    metadata=encode_subscription(
+                        assignor,
+                        self.topics,
+                        self._assignment.partitions,
+                        self._previous,
+                        self._previous_generation,
+                        self._rack,
+                    ),
+                )
+                for assignor in self._assignors
+            ],
+            reason=reason,
+        )
+        return group.send(channel, request, wait_s=self._rebalance_ms / 1000 + _JOIN_GRACE_S)
+
+    def _take_join(self, answer: JoinGroupResponse) -> None:
+        group = self._group
+        code = ErrorCode(answer.error_code)
+        if code == ErrorCode.MEMBER_ID_REQUIRED:
+            group.member_id = answer.member_id
+            return
+        if code != ErrorCode.NONE:
+            raise KafkaError(code)
+        group.member_id = answer.member_id
+        group.generation = answer.generation_id
+        self._joined = answer
+        log.info(
+            "group %s: %s joined generation %d as %s",
+            group.group_id,
+            group.member_id,
+            group.generation,
+            "leader" if answer.leader == group.member_id else "follower",
+        )
+
+    async def _send_sync(self, joined: JoinGroupResponse) -> Future[SyncGroupResponse]:
+        group = self._group
+        shares: list[SyncGroupRequestAssignment] = []
+        self._counts = None
+        if joined.leader == group.member_id:
+            shares = await self._divide(joined)
+        channel = await group.channel()
+        request = SyncGroupRequest(
+            group_id=group.group_id,
+            generation_id=group.generation,
+            member_id=group.member_id,
+            group_instance_id=group.instance_id,
+            protocol_type=PROTOCOL_TYPE,
+            protocol_name=joined.protocol_name,
+            assignments=shares,
+        )
+        return group.send(channel, request, wait_s=self._rebalance_ms / 1000)
+
+    async def _divide(self, joined: JoinGroupResponse) -> list[SyncGroupRequestAssignment]:
+        """The leader's part: who reads what."""
+        assignor = ASSIGNORS[joined.protocol_name or ""]
+        members = [
+            decode_subscription(
+                told.member_id,
+                told.group_instance_id,
+                told.metadata,
+                eager_sticky=assignor.sticky and not assignor.cooperative,
+            )
+            for told in joined.members
+        ]
+        topics = sorted({topic for member in members for topic in member.topics})
+        self._cluster.follow(topics)
+        view = self._cluster.view
+        while any(topic not in view.topics and topic not in view.errors for topic in topics):
+            await self._cluster.refreshed(view.version)
+            view = self._cluster.view
+        counts = {t: len(view.topics[t].partitions) for t in topics if t in view.topics}
+        self._counts = dict.fromkeys(topics, 0) | counts
+        if joined.skip_assignment:
+            return []
+        return [
+            SyncGroupRequestAssignment(member_id=member, assignment=encode_assignment(share))
+            for member, share in assignor.assign(counts, members).items()
+        ]
+
+    async def _complete(self, partitions: list[TopicPartition]) -> None:
+        """The member has its share: tell the listener what came and what must go."""
+        with trio.CancelScope(shield=True):
+            self._prepared = False
+            self._previous = partitions
+            self._previous_generation = self._group.generation
+            owned = self._assignment.partitions
+            going = [target for target in owned if target not in partitions]
+            if going:
+                await self._revoke(going, [target for target in owned if target in partitions])
+                self.request_rejoin("partitions were given up for others")
+            self._assignment.replace(partitions)
+            coming = [target for target in partitions if target not in owned]
+            log.info(
+                "group %s: reads %s", self._group.group_id, ", ".join(map(str, partitions)) or "-"
+            )
+            if self.listener is not None:
+                await self.listener.on_assigned(coming)
+
+    async def _revoke(
+        self, going: Sequence[TopicPartition], remaining: Sequence[TopicPartition]
+    ) -> None:
+        await self._before_revoke()
+        if self.listener is not None:
+            await self.listener.on_revoked(going)
+        self._assignment.replace(remaining)
+
+    async def _lose_all(self) -> None:
+        with trio.CancelScope(shield=True):
+            lost = self._assignment.partitions
+            self._assignment.replace([])
+            if self.listener is not None:
+                await self.listener.on_lost(lost)
+
+    # When it does not go well
+
+    def _start_over(self, reason: str) -> None:
+        """Whatever was under way does not count: join again."""
+        self._joining = self._syncing = self._joined = None
+        self.request_rejoin(reason)
+
+    async def _refused(self, error: KafkaError) -> None:
+        """An answer with an error. Raises it when no retry helps."""
+        self._start_over(error.code.name)
+        if error.code in COORDINATOR_MOVED:
+            self._group.lost(error.code.name)
+        elif error.code == ErrorCode.UNKNOWN_MEMBER_ID:
+            self.forget_place(keep_id=False)
+        elif error.code == ErrorCode.ILLEGAL_GENERATION:
+            self.forget_place(keep_id=True)
+        elif error.code not in RETRIABLE and error.code != ErrorCode.REBALANCE_IN_PROGRESS:
+            if error.code == ErrorCode.FENCED_INSTANCE_ID:
+                self.fatal = fenced(self._group.instance_id)
+                raise self.fatal
+            raise error
+
+    def _watch_partition_counts(self) -> None:
+        """The leader divides anew when a topic grew or came into being."""
+        if self._counts is None or not self.stable:
+            return
+        topics = self._cluster.view.topics
+        for topic, count in self._counts.items():
+            view = topics.get(topic)
+            if (0 if view is None else len(view.partitions)) != count:
+                self.request_rejoin(f"topic {topic} has another number of partitions")
+                return
+
+
+def fenced(instance_id: str | None) -> KafkaError:
+    return KafkaError(
+        ErrorCode.FENCED_INSTANCE_ID,
+        f"another consumer joined with group.instance.id = {instance_id}: it must be unique",
+    )
