@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from model.world import Buffer, Piece
 from net.protocol.apis import APIS
@@ -69,18 +69,13 @@ def decode(cls: type[M], version: int, buffer: Buffer, offset: int = 0) -> M:
 
     Raises MalformedMessage for bytes that are not such a message, and for an unknown version.
     """
-    message, position = _decode(cls, version, buffer, offset)
-    if position != len(buffer):
-        surplus = len(buffer) - position
-        words = f"{surplus} bytes too many" if surplus > 0 else f"ends {-surplus} bytes early"
-        raise MalformedMessage(f"{cls.__name__} v{version}: {words}")
-    return message
-
-
-def _decode(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M, int]:
+    size = len(buffer)
     try:
         decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
-        return decoder(buffer, offset, len(buffer))
+        message, position = decoder(buffer, offset, size)
+        if position == size:
+            return cast(M, message)
+        raise Flaw(f"{size - position} bytes too many" if position < size else "ends early")
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
 
@@ -162,11 +157,20 @@ def decode_versioned(cls: type[M], buffer: Buffer, *, newest: bool = False) -> M
         raise MalformedMessage(f"{cls.__name__}: {error}") from error
     last = cls.VALID_VERSIONS[1]
     if newest and version > last:
-        message, position = _decode(cls, last, buffer, 2)
-        if position > len(buffer):
-            raise MalformedMessage(f"{cls.__name__} v{version}: ends early")
-        return message
+        return _decode_head(cls, last, buffer)
     return decode(cls, version, buffer, 2)
+
+
+def _decode_head(cls: type[M], version: int, buffer: Buffer) -> M:
+    """Read a message behind its int16 version, whatever follows it."""
+    try:
+        decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
+        message, position = decoder(buffer, 2, len(buffer))
+        if position > len(buffer):
+            raise Flaw("ends early")
+        return cast(M, message)
+    except (Flaw, *READ_ERRORS) as error:
+        raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
 
 
 class _Requests(Mapping[int, type[Request[Any]]]):

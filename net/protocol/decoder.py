@@ -53,7 +53,11 @@ class _Compiler:
         add = self.source.add
         with self.source.block("def decode(b, p, end):"):
             # Byte fields are views of the frame; without any, bytes are quicker to read from.
-            add("b = memoryview(b)" if self.views else "b = bytes(b)")
+            if self.views:
+                with self.source.block("if type(b) is not memoryview:"):
+                    add("b = memoryview(b)")
+            else:
+                add("b = bytes(b)")
             self.struct(self.shape, "o")
             self.flush()
             add("return o, p")
@@ -96,13 +100,23 @@ class _Compiler:
             self.tags(shape, target)
 
     def make(self, shape: Shape, target: str) -> None:
+        """Make the object, and set what will not be read, or perhaps not."""
         name = shape.cls.__name__
         self.source.names[name] = shape.cls
         self.source.add(f"{target} = new({name})")
         for slot in (*shape.absent, *shape.tagged):
-            if slot.shape is not None:
-                self.source.names[slot.type] = slot.shape.cls
-            self.source.add(f"{target}.{slot.name} = {slot.default}")
+            self.default(slot, f"{target}.{slot.name}")
+
+    def default(self, slot: Slot, target: str) -> None:
+        if not slot.default.endswith("()") or slot.shape is None:
+            self.source.add(f"{target} = {slot.default}")
+            return
+        # A struct of defaults, made here: its constructor would take twice as long.
+        item = self.unique("s")
+        self.make(slot.shape, item)
+        for inner in slot.shape.plain:
+            self.default(inner, f"{item}.{inner.name}")
+        self.source.add(f"{target} = {item}")
 
     def slot(self, slot: Slot, target: str, flexible: bool) -> None:
         if slot.letter:

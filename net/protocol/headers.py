@@ -14,6 +14,13 @@ from net.protocol.apis import APIS
 from net.protocol.primitives import READ_ERRORS, Flaw, skip_tags
 
 API_VERSIONS: Final = 18
+_FLEXIBLE: Final = frozenset(
+    api.key << 16 | version
+    for api in APIS.values()
+    for version in range(api.flexible_from, api.last_version + 1)
+)
+"""The requests whose headers have tagged fields, as key << 16 | version."""
+
 _HEADER: Final = struct.Struct(">hhih")
 
 
@@ -47,8 +54,7 @@ def decode_request_header(frame: Buffer) -> RequestHeader:
             client_id = str(frame[10:offset], "utf-8")
         if offset > len(frame):
             raise Flaw("the client id is longer than the frame")
-        api = APIS.get(key)
-        if api is not None and api.flexible_from <= version <= api.last_version:
+        if key << 16 | version in _FLEXIBLE:
             count = frame[offset]
             offset += 1
             if count:

@@ -40,14 +40,25 @@ def too_long(name: str, count: int, left: int) -> NoReturn:
 
 
 def varint(b: Buffer, p: int, first: int) -> tuple[int, int]:
-    """Read on from p in a varint whose first byte was `first`, above 127; (value, position)."""
-    value = first & 0x7F
-    for shift in (7, 14, 21, 28):
-        byte = b[p]
-        p += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, p
+    """Read on from p in a varint whose first byte was `first`, above 127; (value, position).
+
+    Written out, since every long record set comes by here.
+    """
+    byte = b[p]
+    value = first & 0x7F | (byte & 0x7F) << 7
+    if byte < 0x80:
+        return value, p + 1
+    byte = b[p + 1]
+    value |= (byte & 0x7F) << 14
+    if byte < 0x80:
+        return value, p + 2
+    byte = b[p + 2]
+    value |= (byte & 0x7F) << 21
+    if byte < 0x80:
+        return value, p + 3
+    byte = b[p + 3]
+    if byte < 0x80:
+        return value | byte << 28, p + 4
     raise Flaw("a varint is longer than 5 bytes")
 
 
@@ -95,16 +106,21 @@ def write_numbers(letter: str, values: Sequence[int]) -> bytes:
     return run.pack(*values)
 
 
+_ONE_BYTE: Final = [bytes((value,)) for value in range(0x80)]
+
+
 def write_varint(value: int) -> bytes:
-    """An unsigned varint."""
+    """An unsigned varint of up to 5 bytes."""
     if value < 0x80:
-        return value.to_bytes(1, "big")
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
+        return _ONE_BYTE[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
+    if value < 0x20_0000:
+        return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
+    low = value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14 & 0x7F | 0x80
+    if value < 0x1000_0000:
+        return bytes((*low, value >> 21))
+    return bytes((*low, value >> 21 & 0x7F | 0x80, value >> 28))
 
 
 def size_of(pieces: Sequence[Piece]) -> int:

@@ -15,9 +15,10 @@ from typing import Any
 import net.protocol.messages
 from net.protocol.codec import REQUESTS
 from net.protocol.layout import Shape, Slot, shape_of
-from net.protocol.message import Message, Struct
+from net.protocol.message import Message, Request, Response, Struct
 
 _BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
+_BASES = (Request, Response)
 _LETTERS = string.ascii_letters + "-._äß漢🦜"
 
 
@@ -29,9 +30,9 @@ def data_classes() -> list[type[Message]]:
         found += [
             value
             for value in vars(module).values()
-            if isinstance(value, type) and Message in value.__bases__ and value.__slots__
+            if isinstance(value, type) and Message in value.__bases__ and value not in _BASES
         ]
-    return [cls for cls in found if cls.__name__ != "Response"]
+    return found
 
 
 def api_classes() -> list[type[Message]]:

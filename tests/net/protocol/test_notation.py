@@ -104,5 +104,5 @@ def test_the_table_of_apis_agrees_with_the_classes() -> None:
         assert request.__name__ == f"{api.name}Request"
         for cls in (request, request.RESPONSE):
             assert (cls.API_KEY, cls.API_NAME) == (key, api.name)
-            assert cls.VALID_VERSIONS == (api.first_version, api.last_version)
-            assert api.flexible_from == cls.FLEXIBLE_FROM
+            assert tuple(cls.VALID_VERSIONS) == (api.first_version, api.last_version)
+            assert int(cls.FLEXIBLE_FROM) == api.flexible_from
