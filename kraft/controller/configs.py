@@ -7,12 +7,18 @@ What a setting is called, which values it takes and which may change at run time
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kraft.controller.election import PartitionPlan
-from kraft.controller.result import MIN_INSYNC_REPLICAS, Result, Rules
+from kraft.controller.leaders import elect_uncleanly_where_allowed
+from kraft.controller.result import (
+    MIN_INSYNC_REPLICAS,
+    UNCLEAN_LEADER_ELECTION,
+    Result,
+    Rules,
+)
 from kraft.delta import MetadataDelta
 from kraft.image import (
     BROKER_RESOURCE,
@@ -116,7 +122,7 @@ def _alter(
             continue
         records += _difference(resource, image.configs.get(resource, {}), wanted)
         answers.append((resource, None))
-    return Result([*records, *_smaller_isr_suffices(image, rules, records)], answers)
+    return Result([*records, *_consequences(image, rules, records)], answers)
 
 
 def _altered(
@@ -200,32 +206,49 @@ def _difference(
     return records
 
 
-def _smaller_isr_suffices(
+def _consequences(
     image: MetadataImage, rules: Rules, records: Sequence[MetadataRecord]
+) -> list[MetadataRecord]:
+    """What changed settings mean for partitions, in the same batch."""
+    delta = MetadataDelta(image)
+    delta.replay_all(records, image.offset)
+    consequences = _smaller_isr_suffices(
+        delta.image, rules, _affected(delta.image, records, MIN_INSYNC_REPLICAS)
+    )
+    delta.replay_all(consequences, image.offset)
+    willing = _affected(delta.image, records, UNCLEAN_LEADER_ELECTION)
+    if willing:
+        elected = elect_uncleanly_where_allowed(delta.image, rules, set(willing))
+        consequences += elected.records
+    return consequences
+
+
+def _affected(image: MetadataImage, records: Sequence[MetadataRecord], name: str) -> list[str]:
+    """The topics for which a setting of that name was changed, or may have been."""
+    changed = [r for r in records if isinstance(r, ConfigRecord) and r.name == name]
+    if any(record.resource_type == BROKER_RESOURCE for record in changed):
+        return list(image.topics)
+    return [record.resource_name for record in changed]
+
+
+def _smaller_isr_suffices(
+    image: MetadataImage, rules: Rules, topics: Sequence[str]
 ) -> list[MetadataRecord]:
     """ELRs that end because min.insync.replicas goes down to what the ISR has (KIP-966).
 
     They end in the same batch: as soon as a leader knows the new minimum, it commits records
     that the ELR does not have.
     """
-    changed = [r for r in records if isinstance(r, ConfigRecord) and r.name == MIN_INSYNC_REPLICAS]
-    if not changed:
-        return []
-    delta = MetadataDelta(image)
-    delta.replay_all(changed, image.offset)
-    after = delta.image
-    everywhere = any(r.resource_type == BROKER_RESOURCE for r in changed)
-    names: Iterable[str] = after.topics if everywhere else [r.resource_name for r in changed]
     changes: list[MetadataRecord] = []
-    for name in names:
-        topic = after.topics[name]
-        min_isr = rules.min_isr(after, name)
+    for name in topics:
+        topic = image.topics[name]
+        min_isr = rules.min_isr(image, name)
         for index, partition in enumerate(topic.partitions):
             if not partition.elr:
                 continue
             cause = f"{MIN_INSYNC_REPLICAS} is now {min_isr}"
             change = PartitionPlan(
-                topic.topic_id, index, partition, after.is_active, min_isr, cause
+                topic.topic_id, index, partition, image.is_active, min_isr, cause
             ).record()
             if change is not None:
                 changes.append(change)
