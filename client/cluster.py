@@ -22,12 +22,19 @@ from model.errors import ErrorCode, KafkaError
 from model.ids import Endpoint
 from model.world import BrokenConnection, Clock, Dice, Network
 from net.protocol.message import Request, Response
+from net.protocol.messages.describe_cluster import DescribeClusterRequest
 from net.protocol.messages.find_coordinator import FindCoordinatorRequest
-from net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
+from net.protocol.messages.metadata import (
+    MetadataRequest,
+    MetadataRequestTopic,
+    MetadataResponse,
+    MetadataResponseBroker,
+)
 
 R = TypeVar("R", bound=Response)
 
 GROUP_COORDINATOR = 0
+_CONTROLLERS = 2
 _QUICK_RETRIES = 10
 """Refreshes that come at the first pause's pace: while a leader is being elected, a pause that
 doubles would make up most of the outage."""
@@ -223,6 +230,8 @@ class Cluster:
 
     async def _ask_layout(self) -> ClusterView:
         channel = await self.any_channel()
+        if self.config.controllers:
+            return self.view.merged(await self._ask_controllers(channel), complete=False)
         everything = self._all_topics
         topics = [MetadataRequestTopic(name=name) for name in self._topics]
         request = MetadataRequest(
@@ -233,6 +242,19 @@ class Cluster:
         if not answer.brokers:
             raise BrokenConnection(f"{channel.peer} knows of no broker yet")
         return self.view.merged(answer, complete=everything)
+
+    async def _ask_controllers(self, channel: Channel) -> MetadataResponse:
+        """Controllers serve no Metadata: DescribeCluster tells which there are (KIP-919)."""
+        answer = await self.ask(channel, DescribeClusterRequest(endpoint_type=_CONTROLLERS))
+        if answer.error_code != ErrorCode.NONE:
+            raise KafkaError(ErrorCode(answer.error_code), answer.error_message)
+        nodes = [
+            MetadataResponseBroker(node_id=node.broker_id, host=node.host, port=node.port)
+            for node in answer.brokers
+        ]
+        return MetadataResponse(
+            brokers=nodes, cluster_id=answer.cluster_id, controller_id=answer.controller_id
+        )
 
     def _publish(self, view: ClusterView) -> None:
         self.view = view

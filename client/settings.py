@@ -148,8 +148,15 @@ class ClientConfig:
         assert isinstance(value, list), name
         return value
 
+    @property
+    def controllers(self) -> bool:
+        """Whether the client talks to the controllers, not to brokers (KIP-919)."""
+        return bool(self._values.get("bootstrap.controllers"))
+
     def bootstrap(self) -> list[Endpoint]:
         """Where to reach the cluster first. Raises ConfigError when nothing is given."""
+        if self.controllers:
+            return parse_endpoints("bootstrap.controllers", self.names("bootstrap.controllers"))
         return parse_endpoints("bootstrap.servers", self.names("bootstrap.servers"))
 
 

@@ -1,0 +1,70 @@
+"""The admin client: everything that is not reading or writing records.
+
+async with Admin({"bootstrap.servers": "localhost:9092"}) as admin:
+    await admin.create_topics([NewTopic("topic", partitions=3, replication_factor=3)])
+"""
+
+from client.admin.configs import (
+    Alteration,
+    AlterOp,
+    ConfigEntry,
+    ConfigOperations,
+    ConfigSource,
+    Resource,
+    ResourceType,
+)
+from client.admin.groups import GroupDescription, GroupListing, GroupMember, GroupOperations
+from client.admin.nodes import ClusterDescription, Node, NodeOperations, QuorumInfo, QuorumReplica
+from client.admin.outcomes import SomeFailed
+from client.admin.partitions import (
+    ElectionType,
+    LogDirDescription,
+    PartitionOperations,
+    Reassignment,
+    ReplicaInfo,
+)
+from client.admin.topics import (
+    CreatedTopic,
+    NewTopic,
+    PartitionDescription,
+    TopicDescription,
+    TopicListing,
+    TopicOperations,
+)
+
+
+class Admin(
+    TopicOperations, ConfigOperations, PartitionOperations, NodeOperations, GroupOperations
+):
+    """All administrative operations. Each retries until default.api.timeout.ms.
+
+    One that works on several things raises SomeFailed when any of them failed.
+    """
+
+
+__all__ = [
+    "Admin",
+    "AlterOp",
+    "Alteration",
+    "ClusterDescription",
+    "ConfigEntry",
+    "ConfigSource",
+    "CreatedTopic",
+    "ElectionType",
+    "GroupDescription",
+    "GroupListing",
+    "GroupMember",
+    "LogDirDescription",
+    "NewTopic",
+    "Node",
+    "PartitionDescription",
+    "QuorumInfo",
+    "QuorumReplica",
+    "Reassignment",
+    "ReplicaInfo",
+    "Resource",
+    "ResourceType",
+    "SomeFailed",
+    "TopicDescription",
+    "TopicListing",
+]

@@ -1,0 +1,128 @@
+"""What all administrative operations share: whom to ask, and how long to try."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import trio
+
+from client.channel import Channel
+from client.config import admin_config
+from client.opening import Client
+from model.errors import RETRIABLE, ErrorCode, KafkaError
+from model.world import BrokenConnection, Clock, Dice, Network
+from net.protocol.message import Request, Response
+
+log = logging.getLogger("raftka.admin")
+
+R = TypeVar("R", bound=Response)
+T = TypeVar("T")
+
+NOT_TO_RETRY = frozenset(
+    {
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode.UNKNOWN_TOPIC_ID,
+        ErrorCode.INCONSISTENT_TOPIC_ID,
+        ErrorCode.ELECTION_NOT_NEEDED,
+        ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE,
+        ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+        ErrorCode.LISTENER_NOT_FOUND,
+    }
+)
+"""Codes that may pass, but that whoever asked wants to hear of rather than wait."""
+
+
+class AdminBase(Client):
+    """Asks brokers; operations are in the classes made from this one."""
+
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        *,
+        network: Network | None = None,
+        clock: Clock | None = None,
+        dice: Dice | None = None,
+    ) -> None:
+        """`config`: Kafka's admin client settings. Raises ConfigError."""
+        super().__init__(admin_config(config), network, clock, dice)
+        self._api_timeout_s = self._config.seconds("default.api.timeout.ms")
+        self._retries = self._config.number("retries")
+
+    @property
+    def _timeout_ms(self) -> int:
+        """What a request tells the broker about how long its work may take."""
+        return int(self._cluster.request_timeout_s * 1000)
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works. Raises KafkaError that no retry cures, or the last one in the end."""
+        failures = 0
+        problem: BrokenConnection | KafkaError | None = None
+        with trio.move_on_after(self._api_timeout_s):
+            while failures <= self._retries:
+                try:
+                    return await attempt()
+                except BrokenConnection as error:
+                    problem = error
+                except KafkaError as error:
+                    if error.code not in RETRIABLE or error.code in NOT_TO_RETRY:
+                        raise
+                    problem = error
+                log.info("trying again: %s", problem)
+                failures += 1
+                self._cluster.refresh_soon()
+                await self._clock.sleep(self._cluster.retry_backoff.pause(failures))
+        if isinstance(problem, KafkaError):
+            raise problem
+        if problem is not None and self._cluster.last_error is None:
+            self._cluster.last_error = problem
+        raise self._cluster.unreachable()
+
+    async def _ask(self, request: Request[R]) -> R:
+        """Ask any broker; what only the controller may answer is forwarded by it."""
+
+        async def attempt() -> R:
+            return await self._cluster.ask(
+                await self._cluster.any_channel(), request, timeout_s=self._api_timeout_s
+            )
+
+        return await self._retrying(attempt)
+
+    async def _ask_broker(self, node_id: int, request: Request[R]) -> R:
+        """Ask one broker."""
+
+        async def attempt() -> R:
+            return await self._cluster.ask(await self._channel_to(node_id), request)
+
+        return await self._retrying(attempt)
+
+    async def _channel_to(self, node_id: int) -> Channel:
+        await self._know_brokers()
+        if node_id not in self._cluster.view.brokers:
+            await self._cluster.refreshed(self._cluster.view.version)
+            if node_id not in self._cluster.view.brokers:
+                raise KafkaError(
+                    ErrorCode.INVALID_REQUEST, f"there is no broker {node_id} in the cluster"
+                )
+        return await self._cluster.channel_to(node_id)
+
+    async def _know_brokers(self) -> list[int]:
+        """The ids of all brokers, once the layout is known."""
+        while not self._cluster.view.brokers:
+            await self._cluster.refreshed(self._cluster.view.version)
+            if self._cluster.last_error is not None:
+                raise self._cluster.last_error
+        return sorted(self._cluster.view.brokers)
+
+    async def _ask_everyone(self, request: Callable[[], Request[R]]) -> dict[int, R]:
+        """Ask each broker the same; by id."""
+        nodes = await self._retrying(self._know_brokers)
+        answers: dict[int, R] = {}
+
+        async def ask(node: int) -> None:
+            answers[node] = await self._ask_broker(node, request())
+
+        for node in nodes:
+            await ask(node)
+        return answers

@@ -1,0 +1,220 @@
+"""Settings of topics, brokers and groups (KIP-133, KIP-226, KIP-339)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from client.admin.base import AdminBase
+from client.admin.outcomes import checked, error_of, raise_for
+from model.errors import KafkaError
+from net.protocol.messages import alter_configs, describe_configs, incremental_alter_configs
+from net.protocol.messages.alter_configs import AlterConfigsRequest
+from net.protocol.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResourceResult,
+)
+from net.protocol.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from net.protocol.messages.list_config_resources import ListConfigResourcesRequest
+
+
+class ResourceType(enum.IntEnum):
+    UNKNOWN = 0
+    TOPIC = 2
+    BROKER = 4
+    BROKER_LOGGER = 8
+    CLIENT_METRICS = 16
+    GROUP = 32
+
+
+class ConfigSource(enum.IntEnum):
+    """Where a value comes from; of several, the smallest number wins."""
+
+    UNKNOWN = 0
+    DYNAMIC_TOPIC_CONFIG = 1
+    DYNAMIC_BROKER_CONFIG = 2
+    DYNAMIC_DEFAULT_BROKER_CONFIG = 3
+    STATIC_BROKER_CONFIG = 4
+    DEFAULT_CONFIG = 5
+    DYNAMIC_BROKER_LOGGER_CONFIG = 6
+    DYNAMIC_CLIENT_METRICS_CONFIG = 7
+    DYNAMIC_GROUP_CONFIG = 8
+
+
+class AlterOp(enum.IntEnum):
+    SET = 0
+    DELETE = 1
+    APPEND = 2
+    SUBTRACT = 3
+
+
+class Resource(NamedTuple):
+    """Something that has settings; the name of a broker is its id, "" all brokers."""
+
+    type: ResourceType
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """One change to one setting; append and subtract are for lists."""
+
+    name: str
+    value: str | None = None
+    op: AlterOp = AlterOp.SET
+
+
+class Synonym(NamedTuple):
+    """A value that a setting would have from one source."""
+
+    name: str
+    value: str | None
+    source: ConfigSource
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry:
+    """One setting as a broker tells it; the value of a sensitive one is None."""
+
+    name: str
+    value: str | None
+    source: ConfigSource
+    read_only: bool
+    sensitive: bool
+    synonyms: tuple[Synonym, ...] = ()
+    documentation: str | None = None
+
+
+Entries = dict[str, ConfigEntry]
+
+
+class ConfigOperations(AdminBase):
+    """See the module."""
+
+    async def describe_configs(
+        self,
+        resources: Iterable[Resource],
+        *,
+        names: Sequence[str] | None = None,
+        synonyms: bool = False,
+        documentation: bool = False,
+    ) -> dict[Resource, Entries]:
+        """All settings of each resource, or those named. Raises SomeFailed."""
+        outcomes: dict[Resource, Entries | KafkaError] = {}
+        for node, group in _by_broker(resources).items():
+            request = DescribeConfigsRequest(
+                resources=[
+                    describe_configs.DescribeConfigsResource(
+                        resource_type=resource.type,
+                        resource_name=resource.name,
+                        configuration_keys=None if names is None else list(names),
+                    )
+                    for resource in group
+                ],
+                include_synonyms=synonyms,
+                include_documentation=documentation,
+            )
+            if node is None:
+                answer = await self._ask(request)
+            else:
+                answer = await self._ask_broker(node, request)
+            for told in answer.results:
+                resource = Resource(ResourceType(told.resource_type), told.resource_name)
+                outcomes[resource] = error_of(told.error_code, told.error_message) or {
+                    config.name: _entry(config) for config in told.configs
+                }
+        return checked(outcomes)
+
+    async def incremental_alter_configs(
+        self,
+        changes: Mapping[Resource, Sequence[Alteration]],
+        *,
+        validate_only: bool = False,
+    ) -> None:
+        """Change single settings and leave the others alone. Raises SomeFailed."""
+        outcomes: dict[Resource, KafkaError | None] = {}
+        for node, group in _by_broker(changes).items():
+            request = IncrementalAlterConfigsRequest(
+                resources=[
+                    incremental_alter_configs.AlterConfigsResource(
+                        resource_type=resource.type,
+                        resource_name=resource.name,
+                        configs=[
+                            incremental_alter_configs.AlterableConfig(
+                                name=change.name, config_operation=change.op, value=change.value
+                            )
+                            for change in changes[resource]
+                        ],
+                    )
+                    for resource in group
+                ],
+                validate_only=validate_only,
+            )
+            if node is None:
+                answer = await self._ask(request)
+            else:
+                answer = await self._ask_broker(node, request)
+            for told in answer.responses:
+                resource = Resource(ResourceType(told.resource_type), told.resource_name)
+                outcomes[resource] = error_of(told.error_code, told.error_message)
+        checked(outcomes)
+
+    async def alter_configs(
+        self, settings: Mapping[Resource, Mapping[str, str]], *, validate_only: bool = False
+    ) -> None:
+        """Replace all settings of each resource. Raises SomeFailed."""
+        request = AlterConfigsRequest(
+            resources=[
+                alter_configs.AlterConfigsResource(
+                    resource_type=resource.type,
+                    resource_name=resource.name,
+                    configs=[
+                        alter_configs.AlterableConfig(name=name, value=value)
+                        for name, value in values.items()
+                    ],
+                )
+                for resource, values in settings.items()
+            ],
+            validate_only=validate_only,
+        )
+        answer = await self._ask(request)
+        checked(
+            {
+                Resource(ResourceType(told.resource_type), told.resource_name): error_of(
+                    told.error_code, told.error_message
+                )
+                for told in answer.responses
+            }
+        )
+
+    async def list_config_resources(self, types: Iterable[ResourceType] = ()) -> list[Resource]:
+        """What has settings of its own (KIP-1142)."""
+        answer = await self._ask(ListConfigResourcesRequest(resource_types=list(types)))
+        raise_for(answer.error_code)
+        return [
+            Resource(ResourceType(told.resource_type), told.resource_name)
+            for told in answer.config_resources
+        ]
+
+
+def _by_broker(resources: Iterable[Resource]) -> dict[int | None, list[Resource]]:
+    """A broker's own settings are its own business; anyone answers for the rest (None)."""
+    found: dict[int | None, list[Resource]] = {}
+    for resource in resources:
+        own = resource.type in (ResourceType.BROKER, ResourceType.BROKER_LOGGER) and resource.name
+        found.setdefault(int(resource.name) if own else None, []).append(resource)
+    return found
+
+
+def _entry(told: DescribeConfigsResourceResult) -> ConfigEntry:
+    return ConfigEntry(
+        told.name,
+        told.value,
+        ConfigSource(max(0, told.config_source)),
+        told.read_only,
+        told.is_sensitive,
+        tuple(Synonym(s.name, s.value, ConfigSource(s.source)) for s in told.synonyms),
+        told.documentation,
+    )

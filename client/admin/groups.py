@@ -1,0 +1,230 @@
+"""Groups: who is in them, what they have committed, and the end of both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from client.admin.base import AdminBase
+from client.admin.outcomes import checked, error_of, raise_for
+from client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from client.consumer.group_messages import PROTOCOL_TYPE, decode_assignment
+from client.consumer.state import OffsetAndMetadata
+from client.metadata import Broker
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+from model.world import BrokenConnection
+from net.protocol.messages import leave_group, offset_delete
+from net.protocol.messages.delete_groups import DeleteGroupsRequest
+from net.protocol.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
+from net.protocol.messages.leave_group import LeaveGroupRequest
+from net.protocol.messages.list_groups import ListGroupsRequest
+from net.protocol.messages.offset_delete import OffsetDeleteRequest
+
+T = TypeVar("T")
+
+_LAST_BY_NAME_COMMIT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class GroupListing:
+    """A group; `state` and `type` are empty when the broker does not tell."""
+
+    group_id: str
+    protocol_type: str
+    state: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    member_id: str
+    instance_id: str | None
+    client_id: str
+    host: str
+    assignment: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDescription:
+    """`strategy` is how the group divides partitions; empty while it is not stable."""
+
+    group_id: str
+    state: str
+    protocol_type: str
+    strategy: str
+    members: tuple[GroupMember, ...]
+    coordinator: Broker
+
+
+class GroupOperations(AdminBase):
+    """See the module."""
+
+    async def list_groups(
+        self, *, states: Iterable[str] = (), types: Iterable[str] = ()
+    ) -> list[GroupListing]:
+        """All groups of all brokers, by id; of these states and types only, if any are named."""
+        states, types = list(states), list(types)
+        answers = await self._ask_everyone(
+            lambda: ListGroupsRequest(states_filter=states, types_filter=types)
+        )
+        found: dict[str, GroupListing] = {}
+        for answer in answers.values():
+            raise_for(answer.error_code)
+            for told in answer.groups:
+                found[told.group_id] = GroupListing(
+                    told.group_id, told.protocol_type, told.group_state, told.group_type
+                )
+        return [found[group_id] for group_id in sorted(found)]
+
+    async def describe_groups(self, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
+        """State and members. A group that is not there is Dead. Raises SomeFailed."""
+        outcomes: dict[str, GroupDescription | KafkaError] = {}
+        for group_id in group_ids:
+            outcomes[group_id] = await self._outcome(self._describe_group(group_id))
+        return checked(outcomes)
+
+    async def delete_groups(self, group_ids: Iterable[str]) -> None:
+        """Delete groups that have no members. Raises SomeFailed."""
+        outcomes: dict[str, KafkaError | None] = {}
+        for group_id in group_ids:
+            outcomes[group_id] = await self._outcome(self._delete_group(group_id))
+        checked(outcomes)
+
+    async def list_group_offsets(
+        self, group_id: str, partitions: Iterable[TopicPartition] | None = None
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """What a group has committed, in these partitions or in all."""
+        wanted = None if partitions is None else list(partitions)
+        group = GroupClient(self._cluster, group_id)
+        return await self._retrying(lambda: group.committed(wanted))
+
+    async def alter_group_offsets(
+        self, group_id: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]
+    ) -> None:
+        """Commit in the name of a group that has no members. Raises SomeFailed."""
+
+        async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
+            channel = await group.channel()
+            answer = await group.send_commit(channel, offsets)
+            return {
+                TopicPartition(told.name, part.partition_index): error_of(part.error_code)
+                for told in answer.topics
+                for part in told.partitions
+            }
+
+        checked(await self._with_coordinator(group_id, attempt))
+
+    async def delete_group_offsets(
+        self, group_id: str, partitions: Iterable[TopicPartition]
+    ) -> None:
+        """Forget what a group has committed in these partitions. Raises SomeFailed."""
+        topics: dict[str, offset_delete.OffsetDeleteRequestTopic] = {}
+        for target in partitions:
+            topic = topics.setdefault(
+                target.topic,
+                offset_delete.OffsetDeleteRequestTopic(name=target.topic, partitions=[]),
+            )
+            topic.partitions.append(
+                offset_delete.OffsetDeleteRequestPartition(partition_index=target.partition)
+            )
+        request = OffsetDeleteRequest(group_id=group_id, topics=list(topics.values()))
+
+        async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
+            channel = await group.channel()
+            answer = await group.send(channel, request)
+            raise_for(answer.error_code)
+            return {
+                TopicPartition(told.name, part.partition_index): error_of(part.error_code)
+                for told in answer.topics
+                for part in told.partitions
+            }
+
+        checked(await self._with_coordinator(group_id, attempt))
+
+    async def remove_group_members(
+        self, group_id: str, members: Iterable[str], *, reason: str = "removed by an administrator"
+    ) -> None:
+        """Make members leave, by member id. Raises SomeFailed."""
+        request = LeaveGroupRequest(
+            group_id=group_id,
+            members=[
+                leave_group.MemberIdentity(member_id=member, reason=reason) for member in members
+            ],
+        )
+
+        async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:
+            channel = await group.channel()
+            answer = await group.send(channel, request)
+            raise_for(answer.error_code)
+            return {told.member_id: error_of(told.error_code) for told in answer.members}
+
+        checked(await self._with_coordinator(group_id, attempt))
+
+    # How it is done
+
+    async def _describe_group(self, group_id: str) -> GroupDescription:
+        async def attempt(group: GroupClient) -> GroupDescription:
+            channel = await group.channel()
+            answer = await group.send(channel, DescribeGroupsRequest(groups=[group_id]))
+            told = answer.groups[0]
+            if told.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
+                raise_for(told.error_code, told.error_message)
+            assert group.coordinator is not None
+            return _description(told, group.coordinator)
+
+        return await self._with_coordinator(group_id, attempt)
+
+    async def _delete_group(self, group_id: str) -> None:
+        async def attempt(group: GroupClient) -> None:
+            channel = await group.channel()
+            answer = await group.send(channel, DeleteGroupsRequest(groups_names=[group_id]))
+            raise_for(answer.results[0].error_code)
+
+        await self._with_coordinator(group_id, attempt)
+
+    async def _with_coordinator(
+        self, group_id: str, attempt: Callable[[GroupClient], Awaitable[T]]
+    ) -> T:
+        group = GroupClient(self._cluster, group_id)
+
+        async def once() -> T:
+            try:
+                return await attempt(group)
+            except BrokenConnection as error:
+                group.lost(str(error))
+                raise
+            except KafkaError as error:
+                if error.code in COORDINATOR_MOVED:
+                    group.lost(error.code.name)
+                raise
+
+        return await self._retrying(once)
+
+    async def _outcome(self, operation: Awaitable[T]) -> T | KafkaError:
+        try:
+            return await operation
+        except KafkaError as error:
+            return error
+
+
+def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
+    consumers = told.protocol_type in (PROTOCOL_TYPE, "")
+    return GroupDescription(
+        told.group_id,
+        told.group_state or "Dead",
+        told.protocol_type,
+        told.protocol_data,
+        tuple(
+            GroupMember(
+                member.member_id,
+                member.group_instance_id,
+                member.client_id,
+                member.client_host,
+                tuple(sorted(decode_assignment(member.member_assignment))) if consumers else (),
+            )
+            for member in told.members
+        ),
+        coordinator,
+    )

@@ -1,0 +1,48 @@
+"""What became of an operation on several things, of which some may have failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from model.errors import ErrorCode, KafkaError
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class SomeFailed(KafkaError):
+    """At least one item failed: the first one's error, and in `outcomes` what became of each."""
+
+    def __init__(self, outcomes: Mapping[Any, Any], first: KafkaError) -> None:
+        super().__init__(first.code, first.message)
+        self.outcomes = outcomes
+        """By item: its result, or its KafkaError."""
+
+
+def checked(outcomes: Mapping[K, V | KafkaError]) -> dict[K, V]:
+    """The results when all went well. Raises SomeFailed otherwise."""
+    results: dict[K, V] = {}
+    for item, outcome in outcomes.items():
+        if isinstance(outcome, KafkaError):
+            raise SomeFailed(outcomes, outcome)
+        results[item] = outcome
+    return results
+
+
+def error_of(code: int, message: str | None = None) -> KafkaError | None:
+    """The error that an answer carries, if it does."""
+    if code == ErrorCode.NONE:
+        return None
+    try:
+        known = ErrorCode(code)
+    except ValueError:
+        return KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"error code {code}: {message or ''}")
+    return KafkaError(known, message or None)
+
+
+def raise_for(code: int, message: str | None = None) -> None:
+    """Raises the KafkaError that an answer carries."""
+    error = error_of(code, message)
+    if error is not None:
+        raise error

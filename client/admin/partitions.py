@@ -1,0 +1,195 @@
+"""Where partitions are: leaders, reassignments, log directories, offsets."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from client.admin.base import AdminBase
+from client.admin.outcomes import checked, error_of, raise_for
+from client.consumer.group_messages import by_topic
+from client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
+from model.errors import KafkaError
+from model.ids import TopicPartition
+from net.protocol.messages import (
+    alter_partition_reassignments,
+    describe_log_dirs,
+    elect_leaders,
+    list_partition_reassignments,
+)
+from net.protocol.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
+from net.protocol.messages.describe_log_dirs import DescribeLogDirsRequest
+from net.protocol.messages.elect_leaders import ElectLeadersRequest
+from net.protocol.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
+
+
+class ElectionType(enum.IntEnum):
+    PREFERRED = 0
+    UNCLEAN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reassignment:
+    """A reassignment under way: all replicas, those that come and those that go."""
+
+    replicas: tuple[int, ...]
+    adding: tuple[int, ...]
+    removing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaInfo:
+    """A replica in a log directory: bytes, and how far its end is behind (records)."""
+
+    size: int
+    offset_lag: int
+    is_future: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogDirDescription:
+    """One log directory; total and usable bytes are -1 when the broker does not tell."""
+
+    path: str
+    error: KafkaError | None
+    replicas: Mapping[TopicPartition, ReplicaInfo]
+    total_bytes: int = -1
+    usable_bytes: int = -1
+
+
+class PartitionOperations(AdminBase):
+    """See the module."""
+
+    async def elect_leaders(
+        self, election: ElectionType, partitions: Iterable[TopicPartition] | None = None
+    ) -> dict[TopicPartition, KafkaError | None]:
+        """Hold elections in these partitions, or in all; by partition what went wrong, if any."""
+        wanted = (
+            None
+            if partitions is None
+            else [
+                elect_leaders.TopicPartitions(topic=topic, partitions=indexes)
+                for topic, indexes in by_topic(partitions).items()
+            ]
+        )
+        answer = await self._ask(
+            ElectLeadersRequest(
+                election_type=election, topic_partitions=wanted, timeout=self._timeout_ms
+            )
+        )
+        raise_for(answer.error_code)
+        return {
+            TopicPartition(told.topic, part.partition_id): error_of(
+                part.error_code, part.error_message
+            )
+            for told in answer.replica_election_results
+            for part in told.partition_result
+        }
+
+    async def alter_partition_reassignments(
+        self, targets: Mapping[TopicPartition, Sequence[int] | None]
+    ) -> None:
+        """Move partitions to these brokers; None cancels a move. Raises SomeFailed."""
+        topics: dict[str, alter_partition_reassignments.ReassignableTopic] = {}
+        for target, replicas in targets.items():
+            topic = topics.setdefault(
+                target.topic,
+                alter_partition_reassignments.ReassignableTopic(name=target.topic, partitions=[]),
+            )
+            topic.partitions.append(
+                alter_partition_reassignments.ReassignablePartition(
+                    partition_index=target.partition,
+                    replicas=None if replicas is None else list(replicas),
+                )
+            )
+        answer = await self._ask(
+            AlterPartitionReassignmentsRequest(
+                timeout=self._timeout_ms, topics=list(topics.values())
+            )
+        )
+        raise_for(answer.error_code, answer.error_message)
+        checked(
+            {
+                TopicPartition(told.name, part.partition_index): error_of(
+                    part.error_code, part.error_message
+                )
+                for told in answer.responses
+                for part in told.partitions
+            }
+        )
+
+    async def list_partition_reassignments(
+        self, partitions: Iterable[TopicPartition] | None = None
+    ) -> dict[TopicPartition, Reassignment]:
+        """The moves under way, of these partitions or of all."""
+        wanted = (
+            None
+            if partitions is None
+            else [
+                list_partition_reassignments.ListPartitionReassignmentsTopics(
+                    name=topic, partition_indexes=indexes
+                )
+                for topic, indexes in by_topic(partitions).items()
+            ]
+        )
+        answer = await self._ask(
+            ListPartitionReassignmentsRequest(timeout=self._timeout_ms, topics=wanted)
+        )
+        raise_for(answer.error_code, answer.error_message)
+        return {
+            TopicPartition(told.name, part.partition_index): Reassignment(
+                tuple(part.replicas), tuple(part.adding_replicas), tuple(part.removing_replicas)
+            )
+            for told in answer.topics
+            for part in told.partitions
+        }
+
+    async def describe_log_dirs(
+        self,
+        brokers: Iterable[int],
+        partitions: Iterable[TopicPartition] | None = None,
+    ) -> dict[int, list[LogDirDescription]]:
+        """By broker, its log directories and the replicas in them."""
+        wanted = (
+            None
+            if partitions is None
+            else [
+                describe_log_dirs.DescribableLogDirTopic(topic=topic, partitions=indexes)
+                for topic, indexes in by_topic(partitions).items()
+            ]
+        )
+        found: dict[int, list[LogDirDescription]] = {}
+        for broker in brokers:
+            answer = await self._ask_broker(broker, DescribeLogDirsRequest(topics=wanted))
+            raise_for(answer.error_code)
+            found[broker] = [
+                LogDirDescription(
+                    told.log_dir,
+                    error_of(told.error_code),
+                    {
+                        TopicPartition(topic.name, part.partition_index): ReplicaInfo(
+                            part.partition_size, part.offset_lag, part.is_future_key
+                        )
+                        for topic in told.topics
+                        for part in topic.partitions
+                    },
+                    told.total_bytes,
+                    told.usable_bytes,
+                )
+                for told in answer.results
+            ]
+        return found
+
+    async def list_offsets(
+        self, timestamps: Mapping[TopicPartition, int], *, committed_only: bool = False
+    ) -> dict[TopicPartition, OffsetAndTimestamp]:
+        """Offsets by timestamp; EARLIEST, LATEST, MAX_TIMESTAMP and others stand for places.
+
+        Raises SomeFailed; KafkaError UNSUPPORTED_VERSION, REQUEST_TIMED_OUT.
+        """
+        return checked(
+            await list_offsets_for(
+                self._cluster, timestamps, self._api_timeout_s, committed_only=committed_only
+            )
+        )
