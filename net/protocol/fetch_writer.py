@@ -1,7 +1,7 @@
 """The answer to Fetch, written by hand: from partition state to pieces without objects between.
 
 This is the hottest thing that a broker writes. It says the same bytes as encoding a FetchResponse
-does, in a third of the time; a test compares the two over all versions.
+does, in half of the time; a test compares the two over all versions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ SINCE_FLEXIBLE: Final = 12
 SINCE_TOPIC_IDS: Final = 13
 SINCE_ENDPOINTS: Final = 16
 
+_NO_TAGS: Final = [None, None]
 _ABORTED: Final = struct.Struct(">qq")
 _INT: Final = struct.Struct(">i")
 _RIGID: Final = struct.Struct(">ihqqqii")
@@ -85,19 +86,7 @@ def write_fetch_response(
         w += _name(topic, flexible)
         w += _count(len(partitions), flexible)
         for partition in partitions:
-            (
-                index,
-                error,
-                high,
-                stable,
-                start,
-                records,
-                size,
-                replica,
-                aborted,
-                diverging,
-                leader,
-            ) = partition
+            index, error, high, stable, start, records, size, replica, aborted, *tags = partition
             if aborted is None and version >= SINCE_READ_REPLICA:
                 w += pack(index, error, high, stable, start, null, replica)
             else:
@@ -111,8 +100,7 @@ def write_fetch_response(
             elif size:
                 w += cast(Buffer, records[0])
             if flexible:
-                plain = diverging is None and leader is None
-                w += b"\0" if plain else _partition_tags(diverging, leader)
+                w += b"\0" if tags == _NO_TAGS else _partition_tags(*tags)
         if flexible:
             w.append(0)
     if flexible:

@@ -103,6 +103,6 @@ def test_the_table_of_apis_agrees_with_the_classes() -> None:
         request = REQUESTS[key]
         assert request.__name__ == f"{api.name}Request"
         for cls in (request, request.RESPONSE):
-            assert (cls.API_KEY, cls.API_NAME) == (key, api.name)
+            assert (int(cls.API_KEY), str(cls.API_NAME)) == (key, api.name)
             assert tuple(cls.VALID_VERSIONS) == (api.first_version, api.last_version)
             assert int(cls.FLEXIBLE_FROM) == api.flexible_from
