@@ -1,0 +1,143 @@
+"""Listeners, voters and bootstrap servers: the addresses that settings name.
+
+Source: Apache Kafka's rules for a node in KRaft mode (KIP-103, KIP-631, KIP-853). Only PLAINTEXT is
+served so far; every other protocol is refused in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+from model.ids import Endpoint
+from model.settings.config import Config
+
+PLAINTEXT: Final = "PLAINTEXT"
+PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+ANYWHERE: Final = ("0.0.0.0", "::")
+PORT_MAX: Final = 65535
+
+
+class Listener(NamedTuple):
+    """A listener of this node."""
+
+    name: str
+    protocol: str
+    kind: Literal["broker", "controller"]
+    bind: Endpoint
+    """An empty host stands for every interface."""
+    advertised: Endpoint
+    """What clients and other nodes connect to."""
+
+
+class Voter(NamedTuple):
+    """A controller that votes, as controller.quorum.voters names it."""
+
+    id: int
+    endpoint: Endpoint
+
+
+class NamedEndpoint(NamedTuple):
+    """NAME://host:port as it was written."""
+
+    name: str
+    endpoint: Endpoint
+
+
+def listeners(config: Config) -> list[Listener]:
+    """Where this node listens, in the file's order. Raises ValueError, in words."""
+    bound = parse_listeners("listeners", config.names("listeners"))
+    told = {
+        each.name: each.endpoint
+        for each in parse_listeners("advertised.listeners", config.names("advertised.listeners"))
+    }
+    controllers = config.names("controller.listener.names")
+    protocols = protocol_map(config)
+    found = []
+    for each in bound:
+        advertised = told.get(each.name) or each.endpoint
+        if not advertised.host or (each.name not in told and advertised.host in ANYWHERE):
+            advertised = Endpoint(config.hostname, advertised.port)
+        found.append(
+            Listener(
+                each.name,
+                protocols.get(each.name, ""),
+                "controller" if each.name in controllers else "broker",
+                each.endpoint,
+                advertised,
+            )
+        )
+    return found
+
+
+def parse_listeners(setting: str, items: Iterable[str]) -> list[NamedEndpoint]:
+    """The items of a listener list. Raises ValueError for one that is malformed."""
+    found = []
+    for item in items:
+        name, separator, address = item.partition("://")
+        if not separator or not name:
+            raise ValueError(f"{item!r} in {setting} is not of the form NAME://host:port")
+        found.append(NamedEndpoint(name.upper(), parse_endpoint(address, setting)))
+    return found
+
+
+def parse_endpoint(text: str, setting: str) -> Endpoint:
+    """host:port, [v6]:port or :port. Raises ValueError."""
+    host, colon, port = text.strip().rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not bracketed):
+        raise ValueError(f"{text!r} in {setting} is not of the form host:port")
+    if not (port.isascii() and port.isdecimal()) or int(port) > PORT_MAX:
+        raise ValueError(f"the port of {text!r} in {setting} is not between 0 and {PORT_MAX}")
+    return Endpoint(host[1:-1] if bracketed else host, int(port))
+
+
+def protocol_map(config: Config) -> dict[str, str]:
+    """Which security protocol each listener name stands for. Raises ValueError.
+
+    A controller listener that the map does not name is PLAINTEXT while the map is not given and
+    no other listener is secured (KIP-631).
+    """
+    text = config.text("listener.security.protocol.map")
+    found: dict[str, str] = {}
+    for item in filter(None, (each.strip() for each in text.split(","))):
+        name, colon, protocol = item.rpartition(":")
+        if not colon or protocol.upper() not in PROTOCOLS:
+            raise ValueError(
+                f"{item!r} in listener.security.protocol.map is not of the form NAME:PROTOCOL"
+                f" with a protocol of {', '.join(PROTOCOLS)}"
+            )
+        found[name.upper()] = protocol.upper()
+    if "listener.security.protocol.map" not in config.static:
+        for name in config.names("controller.listener.names"):
+            found.setdefault(name.upper(), PLAINTEXT)
+    return found
+
+
+def quorum_voters(config: Config) -> dict[int, Voter]:
+    """controller.quorum.voters by id, in the file's order. Raises ValueError."""
+    found: dict[int, Voter] = {}
+    for item in config.names("controller.quorum.voters"):
+        number, at, address = item.partition("@")
+        if not at or not number.isdecimal():
+            raise ValueError(
+                f"{item!r} in controller.quorum.voters is not of the form id@host:port"
+            )
+        voter = Voter(int(number), parse_endpoint(address, "controller.quorum.voters"))
+        if not voter.endpoint.host or not voter.endpoint.port:
+            raise ValueError(f"{item!r} in controller.quorum.voters needs a host and a port")
+        if voter.id in found:
+            raise ValueError(f"{voter.id} is named twice in controller.quorum.voters")
+        found[voter.id] = voter
+    return found
+
+
+def bootstrap_servers(config: Config) -> list[Endpoint]:
+    """controller.quorum.bootstrap.servers. Raises ValueError."""
+    name = "controller.quorum.bootstrap.servers"
+    return [parse_endpoint(item, name) for item in config.names(name)]
+
+
+def protocols_in_use(found: Iterable[Listener]) -> Mapping[str, str]:
+    """Listener name to protocol, for those that are not PLAINTEXT."""
+    return {each.name: each.protocol for each in found if each.protocol != PLAINTEXT}

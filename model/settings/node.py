@@ -1,0 +1,90 @@
+"""What a node is and where it listens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from model.settings.rows import (
+    BOOLEAN,
+    CLUSTER_WIDE,
+    INT,
+    INT_MAX,
+    LIST,
+    LONG,
+    PER_BROKER,
+    PROTOCOL_MAP,
+    READ_ONLY,
+    SECURITY_PROTOCOLS,
+    STRING,
+    ConnectionOverrides,
+    OneOf,
+    at_least,
+)
+from model.settings.setting import Setting
+
+# fmt: off
+NODE_SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("process.roles", LIST, (), OneOf(("broker", "controller")), READ_ONLY,
+            "What this node does: broker, controller, or both."),
+    Setting("node.id", INT, None, at_least(0), READ_ONLY,
+            "The number by which the cluster knows this node; unique among brokers and "
+            "controllers."),
+    Setting("broker.id", INT, -1, None, READ_ONLY,
+            "The old name of node.id. When both are given they must be equal."),
+    Setting("broker.rack", STRING, None, None, READ_ONLY,
+            "The rack or zone of this broker: replicas are spread over racks, consumers may "
+            "fetch nearby."),
+    Setting("listeners", LIST, ("PLAINTEXT://:9092",), None, PER_BROKER,
+            "Where this node listens, as NAME://host:port; an empty host is the default "
+            "interface, 0.0.0.0 all of them."),
+    Setting("advertised.listeners", LIST, None, None, READ_ONLY,
+            "What clients and other nodes are told to connect to; the listeners themselves when "
+            "not given."),
+    Setting("inter.broker.listener.name", STRING, None, None, READ_ONLY,
+            "The listener over which brokers reach each other."),
+    Setting("security.inter.broker.protocol", STRING, "PLAINTEXT", SECURITY_PROTOCOLS, READ_ONLY,
+            "The security protocol between brokers when inter.broker.listener.name is not given."),
+    Setting("controller.listener.names", LIST, (), None, READ_ONLY,
+            "The listeners on which controllers serve; brokers connect to the first."),
+    Setting("listener.security.protocol.map", STRING, PROTOCOL_MAP, None, PER_BROKER,
+            "Which security protocol each listener speaks, as NAME:PROTOCOL."),
+    Setting("socket.listen.backlog.size", INT, 50, at_least(1), READ_ONLY,
+            "How many connections may wait to be accepted on a listener."),
+    Setting("socket.request.max.bytes", INT, 104857600, at_least(1), READ_ONLY,
+            "A request larger than this is refused and its connection closed."),
+    Setting("socket.send.buffer.bytes", INT, 102400, None, READ_ONLY,
+            "The send buffer that a socket asks for; -1 leaves it to the system."),
+    Setting("socket.receive.buffer.bytes", INT, 102400, None, READ_ONLY,
+            "The receive buffer that a socket asks for; -1 leaves it to the system."),
+    Setting("connections.max.idle.ms", LONG, 600000, None, READ_ONLY,
+            "A connection that was silent this long is closed."),
+    Setting("max.connections", INT, INT_MAX, at_least(0), CLUSTER_WIDE,
+            "How many connections a broker takes; the one that was idle longest makes room for a "
+            "new one."),
+    Setting("max.connections.per.ip", INT, INT_MAX, at_least(0), CLUSTER_WIDE,
+            "How many connections one address may have."),
+    Setting("max.connections.per.ip.overrides", STRING, "", ConnectionOverrides(), CLUSTER_WIDE,
+            "Other limits for some addresses, as host:count."),
+    Setting("request.timeout.ms", INT, 30000, None, READ_ONLY,
+            "How long this node waits for the answer to a request to another node."),
+    Setting("controller.socket.timeout.ms", INT, 30000, None, READ_ONLY,
+            "How long a broker waits for a controller's answer."),
+    Setting("controlled.shutdown.enable", BOOLEAN, True, None, READ_ONLY,
+            "On SIGTERM, leadership moves to other brokers before this one stops."),
+    Setting("delete.topic.enable", BOOLEAN, True, None, READ_ONLY,
+            "Whether topics can be deleted."),
+    Setting("auto.create.topics.enable", BOOLEAN, True, None, READ_ONLY,
+            "Whether a client's question about a topic that does not exist creates it."),
+    Setting("num.partitions", INT, 1, at_least(1), READ_ONLY,
+            "Partitions of a topic that is created without saying how many."),
+    Setting("default.replication.factor", INT, 1, at_least(1), READ_ONLY,
+            "Replicas of each partition of a topic that is created without saying how many."),
+    Setting("max.request.partition.size.limit", INT, 2000, at_least(1), READ_ONLY,
+            "The most partitions that one answer to DescribeTopicPartitions describes."),
+    Setting("fetch.max.bytes", INT, 57671680, at_least(1024), READ_ONLY,
+            "The most bytes that one answer to a fetch carries, unless its first batch alone is "
+            "larger."),
+    Setting("max.incremental.fetch.session.cache.slots", INT, 1000, at_least(0), READ_ONLY,
+            "How many incremental fetch sessions a broker remembers."),
+)
+# fmt: on

@@ -1,0 +1,53 @@
+"""Replicas: how many must be in sync, how followers fetch, who leads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from model.settings.rows import (
+    BOOLEAN,
+    CLUSTER_WIDE,
+    INT,
+    LONG,
+    READ_ONLY,
+    STRING,
+    at_least,
+)
+from model.settings.setting import Setting
+
+# fmt: off
+REPLICATION_SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("min.insync.replicas", INT, 1, at_least(1), CLUSTER_WIDE,
+            "How many replicas must have a record of acks=all before it is acknowledged."),
+    Setting("unclean.leader.election.enable", BOOLEAN, False, None, CLUSTER_WIDE,
+            "Whether a replica that may lack records can become leader when no other is left."),
+    Setting("auto.leader.rebalance.enable", BOOLEAN, True, None, READ_ONLY,
+            "Whether leadership returns to the preferred replica by itself."),
+    Setting("leader.imbalance.check.interval.seconds", LONG, 300, at_least(1), READ_ONLY,
+            "How often it is looked whether leadership should return."),
+    Setting("replica.lag.time.max.ms", LONG, 30000, None, READ_ONLY,
+            "A follower that was not caught up for this long leaves the in-sync replicas."),
+    Setting("num.replica.fetchers", INT, 1, at_least(1), CLUSTER_WIDE,
+            "Connections over which a broker fetches from each leader."),
+    Setting("replica.fetch.min.bytes", INT, 1, None, READ_ONLY,
+            "A follower's fetch waits until the leader has this many bytes."),
+    Setting("replica.fetch.wait.max.ms", INT, 500, None, READ_ONLY,
+            "How long a follower's fetch waits at the leader; keep it below "
+            "replica.lag.time.max.ms."),
+    Setting("replica.fetch.max.bytes", INT, 1048576, at_least(0), READ_ONLY,
+            "Bytes of one partition in one answer to a follower."),
+    Setting("replica.fetch.response.max.bytes", INT, 10485760, at_least(0), READ_ONLY,
+            "Bytes of one whole answer to a follower."),
+    Setting("replica.fetch.backoff.ms", INT, 1000, at_least(0), READ_ONLY,
+            "How long a follower waits after a failed fetch."),
+    Setting("replica.socket.timeout.ms", INT, 30000, None, READ_ONLY,
+            "How long a follower waits for a leader's answer."),
+    Setting("replica.socket.receive.buffer.bytes", INT, 65536, None, READ_ONLY,
+            "The receive buffer of a follower's socket; -1 leaves it to the system."),
+    Setting("replica.high.watermark.checkpoint.interval.ms", LONG, 5000, None, READ_ONLY,
+            "How often high watermarks are written to disk."),
+    Setting("replica.selector.class", STRING, None, None, READ_ONLY,
+            "How the replica for a consumer's fetch is chosen; RackAwareReplicaSelector takes "
+            "one in its rack."),
+)
+# fmt: on

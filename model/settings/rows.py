@@ -1,0 +1,109 @@
+"""The words in which the tables of settings are written: one line a setting, no prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from model.settings.setting import (
+    DOUBLE_MAX,
+    INT_MAX,
+    LONG_MAX,
+    Check,
+    ConnectionOverrides,
+    Dynamic,
+    NonEmpty,
+    OneOf,
+    Range,
+    Setting,
+    ThrottledReplicas,
+    Type,
+    Value,
+)
+
+__all__ = [
+    "BOOLEAN",
+    "CLASS",
+    "CLEANUP_POLICIES",
+    "CLUSTER_WIDE",
+    "CODECS",
+    "DOUBLE",
+    "DOUBLE_MAX",
+    "INT",
+    "INT_MAX",
+    "LIST",
+    "LONG",
+    "LONG_MAX",
+    "PASSWORD",
+    "PER_BROKER",
+    "PROTOCOL_MAP",
+    "READ_ONLY",
+    "SECURITY_PROTOCOLS",
+    "SHORT",
+    "STRING",
+    "TIMESTAMP_TYPES",
+    "ConnectionOverrides",
+    "NonEmpty",
+    "OneOf",
+    "Range",
+    "ThrottledReplicas",
+    "at_least",
+    "between",
+    "topic_setting",
+    "without_effect",
+]
+
+BOOLEAN: Final = Type.BOOLEAN
+CLASS: Final = Type.CLASS
+DOUBLE: Final = Type.DOUBLE
+INT: Final = Type.INT
+LIST: Final = Type.LIST
+LONG: Final = Type.LONG
+PASSWORD: Final = Type.PASSWORD
+SHORT: Final = Type.SHORT
+STRING: Final = Type.STRING
+
+READ_ONLY: Final = Dynamic.READ_ONLY
+PER_BROKER: Final = Dynamic.PER_BROKER
+CLUSTER_WIDE: Final = Dynamic.CLUSTER_WIDE
+
+CLEANUP_POLICIES: Final = OneOf(("compact", "delete"))
+CODECS: Final = OneOf(("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"))
+SECURITY_PROTOCOLS: Final = OneOf(("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"))
+TIMESTAMP_TYPES: Final = OneOf(("CreateTime", "LogAppendTime"))
+PROTOCOL_MAP: Final = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
+"""What each listener speaks unless told otherwise."""
+
+Row = tuple[str, Type, Value, Check | None, Dynamic]
+
+
+def at_least(low: int) -> Range:
+    return Range(low)
+
+
+def between(low: float, high: float) -> Range:
+    return Range(low, high)
+
+
+def without_effect(reason: str, rows: Iterable[Row]) -> tuple[Setting, ...]:
+    """Settings that are checked and shown as Kafka's, and change nothing, all for one reason."""
+    doc = f"Accepted, without effect: {reason}."
+    return tuple(Setting(*row, doc, reason) for row in rows)
+
+
+def topic_setting(
+    name: str,
+    kind: Type,
+    default: Value,
+    check: Check | None,
+    broker_name: str | None,
+    doc: str,
+    no_effect: str = "",
+) -> Setting:
+    """A setting of one topic, with the broker setting that gives its default.
+
+    Topic settings may always be altered.
+    """
+    if no_effect:
+        doc = f"Accepted, without effect: {no_effect}."
+    return Setting(name, kind, default, check, CLUSTER_WIDE, doc, no_effect, broker_name)
