@@ -7,9 +7,9 @@ The functions that do the work are compiled when a class is first used in a vers
 encoder.py) from the class's LAYOUT, which comes from schema/. Importing this module imports no
 message class; REQUESTS loads them one at a time.
 
-Byte fields of a decoded message are views of the buffer it was read from: they live as long as
-that buffer is left alone. Encoded records are pieces that are sent as they are, so they must be
-left alone until they are sent.
+The records of a decoded message are views of the buffer it was read from: they live as long as
+that buffer is left alone. All other fields are copies. Records to be written become pieces that
+are sent as they are, so they must be left alone until they are sent.
 """
 
 from __future__ import annotations

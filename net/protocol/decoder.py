@@ -35,7 +35,7 @@ class _Compiler:
         self.source = Source()
         self.run = Run()
         self.serial = 0
-        self.views = shape.has("bytes", "records")
+        self.views = shape.has("records")
         self.source.names.update(
             new=object.__new__,
             ZERO_UUID=bytes(16),
@@ -52,7 +52,7 @@ class _Compiler:
         name = self.shape.cls.__name__
         add = self.source.add
         with self.source.block("def decode(b, p, end):"):
-            # Byte fields are views of the frame; without any, bytes are quicker to read from.
+            # Records are views of the frame; without any, bytes are quicker to read from.
             if self.views:
                 with self.source.block("if type(b) is not memoryview:"):
                     add("b = memoryview(b)")
@@ -147,9 +147,10 @@ class _Compiler:
     def text_or_bytes(self, slot: Slot, target: str, flexible: bool) -> None:
         add, block = self.source.add, self.source.block
         self.length(flexible, "h" if slot.type == "string" else "i")
-        value = "b[p:q]"
         if slot.type == "string":
             value = 'str(b[p:q], "utf-8")' if self.views else "b[p:q].decode()"
+        else:
+            value = "bytes(b[p:q])" if slot.type == "bytes" and self.views else "b[p:q]"
         with block("if n < 1:" if flexible else "if n < 0:"):
             add(f"{target} = None" if slot.nullable else f'null("{slot.name}")')
         with block("else:"):

@@ -26,6 +26,7 @@ from net.protocol.messages.fetch import (
     PartitionData,
 )
 from net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from net.protocol.messages.metadata import MetadataRequest
 from net.protocol.messages.produce import (
     PartitionProduceData,
@@ -150,6 +151,15 @@ def test_long_records_are_never_copied(version: int) -> None:
     assert isinstance(records, memoryview)
     assert records.obj is frame.obj
     assert records == batch
+
+
+def test_other_bytes_outlive_the_frame() -> None:
+    protocol = JoinGroupRequestProtocol(name="range", metadata=b"topics")
+    frame = bytearray(encoded(JoinGroupRequest(protocols=[protocol]), 9))
+    request = codec.decode(JoinGroupRequest, 9, memoryview(frame))
+    frame[:] = bytes(len(frame))
+    assert request.protocols == [protocol]
+    assert type(request.protocols[0].metadata) is bytes
 
 
 @pytest.mark.parametrize("version", [8, 9])
