@@ -60,7 +60,11 @@ class Identity:
 
 
 class Lifecycle:
-    """Registers, heartbeats, and shuts down in order. One per broker."""
+    """Registers, heartbeats, and shuts down in order. One per broker.
+
+    `heard` is told the moment (monotonic seconds) at which each heartbeat left that the controller
+    answered: the broker's session lasts at least from then on.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Lifecycle:
         registration_timeout_s: float,
         metadata_offset: Callable[[], int],
         offline_log_dirs: Callable[[], list[Uuid]],
+        heard: Callable[[float], None],
     ) -> None:
         self.identity = identity
         self.state = State.STARTING
@@ -82,6 +87,7 @@ class Lifecycle:
         self._registration_timeout_s = registration_timeout_s
         self._metadata_offset = metadata_offset
         self._offline_log_dirs = offline_log_dirs
+        self._heard = heard
         self._wake = trio.Event()
         self._registered = trio.Event()
         self._unfenced = trio.Event()
@@ -177,6 +183,7 @@ class Lifecycle:
 
     async def _heartbeat(self) -> None:
         stopping = self.state is State.PENDING_CONTROLLED_SHUTDOWN
+        sent_s = self._clock.monotonic()
         answer: Any = await self._channels.to_controller(
             BrokerHeartbeatRequest(
                 broker_id=self.identity.broker_id,
@@ -194,6 +201,7 @@ class Lifecycle:
             raise KafkaError(code, _refusal(code, self.identity))
         if code is not ErrorCode.NONE:
             raise BrokenConnection(f"the controller answered {code.name}")
+        self._heard(sent_s)
         self._fenced = answer.is_fenced
         if stopping:
             if answer.should_shut_down:

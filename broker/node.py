@@ -7,23 +7,25 @@ node: ARCHITECTURE.md.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
-
-import trio
+from typing import TYPE_CHECKING, Any, Literal
 
 from broker.channels import Channels
 from broker.forwarding import forward
 from broker.handlers import api_versions
-from broker.listeners import Kind, NodeListener
 from broker.metadata_loader import MetadataLoader
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage
 from model.errors import ErrorCode
 from model.ids import NO_BROKER, Endpoint
+from model.settings.listeners import Listener, listeners
 from net.answers import Turn
 
 if TYPE_CHECKING:
     from broker.coordinators.group.service import GroupCoordinatorService
+    from broker.data_plane import DataPlane
+    from broker.delayed import Deadlines
+    from broker.fetch_reader import FetchReader
+    from broker.fetch_session import SessionCache
     from broker.lifecycle import Lifecycle
     from broker.mutations import Mutations
     from broker.producer_ids import ProducerIds
@@ -46,10 +48,17 @@ class Node:
     controller: ControllerService
     lifecycle: Lifecycle
     logs: LogManager
-    replicas: ReplicaManager
+    data_plane: DataPlane
     groups: GroupCoordinatorService
     producer_ids: ProducerIds
     quorum: Quorum
+
+    # Parts of the data plane, by the names that the hot handlers use.
+    replicas: ReplicaManager
+    deadlines: Deadlines
+    fetch_sessions: SessionCache
+    fetch_reader: FetchReader
+    fetch_max_bytes: int
 
     def __init__(
         self,
@@ -57,7 +66,6 @@ class Node:
         *,
         cluster_id: str,
         directory_id: bytes,
-        listeners: list[NodeListener],
         controllers: dict[int, Endpoint],
         clock: Clock,
         dice: Dice,
@@ -73,7 +81,7 @@ class Node:
         roles = config.names("process.roles")
         self.is_broker = "broker" in roles
         self.is_controller = "controller" in roles
-        self.listeners = {listener.name: listener for listener in listeners}
+        self.listeners: dict[str, Listener] = {each.name: each for each in listeners(config)}
         self.clock = clock
         self.dice = dice
         self.disk = disk
@@ -86,7 +94,7 @@ class Node:
             network=network,
             clock=clock,
             controller=self._controller_endpoint,
-            broker=self._broker_endpoint,
+            broker=self.broker_endpoint,
         )
         self._bootstrap_controllers = controllers
         self._inter_broker_listener = config.text("inter.broker.listener.name")
@@ -134,7 +142,7 @@ class Node:
         }
         return known or self._bootstrap_controllers
 
-    def listener_kind(self, name: str) -> Kind:
+    def listener_kind(self, name: str) -> Literal["broker", "controller"]:
         return self.listeners[name].kind
 
     # What the server asks of a node (net/server.py).
@@ -167,7 +175,7 @@ class Node:
         endpoint = self.controller_endpoints().get(leader)
         return None if endpoint is None else (leader, endpoint)
 
-    def _broker_endpoint(self, broker_id: int) -> Endpoint | None:
+    def broker_endpoint(self, broker_id: int) -> Endpoint | None:
         broker = self.image.brokers.get(broker_id)
         return None if broker is None else broker.endpoint(self._inter_broker_listener)
 
@@ -187,7 +195,3 @@ class Node:
             self.config = self.config.with_dynamic(
                 image.broker_config(self.node_id), image.broker_config(None)
             )
-
-
-async def forever() -> None:
-    await trio.sleep_forever()

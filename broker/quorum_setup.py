@@ -1,0 +1,49 @@
+"""The quorum as a node's settings describe it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.raft.port import QuorumSettings
+from kraft.raft.quorum import Quorum
+from model.ids import Endpoint
+from model.settings import Config
+from model.settings.listeners import bootstrap_servers, quorum_voters
+
+if TYPE_CHECKING:
+    from broker.directories import Directories
+    from broker.node import Node
+
+METADATA_LOG = "__cluster_metadata-0"
+
+
+def controller_endpoints(config: Config) -> dict[int, Endpoint]:
+    """Controllers by id, as far as the settings name them."""
+    return {voter.id: voter.endpoint for voter in quorum_voters(config).values()}
+
+
+def make_quorum(node: Node, directories: Directories) -> Quorum:
+    """This node's replica of the metadata log; a voter, or one that only follows."""
+    config = node.config
+    return Quorum(
+        cluster_id=node.cluster_id,
+        node_id=node.node_id,
+        directory_id=node.directory_id,
+        directory=f"{directories.metadata_directory}/{METADATA_LOG}",
+        listener=node.loader,
+        clock=node.clock,
+        dice=node.dice,
+        disk=node.disk,
+        network=node.network,
+        can_vote=node.is_controller,
+        voters=controller_endpoints(config),
+        bootstrap_servers=bootstrap_servers(config),
+        take_snapshot=node.loader.take_snapshot,
+        settings=QuorumSettings(
+            election_timeout_s=config.int("controller.quorum.election.timeout.ms") / 1000,
+            fetch_timeout_s=config.int("controller.quorum.fetch.timeout.ms") / 1000,
+            snapshot_after_bytes=config.int("metadata.log.max.record.bytes.between.snapshots"),
+            snapshot_after_s=config.int("metadata.log.max.snapshot.interval.ms") / 1000,
+            segment_bytes=config.int("metadata.log.segment.bytes"),
+        ),
+    )

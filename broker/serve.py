@@ -1,0 +1,235 @@
+"""Composes a node and runs it: what starts when, and what stops when.
+
+    serve(config, clock=, dice=, disk=, network=, shutdown=)
+
+is all that production and simulation have in common with the outside; they differ in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+import trio
+
+import broker.handlers.all  # noqa: F401 - importing a handler registers it
+from broker.coordinators.group.config import GroupConfig
+from broker.coordinators.group.replicated_log import ReplicatedOffsetsLog
+from broker.coordinators.group.service import GroupCoordinatorService
+from broker.data_plane import DataPlane
+from broker.directories import Directories, open_directories
+from broker.housekeeping import housekeeping
+from broker.lifecycle import Identity, Lifecycle
+from broker.mutations import NO_MUTATIONS, Mutations
+from broker.node import Node
+from broker.producer_ids import ProducerIds
+from broker.quorum_controller import ControllerService
+from broker.quorum_setup import controller_endpoints, make_quorum
+from kraft.records import FIRST_METADATA_VERSION, LATEST_METADATA_VERSION, METADATA_VERSION
+from model.ids import Uuid
+from model.settings import Config
+from model.world import Clock, Dice, Disk, Listener, Network
+from net.router import routes
+from net.server import Server
+
+log = structlog.get_logger()
+
+RAFT_PREAMBLE = b"RFTK"
+_REGISTRATION_TIMEOUT_S = 60.0
+_CONTROLLED_SHUTDOWN_S = 10.0
+
+
+async def serve(
+    config: Config,
+    *,
+    clock: Clock,
+    dice: Dice,
+    disk: Disk,
+    network: Network,
+    shutdown: trio.Event,
+    ready: Callable[[Node], None] | None = None,
+    mutations: Mutations = NO_MUTATIONS,
+) -> None:
+    """Run a node until `shutdown` is set and leadership has moved away.
+
+    `ready` is called when the node serves: a broker once it is unfenced, a controller once it
+    listens. Cancelling is a crash, as far as the cluster can tell.
+
+    Raises what keeps a node from starting: FormatError for its directories, OSError for its
+    ports, KafkaError when the controllers refuse it.
+    """
+    directories = open_directories(disk, config)
+    try:
+        node = Node(
+            config,
+            cluster_id=directories.cluster_id,
+            directory_id=directories.metadata_directory_id,
+            controllers=controller_endpoints(config),
+            clock=clock,
+            dice=dice,
+            disk=disk,
+            network=network,
+            mutations=mutations,
+        )
+        await _run(node, directories, shutdown, ready)
+    finally:
+        directories.release()
+
+
+async def _run(
+    node: Node,
+    directories: Directories,
+    shutdown: trio.Event,
+    ready: Callable[[Node], None] | None,
+) -> None:
+    node.quorum = make_quorum(node, directories)
+    if node.is_controller:
+        node.controller = ControllerService(
+            node_id=node.node_id,
+            cluster_id=node.cluster_id,
+            config=node.config,
+            quorum=node.quorum,
+            clock=node.clock,
+            dice=node.dice,
+            network=node.network,
+        )
+        node.loader.add(node.controller.published)
+    if node.is_broker:
+        _compose_broker(node, directories)
+    bound = await _bind(node, "controller")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.channels.run)
+        if node.is_controller:
+            await nursery.start(node.controller.run)
+        for name, listener in bound.items():
+            nursery.start_soon(_server(node, name).run, listener)
+        await nursery.start(node.quorum.run)
+        if node.is_broker:
+            async with trio.open_nursery() as broker_tasks:
+                await _start_broker(node, broker_tasks)
+                if ready is not None:
+                    ready(node)
+                await shutdown.wait()
+                await _stop_broker(node)
+                broker_tasks.cancel_scope.cancel()
+            await node.logs.close(node.broker_epoch)
+        else:
+            if ready is not None:
+                ready(node)
+            await shutdown.wait()
+        log.info(f"node {node.node_id} has shut down")
+        nursery.cancel_scope.cancel()
+
+
+def _compose_broker(node: Node, directories: Directories) -> None:
+    config = node.config
+    node.logs = directories.log_manager(node.clock)
+    plane = node.data_plane = DataPlane(
+        config,
+        node.logs,
+        node.channels,
+        clock=node.clock,
+        dice=node.dice,
+        network=node.network,
+        turn=node.turn,
+        endpoint=node.broker_endpoint,
+        broker_epoch=lambda: node.broker_epoch,
+        mutations=node.mutations,
+    )
+    node.replicas = plane.replicas
+    node.deadlines = plane.deadlines
+    node.fetch_sessions = plane.fetch_sessions
+    node.fetch_reader = plane.fetch_reader
+    node.fetch_max_bytes = plane.fetch_max_bytes
+    node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
+    node.groups = GroupCoordinatorService(
+        GroupConfig.from_settings(config),
+        ReplicatedOffsetsLog(plane.replicas, node.clock),
+        node.clock,
+        node.dice,
+    )
+    plane.replicas.role_listeners.append(node.groups)
+    session_s = config.int("broker.session.timeout.ms") / 1000
+
+    def heard(sent_s: float) -> None:
+        plane.replicas.lease_until_s = sent_s + session_s
+
+    node.lifecycle = Lifecycle(
+        Identity(
+            broker_id=node.node_id,
+            cluster_id=node.cluster_id,
+            incarnation_id=Uuid(node.dice.randbytes(16)),
+            listeners=tuple(
+                (each.name, each.advertised)
+                for each in node.listeners.values()
+                if each.kind == "broker"
+            ),
+            rack=config.optional_text("broker.rack"),
+            log_dirs=directories.directory_ids,
+            features=((METADATA_VERSION, FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),),
+            previous_broker_epoch=directories.previous_broker_epoch,
+        ),
+        node.channels,
+        node.clock,
+        interval_s=config.int("broker.heartbeat.interval.ms") / 1000,
+        registration_timeout_s=_REGISTRATION_TIMEOUT_S,
+        metadata_offset=lambda: node.image.offset,
+        offline_log_dirs=directories.offline_ids,
+        heard=heard,
+    )
+    plane.replicas.on_failed_dir(node.lifecycle.wake)
+
+
+async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
+    """Recover, register, catch up, serve: in this order (KIP-631)."""
+    for line in await node.logs.load():
+        log.warning(line)
+    tasks.start_soon(node.lifecycle.run)
+    epoch = await node.lifecycle.registered()
+    # Before our own registration the log may still tell of a former life, in which we led
+    # partitions that others lead by now: roles begin with what is current.
+    await node.loader.wait_until(
+        lambda image: (me := image.brokers.get(node.node_id)) is not None and me.epoch >= epoch
+    )
+    node.loader.add(node.follow_configs)
+    node.loader.add(node.replicas.publish)
+    node.loader.add(node.groups.publish)
+    tasks.start_soon(node.data_plane.run)
+    tasks.start_soon(node.groups.run)
+    tasks.start_soon(housekeeping, node)
+    for name, listener in (await _bind(node, "broker")).items():
+        tasks.start_soon(_server(node, name).run, listener)
+    await node.lifecycle.unfenced()
+
+
+async def _stop_broker(node: Node) -> None:
+    """Move leadership away first, while this broker still serves."""
+    log.info(f"broker {node.node_id} is shutting down; its leadership moves first")
+    if not await node.lifecycle.controlled_shutdown(_CONTROLLED_SHUTDOWN_S):
+        log.warning(
+            f"broker {node.node_id}: no controller let it go within {_CONTROLLED_SHUTDOWN_S:g} s;"
+            " it stops all the same"
+        )
+    await node.replicas.checkpoint_high_watermarks()
+
+
+async def _bind(node: Node, kind: str) -> dict[str, Listener]:
+    found = {}
+    for each in node.listeners.values():
+        if each.kind == kind:
+            found[each.name] = await node.network.listen(each.bind.host, each.bind.port)
+    return found
+
+
+def _server(node: Node, name: str) -> Server:
+    kind = node.listener_kind(name)
+    return Server(
+        node,
+        name=name,
+        table=routes(kind),
+        turn=node.turn,
+        clock=node.clock,
+        max_frame_bytes=node.config.int("socket.request.max.bytes"),
+        max_idle_s=node.config.int("connections.max.idle.ms") / 1000,
+        preambles={RAFT_PREAMBLE: node.quorum.accept} if kind == "controller" else {},
+    )
