@@ -1,0 +1,161 @@
+"""What DescribeConfigs answers: each value, where it comes from, and what it would be else.
+
+Source: KIP-226 (sources and synonyms), KIP-569 (types and documentation), and Apache Kafka 4.3's
+answers, which these were compared with.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from model.settings.catalog import BROKER, TOPIC, broker_synonyms
+from model.settings.config import Config
+from model.settings.setting import Dynamic, Setting, Type, to_text, typed
+
+
+class Source(enum.IntEnum):
+    """Where a value comes from, numbered as in the protocol."""
+
+    DYNAMIC_TOPIC_CONFIG = 1
+    DYNAMIC_BROKER_CONFIG = 2
+    DYNAMIC_DEFAULT_BROKER_CONFIG = 3
+    STATIC_BROKER_CONFIG = 4
+    DEFAULT_CONFIG = 5
+
+
+class Synonym(NamedTuple):
+    """One place that gives, or would give, a setting its value."""
+
+    name: str
+    value: str | None
+    source: Source
+
+
+class Description(NamedTuple):
+    """One setting as DescribeConfigs shows it. A secret has no value."""
+
+    name: str
+    value: str | None
+    source: Source
+    type: Type
+    read_only: bool
+    sensitive: bool
+    synonyms: tuple[Synonym, ...]
+    """The strongest first; the value comes from the first of them."""
+    documentation: str
+
+
+def describe_topic(
+    config: Config, overrides: Mapping[str, str], names: Collection[str] | None = None
+) -> list[Description]:
+    """The settings of a topic with these overrides on this node; all of them, or those named."""
+    found = []
+    for setting in _chosen(TOPIC.values(), names):
+        synonyms = _topic_synonyms(config, setting)
+        value = config.topic_default(setting.name)
+        given = overrides.get(setting.name)
+        if given is not None:
+            value = typed(given, setting)
+            synonyms.insert(0, Synonym(setting.name, value, Source.DYNAMIC_TOPIC_CONFIG))
+        found.append(_described(setting, value, synonyms, read_only=False))
+    return found
+
+
+def describe_broker(config: Config, names: Collection[str] | None = None) -> list[Description]:
+    """The settings of this node; all of them, or those named."""
+    found = []
+    for setting in _chosen(BROKER.values(), names):
+        synonyms = _broker_synonyms(config, setting.name)
+        # Not config.value(): a setting that is not given stays null here, even when another
+        # one in other units takes its place.
+        value = synonyms[0].value if synonyms else to_text(setting.default)
+        read_only = setting.dynamic is Dynamic.READ_ONLY
+        found.append(_described(setting, value, synonyms, read_only=read_only))
+    for name in sorted({*config.broker, *config.default} - BROKER.keys()):
+        if names is None or name in names:
+            layers = (
+                (config.broker, Source.DYNAMIC_BROKER_CONFIG),
+                (config.default, Source.DYNAMIC_DEFAULT_BROKER_CONFIG),
+            )
+            found.append(_unknown(name, layers))
+    return found
+
+
+def describe_broker_defaults(
+    defaults: Mapping[str, str], names: Collection[str] | None = None
+) -> list[Description]:
+    """The dynamic settings that hold for all brokers; only those that are set."""
+    found = []
+    for name in sorted(defaults):
+        if names is not None and name not in names:
+            continue
+        setting = BROKER.get(name)
+        if setting is None:
+            found.append(_unknown(name, ((defaults, Source.DYNAMIC_DEFAULT_BROKER_CONFIG),)))
+            continue
+        value = typed(defaults[name], setting)
+        synonym = Synonym(name, value, Source.DYNAMIC_DEFAULT_BROKER_CONFIG)
+        read_only = setting.dynamic is Dynamic.READ_ONLY
+        found.append(_described(setting, value, [synonym], read_only=read_only))
+    return found
+
+
+def _chosen(settings: Iterable[Setting], names: Collection[str] | None) -> list[Setting]:
+    chosen = [each for each in settings if names is None or each.name in names]
+    return sorted(chosen, key=lambda each: each.name)
+
+
+def _described(
+    setting: Setting, value: str | None, synonyms: list[Synonym], *, read_only: bool
+) -> Description:
+    return Description(
+        setting.name,
+        None if setting.sensitive else value,
+        synonyms[0].source if synonyms else Source.DEFAULT_CONFIG,
+        setting.type,
+        read_only,
+        setting.sensitive,
+        tuple(synonyms),
+        setting.doc,
+    )
+
+
+def _unknown(name: str, layers: Iterable[tuple[Mapping[str, str], Source]]) -> Description:
+    """A dynamic setting that is not known: it may be a plugin's, and may be secret."""
+    synonyms = [Synonym(name, None, source) for layer, source in layers if name in layer]
+    return Description(
+        name, None, synonyms[0].source, Type.STRING, False, True, tuple(synonyms), ""
+    )
+
+
+def _topic_synonyms(config: Config, setting: Setting) -> list[Synonym]:
+    name = setting.broker_name
+    return [] if name is None else _broker_synonyms(config, name)
+
+
+def _broker_synonyms(config: Config, name: str) -> list[Synonym]:
+    """All places that could give a broker setting its value, from where it is itself given on.
+
+    A place that gives only a synonym in other units counts after one that gives the name itself,
+    never before it: so a setting that is null is shown with no synonyms at all, as Kafka does.
+    """
+    names = broker_synonyms(name)
+    found = [
+        Synonym(each, typed(layer[each], BROKER.get(each)), source)
+        for layer, source in (
+            (config.broker, Source.DYNAMIC_BROKER_CONFIG),
+            (config.default, Source.DYNAMIC_DEFAULT_BROKER_CONFIG),
+            (config.static, Source.STATIC_BROKER_CONFIG),
+        )
+        for each in names
+        if each in layer
+    ]
+    for each in names:
+        default = to_text(BROKER[each].default)
+        if default is not None:
+            found.append(Synonym(each, default, Source.DEFAULT_CONFIG))
+    while found and found[0].name != name:
+        found.pop(0)
+    return found
