@@ -1,0 +1,122 @@
+"""Hostile frames for every API end their own connection at most; all others go on undisturbed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import trio
+from structlog.testing import capture_logs
+
+from model.errors import ErrorCode
+from model.world import BrokenConnection, Connection
+from net.answers import Turn
+from net.protocol import codec
+from net.protocol.codec import REQUESTS
+from net.protocol.messages.api_versions import ApiVersionsResponse
+from net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from net.router import Context, Route
+from net.server import Server
+from simulations.clock import SimClock
+from simulations.network import Fabric
+from tests.support.fuzz import KINDS, HostileFrame, hostile_frame, hostile_frames
+from tests.support.messages import versions
+from tests.support.wire import joined
+
+MAX_FRAME_BYTES = 100_000
+FRAMES_EACH = 12
+
+
+class FakeNode:
+    def forward(self, context: Context) -> None:
+        return None
+
+    def api_versions(self, listener: str) -> ApiVersionsResponse:
+        return ApiVersionsResponse(error_code=int(ErrorCode.UNSUPPORTED_VERSION))
+
+
+def every_route() -> Iterator[Route]:
+    """Every API, answered with its response's defaults."""
+    for key, request in REQUESTS.items():
+        first, last = request.VALID_VERSIONS
+        yield Route(
+            key, request.API_NAME, request, first, last, "broker", False, False, empty_answer, False
+        )
+
+
+def empty_answer(context: Context, request: Any) -> Any:
+    return request.RESPONSE()
+
+
+async def connect(fabric: Fabric, name: str) -> Connection:
+    return await fabric.host(name).connect("server", 9092)
+
+
+async def ping(connection: Connection, correlation_id: int) -> None:
+    """Ask and be answered."""
+    request = HeartbeatRequest(group_id="g", member_id="m")
+    await connection.send(codec.encode_request(request, 4, correlation_id, "steady"))
+    data = bytearray()
+    while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+        buffer = bytearray(1000)
+        received = await connection.receive_into(buffer)
+        assert received, "the steady connection was closed"
+        data += buffer[:received]
+    assert codec.decode_response(HeartbeatResponse, 4, data[4:])[0] == correlation_id
+
+
+async def attack(fabric: Fabric, frame: HostileFrame) -> bool:
+    """Send one frame on a connection of its own; whether the server closed that."""
+    connection = await connect(fabric, "attacker")
+    try:
+        await connection.send([frame.data])
+        with trio.move_on_after(1):
+            while True:
+                if not await connection.receive_into(bytearray(10_000)):
+                    return True
+        return False
+    except BrokenConnection:
+        return True
+    finally:
+        connection.close()
+
+
+async def test_hostile_frames_disturb_nobody_else(autojump_clock: object) -> None:
+    fabric = Fabric(random.Random(1))
+    server = Server(
+        FakeNode(), name="PLAINTEXT", table={route.api_key: route for route in every_route()},
+        turn=Turn(), clock=SimClock(), max_frame_bytes=MAX_FRAME_BYTES, max_idle_s=600,
+    )  # fmt: skip
+    closed: Counter[str] = Counter()
+    dice = random.Random(2)
+    with capture_logs() as logs:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fabric.run)
+            nursery.start_soon(server.run, await fabric.host("server").listen("server", 9092))
+            steady = await connect(fabric, "steady")
+            for number, frame in enumerate(hostile_frames(dice, FRAMES_EACH)):
+                closed[frame.kind] += await attack(fabric, frame)
+                if number % 10 == 0:
+                    await ping(steady, number)
+            await ping(steady, -1)
+            nursery.cancel_scope.cancel()
+    assert all(closed[kind] for kind in KINDS if kind != "cut_off"), closed
+    defects = [entry for entry in logs if entry["log_level"] in ("error", "critical")]
+    assert defects == []
+
+
+def test_every_kind_meets_every_api() -> None:
+    dice = random.Random(3)
+    for key, request in REQUESTS.items():
+        for kind in KINDS:
+            frame = hostile_frame(dice, key, versions(request)[-1], kind)
+            size = int.from_bytes(frame.data[:4], "big", signed=True)
+            assert frame.open_ended or size == len(frame.body)
+
+
+def test_frames_repeat_with_their_seed() -> None:
+    one, two = (list(hostile_frames(random.Random(9), 2)) for _ in range(2))
+    assert one == two
+    assert joined([one[0].data])[4:] == one[0].body
