@@ -7,8 +7,9 @@ Theory of operation
   record: they are the ELR, the eligible leader replicas (KIP-966). ISR and ELR are disjoint, and
   together at least min.insync.replicas strong.
 - A broker that comes back from an unclean shutdown may have lost what it had not synced, so it
-  leaves both. If that empties both, the last leader is the best that is left: elected when it
-  returns, unless its disk is another one. Anything further needs the operator (unclean election).
+  leaves both. If that empties both, the last leader is the best that is left, and is elected when
+  it returns; if its disk is another one, whoever left before it. Anything further needs the
+  operator (unclean election).
 
 A leader is taken from the ISR, preferred replica first; from the ELR when the ISR is empty.
 Sources: KIP-966, KIP-631, KIP-455 (reassignment), KIP-704 (recovery state), KIP-841.
@@ -165,8 +166,8 @@ class PartitionPlan:
                 return Verdict(replica, False, _why_safe(replica, preferred, goal.isr, elr))
         if not goal.isr and not elr and last_known and self.is_live(last_known[0]):
             words = (
-                f"ISR and ELR are empty after unclean shutdowns; {last_known[0]} led last, so it"
-                " has the most (records that it had not synced may be lost)"
+                f"ISR and ELR are empty after unclean shutdowns; {last_known[0]} is the last that"
+                " is known to have had everything (what it had not synced may be lost)"
             )
             return Verdict(last_known[0], True, words)
         if self.election is Election.UNCLEAN:

@@ -1,0 +1,246 @@
+"""Brokers' lives as the controller sees them: registration, heartbeats, shutdown, fencing."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from kraft.controller import brokers, features, producer_ids
+from kraft.controller.brokers import BrokerState, Heartbeat, Registration
+from kraft.controller.features import FeatureUpdate
+from kraft.controller.result import Rules
+from kraft.image import ListenerEndpoint
+from kraft.records import NO_LEADER, BrokerRegistrationChangeRecord, RegisterBrokerRecord
+from model.errors import ErrorCode, KafkaError
+from tests.support.controller import SUPPORTED, ControllerOnPaper
+
+REQUEST = Registration(
+    broker_id=1,
+    incarnation_id=b"first process...",
+    endpoints=(ListenerEndpoint("PLAINTEXT", "h", 9092, 0),),
+    features=SUPPORTED,
+    rack="r",
+    log_dirs=(b"d" * 16,),
+)
+
+
+@pytest.fixture
+def cluster() -> ControllerOnPaper:
+    return ControllerOnPaper(random.Random(1))
+
+
+def register(
+    cluster: ControllerOnPaper, request: Registration, *, other_is_alive: bool = False
+) -> int:
+    result = brokers.register(cluster.image, cluster.rules, request, other_is_alive=other_is_alive)
+    return cluster.commit(result)
+
+
+def beat(cluster: ControllerOnPaper, broker_id: int, **fields: object) -> Heartbeat:
+    broker = cluster.image.brokers[broker_id]
+    made = Heartbeat(broker_id, broker.epoch, cluster.image.offset)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def test_a_broker_starts_fenced_with_the_offset_as_its_epoch(cluster: ControllerOnPaper) -> None:
+    assert register(cluster, REQUEST) == -1
+    broker = cluster.image.brokers[1]
+    assert broker.epoch == cluster.image.offset
+    assert broker.fenced and broker.rack == "r" and broker.log_dirs == (b"d" * 16,)
+
+
+def test_the_same_process_may_register_again(cluster: ControllerOnPaper) -> None:
+    register(cluster, REQUEST)
+    cluster.unfence(1)
+    before = cluster.image.brokers[1]
+    moved = replace(REQUEST, endpoints=(ListenerEndpoint("PLAINTEXT", "other", 1, 0),))
+    assert register(cluster, moved, other_is_alive=True) == before.epoch
+    after = cluster.image.brokers[1]
+    assert after.epoch == before.epoch and not after.fenced
+    assert after.endpoints[0].host == "other"
+
+
+def test_another_process_is_refused_while_the_first_lives(cluster: ControllerOnPaper) -> None:
+    register(cluster, REQUEST)
+    second = replace(REQUEST, incarnation_id=b"second process..")
+    with pytest.raises(KafkaError, match=r"Another live process is registered as broker 1") as e:
+        register(cluster, second, other_is_alive=True)
+    assert e.value.code is ErrorCode.DUPLICATE_BROKER_REGISTRATION
+    register(cluster, second)
+    assert cluster.image.brokers[1].incarnation_id == b"second process.."
+
+
+def test_a_restart_takes_leadership_although_nobody_fenced_it(cluster: ControllerOnPaper) -> None:
+    cluster.start(1, 2)
+    cluster.create_with("t", 1, 2)
+    cluster.register(1)
+    partition = cluster.partition("t")
+    assert (partition.leader, partition.isr) == (2, (2,))
+    assert partition.reason.startswith("broker 1 restarted after an unclean shutdown: ")
+
+
+def test_a_broker_must_listen_somewhere(cluster: ControllerOnPaper) -> None:
+    with pytest.raises(KafkaError) as e:
+        register(cluster, replace(REQUEST, endpoints=()))
+    assert e.value.code is ErrorCode.INVALID_REGISTRATION
+
+
+def test_a_broker_must_support_the_features_in_use(cluster: ControllerOnPaper) -> None:
+    with pytest.raises(KafkaError, match=r"supports metadata\.version 1 to 7, but .* at 25") as e:
+        old = (("metadata.version", 1, 7), ("eligible.leader.replicas.version", 0, 1))
+        register(cluster, replace(REQUEST, features=old))
+    assert e.value.code is ErrorCode.UNSUPPORTED_VERSION
+
+
+def test_only_the_registered_process_is_heard(cluster: ControllerOnPaper) -> None:
+    with pytest.raises(KafkaError) as e:
+        brokers.registered(cluster.image, 1, 5)
+    assert e.value.code is ErrorCode.BROKER_ID_NOT_REGISTERED
+    register(cluster, REQUEST)
+    with pytest.raises(KafkaError) as e:
+        brokers.registered(cluster.image, 1, 99)
+    assert e.value.code is ErrorCode.STALE_BROKER_EPOCH
+
+
+@pytest.mark.parametrize(
+    ("fenced", "leaving", "wants", "leads", "know", "then"),
+    [
+        (True, False, "", False, False, BrokerState.ACTIVE),
+        (True, False, "fence", False, False, BrokerState.FENCED),
+        (True, False, "stop", False, False, BrokerState.SHUTDOWN_NOW),
+        (False, False, "", True, False, BrokerState.ACTIVE),
+        (False, False, "fence", True, False, BrokerState.FENCED),
+        (False, False, "fence stop", True, False, BrokerState.SHUTDOWN_NOW),
+        (False, False, "stop", True, False, BrokerState.CONTROLLED_SHUTDOWN),
+        (False, False, "stop", False, False, BrokerState.SHUTDOWN_NOW),
+        (False, True, "stop", True, True, BrokerState.CONTROLLED_SHUTDOWN),
+        (False, True, "stop", False, False, BrokerState.CONTROLLED_SHUTDOWN),
+        (False, True, "stop", False, True, BrokerState.SHUTDOWN_NOW),
+        (False, True, "", False, True, BrokerState.SHUTDOWN_NOW),
+    ],
+)
+def test_where_a_heartbeat_leads(
+    cluster: ControllerOnPaper,
+    fenced: bool,
+    leaving: bool,
+    wants: str,
+    leads: bool,
+    know: bool,
+    then: BrokerState,
+) -> None:
+    register(cluster, REQUEST)
+    epoch = cluster.image.brokers[1].epoch
+    cluster.replay([BrokerRegistrationChangeRecord(1, epoch, fenced, leaving)])
+    heartbeat = beat(cluster, 1, want_fence="fence" in wants, want_shut_down="stop" in wants)
+    state = brokers.next_state(
+        cluster.image.brokers[1], heartbeat, leads_anything=leads, others_know=know
+    )
+    assert state is then
+
+
+def test_a_broker_is_unfenced_once_it_has_caught_up_with_its_registration(
+    cluster: ControllerOnPaper,
+) -> None:
+    register(cluster, REQUEST)
+    broker = cluster.image.brokers[1]
+    behind = beat(cluster, 1, metadata_offset=broker.epoch - 1)
+    state = brokers.next_state(broker, behind, leads_anything=False, others_know=False)
+    assert state is BrokerState.FENCED
+    answer = cluster.commit(brokers.heartbeat(cluster.image, cluster.rules, behind, state))
+    assert (answer.is_caught_up, answer.is_fenced, answer.should_shut_down) == (False, True, False)
+    here = beat(cluster, 1)
+    answer = cluster.commit(
+        brokers.heartbeat(cluster.image, cluster.rules, here, BrokerState.ACTIVE)
+    )
+    assert (answer.is_caught_up, answer.is_fenced, answer.should_shut_down) == (True, False, False)
+    assert cluster.image.is_active(1)
+    again = brokers.heartbeat(cluster.image, cluster.rules, here, BrokerState.ACTIVE)
+    assert again.records == [], "nothing is written while nothing changes"
+
+
+def test_a_controlled_shutdown_from_heartbeats(cluster: ControllerOnPaper) -> None:
+    cluster.start(1, 2)
+    cluster.create_with("t", 1, 2)
+    stop = beat(cluster, 1, want_shut_down=True)
+    answer = cluster.commit(
+        brokers.heartbeat(cluster.image, cluster.rules, stop, BrokerState.CONTROLLED_SHUTDOWN)
+    )
+    assert not answer.should_shut_down and not answer.is_fenced
+    assert cluster.partition("t").leader == 2
+    assert not cluster.image.is_active(1)
+    answer = cluster.commit(
+        brokers.heartbeat(cluster.image, cluster.rules, stop, BrokerState.SHUTDOWN_NOW)
+    )
+    assert answer.should_shut_down and answer.is_fenced
+    broker = cluster.image.brokers[1]
+    assert broker.fenced and not broker.in_controlled_shutdown
+
+
+def test_a_broker_may_ask_to_be_fenced(cluster: ControllerOnPaper) -> None:
+    cluster.start(1)
+    cluster.create_with("t", 1)
+    wish = beat(cluster, 1, want_fence=True)
+    cluster.commit(brokers.heartbeat(cluster.image, cluster.rules, wish, BrokerState.FENCED))
+    assert cluster.image.brokers[1].fenced and cluster.partition("t").leader == NO_LEADER
+    assert cluster.partition("t").reason.startswith("broker 1 asked to be fenced: ")
+
+
+def test_unregistering(cluster: ControllerOnPaper) -> None:
+    cluster.start(1, 2)
+    cluster.create_with("t", 1, 2)
+    cluster.commit(brokers.unregister(cluster.image, cluster.rules, 1))
+    assert list(cluster.image.brokers) == [2]
+    assert (cluster.partition("t").leader, cluster.partition("t").replicas) == (2, (1, 2))
+    with pytest.raises(KafkaError) as e:
+        brokers.unregister(cluster.image, cluster.rules, 1)
+    assert e.value.code is ErrorCode.BROKER_ID_NOT_REGISTERED
+
+
+def test_producer_ids_are_given_once(cluster: ControllerOnPaper) -> None:
+    cluster.start(1)
+    epoch = cluster.image.brokers[1].epoch
+    first = cluster.commit(producer_ids.allocate(cluster.image, 1, epoch))
+    second = cluster.commit(producer_ids.allocate(cluster.image, 1, epoch))
+    assert (first, second) == (0, 1000)
+    with pytest.raises(KafkaError) as e:
+        producer_ids.allocate(cluster.image, 1, epoch - 1)
+    assert e.value.code is ErrorCode.STALE_BROKER_EPOCH
+
+
+def test_a_new_cluster_begins_with_its_features(cluster: ControllerOnPaper) -> None:
+    assert cluster.image.features == features.BOOTSTRAP
+    assert features.bootstrap_records(cluster.image) == []
+
+
+def test_feature_updates_are_all_or_nothing(cluster: ControllerOnPaper) -> None:
+    cluster.start(1)
+    off = FeatureUpdate("eligible.leader.replicas.version", 0)
+    answers = cluster.commit(features.update(cluster.image, [off]))
+    refusal = answers["eligible.leader.replicas.version"]
+    assert refusal is not None and "which was not allowed" in refusal.message
+    allowed = replace(off, allow_downgrade=True)
+    answers = cluster.commit(
+        features.update(cluster.image, [allowed, FeatureUpdate("teleport", 1)])
+    )
+    assert answers["teleport"] is not None and "There is no feature" in answers["teleport"].message
+    assert "eligible.leader.replicas.version" in cluster.image.features
+    answers = cluster.commit(features.update(cluster.image, [allowed]))
+    assert answers == {"eligible.leader.replicas.version": None}
+    assert "eligible.leader.replicas.version" not in cluster.image.features
+    too_high = features.update(cluster.image, [FeatureUpdate("metadata.version", 99)])
+    assert too_high.records == []
+
+
+def test_a_feature_that_a_broker_lacks_cannot_be_used(cluster: ControllerOnPaper) -> None:
+    cluster.replay([RegisterBrokerRecord(7, bytes(16), -1, ())])
+    wish = FeatureUpdate("metadata.version", 25)
+    refusal = features.update(cluster.image, [wish]).response["metadata.version"]
+    assert refusal is not None and "Broker 7 supports metadata.version 0 to 0" in refusal.message
+
+
+def test_rules_are_found_from_the_topic_up(cluster: ControllerOnPaper) -> None:
+    rules = Rules(min_insync_replicas=1)
+    assert rules.min_isr(cluster.image, "t") == 1
+    assert not rules.allows_unclean_election(cluster.image, "t")
