@@ -25,7 +25,7 @@ from broker.node import Node
 from broker.producer_ids import ProducerIds
 from broker.quorum_controller import ControllerService
 from broker.quorum_setup import controller_endpoints, make_quorum
-from kraft.records import FIRST_METADATA_VERSION, LATEST_METADATA_VERSION, METADATA_VERSION
+from kraft.controller.features import supported_features
 from model.ids import Uuid
 from model.settings import Config
 from model.world import Clock, Dice, Disk, Listener, Network
@@ -166,7 +166,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
             ),
             rack=config.optional_text("broker.rack"),
             log_dirs=directories.directory_ids,
-            features=((METADATA_VERSION, FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),),
+            features=supported_features(),
             previous_broker_epoch=directories.previous_broker_epoch,
         ),
         node.channels,

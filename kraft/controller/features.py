@@ -41,6 +41,11 @@ class FeatureUpdate:
     allow_downgrade: bool = False
 
 
+def supported_features() -> tuple[tuple[str, int, int], ...]:
+    """What a broker of this release registers with: (name, lowest, highest level) each."""
+    return tuple((name, low, high) for name, (low, high) in SUPPORTED.items())
+
+
 def bootstrap_records(image: MetadataImage) -> list[MetadataRecord]:
     """The first records of a new cluster; none when it has a metadata.version already."""
     if METADATA_VERSION in image.features:

@@ -20,7 +20,7 @@ from model.world import Dice
 
 R = TypeVar("R")
 
-SUPPORTED = tuple((name, low, high) for name, (low, high) in features.SUPPORTED.items())
+SUPPORTED = features.supported_features()
 
 
 class AnySetting:

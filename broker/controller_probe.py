@@ -1,0 +1,51 @@
+"""Is a broker process dead? A port that refuses is proof enough; silence is not.
+
+When a process is killed, its machine refuses connections to its port at once. A broker that is
+merely slow, stopped or cut off accepts or does not answer: only its session's timeout can tell.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kraft.image import BrokerImage
+from model.ids import Endpoint
+from model.world import BrokenConnection, Clock, Network
+
+_TIMEOUT_S: Final = 1.0
+_SILENCE: Final = 0.9
+"""From this part of the timeout on, a failure was silence and not a refusal."""
+
+FIRST_LOOK_S: Final = 0.03
+"""After a connection broke: time enough for a live broker to connect again."""
+_LAST_INTERVAL_S: Final = 2.0
+
+
+def probe_intervals() -> list[float]:
+    """Seconds to wait before each look; the last is to be repeated.
+
+    They start short, because a dying process's port may take connections a moment longer.
+    """
+    intervals = [FIRST_LOOK_S]
+    while intervals[-1] < _LAST_INTERVAL_S:
+        intervals.append(intervals[-1] * 2)
+    return intervals
+
+
+def probe_endpoint(broker: BrokerImage, inter_broker_listener: str) -> Endpoint | None:
+    """Where the other nodes reach the broker, or None when it says nothing."""
+    found = broker.endpoint(inter_broker_listener)
+    if found is None and broker.endpoints:
+        found = Endpoint(broker.endpoints[0].host, broker.endpoints[0].port)
+    return found
+
+
+async def refuses(network: Network, clock: Clock, where: Endpoint) -> bool:
+    """Whether nothing listens there any more."""
+    began_s = clock.monotonic()
+    try:
+        connection = await network.connect(where.host, where.port, timeout_s=_TIMEOUT_S)
+    except BrokenConnection:
+        return clock.monotonic() - began_s < _TIMEOUT_S * _SILENCE
+    connection.close()
+    return False

@@ -1,0 +1,64 @@
+"""What the controller knows about settings: model/settings, seen through the controller's port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kraft.controller.result import MIN_INSYNC_REPLICAS
+from kraft.image import CLUSTER_DEFAULT, TOPIC_RESOURCE, ConfigResource, MetadataImage
+from model.errors import ErrorCode, KafkaError
+from model.settings import Config
+from model.settings.altering import is_list, validate_broker_config, validate_topic_configs
+from model.settings.catalog import BROKER
+from model.settings.describe import Description, describe_topic
+from model.settings.setting import to_text
+
+
+class SettingsSchema:
+    """Implements kraft.controller.configs.ConfigSchema."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._dynamic: Mapping[str, str] | None = None
+        self._defaults: list[Description] = []
+
+    def check(self, resource: ConfigResource, entries: Mapping[str, str]) -> None:
+        """Raise KafkaError (INVALID_CONFIG, for brokers INVALID_REQUEST) for what cannot be."""
+        if resource.type == TOPIC_RESOURCE:
+            validate_topic_configs(entries)
+            return
+        everywhere = resource.name == CLUSTER_DEFAULT
+        if MIN_INSYNC_REPLICAS in entries and not everywhere:
+            words = (
+                f"Broker-level {MIN_INSYNC_REPLICAS} cannot be altered: elections depend on it,"
+                " so it is one value for the cluster, or a topic's own."
+            )
+            raise KafkaError(ErrorCode.INVALID_CONFIG, words)
+        for name, value in entries.items():
+            validate_broker_config(name, value, cluster_wide=everywhere)
+
+    def is_list(self, resource: ConfigResource, name: str) -> bool:
+        """Whether items can be appended and subtracted."""
+        return is_list(name, topic=resource.type == TOPIC_RESOURCE)
+
+    def default(self, resource: ConfigResource, name: str) -> str:
+        """What holds while the resource itself says nothing; "" for nothing."""
+        if resource.type == TOPIC_RESOURCE:
+            return self._config.topic_default(name) or ""
+        return to_text(self._config.value(name)) or "" if name in BROKER else ""
+
+    def describe_topic(
+        self, overrides: Mapping[str, str], image: MetadataImage
+    ) -> Sequence[Description]:
+        """All settings of a topic, for the answer to its creation.
+
+        Most topics are created without overrides, and many at a time: those share one list.
+        """
+        dynamic = image.broker_config(None)
+        if dynamic is not self._dynamic:
+            self._dynamic = dynamic
+            self._defaults = describe_topic(self._config.with_dynamic({}, dynamic), {})
+        if not overrides:
+            return self._defaults
+        own = {each.name: each for each in describe_topic(self._config, overrides, set(overrides))}
+        return [own.get(each.name, each) for each in self._defaults]

@@ -1,0 +1,195 @@
+"""Group commit: many operations decided one on top of another, proposed as one batch.
+
+While one batch is on its way through the quorum, operations gather; the next batch takes them
+all. Each is decided on an image that shows the ones before it, and answered when the batch is
+committed and replayed here, so that an answer never speaks of what may not come to be.
+
+At most one batch is in flight. That keeps the fence simple: a batch expects the offset on which it
+lands, and whatever comes between (a change of voters) makes it void, to be decided again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import structlog
+import trio
+
+from kraft.codec import encode_records
+from kraft.controller.result import Result
+from kraft.delta import MetadataDelta
+from kraft.image import MetadataImage
+from kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
+from kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, MetadataRecord
+from model.errors import ErrorCode, KafkaError
+from model.world import Clock
+
+log = structlog.get_logger()
+
+R = TypeVar("R")
+Decide = Callable[[MetadataImage], Result[R]]
+
+_MAX_RECORDS_A_BATCH: Final = 10_000
+"""A group is closed when it has this many; one operation alone may have more."""
+_MAX_QUEUED: Final = 50_000
+
+
+@dataclass(slots=True, eq=False)
+class _Operation:
+    """One operation that waits for its decision and commit."""
+
+    decide: Decide[Any]
+    deadline_s: float
+    last_of_batch: bool
+    done: trio.Event = field(default_factory=trio.Event)
+    response: Any = None
+    offset: int = -1
+    failure: Exception | None = None
+
+
+class MetadataWriter:
+    """The active controller's way into the metadata log. Closed until `open`."""
+
+    def __init__(
+        self, quorum: QuorumPort, clock: Clock, image: Callable[[], MetadataImage]
+    ) -> None:
+        self._quorum = quorum
+        self._clock = clock
+        self._image = image
+        self._epoch: int | None = None
+        self._queue: deque[_Operation] = deque()
+        self._in_flight: list[_Operation] = []
+        self._work = trio.Event()
+        self._published = trio.Event()
+
+    def open(self, epoch: int) -> None:
+        """Take operations, as the controller of that epoch."""
+        self._epoch = epoch
+
+    def close(self) -> None:
+        """Forget everything that is not committed; whoever waits gets NOT_CONTROLLER."""
+        self._epoch = None
+        waiting = [*self._in_flight, *self._queue]
+        self._queue.clear()
+        self._in_flight = []
+        for operation in waiting:
+            operation.failure = not_controller()
+            operation.done.set()
+
+    def published(self) -> None:
+        """The image was replaced by a newer one; operations may be waiting to see it."""
+        self._published.set()
+        self._published = trio.Event()
+
+    async def submit(
+        self, decide: Decide[R], *, timeout_s: float = 60.0, last_of_batch: bool = False
+    ) -> tuple[R, int]:
+        """Decide, commit, and give back the response and the offset of the batch.
+
+        The offset is -1 when there was nothing to commit. `last_of_batch` closes the batch behind
+        the operation. Raises KafkaError: what `decide` raises; NOT_CONTROLLER;
+        REQUEST_TIMED_OUT when `timeout_s` is over before the decision.
+        """
+        if self._epoch is None:
+            raise not_controller()
+        if len(self._queue) >= _MAX_QUEUED:
+            words = f"The controller has {len(self._queue)} operations to decide before this one."
+            raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, words)
+        deadline_s = self._clock.monotonic() + timeout_s
+        operation = _Operation(decide, deadline_s, last_of_batch)
+        self._queue.append(operation)
+        self._work.set()
+        await operation.done.wait()
+        if operation.failure is not None:
+            raise operation.failure
+        response: R = operation.response
+        return response, operation.offset
+
+    async def run(self) -> None:
+        """Write batches until cancelled."""
+        while True:
+            if not self._queue:
+                self._work = trio.Event()
+                await self._work.wait()
+            await self._write_batch()
+
+    async def _write_batch(self) -> None:
+        """Decide what is queued, commit it, answer it."""
+        epoch, expected = self._epoch, self._quorum.log_end_offset
+        delta, records = self._decide_queued(expected)
+        if records and epoch is not None:
+            try:
+                await self._commit(delta, records, epoch, expected)
+            except ProposalVoid:
+                # A change of voters took the place: decide everything anew, for the next one.
+                self._queue.extendleft(reversed(self._in_flight))
+                self._in_flight = []
+                await self._clock.sleep(0)
+                return
+            except NotLeader:
+                self._fail_in_flight(not_controller())
+            except Exception as error:
+                log.exception(f"a batch of {len(records)} metadata records cannot be written")
+                self._fail_in_flight(_defect(error))
+        # After `close` nobody is in flight any more: they have their answer.
+        for operation in self._in_flight:
+            operation.done.set()
+        self._in_flight = []
+
+    async def _commit(
+        self, delta: MetadataDelta, records: list[MetadataRecord], epoch: int, expected: int
+    ) -> None:
+        metadata_version = delta.image.features.get(METADATA_VERSION, FIRST_METADATA_VERSION)
+        payload = encode_records(records, metadata_version)
+        offset = await self._quorum.propose(payload, epoch, expected)
+        for operation in self._in_flight:
+            operation.offset = offset
+        while self._image().offset < offset and self._epoch == epoch:
+            await self._published.wait()
+
+    def _decide_queued(self, expected: int) -> tuple[MetadataDelta, list[MetadataRecord]]:
+        """Take the operations of the next batch, each decided on top of the ones before it."""
+        delta = MetadataDelta(self._image())
+        records: list[MetadataRecord] = []
+        now_s = self._clock.monotonic()
+        while self._queue and len(records) < _MAX_RECORDS_A_BATCH:
+            operation = self._queue.popleft()
+            operation.failure = None
+            self._in_flight.append(operation)
+            if operation.deadline_s < now_s:
+                words = "The controller could not decide in time."
+                operation.failure = KafkaError(ErrorCode.REQUEST_TIMED_OUT, words)
+                continue
+            try:
+                result = operation.decide(delta.image)
+                delta.replay_all(result.records, expected)
+            except KafkaError as error:
+                operation.failure = error
+                continue
+            except Exception as error:
+                log.exception("a decision of the controller failed")
+                operation.failure = _defect(error)
+                continue
+            operation.response = result.response
+            records += result.records
+            if operation.last_of_batch and result.records:
+                break
+        return delta, records
+
+    def _fail_in_flight(self, failure: Exception) -> None:
+        for operation in self._in_flight:
+            operation.failure = failure
+
+
+def not_controller() -> KafkaError:
+    """What everybody is told who asks the wrong node, or asked one that was deposed meanwhile."""
+    words = "This node is not the active controller."
+    return KafkaError(ErrorCode.NOT_CONTROLLER, words)
+
+
+def _defect(error: Exception) -> KafkaError:
+    words = f"{type(error).__name__}; the controller's log has the details"
+    return KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, words)

@@ -1,0 +1,25 @@
+"""AddRaftVoter (key 80): a controller that follows the metadata log gets a vote (KIP-853)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from broker.handlers.remove_raft_voter import check_cluster, voter_change
+from kraft.raft.port import VoterEndpoint
+from net.protocol.messages.add_raft_voter import AddRaftVoterRequest, AddRaftVoterResponse
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(AddRaftVoterRequest, versions=(0, 1), forward=True)
+async def handle_add_raft_voter(
+    context: Context, request: AddRaftVoterRequest
+) -> AddRaftVoterResponse:
+    node: Node = context.node
+    check_cluster(node, request.cluster_id)
+    endpoints = [VoterEndpoint(each.name, each.host, each.port) for each in request.listeners]
+    with voter_change():
+        await node.quorum.add_voter(request.voter_id, bytes(request.voter_directory_id), endpoints)
+    return AddRaftVoterResponse()

@@ -1,0 +1,29 @@
+"""AllocateProducerIds (key 67): a broker asks for a block of producer ids (KIP-730)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.producer_ids import allocate
+from kraft.image import PRODUCER_ID_BLOCK_SIZE
+from net.protocol.messages.allocate_producer_ids import (
+    AllocateProducerIdsRequest,
+    AllocateProducerIdsResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(AllocateProducerIdsRequest, versions=(0, 0), listeners="controller")
+async def handle_allocate_producer_ids(
+    context: Context, request: AllocateProducerIdsRequest
+) -> AllocateProducerIdsResponse:
+    node: Node = context.node
+    first = await node.controller.submit(
+        lambda image: allocate(image, request.broker_id, request.broker_epoch)
+    )
+    return AllocateProducerIdsResponse(
+        producer_id_start=first, producer_id_len=PRODUCER_ID_BLOCK_SIZE
+    )

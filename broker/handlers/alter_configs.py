@@ -1,0 +1,56 @@
+"""AlterConfigs (key 33): give a resource exactly these settings and no others (KIP-133).
+
+Old clients use it; IncrementalAlterConfigs took its place, since this one loses what somebody else
+has just set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.configs import Answers, replace_all
+from kraft.image import ConfigResource
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.alter_configs import (
+    AlterConfigsRequest,
+    AlterConfigsResourceResponse,
+    AlterConfigsResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(AlterConfigsRequest, versions=(0, 2), forward=True)
+async def handle_alter_configs(
+    context: Context, request: AlterConfigsRequest
+) -> AlterConfigsResponse:
+    node: Node = context.node
+    controller = node.controller
+    wishes = [
+        (
+            ConfigResource(each.resource_type, each.resource_name),
+            {config.name: config.value for config in each.configs},
+        )
+        for each in request.resources
+    ]
+    answers: Answers
+    try:
+        answers = await controller.submit(
+            lambda image: replace_all(image, controller.rules, controller.schema, wishes),
+            validate_only=request.validate_only,
+        )
+    except KafkaError as error:
+        answers = [(resource, error) for resource, _ in wishes]
+    return AlterConfigsResponse(
+        responses=[
+            AlterConfigsResourceResponse(
+                error_code=int(ErrorCode.NONE if failure is None else failure.code),
+                error_message=None if failure is None else failure.message,
+                resource_type=resource.type,
+                resource_name=resource.name,
+            )
+            for resource, failure in answers
+        ]
+    )

@@ -1,0 +1,39 @@
+"""BrokerHeartbeat (key 63): a broker lives; it learns whether it is fenced, and when it may stop.
+
+The connection that it comes by stands for the broker: when that breaks, the controller looks at
+once whether the process is dead, and does not wait for broker.session.timeout.ms.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.brokers import Heartbeat
+from net.protocol.messages.broker_heartbeat import (
+    BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(BrokerHeartbeatRequest, versions=(0, 2), listeners="controller")
+async def handle_broker_heartbeat(
+    context: Context, request: BrokerHeartbeatRequest
+) -> BrokerHeartbeatResponse:
+    node: Node = context.node
+    beat = Heartbeat(
+        broker_id=request.broker_id,
+        broker_epoch=request.broker_epoch,
+        metadata_offset=request.current_metadata_offset,
+        want_fence=request.want_fence,
+        want_shut_down=request.want_shut_down,
+    )
+    answer = await node.controller.broker_heartbeat(beat, context.connection)
+    return BrokerHeartbeatResponse(
+        is_caught_up=answer.is_caught_up,
+        is_fenced=answer.is_fenced,
+        should_shut_down=answer.should_shut_down,
+    )

@@ -1,0 +1,46 @@
+"""BrokerRegistration (key 62): a broker process asks the controller for its place (KIP-631).
+
+Version notes: 2 brought the log directories (KIP-858), 3 the epoch before a clean shutdown
+(KIP-966), by which the controller knows that the broker has lost nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.brokers import Registration
+from kraft.image import ListenerEndpoint
+from net.protocol.messages.broker_registration import (
+    BrokerRegistrationRequest,
+    BrokerRegistrationResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(BrokerRegistrationRequest, versions=(0, 4), listeners="controller")
+async def handle_broker_registration(
+    context: Context, request: BrokerRegistrationRequest
+) -> BrokerRegistrationResponse:
+    node: Node = context.node
+    registration = Registration(
+        broker_id=request.broker_id,
+        incarnation_id=bytes(request.incarnation_id),
+        endpoints=tuple(
+            ListenerEndpoint(each.name, each.host, each.port, each.security_protocol)
+            for each in request.listeners
+        ),
+        features=tuple(
+            (each.name, each.min_supported_version, each.max_supported_version)
+            for each in request.features
+        ),
+        rack=request.rack,
+        log_dirs=tuple(bytes(each) for each in request.log_dirs),
+        previous_broker_epoch=request.previous_broker_epoch,
+    )
+    epoch = await node.controller.register_broker(
+        registration, request.cluster_id, context.connection
+    )
+    return BrokerRegistrationResponse(broker_epoch=epoch)

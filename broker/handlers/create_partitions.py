@@ -1,0 +1,54 @@
+"""CreatePartitions (key 37): topics grow (KIP-195). `count` is how many there shall be in all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.partitions import Growth, create_partitions
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.create_partitions import (
+    CreatePartitionsRequest,
+    CreatePartitionsResponse,
+    CreatePartitionsTopic,
+    CreatePartitionsTopicResult,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(CreatePartitionsRequest, versions=(0, 3), forward=True)
+async def handle_create_partitions(
+    context: Context, request: CreatePartitionsRequest
+) -> CreatePartitionsResponse:
+    node: Node = context.node
+    controller = node.controller
+    wishes = [_wish(topic) for topic in request.topics]
+    outcomes: dict[str, KafkaError | None]
+    try:
+        outcomes = await controller.submit(
+            lambda image: create_partitions(image, controller.dice, wishes),
+            timeout_ms=request.timeout,
+            validate_only=request.validate_only,
+        )
+    except KafkaError as error:
+        outcomes = dict.fromkeys((wish.topic for wish in wishes), error)
+    return CreatePartitionsResponse(
+        results=[_result(name, outcome) for name, outcome in outcomes.items()]
+    )
+
+
+def _wish(topic: CreatePartitionsTopic) -> Growth:
+    assignments = None
+    if topic.assignments is not None:
+        assignments = tuple(tuple(each.broker_ids) for each in topic.assignments)
+    return Growth(topic.name, topic.count, assignments)
+
+
+def _result(name: str, outcome: KafkaError | None) -> CreatePartitionsTopicResult:
+    if outcome is None:
+        return CreatePartitionsTopicResult(name=name, error_code=int(ErrorCode.NONE))
+    return CreatePartitionsTopicResult(
+        name=name, error_code=int(outcome.code), error_message=outcome.message
+    )

@@ -1,0 +1,89 @@
+"""CreateTopics (key 19): topics with given or default partitions, replicas and settings.
+
+Version notes: 5 answers with the settings of what was made (KIP-525), 7 with topic ids. The answer
+comes when the topics are committed; that brokers lead them takes a moment more, as with Apache
+Kafka, and clients retry until then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.topics import CreatedTopic, NewTopic, create_topics
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.create_topics import (
+    CreatableTopic,
+    CreatableTopicConfigs,
+    CreatableTopicResult,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+    from broker.quorum_controller import ControllerService
+
+
+@handles(CreateTopicsRequest, versions=(2, 7), forward=True)
+async def handle_create_topics(
+    context: Context, request: CreateTopicsRequest
+) -> CreateTopicsResponse:
+    node: Node = context.node
+    controller = node.controller
+    names = list(dict.fromkeys(topic.name for topic in request.topics))
+    outcomes: dict[str, CreatedTopic | KafkaError]
+    try:
+        wishes = [_wish(topic) for topic in request.topics]
+        outcomes = await controller.submit(
+            lambda image: create_topics(
+                image, controller.rules, controller.schema, controller.dice, wishes
+            ),
+            timeout_ms=request.timeout,
+            validate_only=request.validate_only,
+        )
+    except KafkaError as error:
+        outcomes = dict.fromkeys(names, error)
+    return CreateTopicsResponse(
+        topics=[_result(controller, name, outcomes[name]) for name in names]
+    )
+
+
+def _wish(topic: CreatableTopic) -> NewTopic:
+    assignments = {each.partition_index: tuple(each.broker_ids) for each in topic.assignments}
+    if len(assignments) != len(topic.assignments):
+        words = f"Topic '{topic.name}' has more than one assignment for the same partition."
+        raise KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, words)
+    return NewTopic(
+        name=topic.name,
+        num_partitions=topic.num_partitions,
+        replication_factor=topic.replication_factor,
+        assignments=assignments,
+        configs={each.name: each.value for each in topic.configs},
+    )
+
+
+def _result(
+    controller: ControllerService, name: str, outcome: CreatedTopic | KafkaError
+) -> CreatableTopicResult:
+    if isinstance(outcome, KafkaError):
+        return CreatableTopicResult(
+            name=name, error_code=int(outcome.code), error_message=outcome.message
+        )
+    described = controller.schema.describe_topic(outcome.configs, controller.image)
+    return CreatableTopicResult(
+        name=name,
+        topic_id=outcome.topic_id,
+        num_partitions=outcome.num_partitions,
+        replication_factor=outcome.replication_factor,
+        configs=[
+            CreatableTopicConfigs(
+                name=each.name,
+                value=each.value,
+                read_only=each.read_only,
+                config_source=int(each.source),
+                is_sensitive=each.sensitive,
+            )
+            for each in described
+        ],
+    )

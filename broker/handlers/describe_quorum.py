@@ -1,0 +1,86 @@
+"""DescribeQuorum (key 55): leader, voters and observers of the metadata log (KIP-595, KIP-836).
+
+Only the leader knows how far the others are, so brokers send this on to it. Version notes: 1 has
+the times of the last fetch, 2 directory ids and the voters' endpoints (KIP-853).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.topics import METADATA_TOPIC
+from kraft.raft.port import QuorumDescription, ReplicaState
+from model.errors import ErrorCode
+from model.ids import NO_BROKER
+from net.protocol.messages import describe_quorum as messages
+from net.protocol.messages.describe_quorum import (
+    DescribeQuorumRequest,
+    DescribeQuorumResponse,
+    ResponsePartitionData,
+    ResponseTopicData,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(DescribeQuorumRequest, versions=(0, 2), forward=True)
+async def handle_describe_quorum(
+    context: Context, request: DescribeQuorumRequest
+) -> DescribeQuorumResponse:
+    node: Node = context.node
+    described = node.quorum.describe()
+    leads = described.leader_id == node.node_id
+    topics = []
+    for topic in request.topics:
+        known = topic.topic_name == METADATA_TOPIC
+        partitions = [
+            _partition(described, leads)
+            if known and each.partition_index == 0
+            else _failed(each.partition_index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            for each in topic.partitions
+        ]
+        topics.append(ResponseTopicData(topic_name=topic.topic_name, partitions=partitions))
+    return DescribeQuorumResponse(topics=topics, nodes=_nodes(described) if leads else [])
+
+
+def _failed(index: int, code: ErrorCode) -> ResponsePartitionData:
+    return ResponsePartitionData(partition_index=index, error_code=int(code))
+
+
+def _partition(described: QuorumDescription, leads: bool) -> ResponsePartitionData:
+    if not leads:
+        return _failed(0, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    leader = NO_BROKER if described.leader_id is None else described.leader_id
+    return ResponsePartitionData(
+        partition_index=0,
+        leader_id=leader,
+        leader_epoch=described.epoch,
+        high_watermark=described.high_watermark,
+        current_voters=[_replica(each) for each in described.voters],
+        observers=[_replica(each) for each in described.observers],
+    )
+
+
+def _replica(state: ReplicaState) -> messages.ReplicaState:
+    return messages.ReplicaState(
+        replica_id=state.id,
+        replica_directory_id=state.directory_id,
+        log_end_offset=state.log_end_offset,
+        last_fetch_timestamp=state.last_fetch_ms,
+        last_caught_up_timestamp=state.last_caught_up_ms,
+    )
+
+
+def _nodes(described: QuorumDescription) -> list[messages.Node]:
+    return [
+        messages.Node(
+            node_id=each.id,
+            listeners=[
+                messages.Listener(name=where.name, host=where.host, port=where.port)
+                for where in each.endpoints
+            ],
+        )
+        for each in described.voters
+    ]

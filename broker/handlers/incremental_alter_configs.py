@@ -1,0 +1,69 @@
+"""IncrementalAlterConfigs (key 44): set, delete, append to or subtract from settings (KIP-339).
+
+Of topics and of brokers; the broker with the empty name stands for all of them. Every broker sends
+this on to the controller; the setting reaches the brokers by the metadata log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.configs import Alteration, Answers, Op, alter_incrementally
+from kraft.image import ConfigResource
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.incremental_alter_configs import (
+    AlterableConfig,
+    AlterConfigsResource,
+    AlterConfigsResourceResponse,
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(IncrementalAlterConfigsRequest, versions=(0, 1), forward=True)
+async def handle_incremental_alter_configs(
+    context: Context, request: IncrementalAlterConfigsRequest
+) -> IncrementalAlterConfigsResponse:
+    node: Node = context.node
+    controller = node.controller
+    resources = [_resource(each) for each in request.resources]
+    answers: Answers
+    try:
+        wishes = [
+            (resource, [_alteration(config) for config in each.configs])
+            for resource, each in zip(resources, request.resources, strict=True)
+        ]
+        answers = await controller.submit(
+            lambda image: alter_incrementally(image, controller.rules, controller.schema, wishes),
+            validate_only=request.validate_only,
+        )
+    except KafkaError as error:
+        answers = [(resource, error) for resource in resources]
+    return IncrementalAlterConfigsResponse(
+        responses=[
+            AlterConfigsResourceResponse(
+                error_code=int(ErrorCode.NONE if failure is None else failure.code),
+                error_message=None if failure is None else failure.message,
+                resource_type=resource.type,
+                resource_name=resource.name,
+            )
+            for resource, failure in answers
+        ]
+    )
+
+
+def _resource(resource: AlterConfigsResource) -> ConfigResource:
+    return ConfigResource(resource.resource_type, resource.resource_name)
+
+
+def _alteration(config: AlterableConfig) -> Alteration:
+    try:
+        op = Op(config.config_operation)
+    except ValueError:
+        words = f"Operation {config.config_operation} on {config.name} is unknown."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words) from None
+    return Alteration(config.name, op, config.value)

@@ -1,0 +1,52 @@
+"""ListPartitionReassignments (key 46): which partitions are being moved (KIP-455)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.reassignments import ongoing
+from kraft.controller.result import Result
+from model.ids import TopicPartition
+from net.protocol.messages.list_partition_reassignments import (
+    ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse,
+    OngoingPartitionReassignment,
+    OngoingTopicReassignment,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(ListPartitionReassignmentsRequest, versions=(0, 0), forward=True)
+async def handle_list_partition_reassignments(
+    context: Context, request: ListPartitionReassignmentsRequest
+) -> ListPartitionReassignmentsResponse:
+    node: Node = context.node
+    wanted = None
+    if request.topics is not None:
+        wanted = [
+            TopicPartition(topic.name, index)
+            for topic in request.topics
+            for index in topic.partition_indexes
+        ]
+    moving = await node.controller.submit(
+        lambda image: Result((), ongoing(image, wanted)), timeout_ms=request.timeout
+    )
+    topics: dict[str, list[OngoingPartitionReassignment]] = {}
+    for which, partition in moving:
+        topics.setdefault(which.topic, []).append(
+            OngoingPartitionReassignment(
+                partition_index=which.partition,
+                replicas=list(partition.replicas),
+                adding_replicas=list(partition.adding_replicas),
+                removing_replicas=list(partition.removing_replicas),
+            )
+        )
+    return ListPartitionReassignmentsResponse(
+        topics=[
+            OngoingTopicReassignment(name=name, partitions=partitions)
+            for name, partitions in topics.items()
+        ]
+    )

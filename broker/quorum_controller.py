@@ -1,0 +1,394 @@
+"""The active controller at run time: decides, watches the brokers, elects leaders.
+
+Decisions are pure functions (kraft/controller/); this gives them the image, the clock's word on
+who is alive and a way into the metadata log (broker/controller_writer.py). A node that is a
+controller always has one of these; it acts only between the moment the quorum makes it the leader
+and the next change of leader. All it remembers about a term is soft: when it is deposed, it
+forgets, and whoever waits for it is told NOT_CONTROLLER.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
+
+import structlog
+import trio
+
+from broker.controller_elections import ElectionLog
+from broker.controller_probe import probe_endpoint, probe_intervals, refuses
+from broker.controller_schema import SettingsSchema
+from broker.controller_sessions import BrokerSession, BrokerSessions
+from broker.controller_writer import Decide, MetadataWriter, R, not_controller
+from kraft.controller import brokers, features, leaders
+from kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
+from kraft.controller.result import Mutation, Result, Rules
+from kraft.delta import MetadataDelta
+from kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
+from kraft.raft.port import QuorumPort
+from kraft.records import OFFSET_OF_THE_BATCH
+from model.errors import ErrorCode, KafkaError
+from model.settings import Config
+from model.world import Clock, Dice, Network
+from net.router import ConnectionState
+
+log = structlog.get_logger()
+
+_TICK_S: Final = 0.25
+_UNCLEAN_INTERVAL_S: Final = 300.0
+_SHUTDOWN_PATIENCE_S: Final = 1.0
+"""How long a broker that leads nothing any more waits for the others to hear of it."""
+
+
+class ControllerService:
+    """One per node with the controller role. `run` must be running."""
+
+    def __init__(
+        self,
+        *,
+        node_id: int,
+        cluster_id: str,
+        config: Config,
+        quorum: QuorumPort,
+        clock: Clock,
+        dice: Dice,
+        network: Network,
+        mutations: AbstractSet[Mutation] = frozenset(),
+    ) -> None:
+        self.node_id = node_id
+        self.cluster_id = cluster_id
+        self.quorum = quorum
+        self.dice = dice
+        self.image: MetadataImage = EMPTY_IMAGE
+        """Committed metadata, as `published` last brought it."""
+        self.rules = Rules(
+            num_partitions=config.int("num.partitions"),
+            replication_factor=config.int("default.replication.factor"),
+            min_insync_replicas=config.int("min.insync.replicas"),
+            unclean_leader_election=config.flag("unclean.leader.election.enable"),
+            mutations=mutations,
+        )
+        self.schema = SettingsSchema(config)
+        self.config = config
+        self._clock = clock
+        self._network = network
+        self._session_timeout_s = config.int("broker.session.timeout.ms") / 1000
+        self._writer = MetadataWriter(quorum, clock, lambda: self.image)
+        self._sessions = BrokerSessions(self._session_timeout_s, 0.0, ())
+        self._shutting_down: dict[tuple[int, int], tuple[int, float]] = {}
+        """By broker and epoch: at which offset, and when, it was found to lead nothing."""
+        self._elections = ElectionLog(clock)
+        self._epoch: int | None = None
+        self._term: trio.CancelScope | None = None
+        self._term_tasks: trio.Nursery | None = None
+        self._activated = trio.Event()
+
+    # ---- what the node tells it
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this node is the active controller, as far as it knows."""
+        return self._epoch is not None
+
+    def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Publisher: a batch was committed and replayed."""
+        self.image = image
+        if self.is_active:
+            self._elections.note(delta.elections)
+            self._log_brokers(delta)
+        self._writer.published()
+
+    def leader_changed(self, leader_id: int | None, epoch: int) -> None:
+        """The quorum has a leader, another one, or none."""
+        if leader_id == self.node_id:
+            if self._epoch != epoch:
+                self._resign()
+                self._become_active(epoch)
+        elif self.is_active:
+            log.info(f"controller {self.node_id} resigns", epoch=self._epoch, leader=leader_id)
+            self._resign()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Act whenever this node is the active controller, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._writer.run)
+            nursery.start_soon(self._elections.run)
+            task_status.started()
+            while True:
+                await self._activated.wait()
+                self._activated = trio.Event()
+                if self._epoch is not None:
+                    await self._serve_term()
+
+    # ---- what handlers ask
+
+    async def submit(
+        self, decide: Decide[R], *, timeout_ms: int = 60_000, validate_only: bool = False
+    ) -> R:
+        """Commit what `decide` makes of the metadata; its response, once that is so.
+
+        With `validate_only` nothing is committed. Raises KafkaError: whatever `decide` raises,
+        NOT_CONTROLLER, REQUEST_TIMED_OUT.
+        """
+        wanted = decide
+        if validate_only:
+
+            def wanted(image: MetadataImage) -> Result[R]:
+                return Result((), decide(image).response)
+
+        response, _ = await self._writer.submit(wanted, timeout_s=timeout_ms / 1000)
+        return response
+
+    async def register_broker(
+        self, request: Registration, cluster_id: str, connection: ConnectionState | None = None
+    ) -> int:
+        """Give a broker process its place; its epoch.
+
+        Raises KafkaError: INCONSISTENT_CLUSTER_ID, and as kraft.controller.brokers.register.
+        """
+        self._require_active()
+        if cluster_id != self.cluster_id:
+            words = f"Expected cluster ID {self.cluster_id}, but got cluster ID {cluster_id}."
+            raise KafkaError(ErrorCode.INCONSISTENT_CLUSTER_ID, words)
+
+        def decide(image: MetadataImage) -> Result[int]:
+            alive = self._other_is_alive(image, request)
+            return brokers.register(image, self.rules, request, other_is_alive=alive)
+
+        # Two processes must not get the same epoch, which is the offset: one batch for each.
+        epoch, offset = await self._writer.submit(decide, last_of_batch=True)
+        if epoch == OFFSET_OF_THE_BATCH:
+            epoch = offset
+        self._heard(request.broker_id, epoch, connection)
+        return epoch
+
+    async def broker_heartbeat(
+        self, beat: Heartbeat, connection: ConnectionState | None = None
+    ) -> HeartbeatAnswer:
+        """Hear a broker, and let it go on to its next state.
+
+        Raises KafkaError: STALE_BROKER_EPOCH, BROKER_ID_NOT_REGISTERED, NOT_CONTROLLER.
+        """
+        self._require_active()
+        broker = brokers.registered(self.image, beat.broker_id, beat.broker_epoch)
+        self._heard(beat.broker_id, beat.broker_epoch, connection, beat.metadata_offset)
+        state = self._next_state(self.image, beat)
+        if state is brokers.current_state(broker):
+            return brokers.heartbeat(self.image, self.rules, beat, state).response
+
+        def decide(image: MetadataImage) -> Result[HeartbeatAnswer]:
+            return brokers.heartbeat(image, self.rules, beat, self._next_state(image, beat))
+
+        return await self.submit(decide)
+
+    async def unregister_broker(self, broker_id: int) -> None:
+        """Forget a broker. Raises KafkaError BROKER_ID_NOT_REGISTERED."""
+        await self.submit(lambda image: brokers.unregister(image, self.rules, broker_id))
+        self._sessions.forget(broker_id)
+
+    # ---- sessions
+
+    def _require_active(self) -> None:
+        if not self.is_active:
+            raise not_controller()
+
+    def _heard(
+        self,
+        broker_id: int,
+        epoch: int,
+        connection: ConnectionState | None,
+        metadata_offset: int = -1,
+    ) -> None:
+        """Keep the broker's session; tied to the connection, so that its end is noticed."""
+        self._sessions.heard(
+            broker_id,
+            epoch,
+            self._clock.monotonic(),
+            metadata_offset=metadata_offset,
+            connection=connection,
+        )
+        if connection is not None and "controller" not in connection.notes:
+            connection.notes["controller"] = True
+            connection.on_close.append(lambda: self._connection_lost(connection))
+
+    def _connection_lost(self, connection: ConnectionState) -> None:
+        for session in self._sessions.disconnected(connection):
+            self._suspect(session)
+
+    def _suspect(self, session: BrokerSession) -> None:
+        """The broker is not connected here: look whether it still lives, if that matters."""
+        broker = self.image.brokers.get(session.broker_id)
+        if self._term_tasks is None or broker is None or broker.epoch != session.epoch:
+            return
+        if not broker.fenced:
+            self._term_tasks.start_soon(self._watch_suspect, session, broker)
+
+    async def _watch_suspect(self, session: BrokerSession, broker: BrokerImage) -> None:
+        """Fence the broker as soon as it is certain that its process is dead."""
+        where = probe_endpoint(broker, self.config.text("inter.broker.listener.name"))
+        intervals = probe_intervals()
+        while where is not None:
+            await self._clock.sleep(intervals.pop(0) if len(intervals) > 1 else intervals[0])
+            if not self._is_unfenced_suspect(session):
+                return
+            if await refuses(self._network, self._clock, where):
+                lost = "its connection broke" if session.was_connected else "it is not connected"
+                if self._is_unfenced_suspect(session):
+                    await self._fence(session, f"was fenced: {lost} and nothing listens at {where}")
+                return
+
+    def _is_unfenced_suspect(self, session: BrokerSession) -> bool:
+        broker = self.image.brokers.get(session.broker_id)
+        return (
+            session.is_suspect
+            and broker is not None
+            and broker.epoch == session.epoch
+            and not broker.fenced
+        )
+
+    def _other_is_alive(self, image: MetadataImage, request: Registration) -> bool:
+        present = image.brokers.get(request.broker_id)
+        if present is None:
+            return False
+        same_address = present.endpoints == request.endpoints
+        return self._sessions.is_alive(present, self._clock.monotonic(), same_address=same_address)
+
+    async def _fence(self, session: BrokerSession, why: str) -> None:
+        def decide(image: MetadataImage) -> Result[None]:
+            broker = image.brokers.get(session.broker_id)
+            if broker is None or broker.epoch != session.epoch or broker.fenced:
+                return Result((), None)
+            return Result(brokers.fence(image, self.rules, broker, why), None)
+
+        try:
+            await self.submit(decide)
+        except KafkaError as error:
+            log.warning(f"broker {session.broker_id} could not be fenced now: {error}")
+
+    def _next_state(self, image: MetadataImage, beat: Heartbeat) -> BrokerState:
+        broker = brokers.registered(image, beat.broker_id, beat.broker_epoch)
+        if not beat.want_shut_down:
+            return brokers.next_state(broker, beat, leads_anything=False, others_know=False)
+        leads = leaders.leads_anything(image, beat.broker_id)
+        know = not leads and self._others_know(image, broker)
+        return brokers.next_state(broker, beat, leads_anything=leads, others_know=know)
+
+    def _others_know(self, image: MetadataImage, broker: BrokerImage) -> bool:
+        """Whether the live brokers have seen that this one leads nothing, or had time enough."""
+        now_s = self._clock.monotonic()
+        key = (broker.broker_id, broker.epoch)
+        offset, since_s = self._shutting_down.setdefault(key, (image.offset, now_s))
+        others = [e.broker_id for e in image.alive_brokers() if e.broker_id != broker.broker_id]
+        if not others or self._sessions.lowest_offset(others) >= offset:
+            return True
+        return now_s - since_s >= _SHUTDOWN_PATIENCE_S
+
+    # ---- a term
+
+    def _become_active(self, epoch: int) -> None:
+        log.info(
+            f"controller {self.node_id} is active",
+            epoch=epoch,
+            metadata_offset=self.image.offset,
+            brokers=sorted(self.image.brokers),
+        )
+        now_s = self._clock.monotonic()
+        known = self.image.brokers.values()
+        self._sessions = BrokerSessions(self._session_timeout_s, now_s, known)
+        self._shutting_down = {}
+        self._epoch = epoch
+        self._writer.open(epoch)
+        self._activated.set()
+
+    def _resign(self) -> None:
+        self._epoch = None
+        self._writer.close()
+        if self._term is not None:
+            self._term.cancel()
+
+    async def _serve_term(self) -> None:
+        """What the active controller does of its own accord."""
+        with trio.CancelScope() as self._term:
+            async with trio.open_nursery() as nursery:
+                self._term_tasks = nursery
+                try:
+                    await self._begin_term(nursery)
+                finally:
+                    self._term_tasks = None
+
+    async def _begin_term(self, nursery: trio.Nursery) -> None:
+        epoch = self._epoch
+        await self._attempt(
+            "write the first records",
+            lambda image: Result(features.bootstrap_records(image), None),
+        )
+        for broker in self.image.alive_brokers():
+            session = self._sessions.get(broker.broker_id, broker.epoch)
+            if session is not None and session.is_suspect and broker.broker_id != self.node_id:
+                self._suspect(session)
+        nursery.start_soon(self._watch_leaders)
+        while self._epoch == epoch:
+            await self._clock.sleep(_TICK_S)
+            await self._fence_silent_brokers()
+
+    async def _fence_silent_brokers(self) -> None:
+        for session in self._sessions.expired(self._clock.monotonic()):
+            broker = self.image.brokers.get(session.broker_id)
+            if broker is not None and broker.epoch == session.epoch and not broker.fenced:
+                timeout_ms = round(self._session_timeout_s * 1000)
+                await self._fence(session, f"was fenced: not heard for {timeout_ms} ms")
+
+    async def _watch_leaders(self) -> None:
+        """Preferred leaders get their partitions back; unclean elections happen where allowed."""
+        balance = self.config.flag("auto.leader.rebalance.enable")
+        interval_s = self.config.int("leader.imbalance.check.interval.seconds")
+        next_balance_s = next_unclean_s = self._clock.monotonic()
+        next_balance_s += interval_s
+        while True:
+            now_s = self._clock.monotonic()
+            if now_s >= next_unclean_s:
+                next_unclean_s = now_s + _UNCLEAN_INTERVAL_S
+                await self._attempt(
+                    "elect uncleanly",
+                    lambda image: leaders.elect_uncleanly_where_allowed(image, self.rules),
+                )
+            if balance and now_s >= next_balance_s:
+                more = await self._attempt(
+                    "rebalance preferred leaders",
+                    lambda image: leaders.rebalance_preferred(image, self.rules),
+                )
+                next_balance_s = now_s if more else now_s + interval_s
+            until_s = min(next_unclean_s, next_balance_s if balance else next_unclean_s)
+            await self._clock.sleep(max(_TICK_S, until_s - self._clock.monotonic()))
+
+    async def _attempt(self, what: str, decide: Decide[Any]) -> Any:
+        """Submit something of our own; that we are deposed meanwhile is no concern of anybody."""
+        try:
+            return await self.submit(decide)
+        except KafkaError as error:
+            log.info(f"the controller could not {what}: {error}")
+            return None
+
+    def _log_brokers(self, delta: MetadataDelta) -> None:
+        for broker_id in delta.changed_brokers:
+            before = delta.base.brokers.get(broker_id)
+            after = delta.image.brokers.get(broker_id)
+            words = _what_happened(before, after)
+            if words:
+                epoch = after.epoch if after is not None else None
+                log.info(f"broker {broker_id} {words}", broker_epoch=epoch)
+
+
+def _what_happened(before: BrokerImage | None, after: BrokerImage | None) -> str:
+    """A broker's change in words; empty when there is nothing to tell."""
+    if after is None:
+        return "was unregistered"
+    if before is None or before.epoch != after.epoch:
+        listeners: Sequence[str] = [f"{e.name} {e.host}:{e.port}" for e in after.endpoints]
+        return f"registered with {', '.join(listeners)}"
+    if before.fenced != after.fenced:
+        return "is fenced" if after.fenced else "is unfenced: it may lead and be in sync"
+    if after.in_controlled_shutdown and not before.in_controlled_shutdown:
+        return "is shutting down: its leadership moves away"
+    return ""
