@@ -1,0 +1,104 @@
+"""The settings of one partition's log, typed: a topic's overrides on the broker's defaults.
+
+Names, defaults and meanings are Kafka's topic configuration; parsing of what users write, bounds
+and documentation are in model/settings. Here they become numbers that a log can work with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+from model.record_batch import CREATE_TIME
+
+MAX_LONG: Final = 2**63 - 1
+DAY_MS: Final = 24 * 3600 * 1000
+UNLIMITED: Final = -1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Sizes in bytes, times in ms; -1 is unlimited, as in Kafka."""
+
+    cleanup_policy: tuple[str, ...] = ("delete",)
+    compression_type: str = "producer"
+    compression_gzip_level: int = -1
+    compression_lz4_level: int = 9
+    compression_zstd_level: int = 3
+    delete_retention_ms: int = DAY_MS
+    file_delete_delay_ms: int = 60_000
+    flush_messages: int = MAX_LONG
+    flush_ms: int = MAX_LONG
+    index_interval_bytes: int = 4096
+    max_compaction_lag_ms: int = MAX_LONG
+    max_message_bytes: int = 1_048_588
+    message_timestamp_after_max_ms: int = 3_600_000
+    message_timestamp_before_max_ms: int = MAX_LONG
+    message_timestamp_type: str = CREATE_TIME
+    min_cleanable_dirty_ratio: float = 0.5
+    min_compaction_lag_ms: int = 0
+    min_insync_replicas: int = 1
+    preallocate: bool = False
+    retention_bytes: int = UNLIMITED
+    retention_ms: int = 7 * DAY_MS
+    segment_bytes: int = 1 << 30
+    segment_index_bytes: int = 10 << 20
+    segment_jitter_ms: int = 0
+    segment_ms: int = 7 * DAY_MS
+    unclean_leader_election_enable: bool = False
+
+    @property
+    def deletes(self) -> bool:
+        """Whether old segments go by time and size."""
+        return "delete" in self.cleanup_policy
+
+    @property
+    def compacts(self) -> bool:
+        """Whether only the last value of each key stays."""
+        return "compact" in self.cleanup_policy
+
+    def compression_level(self, codec: str) -> int | None:
+        """The level that topic settings name for a codec; None for a codec without levels."""
+        return {
+            "gzip": self.compression_gzip_level,
+            "lz4": self.compression_lz4_level,
+            "zstd": self.compression_zstd_level,
+        }.get(codec)
+
+    @classmethod
+    def from_overrides(
+        cls, overrides: Mapping[str, str], defaults: LogConfig | None = None
+    ) -> LogConfig:
+        """`defaults` with a topic's settings, named as Kafka names them, on top.
+
+        Names that do not concern the log are ignored. Raises ValueError naming a setting whose
+        value is not of its type.
+        """
+        base = cls() if defaults is None else defaults
+        changes: dict[str, Any] = {}
+        for name, value in overrides.items():
+            field = name.replace(".", "_")
+            if field in _FIELDS:
+                changes[field] = _parse(name, value, getattr(base, field))
+        return dataclasses.replace(base, **changes) if changes else base
+
+
+_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(LogConfig))
+
+
+def _parse(name: str, value: str, current: object) -> object:
+    """`value` as the type that the setting has now."""
+    text = value.strip()
+    try:
+        if isinstance(current, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(current, int):
+            return int(text)
+        if isinstance(current, float):
+            return float(text)
+    except (KeyError, ValueError):
+        raise ValueError(f"{name}={value!r} is not a {type(current).__name__}") from None
+    if isinstance(current, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text

@@ -1,0 +1,20 @@
+"""What the storage layer says when a disk fails: the log directory goes offline, not the truth."""
+
+from __future__ import annotations
+
+from model.errors import ErrorCode, KafkaError
+
+
+class LogDirFailure(KafkaError):
+    """An operation on a log directory failed, and nothing in it can be trusted from here on.
+
+    The first one carries the OSError as its cause; every later use of a log in that directory
+    raises one too. Its code is KAFKA_STORAGE_ERROR, so that a handler needs no case for it.
+    Source: KIP-112.
+    """
+
+    def __init__(self, directory: str, what: str) -> None:
+        super().__init__(
+            ErrorCode.KAFKA_STORAGE_ERROR, f"The log directory {directory} is offline: {what}"
+        )
+        self.directory = directory

@@ -1,0 +1,230 @@
+"""The two sparse indexes of a segment, in Kafka's file formats.
+
+X.index maps offsets to positions in X.log, one entry per `index.interval.bytes` of log:
+(offset relative to the segment's base int32, position int32). X.timeindex maps timestamps to
+offsets: (timestamp int64, relative offset int32); an entry says that the largest timestamp up to
+that offset is this one. Both only grow in both columns.
+
+Entries are kept in arrays and reach the file in groups: an index is a hint that can be rebuilt
+from the log at any time, so a crash may lose the last of them. They are read when first needed:
+a broker has many old segments and looks into few.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from operator import le, lt
+from typing import Final
+
+from model.world import Disk
+
+_GROUP: Final = 128
+"""Entries that wait before they are written: about one write per 512 KiB of log."""
+
+
+class IndexDisagrees(Exception):
+    """An index file cannot be right; the message says why. Rebuild it from the log."""
+
+
+class _Index:
+    """What both kinds share: two parallel columns and the file that follows them."""
+
+    ENTRY: struct.Struct
+    KEY_TYPE: str
+
+    def __init__(self, disk: Disk, path: str, base_offset: int, max_bytes: int) -> None:
+        self.path = path
+        self.base_offset = base_offset
+        self.max_entries = max(1, max_bytes // self.ENTRY.size)
+        self._disk = disk
+        self._loaded = True
+        self._written = 0
+        self.keys = array(self.KEY_TYPE)
+        self.values = array("i")
+
+    def create(self) -> None:
+        """Make the file, empty."""
+        file = self._disk.open(self.path, create=True)
+        file.truncate(0)
+        file.close()
+
+    def lazily(self) -> None:
+        """Take the entries from the file at the first look-up."""
+        self._loaded = False
+
+    def load(self) -> None:
+        """Take the entries from the file. Raises IndexDisagrees."""
+        try:
+            file = self._disk.open(self.path)
+        except FileNotFoundError:
+            raise IndexDisagrees(f"{self.path} is missing") from None
+        try:
+            data = file.read(file.size(), 0)
+        finally:
+            file.close()
+        size = self.ENTRY.size
+        if len(data) % size:
+            raise IndexDisagrees(f"{self.path} has {len(data)} bytes, no multiple of {size}")
+        self._check_and_take(list(self.ENTRY.iter_unpack(data)))
+
+    def _check_and_take(self, entries: list[tuple[int, int]]) -> None:
+        keys = array(self.KEY_TYPE, [key for key, _ in entries])
+        values = array("i", [value for _, value in entries])
+        if not all(map(lt, keys, keys[1:])) or not all(map(le, values, values[1:])):
+            # Also what a kill leaves of Apache Kafka's, which reserves the final size in zeros.
+            raise IndexDisagrees(f"{self.path} has entries out of order")
+        self.keys, self.values = keys, values
+        self._written = len(keys)
+        self._loaded = True
+
+    def need(self) -> None:
+        if not self._loaded:
+            self.load()
+
+    def __len__(self) -> int:
+        self.need()
+        return len(self.keys)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.keys) >= self.max_entries
+
+    def _add(self, key: int, value: int) -> None:
+        self.keys.append(key)
+        self.values.append(value)
+        if len(self.keys) - self._written >= _GROUP:
+            self.write()
+
+    def write(self) -> None:
+        """Bring the file up to the entries."""
+        if not self._loaded or self._written == len(self.keys):
+            return
+        start = self._written
+        pack = self.ENTRY.pack
+        data = b"".join(map(pack, self.keys[start:], self.values[start:]))
+        file = self._disk.open(self.path, create=True)
+        try:
+            file.write([data], start * self.ENTRY.size)
+        finally:
+            file.close()
+        self._written = len(self.keys)
+
+    def sync(self) -> None:
+        self.write()
+        file = self._disk.open(self.path, create=True)
+        try:
+            file.sync()
+        finally:
+            file.close()
+
+    def reset(self) -> None:
+        """No entries, in the file neither."""
+        self._loaded = True
+        self._keep(0)
+        self.create()
+
+    def _keep(self, count: int) -> None:
+        """Drop all entries after the first `count`."""
+        del self.keys[count:]
+        del self.values[count:]
+        if self._written > count:
+            self._written = count
+            file = self._disk.open(self.path, create=True)
+            try:
+                file.truncate(count * self.ENTRY.size)
+            finally:
+                file.close()
+
+    def release(self) -> None:
+        """Forget the entries until they are needed again."""
+        self.write()
+        self.keys = array(self.KEY_TYPE)
+        self.values = array("i")
+        self._loaded = False
+
+    def rename(self, path: str) -> None:
+        self._disk.rename(self.path, path)
+        self.path = path
+
+
+class OffsetIndex(_Index):
+    """(relative offset of a batch's last record, position of the batch)."""
+
+    ENTRY = struct.Struct(">ii")
+    KEY_TYPE = "i"
+
+    def append(self, last_offset: int, position: int) -> None:
+        self._add(last_offset - self.base_offset, position)
+
+    def lookup(self, offset: int) -> tuple[int, int]:
+        """The last entry whose batch ends at or before `offset`, as (last offset, position)."""
+        self.need()
+        return self._entry(bisect_right(self.keys, offset - self.base_offset) - 1)
+
+    def lookup_position(self, position: int) -> tuple[int, int]:
+        """The last entry at or before `position`, as (last offset, position)."""
+        self.need()
+        return self._entry(bisect_right(self.values, position) - 1)
+
+    def _entry(self, slot: int) -> tuple[int, int]:
+        if slot < 0:
+            return self.base_offset, 0
+        return self.base_offset + self.keys[slot], self.values[slot]
+
+    def truncate_to(self, offset: int) -> None:
+        """Drop entries of batches that reach `offset` or beyond."""
+        self.need()
+        self._keep(bisect_left(self.keys, offset - self.base_offset))
+
+    def check(self, log_size: int) -> None:
+        """Raises IndexDisagrees when an entry points outside the log."""
+        self.need()
+        if self.keys and (self.keys[0] < 0 or not self.values[0] >= 0):
+            raise IndexDisagrees(f"{self.path} has a negative entry")
+        if self.values and self.values[-1] >= log_size:
+            raise IndexDisagrees(f"{self.path} points past the end of its log")
+
+    def entries(self) -> Iterable[tuple[int, int]]:
+        """(offset, position) of each entry."""
+        self.need()
+        return [
+            (self.base_offset + key, at) for key, at in zip(self.keys, self.values, strict=True)
+        ]
+
+
+class TimeIndex(_Index):
+    """(largest timestamp so far, relative offset of the last record of its batch)."""
+
+    ENTRY = struct.Struct(">qi")
+    KEY_TYPE = "q"
+
+    def maybe_append(self, timestamp: int, offset: int) -> None:
+        """Add an entry unless the time has not advanced since the last one."""
+        if timestamp >= 0 and (not self.keys or timestamp > self.keys[-1]):
+            self._add(timestamp, offset - self.base_offset)
+
+    def lookup(self, timestamp: int) -> int:
+        """An offset before which no record has a timestamp >= `timestamp`."""
+        self.need()
+        slot = bisect_left(self.keys, timestamp)
+        return self.base_offset + (self.values[slot - 1] if slot else 0)
+
+    def last(self) -> tuple[int, int] | None:
+        """(timestamp, offset) of the last entry."""
+        self.need()
+        return (self.keys[-1], self.base_offset + self.values[-1]) if self.keys else None
+
+    def truncate_to(self, offset: int) -> None:
+        """Drop entries for `offset` and beyond."""
+        self.need()
+        self._keep(bisect_left(self.values, offset - self.base_offset))
+
+    def entries(self) -> Iterable[tuple[int, int]]:
+        """(timestamp, offset) of each entry."""
+        self.need()
+        return [
+            (key, self.base_offset + at) for key, at in zip(self.keys, self.values, strict=True)
+        ]

@@ -1,0 +1,126 @@
+"""Which leader epoch began at which offset: what truncation by epoch rests on.
+
+A follower asks where the leader's records of an epoch end, and cuts its own there (KIP-101). The
+cache equals what the batches' headers say, plus epochs in which nothing was written. It is kept in
+leader-epoch-checkpoint, rewritten at each change and made durable by the log's next flush; after a
+crash, recovery adds again what the scanned batches say.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+
+from model.ids import NO_EPOCH, NO_OFFSET
+from model.world import Disk, read_file
+from storage.checkpoints import CheckpointCorrupt, decode_lines, encode_lines, replace_file
+
+FILE_NAME = "leader-epoch-checkpoint"
+
+
+class LeaderEpochCache:
+    """(epoch, start offset) pairs, ascending in both."""
+
+    __slots__ = ("_dirty", "_disk", "epochs", "latest", "path", "starts")
+
+    def __init__(self, disk: Disk, directory: str) -> None:
+        self._disk = disk
+        self._dirty = False
+        self.path = f"{directory}/{FILE_NAME}"
+        self.epochs: list[int] = []
+        self.starts: list[int] = []
+        self.latest = NO_EPOCH
+        """The largest epoch known, -1 for none."""
+
+    def load(self) -> None:
+        """Take the entries from the file, if there is one. Raises CheckpointCorrupt."""
+        if not self._disk.exists(self.path):
+            return
+        fields = decode_lines(self.path, read_file(self._disk, self.path))
+        try:
+            entries = [(int(epoch), int(start)) for epoch, start in fields]
+        except ValueError as error:
+            raise CheckpointCorrupt(f"{self.path} has a malformed line") from error
+        self._set(entries)
+        if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(entries)):
+            self._set([])
+            raise CheckpointCorrupt(f"{self.path} has entries out of order")
+
+    def entries(self) -> list[tuple[int, int]]:
+        return list(zip(self.epochs, self.starts, strict=True))
+
+    def _set(self, entries: list[tuple[int, int]]) -> None:
+        self.epochs = [epoch for epoch, _ in entries]
+        self.starts = [start for _, start in entries]
+        self.latest = self.epochs[-1] if entries else NO_EPOCH
+
+    def assign(self, epoch: int, start_offset: int, *, write: bool = True) -> None:
+        """Note that `epoch` begins at `start_offset`; entries that this contradicts go."""
+        if epoch == self.latest and self.starts[-1] <= start_offset:
+            return
+        kept = [entry for entry in self.entries() if entry[0] < epoch and entry[1] < start_offset]
+        self._set([*kept, (epoch, start_offset)])
+        if write:
+            self.write()
+
+    def end_offset_for(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
+        """(the largest epoch <= `epoch` that is known, where its records end).
+
+        (-1, -1) when the log knows nothing of `epoch`: it is newer than all, or there are none.
+        For an epoch older than all entries, the epoch itself and the first entry's start.
+        """
+        if epoch < 0 or epoch > self.latest:
+            return NO_EPOCH, NO_OFFSET
+        if epoch == self.latest:
+            return epoch, log_end_offset
+        above = bisect_right(self.epochs, epoch)
+        if above == 0:
+            return epoch, self.starts[0]
+        return self.epochs[above - 1], self.starts[above]
+
+    def epoch_at(self, offset: int) -> int:
+        """The epoch of the record at `offset`, -1 when unknown."""
+        slot = bisect_right(self.starts, offset)
+        return self.epochs[slot - 1] if slot else NO_EPOCH
+
+    def truncate_from_end(self, end_offset: int) -> None:
+        """Forget epochs that begin at `end_offset` or later."""
+        slot = bisect_left(self.starts, end_offset)
+        if slot < len(self.starts):
+            self._set(self.entries()[:slot])
+            self.write()
+
+    def truncate_from_start(self, start_offset: int) -> None:
+        """Forget what is before `start_offset`; the epoch that spans it begins there now."""
+        slot = bisect_right(self.starts, start_offset)
+        if slot == 0 or (slot == 1 and self.starts[0] == start_offset):
+            return
+        entries = self.entries()
+        self._set([(entries[slot - 1][0], start_offset), *entries[slot:]])
+        self.write()
+
+    def clear(self) -> None:
+        if self.epochs:
+            self._set([])
+            self.write()
+
+    def write(self) -> None:
+        """Bring the file up to the entries."""
+        replace_file(
+            self._disk,
+            self.path,
+            encode_lines(f"{epoch} {start}" for epoch, start in self.entries()),
+        )
+        self._dirty = True
+
+    def sync(self) -> None:
+        """Make the file durable if it changed since the last time."""
+        if not self._dirty:
+            return
+        self._dirty = False
+        file = self._disk.open(self.path)
+        try:
+            file.sync()
+        finally:
+            file.close()
+        self._disk.sync_dir(self.path.rpartition("/")[0])

@@ -1,0 +1,306 @@
+"""The files of one partition's log: segments, rolling, truncation, deletion, durability.
+
+storage/log.py builds appending and reading on this. The rules here:
+
+- Offsets only grow within a log, and a segment's name is the first offset it may hold.
+- Nothing is known of a file after an OSError from it. The log is then failed for good: every later
+  use raises LogDirFailure, and only a restart, which recovers from what is on disk, ends that.
+- A deleted segment's files are renamed first and removed later, so that a deletion is one step
+  for whoever starts after a crash.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from model.ids import TopicPartition, Uuid
+from model.world import Dice, Disk
+from storage.config import MAX_LONG, LogConfig
+from storage.failure import LogDirFailure
+from storage.leader_epochs import LeaderEpochCache
+from storage.producer_state import ProducerState
+from storage.segment import MAX_RELATIVE_OFFSET, Segment
+from storage.snapshots import ProducerSnapshots
+
+OnFailure = Callable[[str, OSError], None]
+
+_RECENT_BATCHES: Final = 1024
+"""Batches at the end of the log whose places are remembered: what followers and the high
+watermark point at is found without a look at the file."""
+
+
+class _FlushPlan(NamedTuple):
+    """What to do on the disk, and before which offset all is durable then."""
+
+    work: Callable[[], None]
+    end: int
+    truncations: int
+
+
+class LogFiles:
+    """Segments in order, the last one active, and what is derived from their batches."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        topic_partition: TopicPartition,
+        topic_id: Uuid,
+        config: LogConfig,
+        *,
+        segments: list[Segment],
+        epochs: LeaderEpochCache,
+        producers: ProducerState,
+        snapshots: ProducerSnapshots,
+        log_start_offset: int,
+        log_end_offset: int,
+        recovery_point: int,
+        now_ms: int,
+        dice: Dice | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> None:
+        self.disk = disk
+        self.directory = directory
+        self.topic_partition = topic_partition
+        self.topic_id = topic_id
+        self.segments = segments
+        self.epochs = epochs
+        self.producer_state = producers
+        self.snapshots = snapshots
+        self.log_start_offset = log_start_offset
+        self.log_end_offset = log_end_offset
+        self.recovery_point = recovery_point
+        """Everything before this offset is durable."""
+        self.size = sum(segment.size for segment in segments)
+        self.failure: str | None = None
+        """Why the log cannot be used any more; None while it can."""
+        self._bases = [segment.base_offset for segment in segments]
+        self._dice = dice
+        self._on_failure = on_failure
+        self._last_flush_ms = now_ms
+        self._directory_dirty = True
+        self._doomed: list[tuple[int, str]] = []
+        self._truncations = 0
+        self.config = config
+        self._activate()
+
+    # ---- settings and failure
+
+    def configure(self, config: LogConfig) -> None:
+        """Work by other settings from now on."""
+        self.config = config
+        self._set_limits(self._active.is_index_full)
+
+    def _fail(self, error: OSError, doing: str) -> LogDirFailure:
+        """Give up on this log after `error`; the exception to raise."""
+        self.failure = f"{doing} {self.topic_partition} failed: {error}"
+        home = self.directory.rpartition("/")[0]
+        if self._on_failure is not None:
+            self._on_failure(home, error)
+        return LogDirFailure(home, self.failure)
+
+    def _refuse(self) -> LogDirFailure:
+        return LogDirFailure(self.directory.rpartition("/")[0], self.failure or "")
+
+    # ---- the active segment
+
+    def _activate(self) -> None:
+        """Begin to append to the last segment."""
+        self._active = self.segments[-1]
+        self._recent_offsets = array("q")
+        self._recent_positions = array("q")
+        self._jitter_ms = 0
+        limit = min(self.config.segment_jitter_ms, self.config.segment_ms)
+        if limit > 0 and self._dice is not None:
+            self._jitter_ms = self._dice.randrange(limit)
+        self._set_limits(self._active.is_index_full)
+
+    def _set_limits(self, is_index_full: bool) -> None:
+        """Work out what makes the active segment full, so that an append compares four numbers."""
+        segment = self._active
+        config = self.config
+        self._size_limit = -1 if is_index_full else config.segment_bytes
+        self._offset_limit = segment.base_offset + MAX_RELATIVE_OFFSET
+        self._roll_timestamp = self._roll_ms = MAX_LONG
+        if segment.size:
+            age_ms = config.segment_ms - self._jitter_ms
+            first = segment.first_timestamp
+            if first is not None and first >= 0:
+                self._roll_timestamp = first + age_ms
+            else:
+                self._roll_ms = segment.created_ms + age_ms
+
+    def _note(
+        self, segment: Segment, position: int, size: int, base: int, last_offset: int, time_ms: int
+    ) -> None:
+        """Account for a batch that was just written at the end of the active segment."""
+        segment.size = position + size
+        self.size += size
+        self.log_end_offset = last_offset + 1
+        if segment.note_batch(position, size, last_offset, time_ms):
+            self._set_limits(True)
+        elif position == 0:
+            self._set_limits(False)
+        recent = self._recent_offsets
+        recent.append(base)
+        self._recent_positions.append(position)
+        if len(recent) >= 2 * _RECENT_BATCHES:
+            del recent[:_RECENT_BATCHES]
+            del self._recent_positions[:_RECENT_BATCHES]
+
+    def _forget_recent(self) -> None:
+        """Begin anew where offsets leave a gap: between neighbours here there is none."""
+        del self._recent_offsets[:]
+        del self._recent_positions[:]
+
+    def _has_room(self, size: int, last_offset: int, max_timestamp: int, now_ms: int) -> bool:
+        """Whether the active segment may take a batch: an empty one takes whatever it can."""
+        segment = self._active
+        if last_offset > self._offset_limit:
+            return False
+        return segment.size == 0 or (
+            segment.size + size <= self._size_limit
+            and max_timestamp <= self._roll_timestamp
+            and now_ms <= self._roll_ms
+        )
+
+    def _roll(self, base_offset: int, now_ms: int) -> Segment:
+        """Close the active segment and begin the next one at `base_offset`."""
+        try:
+            self._active.finish()
+            if self._active.size == 0:
+                self._drop_segments(len(self.segments) - 1, None)
+            self.snapshots.take(self.producer_state, base_offset)
+            self._add_segment(base_offset, now_ms)
+        except OSError as error:
+            raise self._fail(error, "rolling") from error
+        return self._active
+
+    def roll(self, now_ms: int) -> None:
+        """Begin a new segment unless the active one is empty."""
+        if self._active.size:
+            self._roll(self.log_end_offset, now_ms)
+
+    def _add_segment(self, base_offset: int, now_ms: int) -> None:
+        segment = Segment(
+            self.disk,
+            self.directory,
+            base_offset,
+            created_ms=now_ms,
+            index_interval_bytes=self.config.index_interval_bytes,
+            index_bytes=self.config.segment_index_bytes,
+            create=True,
+        )
+        self.segments.append(segment)
+        self._bases.append(base_offset)
+        self._directory_dirty = True
+        self._activate()
+
+    def _segment_at(self, offset: int) -> int:
+        """The index of the segment that holds `offset`, or would."""
+        return max(0, bisect_right(self._bases, offset) - 1)
+
+    # ---- deletion
+
+    def _drop_segments(self, first: int, now_ms: int | None) -> None:
+        """Delete the segments from index `first` on, at once or (given a time) with a delay."""
+        dropped = self.segments[first:]
+        del self.segments[first:]
+        del self._bases[first:]
+        for segment in reversed(dropped):
+            self._delete(segment, now_ms)
+
+    def _delete(self, segment: Segment, now_ms: int | None) -> None:
+        self.size -= segment.size
+        paths = segment.mark_deleted()
+        if now_ms is None:
+            for path in paths:
+                self.disk.remove(path)
+        else:
+            due_ms = now_ms + self.config.file_delete_delay_ms
+            self._doomed += [(due_ms, path) for path in paths]
+
+    # ---- durability
+
+    def needs_flush(self, now_ms: int) -> bool:
+        """Whether flush.messages or flush.ms ask for a flush now."""
+        waiting = self.log_end_offset - self.recovery_point
+        return waiting > 0 and (
+            waiting >= self.config.flush_messages
+            or now_ms - self._last_flush_ms >= self.config.flush_ms
+        )
+
+    def has_unflushed_segment(self) -> bool:
+        """Whether a segment was closed since the last flush: it will not change any more."""
+        return self.recovery_point < self._active.base_offset
+
+    def flush(self, now_ms: int | None = None) -> None:
+        """Make everything appended so far durable, waiting for the disk."""
+        plan = self._plan_flush(self.log_end_offset)
+        try:
+            plan.work()
+        except OSError as error:
+            raise self._fail(error, "flushing") from error
+        self._flushed(plan, now_ms)
+
+    async def flush_in_background(
+        self, now_ms: int | None = None, *, closed_only: bool = False
+    ) -> None:
+        """Make what was appended so far durable, while the broker goes on.
+
+        With `closed_only`, leave the active segment to the system.
+        """
+        plan = self._plan_flush(self._active.base_offset if closed_only else self.log_end_offset)
+        try:
+            await self.disk.offload(plan.work)
+        except OSError as error:
+            raise self._fail(error, "flushing") from error
+        self._flushed(plan, now_ms)
+
+    def _plan_flush(self, end: int) -> _FlushPlan:
+        if self.failure is not None:
+            raise self._refuse()
+        first = self._segment_at(self.recovery_point)
+        segments = [s for s in self.segments[first:] if s.base_offset < end]
+        active = self._active
+        epochs, disk, directory = self.epochs, self.disk, self.directory
+        directory_dirty, self._directory_dirty = self._directory_dirty, False
+
+        def work() -> None:
+            for segment in segments:
+                segment.sync(with_indexes=segment is not active)
+            epochs.sync()
+            if directory_dirty:
+                disk.sync_dir(directory)
+
+        return _FlushPlan(work, end, self._truncations)
+
+    def _flushed(self, plan: _FlushPlan, now_ms: int | None) -> None:
+        # After a truncation in the meantime, other records may stand at these offsets.
+        if plan.truncations == self._truncations:
+            self.recovery_point = max(self.recovery_point, plan.end)
+        if now_ms is not None:
+            self._last_flush_ms = now_ms
+
+    def close(self, *, snapshot: bool = True) -> None:
+        """Write what is only in memory, and close the files. Idempotent.
+
+        What was appended is left to the system's cache: `flush` first to have it on the disk.
+        """
+        if self.failure is None:
+            try:
+                if snapshot:
+                    self.snapshots.take(self.producer_state, self.log_end_offset)
+                self._active.finish()
+            except OSError as error:
+                raise self._fail(error, "closing") from error
+            self.failure = f"{self.topic_partition} is closed"
+        for segment in self.segments:
+            segment.file.close()
+
+    def let_go(self) -> None:
+        """Stop using the files without closing them: a deletion, with regions still being sent."""
+        self.failure = f"{self.topic_partition} is deleted"

@@ -1,0 +1,293 @@
+"""Opening a log: what is on the disk becomes a valid log, and what was wrong with it is told.
+
+After a clean shutdown the files are taken as they are. After any other end:
+
+- Segments that lie wholly before the recovery point were synced with their indexes when they were
+  closed; they are taken as they are, an index only if it agrees with its log.
+- Every batch of the others is read and its CRC checked, and their indexes are rebuilt. At the
+  first batch that is not whole and intact the log ends: what follows in that file and all later
+  segments go. What was acknowledged with acks=all comes back from the other replicas.
+- When nothing valid follows, that was a torn tail: a write that the crash cut off. When valid
+  batches follow, it is a corrupt middle. Then what is cut is kept beside the log under a name
+  ending in .corrupt, for whoever has no other replica, and the report says so.
+
+Whatever happens, no batch is served whose CRC was not seen to be right by this process: the
+segments that were not scanned are checked when they are first read (storage/segment.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Final
+
+from model.ids import TopicPartition, Uuid
+from model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
+from model.world import Dice, Disk
+from storage.checkpoints import CheckpointCorrupt
+from storage.config import LogConfig
+from storage.leader_epochs import LeaderEpochCache
+from storage.log import Log
+from storage.log_ends import replay_producers
+from storage.log_files import OnFailure
+from storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
+from storage.producer_state import REMEMBERED_BATCHES, ProducerState
+from storage.segment import Segment, file_name
+from storage.snapshots import ProducerSnapshots
+
+CORRUPT_SUFFIX: Final = ".corrupt"
+
+_NAME: Final = re.compile(r"(\d{20})(\.[a-z]+)")
+_LEFTOVERS: Final = (".deleted", ".cleaned", ".swap", ".tmp")
+_SEARCH_BYTES: Final = 1 << 20
+
+
+@dataclasses.dataclass(slots=True)
+class RecoveryReport:
+    """What opening a log found and did, in words and numbers."""
+
+    topic_partition: TopicPartition
+    scanned_bytes: int = 0
+    truncated_bytes: int = 0
+    corrupt_middle: bool = False
+    """Valid batches had to be given up because one before them was corrupt."""
+    messages: list[str] = dataclasses.field(default_factory=list)
+    """Sentences for the broker's log, each naming the partition, and files and positions."""
+
+    def say(self, message: str) -> None:
+        self.messages.append(f"{self.topic_partition}: {message}")
+
+
+def open_log(
+    disk: Disk,
+    directory: str,
+    topic_partition: TopicPartition,
+    topic_id: Uuid,
+    config: LogConfig,
+    *,
+    now_ms: int,
+    clean: bool = False,
+    recovery_point: int = 0,
+    log_start_offset: int = 0,
+    remembered_batches: int = REMEMBERED_BATCHES,
+    dice: Dice | None = None,
+    on_failure: OnFailure | None = None,
+) -> tuple[Log, RecoveryReport]:
+    """The log in `directory` (made if it does not exist), and what was found there.
+
+    `clean` says that the last process closed it; `recovery_point` and `log_start_offset` are the
+    checkpoints' offsets. Raises OSError when the disk fails.
+    """
+    report = RecoveryReport(topic_partition)
+    disk.make_dirs(directory)
+    opening = _Opening(disk, directory, config, now_ms, report)
+    bases, snapshot_offsets = opening.tidy()
+    segments = [opening.segment(base, create=False) for base in bases]
+    if not segments:
+        segments = [opening.segment(log_start_offset, create=True)]
+    epochs = opening.load_epochs(segments)
+    log_end_offset = opening.end_of(segments[-1]) if clean else None
+    if log_end_offset is None:
+        if clean:
+            report.say("was closed cleanly but does not end with a whole batch: it is scanned")
+            recovery_point = 0
+        opening.recover(segments, epochs, recovery_point)
+        log_end_offset = opening.end_of(segments[-1]) or segments[-1].base_offset
+    log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
+    epochs.truncate_from_end(log_end_offset)
+    epochs.truncate_from_start(log_start_offset)
+    snapshots = ProducerSnapshots(disk, directory, snapshot_offsets)
+    snapshots.drop_after(log_end_offset)
+    producers = ProducerState(remembered_batches)
+    for words in snapshots.load_latest(producers, segments[0].base_offset):
+        report.say(words)
+    replay_producers(segments, producers)
+    segments[-1].know_timestamps()
+    log = Log(
+        disk,
+        directory,
+        topic_partition,
+        topic_id,
+        config,
+        segments=segments,
+        epochs=epochs,
+        producers=producers,
+        snapshots=snapshots,
+        log_start_offset=log_start_offset,
+        log_end_offset=log_end_offset,
+        recovery_point=log_end_offset if clean else min(recovery_point, log_end_offset),
+        now_ms=now_ms,
+        dice=dice,
+        on_failure=on_failure,
+    )
+    return log, report
+
+
+class _Opening:
+    """One log being opened."""
+
+    def __init__(
+        self, disk: Disk, directory: str, config: LogConfig, now_ms: int, report: RecoveryReport
+    ) -> None:
+        self.disk = disk
+        self.directory = directory
+        self.config = config
+        self.now_ms = now_ms
+        self.report = report
+
+    def segment(self, base_offset: int, *, create: bool) -> Segment:
+        return Segment(
+            self.disk,
+            self.directory,
+            base_offset,
+            created_ms=self.now_ms,
+            index_interval_bytes=self.config.index_interval_bytes,
+            index_bytes=self.config.segment_index_bytes,
+            create=create,
+        )
+
+    def tidy(self) -> tuple[list[int], list[int]]:
+        """(base offsets of the segments, offsets of the snapshots); leftovers are removed."""
+        bases: list[int] = []
+        snapshots: list[int] = []
+        indexes: list[tuple[int, str]] = []
+        for name in self.disk.list_dir(self.directory):
+            if name.endswith(_LEFTOVERS):
+                self.disk.remove(f"{self.directory}/{name}")
+                continue
+            matched = _NAME.fullmatch(name)
+            if matched is None:
+                continue
+            offset, suffix = int(matched[1]), matched[2]
+            if suffix == ".log":
+                bases.append(offset)
+            elif suffix == SNAPSHOT_SUFFIX:
+                snapshots.append(offset)
+            elif suffix in (".index", ".timeindex", ".txnindex"):
+                indexes.append((offset, name))
+        for offset, name in indexes:
+            if offset not in bases:
+                self.report.say(f"removed {name}, which has no log file")
+                self.disk.remove(f"{self.directory}/{name}")
+        return bases, snapshots
+
+    def load_epochs(self, segments: list[Segment]) -> LeaderEpochCache:
+        """The leader epochs by their file, or by all batches when it cannot be read."""
+        epochs = LeaderEpochCache(self.disk, self.directory)
+        try:
+            epochs.load()
+        except CheckpointCorrupt as error:
+            self.report.say(f"leader epochs are rebuilt from the log: {error}")
+            for segment in segments:
+                for _, header in segment.headers():
+                    if header.leader_epoch > epochs.latest:
+                        epochs.assign(header.leader_epoch, header.base_offset, write=False)
+            epochs.write()
+        return epochs
+
+    def recover(
+        self, segments: list[Segment], epochs: LeaderEpochCache, recovery_point: int
+    ) -> None:
+        """Scan what may have suffered, and end the log at the first batch that did."""
+        ends = [segment.base_offset for segment in segments[1:]] + [None]
+        for slot, (segment, end) in enumerate(zip(segments, ends, strict=True)):
+            if end is not None and end <= recovery_point:
+                continue
+            expected = segment.base_offset
+            valid = self._scan(segment, epochs, expected)
+            if valid < segment.size:
+                self._cut(segments, slot, valid)
+                break
+
+    def _scan(self, segment: Segment, epochs: LeaderEpochCache, expected: int) -> int:
+        """Check every batch and rebuild the indexes; where the valid part ends."""
+        segment.offset_index.reset()
+        segment.time_index.reset()
+        segment.timestamps_known = True
+        valid = 0
+        for position, header, is_intact in segment.checked(0, segment.size):
+            if not is_intact or header.base_offset < expected or header.last_offset_delta < 0:
+                break
+            segment.note_batch(position, header.size, header.last_offset, header.max_timestamp)
+            if header.leader_epoch > epochs.latest:
+                epochs.assign(header.leader_epoch, header.base_offset)
+            expected = header.next_offset
+            valid = position + header.size
+        self.report.scanned_bytes += valid
+        segment.trust()
+        return valid
+
+    def _cut(self, segments: list[Segment], slot: int, valid: int) -> None:
+        """End the log at position `valid` of a segment."""
+        segment, later = segments[slot], segments[slot + 1 :]
+        lost = segment.size - valid
+        survivor = self._find_valid_batch(segment, valid)
+        is_middle = survivor is not None or any(other.size for other in later)
+        total = lost + sum(other.size for other in later)
+        self.report.truncated_bytes += total
+        where = f"{file_name(segment.base_offset, '.log')} at position {valid}"
+        if is_middle:
+            self.report.corrupt_middle = True
+            kept = self._keep_aside(segment, valid, later)
+            self.report.say(
+                f"CORRUPT MIDDLE: the batch in {where} is corrupt, and valid batches follow it. "
+                f"The log ends before it; {total} bytes are given up and must come from another "
+                f"replica. They are kept in {', '.join(kept)}"
+            )
+        else:
+            self.report.say(f"cut a torn tail of {lost} bytes from {where}")
+        segment.file.truncate(valid)
+        segment.size = valid
+        for other in later:
+            other.file.close()
+            for path in other.mark_deleted():
+                self.disk.remove(path)
+        del segments[slot + 1 :]
+
+    def _find_valid_batch(self, segment: Segment, position: int) -> int | None:
+        """The position of an intact batch behind the corrupt one at `position`, if there is any.
+
+        Looked for at every byte that could be the magic of one, so a wrong length hides nothing.
+        """
+        at = position + 1
+        while at + HEADER_BYTES <= segment.size:
+            data = segment.file.read(_SEARCH_BYTES, at)
+            magic = data.find(bytes([MAGIC]), MAGIC_AT)
+            while magic >= 0 and magic - MAGIC_AT + HEADER_BYTES <= len(data):
+                header = parse_header(data, magic - MAGIC_AT)
+                start = at + magic - MAGIC_AT
+                if (
+                    header.base_offset >= segment.base_offset
+                    and header.record_count > 0
+                    and header.length >= HEADER_BYTES
+                    and start + header.size <= segment.size
+                    and any(intact for _, _, intact in segment.checked(start, start + header.size))
+                ):
+                    return start
+                magic = data.find(bytes([MAGIC]), magic + 1)
+            at += max(1, len(data) - HEADER_BYTES + 1)
+        return None
+
+    def _keep_aside(self, segment: Segment, valid: int, later: list[Segment]) -> list[str]:
+        """Copy what is about to be cut to files that nothing reads or removes; their names."""
+        names = []
+        for source, start in [(segment, valid), *((other, 0) for other in later)]:
+            name = f"{file_name(source.base_offset, '.log')}.{start}{CORRUPT_SUFFIX}"
+            target = self.disk.open(f"{self.directory}/{name}", create=True)
+            try:
+                target.truncate(0)
+                for at in range(start, source.size, _SEARCH_BYTES):
+                    size = min(_SEARCH_BYTES, source.size - at)
+                    target.write([source.file.read(size, at)], at - start)
+            finally:
+                target.close()
+            names.append(name)
+        return names
+
+    def end_of(self, segment: Segment) -> int | None:
+        """The offset after the last record of a segment; None unless it ends with a whole batch."""
+        end, at = segment.base_offset, 0
+        start = segment.boundary_before(segment.size - 1) if segment.size else 0
+        for position, header in segment.headers(start):
+            end, at = header.next_offset, position + header.size
+        return end if at == segment.size else None

@@ -1,0 +1,315 @@
+"""One segment: a run of batches in a file, with its two indexes.
+
+The active segment's state is kept here and moved on by Log.append, which knows each batch's header
+already. Everything else reads headers from the file: from the nearest index entry on, at most
+`index.interval.bytes` and one batch away from what is looked for.
+
+What was read from disk at start without a scan is checked, CRC by CRC, the first time that it is
+served: a bit that flipped while nobody looked never reaches a consumer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from crc32c import crc32c
+
+from model.errors import ErrorCode, KafkaError
+from model.ids import NO_TIMESTAMP
+from model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
+from model.world import Disk, File
+from storage.index import IndexDisagrees, OffsetIndex, TimeIndex
+from storage.spans import Spans
+
+MAX_RELATIVE_OFFSET: Final = 2**31 - 1
+
+_READ_AHEAD: Final = 8192
+"""Bytes per read when headers are walked: an index interval, and the start of what follows."""
+
+_SCAN_BYTES: Final = 1 << 20
+
+
+def file_name(base_offset: int, suffix: str) -> str:
+    """Kafka's name for a file of the segment that begins at `base_offset`."""
+    return f"{base_offset:020d}{suffix}"
+
+
+class Segment:
+    """Batches from `base_offset` on. `size` is kept here: the file is never asked for it."""
+
+    __slots__ = (
+        "_disk",
+        "_verified",
+        "base_offset",
+        "bytes_since_index",
+        "created_ms",
+        "directory",
+        "file",
+        "first_timestamp",
+        "index_interval_bytes",
+        "max_timestamp",
+        "max_timestamp_offset",
+        "offset_index",
+        "size",
+        "time_index",
+        "timestamps_known",
+        "unverified_end",
+    )
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        base_offset: int,
+        *,
+        created_ms: int,
+        index_interval_bytes: int,
+        index_bytes: int,
+        create: bool,
+    ) -> None:
+        self._disk = disk
+        self.directory = directory
+        self.base_offset = base_offset
+        self.created_ms = created_ms
+        self.index_interval_bytes = index_interval_bytes
+        self.bytes_since_index = 0
+        self.first_timestamp: int | None = None
+        self.max_timestamp = NO_TIMESTAMP
+        self.max_timestamp_offset = base_offset
+        self.timestamps_known = create
+        self.file: File = disk.open(self.path(".log"), create=create)
+        self.size = self.file.size()
+        self.unverified_end = self.size
+        self._verified = Spans()
+        self.offset_index = OffsetIndex(disk, self.path(".index"), base_offset, index_bytes)
+        self.time_index = TimeIndex(disk, self.path(".timeindex"), base_offset, index_bytes)
+        if create:
+            self.offset_index.create()
+            self.time_index.create()
+        else:
+            self.offset_index.lazily()
+            self.time_index.lazily()
+
+    def path(self, suffix: str) -> str:
+        return f"{self.directory}/{file_name(self.base_offset, suffix)}"
+
+    # ---- growing
+
+    def note_batch(self, position: int, size: int, last_offset: int, max_timestamp: int) -> bool:
+        """Account for a batch at `position`: timestamps, and an index entry when one is due.
+
+        Whether that filled an index: the segment should get no more batches.
+        """
+        filled = False
+        if max_timestamp > self.max_timestamp:
+            self.max_timestamp = max_timestamp
+            self.max_timestamp_offset = last_offset
+        if self.first_timestamp is None:
+            self.first_timestamp = max_timestamp
+        if self.bytes_since_index > self.index_interval_bytes:
+            self.offset_index.append(last_offset, position)
+            self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset)
+            self.bytes_since_index = 0
+            filled = self.is_index_full
+        self.bytes_since_index += size
+        return filled
+
+    def finish(self) -> None:
+        """Bring the index files up to date; the last time entry names the largest timestamp."""
+        if self.size and self.timestamps_known:
+            self.time_index.need()
+            self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset)
+        self.offset_index.write()
+        self.time_index.write()
+
+    @property
+    def is_index_full(self) -> bool:
+        return self.offset_index.is_full or self.time_index.is_full
+
+    # ---- looking into it
+
+    def headers(
+        self, position: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, BatchHeader]]:
+        """(position, header) of the batches from a batch's `position` on, as far as they are whole.
+
+        Stops at the first one whose length leads past `end` (default: the segment's end) or is
+        too small to be; the CRC is not looked at.
+        """
+        limit = self.size if end is None else end
+        chunk = b""
+        chunk_at = position
+        while position + HEADER_BYTES <= limit:
+            at = position - chunk_at
+            if at + HEADER_BYTES > len(chunk):
+                chunk = self.file.read(min(_READ_AHEAD, limit - position), position)
+                chunk_at, at = position, 0
+                if len(chunk) < HEADER_BYTES:
+                    return
+            header = BatchHeader._make(HEADER.unpack_from(chunk, at))
+            size = header.size
+            if size < HEADER_BYTES or position + size > limit or header.magic != MAGIC:
+                return
+            yield position, header
+            position += size
+
+    def position_of(self, offset: int) -> int:
+        """Where the first batch that reaches `offset` or beyond begins; the size if none does."""
+        for position, header in self.headers(self._near(lambda: self.offset_index.lookup(offset))):
+            if header.last_offset >= offset:
+                return position
+        return self.size
+
+    def boundary_before(self, position: int) -> int:
+        """The largest start of a batch that is <= `position`; the size when that is smaller."""
+        if position >= self.size:
+            return self.size
+        near = self._near(lambda: self.offset_index.lookup_position(position))
+        for start, header in self.headers(near):
+            if start + header.size > position:
+                return start
+        return self.size
+
+    def _near(self, lookup: Callable[[], tuple[int, int]]) -> int:
+        """The position that the offset index gives, once it agrees with the log."""
+        try:
+            last_offset, position = lookup()
+            header = self.header_at(position) if position else None
+            if position == 0 or (header is not None and header.last_offset == last_offset):
+                return position
+        except IndexDisagrees:
+            pass
+        self.rebuild_indexes()
+        return lookup()[1]
+
+    def header_at(self, position: int) -> BatchHeader | None:
+        """The header of the batch at `position`; None at the end."""
+        return next((header for _, header in self.headers(position)), None)
+
+    def batch_at(self, position: int, header: BatchHeader) -> bytes:
+        return self.file.read(header.size, position)
+
+    def checked(self, start: int, end: int) -> Iterator[tuple[int, BatchHeader, bool]]:
+        """(position, header, whether the CRC is right) of the whole batches in [start, end)."""
+        data = memoryview(b"")
+        data_at = start
+        for position, header in self.headers(start, end):
+            at, size = position - data_at, header.size
+            if at + size > len(data):
+                data = memoryview(
+                    self.file.read(min(max(size, _SCAN_BYTES), end - position), position)
+                )
+                data_at, at = position, 0
+            crc = crc32c(data[at + ATTRIBUTES_AT : at + size])
+            yield position, header, crc == header.crc and at + size <= len(data)
+
+    def verify(self, start: int, end: int) -> int:
+        """The end of the intact batches in [start, end), both starts of batches.
+
+        Raises KafkaError CORRUPT_MESSAGE when not even the first one is intact.
+        """
+        if self._verified.covers(start, min(end, self.unverified_end)):
+            return end
+        good = start
+        for position, header, is_intact in self.checked(start, end):
+            if not is_intact:
+                break
+            good = position + header.size
+        if good == start:
+            raise KafkaError(
+                ErrorCode.CORRUPT_MESSAGE,
+                f"{self.file.path} is corrupt at position {start}; what follows is not served.",
+            )
+        self._verified.add(start, good)
+        return good
+
+    def trust(self) -> None:
+        """Every batch was just checked: none needs to be when it is read."""
+        self.unverified_end = 0
+
+    # ---- indexes and truncation
+
+    def rebuild_indexes(self) -> None:
+        """Make both indexes and the timestamps anew from the headers in the log."""
+        self.offset_index.reset()
+        self.time_index.reset()
+        self.bytes_since_index = 0
+        self.first_timestamp = None
+        self.max_timestamp = NO_TIMESTAMP
+        self.max_timestamp_offset = self.base_offset
+        self.timestamps_known = True
+        for position, header in self.headers():
+            self.note_batch(position, header.size, header.last_offset, header.max_timestamp)
+
+    def know_timestamps(self) -> None:
+        """Learn the largest timestamp of a segment that was not scanned at start.
+
+        The last time index entry names it, up to the batches behind that entry.
+        """
+        if self.timestamps_known:
+            return
+        self.timestamps_known = True
+        try:
+            last = self.time_index.last()
+            self.offset_index.need()
+            self.offset_index.check(self.size)
+        except IndexDisagrees:
+            self.rebuild_indexes()
+            return
+        if last is not None:
+            self.max_timestamp, self.max_timestamp_offset = last
+        start = self.position_of(self.max_timestamp_offset) if last is not None else 0
+        for _, header in self.headers(start):
+            if header.max_timestamp > self.max_timestamp:
+                self.max_timestamp = header.max_timestamp
+                self.max_timestamp_offset = header.last_offset
+        first = self.header_at(0)
+        self.first_timestamp = None if first is None else first.max_timestamp
+        if self.offset_index.values:
+            self.bytes_since_index = self.size - self.offset_index.values[-1]
+        else:
+            self.bytes_since_index = self.size
+
+    def truncate(self, position: int, offset: int) -> None:
+        """Cut the log at `position`, where the batch of `offset` would begin, and the indexes."""
+        self.file.truncate(position)
+        self.size = position
+        self.unverified_end = min(self.unverified_end, position)
+        self._verified = Spans()
+        try:
+            self.offset_index.truncate_to(offset)
+            self.time_index.truncate_to(offset)
+        except IndexDisagrees:
+            self.rebuild_indexes()
+            return
+        self.max_timestamp = NO_TIMESTAMP
+        self.max_timestamp_offset = self.base_offset
+        self.timestamps_known = False
+        self.know_timestamps()
+
+    # ---- durability and the end
+
+    def sync(self, *, with_indexes: bool) -> None:
+        """Make the log durable, and the indexes too once they no longer change."""
+        self.file.sync()
+        if with_indexes:
+            self.offset_index.sync()
+            self.time_index.sync()
+
+    def mark_deleted(self) -> list[str]:
+        """Rename the files to their .deleted names; the paths to remove later.
+
+        The log file is let go of, not closed: regions of it may still be on their way out.
+        """
+        doomed: list[str] = []
+        for suffix in (".log", ".index", ".timeindex", ".txnindex"):
+            path = self.path(suffix)
+            if self._disk.exists(path):
+                self._disk.rename(path, path + ".deleted")
+                doomed.append(path + ".deleted")
+        return doomed
+
+    def close(self) -> None:
+        self.finish()
+        self.file.close()

@@ -1,0 +1,73 @@
+"""The producer snapshot files of one log: taken, found again, thrown away.
+
+One is taken where a segment begins and where the log ends at a clean shutdown. Each tells the
+state before its offset, so recovery reads only the batches after the newest that can be read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from model.world import Disk, read_file
+from storage.checkpoints import replace_file
+from storage.producer_snapshot import SUFFIX, SnapshotCorrupt, decode, encode
+from storage.producer_state import ProducerState
+from storage.segment import file_name
+
+
+class ProducerSnapshots:
+    """The offsets of the snapshots in a log's directory, ascending."""
+
+    __slots__ = ("_directory", "_disk", "offsets")
+
+    def __init__(self, disk: Disk, directory: str, offsets: list[int]) -> None:
+        self._disk = disk
+        self._directory = directory
+        self.offsets = sorted(offsets)
+
+    def path(self, offset: int) -> str:
+        return f"{self._directory}/{file_name(offset, SUFFIX)}"
+
+    def take(self, state: ProducerState, offset: int) -> None:
+        """Write `state` as that before `offset`; not for an offset that has one, nor for 0."""
+        if offset <= (self.offsets[-1] if self.offsets else 0):
+            return
+        replace_file(self._disk, self.path(offset), encode(state.to_entries()))
+        self.offsets.append(offset)
+
+    def load_latest(self, state: ProducerState, first_offset: int) -> list[str]:
+        """Make `state` that of the newest readable snapshot; without one, that of a log which
+        begins at `first_offset`.
+
+        Snapshots that cannot be read are removed; the words for each.
+        """
+        removed: list[str] = []
+        while self.offsets:
+            offset = self.offsets[-1]
+            path = self.path(offset)
+            try:
+                entries = decode(read_file(self._disk, path))
+            except SnapshotCorrupt as error:
+                removed.append(f"{path} is ignored: {error}")
+                self._remove_from(len(self.offsets) - 1)
+                continue
+            state.from_entries(entries, offset)
+            return removed
+        state.clear(first_offset)
+        return removed
+
+    def drop_after(self, offset: int) -> None:
+        """Remove snapshots of a state that includes records at `offset` or beyond."""
+        self._remove_from(bisect_right(self.offsets, offset))
+
+    def drop_before(self, offset: int) -> None:
+        """Remove snapshots that lie before the first segment."""
+        count = sum(1 for known in self.offsets if known < offset)
+        for known in self.offsets[:count]:
+            self._disk.remove(self.path(known))
+        del self.offsets[:count]
+
+    def _remove_from(self, slot: int) -> None:
+        for offset in self.offsets[slot:]:
+            self._disk.remove(self.path(offset))
+        del self.offsets[slot:]
