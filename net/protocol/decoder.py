@@ -184,8 +184,7 @@ class _Compiler:
         items, item = self.unique("a"), self.unique("v")
         add(f"{items} = {target} = []")
         with block("for _ in range(n):"):
-            one = Slot(slot.name, slot.type, False, False, None, "None", None)
-            self.slot(one, item, flexible)
+            self.slot(slot.element, item, flexible)
             self.flush()
             add(f"{items}.append({item})")
 

@@ -9,12 +9,16 @@ neighbouring fields of fixed size, with the length that follows them, are one pa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from net.protocol import primitives
 from net.protocol.layout import FIXED, Shape, Slot, shape_of
 from net.protocol.message import Encoder, Message
 from net.protocol.source import Run, Source
+
+Body = Callable[[Slot, bool], None]
+"""Adds the lines that write what is in v, given the field and whether the version is flexible."""
 
 
 def compile_encoder(cls: type[Message], version: int) -> Encoder:
@@ -111,22 +115,23 @@ class _Compiler:
             self.measured(slot, value, flexible, "i", "len(v)", self.copy)
 
     def measured(
-        self, slot: Slot, value: str, flexible: bool, letter: str, length: str, body: Any
+        self, slot: Slot, value: str, flexible: bool, letter: str, length: str, body: Body
     ) -> None:
-        """Write a value that is preceded by its length, or null."""
-        add, block = self.source.add, self.source.block
-        add(f"v = {value}")
+        """Write a value behind its length, or null; `length` and `body` work on it as v."""
+
+        def present() -> None:
+            self.source.add(f"n = {length}{' + 1' if flexible else ''}")
+            self.with_length(flexible, letter)
+            body(slot, flexible)
+
+        self.source.add(f"v = {value}")
         if not slot.nullable:
-            add(f"n = {length}{' + 1' if flexible else ''}")
-            self.with_length(flexible, letter)
-            body(slot, flexible)
+            present()
             return
-        with block("if v is None:"):
+        with self.source.block("if v is None:"):
             self.null(flexible, letter)
-        with block("else:"):
-            add(f"n = {length}{' + 1' if flexible else ''}")
-            self.with_length(flexible, letter)
-            body(slot, flexible)
+        with self.source.block("else:"):
+            present()
 
     def copy(self, slot: Slot, flexible: bool) -> None:
         self.source.add(f"{self.out} += v")
@@ -142,8 +147,7 @@ class _Compiler:
             if slot.shape is not None:
                 self.struct(slot.shape, item)
             else:
-                one = Slot(slot.name, slot.type, False, False, None, "None", None)
-                self.slot(one, item, flexible)
+                self.slot(slot.element, item, flexible)
             self.flush()
 
     def nested(self, slot: Slot, shape: Shape, value: str) -> None:

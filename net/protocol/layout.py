@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from net.protocol.message import Message, Struct
@@ -42,6 +42,11 @@ class Slot:
     def letter(self) -> str | None:
         """The letter in struct's formats; None when the size varies."""
         return None if self.is_array else FIXED.get(self.type)
+
+    @property
+    def element(self) -> Slot:
+        """What an array's elements are; they are never null."""
+        return replace(self, is_array=False, nullable=False, tag=None)
 
 
 @dataclass(frozen=True, slots=True)
