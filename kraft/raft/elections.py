@@ -1,0 +1,239 @@
+"""Who may lead: elections that disturb nobody, need no luck and count each vote once.
+
+The library holds elections as the Raft paper does: a node that hears nothing for a random time
+raises its term and asks for votes. Added here (dissertation 4.2.3, 6.4 and 9.6; KIP-996):
+
+- a node first asks whether it could win (pre-vote), and only then raises its term;
+- whoever hears from a live leader supports nobody else, and a leader is live while a majority
+  answers it (its lease);
+- a broken link to the leader, or its farewell, starts this at once, after a few random
+  milliseconds; of two that ask at the same time the lesser gives way;
+- votes are kept by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+
+from kraft.raft.codec import Message
+from kraft.raft.journal import Journal
+from kraft.raft.membership import VoterHistory
+from kraft.raft.port import ReplicaKey
+from kraft.raft.rules import Rule
+from kraft.raft.seams import CANDIDATE, LEADER, Peer, Seams
+from model.world import Dice
+
+NEVER = math.inf
+
+
+class Elections(Seams):
+    """The layer of the engine that decides who leads."""
+
+    def __init__(
+        self,
+        replica: ReplicaKey,
+        *,
+        can_vote: bool,
+        voters: VoterHistory,
+        log: Journal,
+        election_s: float,
+        dice: Dice,
+        off: Set[Rule],
+        now: float,
+    ) -> None:
+        self.replica, self.can_vote, self.voters = replica, can_vote, voters
+        self._dice, self._off, self.now = dice, off, now
+        self._election_s = election_s
+        self._heard_at = -math.inf
+        self._reason = "it knows no leader"
+        self._news: list[str] = []
+        self._leader_lost = False
+        self._attempts = 0
+        self._asking = False
+        self._granted: set[Peer] = set()
+        self._won_term = -1
+        self._votes: tuple[int, set[Peer]] = (-1, set())
+        lease_s = election_s if Rule.LEADER_LEASE not in off else 1e9
+        super().__init__(Peer(replica.id) if can_vote else None, log, election_s, lease_s)
+        hurry = 0.0 if self.is_only_voter else dice.uniform(0, election_s / 20)
+        self.election_deadline = now + hurry
+
+    @property
+    def is_voter(self) -> bool:
+        return self.can_vote and self.replica in self.voters.current
+
+    @property
+    def is_only_voter(self) -> bool:
+        return self.is_voter and len(self.voters.current) == 1
+
+    @property
+    def has_lease(self) -> bool:
+        """Whether a majority has answered this leader within the last election timeout."""
+        return self.answered_by_majority_since(self.now - self._election_s)
+
+    @property
+    def lease_end(self) -> float:
+        """When the lease is over, unless more answers come."""
+        needed = self.voters.current.majority - self.is_voter
+        if needed <= 0 or Rule.LEADER_LEASE in self._off:
+            return NEVER
+        answers = sorted((self.last_response[peer] for peer in self.other_voters), reverse=True)
+        return answers[needed - 1] + self._election_s
+
+    def answered_by_majority_since(self, moment: float) -> bool:
+        """Whether a majority has answered messages that were sent at `moment` or later."""
+        answers = self.last_response
+        count = sum(answers.get(peer, -math.inf) >= moment for peer in self.other_voters)
+        return count + self.is_voter >= self.voters.current.majority
+
+    @property
+    def hears_leader(self) -> bool:
+        """Whether there is a live leader, as far as this node can tell."""
+        if self.is_leader:
+            return self.has_lease
+        known = self.leader is not None and not self._leader_lost
+        return known and self.now - self._heard_at < self._election_s
+
+    def heard_from(self, leader: Peer) -> None:
+        """A message that only the leader of a current term sends has come."""
+        self._heard_at, self._leader_lost = self.now, False
+        self._attempts, self._asking = 0, False
+        self._reason = f"it heard nothing from its leader, node {leader}"
+
+    def leader_gone(self, reason: str) -> None:
+        """The leader has said farewell, or the link to it broke: look for another at once."""
+        self._leader_lost, self._reason = True, reason
+        self.hasten_election()
+
+    def hasten_election(self) -> None:
+        """Ask for support within milliseconds; random ones, so that not all ask together."""
+        if self.is_voter and not self.is_leader:
+            soon = self.now + self._dice.uniform(0, self._election_s / 50)
+            self.election_deadline = min(self.election_deadline, soon)
+
+    # Hooks of the library.
+
+    def election_timeout(self) -> float:
+        """From one to two election timeouts while all is well; while a leader is being looked
+        for, short at first and then twice as long each time."""
+        patience = self._election_s
+        if self._attempts:
+            patience = min(patience, patience / 10 * 2 ** (self._attempts - 1))
+        return self._dice.uniform(patience, 2 * patience)
+
+    def may_start_election(self) -> bool:
+        """Called when the election deadline has passed; False puts the election off."""
+        if not self.is_voter:
+            self.election_deadline = NEVER
+            return False
+        if Rule.PRE_VOTE in self._off:
+            self._attempts = 0
+            return self.stock_may_start_election() or self._wait_for_peers()
+        if self.is_only_voter or self._won_term == self.term + 1:
+            self._won_term = -1
+            self._news.append(f"stands for election in epoch {self.term + 1}: {self._reason}")
+            return True
+        self._ask_for_support()
+        return False
+
+    def _wait_for_peers(self) -> bool:
+        self.election_deadline = self.now + self.election_timeout()
+        return False
+
+    def _ask_for_support(self) -> None:
+        self._attempts = min(self._attempts + 1, 10)
+        self._asking, self._granted = True, set()
+        self.leader = None
+        self.election_deadline = self.now + self.election_timeout()
+        for peer in sorted(self.other_voters, key=lambda peer: peer.order):
+            self.emit(peer, {"type": "pre_vote", "term": self.term + 1, **self._log_end()})
+
+    def _log_end(self) -> Message:
+        return {"last_log_index": self.log.last_index, "last_log_term": self.log.last_term}
+
+    def _holds_our_log(self, message: Message) -> bool:
+        """Whether the sender has everything that we have, as far as log ends can tell."""
+        theirs = (message["last_log_term"], message["last_log_index"])
+        return theirs >= (self.log.last_term, self.log.last_index)
+
+    # Messages.
+
+    def receive_pre_vote(self, node: Peer, message: Message) -> None:
+        granted = (
+            self.can_vote
+            and message["term"] > self.term
+            and not self.hears_leader
+            and self._holds_our_log(message)
+            and not self._asks_with_more_right(node, message)
+        )
+        if granted:
+            self._asking = False
+            self._attempts = max(self._attempts, 1)
+            give_way_until = self.now + self.election_timeout()
+            self.election_deadline = max(self.election_deadline, give_way_until)
+        answer = {"term": self.term, "round": message["term"], "granted": granted}
+        self.emit(node, {"type": "pre_vote_response", **answer})
+
+    def _asks_with_more_right(self, node: Peer, message: Message) -> bool:
+        if not self._asking or message["term"] != self.term + 1:
+            return False
+        theirs = (message["last_log_term"], message["last_log_index"], node.order)
+        own = (self.log.last_term, self.log.last_index, Peer(self.replica.id).order)
+        return own > theirs
+
+    def receive_pre_vote_response(self, node: Peer, message: Message) -> None:
+        if message["term"] > self.term and not self.is_leader:
+            self.set_term(message["term"])
+            self.become_follower()
+            self._asking = False
+            self.hasten_election()
+        if not self._asking or not message["granted"] or message["round"] != self.term + 1:
+            return
+        if node in self.other_voters:
+            self._granted.add(node)
+        if len(self._granted) + 1 >= self.voters.current.majority:
+            self._asking = False
+            self._won_term = self.term + 1
+            self.election_deadline = self.now
+
+    def receive_request_vote(self, node: Peer, message: Message) -> None:
+        if not self.can_vote or message["term"] < self.term:
+            return
+        if Rule.STICKY_LEADER not in self._off and self.hears_leader and node != self.leader:
+            return
+        if message["term"] == self.term and self.voted_for == node.id and not self.is_leader:
+            self.emit(node, {"type": "response_vote", "term": self.term})  # The first was lost.
+            return
+        self.stock_receive(node, message)
+
+    def receive_response_vote(self, node: Peer, message: Message) -> None:
+        if message["term"] != self.term or self.role != CANDIDATE:
+            return
+        if Rule.VOTES_ARE_ATTRIBUTED not in self._off:
+            if self._votes[0] != self.term:
+                self._votes = (self.term, set())
+            if node not in self.other_voters or node in self._votes[1]:
+                return
+            self._votes[1].add(node)
+        self.stock_receive(node, message)
+
+    def receive_end_epoch(self, node: Peer, message: Message) -> None:
+        if node == self.leader and message["term"] == self.term:
+            self.leader_gone(f"its leader, node {node}, resigned")
+
+    def ask_again(self, peer: Peer) -> None:
+        """A link came up: what was asked over the one before may be lost."""
+        if peer not in self.other_voters:
+            return
+        if self.role == CANDIDATE and self.voted_for == self.replica.id:
+            self.emit(peer, {"type": "request_vote", "term": self.term, **self._log_end()})
+        elif self._asking:
+            self.emit(peer, {"type": "pre_vote", "term": self.term + 1, **self._log_end()})
+
+    def role_changed(self, before: int) -> None:
+        if self.role == LEADER:
+            self._attempts, self._asking, self._leader_lost = 0, False, False
+        elif before == LEADER:
+            self._attempts = 1
+            self.election_deadline = self.now + self.election_timeout()

@@ -1,0 +1,350 @@
+"""The engine as its driver sees it: steps in, messages and events out, no time and no I/O.
+
+One step is: `link_up`/`link_down`/`deliver` what came, `propose` what waits, `tick`, make the store
+durable, and only then send what `take_outbox` gives. The driver says in every step what time it is
+(seconds, monotonic) and calls again at `next_deadline`, or at once while `wants_tick`.
+
+Entries are b"\\0" + epoch + expected offset (0: any) + payload. The stamp travels with the entry,
+so every node finds the same entries void: those that did not land where they were decided for.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import deque
+from typing import Final, NamedTuple
+
+from kraft.raft.codec import Message
+from kraft.raft.elections import NEVER
+from kraft.raft.intake import QuorumCorrupt
+from kraft.raft.membership import VoterSet
+from kraft.raft.port import (
+    NotLeader,
+    ProposalVoid,
+    QuorumDescription,
+    QuorumSettings,
+    ReplicaKey,
+    ReplicaState,
+)
+from kraft.raft.reconfiguration import Done, Reconfiguration
+from kraft.raft.rules import Rule
+from kraft.raft.seams import LEADER, MEMBERSHIP, NO_OP, REGULAR, Peer, step_clock
+from kraft.raft.snapshots import Snapshot
+from kraft.raft.store import Store
+from model.world import Dice
+
+STAMP: Final = struct.Struct(">cQQ")
+"""Kind, epoch and expected offset at the start of a proposal's entry."""
+
+
+class Committed(NamedTuple):
+    """A proposal is committed, here and everywhere."""
+
+    offset: int
+    epoch: int
+    payload: bytes
+
+
+class SnapshotLoaded(NamedTuple):
+    """State that replaces everything up to and with `offset`."""
+
+    offset: int
+    epoch: int
+    payload: bytes
+
+
+class LeaderChanged(NamedTuple):
+    """With the own id only once everything committed before has come as an event."""
+
+    leader_id: int | None
+    epoch: int
+
+
+Event = Committed | SnapshotLoaded | LeaderChanged
+
+
+class Engine(Reconfiguration):
+    """One replica of the quorum."""
+
+    def __init__(
+        self,
+        replica: ReplicaKey,
+        store: Store,
+        *,
+        can_vote: bool,
+        static_voters: VoterSet | None,
+        settings: QuorumSettings,
+        dice: Dice,
+        now: float,
+        rules_off: frozenset[Rule] = frozenset(),
+    ) -> None:
+        self._settings = settings
+        self._outbox: list[tuple[ReplicaKey, Message]] = []
+        self.events: deque[Event] = deque()
+        self._barriers: list[tuple[float, int, Done]] = []
+        self._told = LeaderChanged(None, 0)
+        self._bytes_since_snapshot = 0
+        self._snapshot_at = now
+        self._removed = False
+        step_clock.now = now
+        super().__init__(
+            replica=replica,
+            store=store,
+            can_vote=can_vote,
+            static_voters=static_voters,
+            max_snapshot_bytes=settings.max_snapshot_bytes,
+            election_s=settings.election_timeout_s,
+            dice=dice,
+            off=rules_off,
+            now=now,
+        )
+        self.log.forget_votes = Rule.VOTE_IS_PERSISTED in self._off
+        self.last_applied = store.snapshot_index
+        if store.loaded is not None and store.loaded.payload:
+            self.events.append(SnapshotLoaded(*self._position(), store.loaded.payload))
+        store.loaded = None
+
+    def _position(self) -> tuple[int, int]:
+        return self.last_applied, self.log.term_at(self.last_applied) or 0
+
+    def at(self, now: float) -> None:
+        """The time of the step that follows."""
+        self.now = step_clock.now = now
+
+    # Steps.
+
+    def deliver(self, key: ReplicaKey, message: Message) -> None:
+        """A message that codec.decode accepted, in the order in which the link brought it."""
+        peer = self.links.get(key)
+        if peer is None:
+            return
+        kind = message["type"]
+        if kind == "append_entries":
+            self.receive_append_entries(peer, message)
+        elif kind == "next_node_idx":
+            self.receive_acknowledgement(peer, message)
+        elif kind == "request_vote":
+            self.receive_request_vote(peer, message)
+        elif kind == "response_vote":
+            self.receive_response_vote(peer, message)
+        elif kind == "pre_vote":
+            self.receive_pre_vote(peer, message)
+        elif kind == "pre_vote_response":
+            self.receive_pre_vote_response(peer, message)
+        elif kind == "end_epoch":
+            self.receive_end_epoch(peer, message)
+
+    def propose(self, payload: bytes, epoch: int, expected_offset: int | None, done: Done) -> int:
+        """Append to the leader's log; the offset. `done` is called once, then or in a later step.
+
+        Raises NotLeader unless this node leads in `epoch`, ProposalVoid unless the next offset is
+        `expected_offset`.
+        """
+        index = self.log.last_index + 1
+        if not self.is_leader:
+            raise NotLeader(self.leader_id, self.term)
+        if Rule.FENCED_PROPOSALS not in self._off:
+            if epoch != self.term:
+                raise NotLeader(self.leader_id, self.term)
+            if expected_offset not in (None, index):
+                raise ProposalVoid(f"decided for offset {expected_offset}, the next is {index}")
+        stamp = STAMP.pack(REGULAR, epoch, expected_offset or 0)
+        self.log.add(stamp + payload, index, self.term)
+        self._pending[index] = done
+        return index
+
+    def read_barrier(self, done: Done) -> None:
+        """Call `done` with the offset up to which a read sees everything committed before now,
+        once a majority has confirmed that this node still leads and the offset is applied."""
+        if not self.is_leader:
+            raise NotLeader(self.leader_id, self.term)
+        index = max(self.commit_index, self._first_index_as_leader)
+        self._barriers.append((self.now, index, done))
+        self.send_to_all(heartbeat=True)
+
+    def tick(self) -> None:
+        """Whatever follows from what came and from the time: elections, commits, events."""
+        if self.is_leader and Rule.COMMIT_OWN_TERM in self._off:
+            self.commit_index = self.index_of_majority()
+        if self.is_leader and Rule.LEADER_LEASE not in self._off and not self.has_lease:
+            self._news.append(f"leads no longer: no majority answers it in epoch {self.term}")
+            self.become_follower()
+            self.leader = None
+        self.doTick(0)
+        if self.is_leader and Rule.FAST_BACK_OFF not in self._off:
+            self.send_to_all()
+        if self._removed and self.is_leader:
+            self.resign()
+        self._removed = False
+        self._give_up_silent_leader()
+        self._answer_barriers()
+        self._tell_leader()
+
+    def resign(self) -> None:
+        """Lead no longer, and say so, that the others need not find out."""
+        if not self.is_leader:
+            return
+        self.send_to_all(heartbeat=True)
+        for peer in sorted(self.other_voters, key=lambda peer: peer.order):
+            self.emit(peer, {"type": "end_epoch", "term": self.term})
+        self.become_follower()
+        self.leader = None
+        self.election_deadline = self.now + self._election_s
+
+    def take_outbox(self) -> list[tuple[ReplicaKey, Message]]:
+        """What may be sent once the store is durable."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def take_news(self) -> list[str]:
+        """What happened, in words, for the log."""
+        news, self._news = self._news, []
+        return news
+
+    @property
+    def wants_tick(self) -> bool:
+        """Whether something became committable by becoming durable here."""
+        if not self.is_leader:
+            return False
+        index = self.index_of_majority()
+        return index > self.commit_index and self.log.term_at(index) == self.term
+
+    def next_deadline(self) -> float:
+        """When to tick although nothing comes."""
+        if self.is_leader:
+            return min(self.heartbeat_is_due_at(), self.lease_end)
+        if self.is_voter:
+            return self.election_deadline
+        if self.leader is None:
+            return NEVER
+        return self._heard_at + self._settings.fetch_timeout_s
+
+    # Hooks.
+
+    def emit(self, node: Peer, message: Message) -> None:
+        if (key := self.key_of(node)) is not None:
+            if message["type"] == "append_entries":
+                message.setdefault("sent", self.now)  # The library's own sender leaves it out.
+            self._outbox.append((key, message))
+
+    def apply(self, command: bytes) -> None:
+        """The next committed entry. Nothing here can fail half way: what the state machine makes
+        of it is the driver's to see, after the step."""
+        index = self.last_applied + 1
+        kind, term = command[:1], self.log[index - self.log.base_index][2]
+        outcome: Exception | None = None
+        if kind == REGULAR:
+            _, epoch, expected = STAMP.unpack_from(command)
+            fits = epoch == term and expected in (0, index)
+            if fits or Rule.FENCED_PROPOSALS in self._off:
+                self.events.append(Committed(index, term, command[STAMP.size :]))
+            else:
+                outcome = ProposalVoid(f"decided for offset {expected} in epoch {epoch}")
+        elif kind == MEMBERSHIP:
+            self._removed = not self.is_voter
+        elif kind != NO_OP:
+            raise QuorumCorrupt(f"entry {index} is of a kind unknown to this version: {kind!r}")
+        self._bytes_since_snapshot += len(command)
+        if (done := self._pending.pop(index, None)) is not None:
+            done(index, outcome)
+
+    def snapshot_installed(self, snapshot: Snapshot) -> None:
+        super().snapshot_installed(snapshot)
+        self._bytes_since_snapshot, self._snapshot_at = 0, self.now
+        self.events.append(SnapshotLoaded(snapshot.index, snapshot.term, snapshot.payload))
+
+    def role_changed(self, before: int) -> None:
+        super().role_changed(before)
+        if before == LEADER and Rule.PROPOSALS_END not in self._off:
+            pending, self._pending = self._pending, {}
+            barriers, self._barriers = self._barriers, []
+            lost = NotLeader(None, self.term)
+            for index, done in pending.items():
+                done(index, lost)
+            for _, index, done in barriers:
+                done(index, lost)
+
+    # Snapshots of our own.
+
+    @property
+    def snapshot_is_due(self) -> bool:
+        """Whether enough has been applied, or for long enough, since the last one."""
+        if self._bytes_since_snapshot >= self._settings.snapshot_after_bytes:
+            return True
+        old = self.now - self._snapshot_at >= self._settings.snapshot_after_s
+        return old and self._bytes_since_snapshot > 0
+
+    def snapshot_of(self, payload: bytes) -> Snapshot:
+        """`payload` is the state after the last event was handled."""
+        named = VoterSet() if self.voters_are_static else self.voters.at(self.last_applied)
+        return Snapshot(*self._position(), named, payload)
+
+    def adopt_snapshot(self, snapshot: Snapshot) -> None:
+        """It is durable: the log may forget what it contains."""
+        self.store.adopt(snapshot)
+        self.voters.forget_before(snapshot.index)
+        self._bytes_since_snapshot, self._snapshot_at = 0, self.now
+
+    # What follows from a tick.
+
+    def _give_up_silent_leader(self) -> None:
+        if self.is_voter or self.leader is None:
+            return
+        silent = self.now - self._heard_at >= self._settings.fetch_timeout_s
+        if silent or self._leader_lost:
+            self.leader = None
+
+    def _answer_barriers(self) -> None:
+        waiting = []
+        for moment, index, done in self._barriers:
+            if self.last_applied >= index and self.answered_by_majority_since(moment):
+                done(index, None)
+            else:
+                waiting.append((moment, index, done))
+        self._barriers = waiting
+
+    def _tell_leader(self) -> None:
+        known = LeaderChanged(self.leader_id, self.term)
+        if self.is_leader and self.last_applied < self._first_index_as_leader:
+            known = LeaderChanged(None, self.term)
+        if known != self._told:
+            self._told = known
+            self._news.append(self._words_for(known))
+            self.events.append(known)
+
+    def _words_for(self, change: LeaderChanged) -> str:
+        if change.leader_id is None:
+            return f"knows no leader of the quorum in epoch {change.epoch}"
+        if change.leader_id == self.replica.id:
+            first = self._first_index_as_leader
+            return f"leads the quorum in epoch {change.epoch}, from offset {first} on"
+        return f"follows node {change.leader_id}, leader of the quorum in epoch {change.epoch}"
+
+    def describe(self, now: float, wall_ms: int) -> QuorumDescription:
+        """For DescribeQuorum; `now` and `wall_ms` are the same moment on the two clocks."""
+
+        def state(key: ReplicaKey, peer: Peer | None) -> ReplicaState:
+            voter = self.voters.current.get(key.id)
+            endpoints = voter.endpoints if voter is not None else ()
+            if key == self.replica:
+                return ReplicaState(*key, self.log.last_index + 1, wall_ms, wall_ms, endpoints)
+            progress = self.progress.get(peer) if peer is not None and self.is_leader else None
+            if peer is None or progress is None:
+                return ReplicaState(*key, -1, -1, -1, endpoints)
+            end = self.match_index[peer] + 1 if progress.fetched_at > -math.inf else -1
+            times = (progress.fetched_at, progress.caught_up_at)
+            shown = [wall_ms - int((now - t) * 1000) if t > -math.inf else -1 for t in times]
+            return ReplicaState(*key, end, shown[0], shown[1], endpoints)
+
+        voters = []
+        for voter in self.voters.current:
+            own = self.is_voter and voter.id == self.replica.id
+            peer = None if own else Peer(voter.id)
+            linked = self.key_of(peer) if peer is not None else self.replica
+            voters.append(state(linked or ReplicaKey(voter.id, voter.directory_id), peer))
+        observers = [
+            state(key, peer) for key, peer in sorted(self.links.items()) if peer.is_observer
+        ]
+        end = self.commit_index + 1
+        return QuorumDescription(self.leader_id, self.term, end, tuple(voters), tuple(observers))

@@ -1,0 +1,99 @@
+"""What a leader keeps about each connected replica while it brings its log to the leader's."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from kraft.raft.codec import Entry
+from model.world import File
+
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+"""How much may be on its way to one replica: this bounds what a slow one costs in memory."""
+BATCH_BYTES: Final = 512 * 1024
+CHUNK_BYTES: Final = 256 * 1024
+CHUNKS_IN_FLIGHT: Final = 4
+
+
+@dataclass(slots=True)
+class Transfer:
+    """A snapshot on its way to a replica that is behind the start of the log."""
+
+    index: int
+    file: File
+    size: int
+    offset: int = 0
+    unanswered: int = 0
+
+    @property
+    def may_send(self) -> bool:
+        """The last piece, perhaps empty, is the one that ends the file."""
+        return self.offset <= self.size and self.unanswered < CHUNKS_IN_FLIGHT
+
+    def next_chunk(self) -> tuple[bytes, bool, bool]:
+        """(bytes, is first, is last), in the library's shape. Raises OSError."""
+        data = self.file.read(CHUNK_BYTES, self.offset)
+        first, last = self.offset == 0, self.offset + len(data) >= self.size
+        self.offset = self.size + 1 if last else self.offset + len(data)
+        self.unanswered += 1
+        return data, first, last
+
+
+@dataclass(slots=True)
+class Progress:
+    """One replica, from the leader's side.
+
+    `probing`: it is not known where the logs part, so one message at a time, and none while
+    `waiting` for the answer. Otherwise entries stream, up to the window.
+    """
+
+    probing: bool = True
+    waiting: bool = False
+    in_flight: deque[tuple[int, int]] = field(default_factory=deque)
+    in_flight_bytes: int = 0
+    commit_sent: int = -1
+    transfer: Transfer | None = None
+    transfer_after: float = -math.inf
+    fetched_at: float = -math.inf
+    caught_up_at: float = -math.inf
+    end_when_fetched: int = 0
+
+    @property
+    def may_send(self) -> bool:
+        return not self.waiting and self.in_flight_bytes < WINDOW_BYTES
+
+    def sent(self, entries: list[Entry]) -> None:
+        size = sum(len(command) for command, _, _ in entries)
+        self.in_flight.append((entries[-1][1], size))
+        self.in_flight_bytes += size
+        self.waiting = self.probing
+
+    def matched(self, index: int) -> None:
+        """Everything up to `index` has arrived and is durable there."""
+        self.probing = self.waiting = False
+        while self.in_flight and self.in_flight[0][0] <= index:
+            self.in_flight_bytes -= self.in_flight.popleft()[1]
+
+    def rejected(self) -> None:
+        """The logs part before what was sent; what is still on its way is worth nothing."""
+        self.probing, self.waiting = True, False
+        self.in_flight.clear()
+        self.in_flight_bytes = 0
+
+    def fetched(self, index: int, end: int, now: float) -> None:
+        """An answer says that the replica ends at `index` while the leader ends at `end`.
+
+        Caught up as DescribeQuorum means it: it has now all that there was at its last answer.
+        """
+        if index >= end:
+            self.caught_up_at = now
+        elif index >= self.end_when_fetched and self.fetched_at > self.caught_up_at:
+            self.caught_up_at = self.fetched_at
+        self.fetched_at, self.end_when_fetched = now, end
+
+    def end_transfer(self) -> None:
+        if self.transfer is not None:
+            self.transfer.file.close()
+            self.transfer = None

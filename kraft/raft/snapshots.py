@@ -1,0 +1,120 @@
+"""Snapshot files: the state machine at one offset, and the voter set that was in force there.
+
+Named like Kafka's, <offset>-<epoch>.checkpoint, with contents of our own:
+
+    magic "RAFTKAS1" | CRC32C of the rest | size of the header | header (msgpack) | payload
+
+The file is also exactly what travels to a follower that is too far behind for the log, so the
+follower can prove the whole before any of it counts.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import crc32c
+import msgpack
+
+from kraft.raft.membership import VoterSet
+from kraft.raft.port import Voter
+from model.world import Disk, read_file, write_atomically
+
+MAGIC: Final = b"RAFTKAS1"
+_PREFIX: Final = struct.Struct(">8sII")
+_NAME: Final = re.compile(r"(\d{20})-(\d{10})\.checkpoint")
+
+
+class CorruptSnapshot(ValueError):
+    """Bytes that are no snapshot, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """State up to and with entry (index, term). An empty payload only names the first voters."""
+
+    index: int
+    term: int
+    voters: VoterSet
+    payload: bytes
+
+    @property
+    def name(self) -> str:
+        return file_name(self.index, self.term)
+
+    def encode(self) -> bytes:
+        header = msgpack.packb([self.index, self.term, self.voters.encode()])
+        checksum = crc32c.crc32c(self.payload, crc32c.crc32c(header))
+        return b"".join((_PREFIX.pack(MAGIC, checksum, len(header)), header, self.payload))
+
+    @classmethod
+    def decode(cls, data: bytes | bytearray | memoryview) -> Snapshot:
+        """Raises CorruptSnapshot unless every byte is as it was written."""
+        if len(data) < _PREFIX.size:
+            raise CorruptSnapshot(f"{len(data)} bytes are too few for a snapshot")
+        magic, checksum, header_size = _PREFIX.unpack_from(data)
+        if magic != MAGIC:
+            raise CorruptSnapshot("it does not begin as a snapshot does")
+        if crc32c.crc32c(memoryview(data)[_PREFIX.size :]) != checksum:
+            raise CorruptSnapshot("its checksum does not match")
+        try:
+            start = _PREFIX.size + header_size
+            index, term, voters = msgpack.unpackb(bytes(data[_PREFIX.size : start]))
+            return cls(index, term, VoterSet.decode(voters), bytes(data[start:]))
+        except (TypeError, ValueError, msgpack.UnpackException) as error:
+            raise CorruptSnapshot(f"its header cannot be read: {error}") from error
+
+
+def file_name(index: int, term: int) -> str:
+    return f"{index:020d}-{term:010d}.checkpoint"
+
+
+def list_files(disk: Disk, directory: str) -> list[tuple[int, int]]:
+    """(index, term) of the snapshot files in a directory, oldest first."""
+    matches = [_NAME.fullmatch(name) for name in disk.list_dir(directory)]
+    return sorted((int(match[1]), int(match[2])) for match in matches if match)
+
+
+def write(disk: Disk, directory: str, snapshot: Snapshot) -> None:
+    """Durable when it returns; a crash in between leaves no half file under the name."""
+    write_atomically(disk, f"{directory}/{snapshot.name}", snapshot.encode())
+
+
+def load(disk: Disk, directory: str, index: int, term: int) -> Snapshot:
+    """Raises CorruptSnapshot, also when the name and the contents disagree."""
+    path = f"{directory}/{file_name(index, term)}"
+    try:
+        snapshot = Snapshot.decode(read_file(disk, path))
+    except CorruptSnapshot as error:
+        raise CorruptSnapshot(f"{path}: {error}") from error
+    if (snapshot.index, snapshot.term) != (index, term):
+        raise CorruptSnapshot(f"{path}: it holds offset {snapshot.index}, term {snapshot.term}")
+    return snapshot
+
+
+def load_latest(disk: Disk, directory: str) -> tuple[Snapshot | None, list[str]]:
+    """The newest snapshot that can be used, and in words why newer ones could not."""
+    problems: list[str] = []
+    for index, term in reversed(list_files(disk, directory)):
+        try:
+            return load(disk, directory, index, term), problems
+        except CorruptSnapshot as error:
+            problems.append(str(error))
+    return None, problems
+
+
+def remove_older(disk: Disk, directory: str, index: int) -> None:
+    """Remove the snapshots before `index`, and what interrupted writes left."""
+    for name in disk.list_dir(directory):
+        match = _NAME.fullmatch(name)
+        if (match and int(match[1]) < index) or name.endswith(".checkpoint.tmp"):
+            disk.remove(f"{directory}/{name}")
+
+
+def write_first_voters(disk: Disk, directory: str, voters: list[Voter]) -> None:
+    """Name the voters of a new quorum (`storage format --standalone, --initial-controllers`)."""
+    disk.make_dirs(directory)
+    write(disk, directory, Snapshot(0, 0, VoterSet(voters), b""))
+    disk.sync_dir(directory.rpartition("/")[0] or "/")
