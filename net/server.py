@@ -31,6 +31,10 @@ from net.router import (
 )
 
 _API_VERSIONS = 18
+_CARRIES_RECORDS = frozenset({0, 58})
+"""Produce, and Envelope, which carries another request."""
+_MAX_CONTROL_BYTES = 8 * 1024 * 1024
+"""Any other request: read into objects, its bytes may take twenty times their size."""
 _MAX_OUTSTANDING = 1000
 """Requests of one connection that may wait for their answer; then no more are read from it."""
 
@@ -169,6 +173,10 @@ class Server:
         route = self._routes.get(header.api_key)
         if route is None:
             raise CloseConnection(f"API key {header.api_key} is not served on {self.name}")
+        if len(frame) > _MAX_CONTROL_BYTES and header.api_key not in _CARRIES_RECORDS:
+            raise CloseConnection(
+                f"{route.name} of {len(frame)} bytes; {_MAX_CONTROL_BYTES} are allowed"
+            )
         context = Context(
             self._node,
             header.api_version,
