@@ -15,6 +15,7 @@ from broker.truncation import NO_EPOCH_END, EpochEnd, divergence
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
 from model.world import Piece
+from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
     from broker.replica import Replica
@@ -119,7 +120,7 @@ class FetchReader:
         select_replica: Callable[[Replica, str, int], int] | None,
     ) -> None:
         self._replicas = replicas
-        self._select_replica = select_replica
+        self.select_replica = select_replica
         """(partition, client's rack, fetch offset) -> broker to read from, or NO_REPLICA."""
 
     def collect(
@@ -140,7 +141,7 @@ class FetchReader:
             if fetched.size:
                 left = max(0, left - fetched.size)
                 size += fetched.size
-            elif fetched.is_urgent:
+            elif fetched.is_urgent or (limits.replica_id >= 0 and _must_hear(feed, fetched)):
                 urgent = True
             if full or fetched.is_news:
                 fetched_all.append(fetched)
@@ -170,7 +171,9 @@ class FetchReader:
                 self._follower_fetched(entry, replica, limits, now_s)
                 fetched.high_watermark = replica.state.high_watermark
         except KafkaError as error:
-            fetched = Fetched(entry, error.code)
+            if isinstance(error, LogDirFailure):
+                self._replicas.disk_failed(error)
+            fetched = Fetched(entry, int(error.code))
             fetched.current_leader = self._replicas.leader_hint(entry.key, error.code)
         return fetched
 
@@ -192,8 +195,8 @@ class FetchReader:
         fetched.high_watermark = state.high_watermark
         fetched.last_stable_offset = state.high_watermark
         fetched.log_start_offset = start
-        if limits.replica_id < 0 and limits.rack is not None and self._select_replica is not None:
-            chosen = self._select_replica(replica, limits.rack, offset)
+        if limits.replica_id < 0 and limits.rack is not None and self.select_replica is not None:
+            chosen = self.select_replica(replica, limits.rack, offset)
             if chosen != NO_REPLICA:
                 fetched.preferred_read_replica = chosen
                 return
@@ -242,6 +245,18 @@ class FetchReader:
             dirty.pop(entry, None)
             if fetched.size or fetched.is_urgent:
                 dirty[entry] = None
+
+
+def _must_hear(feed: Feed, fetched: Fetched) -> bool:
+    """Whether a follower's wait ends though it gets no records.
+
+    DeleteRecords waits for followers to move their start, consumers near a follower for its high
+    watermark.
+    """
+    entry = fetched.entry
+    return fetched.log_start_offset != entry.sent_log_start_offset or (
+        feed.wants_high_watermark and fetched.high_watermark != entry.sent_high_watermark
+    )
 
 
 def out_of_range(replica: Replica, offset: int) -> KafkaError:

@@ -77,10 +77,21 @@ class FetchEntry:
 class Feed:
     """The partitions of one fetcher. `replica_id` is the follower's, NO_BROKER for a consumer."""
 
-    __slots__ = ("dirty", "entries", "last_fetch_s", "replica_id", "waiting", "watching")
+    __slots__ = (
+        "dirty",
+        "entries",
+        "last_fetch_s",
+        "replica_id",
+        "waiting",
+        "wants_high_watermark",
+        "watching",
+    )
 
     def __init__(self, replica_id: int) -> None:
         self.replica_id = replica_id
+        self.wants_high_watermark = False
+        """Whether a follower is to hear of a high watermark at once, as its consumers wait for it;
+        otherwise it does with the next records, or when its wait is over."""
         self.entries: dict[PartitionKey, FetchEntry] = {}
         self.dirty: dict[FetchEntry, None] = {}
         """Entries that may have something new, the longest waiting first."""

@@ -85,8 +85,8 @@ class Following:
     def answered(self, asked_offset: int, data: PartitionData, now_s: float) -> Outcome:
         """Take over what the leader has sent for `asked_offset`.
 
-        Raises OSError when the log cannot be written, KafkaError CORRUPT_MESSAGE for bytes that
-        are not what the leader must have had.
+        Raises LogDirFailure when the log cannot be written, KafkaError CORRUPT_MESSAGE or
+        INVALID_RECORD for bytes that are not what the leader must have had.
         """
         if not self.is_current:
             return Outcome.COPIED
@@ -139,15 +139,15 @@ class Following:
     def _truncate(self, offset: int, reason: str) -> None:
         replica, state = self.replica, self.replica.state
         end = replica.log.log_end_offset
-        if offset >= end:
-            return
-        log.info(
-            f"truncating {replica.topic_partition} from {end} to {offset}: {reason}",
-            leader=state.view.leader,
-            leader_epoch=self.leader_epoch,
-            high_watermark=state.high_watermark,
-        )
-        replica.log.truncate_to(offset)
+        if offset < end:
+            log.info(
+                f"truncating {replica.topic_partition} from {end} to {offset}: {reason}",
+                leader=state.view.leader,
+                leader_epoch=self.leader_epoch,
+                high_watermark=state.high_watermark,
+            )
+        # Also when no record goes: an epoch in which we led and wrote nothing is forgotten so.
+        replica.log.truncate_to(min(offset, end))
         state.truncated(replica.log.log_end_offset)
 
     def found(self, start_offset: int, end_offset: int) -> None:

@@ -359,6 +359,10 @@ class PartitionState:
             return True
         return self._eligible(follower.replica_id, follower.broker_epoch)
 
+    def is_eligible(self, replica_id: int) -> bool:
+        """Whether a replica's broker is alive, whatever this leader has heard of it."""
+        return self._eligible(replica_id, NO_EPOCH)
+
     def shrinking(self, now_s: float) -> IsrProposal | None:
         """Propose to drop the followers that have been behind for too long (KIP-16)."""
         if self.pending is not None or not self.is_leader:

@@ -8,7 +8,6 @@ a change of role wakes everybody.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from broker.follower_progress import FollowerProgress
@@ -16,6 +15,7 @@ from broker.partition import IsrProposal, PartitionState
 from model.errors import ErrorCode
 from model.ids import TopicPartition
 from model.world import Buffer
+from storage.config import MAX_LONG
 
 if TYPE_CHECKING:
     from broker.fetch_session import FetchEntry
@@ -38,6 +38,7 @@ class Replica:
 
     __slots__ = (
         "_acks",
+        "_deletions",
         "consumers",
         "followers",
         "hosted",
@@ -63,6 +64,8 @@ class Replica:
         """What consumers' fetches look at this replica: woken by the high watermark."""
         self._acks: deque[tuple[int, AckWaiter, int]] = deque()
         """(offset to be committed, request, its slot), by ascending offset."""
+        self._deletions: list[tuple[int, AckWaiter, int]] = []
+        """(offset that all replicas are to begin at, request, its slot)."""
 
     # ---- the leader
 
@@ -72,14 +75,17 @@ class Replica:
         """Append as the leader and tell whoever waits for it.
 
         The caller has checked that this replica leads. Raises KafkaError for records that cannot
-        be taken, OSError when the disk fails.
+        be taken, LogDirFailure when the disk fails.
         """
         state = self.state
-        info = self.log.append_as_leader(
+        log = self.log
+        info = log.append_as_leader(
             records, state.view.leader_epoch, now_ms, from_client=from_client
         )
         if not info.duplicate:
-            moved = state.leader_appended(self.log.log_end_offset, now_s)
+            if log.config.flush_messages != MAX_LONG and log.needs_flush(now_ms):
+                log.flush(now_ms)
+            moved = state.leader_appended(log.log_end_offset, now_s)
             if self.followers:
                 self._wake(self.followers)
             if moved:
@@ -114,6 +120,8 @@ class Replica:
         state = self.state
         if state.follower_fetched(follower, fetch_offset, start_offset, broker_epoch, now_s):
             self.high_watermark_moved()
+        if self._deletions:
+            self.check_deletions()
         if follower.replica_id in state.maximal_isr:
             return None
         return state.expansion(follower)
@@ -130,23 +138,55 @@ class Replica:
         if self.consumers:
             self._wake(self.consumers)
         for entry in self.followers:
-            # Not worth an answer of its own, but the next one should tell them.
-            entry.feed.dirty[entry] = None
+            feed = entry.feed
+            feed.dirty[entry] = None
+            if feed.wants_high_watermark and feed.waiting is not None:
+                feed.waiting.retry()
 
     # ---- everybody
 
     def role_changed(self) -> None:
         """Another epoch, another leader, or gone from this broker: nobody is to wait on."""
         acks, self._acks = self._acks, deque()
-        for _, waiter, slot in acks:
+        deletions, self._deletions = self._deletions, []
+        for _, waiter, slot in (*acks, *deletions):
             waiter.acknowledged(slot, ErrorCode.NOT_LEADER_OR_FOLLOWER)
         self._wake(self.followers)
         self._wake(self.consumers)
 
-    def log_start_moved(self) -> None:
-        """Fetches tell followers and consumers of it."""
-        for entry in (*self.followers, *self.consumers):
-            entry.feed.dirty[entry] = None
+    def delete_records(self, offset: int) -> None:
+        """Let the log begin at `offset`; followers are told at once, consumers as they ask."""
+        if self.log.advance_log_start(offset):
+            self._wake(self.followers)
+            for entry in self.consumers:
+                entry.feed.dirty[entry] = None
+
+    def when_deleted(self, offset: int, waiter: AckWaiter, slot: int) -> None:
+        """Tell the waiter once the log begins at `offset` or later on all of its live replicas."""
+        self._deletions.append((offset, waiter, slot))
+        self.check_deletions()
+
+    def check_deletions(self) -> None:
+        """A follower's log may have a new start."""
+        if not self._deletions:
+            return
+        low = self.low_watermark
+        waiting, self._deletions = self._deletions, []
+        for offset, waiter, slot in waiting:
+            if low >= offset:
+                waiter.acknowledged(slot, ErrorCode.NONE)
+            elif not waiter.done:
+                self._deletions.append((offset, waiter, slot))
+
+    @property
+    def low_watermark(self) -> int:
+        """The smallest log start offset of all replicas that are alive."""
+        followers = [
+            follower.log_start_offset
+            for follower in self.state.followers
+            if self.state.is_eligible(follower.replica_id)
+        ]
+        return min((self.log.log_start_offset, *followers))
 
     def _wake(self, entries: dict[FetchEntry, None]) -> None:
         for entry in tuple(entries):
@@ -167,12 +207,3 @@ class Replica:
 
 def _required(entry: tuple[int, AckWaiter, int]) -> int:
     return entry[0]
-
-
-def low_watermark(replica: Replica) -> int:
-    """The smallest log start offset of all replicas: what DeleteRecords waits for.
-
-    Followers that have not told theirs count as far behind.
-    """
-    offsets: Sequence[int] = [f.log_start_offset for f in replica.state.followers]
-    return min((replica.log.log_start_offset, *offsets))

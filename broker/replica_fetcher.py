@@ -40,6 +40,7 @@ from net.protocol.messages.list_offsets import (
     ListOffsetsResponse,
     ListOffsetsTopic,
 )
+from storage.failure import LogDirFailure
 
 log = structlog.get_logger()
 
@@ -140,8 +141,8 @@ class LeaderFetcher:
         self._by_name: dict[TopicPartition, tuple[bytes, int]] = {}
         self._changed: dict[tuple[bytes, int], None] = {}
         """Partitions that the leader has to be told of: new, moved on, or left."""
-        self._asked: dict[tuple[bytes, int], int] = {}
-        """The session as the leader has it: the offset asked for, per partition."""
+        self._asked: dict[tuple[bytes, int], tuple[int, int]] = {}
+        """The session as the leader has it: the offset asked for and our log's start offset."""
         self._delayed: dict[tuple[bytes, int], Following] = {}
         """Partitions that the leader refuses at present."""
         self._lost: dict[tuple[bytes, int], Following] = {}
@@ -302,7 +303,7 @@ class LeaderFetcher:
                     ).partitions.append(index)
                 continue
             wanted = following.request(max_bytes)
-            self._asked[key] = wanted.fetch_offset
+            self._asked[key] = (wanted.fetch_offset, wanted.log_start_offset)
             topics.setdefault(topic_id, FetchTopic(topic_id=topic_id)).partitions.append(wanted)
         self._changed.clear()
         if not self._asked and self._session_id == NO_SESSION:
@@ -358,15 +359,15 @@ class LeaderFetcher:
         self,
         key: tuple[bytes, int],
         following: Following,
-        asked: int,
+        asked: tuple[int, int],
         data: PartitionData,
         now_s: float,
     ) -> None:
         """One partition's part of an answer."""
         try:
-            outcome = following.answered(asked, data, now_s)
-        except OSError as error:
-            self._owner.replicas.disk_failed(following.replica, error)
+            outcome = following.answered(asked[0], data, now_s)
+        except LogDirFailure as error:
+            self._owner.replicas.disk_failed(error)
             return
         except KafkaError as error:
             log.error(f"{following.replica.topic_partition}: unusable records: {error}")
@@ -375,9 +376,10 @@ class LeaderFetcher:
             self._delayed[key] = following
         elif outcome is Outcome.LOST:
             self._lost[key] = following
-        end = following.replica.log.log_end_offset
+        partition_log = following.replica.log
+        end = partition_log.log_end_offset
         self._lag[key] = max(0, data.high_watermark - end)
-        if end != asked or outcome is not Outcome.COPIED:
+        if (end, partition_log.log_start_offset) != asked or outcome is not Outcome.COPIED:
             self._changed[key] = None
 
     async def _find(self, connection: Connection, reader: FrameReader) -> None:
@@ -392,8 +394,8 @@ class LeaderFetcher:
             if name in starts and name in ends:
                 try:
                     following.found(starts[name], ends[name])
-                except OSError as error:
-                    self._owner.replicas.disk_failed(following.replica, error)
+                except LogDirFailure as error:
+                    self._owner.replicas.disk_failed(error)
             elif following.key in self._following:
                 following.back_off(now_s)
                 self._delayed[following.key] = following

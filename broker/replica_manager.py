@@ -21,9 +21,11 @@ from kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage, PartitionIma
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_EPOCH, TopicPartition
 from model.world import Buffer, Clock
-from storage.log_manager import LogDirFailure, LogManager
+from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
+    from storage.log_manager import LogManager
+
     from storage.log import AppendInfo
 
 log = structlog.get_logger()
@@ -173,8 +175,9 @@ class ReplicaManager:
             state.check_enough_replicas()
         try:
             return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
-        except OSError as error:
-            raise self.disk_failed(replica, error) from error
+        except LogDirFailure as error:
+            self.disk_failed(error)
+            raise
 
     def propose(self, replica: Replica, proposal: IsrProposal) -> None:
         """Ask the controller for another ISR."""
@@ -251,7 +254,7 @@ class ReplicaManager:
             self.fetching.leave(replica.topic_partition)
         moved = state.become_leader(view, replica.log.log_end_offset, now_s)
         if is_new:
-            replica.log.start_epoch(view.leader_epoch)
+            replica.log.assign_epoch(view.leader_epoch, replica.log.log_end_offset)
             log.info(
                 f"leading {replica.topic_partition} in epoch {view.leader_epoch} "
                 f"from offset {state.log_end_offset}",
@@ -292,10 +295,10 @@ class ReplicaManager:
             partition_log = self.logs.get(topic_partition) or self.logs.create(
                 topic_partition, topic.topic_id, self.logs.log_config(overrides)
             )
-        except (OSError, LogDirFailure) as error:
-            self._offline[topic.name, index] = f"no log directory for {topic_partition}: {error}"
+        except LogDirFailure as error:
+            self._offline[topic.name, index] = error.message
             log.error(f"{topic_partition} cannot be hosted: {error}")
-            self._report_failed_dir()
+            self.disk_failed(error)
             return None
         state = PartitionState(
             topic_partition,
@@ -325,9 +328,9 @@ class ReplicaManager:
         self._drop(replica)
         try:
             self.logs.delete(replica.topic_partition)
-        except (OSError, LogDirFailure) as error:
+        except LogDirFailure as error:
             log.error(f"the log of {replica.topic_partition} could not be deleted: {error}")
-            self._report_failed_dir()
+            self.disk_failed(error)
 
     def _drop(self, replica: Replica) -> None:
         led = replica.state.is_leader
@@ -362,48 +365,35 @@ class ReplicaManager:
             replica = self._by_name.get((topic.name, index))
             if replica is None:
                 continue
-            replica.log.config = config
+            replica.log.configure(config)
             if replica.state.min_isr_changed(config.min_insync_replicas, now_s):
                 replica.high_watermark_moved()
 
     # ---- disks
 
-    def disk_failed(self, replica: Replica, error: OSError) -> KafkaError:
-        """A log could not be read or written: take its directory offline, and what it holds.
+    def disk_failed(self, failure: LogDirFailure) -> None:
+        """Take a log directory offline, once, and with it all replicas that it holds.
 
-        Returned is what the asker is told. Nothing is acknowledged from that directory any more,
-        since nothing is known about what reached it.
+        Nothing is acknowledged from there any more, since nothing is known about what reached it.
         """
-        directory = self.logs.directory_of(replica.topic_partition)
-        self.directory_failed(directory, str(error))
-        return KafkaError(
-            ErrorCode.KAFKA_STORAGE_ERROR, f"the disk of {replica.topic_partition} has failed"
-        )
-
-    def directory_failed(self, directory: str, reason: str) -> None:
-        """Take a log directory offline, once."""
-        log.error(f"log directory {directory} goes offline: {reason}")
-        for replica in self:
-            if self.logs.directory_of(replica.topic_partition) == directory:
-                self._drop(replica)
-                self._offline[replica.topic, replica.index] = (
-                    f"{replica.topic_partition} is on {directory}, which has failed: {reason}"
-                )
-        self.logs.fail(directory, reason)
-        self._report_failed_dir()
+        directory = failure.directory
+        lost = [replica for replica in self if replica.log.directory.startswith(directory + "/")]
+        for replica in lost:
+            self._drop(replica)
+            self._offline[replica.topic, replica.index] = failure.message
+        if lost:
+            log.error(f"{failure.message}; {len(lost)} replicas go with it")
+        for callback in self._on_failed_dir:
+            callback()
 
     def on_failed_dir(self, callback: Callable[[], None]) -> None:
         """Be told when another directory went offline, to send the controller a heartbeat."""
         self._on_failed_dir.append(callback)
 
-    def _report_failed_dir(self) -> None:
-        for callback in self._on_failed_dir:
-            callback()
-
-    def checkpoint_high_watermarks(self) -> None:
-        """Write down all high watermarks: where a restart begins, and where consumers may read."""
+    async def checkpoint_high_watermarks(self) -> None:
+        """Write down all high watermarks: where consumers may read right after a restart."""
         marks = {replica.topic_partition: replica.state.high_watermark for replica in self}
-        self.logs.checkpoint_high_watermarks(marks)
+        await self.logs.checkpoint_high_watermarks(marks)
 
     @property
     def leader_count(self) -> int:

@@ -25,16 +25,9 @@ from broker.fetch_session import (
 )
 from broker.handlers.endpoints import node_endpoints
 from model.errors import ErrorCode, KafkaError
-from model.ids import ZERO_UUID
-from net.protocol.messages.fetch import (
-    EpochEndOffset,
-    FetchableTopicResponse,
-    FetchRequest,
-    FetchResponse,
-    LeaderIdAndEpoch,
-    NodeEndpoint,
-    PartitionData,
-)
+from model.world import Piece
+from net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
+from net.protocol.messages.fetch import FetchRequest, FetchResponse
 from net.router import Context, Pending, handles
 
 if TYPE_CHECKING:
@@ -42,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @handles(FetchRequest, versions=(4, 18))
-def fetch(context: Context, request: FetchRequest) -> FetchResponse | Pending:
+def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece] | Pending:
     node: Node = context.node
     now_s = node.clock.monotonic()
     version = context.api_version
@@ -52,7 +45,10 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | Pending:
     except KafkaError as error:
         return FetchResponse(error_code=int(error.code))
     feed.last_fetch_s = now_s
-    fetched, size, urgent = node.fetch_reader.collect(
+    feed.wants_high_watermark = (
+        limits.replica_id >= 0 and node.data_plane.fetch_reader.select_replica is not None
+    )
+    fetched, size, urgent = node.data_plane.fetch_reader.collect(
         feed, limits, full=full, arrival=True, now_s=now_s
     )
     answer = Answering(node, context, feed, limits, full)
@@ -71,7 +67,7 @@ def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
         replica_id, broker_epoch = request.replica_id, -1
     max_bytes = request.max_bytes
     if replica_id < 0:
-        max_bytes = min(max_bytes, node.fetch_max_bytes)
+        max_bytes = min(max_bytes, node.data_plane.fetch_max_bytes)
     return FetchLimits(
         replica_id=replica_id,
         broker_epoch=broker_epoch,
@@ -88,7 +84,7 @@ def _feed(
     """What the request looks at, and whether the answer must name all of it."""
     node: Node = context.node
     by_id = context.api_version >= 13
-    sessions = node.fetch_sessions
+    sessions = node.data_plane.fetch_sessions
     epoch, session_id = request.session_epoch, request.session_id
     full = epoch in (INITIAL_EPOCH, FINAL_EPOCH)
     feed: Feed
@@ -154,7 +150,7 @@ class Answering:
         self._feed.waiting = self
         if not self._feed.watching:
             self._feed.watch()
-        self._bucket = self._node.deadlines.add(self, deadline_s)
+        self._bucket = self._node.data_plane.deadlines.add(self, deadline_s)
         return self._pending
 
     def retry(self) -> None:
@@ -169,11 +165,11 @@ class Answering:
             return
         fetched, size, urgent = self._collect()
         if urgent or size >= self._limits.min_bytes:
-            self._node.deadlines.remove(self, self._bucket)
+            self._node.data_plane.deadlines.remove(self, self._bucket)
             self._resolve(fetched)
 
     def _collect(self) -> tuple[list[Fetched], int, bool]:
-        return self._node.fetch_reader.collect(
+        return self._node.data_plane.fetch_reader.collect(
             self._feed,
             self._limits,
             full=self._full,
@@ -188,12 +184,12 @@ class Answering:
 
     def hurry(self) -> None:
         """The fetcher has sent its next request already."""
-        self._node.deadlines.remove(self, self._bucket)
+        self._node.data_plane.deadlines.remove(self, self._bucket)
         self.expire()
 
     def abandon(self, code: ErrorCode) -> None:
         """The session is gone."""
-        self._node.deadlines.remove(self, self._bucket)
+        self._node.data_plane.deadlines.remove(self, self._bucket)
         self._feed.waiting = None
         self._pending.resolve(FetchResponse(error_code=int(code)))
 
@@ -204,49 +200,41 @@ class Answering:
             feed.close()
         self._pending.resolve(self.response(fetched))
 
-    def response(self, fetched: list[Fetched]) -> FetchResponse:
-        """The answer, after which the session counts it as told."""
-        feed, version = self._feed, self._context.api_version
-        self._node.fetch_reader.answered(feed, fetched, full=self._full)
-        response = FetchResponse(
-            session_id=feed.session_id if isinstance(feed, FetchSession) else NO_SESSION
-        )
-        topics: dict[str | bytes, FetchableTopicResponse] = {}
+    def response(self, fetched: list[Fetched]) -> list[Piece]:
+        """The answer's frame, after which the session counts it as told."""
+        feed, context = self._feed, self._context
+        self._node.data_plane.fetch_reader.answered(feed, fetched, full=self._full)
+        aborted = () if self._limits.read_committed else None
+        topics: dict[str | bytes, list[FetchedPartition]] = {}
         leaders: list[int] = []
         for each in fetched:
-            name, _ = each.entry.key
-            topic = topics.get(name)
-            if topic is None:
-                topic = topics[name] = FetchableTopicResponse(
-                    topic=name if isinstance(name, str) else "",
-                    topic_id=ZERO_UUID if isinstance(name, str) else name,
-                )
-                response.responses.append(topic)
-            topic.partitions.append(_part(each))
+            name, index = each.entry.key
+            part = FetchedPartition(
+                index,
+                each.error_code,
+                each.high_watermark,
+                each.last_stable_offset,
+                each.log_start_offset,
+                each.pieces,
+                each.size,
+                each.preferred_read_replica,
+                None if each.error_code else aborted,
+                each.diverging_epoch,
+                each.current_leader,
+            )
+            parts = topics.get(name)
+            if parts is None:
+                topics[name] = [part]
+            else:
+                parts.append(part)
             if each.current_leader is not None:
                 leaders.append(each.current_leader[0])
-        if leaders and version >= 16:
-            response.node_endpoints = node_endpoints(
-                self._node.image, self._context.listener, leaders, NodeEndpoint
-            )
-        return response
-
-
-def _part(fetched: Fetched) -> PartitionData:
-    part = PartitionData(
-        partition_index=fetched.entry.index,
-        error_code=int(fetched.error_code),
-        high_watermark=fetched.high_watermark,
-        last_stable_offset=fetched.last_stable_offset,
-        log_start_offset=fetched.log_start_offset,
-        aborted_transactions=None,
-        preferred_read_replica=fetched.preferred_read_replica,
-        records=list(fetched.pieces),
-    )
-    if fetched.diverging_epoch is not None:
-        epoch, end_offset = fetched.diverging_epoch
-        part.diverging_epoch = EpochEndOffset(epoch=epoch, end_offset=end_offset)
-    if fetched.current_leader is not None:
-        leader, epoch = fetched.current_leader
-        part.current_leader = LeaderIdAndEpoch(leader_id=leader, leader_epoch=epoch)
-    return part
+        return write_fetch_response(
+            context.api_version,
+            context.correlation_id,
+            list(topics.items()),
+            session_id=feed.session_id if isinstance(feed, FetchSession) else NO_SESSION,
+            endpoints=node_endpoints(self._node.image, context.listener, leaders, NodeEndpoint)
+            if leaders
+            else (),
+        )

@@ -24,6 +24,7 @@ from net.protocol.messages.list_offsets import (
     ListOffsetsTopicResponse,
 )
 from net.router import Context, handles
+from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
     from broker.node import Node
@@ -80,13 +81,12 @@ def _partition(
             replica.state.check_leader(wanted.current_leader_epoch)
         else:
             replica.state.check_leader_epoch(wanted.current_leader_epoch)
-        try:
-            answer.timestamp, answer.offset, answer.leader_epoch = offset_for(
-                replica, wanted.timestamp, from_client=replica_id == _CONSUMER
-            )
-        except OSError as error:
-            raise node.replicas.disk_failed(replica, error) from error
+        answer.timestamp, answer.offset, answer.leader_epoch = offset_for(
+            replica, wanted.timestamp, from_client=replica_id == _CONSUMER
+        )
     except KafkaError as error:
+        if isinstance(error, LogDirFailure):
+            node.replicas.disk_failed(error)
         code = error.code
         if code is ErrorCode.OFFSET_NOT_AVAILABLE and context.api_version < 5:
             code = ErrorCode.LEADER_NOT_AVAILABLE
@@ -107,7 +107,7 @@ def offset_for(replica: Replica, timestamp: int, *, from_client: bool) -> tuple[
         return NO_TIMESTAMP, end, state.view.leader_epoch
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         start = log.log_start_offset
-        return NO_TIMESTAMP, start, log.epoch_at(start)
+        return NO_TIMESTAMP, start, log.epochs.epoch_at(start)
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return NO_TIMESTAMP, NO_OFFSET, NO_EPOCH
     found = (

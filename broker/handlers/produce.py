@@ -161,7 +161,7 @@ class WaitingProduce:
         for slot, (_, replica, required) in enumerate(self._waits):
             replica.wait_for(required, self, slot)
         if not self.done:
-            self._bucket = self._node.deadlines.add(self, deadline_s)
+            self._bucket = self._node.data_plane.deadlines.add(self, deadline_s)
         return self.pending
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
@@ -177,7 +177,7 @@ class WaitingProduce:
         if self._left == 0:
             self.done = True
             if self._bucket >= 0:
-                self._node.deadlines.remove(self, self._bucket)
+                self._node.data_plane.deadlines.remove(self, self._bucket)
             self.pending.resolve(self._response)
 
     def expire(self) -> None:

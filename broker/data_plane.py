@@ -1,0 +1,114 @@
+"""What a broker does with records, composed: replicas, sessions, waiting requests, fetchers.
+
+`DataPlane` owns the tasks behind them; handlers reach its parts through the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from broker.alter_partition import AlterPartitionSender
+from broker.channels import Channels
+from broker.delayed import Deadlines
+from broker.fetch_reader import FetchReader
+from broker.fetch_session import SessionCache
+from broker.mutations import NO_MUTATIONS, Mutations
+from broker.replica_fetcher import FetcherConfig, ReplicaFetchers
+from broker.replica_manager import ReplicaManager
+from broker.replica_selector import rack_aware, selector_name
+from model.ids import Endpoint
+from model.settings import Config
+from model.world import Clock, Dice, Network
+from net.answers import Turn
+
+if TYPE_CHECKING:
+    from storage.log_manager import LogManager
+
+
+class DataPlane:
+    """The record-carrying half of one broker. `run` must be running for it to live."""
+
+    def __init__(
+        self,
+        config: Config,
+        logs: LogManager,
+        channels: Channels,
+        *,
+        clock: Clock,
+        dice: Dice,
+        network: Network,
+        turn: Turn,
+        endpoint: Callable[[int], Endpoint | None],
+        broker_epoch: Callable[[], int],
+        mutations: Mutations = NO_MUTATIONS,
+    ) -> None:
+        node_id = config.int("node.id")
+        self._clock = clock
+        self._turn = turn
+        self._lag_max_s = config.int("replica.lag.time.max.ms") / 1000
+        self._checkpoint_s = config.int("replica.high.watermark.checkpoint.interval.ms") / 1000
+        self.replicas = ReplicaManager(
+            node_id,
+            logs,
+            clock,
+            lag_max_s=self._lag_max_s,
+            broker_epoch=broker_epoch,
+            mutations=mutations,
+        )
+        self.deadlines = Deadlines(clock)
+        self.fetch_sessions = SessionCache(
+            config.int("max.incremental.fetch.session.cache.slots"), dice
+        )
+        self.fetch_max_bytes = config.int("fetch.max.bytes")
+        select = None
+        if selector_name(config.optional_text("replica.selector.class")) is not None:
+            select = rack_aware(lambda: self.replicas.image)
+        self.fetch_reader = FetchReader(self.replicas, select)
+        self.alter_partition = AlterPartitionSender(node_id, channels, clock, broker_epoch)
+        self.fetchers = ReplicaFetchers(
+            self.replicas,
+            network,
+            clock,
+            turn,
+            config=FetcherConfig(
+                wait_max_ms=config.int("replica.fetch.wait.max.ms"),
+                min_bytes=config.int("replica.fetch.min.bytes"),
+                partition_max_bytes=config.int("replica.fetch.max.bytes"),
+                response_max_bytes=config.int("replica.fetch.response.max.bytes"),
+                backoff_max_s=config.int("replica.fetch.backoff.ms") / 1000,
+                socket_timeout_s=config.int("replica.socket.timeout.ms") / 1000,
+            ),
+            endpoint=endpoint,
+            broker_epoch=broker_epoch,
+        )
+        self.replicas.proposals = self.alter_partition
+        self.replicas.fetching = self.fetchers
+
+    async def run(self) -> None:
+        """All background work, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.deadlines.run, self._in_turn)
+            nursery.start_soon(self.alter_partition.run)
+            nursery.start_soon(self.fetchers.run)
+            nursery.start_soon(self._shrink_isrs)
+            nursery.start_soon(self._checkpoint)
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        self._turn.begin()
+        try:
+            work()
+        finally:
+            self._turn.end()
+
+    async def _shrink_isrs(self) -> None:
+        while True:
+            await self._clock.sleep(self._lag_max_s / 2)
+            self._in_turn(lambda: self.replicas.shrink_isrs(self._clock.monotonic()))
+
+    async def _checkpoint(self) -> None:
+        while True:
+            await self._clock.sleep(self._checkpoint_s)
+            await self.replicas.checkpoint_high_watermarks()

@@ -1,0 +1,57 @@
+"""DescribeProducers (key 61): the idempotent producers that a partition remembers (KIP-664)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.errors import KafkaError
+from net.protocol.messages.describe_producers import (
+    DescribeProducersRequest,
+    DescribeProducersResponse,
+    PartitionResponse,
+    ProducerState,
+    TopicResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(DescribeProducersRequest, versions=(0, 0))
+def describe_producers(
+    context: Context, request: DescribeProducersRequest
+) -> DescribeProducersResponse:
+    node: Node = context.node
+    return DescribeProducersResponse(
+        topics=[
+            TopicResponse(
+                name=topic.name,
+                partitions=[_partition(node, topic.name, i) for i in topic.partition_indexes],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _partition(node: Node, topic: str, index: int) -> PartitionResponse:
+    answer = PartitionResponse(partition_index=index)
+    try:
+        replica = node.replicas.find((topic, index))
+        replica.state.check_leader()
+    except KafkaError as error:
+        answer.error_code = int(error.code)
+        answer.error_message = error.message
+        return answer
+    for producer_id, entry in sorted(replica.log.producer_state.producers.items()):
+        answer.active_producers.append(
+            ProducerState(
+                producer_id=producer_id,
+                producer_epoch=entry.epoch,
+                last_sequence=entry.batches[-1].last_sequence if entry.batches else -1,
+                last_timestamp=entry.last_timestamp,
+                coordinator_epoch=entry.coordinator_epoch,
+                current_txn_start_offset=entry.txn_first_offset,
+            )
+        )
+    return answer
