@@ -1,0 +1,5 @@
+"""`python -m raftka`."""
+
+from raftka.main import run
+
+run()

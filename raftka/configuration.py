@@ -1,0 +1,87 @@
+"""A node's settings from all places that give them: file, environment, command line, defaults.
+
+The stronger comes last: the file, KAFKA_* variables, then --override. With no file, and no
+process.roles in the environment either, a single node for trying things out is meant.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from model.settings import Config
+from model.settings.config import parse_overrides
+from model.settings.properties import parse_properties
+from raftka.environment import settings_from, with_listeners
+
+SINGLE_NODE: Final = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "listeners": "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
+    "controller.listener.names": "CONTROLLER",
+    "controller.quorum.voters": "1@localhost:9093",
+    "log.dirs": "raftka-data",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+}
+"""What `raftka server` alone runs."""
+
+
+class Unreadable(ValueError):
+    """A settings file cannot be read; the message names it and says why."""
+
+
+def read_file(path: str) -> dict[str, str]:
+    """The settings of a properties file. Raises Unreadable."""
+    try:
+        return parse_properties(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise Unreadable(f"{path}: {error}") from error
+
+
+def gather(
+    path: str | None, overrides: Sequence[str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """All settings that are given. Raises Unreadable, ValueError for a malformed override."""
+    given = {**settings_from(environ), **parse_overrides(overrides)}
+    if path is not None:
+        base = read_file(path)
+    elif "process.roles" in given:
+        base = {}
+    else:
+        base = SINGLE_NODE
+    return with_listeners({**base, **given})
+
+
+def make_config(properties: Mapping[str, str]) -> Config:
+    """The checked settings, relative directories made absolute. Raises WrongSettings."""
+    found = dict(properties)
+    for name in ("log.dir", "log.dirs", "metadata.log.dir"):
+        if found.get(name):
+            parts = (each.strip() for each in found[name].split(","))
+            found[name] = ",".join(str(Path(each).absolute()) for each in parts if each)
+    return Config.from_properties(found, hostname=_hostname())
+
+
+def is_single(config: Config) -> bool:
+    """Whether this node is the only controller that the settings name."""
+    named = config.names("controller.quorum.voters") or config.names(
+        "controller.quorum.bootstrap.servers"
+    )
+    return len(named) == 1 and "controller" in config.names("process.roles")
+
+
+def _hostname() -> str:
+    """This host's name, or localhost when the name leads nowhere: clients could not use it."""
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError:
+        return "localhost"
+    return name

@@ -1,0 +1,81 @@
+"""Settings from the environment, as Apache Kafka's container image takes them.
+
+Source: the image's documentation: KAFKA_LOG_DIRS stands for log.dirs; two underscores for one, three
+for a dash. Where a listener is advertised but none is given, the node listens there on all interfaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_PREFIX: Final = "KAFKA_"
+_NOT_SETTINGS: Final = frozenset(
+    {
+        # Of the JVM, its logging and the start scripts.
+        "KAFKA_VERSION",
+        "KAFKA_HOME",
+        "KAFKA_OPTS",
+        "KAFKA_HEAP_OPTS",
+        "KAFKA_LOG4J_OPTS",
+        "KAFKA_JMX_OPTS",
+        "KAFKA_JMX_PORT",
+        "KAFKA_JMX_HOSTNAME",
+        "KAFKA_JVM_PERFORMANCE_OPTS",
+        "KAFKA_GC_LOG_OPTS",
+        "KAFKA_LOG4J_ROOT_LOGLEVEL",
+        "KAFKA_LOG4J_LOGGERS",
+        "KAFKA_TOOLS_LOG4J_LOGLEVEL",
+        "KAFKA_CLUSTER_ID",
+        "KAFKA_LOG_LEVEL",
+    }
+)
+
+
+def settings_from(environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings that KAFKA_* variables give, by Kafka's names, sorted."""
+    return {
+        setting_name(name): value
+        for name, value in sorted(environ.items())
+        if name.startswith(_PREFIX) and name not in _NOT_SETTINGS
+    }
+
+
+def setting_name(variable: str) -> str:
+    """log.dirs for KAFKA_LOG_DIRS."""
+    name = variable.removeprefix(_PREFIX).lower()
+    # A sign that no name contains keeps the longer runs apart from the single ones.
+    return name.replace("___", "-").replace("__", "\0").replace("_", ".").replace("\0", "_")
+
+
+def with_listeners(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings, with listeners on all interfaces at the advertised ports if none are given.
+
+    A controller's listener, which need not be advertised, follows its entry among the voters.
+    """
+    found = dict(settings)
+    advertised = found.get("advertised.listeners")
+    if "listeners" in found or not advertised:
+        return found
+    bound = [_everywhere(each) for each in advertised.split(",")]
+    controller = found.get("controller.listener.names", "").partition(",")[0].strip()
+    if "controller" in found.get("process.roles", "") and controller:
+        port = _voter_port(found)
+        if port and not any(each.startswith(f"{controller}://") for each in bound):
+            bound.append(f"{controller}://0.0.0.0:{port}")
+    found["listeners"] = ",".join(bound)
+    return found
+
+
+def _everywhere(listener: str) -> str:
+    name, separator, address = listener.strip().partition("://")
+    return f"{name}{separator}0.0.0.0:{address.rpartition(':')[2]}"
+
+
+def _voter_port(settings: Mapping[str, str]) -> str:
+    """The port of this node's own entry in controller.quorum.voters, or ""."""
+    for voter in settings.get("controller.quorum.voters", "").split(","):
+        number, _, address = voter.strip().partition("@")
+        if number == settings.get("node.id"):
+            return address.rpartition(":")[2]
+    return ""

@@ -1,0 +1,110 @@
+"""The command `raftka`: which word runs what.
+
+Only the module of the command that is asked for is imported: a server starts without the tools,
+and a tool without the server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+
+class Command(NamedTuple):
+    """A word of the command line, and the module whose `main(argv) -> int` it runs."""
+
+    module: str
+    summary: str
+
+
+GROUPS: Final[dict[str, dict[str, Command]]] = {
+    "Run": {
+        "server": Command("raftka.server_command", "run a node"),
+        "storage": Command("raftka.storage_command", "format log directories, show what they are"),
+        "demo": Command("raftka.demo.command", "three nodes lose their leaders and no record"),
+        "simulate": Command("simulations.command", "run the cluster under faults, from a seed"),
+        "version": Command("raftka.version_command", "which version this is"),
+    },
+    "Topics and records": {
+        "topics": Command("client.tools.topics", "create, alter, describe, list, delete topics"),
+        "console-producer": Command("client.tools.console_producer", "send lines to a topic"),
+        "console-consumer": Command("client.tools.console_consumer", "print a topic's records"),
+        "get-offsets": Command("client.tools.get_offsets", "first, last and other offsets"),
+        "delete-records": Command("client.tools.delete_records", "move where partitions begin"),
+        "producer-perf-test": Command("client.tools.producer_perf_test", "measure producing"),
+        "consumer-perf-test": Command("client.tools.consumer_perf_test", "measure consuming"),
+    },
+    "Groups": {
+        "consumer-groups": Command("client.tools.consumer_groups", "list, describe, reset, delete"),
+        "groups": Command("client.tools.groups", "list groups of every kind"),
+    },
+    "Cluster": {
+        "configs": Command("client.tools.configs", "describe and alter settings"),
+        "leader-election": Command("client.tools.leader_election", "elect partition leaders"),
+        "reassign-partitions": Command("client.tools.reassign_partitions", "move replicas"),
+        "log-dirs": Command("client.tools.log_dirs", "sizes and lags of replicas on disk"),
+        "metadata-quorum": Command("client.tools.metadata_quorum", "the controllers' quorum"),
+        "broker-api-versions": Command("client.tools.broker_api_versions", "what brokers serve"),
+        "cluster": Command("client.tools.cluster", "the cluster's id, unregistering brokers"),
+    },
+    "Look inside": {
+        "dump-log": Command("raftka.dump_log_command", "print segments, indexes and snapshots"),
+        "metadata": Command("raftka.metadata_command", "the metadata log and image of a node"),
+    },
+}
+COMMANDS: Final = {word: command for group in GROUPS.values() for word, command in group.items()}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line; the exit code."""
+    word = argv[0] if argv else "--help"
+    if word in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    if word == "--version":
+        word = "version"
+    command = COMMANDS.get(word)
+    if command is None:
+        import difflib
+
+        near = difflib.get_close_matches(word, COMMANDS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        print(f"raftka: there is no command {word!r}.{hint} See raftka --help.", file=sys.stderr)
+        return 2
+    code = importlib.import_module(command.module).main(list(argv[1:]))
+    return code if isinstance(code, int) else 0
+
+
+def usage() -> str:
+    """All commands by group, one line each."""
+    lines = ["usage: raftka COMMAND ...", "", "raftka COMMAND --help tells what a command takes."]
+    width = max(map(len, COMMANDS)) + 2
+    for title, group in GROUPS.items():
+        lines += ["", f"{title}:"]
+        lines += [f"  {word:{width}}{command.summary}" for word, command in group.items()]
+    return "\n".join(lines)
+
+
+def run() -> None:
+    """Entry point: `raftka`, and `kafka-topics` and its like, by the name they are called with."""
+    try:
+        code = main(arguments(sys.argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `| head` does. Python would complain at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def arguments(argv: Sequence[str]) -> list[str]:
+    """The command line after `raftka`; `kafka-topics.sh` and `kafka-topics` stand for `topics`."""
+    called = argv[0].rpartition("/")[2].removesuffix(".sh")
+    word = called.removeprefix("kafka-")
+    if word != called and word in COMMANDS:
+        return [word, *argv[1:]]
+    return list(argv[1:])

@@ -1,0 +1,173 @@
+"""`raftka server`: runs a node until it is told to stop.
+
+The first SIGTERM or SIGINT is a controlled shutdown, the second ends the process where it stands.
+Everything heavy is imported after the arguments are understood; the collector is off meanwhile,
+because a start makes much and throws little away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+from model.settings import WrongSettings
+from raftka import logs
+from raftka.configuration import Unreadable, gather, is_single, make_config
+
+if TYPE_CHECKING:
+    from broker.node import Node
+    from model.settings import Config
+
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_GC_THRESHOLDS: Final = (20_000, 20, 50)
+"""Of what a serving node makes, nearly all is gone by the next request, without the collector."""
+
+
+def main(argv: list[str]) -> int:
+    """Run a node; the exit code: 0 after a controlled shutdown, 1 when it could not start."""
+    gc.disable()
+    options = _parser().parse_args(argv)
+    try:
+        logs.configure(options.log_level)
+        config = make_config(gather(options.file, options.override, os.environ))
+    except WrongSettings as error:
+        return _failed("these settings are wrong:\n  " + str(error).replace("\n", "\n  "))
+    except (Unreadable, ValueError) as error:
+        return _failed(str(error))
+    _tell_notices(config)
+    return run(config, format_first=options.dev or options.file is None)
+
+
+def run(config: Config, *, format_first: bool) -> int:
+    """Format the directories if asked to, then serve; the exit code."""
+    from broker.directories import FormatError
+    from model.errors import KafkaError
+    from storage.posix import PosixDisk
+
+    disk = PosixDisk()
+    try:
+        if format_first:
+            _format_if_new(config, disk)
+        import trio
+
+        return trio.run(_serve, config, disk)
+    except (FormatError, KafkaError, Unreadable) as error:
+        return _failed(str(error))
+    except OSError as error:
+        return _failed(_os_words(error))
+    except BaseExceptionGroup as group:
+        expected, rest = group.split((FormatError, KafkaError, OSError))
+        if rest is not None or expected is None:
+            raise
+        return _failed("; ".join(_os_words(error) for error in _leaves(expected)))
+
+
+async def _serve(config: Config, disk: object) -> int:
+    import trio
+
+    from broker.serve import serve
+    from net.clock import SystemClock, system_dice
+    from net.transport import TrioNetwork
+
+    shutdown = trio.Event()
+    code = 0
+
+    async def watch(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        nonlocal code
+        with trio.open_signal_receiver(*_STOP_SIGNALS) as received:
+            task_status.started()
+            async for number in received:
+                if shutdown.is_set():
+                    code = 128 + number
+                    nursery.cancel_scope.cancel()
+                    return
+                shutdown.set()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(watch)
+        await serve(
+            config,
+            clock=SystemClock(),
+            dice=system_dice(),
+            disk=disk,
+            network=TrioNetwork(),
+            shutdown=shutdown,
+            ready=_settle,
+        )
+        nursery.cancel_scope.cancel()
+    return code
+
+
+def _settle(node: Node) -> None:
+    """Called once the node serves: what lives now lives long, so the collector may forget it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()
+
+
+def _format_if_new(config: Config, disk: object) -> None:
+    """Format directories that are not, for a node that is its own cluster or has CLUSTER_ID."""
+    from raftka.formatting import format_if_new
+
+    cluster_id = os.environ.get("CLUSTER_ID")
+    format_if_new(config, disk, cluster_id, may_invent_id=is_single(config))
+
+
+def _tell_notices(config: Config) -> None:
+    if config.notices:
+        import structlog
+
+        for notice in config.notices:
+            structlog.get_logger().warning(notice)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _os_words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    return str(error)
+
+
+def _failed(words: str) -> int:
+    print(f"raftka server: {words}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="raftka server",
+        description="Run a node. Without FILE: a single node on localhost:9092 whose data is in"
+        " ./raftka-data. KAFKA_* variables of the environment go before what the file says.",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="server.properties")
+    parser.add_argument(
+        "--override",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting that goes before the file's and the environment's; may be repeated",
+    )
+    parser.add_argument(
+        "--dev",
+        action="store_true",
+        help="format the directories of FILE if they are not; CLUSTER_ID of the environment names"
+        " the cluster",
+    )
+    parser.add_argument(
+        "--log-level",
+        default=os.environ.get("RAFTKA_LOG_LEVEL", "info"),
+        help="debug, info, warning or error; RAFTKA_LOG_LEVEL says it too (default: info)",
+    )
+    return parser
