@@ -11,10 +11,10 @@ from client.channel import Channel
 from client.settings import ClientConfig
 from model.ids import Endpoint
 from model.world import BrokenConnection, Clock, Dice, Network
+from raftka.version import __version__
 
 SOFTWARE_NAME = "raftka"
-SOFTWARE_VERSION = "1.0"
-"""What brokers log about this client (KIP-511): the client's own generation, not the release."""
+SOFTWARE_VERSION = __version__
 
 
 @dataclass(slots=True)

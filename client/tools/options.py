@@ -1,0 +1,200 @@
+"""Command lines of the console tools: Kafka's option names, read the way its tools read them.
+
+`--name value` and `--name=value` both work, and a name may be shortened while it stays unambiguous.
+A wrong command line is answered on stderr, with the options, and ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn
+
+import javaproperties
+
+from client.config import ADMIN, CONSUMER, PRODUCER
+from client.settings import Setting
+
+KAFKA_VERSION = "4.3.1"
+"""What --version tells: scripts choose options by it, and these are the options of that version."""
+
+_ZOOKEEPER = (
+    "--zookeeper is no longer an option: since version 4 the cluster keeps its own metadata and"
+    " needs no ZooKeeper. Give the address of a broker instead, for example:"
+    " --bootstrap-server localhost:9092"
+)
+
+
+class UsageError(Exception):
+    """The command line makes no sense; the message says why."""
+
+
+class ToolError(Exception):
+    """The tool cannot do what it was asked; the message says why."""
+
+
+class Options(argparse.ArgumentParser):
+    """The options of one tool."""
+
+    def __init__(self, tool: str, description: str) -> None:
+        super().__init__(
+            prog=tool,
+            description=description,
+            add_help=False,
+            formatter_class=lambda prog: argparse.RawTextHelpFormatter(
+                prog, max_help_position=40, width=100
+            ),
+            usage=f"{tool} [options]",
+        )
+        self.add_argument("--help", action="help", help="Print usage information.")
+        self.add_argument(
+            "--version",
+            action="version",
+            version=KAFKA_VERSION,
+            help="Display the version of Kafka that the tool behaves as.",
+        )
+
+    def flag(self, *names: str, help: str) -> None:
+        self.add_argument(*names, action="store_true", help=help)
+
+    def text(
+        self, *names: str, help: str, metavar: str = "VALUE", default: str | None = None
+    ) -> None:
+        self.add_argument(*names, metavar=metavar, help=help, default=default, action=_Once)
+
+    def many(self, *names: str, help: str, metavar: str = "VALUE") -> None:
+        """An option that may be given several times."""
+        self.add_argument(*names, metavar=metavar, help=help, action="append", default=[])
+
+    def number(
+        self, *names: str, help: str, metavar: str = "N", default: int | None = None
+    ) -> None:
+        self.add_argument(
+            *names, metavar=metavar, help=help, default=default, type=_integer, action=_Once
+        )
+
+    def servers(self) -> None:
+        """The two options that all tools have."""
+        self.text("--bootstrap-server", metavar="HOST:PORT", help="The brokers to connect to.")
+        self.text(
+            "--command-config", metavar="FILE", help="A properties file for the tool's client."
+        )
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Raises UsageError; SystemExit after --help and --version."""
+        if any(word == "--zookeeper" or word.startswith("--zookeeper=") for word in argv):
+            raise UsageError(_ZOOKEEPER)
+        found, rest = self.parse_known_args(list(argv))
+        if rest:
+            self._unknown(rest[0])
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+    def _unknown(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            raise UsageError(f"{word!r} is not an option")
+        name = word.partition("=")[0]
+        known = [text for action in self._actions for text in action.option_strings]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{name.lstrip('-')} is not a recognized option{hint}")
+
+
+class _Once(argparse.Action):
+    """An option that a later one does not silently replace."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        seen: set[str] = namespace.__dict__.setdefault("_seen", set())
+        if self.dest in seen:
+            parser.error(f"{option_string} was given more than once")
+        seen.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+def given(found: argparse.Namespace, *names: str) -> list[str]:
+    """Which of these options are on the command line, by name without dashes."""
+    return [
+        name for name in names if getattr(found, name.replace("-", "_")) not in (None, False, [])
+    ]
+
+
+def require(found: argparse.Namespace, *names: str) -> None:
+    """Raises UsageError unless all of these options are there."""
+    for name in names:
+        if not given(found, name):
+            raise UsageError(f'Missing required argument "[{name}]"')
+
+
+def exclude(found: argparse.Namespace, name: str, *others: str) -> None:
+    """Raises UsageError when `name` is given with one that it does not go with."""
+    if given(found, name):
+        for other in given(found, *others):
+            raise UsageError(f'Option "[{name}]" can\'t be used with option "[{other}]"')
+
+
+def read_properties(path: str | None) -> dict[str, str]:
+    """A properties file; nothing for None. Raises ToolError."""
+    if path is None:
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(javaproperties.load(file))
+    except (OSError, ValueError) as error:
+        raise ToolError(f"{path} cannot be read: {error}") from error
+
+
+def parse_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:
+    """key=value words. Raises UsageError."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} {pair}: it must be key=value")
+        found[key.strip()] = value
+    return found
+
+
+def admin_settings(
+    found: argparse.Namespace, *, controllers: str | None = None
+) -> dict[str, object]:
+    """The settings of a tool's admin client: its options over its file, over short timeouts."""
+    settings: dict[str, object] = {"default.api.timeout.ms": "20000"}
+    settings |= known_settings(ADMIN, read_properties(found.command_config))
+    if found.bootstrap_server:
+        settings["bootstrap.servers"] = found.bootstrap_server
+    if controllers is not None:
+        settings["bootstrap.controllers"] = controllers
+    return settings
+
+
+def known_settings(
+    table: Mapping[str, Setting], properties: Mapping[str, str]
+) -> dict[str, object]:
+    """The properties that a client here has; others are named on stderr and left out.
+
+    Files are shared between clients, so one that was made for another is no reason to stop.
+    """
+    kept: dict[str, object] = {}
+    for name, value in properties.items():
+        if name in table:
+            kept[name] = value
+        elif not any(name in other for other in (ADMIN, PRODUCER, CONSUMER)):
+            print(f"WARNING: the setting {name} is not known and has no effect.", file=sys.stderr)
+    return kept
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
