@@ -1,0 +1,94 @@
+"""DescribeConfigs (key 32): settings of topics and brokers, with where each value comes from.
+
+Any broker answers for topics; for a broker, only that broker knows its own file. KIP-226: dynamic
+settings and synonyms. KIP-569 (version 3): types and documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from model.errors import ErrorCode, KafkaError
+from model.settings.describe import (
+    Description,
+    describe_broker,
+    describe_broker_defaults,
+    describe_topic,
+)
+from net.protocol.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+    DescribeConfigsResourceResult,
+    DescribeConfigsResponse,
+    DescribeConfigsResult,
+    DescribeConfigsSynonym,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+
+@handles(DescribeConfigsRequest, versions=(1, 4), listeners="both")
+def describe_configs(context: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
+    results = []
+    for resource in request.resources:
+        result = DescribeConfigsResult(
+            resource_type=resource.resource_type, resource_name=resource.resource_name
+        )
+        try:
+            found = _describe(context.node, resource)
+        except KafkaError as error:
+            result.error_code, result.error_message = int(error.code), error.message
+        else:
+            result.configs = [
+                _answer(each, request.include_synonyms, request.include_documentation)
+                for each in found
+            ]
+        results.append(result)
+    return DescribeConfigsResponse(results=results)
+
+
+def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description]:
+    name = resource.resource_name
+    names: Collection[str] | None = resource.configuration_keys
+    if resource.resource_type == TOPIC_RESOURCE:
+        if name not in node.image.topics:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        return describe_topic(node.config, node.image.topic_config(name), names)
+    if resource.resource_type == BROKER_RESOURCE:
+        if not name:
+            return describe_broker_defaults(node.image.broker_config(None), names)
+        if name != str(node.node_id):
+            raise KafkaError(
+                ErrorCode.INVALID_REQUEST,
+                f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
+            )
+        return describe_broker(node.config, names)
+    raise KafkaError(
+        ErrorCode.INVALID_REQUEST, f"resources of type {resource.resource_type} have no settings"
+    )
+
+
+def _answer(
+    each: Description, synonyms: bool, documentation: bool
+) -> DescribeConfigsResourceResult:
+    return DescribeConfigsResourceResult(
+        name=each.name,
+        value=each.value,
+        read_only=each.read_only,
+        config_source=int(each.source),
+        is_sensitive=each.sensitive,
+        synonyms=(
+            [
+                DescribeConfigsSynonym(name=s.name, value=s.value, source=int(s.source))
+                for s in each.synonyms
+            ]
+            if synonyms
+            else []
+        ),
+        config_type=int(each.type),
+        documentation=each.documentation if documentation else None,
+    )
