@@ -14,6 +14,9 @@ from model.errors import ErrorCode, KafkaError
 from net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
 from net.protocol.messages.offset_commit_value import OffsetCommitValue
 
+Offsets = dict[str, dict[str, dict[int, OffsetCommitValue]]]
+"""group id -> topic -> partition -> what was committed"""
+
 
 class RecordTooLarge(KafkaError):
     """The state of a group does not fit into one record of the log."""
@@ -34,8 +37,7 @@ class Core:
     new_uuid: Callable[[], str]
     """A fresh uuid as text, for member ids."""
     groups: dict[str, Group] = field(default_factory=dict)
-    offsets: dict[str, dict[str, dict[int, OffsetCommitValue]]] = field(default_factory=dict)
-    """group id -> topic -> partition -> what was committed"""
+    offsets: Offsets = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     outbox: Outbox = field(default_factory=Outbox)
 

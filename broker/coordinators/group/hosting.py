@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from broker.coordinators.group.config import GroupConfig
 from broker.coordinators.group.runtime import OffsetsLog, ShardRuntime
 from broker.coordinators.group.shard import GroupShard
 from model.errors import ErrorCode, KafkaError
@@ -29,7 +30,7 @@ class HostedPartition:
         make_shard: Callable[[], GroupShard],
         offsets_log: OffsetsLog,
         clock: Clock,
-        commit_timeout_s: float,
+        config: GroupConfig,
     ) -> None:
         self.runtime: ShardRuntime | None = None
         """None while it is being loaded."""
@@ -39,7 +40,7 @@ class HostedPartition:
         self._make_shard = make_shard
         self._log = offsets_log
         self._clock = clock
-        self._commit_timeout_s = commit_timeout_s
+        self._config = config
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -61,7 +62,7 @@ class HostedPartition:
     def stop(self) -> None:
         """This broker leads the partition no more: whoever waits looks for the new coordinator."""
         self._scope.cancel()
-        if self.runtime is not None:
+        if self.runtime is not None and self.runtime.shard.sizes()[0]:
             log.info(f"{self._name} is coordinated elsewhere after epoch {self._leader_epoch}")
         self._drop(KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER))
 
@@ -81,13 +82,13 @@ class HostedPartition:
             for key, value in records:
                 shard.replay(key, value)
             await trio.lowlevel.checkpoint()
-        runtime = ShardRuntime(
-            shard, self._partition, self._log, self._clock, self._commit_timeout_s
-        )
+        runtime = ShardRuntime(shard, self._partition, self._log, self._clock, self._config)
         await self._all_committed(end_offset)
         shard.loaded(runtime.now())
         groups, offsets = shard.sizes()
-        log.info(
+        # Most partitions are empty in most clusters: fifty lines would say nothing.
+        tell = log.info if groups else log.debug
+        tell(
             f"{self._name} is loaded up to offset {end_offset}",
             groups=groups,
             offsets=offsets,

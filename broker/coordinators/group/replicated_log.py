@@ -12,6 +12,7 @@ from model import records as model_records
 from model.errors import ErrorCode, KafkaError
 from model.ids import OFFSETS_TOPIC
 from model.world import Buffer, Clock, FileRegion, Piece
+from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
     from broker.replica import Replica
@@ -67,14 +68,14 @@ class ReplicatedOffsetsLog:
             return [], end_offset
         try:
             pieces = log.read(offset, _READ_BYTES, end_offset).pieces
-            data = b"".join(
-                piece.file.read(piece.size, piece.offset)
-                if isinstance(piece, FileRegion)
-                else piece
-                for piece in pieces
-            )
+            data = b"".join(_bytes_of(piece) for piece in pieces)
+        except LogDirFailure as failure:
+            self._replicas.disk_failed(failure)
+            raise
         except OSError as error:
-            raise self._replicas.disk_failed(replica, error) from error
+            lost = LogDirFailure(log.directory.rpartition("/")[0], str(error))
+            self._replicas.disk_failed(lost)
+            raise lost from error
         found: list[Record] = []
         next_offset = end_offset
         for header, batch in model_records.iter_batches(data):

@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 import trio
 
+from broker.coordinators.group.config import GroupConfig
 from broker.coordinators.group.outbox import Record, Ticket, deliver
 from broker.coordinators.group.shard import GroupShard
 from broker.coordinators.timers import Moment
@@ -23,8 +24,9 @@ from model.world import Clock
 
 log = structlog.get_logger()
 
-_MAX_APPEND_BYTES = 512 * 1024
-"""Of keys and values together: well below any sensible message.max.bytes."""
+_BATCH_BYTES_MAX = 512 * 1024
+_RECORD_OVERHEAD_BYTES = 40
+"""At most, for the lengths and deltas around a key and a value."""
 
 Done = Callable[[KafkaError | None], None]
 """Told once: None when it is committed, or why nobody knows."""
@@ -85,13 +87,14 @@ class ShardRuntime:
         partition: int,
         offsets_log: OffsetsLog,
         clock: Clock,
-        commit_timeout_s: float,
+        config: GroupConfig,
     ) -> None:
         self.shard = shard
         self._partition = partition
         self._log = offsets_log
         self._clock = clock
-        self._commit_timeout_s = commit_timeout_s
+        self._commit_timeout_s = config.commit_timeout_ms / 1000
+        self._batch_bytes_max = min(_BATCH_BYTES_MAX, config.max_record_bytes)
         self._next: list[Done] = []
         """Who waits for the records that are still in the outbox."""
         self._appends: deque[_Append] = deque()
@@ -187,7 +190,7 @@ class ShardRuntime:
         self._next = []
         self._appends.append(append)
         self._timely.append(append)
-        chunks = list(_chunks(records))
+        chunks = list(_chunks(records, self._batch_bytes_max))
         append.chunks = len(chunks)
         for chunk in chunks:
             self._log.append(self._partition, chunk, now, lambda error: self._told(append, error))
@@ -235,12 +238,12 @@ def _release(append: _Append, error: KafkaError | None) -> None:
         done(error)
 
 
-def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """Cut records into appends of bounded size; a record that is larger by itself goes alone."""
+def _chunks(records: Sequence[Record], bytes_max: int) -> Iterator[Sequence[Record]]:
+    """Cut records into batches of bounded size; a record that is larger by itself goes alone."""
     start = size = 0
     for index, (key, value) in enumerate(records):
-        added = len(key) + len(value or b"")
-        if index > start and size + added > _MAX_APPEND_BYTES:
+        added = len(key) + len(value or b"") + _RECORD_OVERHEAD_BYTES
+        if index > start and size + added > bytes_max:
             yield records[start:index]
             start, size = index, 0
         size += added

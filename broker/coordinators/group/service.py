@@ -123,7 +123,7 @@ class GroupCoordinatorService:
             make_shard=lambda: GroupShard(self._config, self._new_uuid),
             offsets_log=self._log,
             clock=self._clock,
-            commit_timeout_s=self._config.commit_timeout_ms / 1000,
+            config=self._config,
         )
         self._hosted[partition] = hosted
         if self._nursery is not None:

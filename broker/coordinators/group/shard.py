@@ -15,7 +15,7 @@ import structlog
 
 from broker.coordinators.group import join, offsets, rebalance, records, sync
 from broker.coordinators.group.config import GroupConfig
-from broker.coordinators.group.core import Core, restore, state_of
+from broker.coordinators.group.core import Core, Offsets, restore, state_of
 from broker.coordinators.group.group import Group, GroupState
 from broker.coordinators.group.join import Client
 from broker.coordinators.group.offsets import FindPartition
@@ -25,6 +25,7 @@ from model.errors import ErrorCode, KafkaError
 from model.world import Buffer
 from net.protocol.codec import MalformedMessage
 from net.protocol.messages.describe_groups import DescribedGroup, DescribedGroupMember
+from net.protocol.messages.group_metadata_value import GroupMetadataValue
 from net.protocol.messages.heartbeat import HeartbeatRequest
 from net.protocol.messages.join_group import JoinGroupRequest
 from net.protocol.messages.leave_group import MemberIdentity, MemberResponse
@@ -212,11 +213,10 @@ class GroupShard:
         found = self._core.offsets.values()
         return len(self._core.groups), sum(len(p) for topics in found for p in topics.values())
 
-    def contents(self) -> tuple[dict[str, object], dict[str, object]]:
+    def contents(self) -> tuple[dict[str, GroupMetadataValue], Offsets]:
         """(groups, offsets) as their records show them, to compare two shards."""
         core = self._core
-        groups = {name: state_of(group) for name, group in sorted(core.groups.items())}
-        return dict(groups), dict(sorted(core.offsets.items()))
+        return {name: state_of(group) for name, group in core.groups.items()}, core.offsets
 
 
 def _described_members(group: Group, protocol_name: str) -> list[DescribedGroupMember]:

@@ -1,5 +1,5 @@
-"""A group under a random crowd: members come, go, crash, freeze, come back, and the coordinator fails
-over; time is virtual and every seed is another story.
+"""A group under a random crowd: members come, go, crash, freeze and come back, and the coordinator
+fails over; time is virtual and every seed is another story.
 
 What must hold in each: within a generation every partition has one owner; a generation that was
 assigned is never assigned again; an answered commit is never lost; the log alone gives the same

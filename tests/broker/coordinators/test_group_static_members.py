@@ -1,4 +1,4 @@
-"""Static members (KIP-345): known by group.instance.id, fenced, and replaced without a rebalance."""
+"""Static members (KIP-345): fenced, and replaced without a rebalance."""
 
 from __future__ import annotations
 

@@ -1,0 +1,343 @@
+"""The service over a log in memory: loading, appending, committing, failing, and virtual time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from broker.coordinators.group.config import GroupConfig
+from broker.coordinators.group.join import Client
+from broker.coordinators.group.service import GroupCoordinatorService, group_partition
+from kraft.delta import MetadataDelta
+from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage, TopicImage
+from model.errors import ErrorCode, KafkaError
+from model.ids import OFFSETS_TOPIC
+from net.protocol.messages.heartbeat import HeartbeatRequest
+from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from net.protocol.messages.leave_group import MemberIdentity
+from net.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
+from net.protocol.messages.sync_group import SyncGroupRequest
+from net.router import Pending
+from simulations.clock import SimClock
+from tests.support.offsets_log import MemoryOffsetsLog
+
+ALONE = PartitionImage(replicas=(1,), isr=(1,), leader=1)
+ACCESS = TopicImage("access", bytes(15) + b"\x0a", [ALONE, ALONE])
+OFFSETS = TopicImage(OFFSETS_TOPIC, bytes(15) + b"\x01", [ALONE, ALONE])
+IMAGE = MetadataImage(topics={each.name: each for each in (ACCESS, OFFSETS)})
+GROUP = "payroll"
+PARTITION = group_partition(GROUP, 2)
+
+
+class Answers:
+    """What a pending request was answered, once it was."""
+
+    def __init__(self, pending: Pending) -> None:
+        self.answer: Any = None
+        pending.on_resolved(self._resolved)
+
+    def _resolved(self, answer: object) -> None:
+        self.answer = answer
+
+    @property
+    def done(self) -> bool:
+        return self.answer is not None
+
+    @property
+    def code(self) -> ErrorCode:
+        return ErrorCode(self.answer.error_code)
+
+
+class Coordinator:
+    """A service that leads both offsets partitions, and a client of it."""
+
+    def __init__(self, log: MemoryOffsetsLog, nursery: trio.Nursery, **settings: int) -> None:
+        self.log = log
+        config = GroupConfig(initial_rebalance_delay_ms=0, **settings)
+        self.service = GroupCoordinatorService(config, log, SimClock(), random.Random(1))
+        self.service.publish(IMAGE, MetadataDelta(EMPTY_IMAGE))
+        nursery.start_soon(self.service.run)
+
+    async def lead(self) -> None:
+        for partition in (0, 1):
+            self.service.on_partition_elected(partition, 1)
+        await trio.testing.wait_all_tasks_blocked()
+
+    def commit(self, offset: int, partition: int = 0) -> Answers:
+        wanted = OffsetCommitRequestPartition(partition_index=partition, committed_offset=offset)
+        request = OffsetCommitRequest(
+            group_id=GROUP,
+            topics=[OffsetCommitRequestTopic(name="access", partitions=[wanted])],
+        )
+        return Answers(self.service.commit_offsets(request, 9))
+
+    def join(self, member_id: str = "", version: int = 9) -> Answers:
+        request = JoinGroupRequest(
+            group_id=GROUP,
+            session_timeout=10_000,
+            rebalance_timeout=60_000,
+            member_id=member_id,
+            protocol_type="consumer",
+            protocols=[JoinGroupRequestProtocol(name="range", metadata=b"\x00\x01")],
+        )
+        return Answers(self.service.join_group(request, Client("c", "/h", version)))
+
+    def sync(self, member_id: str, generation: int) -> Answers:
+        request = SyncGroupRequest(group_id=GROUP, generation_id=generation, member_id=member_id)
+        return Answers(self.service.sync_group(request))
+
+    async def committed(self, partition: int = 0) -> int:
+        (found,) = await self.service.fetch_offsets(GROUP, [("access", [partition])])
+        return found.partitions[0].committed_offset
+
+    async def member(self) -> tuple[str, int]:
+        """One member in a stable group: its id and generation."""
+        told = self.join()
+        await trio.testing.wait_all_tasks_blocked()
+        joined = self.join(told.answer.member_id)
+        await trio.testing.wait_all_tasks_blocked()
+        member_id, generation = joined.answer.member_id, joined.answer.generation_id
+        synced = self.sync(member_id, generation)
+        await trio.testing.wait_all_tasks_blocked()
+        assert synced.code is ErrorCode.NONE
+        return member_id, generation
+
+
+def commit_code(answers: Answers) -> ErrorCode:
+    return ErrorCode(answers.answer.topics[0].partitions[0].error_code)
+
+
+@pytest.fixture
+async def coordinator(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> AsyncIterator[Coordinator]:
+    found = Coordinator(MemoryOffsetsLog(), nursery)
+    await found.lead()
+    yield found
+
+
+def test_a_groups_partition_is_that_of_javas_hash() -> None:
+    # From Apache Kafka 4.3.1 with 50 partitions.
+    known = {"": 0, "gj": 49, "gs": 8, "gret": 24, "g2": 43}
+    assert {name: group_partition(name, 50) for name in known} == known
+    assert group_partition("\U0001f980", 50) == (31 * 0xD83E + 0xDD80) % 50
+    assert 0 <= group_partition("polygenelubricants", 50) < 50, "its hash is the least integer"
+
+
+async def test_an_answer_waits_until_its_records_are_committed(coordinator: Coordinator) -> None:
+    coordinator.log.commits_at_once = False
+    commit = coordinator.commit(7)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(coordinator.log.records(PARTITION)) == 1
+    assert not commit.done
+    coordinator.log.commit(PARTITION)
+    assert commit_code(commit) is ErrorCode.NONE
+
+
+async def test_offsets_are_not_told_before_they_are_committed(
+    coordinator: Coordinator, nursery: trio.Nursery
+) -> None:
+    coordinator.log.commits_at_once = False
+    coordinator.commit(7)
+    seen: list[int] = []
+
+    async def fetch() -> None:
+        seen.append(await coordinator.committed())
+
+    nursery.start_soon(fetch)
+    await trio.testing.wait_all_tasks_blocked()
+    assert seen == []
+    coordinator.log.commit(PARTITION)
+    await trio.testing.wait_all_tasks_blocked()
+    assert seen == [7]
+
+
+async def test_what_comes_in_one_turn_is_appended_together(coordinator: Coordinator) -> None:
+    commits = [coordinator.commit(offset, offset % 2) for offset in range(20)]
+    await trio.testing.wait_all_tasks_blocked()
+    assert [len(batch) for batch in coordinator.log.batches[PARTITION]] == [20]
+    assert all(commit_code(commit) is ErrorCode.NONE for commit in commits)
+
+
+async def test_appends_do_not_wait_for_each_other(coordinator: Coordinator) -> None:
+    coordinator.log.commits_at_once = False
+    for offset in range(3):
+        coordinator.commit(offset)
+        await trio.testing.wait_all_tasks_blocked()
+    assert len(coordinator.log.batches[PARTITION]) == 3
+
+
+async def test_a_large_turn_is_cut_into_batches(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    coordinator = Coordinator(MemoryOffsetsLog(), nursery, max_record_bytes=500)
+    await coordinator.lead()
+    commits = [coordinator.commit(offset) for offset in range(20)]
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(coordinator.log.batches[PARTITION]) > 3
+    assert len(coordinator.log.records(PARTITION)) == 20
+    assert all(commit_code(commit) is ErrorCode.NONE for commit in commits)
+
+
+async def test_members_join_sync_beat_and_leave(coordinator: Coordinator) -> None:
+    member_id, generation = await coordinator.member()
+    assert member_id.startswith("c-")
+    assert len(member_id) == len("c-") + 36
+    beat = HeartbeatRequest(group_id=GROUP, generation_id=generation, member_id=member_id)
+    coordinator.service.heartbeat(beat)
+    described = await coordinator.service.describe_group(GROUP)
+    assert described is not None
+    assert described.group_state == "Stable"
+    (answer,) = await coordinator.service.leave_group(GROUP, [MemberIdentity(member_id=member_id)])
+    assert answer.error_code == ErrorCode.NONE
+    (listed,) = await coordinator.service.list_groups(["EMPTY"], ["Classic"])
+    assert listed.group_id == GROUP
+    await coordinator.service.delete_group(GROUP)
+    assert await coordinator.service.list_groups([], []) == []
+    assert [value for _, value in coordinator.log.records(PARTITION)][-1] is None
+
+
+async def test_a_session_ends_by_the_clock(coordinator: Coordinator) -> None:
+    await coordinator.member()
+    await trio.sleep(9.9)
+    described = await coordinator.service.describe_group(GROUP)
+    assert described is not None
+    assert described.group_state == "Stable"
+    await trio.sleep(0.2)
+    described = await coordinator.service.describe_group(GROUP)
+    assert described is not None
+    assert described.group_state == "Empty"
+
+
+async def test_a_new_leader_reads_the_log(coordinator: Coordinator, nursery: trio.Nursery) -> None:
+    member_id, generation = await coordinator.member()
+    successor = Coordinator(coordinator.log, nursery)
+    beat = HeartbeatRequest(group_id=GROUP, generation_id=generation, member_id=member_id)
+    with pytest.raises(KafkaError, match="NOT_COORDINATOR"):
+        successor.service.heartbeat(beat)
+    successor.service.on_partition_elected(PARTITION, 2)
+    with pytest.raises(KafkaError, match="COORDINATOR_LOAD_IN_PROGRESS"):
+        successor.service.heartbeat(beat)
+    with pytest.raises(KafkaError, match="COORDINATOR_LOAD_IN_PROGRESS"):
+        await successor.service.list_groups([], [])
+    await trio.testing.wait_all_tasks_blocked()
+    successor.service.heartbeat(beat)
+
+
+async def test_nothing_is_told_of_a_log_that_is_not_committed_yet(
+    coordinator: Coordinator, nursery: trio.Nursery
+) -> None:
+    coordinator.log.commits_at_once = False
+    coordinator.commit(7)
+    await trio.testing.wait_all_tasks_blocked()
+    successor = Coordinator(coordinator.log, nursery)
+    await successor.lead()
+    with pytest.raises(KafkaError, match="COORDINATOR_LOAD_IN_PROGRESS"):
+        await successor.committed()
+    coordinator.log.commit(PARTITION)
+    await trio.testing.wait_all_tasks_blocked()
+    assert await successor.committed() == 7
+
+
+async def test_who_waits_when_the_leader_resigns_looks_elsewhere(
+    coordinator: Coordinator,
+) -> None:
+    await coordinator.member()
+    joining = coordinator.join(version=3)
+    coordinator.log.commits_at_once = False
+    leaving = coordinator.join("c-unknown")
+    coordinator.service.on_partition_resigned(PARTITION)
+    assert joining.code is ErrorCode.NOT_COORDINATOR
+    assert leaving.code is ErrorCode.UNKNOWN_MEMBER_ID
+    assert coordinator.commit(1).answer is not None
+    with pytest.raises(KafkaError, match="NOT_COORDINATOR"):
+        await coordinator.committed()
+
+
+async def test_a_commit_that_waits_when_the_leader_resigns_is_refused(
+    coordinator: Coordinator,
+) -> None:
+    coordinator.log.commits_at_once = False
+    commit = coordinator.commit(7)
+    await trio.testing.wait_all_tasks_blocked()
+    coordinator.service.on_partition_resigned(PARTITION)
+    assert commit_code(commit) is ErrorCode.NOT_COORDINATOR
+
+
+async def test_an_isr_that_is_too_small_refuses_writers_only_in_words(
+    coordinator: Coordinator,
+) -> None:
+    coordinator.log.refusal = ErrorCode.NOT_ENOUGH_REPLICAS
+    commit = coordinator.commit(7)
+    assert commit_code(commit) is ErrorCode.COORDINATOR_NOT_AVAILABLE
+    assert coordinator.join().code is ErrorCode.COORDINATOR_NOT_AVAILABLE
+    coordinator.log.refusal = None
+    assert await coordinator.committed() == -1
+
+
+async def test_a_failed_append_voids_the_shard_and_the_log_is_read_again(
+    coordinator: Coordinator,
+) -> None:
+    coordinator.commit(7)
+    await trio.testing.wait_all_tasks_blocked()
+    coordinator.log.append_refusal = ErrorCode.NOT_ENOUGH_REPLICAS
+    commit = coordinator.commit(8)
+    await trio.testing.wait_all_tasks_blocked()
+    assert commit_code(commit) is ErrorCode.COORDINATOR_NOT_AVAILABLE
+    coordinator.log.append_refusal = None
+    await trio.sleep(1)
+    assert await coordinator.committed() == 7, "8 never reached the log"
+
+
+async def test_an_append_of_a_deposed_leader_voids_the_shard(coordinator: Coordinator) -> None:
+    coordinator.log.commits_at_once = False
+    commit = coordinator.commit(7)
+    await trio.testing.wait_all_tasks_blocked()
+    coordinator.log.lose(PARTITION, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    assert commit_code(commit) is ErrorCode.NOT_COORDINATOR
+    await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(KafkaError, match="COORDINATOR_LOAD_IN_PROGRESS"):
+        await coordinator.committed()
+
+
+async def test_a_commit_that_the_replicas_do_not_take_in_time_is_told_so(
+    coordinator: Coordinator,
+) -> None:
+    coordinator.log.commits_at_once = False
+    commit = coordinator.commit(7)
+    await trio.sleep(4.9)
+    assert not commit.done
+    await trio.sleep(0.2)
+    assert commit_code(commit) is ErrorCode.COORDINATOR_NOT_AVAILABLE
+    with pytest.raises(KafkaError, match="COORDINATOR_NOT_AVAILABLE"):
+        await coordinator.committed()
+    coordinator.log.commit(PARTITION)
+    assert await coordinator.committed() == 7, "it was in the log all the time"
+
+
+async def test_a_deleted_topic_takes_its_offsets_along(coordinator: Coordinator) -> None:
+    coordinator.commit(7)
+    delta = MetadataDelta(IMAGE)
+    delta.deleted_topics.append(ACCESS)
+    coordinator.service.publish(MetadataImage(topics={OFFSETS_TOPIC: OFFSETS}), delta)
+    await trio.testing.wait_all_tasks_blocked()
+    assert await coordinator.committed() == -1
+    assert coordinator.log.records(PARTITION)[-1][1] is None
+
+
+async def test_without_the_offsets_topic_there_is_no_coordinator(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    coordinator = Coordinator(MemoryOffsetsLog(), nursery)
+    coordinator.service.publish(EMPTY_IMAGE, MetadataDelta(EMPTY_IMAGE))
+    assert coordinator.join().code is ErrorCode.NOT_COORDINATOR
+    assert await coordinator.service.list_groups([], []) == []
