@@ -92,7 +92,7 @@ class Log(LogEnds):
         try:
             fields = _unpack(records)
         except struct.error:
-            check_shape(records, self.config, self.topic_partition, from_client)
+            check_shape(records, self._config, self.topic_partition, from_client)
             raise
         size = len(records)
         (base, length, _, magic, crc, attributes, delta, _, max_timestamp, producer_id,
@@ -107,7 +107,7 @@ class Log(LogEnds):
             or size < 61 + 7 * count
             or attributes not in PLAIN_ATTRIBUTES
         ):
-            check_shape(records, self.config, self.topic_partition, from_client)
+            check_shape(records, self._config, self.topic_partition, from_client)
         view = records if type(records) is memoryview else memoryview(records)
         computed = crc32c(view[ATTRIBUTES_AT:])
         if computed != crc:
@@ -117,7 +117,7 @@ class Log(LogEnds):
             if max_timestamp > now_ms + self._time_ahead_ms:
                 raise out_of_range(max_timestamp, self.config, now_ms)
         else:
-            view = memoryview(convert(view, self.config, self.topic_partition, now_ms))
+            view = memoryview(convert(view, self._config, self.topic_partition, now_ms))
             size = len(view)
             if self._stamps:
                 log_append_time = max_timestamp = now_ms

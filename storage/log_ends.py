@@ -27,6 +27,12 @@ class LogEnds(LogFiles):
         if self.failure is not None:
             raise self._refuse()
         if offset >= self.log_end_offset:
+            # Of an epoch in which this replica led and wrote nothing, the new leader may know
+            # nothing: to be forgotten, or it would be taken for the epoch of our last record.
+            try:
+                self.epochs.truncate_from_end(self.log_end_offset)
+            except OSError as error:
+                raise self._fail(error, "truncating") from error
             return False
         if offset < self._bases[0]:
             self.truncate_fully_and_start_at(offset)

@@ -21,6 +21,7 @@ from model.world import Dice, Disk
 from storage.config import MAX_LONG, LogConfig
 from storage.failure import LogDirFailure
 from storage.leader_epochs import LeaderEpochCache
+from storage.partition_metadata import sync_topic_id
 from storage.producer_state import ProducerState
 from storage.segment import MAX_RELATIVE_OFFSET, Segment
 from storage.snapshots import ProducerSnapshots
@@ -84,18 +85,27 @@ class LogFiles:
         self._directory_dirty = True
         self._doomed: list[tuple[int, str]] = []
         self._truncations = 0
-        self.config = config
+        self._config = config
         self._activate()
 
     # ---- settings and failure
 
-    def configure(self, config: LogConfig) -> None:
-        """Work by other settings from now on."""
-        self.config = config
+    @property
+    def config(self) -> LogConfig:
+        """The topic's settings; others take effect when they are assigned."""
+        return self._config
+
+    @config.setter
+    def config(self, config: LogConfig) -> None:
+        self._config = config
+        self._active.index_interval_bytes = config.index_interval_bytes
         self._set_limits(self._active.is_index_full)
 
     def _fail(self, error: OSError, doing: str) -> LogDirFailure:
         """Give up on this log after `error`; the exception to raise."""
+        if self.failure is not None:
+            # Deleted or closed while work was under way: its files may well be gone.
+            return self._refuse()
         self.failure = f"{doing} {self.topic_partition} failed: {error}"
         home = self.directory.rpartition("/")[0]
         if self._on_failure is not None:
@@ -274,7 +284,9 @@ class LogFiles:
                 segment.sync(with_indexes=segment is not active)
             epochs.sync()
             if directory_dirty:
+                sync_topic_id(disk, directory)
                 disk.sync_dir(directory)
+                disk.sync_dir(directory.rpartition("/")[0])
 
         return _FlushPlan(work, end, self._truncations)
 
@@ -284,6 +296,18 @@ class LogFiles:
             self.recovery_point = max(self.recovery_point, plan.end)
         if now_ms is not None:
             self._last_flush_ms = now_ms
+
+    def rest(self) -> None:
+        """Write what index entries wait, and forget the indexes of segments that are closed."""
+        try:
+            for segment in self.segments:
+                if segment is not self._active:
+                    segment.offset_index.release()
+                    segment.time_index.release()
+            self._active.offset_index.write()
+            self._active.time_index.write()
+        except OSError as error:
+            raise self._fail(error, "writing indexes of") from error
 
     def close(self, *, snapshot: bool = True) -> None:
         """Write what is only in memory, and close the files. Idempotent.

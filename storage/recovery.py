@@ -3,7 +3,8 @@
 After a clean shutdown the files are taken as they are. After any other end:
 
 - Segments that lie wholly before the recovery point were synced with their indexes when they were
-  closed; they are taken as they are, an index only if it agrees with its log.
+  closed; they are taken as they are if they end with a whole batch. An index is believed as far as
+  it agrees with its log.
 - Every batch of the others is read and its CRC checked, and their indexes are rebuilt. At the
   first batch that is not whole and intact the log ends: what follows in that file and all later
   segments go. What was acknowledged with acks=all comes back from the other replicas.
@@ -191,7 +192,7 @@ class _Opening:
         """Scan what may have suffered, and end the log at the first batch that did."""
         ends = [segment.base_offset for segment in segments[1:]] + [None]
         for slot, (segment, end) in enumerate(zip(segments, ends, strict=True)):
-            if end is not None and end <= recovery_point:
+            if end is not None and end <= recovery_point and self.end_of(segment) is not None:
                 continue
             expected = segment.base_offset
             valid = self._scan(segment, epochs, expected)

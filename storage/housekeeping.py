@@ -1,0 +1,73 @@
+"""What a broker does to its logs from time to time: retention, removal, and making them durable.
+
+Called with the time and the high watermarks; waits for the disk only through offloaded work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from model.ids import TopicPartition
+from model.world import Disk
+from storage.failure import LogDirFailure
+from storage.log import Log
+from storage.log_directory import LogDirectory
+
+
+async def tidy_logs(
+    logs: Iterable[Log],
+    now_ms: int,
+    high_watermarks: Mapping[TopicPartition, int],
+    producer_expiration_ms: int,
+) -> list[str]:
+    """Apply retention to each log, flush the segments that were closed, forget old producers.
+
+    A log without a high watermark here loses nothing. Sentences for the broker's log; a log whose
+    disk fails is left to its failure listener.
+    """
+    said: list[str] = []
+    for log in logs:
+        try:
+            said += _apply_retention(log, now_ms, high_watermarks.get(log.topic_partition, 0))
+            log.remove_doomed(now_ms)
+            log.producer_state.expire(now_ms, producer_expiration_ms)
+            log.rest()
+            if log.has_unflushed_segment():
+                await log.flush_in_background(closed_only=True)
+        except LogDirFailure:
+            continue
+    return said
+
+
+def _apply_retention(log: Log, now_ms: int, high_watermark: int) -> list[str]:
+    count = log.delete_old_segments(now_ms, high_watermark)
+    if not count:
+        return []
+    return [
+        f"retention deleted {count} segments of {log.topic_partition}, which begins at offset "
+        f"{log.log_start_offset} now"
+    ]
+
+
+async def flush_due(logs: Iterable[Log], now_ms: int) -> int:
+    """Flush the logs that have waited for flush.ms; how many."""
+    flushed = 0
+    for log in logs:
+        if log.failure is None and log.needs_flush(now_ms):
+            try:
+                await log.flush_in_background(now_ms)
+            except LogDirFailure:
+                continue
+            flushed += 1
+    return flushed
+
+
+async def remove_doomed(disk: Disk, homes: Iterable[LogDirectory], now_ms: int) -> list[str]:
+    """Remove the files of deleted partitions whose delay has passed. Raises OSError."""
+    said: list[str] = []
+    for home in homes:
+        if home.failure is None and any(due_ms <= now_ms for due_ms, _ in home.doomed):
+            removed = await disk.offload(partial(home.remove_doomed, now_ms))
+            said += [f"removed {path}" for path in removed]
+    return said

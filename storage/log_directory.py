@@ -1,0 +1,123 @@
+"""One of log.dirs: the names in it, its checkpoints, its lock, and whether it still works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from model.ids import TopicPartition
+from model.world import Dice, Disk, FileLock
+from storage import clean_shutdown
+from storage.checkpoints import CheckpointCorrupt, read_offsets, write_offsets
+from storage.meta_properties import BadDirectory
+
+RECOVERY_POINTS: Final = "recovery-point-offset-checkpoint"
+LOG_STARTS: Final = "log-start-offset-checkpoint"
+HIGH_WATERMARKS: Final = "replication-offset-checkpoint"
+LOCK: Final = ".lock"
+
+DELETED_SUFFIX: Final = "-delete"
+STRAY_SUFFIX: Final = "-stray"
+FUTURE_SUFFIX: Final = "-future"
+METADATA_TOPIC: Final = "__cluster_metadata"
+
+_PARTITION: Final = re.compile(r"([A-Za-z0-9._-]{1,249})-(\d+)")
+_MAX_NAME: Final = 255
+
+
+def parse_name(name: str) -> TopicPartition | None:
+    """The partition whose log a directory of that name holds, None for any other name."""
+    matched = _PARTITION.fullmatch(name)
+    if matched is None or matched[1] == METADATA_TOPIC:
+        return None
+    return TopicPartition(matched[1], int(matched[2]))
+
+
+class LogDirectory:
+    """The state of one directory. `failure` says why it is offline, None while it works."""
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        self.path = path.rstrip("/") or "/"
+        self.failure: str | None = None
+        self.was_clean = False
+        self.recovery_points: dict[TopicPartition, int] = {}
+        self.log_starts: dict[TopicPartition, int] = {}
+        self.high_watermarks: dict[TopicPartition, int] = {}
+        self.doomed: list[tuple[int, str]] = []
+        """(when to remove it, path) of deleted partitions' directories."""
+        self._disk = disk
+        self._lock: FileLock | None = None
+
+    def acquire(self) -> None:
+        """Take the lock file. Raises BadDirectory when another process holds it."""
+        self._disk.make_dirs(self.path)
+        try:
+            self._lock = self._disk.lock(f"{self.path}/{LOCK}")
+        except BlockingIOError as error:
+            raise BadDirectory(
+                f"Failed to acquire lock on file {LOCK} in {self.path}. A node in another process "
+                f"or thread is using this directory."
+            ) from error
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def read_checkpoints(self) -> list[str]:
+        """Learn what the last process wrote down; words for each file that cannot be read."""
+        problems: list[str] = []
+
+        def offsets(name: str) -> dict[TopicPartition, int]:
+            try:
+                return read_offsets(self._disk, f"{self.path}/{name}")
+            except CheckpointCorrupt as error:
+                problems.append(f"{error}; it is ignored")
+                return {}
+
+        self.was_clean = clean_shutdown.exists(self._disk, self.path)
+        self.recovery_points = offsets(RECOVERY_POINTS)
+        self.log_starts = offsets(LOG_STARTS)
+        self.high_watermarks = offsets(HIGH_WATERMARKS)
+        return problems
+
+    def write_checkpoints(self, files: Mapping[str, Mapping[TopicPartition, int]]) -> None:
+        """Replace checkpoint files, by name, durably."""
+        for name, offsets in files.items():
+            write_offsets(self._disk, f"{self.path}/{name}", offsets)
+
+    def partitions(self) -> list[TopicPartition]:
+        """The partitions that have a log here. Those deleted before the last stop are doomed."""
+        found = []
+        for name in self._disk.list_dir(self.path):
+            if name.endswith(DELETED_SUFFIX):
+                self.doomed.append((0, f"{self.path}/{name}"))
+            elif (
+                not name.endswith((STRAY_SUFFIX, FUTURE_SUFFIX))
+                and (topic_partition := parse_name(name)) is not None
+                and self._disk.is_dir(f"{self.path}/{name}")
+            ):
+                found.append(topic_partition)
+        return found
+
+    def log_path(self, topic_partition: TopicPartition) -> str:
+        return f"{self.path}/{topic_partition}"
+
+    def set_aside(self, topic_partition: TopicPartition, suffix: str, dice: Dice) -> str:
+        """Rename a partition's directory so that its name is free; the new path.
+
+        The name is `<topic>-<partition>.<32 hex digits><suffix>`, cut to what a file system takes.
+        """
+        ending = f".{dice.randbytes(16).hex()}{suffix}"
+        target = f"{self.path}/{str(topic_partition)[: _MAX_NAME - len(ending)]}{ending}"
+        self._disk.rename(self.log_path(topic_partition), target)
+        return target
+
+    def remove_doomed(self, now_ms: int) -> list[str]:
+        """Remove the directories whose delay has passed; their paths."""
+        due = [path for due_ms, path in self.doomed if due_ms <= now_ms]
+        self.doomed = [entry for entry in self.doomed if entry[0] > now_ms]
+        for path in due:
+            self._disk.remove_tree(path)
+        return due

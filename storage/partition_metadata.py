@@ -1,0 +1,43 @@
+"""partition.metadata: which topic, by id, the log in this directory belongs to.
+
+Topics may be deleted and made again under the same name; the id tells their logs apart (KIP-516).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from model.ids import ZERO_UUID, Uuid, parse_uuid, uuid_text
+from model.world import Disk, read_file
+from storage.checkpoints import replace_file
+
+FILE_NAME: Final = "partition.metadata"
+
+
+def write_topic_id(disk: Disk, directory: str, topic_id: Uuid) -> None:
+    """Write the file; the log's first flush makes it durable, before any record is."""
+    text = f"version: 0\ntopic_id: {uuid_text(topic_id)}\n"
+    replace_file(disk, f"{directory}/{FILE_NAME}", text.encode("ascii"))
+
+
+def read_topic_id(disk: Disk, directory: str) -> Uuid:
+    """The topic's id; the zero id when no readable file tells."""
+    try:
+        text = read_file(disk, f"{directory}/{FILE_NAME}").decode("ascii")
+        fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        if fields.get("version") != "0":
+            return ZERO_UUID
+        return parse_uuid(fields["topic_id"])
+    except (FileNotFoundError, KeyError, ValueError):
+        return ZERO_UUID
+
+
+def sync_topic_id(disk: Disk, directory: str) -> None:
+    """Make the file durable, if there is one."""
+    path = f"{directory}/{FILE_NAME}"
+    if disk.exists(path):
+        file = disk.open(path)
+        try:
+            file.sync()
+        finally:
+            file.close()
