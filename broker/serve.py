@@ -123,7 +123,7 @@ async def _run(
 
 def _compose_broker(node: Node, directories: Directories) -> None:
     config = node.config
-    node.logs = directories.log_manager(node.clock)
+    node.logs = directories.log_manager(config, node.clock, node.dice)
     plane = node.data_plane = DataPlane(
         config,
         node.logs,
@@ -174,7 +174,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         interval_s=config.int("broker.heartbeat.interval.ms") / 1000,
         registration_timeout_s=_REGISTRATION_TIMEOUT_S,
         metadata_offset=lambda: node.image.offset,
-        offline_log_dirs=directories.offline_ids,
+        offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
         heard=heard,
     )
     plane.replicas.on_failed_dir(node.lifecycle.wake)

@@ -1,0 +1,103 @@
+"""A node's directories on its start: formatted, its own, locked, and what they remember."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.ids import NO_EPOCH, ZERO_UUID, Uuid
+from model.settings import Config
+from model.world import Clock, Dice, Disk, FileLock
+from storage import clean_shutdown, meta_properties
+from storage.config import LogConfig
+from storage.log_directory import LOCK
+from storage.log_manager import LogManager
+from storage.meta_properties import BadDirectory, MetaProperties
+
+
+@dataclass
+class Directories:
+    """The directories of one node, locked until `release`."""
+
+    disk: Disk
+    cluster_id: str
+    paths: tuple[str, ...]
+    metadata_directory: str
+    identities: dict[str, Uuid]
+    """directory.id by path."""
+    previous_broker_epoch: int
+    """Of a life that ended cleanly, which proves that nothing is missing; -1 of any other."""
+    locks: list[FileLock]
+
+    @property
+    def metadata_directory_id(self) -> Uuid:
+        return self.identities[self.metadata_directory]
+
+    @property
+    def directory_ids(self) -> tuple[Uuid, ...]:
+        return tuple(self.identities[path] for path in self.paths)
+
+    def log_manager(self, config: Config, clock: Clock, dice: Dice) -> LogManager:
+        """The logs in these directories, not loaded yet."""
+        return LogManager(
+            self.disk,
+            self.paths,
+            clock,
+            dice,
+            defaults=LogConfig.from_overrides(config.topic_defaults()),
+            take_locks=False,
+            producer_expiration_ms=config.int("producer.id.expiration.ms"),
+        )
+
+    def release(self) -> None:
+        for lock in self.locks:
+            lock.release()
+        self.locks.clear()
+
+
+def open_directories(disk: Disk, config: Config) -> Directories:
+    """Check and lock the directories that the settings name.
+
+    Raises BadDirectory: not formatted, of another cluster or node, or used by another process.
+    """
+    paths = tuple(config.names("log.dirs"))
+    metadata_directory = config.optional_text("metadata.log.dir") or paths[0]
+    node_id = config.int("node.id")
+    found: dict[str, MetaProperties] = {}
+    for path in dict.fromkeys((metadata_directory, *paths)):
+        meta = meta_properties.read(disk, path)
+        if meta is None:
+            raise BadDirectory(
+                f"{path} is not formatted. Run: raftka storage format"
+                " --cluster-id ID --config FILE (raftka storage random-uuid makes an ID)"
+            )
+        cluster_id = next(iter(found.values())).cluster_id if found else None
+        meta_properties.check(path, meta, cluster_id, node_id)
+        found[path] = meta
+    locks: list[FileLock] = []
+    try:
+        for path in found:
+            locks.append(_lock(disk, path))
+    except BaseException:
+        for lock in locks:
+            lock.release()
+        raise
+    epochs = [clean_shutdown.read_broker_epoch(disk, path) for path in paths]
+    return Directories(
+        disk=disk,
+        cluster_id=found[metadata_directory].cluster_id,
+        paths=paths,
+        metadata_directory=metadata_directory,
+        identities={path: meta.directory_id or ZERO_UUID for path, meta in found.items()},
+        # One directory that was not closed is enough to have lost something.
+        previous_broker_epoch=min(epochs, default=NO_EPOCH),
+        locks=locks,
+    )
+
+
+def _lock(disk: Disk, path: str) -> FileLock:
+    try:
+        return disk.lock(f"{path}/{LOCK}")
+    except BlockingIOError as error:
+        raise BadDirectory(
+            f"{path} is in use by another process; stop that one, or give this node its own log.dirs"
+        ) from error

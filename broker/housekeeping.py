@@ -1,0 +1,49 @@
+"""What a broker's disk needs from time to time: retention, flushing, checkpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+log = structlog.get_logger()
+
+
+_SHORTEST_FLUSH_CHECK_S = 1.0
+
+
+async def housekeeping(node: Node) -> None:
+    """Run the periodic work on logs until cancelled."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_tidy, node)
+        nursery.start_soon(_flush, node)
+        nursery.start_soon(_checkpoint, node)
+
+
+async def _tidy(node: Node) -> None:
+    """Delete what retention gives up, and what was marked as deleted."""
+    await node.clock.sleep(node.config.int("log.initial.task.delay.ms") / 1000)
+    while True:
+        marks = {replica.topic_partition: replica.state.high_watermark for replica in node.replicas}
+        for line in await node.logs.housekeeping(node.clock.wall_ms(), marks):
+            log.info(line)
+        await node.clock.sleep(node.config.int("log.retention.check.interval.ms") / 1000)
+
+
+async def _flush(node: Node) -> None:
+    """Sync the logs whose flush.ms has passed (log.flush.scheduler.interval.ms at the latest)."""
+    interval_ms = node.config.int("log.flush.scheduler.interval.ms")
+    while True:
+        await node.clock.sleep(min(interval_ms / 1000, _SHORTEST_FLUSH_CHECK_S))
+        await node.logs.flush_due(node.clock.wall_ms())
+
+
+async def _checkpoint(node: Node) -> None:
+    """Write recovery points and log starts down (log.flush.offset.checkpoint.interval.ms)."""
+    while True:
+        await node.clock.sleep(node.config.int("log.flush.offset.checkpoint.interval.ms") / 1000)
+        await node.logs.checkpoint()
