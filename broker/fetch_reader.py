@@ -15,7 +15,6 @@ from broker.truncation import NO_EPOCH_END, EpochEnd, divergence
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
 from model.world import Piece
-from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
     from broker.replica import Replica
@@ -171,8 +170,6 @@ class FetchReader:
                 self._follower_fetched(entry, replica, limits, now_s)
                 fetched.high_watermark = replica.state.high_watermark
         except KafkaError as error:
-            if isinstance(error, LogDirFailure):
-                self._replicas.disk_failed(error)
             fetched = Fetched(entry, int(error.code))
             fetched.current_leader = self._replicas.leader_hint(entry.key, error.code)
         return fetched

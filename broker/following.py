@@ -95,8 +95,9 @@ class Following:
         self._backoff_s = _FIRST_BACKOFF_S
         replica, state = self.replica, self.replica.state
         if data.diverging_epoch.epoch != NO_EPOCH or data.diverging_epoch.end_offset != NO_OFFSET:
-            state.diverged(data.high_watermark)
-            self._diverged(EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset))
+            if state.diverged(data.high_watermark):
+                leader = EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
+                self._diverged(leader)
             return Outcome.COPIED
         partition_log = replica.log
         if asked_offset != partition_log.log_end_offset:

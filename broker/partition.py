@@ -311,14 +311,15 @@ class PartitionState:
         self.log_end_offset = log_end_offset
         return self._learn_high_watermark(leader_high_watermark)
 
-    def diverged(self, leader_high_watermark: int) -> None:
-        """The leader answered that our log and its own part ways: truncate before all else.
+    def diverged(self, leader_high_watermark: int) -> bool:
+        """The leader answered that our log and its own part ways; whether to truncate now.
 
-        What it says of its high watermark must not be believed yet, since offsets below it may
-        still name records that the leader does not have.
+        What it says of its high watermark must not be believed before that, since offsets below it
+        may still name records that the leader does not have.
         """
-        if Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION in self._mutations:
-            self._learn_high_watermark(leader_high_watermark)
+        if Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION not in self._mutations:
+            return True
+        return not self._learn_high_watermark(leader_high_watermark)
 
     def _learn_high_watermark(self, leader_high_watermark: int) -> bool:
         reached = min(leader_high_watermark, self.log_end_offset)

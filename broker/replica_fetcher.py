@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -366,9 +367,8 @@ class LeaderFetcher:
         """One partition's part of an answer."""
         try:
             outcome = following.answered(asked[0], data, now_s)
-        except LogDirFailure as error:
-            self._owner.replicas.disk_failed(error)
-            return
+        except LogDirFailure:
+            return  # Its directory is offline, and we have been told to leave it.
         except KafkaError as error:
             log.error(f"{following.replica.topic_partition}: unusable records: {error}")
             outcome = following.back_off(now_s)
@@ -392,10 +392,8 @@ class LeaderFetcher:
         for following in lost:
             name = following.replica.topic_partition
             if name in starts and name in ends:
-                try:
+                with suppress(LogDirFailure):
                     following.found(starts[name], ends[name])
-                except LogDirFailure as error:
-                    self._owner.replicas.disk_failed(error)
             elif following.key in self._following:
                 following.back_off(now_s)
                 self._delayed[following.key] = following

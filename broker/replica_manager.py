@@ -19,14 +19,13 @@ from broker.replica import Replica
 from kraft.delta import MetadataDelta
 from kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage, PartitionImage, TopicImage
 from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, TopicPartition
+from model.ids import NO_EPOCH, TopicPartition, Uuid
 from model.world import Buffer, Clock
 from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
-    from storage.log_manager import LogManager
-
     from storage.log import AppendInfo
+    from storage.log_manager import LogManager
 
 log = structlog.get_logger()
 
@@ -89,6 +88,7 @@ class ReplicaManager:
         self._checkpoints: dict[TopicPartition, int] = {}
         """High watermarks as they were when this broker last wrote them down."""
         self._on_failed_dir: list[Callable[[], None]] = []
+        logs.failure_listeners.append(self._directory_failed)
 
     # ---- looking up
 
@@ -173,11 +173,7 @@ class ReplicaManager:
             self.check_serving(replica, now_s)
         if acks == -1:
             state.check_enough_replicas()
-        try:
-            return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
-        except LogDirFailure as error:
-            self.disk_failed(error)
-            raise
+        return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
 
     def propose(self, replica: Replica, proposal: IsrProposal) -> None:
         """Ask the controller for another ISR."""
@@ -290,15 +286,12 @@ class ReplicaManager:
 
     def _create(self, topic: TopicImage, index: int) -> Replica | None:
         topic_partition = TopicPartition(topic.name, index)
-        overrides = self.image.topic_config(topic.name)
+        config = self.logs.log_config(self.image.topic_config(topic.name))
         try:
-            partition_log = self.logs.get(topic_partition) or self.logs.create(
-                topic_partition, topic.topic_id, self.logs.log_config(overrides)
-            )
+            partition_log = self.logs.create(topic_partition, Uuid(topic.topic_id), config)
         except LogDirFailure as error:
             self._offline[topic.name, index] = error.message
             log.error(f"{topic_partition} cannot be hosted: {error}")
-            self.disk_failed(error)
             return None
         state = PartitionState(
             topic_partition,
@@ -330,7 +323,6 @@ class ReplicaManager:
             self.logs.delete(replica.topic_partition)
         except LogDirFailure as error:
             log.error(f"the log of {replica.topic_partition} could not be deleted: {error}")
-            self.disk_failed(error)
 
     def _drop(self, replica: Replica) -> None:
         led = replica.state.is_leader
@@ -356,8 +348,8 @@ class ReplicaManager:
                 or topic.topic_id != topic_id
                 or self.node_id not in view.replicas
             ):
-                log.warning(f"{topic_partition} is not ours any more: its log is put aside")
-                self.logs.delete(topic_partition)
+                path = self.logs.set_stray(topic_partition)
+                log.warning(f"{topic_partition} is not ours any more: its log is kept in {path}")
 
     def _reconfigure(self, topic: TopicImage, now_s: float) -> None:
         config = self.logs.log_config(self.image.topic_config(topic.name))
@@ -365,24 +357,28 @@ class ReplicaManager:
             replica = self._by_name.get((topic.name, index))
             if replica is None:
                 continue
-            replica.log.configure(config)
+            replica.log.config = config
             if replica.state.min_isr_changed(config.min_insync_replicas, now_s):
                 replica.high_watermark_moved()
 
     # ---- disks
 
     def disk_failed(self, failure: LogDirFailure) -> None:
-        """Take a log directory offline, once, and with it all replicas that it holds.
+        """Take a log directory offline for what a reader outside of the storage layer met."""
+        self.logs.fail(failure.directory, failure.message)
+
+    def _directory_failed(self, directory: str, reason: str) -> None:
+        """A log directory went offline, and with it all replicas that it holds.
 
         Nothing is acknowledged from there any more, since nothing is known about what reached it.
         """
-        directory = failure.directory
         lost = [replica for replica in self if replica.log.directory.startswith(directory + "/")]
         for replica in lost:
             self._drop(replica)
-            self._offline[replica.topic, replica.index] = failure.message
-        if lost:
-            log.error(f"{failure.message}; {len(lost)} replicas go with it")
+            self._offline[replica.topic, replica.index] = (
+                f"{replica.topic_partition} is in {directory}, which is offline: {reason}"
+            )
+        log.error(f"log directory {directory} is offline: {reason}", replicas=len(lost))
         for callback in self._on_failed_dir:
             callback()
 

@@ -18,7 +18,6 @@ from net.protocol.messages.delete_records import (
     DeleteRecordsTopicResult,
 )
 from net.router import Context, Pending, handles
-from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
     from broker.node import Node
@@ -42,8 +41,6 @@ def delete_records(context: Context, request: DeleteRecordsRequest) -> Pending:
                 replica = _leader(node, topic.name, wanted.partition_index)
                 waits.append((result, replica, _delete(replica, wanted.offset)))
             except KafkaError as error:
-                if isinstance(error, LogDirFailure):
-                    node.replicas.disk_failed(error)
                 result.low_watermark = -1
                 result.error_code = int(error.code)
     waiting = WaitingDeletion(node, response, waits)

@@ -24,7 +24,6 @@ from net.protocol.messages.list_offsets import (
     ListOffsetsTopicResponse,
 )
 from net.router import Context, handles
-from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
     from broker.node import Node
@@ -85,8 +84,6 @@ def _partition(
             replica, wanted.timestamp, from_client=replica_id == _CONSUMER
         )
     except KafkaError as error:
-        if isinstance(error, LogDirFailure):
-            node.replicas.disk_failed(error)
         code = error.code
         if code is ErrorCode.OFFSET_NOT_AVAILABLE and context.api_version < 5:
             code = ErrorCode.LEADER_NOT_AVAILABLE

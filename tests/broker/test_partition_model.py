@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.mutations import Mutation
-from tests.support.partition_model import Model, Violation
+from tests.support.partition_model import Model
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -53,6 +53,8 @@ class ListLog:
         self.records: list[Entry] = []
         self.epochs: list[tuple[int, int]] = []
         """(epoch, start offset), as storage/leader_epochs.py keeps them."""
+        self.checked = 0
+        """Records that are known to be the committed ones."""
 
     @property
     def log_end_offset(self) -> int:
@@ -85,6 +87,7 @@ class ListLog:
 
     def truncate_to(self, offset: int) -> None:
         del self.records[offset:]
+        self.checked = min(self.checked, offset)
         self.epochs = [each for each in self.epochs if each[1] < offset]
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
@@ -209,13 +212,14 @@ class Model:
         self.weights = {
             self.produce: 6.0,
             self.fetch: 12.0,
-            self.deliver: 14.0,
-            self.learn: self.dice.choice((1.0, 6.0)),
-            self.kill: self.dice.choice((0.05, 0.3, 1.0)),
-            self.restart: 0.8,
-            self.fence: self.dice.choice((0.3, 2.0)),
-            self.unfence: 0.8,
-            self.shrink: 0.7,
+            self.deliver: self.dice.choice((16.0, 30.0)),
+            self.learn: self.dice.choice((2.0, 6.0)),
+            self.kill: self.dice.choice((0.02, 0.1, 0.4)),
+            self.restart: self.dice.choice((0.3, 1.0)),
+            self.bounce: self.dice.choice((0.0, 0.2)),
+            self.fence: self.dice.choice((0.5, 2.0)),
+            self.unfence: 2.0,
+            self.shrink: 1.0,
             self.prefer: self.dice.choice((0.02, 0.3)),
             self.checkpoint: 0.5,
         }
@@ -360,19 +364,30 @@ class Model:
     def restart(self) -> None:
         """A dead process comes back, sometimes with an empty disk; its registration is new."""
         for broker in self.brokers.values():
-            if broker.alive:
-                continue
-            others = [each for each in self.controller.view.isr if each != broker.id]
-            safe = len(others) >= 2 or (others and len(self.controller.view.isr) >= 2)
-            if safe and self.dice.random() < 0.5:
-                # Fewer disks than min.insync.replicas are lost at a time.
-                broker.log = ListLog()
-                broker.checkpoint = 0
-            self._fence(broker.id)
-            self.controller.epochs[broker.id] += 1
-            broker.broker_epoch = self.controller.epochs[broker.id]
-            broker.start()
-            self._publish()
+            if not broker.alive:
+                self._restart(broker)
+
+    def _restart(self, broker: Broker) -> None:
+        isr = self.controller.view.isr
+        if any(each != broker.id for each in isr) and len(isr) >= 2 and self.dice.random() < 0.5:
+            # Fewer disks than min.insync.replicas are lost at a time.
+            broker.log = ListLog()
+            broker.checkpoint = 0
+        self._fence(broker.id)
+        self.controller.epochs[broker.id] += 1
+        broker.broker_epoch = self.controller.epochs[broker.id]
+        broker.start()
+        self._publish()
+
+    def bounce(self) -> None:
+        """A broker restarts so fast that the others hardly notice."""
+        if len(self._alive()) == len(BROKERS):
+            broker = self.dice.choice(self._alive())
+            broker.alive = False
+            self._restart(broker)
+            while broker.metadata:
+                broker.learn()
+            self.unfence()
 
     def fence(self) -> None:
         """The controller misses heartbeats, of a dead broker or of one that is only slow."""
@@ -458,7 +473,13 @@ class Model:
                 raise Violation(f"broker {broker.id}: high watermark beyond the log's end")
             if state.is_leader:
                 self._check_leader(broker)
-            for offset in range(state.high_watermark):
+        alive_in_isr = [i for i in self.controller.view.isr if i not in self.controller.fenced]
+        if alive_in_isr and len(alive_in_isr) < len(self.controller.view.isr):
+            raise Violation(f"the ISR {self.controller.view.isr} has fenced brokers")
+        for broker in self._alive():
+            state, records = broker.state, broker.log.records
+            start, broker.log.checked = broker.log.checked, state.high_watermark
+            for offset in range(start, state.high_watermark):
                 entry = self.committed.setdefault(offset, records[offset])
                 if entry != records[offset]:
                     raise Violation(
@@ -485,6 +506,8 @@ class Model:
         """All come back; the partition must become whole again, and equal everywhere."""
         self.loss = 0.0
         for _ in range(2000):
+            if self._is_whole():
+                return
             self.now_s += 0.05
             self.restart()
             for broker in self._alive():
@@ -496,8 +519,18 @@ class Model:
             while self.messages:
                 self.deliver()
             self.check()
-        logs = [broker.log.records for broker in self.brokers.values()]
-        if self.controller.view.leader > 0 and not logs[0] == logs[1] == logs[2]:
-            raise Violation("the logs differ after all have come back")
-        if sorted(self.controller.view.isr) != list(BROKERS):
-            raise Violation(f"the ISR is {self.controller.view.isr} after all have come back")
+        raise Violation(
+            f"after all have come back, the ISR is {self.controller.view.isr} and the logs end at "
+            f"{[broker.log.log_end_offset for broker in self.brokers.values()]}"
+        )
+
+    def _is_whole(self) -> bool:
+        first, *others = (broker.log.records for broker in self.brokers.values())
+        leader = self.controller.view.leader
+        return (
+            leader > 0
+            and all(broker.alive and not broker.metadata for broker in self.brokers.values())
+            and sorted(self.controller.view.isr) == list(BROKERS)
+            and all(records == first for records in others)
+            and self.brokers[leader].state.high_watermark == len(first)
+        )

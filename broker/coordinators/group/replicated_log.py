@@ -69,9 +69,6 @@ class ReplicatedOffsetsLog:
         try:
             pieces = log.read(offset, _READ_BYTES, end_offset).pieces
             data = b"".join(_bytes_of(piece) for piece in pieces)
-        except LogDirFailure as failure:
-            self._replicas.disk_failed(failure)
-            raise
         except OSError as error:
             lost = LogDirFailure(log.directory.rpartition("/")[0], str(error))
             self._replicas.disk_failed(lost)

@@ -1,0 +1,67 @@
+"""DescribeLogDirs (key 35): how much of which partition is where (KIP-113, KIP-827).
+
+A null list of topics asks for all. The lag of a replica is how far its log's end is behind the high
+watermark that it knows. Directories that are offline are told with KAFKA_STORAGE_ERROR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from model.errors import ErrorCode
+from net.protocol.messages.describe_log_dirs import (
+    DescribeLogDirsPartition,
+    DescribeLogDirsRequest,
+    DescribeLogDirsResponse,
+    DescribeLogDirsResult,
+    DescribeLogDirsTopic,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+Wanted = dict[str, Collection[int]]
+
+
+@handles(DescribeLogDirsRequest, versions=(1, 5))
+def describe_log_dirs(context: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
+    node: Node = context.node
+    wanted: Wanted | None = None
+    if request.topics is not None:
+        wanted = {each.topic: frozenset(each.partitions) for each in request.topics}
+    results = [_directory(node, path, wanted) for path in node.logs.online]
+    results += [
+        DescribeLogDirsResult(error_code=int(ErrorCode.KAFKA_STORAGE_ERROR), log_dir=path)
+        for path in node.logs.offline
+    ]
+    return DescribeLogDirsResponse(results=results)
+
+
+def _directory(node: Node, path: str, wanted: Wanted | None) -> DescribeLogDirsResult:
+    result = DescribeLogDirsResult(log_dir=path)
+    topics: dict[str, DescribeLogDirsTopic] = {}
+    for log in node.logs:
+        name, index = log.topic_partition
+        if not log.directory.startswith(path + "/"):
+            continue
+        if wanted is not None and index not in wanted.get(name, ()):
+            continue
+        topic = topics.get(name)
+        if topic is None:
+            topic = topics[name] = DescribeLogDirsTopic(name=name)
+            result.topics.append(topic)
+        replica = node.replicas.get(name, index)
+        lag = 0 if replica is None else replica.state.high_watermark - log.log_end_offset
+        topic.partitions.append(
+            DescribeLogDirsPartition(
+                partition_index=index, partition_size=log.size, offset_lag=max(0, lag)
+            )
+        )
+    try:
+        result.total_bytes, result.usable_bytes = node.disk.free_bytes(path)
+    except OSError as error:
+        node.logs.fail(path, str(error))
+        return DescribeLogDirsResult(error_code=int(ErrorCode.KAFKA_STORAGE_ERROR), log_dir=path)
+    return result
