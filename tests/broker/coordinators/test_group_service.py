@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from broker.coordinators.group.config import GroupConfig
 from broker.coordinators.group.join import Client
@@ -117,9 +118,7 @@ def commit_code(answers: Answers) -> ErrorCode:
 
 
 @pytest.fixture
-async def coordinator(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> AsyncIterator[Coordinator]:
+async def coordinator(nursery: trio.Nursery) -> AsyncIterator[Coordinator]:
     found = Coordinator(MemoryOffsetsLog(), nursery)
     await found.lead()
     yield found
@@ -177,7 +176,7 @@ async def test_appends_do_not_wait_for_each_other(coordinator: Coordinator) -> N
 
 
 async def test_a_large_turn_is_cut_into_batches(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+    nursery: trio.Nursery,
 ) -> None:
     coordinator = Coordinator(MemoryOffsetsLog(), nursery, max_record_bytes=500)
     await coordinator.lead()
@@ -206,7 +205,9 @@ async def test_members_join_sync_beat_and_leave(coordinator: Coordinator) -> Non
     assert [value for _, value in coordinator.log.records(PARTITION)][-1] is None
 
 
-async def test_a_session_ends_by_the_clock(coordinator: Coordinator) -> None:
+async def test_a_session_ends_by_the_clock(
+    coordinator: Coordinator, autojump_clock: MockClock
+) -> None:
     await coordinator.member()
     await trio.sleep(9.9)
     described = await coordinator.service.describe_group(GROUP)
@@ -285,7 +286,7 @@ async def test_an_isr_that_is_too_small_refuses_writers_only_in_words(
 
 
 async def test_a_failed_append_voids_the_shard_and_the_log_is_read_again(
-    coordinator: Coordinator,
+    coordinator: Coordinator, autojump_clock: MockClock
 ) -> None:
     coordinator.commit(7)
     await trio.testing.wait_all_tasks_blocked()
@@ -310,7 +311,7 @@ async def test_an_append_of_a_deposed_leader_voids_the_shard(coordinator: Coordi
 
 
 async def test_a_commit_that_the_replicas_do_not_take_in_time_is_told_so(
-    coordinator: Coordinator,
+    coordinator: Coordinator, autojump_clock: MockClock
 ) -> None:
     coordinator.log.commits_at_once = False
     commit = coordinator.commit(7)
@@ -335,7 +336,7 @@ async def test_a_deleted_topic_takes_its_offsets_along(coordinator: Coordinator)
 
 
 async def test_without_the_offsets_topic_there_is_no_coordinator(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+    nursery: trio.Nursery,
 ) -> None:
     coordinator = Coordinator(MemoryOffsetsLog(), nursery)
     coordinator.service.publish(EMPTY_IMAGE, MetadataDelta(EMPTY_IMAGE))
