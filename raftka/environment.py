@@ -1,7 +1,8 @@
 """Settings from the environment, as Apache Kafka's container image takes them.
 
-Source: the image's documentation: KAFKA_LOG_DIRS stands for log.dirs; two underscores for one, three
-for a dash. Where a listener is advertised but none is given, the node listens there on all interfaces.
+Source: the image's documentation. KAFKA_LOG_DIRS stands for log.dirs; two underscores for one,
+three for a dash. Where a listener is advertised but none is given, the node listens at that port
+on all interfaces.
 """
 
 from __future__ import annotations

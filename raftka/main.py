@@ -73,7 +73,11 @@ def main(argv: Sequence[str]) -> int:
         hint = f" Did you mean {near[0]}?" if near else ""
         print(f"raftka: there is no command {word!r}.{hint} See raftka --help.", file=sys.stderr)
         return 2
-    code = importlib.import_module(command.module).main(list(argv[1:]))
+    try:
+        code = importlib.import_module(command.module).main(list(argv[1:]))
+    except SystemExit as stop:
+        # Kafka's tools end with 1 where Python's own way with options would end with 2.
+        return 1 if stop.code else 0
     return code if isinstance(code, int) else 0
 
 
@@ -94,7 +98,7 @@ def run() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has gone, as `| head` does. Python would complain at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         code = 1
     except KeyboardInterrupt:
         code = 130

@@ -21,6 +21,7 @@ from raftka.configuration import Unreadable, gather, is_single, make_config
 if TYPE_CHECKING:
     from broker.node import Node
     from model.settings import Config
+    from model.world import Disk
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -44,10 +45,12 @@ def main(argv: list[str]) -> int:
 
 def run(config: Config, *, format_first: bool) -> int:
     """Format the directories if asked to, then serve; the exit code."""
-    from broker.directories import FormatError
     from model.errors import KafkaError
+    from raftka.formatting import FormatRefused
+    from storage.meta_properties import BadDirectory
     from storage.posix import PosixDisk
 
+    refusals = (BadDirectory, FormatRefused, KafkaError, OSError)
     disk = PosixDisk()
     try:
         if format_first:
@@ -55,23 +58,21 @@ def run(config: Config, *, format_first: bool) -> int:
         import trio
 
         return trio.run(_serve, config, disk)
-    except (FormatError, KafkaError, Unreadable) as error:
-        return _failed(str(error))
-    except OSError as error:
-        return _failed(_os_words(error))
+    except refusals as error:
+        return _failed(_words(error))
     except BaseExceptionGroup as group:
-        expected, rest = group.split((FormatError, KafkaError, OSError))
+        expected, rest = group.split(refusals)
         if rest is not None or expected is None:
             raise
-        return _failed("; ".join(_os_words(error) for error in _leaves(expected)))
+        return _failed("; ".join(_words(error) for error in _leaves(expected)))
 
 
-async def _serve(config: Config, disk: object) -> int:
+async def _serve(config: Config, disk: Disk) -> int:
     import trio
 
     from broker.serve import serve
     from net.clock import SystemClock, system_dice
-    from net.transport import TrioNetwork
+    from net.transport import TcpNetwork
 
     shutdown = trio.Event()
     code = 0
@@ -94,7 +95,7 @@ async def _serve(config: Config, disk: object) -> int:
             clock=SystemClock(),
             dice=system_dice(),
             disk=disk,
-            network=TrioNetwork(),
+            network=TcpNetwork(),
             shutdown=shutdown,
             ready=_settle,
         )
@@ -110,7 +111,7 @@ def _settle(node: Node) -> None:
     gc.enable()
 
 
-def _format_if_new(config: Config, disk: object) -> None:
+def _format_if_new(config: Config, disk: Disk) -> None:
     """Format directories that are not, for a node that is its own cluster or has CLUSTER_ID."""
     from raftka.formatting import format_if_new
 
@@ -133,7 +134,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def _os_words(error: BaseException) -> str:
+def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
