@@ -131,6 +131,8 @@ class MetadataWriter:
                 return
             except NotLeader:
                 self._fail_in_flight(not_controller())
+            except KafkaError as error:
+                self._fail_in_flight(error)
             except Exception as error:
                 log.exception(f"a batch of {len(records)} metadata records cannot be written")
                 self._fail_in_flight(_defect(error))

@@ -76,7 +76,7 @@ def open_directories(disk: Disk, config: Config) -> Directories:
     locks: list[FileLock] = []
     try:
         for path in found:
-            locks.append(_lock(disk, path))
+            locks.append(_lock(disk, path))  # noqa: PERF401 - what was locked must be known
     except BaseException:
         for lock in locks:
             lock.release()
@@ -99,5 +99,6 @@ def _lock(disk: Disk, path: str) -> FileLock:
         return disk.lock(f"{path}/{LOCK}")
     except BlockingIOError as error:
         raise BadDirectory(
-            f"{path} is in use by another process; stop that one, or give this node its own log.dirs"
+            f"{path} is in use by another process: stop that one, or give this node log.dirs of"
+            " its own"
         ) from error

@@ -10,11 +10,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, cast
 
-from net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
-
 from model.errors import ErrorCode, KafkaError
 from model.world import BrokenConnection, Piece
 from net.protocol import codec
+from net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
 from net.router import (
     CloseConnection,
     ConnectionState,

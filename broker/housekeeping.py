@@ -14,6 +14,7 @@ log = structlog.get_logger()
 
 
 _SHORTEST_FLUSH_CHECK_S = 1.0
+_FIRST_TIDY_S = 30.0
 
 
 async def housekeeping(node: Node) -> None:
@@ -26,7 +27,7 @@ async def housekeeping(node: Node) -> None:
 
 async def _tidy(node: Node) -> None:
     """Delete what retention gives up, and what was marked as deleted."""
-    await node.clock.sleep(node.config.int("log.initial.task.delay.ms") / 1000)
+    await node.clock.sleep(_FIRST_TIDY_S)
     while True:
         marks = {replica.topic_partition: replica.state.high_watermark for replica in node.replicas}
         for line in await node.logs.housekeeping(node.clock.wall_ms(), marks):

@@ -14,17 +14,17 @@ from typing import Any
 
 import structlog
 import trio
+
+from broker.channels import Channels
+from model.errors import ErrorCode, KafkaError
+from model.ids import Endpoint, Uuid, uuid_text
+from model.world import BrokenConnection, Clock
 from net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
 from net.protocol.messages.broker_registration import (
     BrokerRegistrationRequest,
     Feature,
     Listener,
 )
-
-from broker.channels import Channels
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint, Uuid, uuid_text
-from model.world import BrokenConnection, Clock
 
 log = structlog.get_logger()
 

@@ -64,7 +64,8 @@ def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description
         if name != str(node.node_id):
             raise KafkaError(
                 ErrorCode.INVALID_REQUEST,
-                f"Unexpected broker id, expected {node.node_id} or empty string, but received {name}",
+                f"Unexpected broker id, expected {node.node_id} or empty string,"
+                f" but received {name}",
             )
         return describe_broker(node.config, names)
     raise KafkaError(
