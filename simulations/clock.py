@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import trio
 
+from simulations.life import Life
+
 EPOCH_MS = 1_767_225_600_000
 """Virtual time starts on 2026-01-01, so that timestamps look like timestamps."""
 
@@ -11,7 +13,10 @@ EPOCH_MS = 1_767_225_600_000
 class SimClock:
     """`rate` is how fast this node's seconds pass; `wall_offset_ms` jumps when faults say so."""
 
-    def __init__(self, *, rate: float = 1.0, wall_offset_ms: int = 0) -> None:
+    def __init__(
+        self, *, rate: float = 1.0, wall_offset_ms: int = 0, life: Life | None = None
+    ) -> None:
+        self.life = life or Life()
         self.rate = rate
         self.wall_offset_ms = wall_offset_ms
 
@@ -23,3 +28,5 @@ class SimClock:
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(max(0.0, seconds) / self.rate)
+        if self.life.is_paused:
+            await self.life.passage()

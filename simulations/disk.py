@@ -1,9 +1,6 @@
-"""A machine's disk in memory: what was synced survives a power loss, the rest may or may not.
+"""The disk port of one simulated process: its machine's files, for as long as it lives.
 
-Two layers: what processes see (the page cache) and what the medium holds. A killed process leaves
-the page cache as it is; a power loss leaves the medium, plus whatever part of the unsynced writes
-the dice say had already reached it, independently for each file, the last one possibly torn.
-Directory changes reach the medium in order, as a journaling file system does it.
+What survives what: simulations/medium.py.
 """
 
 from __future__ import annotations
@@ -11,147 +8,21 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from random import Random
 from typing import TypeVar
 
 import trio
 
 from model.world import Buffer, FileLock
+from simulations.life import Killed, Life
+from simulations.medium import Inode, Medium
 
 T = TypeVar("T")
-SECTOR = 512
-
-
-class Killed(BaseException):
-    """The process that does this is dead: nothing it still tries may have an effect."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """One unsynced change of a file and how to take it back."""
-
-    offset: int
-    new: bytes
-    old: bytes
-    old_size: int
-
-
-@dataclass(eq=False)
-class _Inode:
-    """One file: its bytes as processes see them, and what the medium may not have yet."""
-
-    data: bytearray = field(default_factory=bytearray)
-    unsynced: list[_Change] = field(default_factory=list)
-
-    def write(self, offset: int, new: bytes) -> None:
-        data = self.data
-        size = len(data)
-        self.unsynced.append(_Change(offset, new, bytes(data[offset : offset + len(new)]), size))
-        if offset > size:
-            data.extend(bytes(offset - size))
-        data[offset : offset + len(new)] = new
-
-    def truncate(self, size: int) -> None:
-        data = self.data
-        self.unsynced.append(_Change(size, b"", bytes(data[size:]), len(data)))
-        if size <= len(data):
-            del data[size:]
-        else:
-            data.extend(bytes(size - len(data)))
-
-    def sync(self) -> None:
-        self.unsynced.clear()
-
-    def lose_power(self, dice: Random) -> None:
-        """Keep a prefix of the unsynced changes, perhaps with a torn one at its end."""
-        if not self.unsynced:
-            return
-        survivors = dice.randrange(len(self.unsynced) + 1)
-        lost = self.unsynced[survivors:]
-        for change in reversed(lost):
-            self._undo(change)
-        self.unsynced.clear()
-        if lost and lost[0].new and dice.random() < 0.5:
-            torn = lost[0].new
-            sectors = dice.randrange(len(torn) // SECTOR + 1)
-            self.write(lost[0].offset, torn[: sectors * SECTOR or dice.randrange(len(torn))])
-            self.unsynced.clear()
-
-    def _undo(self, change: _Change) -> None:
-        data = self.data
-        data[change.offset : change.offset + max(len(change.new), len(change.old))] = change.old
-        if len(data) > change.old_size:
-            del data[change.old_size :]
-        elif len(data) < change.old_size:
-            data.extend(bytes(change.old_size - len(data)))
-
-
-@dataclass
-class DiskFaults:
-    """What goes wrong on one disk, as the fault injector sets it."""
-
-    sync_latency_s: tuple[float, float] = (0.0001, 0.001)
-    sync_error_rate: float = 0.0
-    full: bool = False
-    write_error_rate: float = 0.0
-
-
-class Medium:
-    """One machine's disk; outlives the processes that use it."""
-
-    def __init__(self, dice: Random) -> None:
-        self.dice = dice
-        self.faults = DiskFaults()
-        self.files: dict[str, _Inode] = {}
-        self.directories: set[str] = {"/"}
-        self.locks: dict[str, object] = {}
-        self._durable_names: dict[str, _Inode] = {}
-        self._durable_directories: set[str] = {"/"}
-        self._names_log: list[tuple[str, Callable[[dict[str, _Inode], set[str]], None]]] = []
-        """Unsynced directory changes: the directory, and the change to replay on the medium."""
-
-    def change_names(
-        self, parent: str, change: Callable[[dict[str, _Inode], set[str]], None]
-    ) -> None:
-        change(self.files, self.directories)
-        self._names_log.append((parent, change))
-
-    def sync_names(self) -> None:
-        for _, change in self._names_log:
-            change(self._durable_names, self._durable_directories)
-        self._names_log.clear()
-
-    def lose_power(self) -> None:
-        """What a reader finds after the machine comes back."""
-        for _, change in self._names_log[: self.dice.randrange(len(self._names_log) + 1)]:
-            change(self._durable_names, self._durable_directories)
-        self._names_log.clear()
-        self.files = dict(self._durable_names)
-        self.directories = set(self._durable_directories)
-        for path in sorted(self.files):
-            self.files[path].lose_power(self.dice)
-        self.locks.clear()
-
-    def wipe(self) -> None:
-        """A new, empty disk in place of the old one."""
-        self.files.clear()
-        self.directories = {"/"}
-        self._durable_names.clear()
-        self._durable_directories = {"/"}
-        self._names_log.clear()
-        self.locks.clear()
-
-    def flip_bit(self, path: str, position: int, bit: int) -> None:
-        """Silent corruption, on the medium and in what processes see."""
-        inode = self.files[path]
-        inode.data[position] ^= 1 << bit
 
 
 class SimFile:
     """One process's handle."""
 
-    def __init__(self, disk: SimDisk, path: str, inode: _Inode) -> None:
+    def __init__(self, disk: SimDisk, path: str, inode: Inode) -> None:
         self.path = path
         self._disk = disk
         self._inode = inode
@@ -211,17 +82,17 @@ class _Lock:
 class SimDisk:
     """One process's view of its machine's medium."""
 
-    def __init__(self, medium: Medium) -> None:
+    def __init__(self, medium: Medium, life: Life | None = None) -> None:
         self.medium = medium
-        self._alive = True
+        self._life = life or Life()
 
     def kill(self) -> None:
         """From now on the process that holds this can do nothing."""
-        self._alive = False
+        self._life.end()
         self.medium.locks.clear()
 
     def check_alive(self) -> None:
-        if not self._alive:
+        if not self._life.is_alive:
             raise Killed
 
     def open(self, path: str, *, create: bool = False) -> SimFile:
@@ -234,12 +105,7 @@ class SimDisk:
                 raise FileNotFoundError(errno.ENOENT, "No such file", path)
             if self.medium.faults.full:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-            made = inode = _Inode()
-
-            def change(files: dict[str, _Inode], _: set[str]) -> None:
-                files[path] = made
-
-            self.medium.change_names(parent, change)
+            inode = self.medium.create(path)
         return SimFile(self, path, inode)
 
     def exists(self, path: str) -> bool:
@@ -267,10 +133,10 @@ class SimDisk:
         path = _clean(path)
         while path not in self.medium.directories:
 
-            def change(_: dict[str, _Inode], directories: set[str], made: str = path) -> None:
+            def change(_: dict[str, Inode], directories: set[str], made: str = path) -> None:
                 directories.add(made)
 
-            self.medium.change_names(_parent(path), change)
+            self.medium.change_names(change)
             path = _parent(path)
 
     def rename(self, source: str, target: str) -> None:
@@ -282,14 +148,18 @@ class SimDisk:
         def moved(name: str) -> str:
             return target + name[len(source) :]
 
-        def change(files: dict[str, _Inode], directories: set[str]) -> None:
+        def change(files: dict[str, Inode], directories: set[str]) -> None:
             for name in [n for n in files if n == source or n.startswith(source + "/")]:
                 files[moved(name)] = files.pop(name)
             for name in [n for n in directories if n == source or n.startswith(source + "/")]:
                 directories.remove(name)
                 directories.add(moved(name))
 
-        self.medium.change_names(_parent(target), change)
+        replaced = self.medium.files.get(target)
+        self.medium.change_names(change)
+        if replaced is not None and replaced.watcher is not None:
+            replaced.watcher.removed()
+        self.medium.renamed(target)
 
     def remove(self, path: str) -> None:
         self.check_alive()
@@ -297,10 +167,13 @@ class SimDisk:
         if path not in self.medium.files:
             raise FileNotFoundError(errno.ENOENT, "No such file", path)
 
-        def change(files: dict[str, _Inode], _: set[str]) -> None:
+        def change(files: dict[str, Inode], _: set[str]) -> None:
             files.pop(path, None)
 
-        self.medium.change_names(_parent(path), change)
+        removed = self.medium.files[path]
+        self.medium.change_names(change)
+        if removed.watcher is not None:
+            removed.watcher.removed()
 
     def remove_tree(self, path: str) -> None:
         self.check_alive()
@@ -308,13 +181,16 @@ class SimDisk:
         if path not in self.medium.directories:
             raise FileNotFoundError(errno.ENOENT, "No such directory", path)
 
-        def change(files: dict[str, _Inode], directories: set[str]) -> None:
+        def change(files: dict[str, Inode], directories: set[str]) -> None:
             for name in [n for n in files if n.startswith(path + "/")]:
                 del files[name]
             for name in [n for n in directories if n == path or n.startswith(path + "/")]:
                 directories.remove(name)
 
-        self.medium.change_names(_parent(path), change)
+        for name, inode in self.medium.files.items():
+            if inode.watcher is not None and name.startswith(path + "/"):
+                inode.watcher.removed()
+        self.medium.change_names(change)
 
     def sync_dir(self, path: str) -> None:
         self.check_alive()
@@ -338,6 +214,7 @@ class SimDisk:
     async def offload(self, function: Callable[[], T]) -> T:
         """Inline, after the time that the disk takes; a kill may come in between."""
         await trio.sleep(self.medium.dice.uniform(*self.medium.faults.sync_latency_s))
+        await self._life.passage()
         self.check_alive()
         return function()
 

@@ -17,9 +17,18 @@ from random import Random
 import trio
 
 from model.world import BrokenConnection, Connection, FileRegion, Listener, Piece
+from simulations.life import Life
 
 _WINDOW = 1 << 20
 """Bytes that a sender may have on the way before it has to wait."""
+
+
+Tap = Callable[[bytes], None]
+"""Sees the bytes that one side of a connection sends, as they are sent."""
+
+
+def _nobody_watches(client: str, server: str, port: int) -> tuple[None, None]:
+    return None, None
 
 
 @dataclass
@@ -39,9 +48,15 @@ class Fabric:
     """All links between all hosts of one simulation; `run` delivers."""
 
     def __init__(
-        self, dice: Random, observe: Callable[[str, str, int], None] | None = None
+        self,
+        dice: Random,
+        observe: Callable[[str, str, int], None] | None = None,
+        watch: Callable[[str, str, int], tuple[Tap | None, Tap | None]] = _nobody_watches,
     ) -> None:
+        """`observe` is told of each delivery (source, target, bytes); `watch` gives the taps of a
+        new connection (client, server, port): for what the client sends, and the server."""
         self.dice = dice
+        self._watch = watch
         self.faults = LinkFaults()
         self.delivered = 0
         self._observe = observe
@@ -73,9 +88,9 @@ class Fabric:
         if self._events[0][1] == self._sequence:
             self._sooner.set()
 
-    def host(self, name: str) -> SimNetwork:
+    def host(self, name: str, life: Life | None = None) -> SimNetwork:
         """The network as one process on that host sees it."""
-        return SimNetwork(self, name)
+        return SimNetwork(self, name, life or Life())
 
     # What faults do.
 
@@ -132,13 +147,13 @@ class Fabric:
 
     # What hosts do.
 
-    def bind(self, host: str, port: int) -> SimListener:
+    def bind(self, host: str, port: int, life: Life) -> SimListener:
         if not port:
             self._next_port += 1
             port = self._next_port
         if (host, port) in self._listeners:
             raise OSError(98, f"cannot listen on {host}:{port}: Address already in use")
-        listener = SimListener(self, host, port)
+        listener = SimListener(self, host, port, life)
         self._listeners[(host, port)] = listener
         return listener
 
@@ -148,11 +163,13 @@ class Fabric:
     def listener(self, host: str, port: int) -> SimListener | None:
         return self._listeners.get((host, port))
 
-    def link(self, client: str, server: str, port: int) -> tuple[_Stream, _Stream]:
+    def link(self, client: str, life: Life, listener: SimListener) -> tuple[_Stream, _Stream]:
         self._next_port += 1
-        near = _Stream(self, client, server, f"{server}:{port}")
-        far = _Stream(self, server, client, f"{client}:{self._next_port}")
+        server, port = listener.host, listener.port
+        near = _Stream(self, client, server, f"{server}:{port}", life)
+        far = _Stream(self, server, client, f"{client}:{self._next_port}", listener.life)
         near.other, far.other = far, near
+        near.tap, far.tap = self._watch(client, server, port)
         self._connections += [near, far]
         return near, far
 
@@ -171,7 +188,9 @@ class _Stream:
 
     other: _Stream
 
-    def __init__(self, fabric: Fabric, local: str, remote: str, peer: str) -> None:
+    def __init__(self, fabric: Fabric, local: str, remote: str, peer: str, life: Life) -> None:
+        self.tap: Tap | None = None
+        self._life = life
         self.local = local
         self.remote = remote
         self.peer = peer
@@ -200,6 +219,8 @@ class _Stream:
                 raise BrokenConnection(f"{self.peer}: Connection reset by peer")
             self._changed = trio.Event()
             await self._changed.wait()
+            if self._life.is_paused:
+                await self._life.passage()
         size = min(len(buffer), len(self._incoming))
         buffer[:size] = self._incoming[:size]
         del self._incoming[:size]
@@ -220,6 +241,8 @@ class _Stream:
         )
         if data:
             fabric = self._fabric
+            if self.tap is not None:
+                self.tap(data)
             self._on_the_way += len(data)
             moment = fabric.delay(self.local, self.remote)
             if self._outgoing:
@@ -332,7 +355,8 @@ class _Stream:
 class SimListener:
     """A bound port."""
 
-    def __init__(self, fabric: Fabric, host: str, port: int) -> None:
+    def __init__(self, fabric: Fabric, host: str, port: int, life: Life) -> None:
+        self.life = life
         self.host = host
         self.port = port
         self._fabric = fabric
@@ -346,6 +370,7 @@ class SimListener:
                 raise trio.ClosedResourceError("the listener is closed")
             self._arrived = trio.Event()
             await self._arrived.wait()
+            await self.life.passage()
         return self._backlog.popleft()
 
     def offer(self, stream: _Stream) -> None:
@@ -367,14 +392,14 @@ class SimListener:
 class SimNetwork:
     """The network port of one process."""
 
-    def __init__(self, fabric: Fabric, host: str) -> None:
+    def __init__(self, fabric: Fabric, host: str, life: Life) -> None:
         self._fabric = fabric
         self._host = host
-        self._alive = True
+        self._life = life
 
     def kill(self) -> None:
         """The process is dead: it reaches nobody any more."""
-        self._alive = False
+        self._life.end()
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
         fabric = self._fabric
@@ -386,14 +411,15 @@ class SimNetwork:
                 raise BrokenConnection(f"{peer}: no answer within {timeout_s:g} s")
             await trio.sleep(min(0.2, deadline - trio.current_time()))
         await trio.sleep_until(fabric.delay(host, self._host))
+        await self._life.passage()
         listener = fabric.listener(host, port)
-        if listener is None or not self._alive:
+        if listener is None or not self._life.is_alive:
             raise BrokenConnection(f"{peer}: Connection refused")
-        near, far = fabric.link(self._host, host, port)
+        near, far = fabric.link(self._host, self._life, listener)
         listener.offer(far)
         return near
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
-        if not self._alive:
+        if not self._life.is_alive:
             raise OSError(100, "the process is dead")
-        return self._fabric.bind(self._host, port)
+        return self._fabric.bind(self._host, port, self._life)

@@ -7,7 +7,9 @@ import random
 import pytest
 
 from model.world import read_file, write_atomically
-from simulations.disk import Killed, Medium, SimDisk
+from simulations.disk import SimDisk
+from simulations.life import Killed
+from simulations.medium import Medium
 
 
 def machine(seed: int = 0) -> tuple[Medium, SimDisk]:

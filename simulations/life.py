@@ -1,0 +1,43 @@
+"""Whether one simulated process runs, is paused, or is dead."""
+
+from __future__ import annotations
+
+import trio
+
+
+class Killed(BaseException):
+    """The process that does this is dead: nothing it still tries may have an effect."""
+
+
+class Life:
+    """Shared by the clock, disk and network of one process.
+
+    While it is paused (SIGSTOP, a long collection, a virtual machine on the move), whatever would
+    wake a task of the process has to pass here first: a timer, bytes, a connection, a disk. Time
+    goes on, and peers' bytes go on arriving in its kernel.
+    """
+
+    def __init__(self) -> None:
+        self.is_alive = True
+        self._resumed: trio.Event | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        return self._resumed is not None
+
+    def pause(self) -> None:
+        if self._resumed is None:
+            self._resumed = trio.Event()
+
+    def resume(self) -> None:
+        if self._resumed is not None:
+            self._resumed.set()
+            self._resumed = None
+
+    def end(self) -> None:
+        self.is_alive = False
+
+    async def passage(self) -> None:
+        """Wait until the process runs. No checkpoint when it does."""
+        while self._resumed is not None:
+            await self._resumed.wait()

@@ -1,0 +1,213 @@
+"""What a machine's disk holds: files in two layers, the page cache and the medium under it.
+
+A killed process leaves the page cache as it is. A power loss leaves the medium, plus whatever part
+of the unsynced writes the dice say had already reached it: independently for each file, the last
+one possibly torn. Directory changes reach the medium in order, as a journaling file system does it.
+
+Observers see every change through a `Watcher` on the file, whoever made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+SECTOR = 512
+
+
+class Watcher(Protocol):
+    """Told what happens to one file, in order."""
+
+    def wrote(self, offset: int, data: bytes) -> None: ...
+    def truncated(self, size: int) -> None: ...
+
+    def synced(self) -> None:
+        """All of it is durable."""
+        ...
+
+    def replaced(self, data: bytes) -> None:
+        """By a power loss or a fault of the disk; all of it is durable."""
+        ...
+
+    def renamed(self, path: str) -> None: ...
+    def removed(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One unsynced change of a file and how to take it back."""
+
+    offset: int
+    new: bytes
+    old: bytes
+    old_size: int
+
+
+@dataclass(eq=False)
+class Inode:
+    """One file: its bytes as processes see them, and what the medium may not have yet."""
+
+    data: bytearray = field(default_factory=bytearray)
+    unsynced: list[_Change] = field(default_factory=list)
+    watcher: Watcher | None = None
+
+    def write(self, offset: int, new: bytes) -> None:
+        data = self.data
+        size = len(data)
+        self.unsynced.append(_Change(offset, new, bytes(data[offset : offset + len(new)]), size))
+        if offset > size:
+            data.extend(bytes(offset - size))
+        data[offset : offset + len(new)] = new
+        if self.watcher is not None:
+            self.watcher.wrote(offset, new)
+
+    def truncate(self, size: int) -> None:
+        data = self.data
+        self.unsynced.append(_Change(size, b"", bytes(data[size:]), len(data)))
+        if size <= len(data):
+            del data[size:]
+        else:
+            data.extend(bytes(size - len(data)))
+        if self.watcher is not None:
+            self.watcher.truncated(size)
+
+    def sync(self) -> None:
+        self.unsynced.clear()
+        if self.watcher is not None:
+            self.watcher.synced()
+
+    def replace(self, data: bytes | bytearray) -> None:
+        """What is on the medium from now on is this, and nobody was asked."""
+        self.data[:] = data
+        self.unsynced.clear()
+        if self.watcher is not None:
+            self.watcher.replaced(bytes(data))
+
+    def lose_power(self, dice: Random) -> int:
+        """Keep a prefix of the unsynced changes, perhaps with a torn one; how many were lost."""
+        survivors = dice.randrange(len(self.unsynced) + 1) if self.unsynced else 0
+        lost = self.unsynced[survivors:]
+        for change in reversed(lost):
+            self._undo(change)
+        if lost and lost[0].new and dice.random() < 0.5:
+            torn = lost[0].new
+            sectors = dice.randrange(len(torn) // SECTOR + 1)
+            size = sectors * SECTOR or dice.randrange(len(torn))
+            self.data[lost[0].offset : lost[0].offset + size] = torn[:size]
+        self.replace(bytes(self.data))
+        return len(lost)
+
+    def _undo(self, change: _Change) -> None:
+        data = self.data
+        data[change.offset : change.offset + max(len(change.new), len(change.old))] = change.old
+        if len(data) > change.old_size:
+            del data[change.old_size :]
+        elif len(data) < change.old_size:
+            data.extend(bytes(change.old_size - len(data)))
+
+
+@dataclass
+class DiskFaults:
+    """What goes wrong on one disk, as the fault injector sets it."""
+
+    sync_latency_s: tuple[float, float] = (0.0001, 0.001)
+    sync_error_rate: float = 0.0
+    full: bool = False
+    write_error_rate: float = 0.0
+
+
+NameChange = Callable[[dict[str, Inode], set[str]], None]
+
+
+class Medium:
+    """One machine's disk; outlives the processes that use it."""
+
+    def __init__(
+        self, dice: Random, watch: Callable[[str], Watcher | None] = lambda path: None
+    ) -> None:
+        self.dice = dice
+        self.faults = DiskFaults()
+        self.files: dict[str, Inode] = {}
+        self.directories: set[str] = {"/"}
+        self.locks: dict[str, object] = {}
+        self.watch = watch
+        """Gives a new file its watcher, if its path is of interest."""
+        self._durable_names: dict[str, Inode] = {}
+        self._durable_directories: set[str] = {"/"}
+        self._names_log: list[NameChange] = []
+        """Unsynced directory changes, to replay on the medium."""
+
+    def create(self, path: str) -> Inode:
+        made = Inode(watcher=self.watch(path))
+
+        def change(files: dict[str, Inode], _: set[str]) -> None:
+            files[path] = made
+
+        self.change_names(change)
+        return made
+
+    def change_names(self, change: NameChange) -> None:
+        change(self.files, self.directories)
+        self._names_log.append(change)
+
+    def renamed(self, path: str) -> None:
+        """Tell the watchers of everything under `path` what it is called now."""
+        for name, inode in self.files.items():
+            if inode.watcher is not None and (name == path or name.startswith(path + "/")):
+                inode.watcher.renamed(name)
+
+    def sync_names(self) -> None:
+        for change in self._names_log:
+            change(self._durable_names, self._durable_directories)
+        self._names_log.clear()
+
+    def lose_power(self) -> int:
+        """Make the files what a reader finds after the machine comes back; lost changes."""
+        for change in self._names_log[: self.dice.randrange(len(self._names_log) + 1)]:
+            change(self._durable_names, self._durable_directories)
+        self._names_log.clear()
+        before = self.files
+        self.files = dict(self._durable_names)
+        self.directories = set(self._durable_directories)
+        kept = set(map(id, self.files.values()))
+        for inode in before.values():
+            if id(inode) not in kept and inode.watcher is not None:
+                inode.watcher.removed()
+        lost = 0
+        for path in sorted(self.files):
+            inode = self.files[path]
+            if inode.watcher is not None:
+                inode.watcher.renamed(path)
+            lost += inode.lose_power(self.dice)
+        self.locks.clear()
+        return lost
+
+    def wipe(self, directory: str = "/") -> None:
+        """A new, empty disk in place of the one mounted at `directory`."""
+        prefix = directory.rstrip("/") + "/"
+        self.sync_names()
+        for path in [path for path in self.files if path.startswith(prefix)]:
+            inode = self.files.pop(path)
+            if inode.watcher is not None:
+                inode.watcher.removed()
+        self.directories = {d for d in self.directories if not (d + "/").startswith(prefix)} | {"/"}
+        self._durable_names = dict(self.files)
+        self._durable_directories = set(self.directories)
+        self.locks.clear()
+
+    def flip_bit(self, path: str, position: int, bit: int) -> None:
+        """Silent corruption, on the medium and in what processes see."""
+        inode = self.files[path]
+        data = bytearray(inode.data)
+        data[position] ^= 1 << bit
+        inode.replace(data)
+
+    def misdirect(self, path: str, source: int, target: int, size: int) -> None:
+        """A write of `size` bytes, meant for `source`, went to `target` of the same file."""
+        inode = self.files[path]
+        data = bytearray(inode.data)
+        data[target : target + size] = data[source : source + size]
+        data[source : source + size] = bytes(size)
+        inode.replace(data[: len(inode.data)])
