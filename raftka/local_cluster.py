@@ -107,8 +107,7 @@ class LocalCluster:
         self._run(
             "storage",
             "format",
-            "--cluster-id",
-            self.cluster_id,
+            f"--cluster-id={self.cluster_id}",
             "--config",
             str(self.config_path(node_id)),
             "--ignore-formatted",
