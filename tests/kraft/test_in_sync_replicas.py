@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from kraft.controller import brokers
 from kraft.controller.in_sync_replicas import IsrWish, alter_partitions
 from kraft.controller.result import Mutation, Rules
 from kraft.image import PartitionImage
@@ -117,8 +118,6 @@ def test_an_isr_that_makes_no_sense(cluster: ControllerOnPaper, isr: tuple[int, 
 def test_fenced_and_leaving_replicas_stay_out(cluster: ControllerOnPaper) -> None:
     cluster.fence(3)
     assert refusal(cluster, wish(cluster, 1, 2, 3)) is ErrorCode.INELIGIBLE_REPLICA
-    from kraft.controller import brokers
-
     two = cluster.image.brokers[2]
     cluster.replay(brokers.start_controlled_shutdown(cluster.image, cluster.rules, two))
     assert refusal(cluster, wish(cluster, 1, 2)) is ErrorCode.INELIGIBLE_REPLICA
