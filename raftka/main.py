@@ -22,6 +22,7 @@ class Command(NamedTuple):
 GROUPS: Final[dict[str, dict[str, Command]]] = {
     "Run": {
         "server": Command("raftka.server_command", "run a node"),
+        "stop": Command("raftka.stop_command", "stop the nodes that run on this machine"),
         "storage": Command("raftka.storage_command", "format log directories, show what they are"),
         "demo": Command("raftka.demo.command", "three nodes lose their leaders and no record"),
         "simulate": Command("simulations.command", "run the cluster under faults, from a seed"),
@@ -92,9 +93,9 @@ def usage() -> str:
 
 
 def run() -> None:
-    """Entry point: `raftka`, and `kafka-topics` and its like, by the name they are called with."""
+    """The entry point `raftka`."""
     try:
-        code = main(arguments(sys.argv))
+        code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has gone, as `| head` does. Python would complain at exit.
@@ -103,12 +104,3 @@ def run() -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
-
-
-def arguments(argv: Sequence[str]) -> list[str]:
-    """The command line after `raftka`; `kafka-topics.sh` and `kafka-topics` stand for `topics`."""
-    called = argv[0].rpartition("/")[2].removesuffix(".sh")
-    word = called.removeprefix("kafka-")
-    if word != called and word in COMMANDS:
-        return [word, *argv[1:]]
-    return list(argv[1:])
