@@ -64,6 +64,14 @@ class Elections(Seams):
         return self.can_vote and self.replica in self.voters.current
 
     @property
+    def may_stand(self) -> bool:
+        """Voters stand for election; and who is being removed does until that is committed, since
+        it may be the only one with all committed entries (dissertation 4.2.2)."""
+        if not self.can_vote or self.replica in self.voters.current:
+            return self.can_vote
+        return self.voters.changed_at > self.commit_index and self.replica in self.voters.previous
+
+    @property
     def is_only_voter(self) -> bool:
         return self.is_voter and len(self.voters.current) == 1
 
@@ -108,7 +116,7 @@ class Elections(Seams):
 
     def hasten_election(self) -> None:
         """Ask for support within milliseconds; random ones, so that not all ask together."""
-        if self.is_voter and not self.is_leader:
+        if self.may_stand and not self.is_leader:
             soon = self.now + self._dice.uniform(0, self._election_s / 50)
             self.election_deadline = min(self.election_deadline, soon)
 
@@ -124,7 +132,7 @@ class Elections(Seams):
 
     def may_start_election(self) -> bool:
         """Called when the election deadline has passed; False puts the election off."""
-        if not self.is_voter:
+        if not self.may_stand:
             self.election_deadline = NEVER
             return False
         if Rule.PRE_VOTE in self._off:
@@ -192,7 +200,7 @@ class Elections(Seams):
             return
         if node in self.other_voters:
             self._granted.add(node)
-        if len(self._granted) + 1 >= self.voters.current.majority:
+        if len(self._granted) + self.is_voter >= self.voters.current.majority:
             self._asking = False
             self._won_term = self.term + 1
             self.election_deadline = self.now
@@ -210,13 +218,17 @@ class Elections(Seams):
     def receive_response_vote(self, node: Peer, message: Message) -> None:
         if message["term"] != self.term or self.role != CANDIDATE:
             return
-        if Rule.VOTES_ARE_ATTRIBUTED not in self._off:
-            if self._votes[0] != self.term:
-                self._votes = (self.term, set())
-            if node not in self.other_voters or node in self._votes[1]:
-                return
-            self._votes[1].add(node)
-        self.stock_receive(node, message)
+        if Rule.VOTES_ARE_ATTRIBUTED in self._off:
+            self.stock_receive(node, message)
+            return
+        if self._votes[0] != self.term:
+            self._votes = (self.term, set())
+        votes = self._votes[1]
+        if node in self.other_voters:
+            votes.add(node)
+        if len(votes) + self.is_voter >= self.voters.current.majority:
+            for _ in votes:  # Now the library may count them.
+                self.stock_receive(node, message)
 
     def receive_end_epoch(self, node: Peer, message: Message) -> None:
         if node == self.leader and message["term"] == self.term:

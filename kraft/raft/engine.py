@@ -116,7 +116,7 @@ class Engine(Reconfiguration):
 
     def deliver(self, key: ReplicaKey, message: Message) -> None:
         """A message that codec.decode accepted, in the order in which the link brought it."""
-        peer = self.links.get(key)
+        peer = self.peer_behind(key)
         if peer is None:
             return
         kind = message["type"]
@@ -214,7 +214,7 @@ class Engine(Reconfiguration):
         """When to tick although nothing comes."""
         if self.is_leader:
             return min(self.heartbeat_is_due_at(), self.lease_end)
-        if self.is_voter:
+        if self.may_stand:
             return self.election_deadline
         if self.leader is None:
             return NEVER
@@ -289,7 +289,7 @@ class Engine(Reconfiguration):
     # What follows from a tick.
 
     def _give_up_silent_leader(self) -> None:
-        if self.is_voter or self.leader is None:
+        if self.may_stand or self.leader is None:
             return
         silent = self.now - self._heard_at >= self._settings.fetch_timeout_s
         if silent or self._leader_lost:

@@ -72,11 +72,12 @@ class Intake(Elections):
             self._learn_voters(entries)
 
     def _skip_matching(self, message: Message) -> None:
-        """Cut the entries off the front of `message` that the log already has. What is in the
-        base, or before it, is committed and so the same."""
+        """Cut the entries off the front of `message` that the log already has. What is committed
+        is the same as the leader's, all of it, whether the message shows it or not."""
         log, entries = self.log, message["entries"]
         index, term = message["prevLogIdx"], message["prevLogTerm"]
         if index > log.base_index and log.term_at(index) != term:
+            self._check_contradiction(index)
             return  # The library refuses it.
         skip = 0
         while skip < len(entries) and (
@@ -84,25 +85,26 @@ class Intake(Elections):
         ):
             index, term = entries[skip][1], entries[skip][2]
             skip += 1
-        if index < log.base_index:
-            index, term = log.base_index, log[0][2]
-        elif index == log.base_index:
-            term = log[0][2]
-        message["prevLogIdx"], message["prevLogTerm"] = index, term
+        if skip == len(entries):
+            index = max(index, self.commit_index)
+            self._nothing_to_truncate = True
         message["entries"] = entries[skip:]
-        self._nothing_to_truncate = skip == len(entries)
+        message["prevLogIdx"], message["prevLogTerm"] = index, log.term_at(index)
 
     def truncate_from(self, index: int) -> None:
         if self._nothing_to_truncate:
             return
+        self._check_contradiction(index)
+        self.log.truncate_from(index)
+        if self.voters.truncate_from(index):
+            self.voters_changed()
+
+    def _check_contradiction(self, index: int) -> None:
         if index <= self.commit_index and Rule.KEEP_COMMITTED not in self._off:
             raise QuorumCorrupt(
                 f"the leader of term {self.term} contradicts entry {index}, "
                 f"but entries up to {self.commit_index} are committed"
             )
-        self.log.truncate_from(index)
-        if self.voters.truncate_from(index):
-            self.voters_changed()
 
     def _learn_voters(self, entries: tuple[Any, ...]) -> None:
         """A voter set is in force from when it is in the log."""
@@ -149,6 +151,7 @@ class Intake(Elections):
             self._chunks_from, self._chunks = (node, message["term"]), bytearray()
         self._snapshot_failed = ""
         if self._chunks_from != (node, message["term"]):
+            self.acknowledge(node, reset=True, next_index=None, success=False)
             return
         self.stock_receive(node, message)
         if not message["serialized"][2]:

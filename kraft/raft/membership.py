@@ -90,6 +90,11 @@ class VoterHistory:
         return self._sets[-1][1]
 
     @property
+    def previous(self) -> VoterSet:
+        """The set before the current one, as far as it is remembered."""
+        return self._sets[max(len(self._sets) - 2, 0)][1]
+
+    @property
     def changed_at(self) -> int:
         """The offset of the entry that brought the current set."""
         return self._sets[-1][0]

@@ -32,6 +32,7 @@ class Reconfiguration(Replication):
     def __init__(self, *, static_voters: VoterSet | None, **arguments: Any) -> None:
         self.links: dict[ReplicaKey, Peer] = {}
         self._keys: dict[Peer, ReplicaKey] = {}
+        self._renamed: dict[Peer, Peer] = {}
         self._static_voters = static_voters
         self._first_index_as_leader = 0
         self._pending: dict[int, Done] = {}
@@ -84,8 +85,14 @@ class Reconfiguration(Replication):
     def _peer(self, key: ReplicaKey) -> Peer:
         return Peer(key.id if key in self.voters.current else key)
 
+    def peer_behind(self, key: ReplicaKey) -> Peer | None:
+        """Whom a message is from; None when its link is down already."""
+        self._renamed.clear()
+        return self.links.get(key)
+
     def key_of(self, peer: Peer) -> ReplicaKey | None:
-        return self._keys.get(peer)
+        """A message may change the voter set, and be answered by the name that its sender had."""
+        return self._keys.get(self._renamed.get(peer, peer))
 
     # Voter sets.
 
@@ -95,11 +102,12 @@ class Reconfiguration(Replication):
             if after != before:
                 self.links[key] = after
                 self._keys[after] = self._keys.pop(before)
+                self._renamed[before] = after
                 self.rename_replica(before, after)
                 if self.leader == before:
                     self.leader = after
         self._set_peers()
-        if self.is_voter and self.election_deadline == NEVER:
+        if self.may_stand and self.election_deadline == NEVER:
             self.election_deadline = self.now + self.election_timeout()
 
     def _set_peers(self) -> None:

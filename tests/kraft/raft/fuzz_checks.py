@@ -1,0 +1,189 @@
+"""Raft's invariants, checked on replicas from outside after every step.
+
+A violation says in words which replica, entry and term it is about.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from kraft.raft.codec import Message
+from kraft.raft.engine import Committed, Engine, Event, LeaderChanged, SnapshotLoaded
+from kraft.raft.port import ReplicaKey
+from kraft.raft.store import Store
+
+if TYPE_CHECKING:
+    from tests.kraft.raft.fuzz_cluster import Replica
+
+
+class Violation(AssertionError):
+    """A promise of Raft that was broken."""
+
+
+@dataclass
+class StateMachine:
+    """What a replica makes of the log: a digest that depends on every entry and its offset."""
+
+    offset: int = 0
+    digest: int = 0
+
+    def apply(self, offset: int, epoch: int, payload: bytes) -> None:
+        self.digest = zlib.crc32(b"%d %d " % (offset, epoch) + payload, self.digest)
+        self.offset = offset
+
+    def encode(self) -> bytes:
+        return bytes(msgpack.packb([self.offset, self.digest])) + bytes(400)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> StateMachine:
+        return cls(*msgpack.unpackb(payload[:-400]))
+
+
+@dataclass
+class Promise:
+    """What a replica has told others, and so must still know after any crash."""
+
+    term: int = 0
+    votes: dict[int, Any] = field(default_factory=dict)
+    acknowledged: tuple[int, int] = (0, 0)
+    """(term, index) of the last successful acknowledgement."""
+
+
+class Checker:
+    """Knows everything that was ever committed, promised and led."""
+
+    def __init__(self) -> None:
+        self.leaders: dict[int, ReplicaKey] = {}
+        self.committed: dict[int, tuple[int, int]] = {}
+        """Index to (term, checksum of the command)."""
+        self.committed_in: dict[int, int] = {}
+        """Index to the term of the leader that committed it."""
+        self.digests: dict[int, int] = {0: 0}
+        self.commits = 0
+
+    # What a replica sends.
+
+    def sent(self, replica: Replica, receiver: ReplicaKey, message: Message) -> None:
+        promise, kind = replica.promise, message["type"]
+        if kind in ("pre_vote", "pre_vote_response"):
+            return
+        promise.term = max(promise.term, message["term"])
+        if kind == "request_vote":
+            self._vote(replica, message["term"], replica.key.id)
+        elif kind == "response_vote":
+            self._vote(replica, message["term"], receiver.id)
+        elif kind == "next_node_idx" and message["success"]:
+            promise.acknowledged = (message["term"], message["next_node_idx"] - 1)
+
+    def _vote(self, replica: Replica, term: int, candidate: Any) -> None:
+        before = replica.promise.votes.setdefault(term, candidate)
+        if before != candidate:
+            raise Violation(
+                f"{replica} votes for {candidate} in term {term}, after it voted for {before}"
+            )
+
+    # What a replica is after a step.
+
+    def stepped(self, replica: Replica, replicas: list[Replica]) -> None:
+        engine = replica.engine
+        assert engine is not None
+        if engine.term < replica.term_seen:
+            raise Violation(f"{replica} went from term {replica.term_seen} to {engine.term}")
+        replica.term_seen = engine.term
+        if engine.commit_index < replica.commit_seen:
+            raise Violation(
+                f"{replica} went back from commit {replica.commit_seen} to {engine.commit_index}"
+            )
+        if engine.is_leader:
+            self._leads(replica, engine)
+        for index in range(replica.commit_seen + 1, engine.commit_index + 1):
+            self._commits(replica, engine, index, replicas)
+        replica.commit_seen = engine.commit_index
+
+    def _leads(self, replica: Replica, engine: Engine) -> None:
+        before = self.leaders.get(engine.term)
+        if before == replica.key:
+            return
+        if before is not None:
+            raise Violation(f"{replica} and node {before.id} both lead in term {engine.term}")
+        self.leaders[engine.term] = replica.key
+        for index, (term, _) in self.committed.items():
+            missing = engine.log.term_at(index) != term and index > engine.log.base_index
+            if missing and self.committed_in[index] < engine.term:
+                raise Violation(
+                    f"{replica} leads in term {engine.term} without entry {index}, "
+                    f"committed in term {self.committed_in[index]}"
+                )
+
+    def _commits(
+        self, replica: Replica, engine: Engine, index: int, replicas: list[Replica]
+    ) -> None:
+        if index <= engine.log.base_index:
+            return
+        command, _, term = engine.log[index - engine.log.base_index]
+        known = self.committed.setdefault(index, (term, zlib.crc32(command)))
+        if known != (term, zlib.crc32(command)):
+            raise Violation(
+                f"{replica} commits entry {index} of term {term}, "
+                f"where an entry of term {known[0]} was committed"
+            )
+        if index in self.committed_in:
+            return
+        self.committed_in[index] = engine.term
+        self.commits += 1
+        if not engine.is_leader:
+            return
+        voters = engine.voters.current
+        holders = [r for r in replicas if r.key in voters and r.holds(index, term)]
+        if len(holders) < voters.majority:
+            raise Violation(
+                f"{replica} commits entry {index} of term {term}, "
+                f"which is durable only on {[str(r) for r in holders]} of {len(voters)} voters"
+            )
+
+    # What a replica's state machine sees.
+
+    def event(self, replica: Replica, event: Event) -> None:
+        machine = replica.machine
+        if isinstance(event, LeaderChanged):
+            if event.leader_id == replica.key.id and self.leaders.get(event.epoch) != replica.key:
+                raise Violation(f"{replica} is told that it leads term {event.epoch}")
+            return
+        if event.offset <= machine.offset:
+            raise Violation(f"{replica} gets offset {event.offset} after {machine.offset}")
+        if isinstance(event, SnapshotLoaded):
+            replica.machine = StateMachine.decode(event.payload)
+        elif isinstance(event, Committed):
+            epoch, expected = msgpack.unpackb(event.payload)[1:]
+            if epoch != event.epoch or expected not in (None, event.offset):
+                raise Violation(
+                    f"{replica} applies at offset {event.offset}, epoch {event.epoch}, "
+                    f"what was decided for offset {expected}, epoch {epoch}"
+                )
+            machine.apply(*event)
+        machine = replica.machine
+        if self.digests.setdefault(machine.offset, machine.digest) != machine.digest:
+            raise Violation(f"{replica} has another state at offset {machine.offset} than others")
+
+    # What a replica finds on its disk.
+
+    def recovered(self, replica: Replica, store: Store) -> None:
+        promise, journal = replica.promise, store.journal
+        term, voted_for = journal.getCurrentTerm(), journal.getVotedForNodeId()
+        if term < promise.term:
+            raise Violation(f"{replica} is back in term {term} after it was in {promise.term}")
+        voted_id = voted_for.id if isinstance(voted_for, ReplicaKey) else voted_for
+        if term in promise.votes and voted_id != promise.votes[term]:
+            raise Violation(
+                f"{replica} remembers a vote for {voted_for} in term {term}, "
+                f"it gave it to {promise.votes[term]}"
+            )
+        acknowledged_term, index = promise.acknowledged
+        if term == acknowledged_term and journal.last_index < index:
+            raise Violation(
+                f"{replica} has entries up to {journal.last_index}, it acknowledged {index}"
+            )
