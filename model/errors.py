@@ -1,6 +1,6 @@
-"""Kafka's error codes: one table of code, name, retriable, and the words that a person reads.
+"""Kafka's error codes: code, name, and whether to try again.
 
-Source: the protocol guide of Apache Kafka, section "Error Codes".
+Source: the protocol guide of Apache Kafka, section "Error Codes". The words for each are in model/error_texts.py.
 """
 
 from __future__ import annotations
@@ -186,8 +186,6 @@ RETRIABLE: frozenset[ErrorCode] = frozenset(
 )
 """Codes after which the same request may succeed later, unchanged."""
 
-_TEXT: dict[ErrorCode, str] = {}
-
 
 class KafkaError(Exception):
     """A failure that has an error code of Kafka's protocol.
@@ -216,4 +214,7 @@ def text(code: int) -> str:
         known = ErrorCode(code)
     except ValueError:
         return f"Error code {code}, which this version does not know."
-    return _TEXT.get(known) or known.name.replace("_", " ").capitalize() + "."
+    # The words are only needed where something failed, and the table has no part in a start.
+    from model.error_texts import TEXTS
+
+    return TEXTS[known]

@@ -6,6 +6,7 @@ The options are those of Apache Kafka's script: without any, all nodes stop.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import signal
 import subprocess
@@ -63,9 +64,7 @@ def running_nodes(lines: Iterable[str]) -> list[RunningNode]:
 
 def _settings(pid: int, arguments: list[str]) -> dict[str, str]:
     """What a node was started with, as far as its command line tells."""
-    overrides = [
-        value for name, value in zip(arguments, arguments[1:], strict=False) if name == "--override"
-    ]
+    overrides = [value for name, value in itertools.pairwise(arguments) if name == "--override"]
     files = [each for each in arguments[:1] if not each.startswith("-")]
     base = dict(SINGLE_NODE)
     if files:
