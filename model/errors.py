@@ -1,6 +1,7 @@
 """Kafka's error codes: code, name, and whether to try again.
 
-Source: the protocol guide of Apache Kafka, section "Error Codes". The words for each are in model/error_texts.py.
+Source: the protocol guide of Apache Kafka, section "Error Codes". The words for each:
+model/error_texts.py.
 """
 
 from __future__ import annotations
