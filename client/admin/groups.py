@@ -24,7 +24,8 @@ from net.protocol.messages.offset_delete import OffsetDeleteRequest
 
 T = TypeVar("T")
 
-_LAST_BY_NAME_COMMIT = 9
+_DEAD = "Dead"
+"""How brokers before version 6 of DescribeGroups tell that there is no such group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class GroupOperations(AdminBase):
         return [found[group_id] for group_id in sorted(found)]
 
     async def describe_groups(self, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
-        """State and members. A group that is not there is Dead. Raises SomeFailed."""
+        """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for no such group."""
         outcomes: dict[str, GroupDescription | KafkaError] = {}
         for group_id in group_ids:
             outcomes[group_id] = await self._outcome(self._describe_group(group_id))
@@ -169,8 +170,9 @@ class GroupOperations(AdminBase):
             channel = await group.channel()
             answer = await group.send(channel, DescribeGroupsRequest(groups=[group_id]))
             told = answer.groups[0]
-            if told.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
-                raise_for(told.error_code, told.error_message)
+            raise_for(told.error_code, told.error_message)
+            if told.group_state == _DEAD:
+                raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
             assert group.coordinator is not None
             return _description(told, group.coordinator)
 
@@ -213,7 +215,7 @@ def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
     consumers = told.protocol_type in (PROTOCOL_TYPE, "")
     return GroupDescription(
         told.group_id,
-        told.group_state or "Dead",
+        told.group_state,
         told.protocol_type,
         told.protocol_data,
         tuple(

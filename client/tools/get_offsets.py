@@ -124,4 +124,5 @@ async def _work(job: _Job) -> None:
                 print(f"Skip getting offsets for {target}: {words(outcome)}", file=sys.stderr)
                 continue
             offset = getattr(outcome, "offset", -1)
-            print(f"{target.topic}:{target.partition}:{offset if offset >= 0 else ''}")
+            if offset >= 0:
+                print(f"{target.topic}:{target.partition}:{offset}")

@@ -1,0 +1,189 @@
+"""kafka-consumer-groups --reset-offsets: where to, and whether to do it or only show it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from client.admin import Admin
+from client.consumer import EARLIEST, LATEST, OffsetAndMetadata
+from client.tools.group_tables import partitions_of
+from client.tools.options import ToolError
+from client.tools.tables import Column, lines
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+from net.clock import system_clock
+
+SCENARIOS = (
+    "to-latest",
+    "to-current",
+    "to-earliest",
+    "to-offset",
+    "shift-by",
+    "from-file",
+    "to-datetime",
+    "by-duration",
+)
+_INACTIVE = ("Empty", "Dead")
+_DURATION = re.compile(
+    r"(?P<sign>-?)P(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
+
+Offsets = dict[TopicPartition, int]
+
+
+async def reset_offsets(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
+    """Work out the new offsets, show them, and store them with --execute."""
+    plans: dict[str, Offsets] = {}
+    failed = False
+    for group in groups:
+        state = await _state(admin, group)
+        if state not in _INACTIVE:
+            print(
+                f"\nError: Assignments can only be reset if the group '{group}' is inactive, but"
+                f" the current state is {state}.",
+                file=sys.stderr,
+            )
+            failed = True
+            continue
+        plans[group] = await _plan(admin, group, found)
+        if found.execute and plans[group]:
+            await admin.alter_group_offsets(
+                group, {t: OffsetAndMetadata(offset) for t, offset in plans[group].items()}
+            )
+    _show(plans, found.export, len(groups) > 1 or found.all_groups)
+    return 1 if failed else 0
+
+
+def _show(plans: Mapping[str, Offsets], as_csv: bool, name_groups: bool) -> None:
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        for group, offsets in plans.items():
+            for target, offset in sorted(offsets.items()):
+                writer.writerow([*([group] if name_groups else []), *target, offset])
+        print()
+        return
+    rows = [
+        [group, target.topic, str(target.partition), str(offset)]
+        for group, offsets in plans.items()
+        for target, offset in sorted(offsets.items())
+    ]
+    columns = [
+        Column("GROUP", 15, grows=True),
+        Column("TOPIC", 15, grows=True),
+        Column("PARTITION", 10),
+        Column("NEW-OFFSET", 0),
+    ]
+    print("\n" + "\n".join(lines(columns, rows)))
+
+
+async def _state(admin: Admin, group: str) -> str:
+    try:
+        return (await admin.describe_groups([group]))[group].state
+    except KafkaError as error:
+        if error.code != ErrorCode.GROUP_ID_NOT_FOUND:
+            raise
+        # A group may have offsets before it has its first member.
+        return "Dead"
+
+
+async def _plan(admin: Admin, group: str, found: argparse.Namespace) -> Offsets:
+    if found.from_file:
+        return await _within_log(admin, _from_file(found.from_file, group))
+    committed = await admin.list_group_offsets(group)
+    if found.all_topics:
+        targets = sorted(committed)
+    else:
+        targets = await partitions_of(admin, found.topic)
+    if found.to_earliest or found.to_latest:
+        return await _at(admin, targets, EARLIEST if found.to_earliest else LATEST)
+    if found.to_offset is not None:
+        return await _within_log(admin, dict.fromkeys(targets, found.to_offset))
+    if found.shift_by is not None:
+        missing = [target for target in targets if target not in committed]
+        if missing:
+            raise ToolError(
+                f"Cannot shift offset for partition {missing[0]} since there is no current"
+                " committed offset"
+            )
+        moved = {target: committed[target].offset + found.shift_by for target in targets}
+        return await _within_log(admin, moved)
+    if found.to_current:
+        known = {t: committed[t].offset for t in targets if t in committed}
+        return known | await _at(admin, [t for t in targets if t not in committed], LATEST)
+    if found.to_datetime:
+        return await _at(admin, targets, _datetime_ms(found.to_datetime))
+    return await _at(admin, targets, system_clock().wall_ms() - _duration_ms(found.by_duration))
+
+
+async def _at(admin: Admin, targets: Sequence[TopicPartition], timestamp: int) -> Offsets:
+    """The offsets at a timestamp; the end where no record is that young."""
+    if not targets:
+        return {}
+    answers = await admin.list_offsets(dict.fromkeys(targets, timestamp))
+    found = {target: answer.offset for target, answer in answers.items()}
+    beyond = [target for target, offset in found.items() if offset < 0]
+    return found | await _at(admin, beyond, LATEST)
+
+
+async def _within_log(admin: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
+    """What was asked for, moved to the nearest offset that the log has."""
+    starts = await _at(admin, list(wanted), EARLIEST)
+    ends = await _at(admin, list(wanted), LATEST)
+    found: Offsets = {}
+    for target, offset in wanted.items():
+        found[target] = min(max(offset, starts[target]), ends[target])
+        if found[target] != offset:
+            side = "higher than latest" if offset > ends[target] else "lower than earliest"
+            print(
+                f"WARN: New offset ({offset}) is {side} offset for topic partition {target}. Value"
+                f" will be set to {found[target]}",
+                file=sys.stderr,
+            )
+    return found
+
+
+def _from_file(path: str, group: str) -> Offsets:
+    """topic,partition,offset lines, or group,topic,partition,offset. Raises ToolError."""
+    found: Offsets = {}
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.reader(file):
+                cells = [cell.strip() for cell in row]
+                if not any(cells):
+                    continue
+                if len(cells) == 4:
+                    owner, *cells = cells
+                    if owner != group:
+                        continue
+                topic, partition, offset = cells
+                found[TopicPartition(topic, int(partition))] = int(offset)
+    except (OSError, ValueError) as error:
+        raise ToolError(f"{path} cannot be read as CSV of offsets: {error}") from error
+    return found
+
+
+def _datetime_ms(text: str) -> int:
+    """ISO 8601; UTC unless it names another zone. Raises ToolError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ToolError(f"{text!r} is not a time like YYYY-MM-DDThh:mm:ss.sss") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
+
+
+def _duration_ms(text: str) -> int:
+    """ISO 8601: days, hours, minutes, seconds. Raises ToolError."""
+    match = _DURATION.fullmatch(text.strip().upper())
+    parts = {k: v for k, v in match.groupdict().items() if v and k != "sign"} if match else {}
+    if match is None or not parts:
+        raise ToolError(f"{text!r} is not a duration like P1DT2H3M4S")
+    span = timedelta(**{name: float(value) for name, value in parts.items()})
+    return int(span.total_seconds() * 1000) * (-1 if match["sign"] else 1)

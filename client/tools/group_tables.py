@@ -1,0 +1,182 @@
+"""kafka-consumer-groups --describe: offsets, members and states of groups in columns."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from client.admin import Admin, GroupDescription, GroupMember
+from client.consumer import LATEST
+from client.consumer.group_messages import by_topic
+from client.tools.options import ToolError
+from client.tools.tables import Column, lines
+from model.errors import KafkaError
+from model.ids import TopicPartition
+
+_MISSING = "-"
+_UNSETTLED = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling")
+
+
+async def describe(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
+    """Print what is asked of each group. Raises KafkaError for one that is not there."""
+    described = await admin.describe_groups(sorted(set(groups)))
+    for group in described.values():
+        _mention_state(group)
+        if found.members:
+            print("\n" + "\n".join(_members(group, found.verbose)))
+        elif found.state is not None:
+            print("\n" + "\n".join(_state(group, found.verbose)))
+        else:
+            rows = await _offset_rows(admin, group)
+            if rows:
+                print("\n" + "\n".join(_offsets(rows, found.verbose)))
+    return 0
+
+
+async def partitions_of(admin: Admin, topics: Sequence[str]) -> list[TopicPartition]:
+    """The partitions that `topic` or `topic:0,1` name. Raises ToolError, SomeFailed."""
+    found: list[TopicPartition] = []
+    whole: list[str] = []
+    for text in topics:
+        name, colon, numbers = text.partition(":")
+        if not colon:
+            whole.append(name)
+            continue
+        try:
+            found += [TopicPartition(name, int(number)) for number in numbers.split(",")]
+        except ValueError:
+            raise ToolError(f"Invalid topic-partition {text}: it must be like topic:0,1") from None
+    for topic in (await admin.describe_topics(whole)).values():
+        found += [TopicPartition(topic.name, part.index) for part in topic.partitions]
+    return found
+
+
+def _mention_state(group: GroupDescription) -> None:
+    sys.stdout.flush()
+    if group.state == "Empty":
+        print(f"\nConsumer group '{group.group_id}' has no active members.", file=sys.stderr)
+    elif group.state in _UNSETTLED:
+        print(f"\nWarning: Consumer group '{group.group_id}' is rebalancing.", file=sys.stderr)
+
+
+async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]:
+    """Members with most partitions first, then what nobody reads now."""
+    committed = await admin.list_group_offsets(group.group_id)
+    owners: dict[TopicPartition, GroupMember] = {}
+    for member in sorted(group.members, key=lambda member: -len(member.assignment)):
+        owners |= dict.fromkeys(member.assignment, member)
+    targets = list(owners) + [target for target in sorted(committed) if target not in owners]
+    ends = await _log_ends(admin, targets)
+    rows: list[list[str]] = []
+    for target in targets:
+        offset, end = committed.get(target), ends.get(target)
+        owner = owners.get(target)
+        lag = None if offset is None or end is None else end - offset.offset
+        rows.append(
+            [
+                group.group_id,
+                target.topic,
+                str(target.partition),
+                _MISSING if offset is None or offset.leader_epoch < 0 else str(offset.leader_epoch),
+                _MISSING if offset is None else str(offset.offset),
+                _MISSING if end is None else str(end),
+                _MISSING if lag is None else str(lag),
+                owner.member_id if owner else _MISSING,
+                owner.host if owner else _MISSING,
+                owner.client_id if owner else _MISSING,
+            ]
+        )
+    return rows
+
+
+async def _log_ends(admin: Admin, targets: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """The end of each partition; those that no leader tells of are left out."""
+    if not targets:
+        return {}
+    try:
+        answers = await admin.list_offsets(dict.fromkeys(targets, LATEST))
+    except KafkaError as error:
+        outcomes = getattr(error, "outcomes", {})
+        answers = {t: o for t, o in outcomes.items() if not isinstance(o, KafkaError)}
+    return {target: answer.offset for target, answer in answers.items()}
+
+
+def _offsets(rows: Sequence[Sequence[str]], verbose: bool) -> list[str]:
+    columns = [
+        Column("GROUP", 15, grows=True),
+        Column("TOPIC", 15, grows=True),
+        Column("PARTITION", 10),
+        Column("LEADER-EPOCH", 15),
+        Column("CURRENT-OFFSET", 15),
+        Column("LOG-END-OFFSET", 15),
+        Column("LAG", 15),
+        Column("CONSUMER-ID", 15, grows=True),
+        Column("HOST", 15, grows=True),
+        Column("CLIENT-ID", 0),
+    ]
+    if not verbose:
+        place = 3
+        del columns[place]
+        rows = [[cell for index, cell in enumerate(row) if index != place] for row in rows]
+    return lines(columns, rows)
+
+
+def _members(group: GroupDescription, verbose: bool) -> list[str]:
+    static = any(member.instance_id is not None for member in group.members)
+    columns = [Column("GROUP", 15, grows=True), Column("CONSUMER-ID", 15, grows=True)]
+    if static:
+        columns.append(Column("GROUP-INSTANCE-ID", 17, grows=True))
+    columns += [
+        Column("HOST", 15, grows=True),
+        Column("CLIENT-ID", 15, grows=True),
+        Column("#PARTITIONS", 15),
+    ]
+    if verbose:
+        columns += [
+            Column("CURRENT-EPOCH", 15),
+            Column("CURRENT-ASSIGNMENT", 20, grows=True),
+            Column("TARGET-EPOCH", 15),
+            Column("TARGET-ASSIGNMENT", 20, grows=True),
+        ]
+    else:
+        columns.append(Column("", 0))
+    rows: list[list[str]] = []
+    for member in group.members:
+        row = [group.group_id, member.member_id]
+        if static:
+            row.append(member.instance_id or "")
+        row += [member.host, member.client_id, str(len(member.assignment))]
+        row += [_MISSING, _assignment(member), _MISSING, _MISSING] if verbose else [""]
+        rows.append(row)
+    return lines(columns, rows)
+
+
+def _assignment(member: GroupMember) -> str:
+    return (
+        ";".join(
+            f"{topic}:{','.join(map(str, sorted(indexes)))}"
+            for topic, indexes in sorted(by_topic(member.assignment).items())
+        )
+        or _MISSING
+    )
+
+
+def _state(group: GroupDescription, verbose: bool) -> list[str]:
+    coordinator = group.coordinator
+    columns = [
+        Column("GROUP", 15, grows=True),
+        Column("COORDINATOR (ID)", 25, grows=True),
+        Column("ASSIGNMENT-STRATEGY", 20),
+        Column("STATE", 20),
+    ]
+    row = [
+        group.group_id,
+        f"{coordinator.host}:{coordinator.port}  ({coordinator.id})",
+        group.strategy or _MISSING,
+        group.state,
+    ]
+    if verbose:
+        columns += [Column("GROUP-EPOCH", 15), Column("TARGET-ASSIGNMENT-EPOCH", 25)]
+        row += [_MISSING, _MISSING]
+    return lines([*columns, Column("#MEMBERS", 0)], [[*row, str(len(group.members))]])

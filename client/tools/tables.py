@@ -1,0 +1,27 @@
+"""Columns of text, as wide as what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """A heading and the least width; 0 for a last column, which is not padded."""
+
+    heading: str
+    width: int
+    grows: bool = False
+    """Whether it is as wide as its widest cell."""
+
+
+def lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The heading and a line for each row; padded cells have a blank after them."""
+    widths = [
+        max([column.width, *(len(row[place]) for row in rows)]) if column.grows else column.width
+        for place, column in enumerate(columns)
+    ]
+    return [
+        " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        for cells in ([column.heading for column in columns], *rows)
+    ]
