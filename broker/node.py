@@ -13,6 +13,7 @@ from broker.channels import Channels
 from broker.forwarding import forward
 from broker.handlers import api_versions
 from broker.metadata_loader import MetadataLoader
+from broker.suspects import Suspects
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage
 from model.errors import ErrorCode
@@ -96,6 +97,7 @@ class Node:
             controller=self._controller_endpoint,
             broker=self.broker_endpoint,
         )
+        self.suspects = Suspects(clock, self.loader)
         self._bootstrap_controllers = controllers
         self._inter_broker_listener = config.text("inter.broker.listener.name")
         self._active: tuple[int | None, int] = (None, 0)

@@ -91,6 +91,10 @@ class ReplicaFetchers:
         self.endpoint = endpoint
         """Where a broker listens for the others; None while it is not registered."""
         self.broker_epoch = broker_epoch
+        self.on_broken: Callable[[int], None] = lambda leader_id: None
+        """Told of each leader whose connection breaks."""
+        self.on_connected: Callable[[int], None] = lambda leader_id: None
+        """Told of each leader that can be reached again."""
         self._fetchers: dict[int, LeaderFetcher] = {}
         self._following: dict[TopicPartition, LeaderFetcher] = {}
         self._new_fetcher = trio.Event()
@@ -209,8 +213,10 @@ class LeaderFetcher:
             else:
                 try:
                     failures = 0
+                    self._owner.on_connected(self._leader_id)
                     await self._converse(connection)
                 except (BrokenConnection, codec.MalformedMessage, KafkaError) as error:
+                    self._owner.on_broken(self._leader_id)
                     self._report(error, failures)
                     failures += 1
                 finally:

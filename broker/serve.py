@@ -177,6 +177,8 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
         heard=heard,
     )
+    plane.fetchers.on_broken = node.suspects.suspect
+    plane.fetchers.on_connected = node.suspects.trust
     plane.replicas.on_failed_dir(node.lifecycle.wake)
 
 
@@ -191,6 +193,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
     await node.loader.wait_until(
         lambda image: (me := image.brokers.get(node.node_id)) is not None and me.epoch >= epoch
     )
+    node.loader.add(node.suspects.published)
     node.loader.add(node.follow_configs)
     node.loader.add(node.replicas.publish)
     node.loader.add(node.groups.publish)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import trio
-
 from broker.auto_creation import create_missing
+from broker.suspects import Suspects
 from kraft.image import MetadataImage, PartitionImage, TopicImage
 from model.errors import ErrorCode
 from model.ids import NO_BROKER, ZERO_UUID
@@ -45,11 +44,10 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
             missing = [name for name in missing if name not in node.image.topics]
             if missing:
                 await create_missing(node, missing)
-    await trio.lowlevel.checkpoint()
-    image = node.image
-    view = _View(image, context.listener)
+    await node.suspects.settle(lambda image, broker_id: _leads(image, wanted, broker_id))
+    view = _View(node.image, context.listener, node.suspects)
     if wanted is None:
-        topics = [view.topic(topic) for topic in image.topics.values()]
+        topics = [view.topic(topic) for topic in view.image.topics.values()]
     else:
         topics = [_find(view, each, context.api_version) for each in wanted]
     return MetadataResponse(
@@ -92,11 +90,22 @@ def _legal(name: str) -> bool:
     )
 
 
+def _leads(image: MetadataImage, wanted: list[MetadataRequestTopic] | None, broker_id: int) -> bool:
+    """Whether the broker leads a partition of the topics asked for (None: of any)."""
+    if wanted is None:
+        topics = list(image.topics.values())
+    else:
+        found = (image.topics.get(each.name) for each in wanted if each.name is not None)
+        topics = [topic for topic in found if topic is not None]
+    return any(partition.leader == broker_id for topic in topics for partition in topic.partitions)
+
+
 class _View:
     """One image as the clients of one listener see it."""
 
-    def __init__(self, image: MetadataImage, listener: str) -> None:
+    def __init__(self, image: MetadataImage, listener: str, suspects: Suspects) -> None:
         self.image = image
+        self._suspects = suspects
         self._listener = listener
         self._reachable: dict[int, bool] = {
             broker.broker_id: broker.endpoint(listener) is not None
@@ -106,9 +115,9 @@ class _View:
 
     def brokers(self) -> list[MetadataResponseBroker]:
         found = []
-        for broker in self.image.alive_brokers():
+        for _, broker in sorted(self.image.brokers.items()):
             endpoint = broker.endpoint(self._listener)
-            if endpoint is not None:
+            if endpoint is not None and self._suspects.is_listed(broker):
                 found.append(
                     MetadataResponseBroker(
                         node_id=broker.broker_id,

@@ -93,18 +93,21 @@ class Quorum:
         bootstrap_servers: Sequence[Endpoint] = (),
         take_snapshot: Callable[[], bytes] | None = None,
         settings: QuorumSettings | None = None,
+        link_broken: Callable[[int], None] | None = None,
     ) -> None:
         """`directory` holds the log (<log dir>/__cluster_metadata-0).
 
         `can_vote`: a controller, which may be a voter; brokers only observe. `voters` are those of
         controller.quorum.voters; without them the voters are what the log says, and
-        `bootstrap_servers` is where to find them.
+        `bootstrap_servers` is where to find them. `link_broken` is told the id of each node whose
+        connection breaks: it may have died.
         """
         self._replica = ReplicaKey(node_id, bytes(directory_id))
         self._directory, self._listener, self._can_vote = directory, listener, can_vote
         self._clock, self._dice, self._disk = clock, dice, disk
         self._settings = settings or QuorumSettings()
         self._take_snapshot = take_snapshot
+        self._link_broken = link_broken
         self._static_voters: VoterSet | None = None
         if voters:
             named = [
@@ -336,6 +339,8 @@ class Quorum:
             link, item = self._inbox.take()
             if item is False:
                 engine.link_down(link.replica)
+                if self._link_broken is not None:
+                    self._link_broken(link.replica.id)
             elif link.closed.is_set():
                 continue
             elif item is True:

@@ -1,0 +1,78 @@
+"""Brokers that seem to have died a moment ago, before the controller has said so.
+
+A client whose leader dies asks another broker at once who leads now. Answered at once as well, it
+would be told the dead one, and many clients ask again only a second later. So an answer that would
+name a leader whose connections to this node have just broken waits for the election, which takes
+some tens of milliseconds; and a broker that was fenced stays in the list of addresses for a while,
+because clients drop what they had for a broker that vanishes from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from broker.metadata_loader import MetadataLoader
+from kraft.delta import MetadataDelta
+from kraft.image import BrokerImage, MetadataImage
+from model.world import Clock
+
+_PATIENCE_S: Final = 0.5
+"""How long a broken connection alone is held against a broker, and answers wait."""
+_LISTED_AFTER_FENCING_S: Final = 10.0
+
+
+class Suspects:
+    """What one broker makes of broken connections."""
+
+    def __init__(self, clock: Clock, loader: MetadataLoader) -> None:
+        self._clock = clock
+        self._loader = loader
+        self._until: dict[int, float] = {}
+        self._fenced_at: dict[int, float] = {}
+
+    def suspect(self, broker_id: int) -> None:
+        """A connection to that broker broke."""
+        self._until[broker_id] = self._clock.monotonic() + _PATIENCE_S
+
+    def trust(self, broker_id: int) -> None:
+        """It answers again."""
+        self._until.pop(broker_id, None)
+
+    def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Publisher: remember when brokers were fenced."""
+        for broker_id in delta.changed_brokers:
+            broker = image.brokers.get(broker_id)
+            before = delta.base.brokers.get(broker_id)
+            if broker is not None and broker.fenced and before is not None and not before.fenced:
+                self._fenced_at[broker_id] = self._clock.monotonic()
+            elif broker is None or not broker.fenced:
+                self._fenced_at.pop(broker_id, None)
+
+    def is_listed(self, broker: BrokerImage) -> bool:
+        """Whether clients are told of the broker's address."""
+        if not broker.fenced:
+            return True
+        fenced_at = self._fenced_at.get(broker.broker_id)
+        now = self._clock.monotonic()
+        return fenced_at is not None and now - fenced_at < _LISTED_AFTER_FENCING_S
+
+    async def settle(self, names_leader: Callable[[MetadataImage, int], bool]) -> None:
+        """Wait while `names_leader(image, broker id)` says that a suspect would be named leader.
+
+        Half a second at most: a broker that only lost a connection goes on leading.
+        """
+        now = self._clock.monotonic()
+        for broker_id in [each for each, until in self._until.items() if until <= now]:
+            del self._until[broker_id]
+        if not self._until:
+            return
+
+        def is_settled(image: MetadataImage) -> bool:
+            return not any(names_leader(image, each) for each in self._until)
+
+        left = max(self._until.values()) - now
+        with trio.move_on_after(left):
+            await self._loader.wait_until(is_settled)
