@@ -1,0 +1,249 @@
+"""kafka-configs: show and change the settings of topics, brokers and groups."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from client.admin import (
+    Admin,
+    Alteration,
+    AlterOp,
+    ConfigEntry,
+    ConfigSource,
+    Resource,
+    ResourceType,
+)
+from client.tools.options import (
+    Options,
+    UsageError,
+    admin_settings,
+    given,
+    read_properties,
+    require,
+)
+from client.tools.running import run
+
+options = Options(
+    "kafka-configs",
+    "This tool helps to manipulate and describe entity config for a topic, client, user, broker,"
+    " ip, client-metrics or group",
+)
+options.servers()
+options.text("--bootstrap-controller", metavar="HOST:PORT", help="The controllers to connect to.")
+options.flag("--describe", help="Show settings.")
+options.flag("--alter", help="Change settings.")
+options.flag("--all", help="With --describe: also what was not set for the entity itself.")
+options.text(
+    "--add-config", metavar="K=V,...", help="Settings to set; [] around a value keeps its commas."
+)
+options.text("--add-config-file", metavar="FILE", help="A properties file of settings to set.")
+options.text("--delete-config", metavar="K,...", help="Settings to take back to their defaults.")
+options.text(
+    "--entity-type",
+    metavar="TYPE",
+    help="topics, brokers, broker-loggers, groups or client-metrics.",
+)
+options.text("--entity-name", metavar="NAME", help="The topic, the broker's id, the group, ...")
+options.flag("--entity-default", help="The default for all brokers.")
+options.text("--topic", metavar="NAME", help="The topic.")
+options.text("--broker", metavar="ID", help="The broker.")
+options.flag("--broker-defaults", help="The defaults for all brokers.")
+options.text("--broker-logger", metavar="ID", help="The broker whose loggers are meant.")
+options.text("--group", metavar="ID", help="The group.")
+options.text("--client-metrics", metavar="NAME", help="The client metrics subscription.")
+for _name in ("user", "client", "ip"):
+    options.text(f"--{_name}", metavar="NAME", help="Quotas; not served by this tool.")
+    options.flag(f"--{_name}-defaults", help="Quotas; not served by this tool.")
+
+_QUOTAS = ("users", "clients", "ips")
+_SHORT = {
+    "topic": "topics",
+    "broker": "brokers",
+    "broker_logger": "broker-loggers",
+    "group": "groups",
+    "client_metrics": "client-metrics",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A type of entity: how it is called, and where its own settings come from."""
+
+    type: ResourceType
+    word: str
+    source: ConfigSource
+
+
+_KINDS = {
+    "topics": _Kind(ResourceType.TOPIC, "topic", ConfigSource.DYNAMIC_TOPIC_CONFIG),
+    "brokers": _Kind(ResourceType.BROKER, "broker", ConfigSource.DYNAMIC_BROKER_CONFIG),
+    "broker-loggers": _Kind(
+        ResourceType.BROKER_LOGGER, "broker-logger", ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG
+    ),
+    "groups": _Kind(ResourceType.GROUP, "group", ConfigSource.DYNAMIC_GROUP_CONFIG),
+    "client-metrics": _Kind(
+        ResourceType.CLIENT_METRICS, "client-metric", ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG
+    ),
+}
+_BROKER_DEFAULT = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    found: argparse.Namespace
+    kind: _Kind
+    name: str | None
+    """None for all entities of the kind, "" for the default of brokers."""
+    changes: tuple[Alteration, ...]
+
+
+def main(argv: Sequence[str]) -> int:
+    failure = f"Error while executing config command with args '{' '.join(argv)}'\n"
+    return run(options, argv, _read, _work, failure=failure)
+
+
+def _read(argv: Sequence[str]) -> _Job:
+    found = options.read(argv)
+    if len(given(found, "describe", "alter")) != 1:
+        raise UsageError("Command must include exactly one action: --describe, --alter")
+    if not found.bootstrap_controller:
+        require(found, "bootstrap-server")
+    type_name, name = _entity(found)
+    changes: tuple[Alteration, ...] = ()
+    if found.alter:
+        if name is None:
+            raise UsageError(f"An entity name must be specified with --alter of {type_name}")
+        changes = _changes(found)
+    if type_name in ("brokers", "broker-loggers") and name and not name.isdigit():
+        raise UsageError(
+            f"The entity name for {type_name} must be a valid integer broker id, but it is: {name}"
+        )
+    return _Job(found, _KINDS[type_name], name, changes)
+
+
+def _entity(found: argparse.Namespace) -> tuple[str, str | None]:
+    """The type and name of what is meant. Raises UsageError."""
+    chosen = [
+        (type_name, getattr(found, option))
+        for option, type_name in _SHORT.items()
+        if getattr(found, option) is not None
+    ]
+    if found.broker_defaults:
+        chosen.append(("brokers", _BROKER_DEFAULT))
+    if given(found, *_quota_options()) or found.entity_type in _QUOTAS:
+        raise UsageError("Quotas of users, clients and addresses are not served by this tool")
+    if found.entity_type is not None:
+        if found.entity_type not in _KINDS:
+            raise UsageError(
+                f"Invalid entity type {found.entity_type}, the entity type must be one of"
+                f" {', '.join(_KINDS)}"
+            )
+        name = _BROKER_DEFAULT if found.entity_default else found.entity_name
+        chosen.append((found.entity_type, name))
+    if not chosen:
+        raise UsageError("At least one entity type must be specified")
+    if len(chosen) > 1:
+        raise UsageError("Only one entity may be specified")
+    return chosen[0]
+
+
+def _quota_options() -> list[str]:
+    return [name + end for name in ("user", "client", "ip") for end in ("", "-defaults")]
+
+
+def _changes(found: argparse.Namespace) -> tuple[Alteration, ...]:
+    if found.add_config and found.add_config_file:
+        raise UsageError("Only one of --add-config or --add-config-file must be specified")
+    if not given(found, "add-config", "add-config-file", "delete-config"):
+        raise UsageError(
+            "At least one of --add-config, --add-config-file, or --delete-config must be specified"
+            " with --alter"
+        )
+    added = read_properties(found.add_config_file) | parse_settings(found.add_config or "")
+    removed = [name.strip() for name in (found.delete_config or "").split(",") if name.strip()]
+    return (
+        *(Alteration(name, value) for name, value in added.items()),
+        *(Alteration(name, None, AlterOp.DELETE) for name in removed),
+    )
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """k1=v1,k2=[v1,v2]: brackets keep the commas of a value. Raises UsageError."""
+    found: dict[str, str] = {}
+    for part in re.findall(r"(?:\[[^\]]*\]|[^,\[])+", text):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f"Invalid entity config: all configs to be added must be in the format"
+                f' "key=val", but {part!r} is not'
+            )
+        found[name.strip()] = value.strip().removeprefix("[").removesuffix("]")
+    return found
+
+
+async def _work(job: _Job) -> None:
+    settings = admin_settings(job.found, controllers=job.found.bootstrap_controller)
+    async with Admin(settings) as admin:
+        if job.found.alter:
+            await _alter(admin, job)
+        else:
+            await _describe(admin, job)
+
+
+async def _alter(admin: Admin, job: _Job) -> None:
+    assert job.name is not None
+    resource = Resource(job.kind.type, job.name)
+    await admin.incremental_alter_configs({resource: job.changes})
+    if job.name == _BROKER_DEFAULT:
+        print(f"Completed updating default config for {job.kind.word}s in the cluster.")
+    else:
+        print(f"Completed updating config for {job.kind.word} {job.name}.")
+
+
+async def _describe(admin: Admin, job: _Job) -> None:
+    for name in await _names(admin, job):
+        resource = Resource(job.kind.type, name)
+        entries = (await admin.describe_configs([resource], synonyms=True))[resource]
+        source = job.kind.source
+        if name == _BROKER_DEFAULT:
+            source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
+            print(f"Default configs for {job.kind.word}s in the cluster are:")
+        else:
+            what = "All" if job.found.all else "Dynamic"
+            print(f"{what} configs for {job.kind.word} {name} are:")
+        for entry in sorted(entries.values(), key=lambda entry: entry.name):
+            if job.found.all or entry.source == source:
+                print(_line(entry))
+
+
+async def _names(admin: Admin, job: _Job) -> list[str]:
+    """The entities to show. Raises ToolError for a topic that is not there."""
+    kind = job.kind
+    if kind.type == ResourceType.TOPIC:
+        topics = list(await admin.list_topics())
+        if job.name is None:
+            return topics
+        if job.name not in topics:
+            print(f"The {kind.word} '{job.name}' doesn't exist and doesn't have dynamic config.")
+            return []
+    if job.name is not None:
+        return [job.name]
+    if kind.type in (ResourceType.BROKER, ResourceType.BROKER_LOGGER):
+        ids = [str(node.id) for node in (await admin.describe_cluster()).nodes]
+        return [*ids, *([_BROKER_DEFAULT] if kind.type == ResourceType.BROKER else [])]
+    if kind.type == ResourceType.GROUP:
+        return [listing.group_id for listing in await admin.list_groups()]
+    return sorted(resource.name for resource in await admin.list_config_resources([kind.type]))
+
+
+def _line(entry: ConfigEntry) -> str:
+    synonyms = ", ".join(f"{s.source.name}:{s.name}={_text(s.value)}" for s in entry.synonyms)
+    sensitive = str(entry.sensitive).lower()
+    return f"  {entry.name}={_text(entry.value)} sensitive={sensitive} synonyms={{{synonyms}}}"
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else value
