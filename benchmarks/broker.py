@@ -59,7 +59,7 @@ def batch(size: int) -> bytes:
 def produce_frame(records: bytes, acks: int) -> bytes:
     request = ProduceRequest(
         acks=acks,
-        timeout_ms=30_000,
+        timeout=30_000,
         topic_data=[
             TopicProduceData(
                 name=TOPIC, partition_data=[PartitionProduceData(index=0, records=records)]
@@ -71,7 +71,7 @@ def produce_frame(records: bytes, acks: int) -> bytes:
 
 def fetch_frame(max_bytes: int) -> bytes:
     request = FetchRequest(
-        max_wait_ms=500,
+        max_wait=500,
         min_bytes=1,
         max_bytes=max_bytes,
         topics=[
@@ -110,7 +110,7 @@ def create_topic(target: Target, replication: int) -> None:
                 [
                     NewTopic(
                         TOPIC,
-                        replicas_assignments=assignment,
+                        assignments=assignment,
                         configs={"min.insync.replicas": str(min(2, replication))},
                     )
                 ]
