@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import socket
 import tempfile
@@ -32,6 +33,8 @@ SETTINGS: Final = {
 def main(argv: list[str]) -> int:
     """0 when every acknowledged record was read and none was written twice, else 1."""
     options = _parser().parse_args(argv)
+    # What the clients have to tell of a failover is told here, in order and in full.
+    logging.getLogger("raftka").setLevel(logging.ERROR)
     console = Console(highlight=False)
     ports = [options.port + i for i in range(NODES)]
     controller_ports = [options.port + 100 + i for i in range(NODES)]
@@ -94,7 +97,7 @@ async def _with_progress(scenario: Scenario, progress: Progress) -> None:
         async def follow() -> None:
             while True:
                 progress.update(acknowledged, completed=len(scenario.ledger.acknowledged))
-                progress.update(read, completed=scenario.ledger.verdict().read)
+                progress.update(read, completed=scenario.ledger.read)
                 await trio.sleep(0.2)
 
         nursery.start_soon(follow)
@@ -103,7 +106,7 @@ async def _with_progress(scenario: Scenario, progress: Progress) -> None:
         except* (GaveUp, KafkaError, NodeFailed) as group:
             error = _first(group)
         nursery.cancel_scope.cancel()
-    progress.update(read, completed=scenario.ledger.verdict().read)
+    progress.update(read, completed=scenario.ledger.read)
     if error is not None:
         raise error
 

@@ -66,6 +66,11 @@ class Ledger:
         if not intact:
             self._unknown += 1
 
+    @property
+    def read(self) -> int:
+        """How many different records were read so far."""
+        return len(self._places)
+
     def unread(self) -> int:
         """Acknowledged records that nobody has read yet."""
         return sum(number not in self._places for number in self.acknowledged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -20,9 +22,8 @@ def print_report(console: Console, scenario: Scenario) -> Verdict:
     for words in scenario.ledger.failed[:5]:
         console.print(f"not written: {words}", style="red")
     if verdict.kept:
-        console.print(
-            "\nEvery acknowledged record was read, none is in the log twice.", style="green"
-        )
+        kept = "Every acknowledged record was read; none is in the log twice."
+        console.print(f"\n{kept}", style="green")
     else:
         console.print("\nThe promise was broken.", style="bold red")
     return verdict
@@ -68,11 +69,8 @@ def _account(verdict: Verdict, members: list[int]) -> RenderableType:
     shares = " + ".join(f"{count:,}" for count in members)
     table.add_row("by the two members", shares)
     table.add_row("lost", f"{verdict.lost:,}", style=bad if verdict.lost else good)
-    table.add_row(
-        "duplicated in the log",
-        f"{verdict.duplicated:,}",
-        style=bad if verdict.duplicated else good,
-    )
+    twice = verdict.duplicated
+    table.add_row("duplicated in the log", f"{twice:,}", style=bad if twice else good)
     table.add_row("read again after a rebalance", f"{verdict.read_again:,}")
     if verdict.failed or verdict.unknown:
         table.add_row("given up by the producer", f"{verdict.failed:,}", style=bad)
@@ -85,10 +83,15 @@ def _isr(by_partition: dict[int, tuple[int, ...]]) -> str:
     groups: dict[tuple[int, ...], list[int]] = {}
     for partition, isr in sorted(by_partition.items()):
         groups.setdefault(tuple(sorted(isr)), []).append(partition)
+    if len(groups) == 1:
+        return f"{_numbers(next(iter(groups)))} (all partitions)"
     return "; ".join(
-        f"{','.join(map(str, isr)) or 'none'} (partition {', '.join(map(str, partitions))})"
-        for isr, partitions in groups.items()
+        f"{_numbers(isr)} (partition {_numbers(partitions)})" for isr, partitions in groups.items()
     )
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"
 
 
 def _duration(seconds: float | None) -> str:

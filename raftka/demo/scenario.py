@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -87,9 +88,7 @@ class Scenario:
                 configs={"min.insync.replicas": "2"},
             )
             await admin.create_topics([topic])
-            self._say(
-                f"topic {TOPIC}: {PARTITIONS} partitions, 3 replicas each, at least 2 in sync"
-            )
+            self._say(f"topic {TOPIC}: {PARTITIONS} partitions of 3 replicas, at least 2 in sync")
             async with trio.open_nursery() as nursery:
                 for member in range(len(self.members)):
                     nursery.start_soon(self._consume, member)
@@ -158,13 +157,12 @@ class Scenario:
     async def _wait_until_read(self) -> None:
         """Until the group has read all that was acknowledged, and nothing more comes."""
         self._say("all lines are sent; the group reads what is left")
-        with trio.move_on_after(_PATIENCE_S):
-            while self.ledger.unread():
-                await trio.sleep(0.05)
-            seen = -1
-            while seen != self.ledger.reads:
-                seen = self.ledger.reads
-                await trio.sleep(_QUIET_S)
+        with suppress(GaveUp):
+            await self._until(lambda: self.ledger.unread() == 0, "the group to read everything")
+        seen = -1
+        while seen != self.ledger.reads:
+            seen = self.ledger.reads
+            await trio.sleep(_QUIET_S)
 
     # The faults
 
@@ -241,9 +239,10 @@ class Scenario:
 
     async def _until(self, true: Callable[[], bool], what: str) -> None:
         with trio.move_on_after(_PATIENCE_S):
-            while not true():
-                await trio.sleep(0.02)
-            return
+            while True:
+                if true():
+                    return
+                await trio.sleep(0.05)
         raise GaveUp(f"waited {_PATIENCE_S:g} s for {what}")
 
 
