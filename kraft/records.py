@@ -137,7 +137,7 @@ class PartitionChangeRecord(MetadataRecord):
     last_known_elr: tuple[int, ...] | None = None
     leader_recovery_state: int | None = None
     reason: str | None = None
-    """Why this leader, in words; given whenever `leader` is."""
+    """Why this leader, or why none, in words; given whenever `leader` is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kraft.image import PartitionImage
 from kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
@@ -110,8 +110,12 @@ class PartitionPlan:
             leader_recovery_state=recovery,
             reason=reason,
         )
-        unchanged = PartitionChangeRecord(self.topic_id, self.index)
-        return None if change == unchanged else change
+        if change == PartitionChangeRecord(self.topic_id, self.index):
+            return None
+        if leader is None and verdict.leader == NO_LEADER:
+            # Still nobody, but whom it waits for may be somebody else now.
+            return replace(change, reason=f"{self.cause}: {verdict.words}")
+        return change
 
     def _goal(self) -> _Goal:
         """The assignment and ISR asked for, with a reassignment finished if that ISR allows it."""

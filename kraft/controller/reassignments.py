@@ -123,17 +123,18 @@ def _kept_isr(plan: PartitionPlan, which: TopicPartition) -> tuple[int, ...]:
 
     Raises KafkaError INVALID_REPLICA_ASSIGNMENT when committed records would be on too few disks.
     """
-    isr, replicas = plan.before.isr, plan.replicas
+    before, replicas = plan.before, plan.replicas
     assert replicas is not None
-    kept = tuple(each for each in isr if each in replicas)
+    trusted = (*before.isr, *before.elr) or before.last_known_elr
+    kept = tuple(each for each in trusted if each in replicas)
     too_few = len(kept) < min(plan.min_isr, len(replicas))
-    if len(kept) < len(isr) and too_few and plan.election is not Election.UNCLEAN:
+    if len(kept) < len(trusted) and too_few and plan.election is not Election.UNCLEAN:
         raise KafkaError(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-            f"{which}: of the ISR {list(isr)} only {list(kept)} would stay, fewer than "
-            f"{plan.min_isr}. Wait until more replicas are in sync.",
+            f"{which}: of {list(trusted)}, which have every committed record, only {list(kept)} "
+            f"would stay, fewer than {plan.min_isr}. Wait until more replicas are in sync.",
         )
-    return kept
+    return tuple(each for each in before.isr if each in replicas)
 
 
 def _plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.controller_sessions import BrokerSessions
+from broker.controller_sessions import BrokerSession, BrokerSessions
 from kraft.image import BrokerImage
 
 ONE = BrokerImage(1, b"i", 10, (), fenced=False)
@@ -20,20 +20,20 @@ def test_a_new_controller_gives_everybody_a_session() -> None:
     assert [each.broker_id for each in tick(known, 100.0, 110.0)] == [1, 2]
 
 
-def tick(known: BrokerSessions, start: float, end: float) -> list[object]:
+def tick(known: BrokerSessions, start: float, end: float) -> list[BrokerSession]:
     """Look as often as a controller does; what the last look says."""
-    now = start
+    now, found = start, []
     while now < end:
         now += 0.25
         found = known.expired(now)
-    return list(found)
+    return found
 
 
 def test_a_heartbeat_renews_the_session_of_that_process_only() -> None:
     known = sessions()
     known.heard(1, 10, 105.0, metadata_offset=7)
     assert known.get(1, 99) is None
-    assert [each.broker_id for each in tick(known, 100.0, 111.0)] == [2]  # type: ignore[attr-defined]
+    assert [each.broker_id for each in tick(known, 100.0, 111.0)] == [2]
     assert known.is_alive(ONE, 111.0, same_address=False)
     known.heard(1, 20, 111.0)
     assert known.get(1, 10) is None, "the process with epoch 10 is history"
@@ -69,7 +69,7 @@ def test_when_the_controller_itself_slept_everybody_gets_that_much_more() -> Non
     assert known.expired(100.25) == []
     assert known.expired(130.0) == []
     assert known.expired(130.25) == []
-    assert [each.broker_id for each in tick(known, 130.25, 139.5)] == [1, 2]  # type: ignore[attr-defined]
+    assert [each.broker_id for each in tick(known, 130.25, 139.5)] == [1, 2]
 
 
 def test_how_far_everybody_has_followed() -> None:

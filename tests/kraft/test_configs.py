@@ -106,7 +106,10 @@ def test_a_resource_is_named_once_in_a_request(cluster: ControllerOnPaper) -> No
 
 def test_replacing_loses_what_is_not_named(cluster: ControllerOnPaper) -> None:
     alter(cluster, T, put("retention.ms", "5"))
-    wishes = [(T, {"segment.bytes": "9"}), (ALL_BROKERS, {"x": None})]
+    wishes: list[tuple[ConfigResource, dict[str, str | None]]] = [
+        (T, {"segment.bytes": "9"}),
+        (ALL_BROKERS, {"x": None}),
+    ]
     answers = cluster.commit(replace_all(cluster.image, cluster.rules, cluster.schema, wishes))
     assert [failure is None for _, failure in answers] == [True, False]
     assert cluster.image.topic_config("t") == {"segment.bytes": "9"}

@@ -163,6 +163,16 @@ def test_a_move_cannot_be_cancelled_when_only_its_replicas_are_in_sync(
     assert move(cluster, cancel=True) is None
 
 
+def test_a_move_cannot_be_cancelled_while_only_the_dead_have_everything(
+    cluster: ControllerOnPaper,
+) -> None:
+    move(cluster, 4, 5, 6)
+    isr(cluster, 1, 4, 5)
+    cluster.fence(1, 4, 5)
+    assert cluster.partition("t").elr == (4, 5)
+    assert code(move(cluster, cancel=True)) is ErrorCode.INVALID_REPLICA_ASSIGNMENT
+
+
 @pytest.mark.parametrize("replicas", [(), (1, 1), (1, 99), (1, -2)])
 def test_assignments_that_cannot_be(cluster: ControllerOnPaper, replicas: tuple[int, ...]) -> None:
     assert code(move(cluster, *replicas)) is ErrorCode.INVALID_REPLICA_ASSIGNMENT
