@@ -15,8 +15,9 @@ from broker.channels import Channels
 from broker.delayed import Deadlines
 from broker.fetch_reader import FetchReader
 from broker.fetch_session import SessionCache
+from broker.leader_fetcher import FetcherConfig
 from broker.mutations import NO_MUTATIONS, Mutations
-from broker.replica_fetcher import FetcherConfig, ReplicaFetchers
+from broker.replica_fetchers import ReplicaFetchers
 from broker.replica_manager import ReplicaManager
 from broker.replica_selector import rack_aware, selector_name
 from model.ids import Endpoint

@@ -22,15 +22,13 @@ from dataclasses import dataclass
 
 from broker.follower_progress import NEVER, FollowerProgress
 from broker.mutations import NO_MUTATIONS, Mutation, Mutations
+from broker.replica_view import ReplicaView
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
-from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET, TopicPartition
+from model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
 
 IsrEligibility = Callable[[int, int], bool]
 """(broker id, its epoch or NO_EPOCH) -> registered under that epoch, unfenced, not leaving."""
-
-
-NO_VIEW = PartitionImage(replicas=(), isr=(), leader=NO_BROKER, leader_epoch=-1, partition_epoch=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class IsrProposal:
         return tuple(broker_id for broker_id, _ in self.isr)
 
 
-class PartitionState:
+class PartitionState(ReplicaView):
     """One replica's view of its partition, as leader or as follower.
 
     Offsets are those of records, times monotonic seconds. Methods that can move the high
@@ -59,17 +57,10 @@ class PartitionState:
         "_followers",
         "_lag_max_s",
         "_local_broker_epoch",
-        "_mutations",
-        "high_watermark",
-        "is_leader",
         "leader_epoch_start_offset",
-        "local_id",
-        "log_end_offset",
         "maximal_isr",
         "min_isr",
         "pending",
-        "topic_partition",
-        "view",
     )
 
     def __init__(
@@ -85,14 +76,15 @@ class PartitionState:
         local_broker_epoch: Callable[[], int],
         mutations: Mutations = NO_MUTATIONS,
     ) -> None:
-        self.topic_partition = topic_partition
-        self.local_id = local_id
-        self.high_watermark = min(high_watermark, log_end_offset)
-        self.log_end_offset = log_end_offset
+        super().__init__(
+            topic_partition,
+            local_id,
+            high_watermark=high_watermark,
+            log_end_offset=log_end_offset,
+            mutations=mutations,
+        )
         self.min_isr = min_isr
         """The topic's min.insync.replicas."""
-        self.view = NO_VIEW
-        self.is_leader = False
         self.leader_epoch_start_offset: int = NO_OFFSET
         self.maximal_isr: tuple[int, ...] = ()
         self.pending: IsrProposal | None = None
@@ -101,7 +93,6 @@ class PartitionState:
         self._lag_max_s = lag_max_s
         self._eligible = eligible
         self._local_broker_epoch = local_broker_epoch
-        self._mutations = mutations
 
     # ---- roles
 
@@ -149,50 +140,6 @@ class PartitionState:
         self.pending = None
         self.maximal_isr = ()
         self._followers = ()
-
-    def _is_stale(self, view: PartitionImage) -> bool:
-        return (view.leader_epoch, view.partition_epoch) < (
-            self.view.leader_epoch,
-            self.view.partition_epoch,
-        )
-
-    def _is_same(self, view: PartitionImage) -> bool:
-        return (view.leader_epoch, view.partition_epoch) == (
-            self.view.leader_epoch,
-            self.view.partition_epoch,
-        )
-
-    # ---- who may ask
-
-    def check_leader_epoch(self, asked_epoch: int) -> None:
-        """Fence requests of other leader epochs than ours (KIP-320); NO_EPOCH asks for none.
-
-        Raises KafkaError: FENCED_LEADER_EPOCH when the asker is behind, UNKNOWN_LEADER_EPOCH when
-        it is ahead and this broker has yet to hear of it.
-        """
-        own = self.view.leader_epoch
-        if asked_epoch == own or asked_epoch < 0:
-            return
-        if asked_epoch < own:
-            raise KafkaError(
-                ErrorCode.FENCED_LEADER_EPOCH,
-                f"{self.topic_partition} is in leader epoch {own}, not {asked_epoch} any more",
-            )
-        raise KafkaError(
-            ErrorCode.UNKNOWN_LEADER_EPOCH,
-            f"{self.topic_partition} is in leader epoch {own} here, {asked_epoch} is not known yet",
-        )
-
-    def check_leader(self, asked_epoch: int = NO_EPOCH) -> None:
-        """As check_leader_epoch, and NOT_LEADER_OR_FOLLOWER unless this replica leads."""
-        self.check_leader_epoch(asked_epoch)
-        if not self.is_leader:
-            raise KafkaError(
-                ErrorCode.NOT_LEADER_OR_FOLLOWER,
-                f"broker {self.view.leader} leads {self.topic_partition}, not {self.local_id}"
-                if self.view.leader != NO_BROKER
-                else f"{self.topic_partition} has no leader at present",
-            )
 
     # ---- the leader's log
 
@@ -305,38 +252,6 @@ class PartitionState:
         """The topic has another min.insync.replicas."""
         self.min_isr = min_isr
         return self.is_leader and self._advance_high_watermark(now_s)
-
-    def follower_appended(self, log_end_offset: int, leader_high_watermark: int) -> bool:
-        """A follower stored what the leader sent, along with the leader's high watermark."""
-        self.log_end_offset = log_end_offset
-        return self._learn_high_watermark(leader_high_watermark)
-
-    def diverged(self, leader_high_watermark: int) -> bool:
-        """The leader answered that our log and its own part ways; whether to truncate now.
-
-        What it says of its high watermark must not be believed before that, since offsets below it
-        may still name records that the leader does not have.
-        """
-        if Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION not in self._mutations:
-            return True
-        return not self._learn_high_watermark(leader_high_watermark)
-
-    def _learn_high_watermark(self, leader_high_watermark: int) -> bool:
-        reached = min(leader_high_watermark, self.log_end_offset)
-        if reached <= self.high_watermark:
-            return False
-        self.high_watermark = reached
-        return True
-
-    def truncated(self, log_end_offset: int) -> None:
-        """The follower's log was cut (or, after it was left far behind, restarted) there."""
-        self.log_end_offset = log_end_offset
-        self.high_watermark = min(self.high_watermark, log_end_offset)
-
-    def restarted_at(self, offset: int) -> None:
-        """The follower's log was emptied and begins anew at the leader's log start offset."""
-        self.log_end_offset = offset
-        self.high_watermark = offset
 
     # ---- the ISR
 

@@ -7,18 +7,17 @@ had. When a disk fails, its replicas go offline here, and the controller is told
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from broker.fetch_session import PartitionKey
 from broker.mutations import NO_MUTATIONS, Mutations
 from broker.partition import IsrProposal, PartitionState
 from broker.replica import Replica
+from broker.replica_index import ReplicaIndex
 from kraft.delta import MetadataDelta
 from kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage, PartitionImage, TopicImage
-from model.errors import ErrorCode, KafkaError
 from model.ids import NO_EPOCH, TopicPartition, Uuid
 from model.world import Buffer, Clock
 from storage.failure import LogDirFailure
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
-
 
 class Proposals(Protocol):
     """Brings ISR changes to the controller (broker/alter_partition.py)."""
@@ -39,13 +36,15 @@ class Proposals(Protocol):
 
 
 class Fetching(Protocol):
-    """Copies partitions from their leaders (broker/replica_fetcher.py)."""
+    """Copies partitions from their leaders (broker/replica_fetchers.py)."""
 
     def follow(self, replica: Replica) -> None:
         """Fetch from the leader of the replica's present view."""
         ...
 
     def leave(self, topic_partition: TopicPartition) -> None: ...
+
+    def brokers_changed(self) -> None: ...
 
 
 class RoleListener(Protocol):
@@ -56,7 +55,7 @@ class RoleListener(Protocol):
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None: ...
 
 
-class ReplicaManager:
+class ReplicaManager(ReplicaIndex):
     """The replicas of one broker. `publish` is its view of the metadata log."""
 
     def __init__(
@@ -69,86 +68,19 @@ class ReplicaManager:
         broker_epoch: Callable[[], int],
         mutations: Mutations = NO_MUTATIONS,
     ) -> None:
-        self.node_id = node_id
+        super().__init__(node_id)
         self.logs = logs
-        self.image: MetadataImage = EMPTY_IMAGE
         self.proposals: Proposals | None = None
         self.fetching: Fetching | None = None
         self.role_listeners: list[RoleListener] = []
         self.mutations = mutations
-        self.lease_until_s = float("inf")
-        """After this moment (monotonic) the controller may have given our partitions away."""
         self._clock = clock
         self._lag_max_s = lag_max_s
         self._broker_epoch = broker_epoch
-        self._by_name: dict[tuple[str, int], Replica] = {}
-        self._by_id: dict[tuple[bytes, int], Replica] = {}
-        self._offline: dict[tuple[str, int], str] = {}
-        """Replicas that are ours but cannot be used, and why."""
         self._checkpoints: dict[TopicPartition, int] = {}
         """High watermarks as they were when this broker last wrote them down."""
         self._on_failed_dir: list[Callable[[], None]] = []
         logs.failure_listeners.append(self._directory_failed)
-
-    # ---- looking up
-
-    def __iter__(self) -> Iterator[Replica]:
-        return iter(tuple(self._by_name.values()))
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def get(self, topic: str, index: int) -> Replica | None:
-        """The replica, or None when this broker has none that works."""
-        return self._by_name.get((topic, index))
-
-    def find(self, key: PartitionKey) -> Replica:
-        """The replica by name or by topic id.
-
-        Raises KafkaError: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID when there is no such
-        partition, NOT_LEADER_OR_FOLLOWER when others have it, KAFKA_STORAGE_ERROR when its disk
-        has failed.
-        """
-        topic, index = key
-        by_id = not isinstance(topic, str)
-        replica = self._by_id.get(key) if by_id else self._by_name.get(key)  # type: ignore[arg-type]
-        if replica is not None:
-            return replica
-        name = self.image.topic_names.get(bytes(topic)) if not isinstance(topic, str) else topic
-        if name is None:
-            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_ID)
-        if (name, index) in self._offline:
-            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._offline[name, index])
-        if self.image.partition(name, index) is None:
-            raise KafkaError(
-                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {name}-{index}"
-            )
-        raise KafkaError(
-            ErrorCode.NOT_LEADER_OR_FOLLOWER,
-            f"broker {self.node_id} has no replica of {name}-{index}",
-        )
-
-    def leader_hint(self, key: PartitionKey, code: int) -> tuple[int, int] | None:
-        """(leader, its epoch) for an answer that says the asker has the wrong one (KIP-951)."""
-        if code not in _MOVED:
-            return None
-        topic, index = key
-        name = topic if isinstance(topic, str) else self.image.topic_names.get(bytes(topic))
-        view = None if name is None else self.image.partition(name, index)
-        return None if view is None else (view.leader, view.leader_epoch)
-
-    def check_serving(self, replica: Replica, now_s: float) -> None:
-        """Refuse to act as leader when the controller has not heard of us for too long.
-
-        Raises KafkaError NOT_LEADER_OR_FOLLOWER. By the clock and not by a timer: a process that
-        was stopped and continued must know before its first answer.
-        """
-        if now_s > self.lease_until_s:
-            raise KafkaError(
-                ErrorCode.NOT_LEADER_OR_FOLLOWER,
-                f"broker {self.node_id} has lost touch with the controller and may not lead "
-                f"{replica.topic_partition} any more",
-            )
 
     # ---- writing
 
@@ -221,6 +153,8 @@ class ReplicaManager:
             if changed is not None:
                 for index in indexes:
                     self._apply(changed, index, changed.partitions[index], now_s)
+        if delta.changed_brokers and self.fetching is not None:
+            self.fetching.brokers_changed()
         if not first:
             for resource in delta.changed_configs:
                 if resource.type == TOPIC_RESOURCE and resource.name in image.topics:
@@ -238,10 +172,14 @@ class ReplicaManager:
             replica = self._create(topic, index)
             if replica is None:
                 return
-        if view.leader == self.node_id:
-            self._lead(replica, view, now_s)
-        else:
-            self._follow(replica, view)
+        try:
+            if view.leader == self.node_id:
+                self._lead(replica, view, now_s)
+            else:
+                self._follow(replica, view)
+        except LogDirFailure as error:
+            # The replica is gone by now, with all others of that directory.
+            log.error(f"{replica.topic_partition} cannot take its role: {error}")
 
     def _lead(self, replica: Replica, view: PartitionImage, now_s: float) -> None:
         state = replica.state
@@ -390,11 +328,3 @@ class ReplicaManager:
         """Write down all high watermarks: where consumers may read right after a restart."""
         marks = {replica.topic_partition: replica.state.high_watermark for replica in self}
         await self.logs.checkpoint_high_watermarks(marks)
-
-    @property
-    def leader_count(self) -> int:
-        return sum(replica.state.is_leader for replica in self)
-
-    @property
-    def under_replicated_count(self) -> int:
-        return sum(replica.under_replicated for replica in self)

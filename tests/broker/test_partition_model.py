@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.partition_model import Model
+from broker.mutations import Mutation
+from tests.support.partition_model import Model, Violation
+
+STEPS = 1000
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(100))
 def test_what_is_acknowledged_stays(seed: int) -> None:
-    model = Model(seed)
-    model.run(400)
+    Model(seed).run(STEPS)
 
 
 def test_the_runs_are_not_idle() -> None:
-    models = [Model(seed) for seed in range(10)]
+    models = [Model(seed) for seed in range(20)]
     for model in models:
-        model.run(400)
-    assert sum(len(model.acked) for model in models) > 200
-    assert sum(model.elections for model in models) > 20
+        model.run(STEPS)
+    assert sum(len(model.acked) for model in models) > 400
+    assert sum(model.elections for model in models) > 40
+
+
+@pytest.mark.parametrize("mutation", Mutation)
+def test_a_rule_that_is_switched_off_is_missed(mutation: Mutation) -> None:
+    for seed in range(200):
+        try:
+            Model(seed, {mutation}).run(STEPS)
+        except Violation:
+            return
+    pytest.fail(f"nothing went wrong without: {mutation.value}")

@@ -1,0 +1,190 @@
+"""What one broker copies from another: the fetch session as the follower keeps it (KIP-227).
+
+A request names what has changed since the last: partitions that are new, that have moved on, or
+that are left. No I/O: broker/leader_fetcher.py sends the requests and hands in the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from broker.fetch_session import INITIAL_EPOCH, NO_SESSION
+from broker.following import Following, Outcome
+from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
+from net.protocol.messages.fetch import (
+    FetchRequest,
+    FetchResponse,
+    FetchTopic,
+    ForgottenTopic,
+    PartitionData,
+)
+from storage.failure import LogDirFailure
+
+log = structlog.get_logger()
+
+Key = tuple[bytes, int]
+"""(topic id, partition index)"""
+
+
+class FollowerSession:
+    """The partitions that are copied from one leader, and what that leader knows of them."""
+
+    def __init__(self, make_request: Callable[[], FetchRequest], partition_max_bytes: int) -> None:
+        self.following: dict[Key, Following] = {}
+        self.lost: dict[Key, Following] = {}
+        """Partitions whose offset is out of the leader's range."""
+        self.session_id = NO_SESSION
+        self._make_request = make_request
+        self._partition_max_bytes = partition_max_bytes
+        self._epoch = INITIAL_EPOCH
+        self._by_name: dict[TopicPartition, Key] = {}
+        self._changed: dict[Key, None] = {}
+        """Partitions that the next request has to name."""
+        self._asked: dict[Key, tuple[int, int]] = {}
+        """As the leader has it: the offset asked for, and where our log starts."""
+        self._delayed: dict[Key, Following] = {}
+        """Partitions that the leader refuses at present."""
+        self._lag: dict[Key, int] = {}
+
+    @property
+    def max_lag(self) -> int:
+        """Records that the most lagging partition misses, as of the last answers."""
+        return max(self._lag.values(), default=0)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to tell the leader within the session."""
+        # Before the first answer there is no session yet.
+        return bool(self._changed) and self.session_id != NO_SESSION
+
+    def add(self, following: Following) -> None:
+        """Copy one more partition, from the next request on."""
+        key = following.key
+        self.following[key] = following
+        self._by_name[following.replica.topic_partition] = key
+        self._changed[key] = None
+
+    def remove(self, topic_partition: TopicPartition) -> None:
+        """Copy one partition less."""
+        key = self._by_name.pop(topic_partition)
+        for mapping in (self.following, self._lag, self._delayed, self.lost):
+            mapping.pop(key, None)
+        self._changed[key] = None
+
+    def restart(self) -> None:
+        """A new connection: the leader knows nothing of us."""
+        self.session_id, self._epoch = NO_SESSION, INITIAL_EPOCH
+        self._asked.clear()
+        self._delayed.clear()
+        self.lost.clear()
+        self._changed = dict.fromkeys(self.following)
+
+    def retry(self, now_s: float) -> float:
+        """Ask again for partitions whose back-off is over; seconds until the next one's is."""
+        wait_s = float("inf")
+        for key, following in list(self._delayed.items()):
+            if following.not_before_s <= now_s:
+                del self._delayed[key]
+                self._changed[key] = None
+            else:
+                wait_s = min(wait_s, following.not_before_s - now_s)
+        return wait_s
+
+    def request(self) -> FetchRequest | None:
+        """The next fetch; None when there is nothing to ask for."""
+        topics: dict[bytes, FetchTopic] = {}
+        forgotten: dict[bytes, ForgottenTopic] = {}
+        for key in self._changed:
+            topic_id, index = key
+            following = self.following.get(key)
+            if following is None or key in self.lost or key in self._delayed:
+                if self._asked.pop(key, None) is not None:
+                    left = forgotten.setdefault(topic_id, ForgottenTopic(topic_id=topic_id))
+                    left.partitions.append(index)
+                continue
+            wanted = following.request(self._partition_max_bytes)
+            self._asked[key] = (wanted.fetch_offset, wanted.log_start_offset)
+            topic = topics.get(topic_id)
+            if topic is None:
+                topic = topics[topic_id] = FetchTopic(topic_id=topic_id)
+            topic.partitions.append(wanted)
+        self._changed.clear()
+        if not self._asked and self.session_id == NO_SESSION:
+            return None
+        request = self._make_request()
+        request.session_id = self.session_id
+        request.session_epoch = self._epoch
+        request.topics = list(topics.values())
+        request.forgotten_topics_data = list(forgotten.values())
+        self._epoch += 1
+        return request
+
+    def answered(self, response: FetchResponse, now_s: float) -> None:
+        """Take over what the leader has sent.
+
+        Raises KafkaError when the session is no more: it begins anew with a new connection.
+        """
+        if response.error_code != ErrorCode.NONE:
+            raise KafkaError(ErrorCode(response.error_code), "the fetch session is over")
+        self.session_id = response.session_id
+        if response.session_id == NO_SESSION:
+            # No room for a session over there: each fetch names everything.
+            self._epoch = INITIAL_EPOCH
+            self._changed.update(dict.fromkeys(self.following))
+        for topic in response.responses:
+            topic_id = bytes(topic.topic_id)
+            for data in topic.partitions:
+                key = (topic_id, data.partition_index)
+                following = self.following.get(key)
+                asked = self._asked.get(key)
+                if following is not None and asked is not None:
+                    self._take(key, following, asked, data, now_s)
+
+    def _take(
+        self,
+        key: Key,
+        following: Following,
+        asked: tuple[int, int],
+        data: PartitionData,
+        now_s: float,
+    ) -> None:
+        """One partition's part of an answer."""
+        try:
+            outcome = following.answered(asked[0], data, now_s)
+        except LogDirFailure:
+            return  # Its directory is offline, and we have been told to leave it.
+        except KafkaError as error:
+            log.error(f"{following.replica.topic_partition}: unusable records: {error}")
+            outcome = following.back_off(now_s)
+        if outcome is Outcome.REFUSED:
+            self._delayed[key] = following
+        elif outcome is Outcome.LOST:
+            self.lost[key] = following
+        partition_log = following.replica.log
+        end = partition_log.log_end_offset
+        self._lag[key] = max(0, data.high_watermark - end)
+        if (end, partition_log.log_start_offset) != asked or outcome is not Outcome.COPIED:
+            self._changed[key] = None
+
+    def found(
+        self,
+        starts: dict[TopicPartition, int],
+        ends: dict[TopicPartition, int],
+        now_s: float,
+    ) -> None:
+        """Where the leader says that the logs of the lost partitions begin and end."""
+        lost, self.lost = self.lost, {}
+        for key, following in lost.items():
+            name = following.replica.topic_partition
+            self._changed[key] = None
+            try:
+                if name in starts and name in ends:
+                    following.found(starts[name], ends[name])
+                    continue
+            except LogDirFailure:
+                continue
+            following.back_off(now_s)
+            self._delayed[key] = following

@@ -1,0 +1,91 @@
+"""Follower fetching: which partition is copied by which fetcher, one fetcher per leader broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from broker.following import Following
+from broker.leader_fetcher import FetcherConfig, LeaderFetcher
+from broker.replica import Replica
+from broker.replica_manager import ReplicaManager
+from model.ids import Endpoint, TopicPartition
+from model.world import Clock, Network
+from net.answers import Turn
+
+
+class ReplicaFetchers:
+    """All fetchers of one broker. `run` must be running for partitions to be copied."""
+
+    def __init__(
+        self,
+        replicas: ReplicaManager,
+        network: Network,
+        clock: Clock,
+        turn: Turn,
+        *,
+        config: FetcherConfig,
+        endpoint: Callable[[int], Endpoint | None],
+        broker_epoch: Callable[[], int],
+    ) -> None:
+        self._replicas = replicas
+        self._network = network
+        self._clock = clock
+        self._turn = turn
+        self._config = config
+        self._endpoint = endpoint
+        """Where a broker listens for the others; None while it is not registered."""
+        self._broker_epoch = broker_epoch
+        self._fetchers: dict[int, LeaderFetcher] = {}
+        self._following: dict[TopicPartition, LeaderFetcher] = {}
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self) -> None:
+        """One task per leader, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for fetcher in self._fetchers.values():
+                nursery.start_soon(fetcher.run)
+            await trio.sleep_forever()
+
+    def follow(self, replica: Replica) -> None:
+        """Copy it from the leader of its present view, or from nobody when there is none."""
+        self.leave(replica.topic_partition)
+        leader_id = replica.state.view.leader
+        if leader_id < 0:
+            return
+        fetcher = self._fetchers.get(leader_id) or self._new_fetcher(leader_id)
+        self._following[replica.topic_partition] = fetcher
+        fetcher.add(Following(replica, self._replicas.mutations, self._config.backoff_max_s))
+
+    def leave(self, topic_partition: TopicPartition) -> None:
+        """Copy it no more."""
+        fetcher = self._following.pop(topic_partition, None)
+        if fetcher is not None:
+            fetcher.remove(topic_partition)
+
+    def _new_fetcher(self, leader_id: int) -> LeaderFetcher:
+        fetcher = self._fetchers[leader_id] = LeaderFetcher(
+            leader_id,
+            self._replicas.node_id,
+            network=self._network,
+            clock=self._clock,
+            turn=self._turn,
+            config=self._config,
+            endpoint=self._endpoint,
+            broker_epoch=self._broker_epoch,
+        )
+        if self._nursery is not None:
+            self._nursery.start_soon(fetcher.run)
+        return fetcher
+
+    def brokers_changed(self) -> None:
+        """Brokers have registered, perhaps at other endpoints."""
+        for fetcher in self._fetchers.values():
+            fetcher.wake()
+
+    @property
+    def max_lag(self) -> int:
+        """Records that the most lagging partition misses, as far as is known."""
+        return max((fetcher.max_lag for fetcher in self._fetchers.values()), default=0)

@@ -1,0 +1,94 @@
+"""The replicas that a broker hosts, by name and by topic id; and why one cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from broker.fetch_session import PartitionKey
+from broker.replica import Replica
+from kraft.image import EMPTY_IMAGE, MetadataImage
+from model.errors import ErrorCode, KafkaError
+
+_MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
+
+
+class ReplicaIndex:
+    """Finds replicas for requests."""
+
+    def __init__(self, node_id: int) -> None:
+        self.node_id = node_id
+        self.image: MetadataImage = EMPTY_IMAGE
+        self.lease_until_s = float("inf")
+        """After this moment (monotonic) the controller may have given our partitions away."""
+        self._by_name: dict[tuple[str, int], Replica] = {}
+        self._by_id: dict[tuple[bytes, int], Replica] = {}
+        self._offline: dict[tuple[str, int], str] = {}
+        """Replicas that are ours but cannot be used, and why."""
+
+    def __iter__(self) -> Iterator[Replica]:
+        return iter(tuple(self._by_name.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, topic: str, index: int) -> Replica | None:
+        """The replica, or None when this broker has none that works."""
+        return self._by_name.get((topic, index))
+
+    def find(self, key: PartitionKey) -> Replica:
+        """The replica by name or by topic id.
+
+        Raises KafkaError: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID when there is no such
+        partition, NOT_LEADER_OR_FOLLOWER when others have it, KAFKA_STORAGE_ERROR when its disk
+        has failed.
+        """
+        topic, index = key
+        by_id = not isinstance(topic, str)
+        replica = self._by_id.get(key) if by_id else self._by_name.get(key)  # type: ignore[arg-type]
+        if replica is not None:
+            return replica
+        name = self.image.topic_names.get(bytes(topic)) if not isinstance(topic, str) else topic
+        if name is None:
+            raise KafkaError(ErrorCode.UNKNOWN_TOPIC_ID)
+        if (name, index) in self._offline:
+            raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, self._offline[name, index])
+        if self.image.partition(name, index) is None:
+            raise KafkaError(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {name}-{index}"
+            )
+        raise KafkaError(
+            ErrorCode.NOT_LEADER_OR_FOLLOWER,
+            f"broker {self.node_id} has no replica of {name}-{index}",
+        )
+
+    def leader_hint(self, key: PartitionKey, code: int) -> tuple[int, int] | None:
+        """(leader, its epoch) for an answer that says the asker has the wrong one (KIP-951)."""
+        if code not in _MOVED:
+            return None
+        topic, index = key
+        name = topic if isinstance(topic, str) else self.image.topic_names.get(bytes(topic))
+        view = None if name is None else self.image.partition(name, index)
+        return None if view is None else (view.leader, view.leader_epoch)
+
+    def check_serving(self, replica: Replica, now_s: float) -> None:
+        """Refuse to act as leader when the controller has not heard of us for too long.
+
+        Raises KafkaError NOT_LEADER_OR_FOLLOWER. By the clock and not by a timer: a process that
+        was stopped and continued must know before its first answer.
+        """
+        if now_s > self.lease_until_s:
+            raise KafkaError(
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                f"broker {self.node_id} has lost touch with the controller and may not lead "
+                f"{replica.topic_partition} any more",
+            )
+
+    @property
+    def leader_count(self) -> int:
+        """Partitions that this broker leads."""
+        return sum(replica.state.is_leader for replica in self)
+
+    @property
+    def under_replicated_count(self) -> int:
+        """Partitions that this broker leads and that lack replicas in their ISR."""
+        return sum(replica.under_replicated for replica in self)
