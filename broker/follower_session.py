@@ -43,8 +43,10 @@ class FollowerSession:
         self._by_name: dict[TopicPartition, Key] = {}
         self._changed: dict[Key, None] = {}
         """Partitions that the next request has to name."""
-        self._asked: dict[Key, tuple[int, int]] = {}
-        """As the leader has it: the offset asked for, and where our log starts."""
+        self._asked: dict[Key, tuple[int, int, int]] = {}
+        """As the leader has it: the offset asked for, where our log starts, in which request."""
+        self._requests = 0
+        self._answers = 0
         self._delayed: dict[Key, Following] = {}
         """Partitions that the leader refuses at present."""
         self._lag: dict[Key, int] = {}
@@ -78,6 +80,7 @@ class FollowerSession:
         """A new connection: the leader knows nothing of us."""
         self.session_id, self._epoch = NO_SESSION, INITIAL_EPOCH
         self._asked.clear()
+        self._requests = self._answers = 0
         self._delayed.clear()
         self.lost.clear()
         self._changed = dict.fromkeys(self.following)
@@ -95,6 +98,7 @@ class FollowerSession:
 
     def request(self) -> FetchRequest | None:
         """The next fetch; None when there is nothing to ask for."""
+        number = self._requests + 1
         topics: dict[bytes, FetchTopic] = {}
         forgotten: dict[bytes, ForgottenTopic] = {}
         for key in self._changed:
@@ -106,7 +110,7 @@ class FollowerSession:
                     left.partitions.append(index)
                 continue
             wanted = following.request(self._partition_max_bytes)
-            self._asked[key] = (wanted.fetch_offset, wanted.log_start_offset)
+            self._asked[key] = (wanted.fetch_offset, wanted.log_start_offset, number)
             topic = topics.get(topic_id)
             if topic is None:
                 topic = topics[topic_id] = FetchTopic(topic_id=topic_id)
@@ -114,6 +118,7 @@ class FollowerSession:
         self._changed.clear()
         if not self._asked and self.session_id == NO_SESSION:
             return None
+        self._requests = number
         request = self._make_request()
         request.session_id = self.session_id
         request.session_epoch = self._epoch
@@ -127,6 +132,7 @@ class FollowerSession:
 
         Raises KafkaError when the session is no more: it begins anew with a new connection.
         """
+        self._answers += 1
         if response.error_code != ErrorCode.NONE:
             raise KafkaError(ErrorCode(response.error_code), "the fetch session is over")
         self.session_id = response.session_id
@@ -140,14 +146,15 @@ class FollowerSession:
                 key = (topic_id, data.partition_index)
                 following = self.following.get(key)
                 asked = self._asked.get(key)
-                if following is not None and asked is not None:
+                # What was asked again since then will be answered again.
+                if following is not None and asked is not None and asked[2] <= self._answers:
                     self._take(key, following, asked, data, now_s)
 
     def _take(
         self,
         key: Key,
         following: Following,
-        asked: tuple[int, int],
+        asked: tuple[int, int, int],
         data: PartitionData,
         now_s: float,
     ) -> None:
@@ -166,7 +173,7 @@ class FollowerSession:
         partition_log = following.replica.log
         end = partition_log.log_end_offset
         self._lag[key] = max(0, data.high_watermark - end)
-        if (end, partition_log.log_start_offset) != asked or outcome is not Outcome.COPIED:
+        if (end, partition_log.log_start_offset) != asked[:2] or outcome is not Outcome.COPIED:
             self._changed[key] = None
 
     def found(

@@ -93,14 +93,14 @@ class Following:
         if data.error_code != ErrorCode.NONE:
             return self._refused(ErrorCode(data.error_code), now_s)
         self._backoff_s = _FIRST_BACKOFF_S
-        replica, state = self.replica, self.replica.state
+        replica, state, partition_log = self.replica, self.replica.state, self.replica.log
+        if asked_offset != partition_log.log_end_offset:
+            # About a log that is not ours any more; to truncate by it would lose records.
+            return Outcome.COPIED
         if data.diverging_epoch.epoch != NO_EPOCH or data.diverging_epoch.end_offset != NO_OFFSET:
             if state.diverged(data.high_watermark):
                 leader = EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
                 self._diverged(leader)
-            return Outcome.COPIED
-        partition_log = replica.log
-        if asked_offset != partition_log.log_end_offset:
             return Outcome.COPIED
         records = data.records
         if records and not isinstance(records, list):

@@ -200,6 +200,7 @@ class Model:
         self.next_value = 0
         self.acked: dict[int, int] = {}
         """Offset by value."""
+        self.acked_end = 0
         self.committed: dict[int, Entry] = {}
         """What a consumer of some leader may have read, by offset."""
         self.elections = 0
@@ -209,6 +210,7 @@ class Model:
         self._publish()
         # Drawn per run: how rough it gets.
         self.loss = self.dice.choice((0.0, 0.05, 0.3))
+        self.slow = {broker_id for broker_id in BROKERS if self.dice.random() < 0.2}
         self.weights = {
             self.produce: 6.0,
             self.fetch: 12.0,
@@ -263,6 +265,8 @@ class Model:
         if followers:
             follower = self.dice.choice(followers)
             assert follower.following is not None
+            if follower.id in self.slow and self.dice.random() < 0.95:
+                return
             wanted = follower.following.request(100)
             leader = self.brokers[follower.state.view.leader]
             self.send("fetch", leader, follower, follower.following, follower.broker_epoch, wanted)
@@ -476,6 +480,13 @@ class Model:
         alive_in_isr = [i for i in self.controller.view.isr if i not in self.controller.fenced]
         if alive_in_isr and len(alive_in_isr) < len(self.controller.view.isr):
             raise Violation(f"the ISR {self.controller.view.isr} has fenced brokers")
+        for member in alive_in_isr:
+            end = self.brokers[member].log.log_end_offset
+            if self.brokers[member].alive and end < self.acked_end:
+                raise Violation(
+                    f"broker {member} is in the ISR with a log that ends at {end}, "
+                    f"when records before {self.acked_end} are acknowledged"
+                )
         for broker in self._alive():
             state, records = broker.state, broker.log.records
             start, broker.log.checked = broker.log.checked, state.high_watermark
@@ -500,11 +511,13 @@ class Model:
                 waiting.append((required, value))
             elif code is ErrorCode.NONE:
                 self.acked[value] = required - 1
+                self.acked_end = max(self.acked_end, required)
         broker.unacked = waiting
 
     def heal(self) -> None:
         """All come back; the partition must become whole again, and equal everywhere."""
         self.loss = 0.0
+        self.slow.clear()
         for _ in range(2000):
             if self._is_whole():
                 return
