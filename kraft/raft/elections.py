@@ -171,7 +171,7 @@ class Elections(Seams):
         granted = (
             self.can_vote
             and message["term"] > self.term
-            and not self.hears_leader
+            and not self._sticks_to_leader(node)
             and self._holds_our_log(message)
             and not self._asks_with_more_right(node, message)
         )
@@ -182,6 +182,10 @@ class Elections(Seams):
             self.election_deadline = max(self.election_deadline, give_way_until)
         answer = {"term": self.term, "round": message["term"], "granted": granted}
         self.emit(node, {"type": "pre_vote_response", **answer})
+
+    def _sticks_to_leader(self, node: Peer) -> bool:
+        """Whether `node` asks for support against a leader that is alive."""
+        return Rule.STICKY_LEADER not in self._off and self.hears_leader and node != self.leader
 
     def _asks_with_more_right(self, node: Peer, message: Message) -> bool:
         if not self._asking or message["term"] != self.term + 1:
@@ -208,7 +212,7 @@ class Elections(Seams):
     def receive_request_vote(self, node: Peer, message: Message) -> None:
         if not self.can_vote or message["term"] < self.term:
             return
-        if Rule.STICKY_LEADER not in self._off and self.hears_leader and node != self.leader:
+        if self._sticks_to_leader(node):
             return
         if message["term"] == self.term and self.voted_for == node.id and not self.is_leader:
             self.emit(node, {"type": "response_vote", "term": self.term})  # The first was lost.

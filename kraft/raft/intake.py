@@ -60,7 +60,7 @@ class Intake(Elections):
         if "serialized" in message:
             self._receive_chunk(node, message)
             return
-        if Rule.KEEP_MATCHING_ENTRIES not in self._off:
+        if not self._off & {Rule.KEEP_MATCHING_ENTRIES, Rule.KEEP_COMMITTED}:
             self._skip_matching(message)
         if Rule.COMMIT_ONLY_VERIFIED not in self._off:
             verified = message["prevLogIdx"] + len(message["entries"])

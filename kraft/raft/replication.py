@@ -57,9 +57,12 @@ class Replication(Intake):
         """Never back; and on the leader no further than a majority of voters, each counted once
         and itself only if it votes, has it durable. The library counts an own entry before it is
         on the disk."""
-        if not self.is_leader:
-            return max(index, self.commit_index)
-        return max(self.commit_index, min(index, self.index_of_majority()))
+        if self.is_leader:
+            index = min(index, self.index_of_majority())
+            own_term = self.log.term_at(index) == self.term
+            if not own_term and Rule.COMMIT_OWN_TERM not in self._off:
+                return self.commit_index
+        return max(self.commit_index, index)
 
     def index_of_majority(self) -> int:
         """The last entry that a majority of the voters is known to have."""

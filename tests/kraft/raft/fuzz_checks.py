@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tests.kraft.raft.fuzz_cluster import Replica
 
 
+LEASE_MAX_S = 1.6
+"""The lease, with what clocks and syncs may add to it."""
+
+
 class Violation(AssertionError):
     """A promise of Raft that was broken."""
 
@@ -58,6 +62,8 @@ class Checker:
 
     def __init__(self) -> None:
         self.leaders: dict[int, ReplicaKey] = {}
+        self.newest_leader: tuple[int, float] = (0, 0.0)
+        """(term, since when)."""
         self.committed: dict[int, tuple[int, int]] = {}
         """Index to (term, checksum of the command)."""
         self.committed_in: dict[int, int] = {}
@@ -88,7 +94,7 @@ class Checker:
 
     # What a replica is after a step.
 
-    def stepped(self, replica: Replica, replicas: list[Replica]) -> None:
+    def stepped(self, replica: Replica, replicas: list[Replica], now: float) -> None:
         engine = replica.engine
         assert engine is not None
         if engine.term < replica.term_seen:
@@ -99,18 +105,45 @@ class Checker:
                 f"{replica} went back from commit {replica.commit_seen} to {engine.commit_index}"
             )
         if engine.is_leader:
-            self._leads(replica, engine)
+            self._leads(replica, engine, replicas, now)
         for index in range(replica.commit_seen + 1, engine.commit_index + 1):
             self._commits(replica, engine, index, replicas)
+        if engine.is_leader and engine.commit_index > replica.commit_seen:
+            term = engine.log.term_at(engine.commit_index)
+            if term != engine.term:
+                raise Violation(
+                    f"{replica} commits entry {engine.commit_index} of term {term} "
+                    f"by count in term {engine.term}"
+                )
         replica.commit_seen = engine.commit_index
 
-    def _leads(self, replica: Replica, engine: Engine) -> None:
+    def _leads(self, replica: Replica, engine: Engine, replicas: list[Replica], now: float) -> None:
+        newest, since = self.newest_leader
+        if engine.term < newest and now > since + LEASE_MAX_S:
+            raise Violation(
+                f"{replica} believes that it leads in term {engine.term}, "
+                f"{now - since:.1f} s after another was elected in term {newest}"
+            )
         before = self.leaders.get(engine.term)
         if before == replica.key:
             return
         if before is not None:
             raise Violation(f"{replica} and node {before.id} both lead in term {engine.term}")
         self.leaders[engine.term] = replica.key
+        if engine.term > newest:
+            self.newest_leader = (engine.term, now)
+        voters = engine.voters.current
+        supporters = [
+            r
+            for r in replicas
+            if r.key in voters
+            and (r is replica or r.promise.votes.get(engine.term) == replica.key.id)
+        ]
+        if len(supporters) < voters.majority:
+            raise Violation(
+                f"{replica} leads in term {engine.term} of {len(voters)} voters "
+                f"with the votes of {[str(r) for r in supporters]}"
+            )
         for index, (term, _) in self.committed.items():
             missing = engine.log.term_at(index) != term and index > engine.log.base_index
             if missing and self.committed_in[index] < engine.term:

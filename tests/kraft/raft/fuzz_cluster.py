@@ -163,6 +163,7 @@ class Cluster:
             now=replica.clock(self.now),
             rules_off=self.rules_off,
         )
+        self._look(replica, replica.engine)
         self.wake(replica, self.now)
 
     rules_off: frozenset[Any] = frozenset()
@@ -273,7 +274,7 @@ class Cluster:
             self.wake(replica, max(deadline, self.now) + 0.0001)
 
     def _look(self, replica: Replica, engine: Engine) -> None:
-        self.checker.stepped(replica, self.replicas)
+        self.checker.stepped(replica, self.replicas, self.now)
         while engine.events:
             self.checker.event(replica, engine.events.popleft())
 
