@@ -74,9 +74,9 @@ def _run(console: Console, cluster: LocalCluster, options: argparse.Namespace) -
     cluster.directory.mkdir(parents=True, exist_ok=True)
     lines = cluster.directory / "access.log"
     write_log(lines, options.records, options.seed)
-    console.print(f"{options.records:,} lines of a web server's log: {lines}")
+    console.print(f"{options.records:,} lines of a web server's log: {lines}", soft_wrap=True)
     cluster.start()
-    console.print(f"{NODES} nodes, each broker and controller: {cluster.bootstrap}")
+    console.print(f"{NODES} nodes, each broker and controller: {cluster.bootstrap}", soft_wrap=True)
     columns = (TextColumn("{task.description:>13}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         scenario = Scenario(
@@ -130,6 +130,7 @@ def _tell_how_to_go_on(console: Console, cluster: LocalCluster) -> None:
         f"Data and logs: {cluster.directory}\n"
         f"Stop it with: kill {pids}",
         markup=False,
+        soft_wrap=True,
     )
 
 
