@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker.mutations import Mutation, Mutations
 from model.ids import NO_EPOCH, ZERO_UUID, Uuid
 from model.settings import Config
 from model.world import Clock, Dice, Disk, FileLock
@@ -12,6 +13,7 @@ from storage.config import LogConfig
 from storage.log_directory import LOCK
 from storage.log_manager import LogManager
 from storage.meta_properties import BadDirectory, MetaProperties
+from storage.producer_state import REMEMBERED_BATCHES
 
 
 @dataclass
@@ -36,8 +38,11 @@ class Directories:
     def directory_ids(self) -> tuple[Uuid, ...]:
         return tuple(self.identities[path] for path in self.paths)
 
-    def log_manager(self, config: Config, clock: Clock, dice: Dice) -> LogManager:
+    def log_manager(
+        self, config: Config, clock: Clock, dice: Dice, mutations: Mutations
+    ) -> LogManager:
         """The logs in these directories, not loaded yet."""
+        one_batch = Mutation.ONE_BATCH_REMEMBERED in mutations
         return LogManager(
             self.disk,
             self.paths,
@@ -46,6 +51,7 @@ class Directories:
             defaults=LogConfig.from_overrides(config.topic_defaults()),
             take_locks=False,
             producer_expiration_ms=config.int("producer.id.expiration.ms"),
+            remembered_batches=1 if one_batch else REMEMBERED_BATCHES,
         )
 
     def release(self) -> None:

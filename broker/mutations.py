@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Set as AbstractSet
 
+from kraft.controller.result import Mutation as ControllerMutation
+
 
 class Mutation(enum.Enum):
     """A safety rule that is switched off."""
@@ -18,8 +20,15 @@ class Mutation(enum.Enum):
     HIGH_WATERMARK_BEFORE_TRUNCATION = "a follower raises its high watermark before it truncates"
     NO_BROKER_EPOCH_IN_ALTER_PARTITION = "AlterPartition names no broker epochs (KIP-903)"
     FENCED_REPLICA_JOINS_ISR = "a leader proposes fenced replicas for the ISR"
+    ONE_BATCH_REMEMBERED = "a leader remembers one batch of a producer, not five (KIP-98)"
 
 
-Mutations = AbstractSet[Mutation]
+Mutations = AbstractSet[Mutation | ControllerMutation]
+"""Those of brokers and of the controller; the quorum's are in kraft/raft/rules.py."""
 
 NO_MUTATIONS: Mutations = frozenset()
+
+
+def of_controller(mutations: Mutations) -> AbstractSet[ControllerMutation]:
+    """Those that the controller looks at."""
+    return frozenset(each for each in mutations if isinstance(each, ControllerMutation))

@@ -20,7 +20,7 @@ from broker.data_plane import DataPlane
 from broker.directories import Directories, open_directories
 from broker.housekeeping import housekeeping
 from broker.lifecycle import Identity, Lifecycle
-from broker.mutations import NO_MUTATIONS, Mutations
+from broker.mutations import NO_MUTATIONS, Mutations, of_controller
 from broker.node import Node
 from broker.producer_ids import ProducerIds
 from broker.quorum_controller import ControllerService
@@ -92,6 +92,7 @@ async def _run(
             clock=node.clock,
             dice=node.dice,
             network=node.network,
+            mutations=of_controller(node.mutations),
         )
         node.loader.add(node.controller.published)
     if node.is_broker:
@@ -123,7 +124,7 @@ async def _run(
 
 def _compose_broker(node: Node, directories: Directories) -> None:
     config = node.config
-    node.logs = directories.log_manager(config, node.clock, node.dice)
+    node.logs = directories.log_manager(config, node.clock, node.dice, node.mutations)
     plane = node.data_plane = DataPlane(
         config,
         node.logs,
