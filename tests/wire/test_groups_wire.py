@@ -7,8 +7,7 @@ import collections
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -22,17 +21,9 @@ pytestmark = pytest.mark.wire
 PARTITIONS = 4
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    settings = {
-        "group.initial.rebalance.delay.ms": "0",
-        "offsets.topic.num.partitions": "5",
-        "min.insync.replicas": "2",
-    }
-    directory: Path = tmp_path_factory.mktemp("groups")
-    with LocalCluster(directory, nodes=3, settings=settings) as running:
-        running.start()
-        yield running
+@pytest.fixture
+def cluster(three: LocalCluster) -> LocalCluster:
+    return three
 
 
 @pytest.fixture
@@ -40,7 +31,9 @@ def topic(cluster: LocalCluster, request: pytest.FixtureRequest) -> str:
     """A topic of its own for each test, with a thousand records."""
     name = str(request.node.name).replace("[", "-").replace("]", "")
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    created = admin.create_topics([NewTopic(name, PARTITIONS, 3)])
+    created = admin.create_topics(
+        [NewTopic(name, PARTITIONS, 3, config={"min.insync.replicas": "2"})]
+    )
     created[name].result(20)
     produce(cluster, name, range(1000))
     return name
