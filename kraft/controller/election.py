@@ -20,7 +20,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
 from kraft.image import PartitionImage
 from kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
@@ -75,10 +76,10 @@ class PartitionPlan:
         """The change, or None when everything stays as it is."""
         before = self.before
         goal = self._goal()
-        isr, elr = goal.isr, self._elr(goal)
-        last_known = self._last_known(goal, elr)
+        isr, elr, last_known = goal.isr, self._elr(goal), self._last_known(goal)
         verdict = self._elect(goal, elr, last_known)
-        leader = reason = recovery = None
+        leader = reason = None
+        recovery = self.recovery_state
         if verdict.leader != before.leader:
             leader, reason = verdict.leader, f"{self.cause}: {verdict.words}"
             if verdict.unclean:
@@ -91,31 +92,24 @@ class PartitionPlan:
         elif before.has_leader and not set(before.replicas) <= set(goal.replicas):
             # Who was taken out must not be able to act as a follower of this epoch any more.
             leader, reason = before.leader, f"{self.cause}: a new epoch for fewer replicas"
-        if len(isr) >= self._required(goal):
+        if self._suffices(goal, isr):
             elr = last_known = ()
-        if self.recovery_state is not None and recovery is None:
-            recovery = self.recovery_state
-        if recovery == before.leader_recovery_state:
-            recovery = None
-        change = PartitionChangeRecord(
-            topic_id=self.topic_id,
-            partition_id=self.index,
-            isr=_changed(isr, before.isr),
-            leader=leader,
-            replicas=_changed(goal.replicas, before.replicas),
-            removing_replicas=_changed(goal.removing, before.removing_replicas),
-            adding_replicas=_changed(goal.adding, before.adding_replicas),
-            elr=_changed(elr, before.elr),
-            last_known_elr=_changed(last_known, before.last_known_elr),
-            leader_recovery_state=recovery,
-            reason=reason,
+        changes = (
+            _changed(isr, before.isr),
+            leader,
+            _changed(goal.replicas, before.replicas),
+            _changed(goal.removing, before.removing_replicas),
+            _changed(goal.adding, before.adding_replicas),
+            _changed(elr, before.elr),
+            _changed(last_known, before.last_known_elr),
+            None if recovery == before.leader_recovery_state else recovery,
         )
-        if change == PartitionChangeRecord(self.topic_id, self.index):
+        if changes == _NOTHING:
             return None
         if leader is None and verdict.leader == NO_LEADER:
             # Still nobody, but whom it waits for may be somebody else now.
-            return replace(change, reason=f"{self.cause}: {verdict.words}")
-        return change
+            reason = f"{self.cause}: {verdict.words}"
+        return PartitionChangeRecord(self.topic_id, self.index, *changes, reason)
 
     def _goal(self) -> _Goal:
         """The assignment and ISR asked for, with a reassignment finished if that ISR allows it."""
@@ -129,28 +123,31 @@ class PartitionPlan:
         )
         return goal.completed(self.min_isr) or goal
 
-    def _required(self, goal: _Goal) -> int:
-        """How many in-sync replicas it takes for a record to count as committed."""
-        return min(self.min_isr, len(goal.replicas))
+    def _suffices(self, goal: _Goal, isr: Ids) -> bool:
+        """Whether records that all of this ISR have count as committed."""
+        return len(isr) >= min(self.min_isr, len(goal.replicas))
 
     def _elr(self, goal: _Goal) -> Ids:
-        if len(goal.isr) >= self._required(goal):
+        if self._suffices(goal, goal.isr):
             return ()
         candidates = (*self.before.elr, *_without(self.before.isr, self.before.elr))
         gone = {*goal.isr, *self.unclean_shutdown}
         return tuple(each for each in candidates if each in goal.replicas and each not in gone)
 
-    def _last_known(self, goal: _Goal, elr: Ids) -> Ids:
+    def _last_known(self, goal: _Goal) -> Ids:
         """Who held everything committed until an unclean shutdown, the last leader first."""
-        dropped = [*self.before.elr, *self.before.isr]
-        known = dict.fromkeys([*self.before.last_known_elr, *dropped])
-        head = self.before.last_known_elr[:1]
+        before = self.before
+        if self._suffices(goal, goal.isr):
+            return ()
+        head = before.last_known_elr[:1]
+        trusted = {*before.elr, *before.isr, *goal.isr} - self.unclean_shutdown
+        known = dict.fromkeys([*before.last_known_elr, *before.elr, *before.isr])
         return tuple(
             each
             for each in known
             if each in goal.replicas
             and each not in self.wiped
-            and ((each,) == head or (each not in goal.isr and each not in elr))
+            and ((each,) == head or each not in trusted)
         )
 
     def _elect(self, goal: _Goal, elr: Ids, last_known: Ids) -> Verdict:
@@ -229,6 +226,9 @@ def _why_nobody(isr: Ids, elr: Ids, last_known: Ids) -> str:
 
 def _without(ids: Ids, others: AbstractSet[int] | Ids) -> Ids:
     return tuple(each for each in ids if each not in others)
+
+
+_NOTHING: Final = (None,) * 8
 
 
 def _changed(new: Ids, old: Ids) -> Ids | None:
