@@ -238,6 +238,9 @@ def _closing_on_failure(sock: socket.socket) -> Iterator[None]:
 async def _connect_one(family: int, address: Address, peer: str) -> Connection:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with _closing_on_failure(sock):
+        # A port that an outgoing connection was given may be the one that a node of this machine
+        # listens on when it comes back: it must not find it taken.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         code = sock.connect_ex(address)
         if code == errno.EINPROGRESS:
             await trio.lowlevel.wait_writable(sock)
