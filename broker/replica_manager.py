@@ -153,8 +153,11 @@ class ReplicaManager(ReplicaIndex):
             if changed is not None:
                 for index in indexes:
                     self._apply(changed, index, changed.partitions[index], now_s)
-        if delta.changed_brokers and self.fetching is not None:
-            self.fetching.brokers_changed()
+        if delta.changed_brokers:
+            if self.fetching is not None:
+                self.fetching.brokers_changed()
+            for replica in self:
+                self._let_in(replica)
         if not first:
             for resource in delta.changed_configs:
                 if resource.type == TOPIC_RESOURCE and resource.name in image.topics:
@@ -201,6 +204,21 @@ class ReplicaManager(ReplicaIndex):
                 listener.became_leader(replica)
         if moved:
             replica.high_watermark_moved()
+        self._let_in(replica)
+
+    def _let_in(self, replica: Replica) -> None:
+        """Propose a follower that could not join the ISR when it last fetched, but may now.
+
+        Its broker was still fenced then, or another proposal was under way. Its next fetch would
+        not tell: within a session a partition without news is not named again.
+        """
+        state = replica.state
+        if state.is_leader and len(state.view.isr) < len(state.view.replicas):
+            for follower in state.followers:
+                proposal = state.expansion(follower)
+                if proposal is not None:
+                    self.propose(replica, proposal)
+                    return
 
     def _follow(self, replica: Replica, view: PartitionImage) -> None:
         state = replica.state
