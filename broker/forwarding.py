@@ -71,7 +71,7 @@ async def envelope(context: Context, request: EnvelopeRequest) -> EnvelopeRespon
         connection=ConnectionState(peer=context.peer, listener=context.listener),
         frame=frame,
     )
-    message = codec.decode(route.request, header.api_version, frame, header.body_offset)
+    message = codec.decode_request(route.request, header.api_version, frame, header.body_offset)
     answer = await call(inner, route, message)
     if not context.node.is_active_controller:
         # Deposed while it was decided: the asker tries the next one, and decisions that were

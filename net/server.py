@@ -194,11 +194,13 @@ class Server:
             # It outlives this turn, and the receive buffer is reused by then.
             kept = memoryview(bytes(frame))
             context.frame = kept
-            request = codec.decode(route.request, header.api_version, kept, header.body_offset)
+            request = codec.decode_request(
+                route.request, header.api_version, kept, header.body_offset
+            )
             if route.concurrent:
                 return self._answer_beside(context, route, request, answers)
             return self._await_answer(context, route, request, answers.put)
-        request = codec.decode(route.request, header.api_version, frame, header.body_offset)
+        request = codec.decode_request(route.request, header.api_version, frame, header.body_offset)
         try:
             answer = route.handler(context, request)
         except Exception as error:

@@ -43,6 +43,7 @@ __all__ = [
     "MalformedMessage",
     "RequestHeader",
     "decode",
+    "decode_request",
     "decode_request_header",
     "decode_response",
     "decode_versioned",
@@ -69,13 +70,30 @@ def decode(cls: type[M], version: int, buffer: Buffer, offset: int = 0) -> M:
 
     Raises MalformedMessage for bytes that are not such a message, and for an unknown version.
     """
-    size = len(buffer)
+    message, position = _decode(cls, version, buffer, offset)
+    surplus = len(buffer) - position
+    if surplus:
+        words = f"{surplus} bytes too many" if surplus > 0 else "ends early"
+        raise MalformedMessage(f"{cls.__name__} v{version}: {words}")
+    return message
+
+
+def decode_request(cls: type[M], version: int, frame: Buffer, offset: int) -> M:
+    """Read a request as a broker does: bytes behind its end are passed over.
+
+    librdkafka (2.16, asking Metadata for all topics) leaves some there, and Apache Kafka does not
+    look at them. Raises MalformedMessage.
+    """
+    message, position = _decode(cls, version, frame, offset)
+    if position > len(frame):
+        raise MalformedMessage(f"{cls.__name__} v{version}: ends early")
+    return message
+
+
+def _decode(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M, int]:
     try:
         decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
-        message, position = decoder(buffer, offset, size)
-        if position == size:
-            return cast(M, message)
-        raise Flaw(f"{size - position} bytes too many" if position < size else "ends early")
+        return decoder(buffer, offset, len(buffer))
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
 
