@@ -55,6 +55,7 @@ class DataPlane:
             node_id,
             logs,
             clock,
+            turn,
             lag_max_s=self._lag_max_s,
             broker_epoch=broker_epoch,
             mutations=mutations,

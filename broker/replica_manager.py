@@ -20,6 +20,7 @@ from kraft.delta import MetadataDelta
 from kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage, PartitionImage, TopicImage
 from model.ids import NO_EPOCH, TopicPartition, Uuid
 from model.world import Buffer, Clock
+from net.answers import Turn
 from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class ReplicaManager(ReplicaIndex):
         node_id: int,
         logs: LogManager,
         clock: Clock,
+        turn: Turn,
         *,
         lag_max_s: float,
         broker_epoch: Callable[[], int],
@@ -75,6 +77,7 @@ class ReplicaManager(ReplicaIndex):
         self.role_listeners: list[RoleListener] = []
         self.mutations = mutations
         self._clock = clock
+        self._turn = turn
         self._lag_max_s = lag_max_s
         self._broker_epoch = broker_epoch
         self._checkpoints: dict[TopicPartition, int] = {}
@@ -139,6 +142,14 @@ class ReplicaManager(ReplicaIndex):
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Take over what has changed. The first delta must name everything."""
+        # One turn: who waits is answered when all of it is in effect.
+        self._turn.begin()
+        try:
+            self._publish(image, delta)
+        finally:
+            self._turn.end()
+
+    def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         first = self.image is EMPTY_IMAGE
         self.image = image
         now_s = self._clock.monotonic()

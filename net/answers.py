@@ -21,19 +21,20 @@ class Turn:
 
     One per node. While a turn is open, connections collect; when it closes, each sends once. So
     one follower's fetch that completes thirty waiting produce requests costs one send, not thirty.
+    A turn within a turn is part of it.
     """
 
     def __init__(self) -> None:
-        self.open = False
+        self._depth = 0
         self._ready: list[Answers] = []
         self._last: list[Callable[[], None]] = []
 
     def begin(self) -> None:
-        self.open = True
+        self._depth += 1
 
     def add(self, answers: Answers) -> None:
         """Have these sent at the end of the turn, or now when none is open."""
-        if self.open:
+        if self._depth:
             self._ready.append(answers)
         else:
             answers.flush()
@@ -43,17 +44,22 @@ class Turn:
 
         A follower's waiting fetch is completed so: once for all the records of a turn.
         """
-        if self.open:
+        if self._depth:
             self._last.append(work)
         else:
             work()
 
     def end(self) -> None:
-        while self._last:
-            last, self._last = self._last, []
-            for work in last:
-                work()
-        self.open = False
+        if self._depth > 1:
+            self._depth -= 1
+            return
+        try:
+            while self._last:
+                last, self._last = self._last, []
+                for work in last:
+                    work()
+        finally:
+            self._depth = 0
         # Sending cannot resolve further answers, so one pass is enough.
         ready, self._ready = self._ready, []
         for answers in ready:

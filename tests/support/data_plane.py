@@ -1,0 +1,404 @@
+"""A broker's data plane without network and quorum: handlers are called, metadata is handed in."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar, cast
+
+import trio
+
+import broker.handlers.all  # noqa: F401 - importing a handler registers it
+from broker.data_plane import DataPlane
+from broker.follower_session import FollowerSession
+from broker.following import Following
+from broker.partition import IsrProposal
+from broker.replica import Replica
+from kraft.delta import MetadataDelta
+from kraft.image import (
+    TOPIC_RESOURCE,
+    BrokerImage,
+    ConfigResource,
+    ListenerEndpoint,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
+from kraft.snapshot import image_records
+from model.ids import TopicPartition, Uuid
+from model.records import Record, encode_batch, iter_batches, iter_records
+from model.settings import Config
+from model.world import FileRegion, Piece
+from net.answers import Turn
+from net.protocol import codec
+from net.protocol.message import Records, Request, Response
+from net.protocol.messages.fetch import (
+    FetchPartition,
+    FetchRequest,
+    FetchResponse,
+    FetchTopic,
+    PartitionData,
+    ReplicaState,
+)
+from net.protocol.messages.produce import (
+    PartitionProduceData,
+    PartitionProduceResponse,
+    ProduceRequest,
+    ProduceResponse,
+    TopicProduceData,
+)
+from net.router import ConnectionState, Context, Pending, encode_answer, routes
+from simulations.disk import SimDisk
+from simulations.medium import Medium
+from storage.log_manager import LogManager
+
+R = TypeVar("R", bound=Response)
+
+
+class FakeClock:
+    """Time stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.now_ms = 1_800_000_000_000
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.now_ms += int(seconds * 1000)
+
+
+def topic_id(name: str) -> Uuid:
+    """Ids for tests: readable, and different for different names."""
+    return Uuid(name.encode()[:16].rjust(16, b"."))
+
+
+@dataclass
+class World:
+    """What the metadata says, for all brokers of a test."""
+
+    topics: dict[str, TopicImage] = field(default_factory=dict)
+    configs: dict[str, dict[str, str]] = field(default_factory=dict)
+    brokers: dict[int, BrokerImage] = field(default_factory=dict)
+    offset: int = 0
+
+    def add_broker(self, broker_id: int, **changes: Any) -> None:
+        endpoint = ListenerEndpoint("PLAINTEXT", f"host{broker_id}", 9090 + broker_id, 0)
+        image = BrokerImage(
+            broker_id, bytes(16), 100 + broker_id, (endpoint,), rack=f"r{broker_id}", fenced=False
+        )
+        self.brokers[broker_id] = replace(image, **changes)
+
+    def add_topic(
+        self, name: str, *partitions: PartitionImage, id_: Any = None, **config: str
+    ) -> None:
+        views = list(partitions) or [PartitionImage((1,), (1,), 1)]
+        self.topics[name] = TopicImage(name, id_ or topic_id(name), views)
+        if config:
+            self.configs[name] = {key.replace("_", "."): value for key, value in config.items()}
+
+    def change(self, name: str, index: int = 0, **changes: Any) -> PartitionImage:
+        """Another view of a partition; a new leader raises its leader epoch."""
+        topic = self.topics[name]
+        old = topic.partitions[index]
+        if "leader" in changes:
+            changes.setdefault("leader_epoch", old.leader_epoch + 1)
+        new = replace(old, partition_epoch=old.partition_epoch + 1, **changes)
+        partitions = list(topic.partitions)
+        partitions[index] = new
+        self.topics[name] = replace(topic, partitions=partitions)
+        return new
+
+    def image(self) -> MetadataImage:
+        self.offset += 1
+        return MetadataImage(
+            offset=self.offset,
+            topics=dict(self.topics),
+            topic_names={topic.topic_id: topic.name for topic in self.topics.values()},
+            configs={
+                ConfigResource(TOPIC_RESOURCE, name): settings
+                for name, settings in self.configs.items()
+            },
+            brokers=dict(self.brokers),
+        )
+
+
+class Broker:
+    """One broker's data plane over a disk in memory."""
+
+    def __init__(
+        self, world: World, broker_id: int = 1, *, medium: Any = None, **settings: str
+    ) -> None:
+        self.world = world
+        self.id = broker_id
+        self.clock = FakeClock()
+        self.medium = medium or Medium(random.Random(broker_id))
+        self.disk = SimDisk(self.medium)
+        self.config = Config.from_properties(
+            {
+                "node.id": str(broker_id),
+                "process.roles": "broker",
+                "controller.quorum.voters": "9@localhost:9093",
+                "controller.listener.names": "CONTROLLER",
+                "listeners": "PLAINTEXT://:9092",
+                "log.dirs": "/data",
+                **{key.replace("_", "."): value for key, value in settings.items()},
+            }
+        )
+        self.logs = LogManager(
+            self.disk, ["/data"], self.clock, random.Random(broker_id), take_locks=False
+        )
+        trio.run(self.logs.load)
+        self.turn = Turn()
+        if broker_id not in world.brokers:
+            world.add_broker(broker_id)
+        self.data_plane = DataPlane(
+            self.config,
+            self.logs,
+            cast(Any, None),
+            clock=self.clock,
+            dice=random.Random(broker_id),
+            network=cast(Any, None),
+            turn=self.turn,
+            endpoint=lambda _: None,
+            broker_epoch=lambda: world.brokers[broker_id].epoch,
+        )
+        self.replicas = self.data_plane.replicas
+        self.proposals: list[tuple[Replica, IsrProposal]] = []
+        self.replicas.proposals = self
+        self.replicas.fetching = self
+        self.sessions: dict[int, FollowerSession] = {}
+        self._followed: dict[TopicPartition, int] = {}
+        self._connection = ConnectionState("10.0.0.7:1234", "PLAINTEXT")
+
+    # What handlers ask of a node.
+
+    @property
+    def node_id(self) -> int:
+        return self.id
+
+    @property
+    def image(self) -> MetadataImage:
+        return self.replicas.image
+
+    @property
+    def deadlines(self) -> Any:
+        return self.data_plane.deadlines
+
+    # Ports of the replica manager.
+
+    def submit(self, replica: Replica, proposal: IsrProposal) -> None:
+        self.proposals.append((replica, proposal))
+
+    def follow(self, replica: Replica) -> None:
+        self.leave(replica.topic_partition)
+        leader = replica.state.view.leader
+        if leader < 0:
+            return
+        if leader not in self.sessions:
+            self.sessions[leader] = FollowerSession(self._new_fetch, 1 << 20)
+            self.sessions[leader].restart()
+        self._followed[replica.topic_partition] = leader
+        self.sessions[leader].add(Following(replica, frozenset(), 1.0))
+
+    def leave(self, topic_partition: TopicPartition) -> None:
+        leader = self._followed.pop(topic_partition, None)
+        if leader is not None:
+            self.sessions[leader].remove(topic_partition)
+
+    def brokers_changed(self) -> None: ...
+
+    def _new_fetch(self) -> FetchRequest:
+        return FetchRequest(
+            replica_state=ReplicaState(
+                replica_id=self.id, replica_epoch=self.world.brokers[self.id].epoch
+            ),
+            max_wait=500,
+            min_bytes=1,
+            max_bytes=10 << 20,
+        )
+
+    # Metadata, time and requests.
+
+    def publish(self) -> None:
+        """Let the broker hear of the world as it is, as one change of everything."""
+        image = self.world.image()
+        delta = MetadataDelta(MetadataImage())
+        delta.replay_all(image_records(image), image.offset)
+        delta.image = image
+        for topic in self.image.topics.values():
+            if topic.topic_id not in image.topic_names:
+                delta.deleted_topics.append(topic)
+        self.replicas.publish(image, delta)
+
+    def expire(self, seconds: float) -> None:
+        """Let time pass, and waiting requests give up."""
+        self.clock.advance(seconds)
+        self.turn.begin()
+        self.deadlines.expire_through(int(self.clock.now_s * 200))
+        self.turn.end()
+
+    def ask(self, request: Request[R], version: int) -> Answer[R]:
+        """Call the handler as the server would, in a turn of its own."""
+        frame = memoryview(bytearray(joined(codec.encode_request(request, version, 5, "test"))))[4:]
+        header = codec.decode_request_header(frame)
+        context = Context(
+            self, version, 5, "test", "10.0.0.7:1234", "PLAINTEXT", self._connection, frame
+        )
+        decoded = codec.decode(type(request), version, frame, header.body_offset)
+        self.turn.begin()
+        try:
+            result = routes("broker")[request.API_KEY].handler(context, decoded)
+        finally:
+            self.turn.end()
+        return Answer(context, type(request).RESPONSE, result)
+
+    def disconnect(self) -> None:
+        for callback in self._connection.on_close:
+            callback()
+        self._connection.on_close.clear()
+
+    def replica(self, topic: str, index: int = 0) -> Replica:
+        return self.replicas.find((topic, index))
+
+    def produce(
+        self, topic: str, *values: bytes, acks: int = 1, version: int = 9, **batch: Any
+    ) -> Answer[ProduceResponse]:
+        return self.produce_batch(topic, make_batch(*values, **batch), acks=acks, version=version)
+
+    def produce_batch(
+        self, topic: str, records: Records, *, index: int = 0, acks: int = 1, version: int = 9
+    ) -> Answer[ProduceResponse]:
+        data = TopicProduceData(
+            name=topic,
+            topic_id=topic_id(topic),
+            partition_data=[PartitionProduceData(index=index, records=records)],
+        )
+        return self.ask(ProduceRequest(acks=acks, timeout=1500, topic_data=[data]), version)
+
+    def fetch(
+        self, topic: str, offset: int, *, version: int = 12, **changes: Any
+    ) -> Answer[FetchResponse]:
+        return self.ask(fetch_request(topic, offset, **changes), version)
+
+    def copy(self, leader: Broker, *, rounds: int = 1) -> None:
+        """Fetch from the leader as its follower, `rounds` times there and back."""
+        session = self.sessions[leader.id]
+        for _ in range(rounds):
+            session.retry(self.clock.now_s)
+            request = session.request()
+            if request is None:
+                return
+            answer = leader.ask(request, 17)
+            if answer.is_waiting:
+                leader.expire(0.6)
+            session.answered(answer.message, self.clock.now_s)
+
+
+class Answer(Generic[R]):
+    """What a handler returned, now or later, as the asker decodes it."""
+
+    def __init__(self, context: Context, response: type[R], result: Any) -> None:
+        self._context = context
+        self._response = response
+        self._result = result
+        self._answered = not isinstance(result, Pending)
+        if isinstance(result, Pending):
+            result.on_resolved(self._resolved)
+
+    def _resolved(self, result: object) -> None:
+        self._result = result
+        self._answered = True
+
+    @property
+    def is_waiting(self) -> bool:
+        return not self._answered
+
+    @property
+    def message(self) -> R:
+        assert self._answered, "there is no answer yet"
+        frame = joined(encode_answer(self._context, self._result))
+        assert frame, "this is never answered"
+        size = int.from_bytes(frame[:4], "big")
+        assert size == len(frame) - 4
+        version = self._context.api_version
+        return codec.decode_response(self._response, version, memoryview(frame)[4:])[1]
+
+    @property
+    def is_nothing(self) -> bool:
+        return self._answered and self._result is None
+
+
+def joined(pieces: list[Piece]) -> bytes:
+    """Pieces as a socket would send them."""
+    return b"".join(
+        piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
+        for piece in pieces
+    )
+
+
+def make_batch(*values: bytes, timestamp: int = 1_800_000_000_000, **batch: Any) -> bytes:
+    """A record batch as a producer sends it."""
+    return encode_batch(
+        [Record(0, timestamp + i, None, value) for i, value in enumerate(values)], **batch
+    )
+
+
+def fetch_request(
+    topic: str,
+    offset: int,
+    *,
+    index: int = 0,
+    max_wait: int = 500,
+    min_bytes: int = 1,
+    partition_max_bytes: int = 1 << 20,
+    epoch: int = -1,
+    last_epoch: int = -1,
+    **changes: Any,
+) -> FetchRequest:
+    """A fetch of one partition."""
+    partition = FetchPartition(
+        partition=index,
+        fetch_offset=offset,
+        partition_max_bytes=partition_max_bytes,
+        current_leader_epoch=epoch,
+        last_fetched_epoch=last_epoch,
+        log_start_offset=0,
+    )
+    return FetchRequest(
+        max_wait=max_wait,
+        min_bytes=min_bytes,
+        topics=[FetchTopic(topic=topic, topic_id=topic_id(topic), partitions=[partition])],
+        **changes,
+    )
+
+
+def only(response: FetchResponse) -> PartitionData:
+    """The one partition of a fetch's answer."""
+    assert response.error_code == 0
+    (topic,) = response.responses
+    (partition,) = topic.partitions
+    return partition
+
+
+def produced(response: ProduceResponse) -> PartitionProduceResponse:
+    """The one partition of a produce's answer."""
+    (topic,) = response.responses
+    (partition,) = topic.partition_responses
+    return partition
+
+
+def values(partition: PartitionData) -> list[bytes | None]:
+    """The values of the records that were fetched."""
+    records = partition.records
+    assert records is not None
+    assert not isinstance(records, list)
+    return [record.value for _, batch in iter_batches(records) for record in iter_records(batch)]
