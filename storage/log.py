@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from functools import partial
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
@@ -21,10 +22,12 @@ from model.errors import ErrorCode, KafkaError
 from model.ids import NO_TIMESTAMP
 from model.record_batch import (
     ATTRIBUTES_AT,
+    CONTROL_BIT,
     HEADER,
     LOG_APPEND_TIME,
     BatchHeader,
     iter_batches,
+    parse_header,
     place_bytes,
 )
 from model.world import Buffer, FileRegion
@@ -41,6 +44,7 @@ from storage.appending import (
     out_of_range,
 )
 from storage.log_ends import LogEnds
+from storage.segment import MAX_RELATIVE_OFFSET
 
 __all__ = ["AppendInfo", "Log", "Slice"]
 
@@ -155,7 +159,9 @@ class Log(LogEnds):
             self._note(segment, position, size, base, last_offset, max_timestamp)
         except OSError as error:
             raise self._fail(error, "appending to") from error
-        if producer_id >= 0:
+        if attributes & CONTROL_BIT:
+            self.producer_state.replay(parse_header(view), partial(bytes, view))
+        elif producer_id >= 0:
             self.producer_state.appended(
                 producer_id, producer_epoch, base_sequence, delta, last_offset, max_timestamp,
                 attributes,
@@ -204,11 +210,16 @@ class Log(LogEnds):
         run_bytes = 0
         for header, view in batches:
             time_ms = header.max_timestamp
-            if not self._has_room(run_bytes + header.size, header.last_offset, time_ms, now_ms):
+            if not self._has_room(
+                header.size, header.last_offset, time_ms, now_ms, pending=run_bytes
+            ):
                 self._write_run(run)
                 run, run_bytes = [], 0
                 if not self._has_room(header.size, header.last_offset, time_ms, now_ms):
-                    self._roll(header.base_offset, now_ms)
+                    # Without a gap between segments, one that lost its end can be told.
+                    base, last = self.log_end_offset, header.last_offset
+                    is_near = last - base <= MAX_RELATIVE_OFFSET
+                    self._roll(base if is_near else header.base_offset, now_ms)
             run.append((header, view))
             run_bytes += header.size
         self._write_run(run)
@@ -242,7 +253,7 @@ class Log(LogEnds):
         position = segment.size
         try:
             segment.file.write([view for _, view in run], position)
-            for header, _ in run:
+            for header, view in run:
                 if header.leader_epoch > self.epochs.latest:
                     self.epochs.assign(header.leader_epoch, header.base_offset)
                 if header.base_offset != self.log_end_offset:
@@ -252,7 +263,7 @@ class Log(LogEnds):
                     header.max_timestamp,
                 )  # fmt: skip
                 position += header.size
-                self.producer_state.replay(header)
+                self.producer_state.replay(header, partial(bytes, view))
         except OSError as error:
             raise self._fail(error, "appending to") from error
 

@@ -7,6 +7,7 @@ A follower that diverged from its leader cuts its end (KIP-101); retention and D
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import partial
 
 from storage import retention
 from storage.log_files import LogFiles
@@ -45,7 +46,7 @@ class LogEnds(LogFiles):
 
     def _truncate(self, offset: int) -> None:
         last = self._segment_at(offset)
-        self._drop_segments(last + 1, None)
+        self._drop_segments(last + 1)
         segment = self.segments[-1]
         position = segment.position_of(offset)
         first_dropped = segment.header_at(position)
@@ -58,12 +59,24 @@ class LogEnds(LogFiles):
         self._rebuild_producers()
 
     def _end_at(self, end: int) -> None:
-        self._truncations += 1
         self.log_end_offset = end
         self.log_start_offset = min(self.log_start_offset, end)
-        self.recovery_point = min(self.recovery_point, end)
+        self._lower_recovery_point(end)
         self.epochs.truncate_from_end(end)
         self.snapshots.drop_after(end)
+
+    def _lower_recovery_point(self, offset: int) -> None:
+        """What will be appended from `offset` on is other data, and not durable yet.
+
+        The checkpoint must not say otherwise: recovery would skip segments that need a scan, and
+        believe snapshots of records that are gone.
+        """
+        self._truncations += 1
+        self._directory_dirty = True
+        if offset < self.recovery_point:
+            self.recovery_point = offset
+            if self._owner is not None:
+                self._owner.recovery_point_lowered(self)
 
     def _rebuild_producers(self) -> None:
         """Producers as of the end of the log: the last snapshot, and the batches after it."""
@@ -79,8 +92,8 @@ class LogEnds(LogFiles):
             raise self._refuse()
         created_ms = self._last_flush_ms if now_ms is None else now_ms
         try:
-            self._truncations += 1
-            self._drop_segments(0, None)
+            self._lower_recovery_point(offset)
+            self._drop_segments(0)
             self.epochs.clear()
             self.snapshots.drop_after(-1)
             self.producer_state.clear(offset)
@@ -126,9 +139,11 @@ class LogEnds(LogFiles):
 
     def delete_oldest(self, count: int, now_ms: int) -> None:
         """Delete the first `count` segments; the log begins after them. One must stay."""
+        due_ms = now_ms + self.config.file_delete_delay_ms
         try:
             for segment in self.segments[:count]:
-                self._delete(segment, now_ms)
+                self.size -= segment.size
+                self._doomed += [(due_ms, path) for path in segment.mark_deleted()]
             del self.segments[:count]
             del self._bases[:count]
             self.snapshots.drop_before(self._bases[0])
@@ -154,6 +169,6 @@ def replay_producers(segments: list[Segment], producers: ProducerState) -> None:
     first = max(0, bisect_right([s.base_offset for s in segments], producers.end_offset) - 1)
     for segment in segments[first:]:
         start = segment.position_of(producers.end_offset)
-        for _, header in segment.headers(start):
+        for position, header in segment.headers(start):
             if header.last_offset >= producers.end_offset:
-                producers.replay(header)
+                producers.replay(header, partial(segment.batch_at, position, header))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from model.ids import TopicPartition, Uuid
 from model.world import Dice, Disk
@@ -26,7 +26,18 @@ from storage.producer_state import ProducerState
 from storage.segment import MAX_RELATIVE_OFFSET, Segment
 from storage.snapshots import ProducerSnapshots
 
-OnFailure = Callable[[str, OSError], None]
+
+class LogOwner(Protocol):
+    """Who keeps the directory that a log is in (storage/log_manager.py)."""
+
+    def log_failed(self, directory: str, error: OSError) -> None:
+        """Something in that log directory could not be read or written."""
+        ...
+
+    def recovery_point_lowered(self, log: LogFiles) -> None:
+        """A truncation reached below what is written down as durable: write it down anew."""
+        ...
+
 
 _RECENT_BATCHES: Final = 1024
 """Batches at the end of the log whose places are remembered: what followers and the high
@@ -61,7 +72,7 @@ class LogFiles:
         recovery_point: int,
         now_ms: int,
         dice: Dice | None = None,
-        on_failure: OnFailure | None = None,
+        owner: LogOwner | None = None,
     ) -> None:
         self.disk = disk
         self.directory = directory
@@ -80,7 +91,7 @@ class LogFiles:
         """Why the log cannot be used any more; None while it can."""
         self._bases = [segment.base_offset for segment in segments]
         self._dice = dice
-        self._on_failure = on_failure
+        self._owner = owner
         self._last_flush_ms = now_ms
         self._directory_dirty = True
         self._doomed: list[tuple[int, str]] = []
@@ -108,8 +119,8 @@ class LogFiles:
             return self._refuse()
         self.failure = f"{doing} {self.topic_partition} failed: {error}"
         home = self.directory.rpartition("/")[0]
-        if self._on_failure is not None:
-            self._on_failure(home, error)
+        if self._owner is not None:
+            self._owner.log_failed(home, error)
         return LogDirFailure(home, self.failure)
 
     def _refuse(self) -> LogDirFailure:
@@ -166,13 +177,18 @@ class LogFiles:
         del self._recent_offsets[:]
         del self._recent_positions[:]
 
-    def _has_room(self, size: int, last_offset: int, max_timestamp: int, now_ms: int) -> bool:
-        """Whether the active segment may take a batch: an empty one takes whatever it can."""
-        segment = self._active
+    def _has_room(
+        self, size: int, last_offset: int, max_timestamp: int, now_ms: int, *, pending: int = 0
+    ) -> bool:
+        """Whether the active segment may take a batch, after `pending` bytes that go there too.
+
+        An empty segment takes whatever its offsets can name.
+        """
         if last_offset > self._offset_limit:
             return False
-        return segment.size == 0 or (
-            segment.size + size <= self._size_limit
+        taken = self._active.size + pending
+        return taken == 0 or (
+            taken + size <= self._size_limit
             and max_timestamp <= self._roll_timestamp
             and now_ms <= self._roll_ms
         )
@@ -181,8 +197,11 @@ class LogFiles:
         """Close the active segment and begin the next one at `base_offset`."""
         try:
             self._active.finish()
+            if self._active.was_cut:
+                # Else a crash could undo the truncation and keep the segment that followed it.
+                self._active.sync(with_indexes=False)
             if self._active.size == 0:
-                self._drop_segments(len(self.segments) - 1, None)
+                self._drop_segments(len(self.segments) - 1)
             self.snapshots.take(self.producer_state, base_offset)
             self._add_segment(base_offset, now_ms)
         except OSError as error:
@@ -215,23 +234,21 @@ class LogFiles:
 
     # ---- deletion
 
-    def _drop_segments(self, first: int, now_ms: int | None) -> None:
-        """Delete the segments from index `first` on, at once or (given a time) with a delay."""
+    def _drop_segments(self, first: int) -> None:
+        """Delete the segments from index `first` on, durably.
+
+        Others of the same names may follow, and after a crash the old ones must not stand in for
+        them.
+        """
         dropped = self.segments[first:]
         del self.segments[first:]
         del self._bases[first:]
         for segment in reversed(dropped):
-            self._delete(segment, now_ms)
-
-    def _delete(self, segment: Segment, now_ms: int | None) -> None:
-        self.size -= segment.size
-        paths = segment.mark_deleted()
-        if now_ms is None:
-            for path in paths:
+            self.size -= segment.size
+            for path in segment.mark_deleted():
                 self.disk.remove(path)
-        else:
-            due_ms = now_ms + self.config.file_delete_delay_ms
-            self._doomed += [(due_ms, path) for path in paths]
+        if dropped:
+            self.disk.sync_dir(self.directory)
 
     # ---- durability
 
@@ -274,7 +291,7 @@ class LogFiles:
         if self.failure is not None:
             raise self._refuse()
         first = self._segment_at(self.recovery_point)
-        segments = [s for s in self.segments[first:] if s.base_offset < end]
+        segments = [s for s in self.segments[first:] if s.base_offset < end or s.was_cut]
         active = self._active
         epochs, disk, directory = self.epochs, self.disk, self.directory
         directory_dirty, self._directory_dirty = self._directory_dirty, False

@@ -26,6 +26,7 @@ from storage.log_directory import (
     STRAY_SUFFIX,
     LogDirectory,
 )
+from storage.log_files import LogFiles
 from storage.partition_metadata import read_topic_id, write_topic_id
 from storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
 from storage.recovery import RecoveryReport, open_log
@@ -132,7 +133,7 @@ class LogManager:
             log_start_offset=home.log_starts.get(topic_partition, 0),
             remembered_batches=self._remembered_batches,
             dice=self._dice,
-            on_failure=self._log_failed,
+            owner=self,
         )
         self._logs[topic_partition] = log
         self._homes[topic_partition] = home
@@ -238,7 +239,7 @@ class LogManager:
                 now_ms=self._clock.wall_ms(),
                 remembered_batches=self._remembered_batches,
                 dice=self._dice,
-                on_failure=self._log_failed,
+                owner=self,
             )
             write_topic_id(self.disk, path, topic_id)
         except OSError as error:
@@ -308,8 +309,18 @@ class LogManager:
 
     # ---- failing
 
-    def _log_failed(self, directory: str, error: OSError) -> None:
+    def log_failed(self, directory: str, error: OSError) -> None:
+        """A log could not read or write: its directory goes offline."""
         self.fail(directory, str(error))
+
+    def recovery_point_lowered(self, log: LogFiles) -> None:
+        """Write the recovery points down at once, before other records take these offsets."""
+        home = self._homes.get(log.topic_partition)
+        if home is not None:
+            home.write_checkpoints({RECOVERY_POINTS: self._recovery_points(home)})
+
+    def _recovery_points(self, home: LogDirectory) -> dict[TopicPartition, int]:
+        return {tp: log.recovery_point for tp, log in self._logs.items() if self._homes[tp] is home}
 
     def fail(self, directory: str, reason: str) -> None:
         """Take a directory offline: its logs refuse all use and are no longer found here."""
@@ -348,7 +359,7 @@ class LogManager:
         def offsets(home: LogDirectory) -> dict[str, dict[TopicPartition, int]]:
             logs = [(tp, log) for tp, log in self._logs.items() if self._homes[tp] is home]
             return {
-                RECOVERY_POINTS: {tp: log.recovery_point for tp, log in logs},
+                RECOVERY_POINTS: self._recovery_points(home),
                 LOG_STARTS: {
                     tp: log.log_start_offset
                     for tp, log in logs

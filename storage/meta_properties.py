@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import javaproperties
-
 from model.ids import Uuid, parse_uuid, uuid_text
+from model.settings.properties import parse_properties
 from model.world import Disk, read_file, write_atomically
 
 FILE_NAME: Final = "meta.properties"
@@ -34,15 +33,15 @@ def encode(meta: MetaProperties) -> bytes:
     entries = {"cluster.id": meta.cluster_id, "node.id": str(meta.node_id), "version": str(VERSION)}
     if meta.directory_id is not None:
         entries["directory.id"] = uuid_text(meta.directory_id)
-    text = javaproperties.dumps(entries, comments="", timestamp=False, sort_keys=True)
-    return text.encode("latin-1")
+    # None of these values has a character that the format would want escaped.
+    return "".join(f"{name}={entries[name]}\n" for name in sorted(entries)).encode()
 
 
 def decode(data: bytes, path: str) -> MetaProperties:
     """The identity in a file. Raises BadDirectory."""
     try:
-        entries = javaproperties.loads(data.decode("latin-1"))
-    except javaproperties.InvalidUEscapeError as error:
+        entries = parse_properties(data.decode("latin-1"))
+    except ValueError as error:
         raise BadDirectory(f"{path} is not a properties file: {error}") from error
     version = entries.get("version")
     if version not in ("0", "1"):

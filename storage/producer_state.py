@@ -6,16 +6,22 @@ that many may be in flight at once, so a repeated batch is one of them. Source: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_EPOCH, NO_OFFSET
 from model.record_batch import CONTROL_BIT, TRANSACTIONAL_BIT, BatchHeader, advance_sequence
+from model.records import iter_records
+from model.world import Buffer
 from storage.producer_snapshot import SnapshotEntry
 
 REMEMBERED_BATCHES: Final = 5
 """max.in.flight.requests.per.connection may not be larger with idempotence."""
+
+_END_MARKER: Final = struct.Struct(">hi")
+"""An end marker's value: version, coordinator epoch."""
 
 EXPIRATION_MS: Final = 24 * 3600 * 1000
 """Default of producer.id.expiration.ms."""
@@ -125,10 +131,6 @@ class ProducerState:
             entry.epoch = epoch
             entry.batches.clear()
         entry.last_timestamp = timestamp
-        if attributes & CONTROL_BIT:
-            # A transaction's end marker carries no sequence, and closes the transaction.
-            entry.txn_first_offset = NO_OFFSET
-            return
         last_sequence = advance_sequence(base_sequence, offset_delta)
         batches = entry.batches
         batches.append(RememberedBatch(last_sequence, last_offset, offset_delta, timestamp))
@@ -137,9 +139,13 @@ class ProducerState:
         if attributes & TRANSACTIONAL_BIT and entry.txn_first_offset < 0:
             entry.txn_first_offset = last_offset - offset_delta
 
-    def replay(self, header: BatchHeader) -> None:
-        """Note a batch found in the log."""
-        if header.producer_id >= 0:
+    def replay(self, header: BatchHeader, read: Callable[[], Buffer]) -> None:
+        """Note a batch that a leader accepted; `read` gives its bytes if they are needed."""
+        if header.producer_id < 0:
+            pass
+        elif header.attributes & CONTROL_BIT:
+            self._transaction_ended(header, read())
+        else:
             self.appended(
                 header.producer_id,
                 header.producer_epoch,
@@ -150,6 +156,20 @@ class ProducerState:
                 header.attributes,
             )
         self.end_offset = header.next_offset
+
+    def _transaction_ended(self, header: BatchHeader, batch: Buffer) -> None:
+        """Note an end marker: it has no sequence, and may raise the producer's epoch (KIP-890)."""
+        entry = self.producers.get(header.producer_id)
+        if entry is None:
+            entry = self.producers[header.producer_id] = ProducerEntry(header.producer_epoch)
+        elif entry.epoch != header.producer_epoch:
+            entry.epoch = header.producer_epoch
+            entry.batches.clear()
+        entry.last_timestamp = header.max_timestamp
+        entry.txn_first_offset = NO_OFFSET
+        for record in iter_records(batch):
+            if record.value is not None and len(record.value) >= _END_MARKER.size:
+                entry.coordinator_epoch = _END_MARKER.unpack_from(record.value)[1]
 
     def expire(self, now_ms: int, expiration_ms: int = EXPIRATION_MS) -> int:
         """Forget producers that were silent for long and have no transaction open; how many."""
@@ -170,17 +190,16 @@ class ProducerState:
     def to_entries(self) -> Iterator[SnapshotEntry]:
         """What a snapshot file holds."""
         for producer_id, entry in self.producers.items():
-            batches: Iterable[RememberedBatch] = entry.batches or [
-                RememberedBatch(-1, NO_OFFSET, 0, entry.last_timestamp)
-            ]
+            batches = entry.batches or [RememberedBatch(-1, NO_OFFSET, 0, entry.last_timestamp)]
             for batch in batches:
+                is_newest = batch is batches[-1]
                 yield SnapshotEntry(
                     producer_id,
                     entry.epoch,
                     batch.last_sequence,
                     batch.last_offset,
                     batch.offset_delta,
-                    batch.timestamp,
+                    entry.last_timestamp if is_newest else batch.timestamp,
                     entry.coordinator_epoch,
                     entry.txn_first_offset,
                 )

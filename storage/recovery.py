@@ -6,8 +6,10 @@ After a clean shutdown the files are taken as they are. After any other end:
   closed; they are taken as they are if they end with a whole batch. An index is believed as far as
   it agrees with its log.
 - Every batch of the others is read and its CRC checked, and their indexes are rebuilt. At the
-  first batch that is not whole and intact the log ends: what follows in that file and all later
-  segments go. What was acknowledged with acks=all comes back from the other replicas.
+  first batch that is not whole and intact, or that goes back in offset or epoch, the log ends:
+  what follows in that file and all later segments go. So it does where a segment ends before the
+  next one begins, since files reach the disk independently. What was acknowledged with acks=all
+  comes back from the other replicas.
 - When nothing valid follows, that was a torn tail: a write that the crash cut off. When valid
   batches follow, it is a corrupt middle. Then what is cut is kept beside the log under a name
   ending in .corrupt, for whoever has no other replica, and the report says so.
@@ -20,9 +22,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import partial
 from typing import Final
 
-from model.ids import TopicPartition, Uuid
+from model.ids import NO_EPOCH, TopicPartition, Uuid
 from model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
 from model.world import Dice, Disk
 from storage.checkpoints import CheckpointCorrupt
@@ -30,7 +33,7 @@ from storage.config import LogConfig
 from storage.leader_epochs import LeaderEpochCache
 from storage.log import Log
 from storage.log_ends import replay_producers
-from storage.log_files import OnFailure
+from storage.log_files import LogOwner
 from storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
 from storage.producer_state import REMEMBERED_BATCHES, ProducerState
 from storage.segment import Segment, file_name
@@ -72,7 +75,7 @@ def open_log(
     log_start_offset: int = 0,
     remembered_batches: int = REMEMBERED_BATCHES,
     dice: Dice | None = None,
-    on_failure: OnFailure | None = None,
+    owner: LogOwner | None = None,
 ) -> tuple[Log, RecoveryReport]:
     """The log in `directory` (made if it does not exist), and what was found there.
 
@@ -86,23 +89,25 @@ def open_log(
     segments = [opening.segment(base, create=False) for base in bases]
     if not segments:
         segments = [opening.segment(log_start_offset, create=True)]
+    if clean and opening.end_of(segments[-1]) is None:
+        report.say("was closed cleanly but does not end with a whole batch: it is scanned")
+        clean, recovery_point = False, 0
     epochs = opening.load_epochs(segments)
-    log_end_offset = opening.end_of(segments[-1]) if clean else None
-    if log_end_offset is None:
-        if clean:
-            report.say("was closed cleanly but does not end with a whole batch: it is scanned")
-            recovery_point = 0
-        opening.recover(segments, epochs, recovery_point)
-        log_end_offset = opening.end_of(segments[-1]) or segments[-1].base_offset
-    log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
-    epochs.truncate_from_end(log_end_offset)
-    epochs.truncate_from_start(log_start_offset)
     snapshots = ProducerSnapshots(disk, directory, snapshot_offsets)
-    snapshots.drop_after(log_end_offset)
+    if not clean:
+        # A later one may be of records that were cut before the crash: its removal was lost.
+        snapshots.drop_after(recovery_point)
     producers = ProducerState(remembered_batches)
     for words in snapshots.load_latest(producers, segments[0].base_offset):
         report.say(words)
+    if not clean:
+        opening.recover(segments, epochs, producers, recovery_point)
+    log_end_offset = opening.end_of(segments[-1]) or segments[-1].base_offset
     replay_producers(segments, producers)
+    snapshots.drop_after(log_end_offset)
+    log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
+    epochs.truncate_from_start(log_start_offset)
+    epochs.truncate_from_end(log_end_offset)
     segments[-1].know_timestamps()
     log = Log(
         disk,
@@ -119,7 +124,7 @@ def open_log(
         recovery_point=log_end_offset if clean else min(recovery_point, log_end_offset),
         now_ms=now_ms,
         dice=dice,
-        on_failure=on_failure,
+        owner=owner,
     )
     return log, report
 
@@ -187,36 +192,60 @@ class _Opening:
         return epochs
 
     def recover(
-        self, segments: list[Segment], epochs: LeaderEpochCache, recovery_point: int
+        self,
+        segments: list[Segment],
+        epochs: LeaderEpochCache,
+        producers: ProducerState,
+        recovery_point: int,
     ) -> None:
-        """Scan what may have suffered, and end the log at the first batch that did."""
+        """Scan what may have suffered, and end the log at the first batch that did.
+
+        Epochs and producers learn on the way what the scanned batches say.
+        """
         ends = [segment.base_offset for segment in segments[1:]] + [None]
         for slot, (segment, end) in enumerate(zip(segments, ends, strict=True)):
             if end is not None and end <= recovery_point and self.end_of(segment) is not None:
                 continue
-            expected = segment.base_offset
-            valid = self._scan(segment, epochs, expected)
-            if valid < segment.size:
+            # Their file and the log reach the disk independently; only the batches know.
+            epochs.truncate_from_end(segment.base_offset)
+            replay_producers(segments[:slot], producers)
+            valid, next_offset = self._scan(segment, epochs, producers)
+            if end is not None and next_offset == end:
+                self._trim(segment, valid)
+            elif valid < segment.size or end is not None:
                 self._cut(segments, slot, valid)
                 break
 
-    def _scan(self, segment: Segment, epochs: LeaderEpochCache, expected: int) -> int:
-        """Check every batch and rebuild the indexes; where the valid part ends."""
+    def _scan(
+        self, segment: Segment, epochs: LeaderEpochCache, producers: ProducerState
+    ) -> tuple[int, int]:
+        """Check every batch and rebuild the indexes; the position and offset where all is valid."""
         segment.offset_index.reset()
         segment.time_index.reset()
         segment.timestamps_known = True
-        valid = 0
+        valid, expected, epoch = 0, segment.base_offset, NO_EPOCH
+        latest = epochs.latest
         for position, header, is_intact in segment.checked(0, segment.size):
-            if not is_intact or header.base_offset < expected or header.last_offset_delta < 0:
+            if (
+                not is_intact
+                or header.base_offset < expected
+                or header.last_offset_delta < 0
+                or header.leader_epoch < epoch
+            ):
                 break
+            epoch = header.leader_epoch
             segment.note_batch(position, header.size, header.last_offset, header.max_timestamp)
             if header.leader_epoch > epochs.latest:
-                epochs.assign(header.leader_epoch, header.base_offset)
+                epochs.assign(header.leader_epoch, header.base_offset, write=False)
+            if header.base_offset >= producers.end_offset:
+                producers.replay(header, partial(segment.batch_at, position, header))
             expected = header.next_offset
             valid = position + header.size
+        if epochs.latest != latest:
+            epochs.write()
         self.report.scanned_bytes += valid
         segment.trust()
-        return valid
+        return valid, expected
 
     def _cut(self, segments: list[Segment], slot: int, valid: int) -> None:
         """End the log at position `valid` of a segment."""
@@ -231,19 +260,26 @@ class _Opening:
             self.report.corrupt_middle = True
             kept = self._keep_aside(segment, valid, later)
             self.report.say(
-                f"CORRUPT MIDDLE: the batch in {where} is corrupt, and valid batches follow it. "
-                f"The log ends before it; {total} bytes are given up and must come from another "
-                f"replica. They are kept in {', '.join(kept)}"
+                f"CORRUPT MIDDLE: the batch in {where} is corrupt or missing, and valid batches "
+                f"follow. The log ends before it; {total} bytes are given up and must come from "
+                f"another replica. They are kept in {', '.join(kept)}"
             )
         else:
             self.report.say(f"cut a torn tail of {lost} bytes from {where}")
-        segment.file.truncate(valid)
-        segment.size = valid
-        for other in later:
+        for other in reversed(later):
             other.file.close()
             for path in other.mark_deleted():
                 self.disk.remove(path)
         del segments[slot + 1 :]
+        self._trim(segment, valid)
+        self.disk.sync_dir(self.directory)
+
+    def _trim(self, segment: Segment, valid: int) -> None:
+        """Drop what stands behind the last batch, durably: batches in new files will follow it."""
+        if valid < segment.size:
+            segment.file.truncate(valid)
+            segment.file.sync()
+            segment.size = valid
 
     def _find_valid_batch(self, segment: Segment, position: int) -> int | None:
         """The position of an intact batch behind the corrupt one at `position`, if there is any.
@@ -273,6 +309,8 @@ class _Opening:
         """Copy what is about to be cut to files that nothing reads or removes; their names."""
         names = []
         for source, start in [(segment, valid), *((other, 0) for other in later)]:
+            if source.size == start:
+                continue
             name = f"{file_name(source.base_offset, '.log')}.{start}{CORRUPT_SUFFIX}"
             target = self.disk.open(f"{self.directory}/{name}", create=True)
             try:

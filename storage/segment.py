@@ -55,6 +55,7 @@ class Segment:
         "time_index",
         "timestamps_known",
         "unverified_end",
+        "was_cut",
     )
 
     def __init__(
@@ -74,6 +75,8 @@ class Segment:
         self.created_ms = created_ms
         self.index_interval_bytes = index_interval_bytes
         self.bytes_since_index = 0
+        self.was_cut = False
+        """Truncated since it was last synced."""
         self.first_timestamp: int | None = None
         self.max_timestamp = NO_TIMESTAMP
         self.max_timestamp_offset = base_offset
@@ -275,6 +278,7 @@ class Segment:
         """Cut the log at `position`, where the batch of `offset` would begin, and the indexes."""
         self.file.truncate(position)
         self.size = position
+        self.was_cut = True
         self.unverified_end = min(self.unverified_end, position)
         self._verified = Spans()
         try:
@@ -292,6 +296,7 @@ class Segment:
 
     def sync(self, *, with_indexes: bool) -> None:
         """Make the log durable, and the indexes too once they no longer change."""
+        self.was_cut = False
         self.file.sync()
         if with_indexes:
             self.offset_index.sync()
