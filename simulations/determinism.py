@@ -3,15 +3,22 @@
 The private names of trio that this needs are in this file and nowhere else. trio shuffles the tasks
 that become runnable together; here the shuffle comes from the seed. Its mock clock jumps to the
 next deadline as soon as every task waits.
+
+While a simulation runs, the ways around the ports fail loudly: the machine's clock, its dice, its
+disk, sockets, threads and processes.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
+import os
 import random
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import trio
@@ -21,11 +28,40 @@ import trio.testing
 T = TypeVar("T")
 
 _run: Any = _trio_run
-_REAL = ("time", "time_ns", "monotonic", "monotonic_ns")
+_CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "sleep", "perf_counter")
+_DICE = ("random", "randrange", "getrandbits", "randint", "choice", "shuffle", "uniform")
+_AUDITED = frozenset(
+    {
+        *("open", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.mkdir", "os.truncate"),
+        *("socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo"),
+        *("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "_thread.start_new_thread"),
+    }
+)
+_IMPORTED = (".py", ".pyc", ".so")
 
 
 class RealWorldTouched(AssertionError):
-    """Code under simulation read the machine's clock or dice, or started a thread."""
+    """Code under simulation read the machine's clock or dice, or used its disk or a thread."""
+
+
+class _Guard:
+    """The audit hook, which Python never lets go of: installed once, armed by runs."""
+
+    armed = False
+    installed = False
+
+    @classmethod
+    def hook(cls, event: str, arguments: tuple[Any, ...]) -> None:
+        if not cls.armed or event not in _AUDITED:
+            return
+        subject = arguments[0] if arguments else ""
+        if event in ("open", "os.listdir", "os.scandir"):
+            # Importing a module late reads the disk, and nothing else may.
+            if isinstance(subject, str) and subject.endswith(_IMPORTED):
+                return
+            if isinstance(subject, str) and event != "open" and subject in sys.path_importer_cache:
+                return
+        raise RealWorldTouched(f"{event} {subject!r} under simulation")
 
 
 def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
@@ -38,13 +74,16 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
     gc.disable()
     try:
         clock = trio.testing.MockClock(autojump_threshold=0)
-        with _no_real_world():
-            return trio.run(main, clock=clock)
+        return trio.run(_guarded, main, clock=clock)
     finally:
         _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r = saved
         if collecting:
             gc.enable()
-        gc.collect()
+
+
+async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
+    with _no_real_world():
+        return await main()
 
 
 @contextmanager
@@ -57,19 +96,27 @@ def _no_real_world() -> Iterator[None]:
 
         return touched
 
-    saved = {name: getattr(time, name) for name in _REAL}
-    saved_thread = trio.to_thread.run_sync
-    module_dice = {name: getattr(random, name) for name in ("random", "randrange", "getrandbits")}
+    places: list[tuple[Any, str]] = [
+        *((time, name) for name in _CLOCKS),
+        *((random, name) for name in _DICE),
+        (os, "urandom"),
+        (trio.to_thread, "run_sync"),
+    ]
+    saved = [(place, name, getattr(place, name)) for place, name in places]
+    if not _Guard.installed:
+        sys.addaudithook(_Guard.hook)
+        _Guard.installed = True
+    stamps: Any = logging
+    saved_stamps = stamps.time
     try:
-        for name in _REAL:
-            setattr(time, name, refuse(f"time.{name}"))
-        for name in module_dice:
-            setattr(random, name, refuse(f"random.{name}"))
-        trio.to_thread.run_sync = refuse("trio.to_thread.run_sync")  # type: ignore[assignment]
+        for place, name in places:
+            setattr(place, name, refuse(f"{place.__name__}.{name}"))
+        # Log records carry the time at which they were made, which nobody reads here.
+        stamps.time = SimpleNamespace(time=lambda: 0.0)
+        _Guard.armed = True
         yield
     finally:
-        for name, function in saved.items():
-            setattr(time, name, function)
-        for name, function in module_dice.items():
-            setattr(random, name, function)
-        trio.to_thread.run_sync = saved_thread
+        _Guard.armed = False
+        stamps.time = saved_stamps
+        for place, name, function in saved:
+            setattr(place, name, function)

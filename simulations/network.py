@@ -116,6 +116,11 @@ class Fabric:
         """Break all connections between two hosts, losing what is on its way."""
         return self._break(lambda s: {s.local, s.remote} == {one, other}, tell_peer=True)
 
+    def half_open(self, one: str, other: str) -> None:
+        """The connections of `one` to `other` end there, and the other side is not told."""
+        for stream in [s for s in self._connections if (s.local, s.remote) == (one, other)]:
+            stream.vanish()
+
     def kill(self, host: str) -> None:
         """The process on a host is gone; its kernel resets its connections."""
         self._drop_listeners(host)
@@ -125,6 +130,12 @@ class Fabric:
         """The machine is gone; nobody is told."""
         self._drop_listeners(host)
         self._break(lambda s: s.local == host, tell_peer=False)
+
+    def resumed(self, host: str) -> None:
+        """A paused process runs again: what it had sent before goes on its way."""
+        for stream in list(self._connections):
+            if stream.local == host:
+                stream.pump()
 
     def passes(self, source: str, target: str) -> bool:
         return (source, target) not in self._cut
@@ -274,7 +285,7 @@ class _Stream:
 
     def pump(self) -> None:
         """Arrange for the next bytes to arrive, unless the way is cut or that was done."""
-        if self._pumping or not self._outgoing or self._dead:
+        if self._pumping or not self._outgoing or self._dead or self._life.is_paused:
             return
         fabric = self._fabric
         now = trio.current_time()
@@ -305,6 +316,9 @@ class _Stream:
         self.pump()
 
     def take(self, data: bytes) -> None:
+        if self._end == "reset" and not self._dead and not self._closed:
+            self.other.reset()
+            return
         if self._dead and not self._closed:
             # The machine came back without this connection, or is gone: a reset answers, if it
             # can get through.
@@ -325,6 +339,11 @@ class _Stream:
             self._incoming.clear()
             self._outgoing.clear()
             self._wake()
+
+    def vanish(self) -> None:
+        """This side learns of a broken connection; the peer finds out when it sends."""
+        self._fabric.forget(self)
+        self.reset()
 
     def die(self, *, tell_peer: bool) -> None:
         """This side's process is gone."""

@@ -1,0 +1,222 @@
+"""What clients saw, held against each other: no server is asked.
+
+The names are those of Jepsen's checker for Kafka: inconsistent-offsets, lost-write, duplicate,
+nonmonotonic-poll, poll-skip, unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from simulations.observers.partition_log import Key
+
+Report = Callable[[str, str], None]
+Told = Callable[[Key, int, str], None]
+
+
+@dataclass
+class PartitionHistory:
+    """All that clients know of one partition."""
+
+    values: dict[int, bytes] = field(default_factory=dict)
+    """By offset: acknowledged with acks=all, or read."""
+    offsets: dict[bytes, int] = field(default_factory=dict)
+    acked: dict[int, tuple[bytes, str, float]] = field(default_factory=dict)
+    """By offset: value, producer, when; acks=all."""
+    acked_by_leader: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    """By offset, acks=1: a promise that a leader's crash may break."""
+    read_end: int = 0
+    start: int = 0
+    """Where the log begins after records were deleted on purpose."""
+
+
+class History:
+    """The operations of all clients of a run."""
+
+    def __init__(self, report: Report, told: Told) -> None:
+        """`told` hears of each record that a client may rely on."""
+        self.partitions: dict[Key, PartitionHistory] = {}
+        self.acked = 0
+        self.read = 0
+        self.failed = 0
+        self.checks = 0
+        self.last_ack: dict[Key, float] = {}
+        self.longest_gap_s = 0.0
+        """The longest time in which a partition acknowledged nothing."""
+        self.lost_acks_1: list[str] = []
+        self._report = report
+        self._told = told
+        self._committed: dict[tuple[str, Key], int] = {}
+        self._consumed: dict[tuple[str, Key], int] = {}
+        self.excused: Callable[[Key], bool] = lambda key: False
+        """Whether a partition has lost so much that nothing is promised any more."""
+
+    def of(self, key: Key) -> PartitionHistory:
+        found = self.partitions.get(key)
+        if found is None:
+            found = self.partitions[key] = PartitionHistory()
+        return found
+
+    def forget(self, topic: str) -> None:
+        for key in [key for key in self.partitions if key[0] == topic]:
+            del self.partitions[key]
+
+    # Producers.
+
+    def acknowledged(
+        self, producer: str, key: Key, offset: int, value: bytes, *, acks: int, idempotent: bool
+    ) -> None:
+        self.acked += 1
+        self.checks += 1
+        history = self.of(key)
+        now = trio.current_time()
+        last = self.last_ack.get(key)
+        if last is not None and now - last > self.longest_gap_s:
+            self.longest_gap_s = now - last
+        self.last_ack[key] = now
+        if acks != -1:
+            history.acked_by_leader[offset] = (value, producer)
+            return
+        known = history.values.setdefault(offset, value)
+        if known != value and not self.excused(key):
+            self._report(
+                "inconsistent-offsets",
+                f"{producer} was told that {show(value)} is at offset {offset} of"
+                f" {key[0]}-{key[1]}, but a client knows {show(known)} there",
+            )
+        elsewhere = history.offsets.setdefault(value, offset)
+        if idempotent and elsewhere != offset and not self.excused(key):
+            self._report(
+                "duplicate",
+                f"{producer} was told that {show(value)} is at offset {offset} of"
+                f" {key[0]}-{key[1]}, but it is at offset {elsewhere} already",
+            )
+        history.acked[offset] = (value, producer, now)
+        self._told(key, offset, f"{producer} got acknowledged")
+
+    # Consumers.
+
+    def polled(self, consumer: str, key: Key, last: int | None, offset: int, value: bytes) -> None:
+        """`last`: the offset that the consumer read before, in the same assignment."""
+        self.read += 1
+        self.checks += 1
+        history = self.of(key)
+        if last is not None:
+            self._check_order(consumer, history, key, last, offset)
+        known = history.values.get(offset)
+        if known is None:
+            history.values[offset] = value
+        elif known != value and not self.excused(key):
+            self._report(
+                "inconsistent-offsets",
+                f"{consumer} read {show(value)} at offset {offset} of {key[0]}-{key[1]}, where"
+                f" another client knows {show(known)}",
+            )
+        elsewhere = history.offsets.setdefault(value, offset)
+        if elsewhere != offset and is_idempotent(value) and not self.excused(key):
+            self._report(
+                "duplicate",
+                f"{consumer} read {show(value)} of an idempotent producer at offset {offset} of"
+                f" {key[0]}-{key[1]}, and it is at offset {elsewhere} too",
+            )
+        if offset >= history.read_end:
+            history.read_end = offset + 1
+            self._told(key, offset, f"{consumer} read")
+
+    def _check_order(
+        self, consumer: str, history: PartitionHistory, key: Key, last: int, offset: int
+    ) -> None:
+        if offset <= last:
+            self._report(
+                "nonmonotonic-poll",
+                f"{consumer} read offset {offset} of {key[0]}-{key[1]} after {last}, without a seek"
+                " in between",
+            )
+        elif offset > last + 1 and offset > history.start and not self.excused(key):
+            self._report(
+                "poll-skip",
+                f"{consumer} read offset {offset} of {key[0]}-{key[1]} right after {last}: what is"
+                " between was passed over",
+            )
+
+    # Groups.
+
+    def consumed(self, group: str, key: Key, position: int) -> None:
+        """A member of the group has been given records up to `position`."""
+        known = self._consumed.get((group, key), 0)
+        self._consumed[group, key] = max(known, position)
+
+    def found_committed(self, group: str, key: Key, offset: int) -> None:
+        """A member begins where the group has committed `offset`."""
+        self.checks += 1
+        if offset > self._consumed.get((group, key), 0) and not self.excused(key):
+            self._report(
+                "commit-past-consumption",
+                f"group {group} finds offset {offset} of {key[0]}-{key[1]} committed, but its"
+                f" members have been given records up to {self._consumed.get((group, key), 0)}"
+                " only: the rest would never be processed",
+            )
+
+    # At the end.
+
+    def final_read(self, key: Key, found: dict[int, bytes], start: int, end: int) -> None:
+        """A new consumer read the whole partition, from `start` to `end`."""
+        history = self.of(key)
+        for offset, (value, producer, when) in history.acked.items():
+            if offset < start or self.excused(key):
+                continue
+            self.checks += 1
+            if found.get(offset) != value:
+                there = show(found[offset]) if offset in found else "nothing"
+                self._report(
+                    "lost-write",
+                    f"{producer} got {show(value)} acknowledged at offset {offset} of"
+                    f" {key[0]}-{key[1]} at {when:.3f} s, and a reader of the whole partition finds"
+                    f" {there} there (it ends at {end})",
+                )
+                return
+        for offset, (value, producer) in history.acked_by_leader.items():
+            if offset >= start and found.get(offset) != value:
+                self.lost_acks_1.append(f"{producer}: {show(value)} at {key[0]}-{key[1]}@{offset}")
+        self._check_producer_order(key, found)
+
+    def _check_producer_order(self, key: Key, found: dict[int, bytes]) -> None:
+        last: dict[bytes, int] = {}
+        for offset in sorted(found):
+            producer, number = parse(found[offset])
+            if is_idempotent(found[offset]) and number <= last.get(producer, -1):
+                self._report(
+                    "reordered",
+                    f"{key[0]}-{key[1]} has {show(found[offset])} at offset {offset}, after record"
+                    f" {last[producer]} of the same idempotent producer",
+                )
+                return
+            last[producer] = number
+
+
+def value_of(producer: str, number: int, idempotent: bool, padding: int) -> bytes:
+    """A record's value: unique, and it says whose it is."""
+    kind = "i" if idempotent else "p"
+    return f"{kind}:{producer}:{number}:".encode().ljust(padding, b".")
+
+
+def is_idempotent(value: bytes) -> bool:
+    return value.startswith(b"i")
+
+
+def parse(value: bytes) -> tuple[bytes, int]:
+    """(producer, number) of a value."""
+    _, producer, number, _ = value.split(b":", 3)
+    return producer, int(number)
+
+
+def show(value: bytes) -> str:
+    """A record as people call it."""
+    try:
+        producer, number = parse(value)
+    except ValueError:
+        return repr(value)
+    return f"record {number} of {producer.decode()}"

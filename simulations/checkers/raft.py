@@ -1,0 +1,299 @@
+"""The metadata quorum: what Raft promises, checked against journals and messages.
+
+Names of the invariants are those of the Raft paper where it has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import trio
+
+from kraft.raft.engine import STAMP
+from kraft.raft.seams import REGULAR
+from simulations.observers.journal import JournalMirror, LogEntry
+from simulations.observers.raft_wire import AnswerTap, RaftTap
+from simulations.trace import Trace
+
+Report = Callable[[str, str], None]
+"""(invariant, story)"""
+
+
+class CommittedEntry(NamedTuple):
+    term: int
+    digest: bytes
+    leader: str
+    """Who announced it first."""
+    at_s: float
+
+
+def digest(command: bytes) -> bytes:
+    return hashlib.blake2b(command, digest_size=8).digest()
+
+
+class RaftChecker:
+    """Watches the journals and the links of all voters."""
+
+    def __init__(
+        self,
+        voters: list[str],
+        trace: Trace,
+        report: Report,
+        on_committed: Callable[[int, int, bytes], None],
+        *,
+        lease_limit_s: float = 4.0,
+    ) -> None:
+        """`on_committed` gets (offset, epoch, payload) of each proposal once it is committed."""
+        self.voters = voters
+        self.mirrors: dict[str, JournalMirror] = {}
+        self.checks = 0
+        self.committed: dict[int, CommittedEntry] = {}
+        self.commit_index = 0
+        self.leaders: dict[int, str] = {}
+        """By term."""
+        self.elections: list[tuple[float, int, str]] = []
+        self._trace = trace
+        self._report = report
+        self._on_committed = on_committed
+        self._votes: dict[tuple[str, int], str] = {}
+        self._terms: dict[str, int] = {}
+        self._heard: dict[tuple[str, str], float] = {}
+        self._leads_since: dict[str, float] = {}
+        self._in_own_term: set[tuple[int, int]] = set()
+        self._lease_limit_s = lease_limit_s
+        self.excused: dict[str, float] = {}
+        """Until when a host may lead without a majority: it was paused, or has just begun."""
+
+    @property
+    def leader(self) -> str | None:
+        """The leader of the newest term that has shown itself."""
+        return self.leaders[max(self.leaders)] if self.leaders else None
+
+    def mirror(self, host: str) -> JournalMirror:
+        found = self.mirrors.get(host)
+        if found is None:
+            found = self.mirrors[host] = JournalMirror(host, self._journal_changed)
+        return found
+
+    def taps(self, client: str, server: str) -> tuple[RaftTap, AnswerTap]:
+        """For a connection to a controller's port."""
+        asking = RaftTap(client, server, True, self._sent)
+        return asking, AnswerTap(asking, RaftTap(server, client, False, self._sent))
+
+    def disk_lost(self, host: str) -> None:
+        """The disk was wiped: what it had promised is nobody's fault."""
+        self.mirror(host).forget()
+        self._terms.pop(host, None)
+
+    def arrived(self, source: str, target: str) -> None:
+        """Bytes of `source` reached `target`."""
+        self._heard[target, source] = trio.current_time()
+
+    @property
+    def _majority(self) -> int:
+        return len(self.voters) // 2 + 1
+
+    # Journals.
+
+    def _journal_changed(self, mirror: JournalMirror, new_from: int) -> None:
+        self.checks += 1
+        host = mirror.host
+        if mirror.term < self._terms.get(host, 0):
+            self._report(
+                "term-went-back",
+                f"{host} had written term {self._terms[host]} of the quorum durably and now writes"
+                f" term {mirror.term}",
+            )
+        self._terms[host] = mirror.term
+        for index, entry in mirror.truncated_entries:
+            known = self.committed.get(index)
+            if known is not None and known[:2] == (entry.term, digest(entry.command)):
+                self._report(
+                    "committed-entry-truncated",
+                    f"{host} cut entry {index} of term {entry.term} off its metadata log, although"
+                    f" {known.leader} had announced it as committed at {known.at_s:.3f} s",
+                )
+        if new_from:
+            self._note_majorities(mirror, new_from)
+        if mirror.commit_index > self.commit_index:
+            self._advance(mirror, mirror.commit_index, mirror.term)
+
+    def _note_majorities(self, mirror: JournalMirror, new_from: int) -> None:
+        """Remember which entries a majority held while their own term was still the newest: those
+        their leader may have counted as committed."""
+        others = [self.mirror(host) for host in self.voters if host != mirror.host]
+        if mirror.host not in self.voters:
+            return
+        for index in range(new_from, mirror.last_index + 1):
+            entry = mirror.entry(index)
+            if entry is None or entry.term != mirror.term:
+                continue
+            holders = [each for each in others if each.holds(index, entry.term)]
+            if 1 + len(holders) >= self._majority:
+                self._in_own_term.add((index, entry.term))
+
+    # Messages.
+
+    def _sent(self, sender: str, receiver: str, message: dict[str, Any]) -> None:
+        self.checks += 1
+        kind, term = message["type"], message["term"]
+        if kind == "append_entries":
+            self._leads(sender, term)
+            if message["commit_index"] > self.commit_index:
+                self._advance(self.mirror(sender), message["commit_index"], term)
+        elif kind == "request_vote":
+            self._promised(sender, term, sender)
+        elif kind == "response_vote":
+            self._promised(sender, term, receiver)
+        elif kind == "next_node_idx" and message["success"]:
+            self._acknowledged(sender, receiver, message["next_node_idx"] - 1)
+
+    def _leads(self, host: str, term: int) -> None:
+        known = self.leaders.get(term)
+        if known is None:
+            self.leaders[term] = host
+            self._leads_since[host] = trio.current_time()
+            self.elections.append((trio.current_time(), term, host))
+            self._trace.event("controller-elected", node=host, epoch=term)
+            self._check_completeness(host, term)
+        elif known != host:
+            self._report(
+                "election-safety",
+                f"{host} leads the metadata quorum in term {term}, which {known} has led already",
+            )
+        else:
+            self._check_lease(host, term)
+
+    def _check_lease(self, host: str, term: int) -> None:
+        """A leader that no majority answers has to notice it and resign."""
+        now = trio.current_time()
+        since = max(self._leads_since[host], self.excused.get(host, 0.0))
+        heard = 1 + sum(
+            now - max(self._heard.get((host, other), 0.0), since) < self._lease_limit_s
+            for other in self.voters
+            if other != host
+        )
+        if heard < self._majority:
+            self._report(
+                "leader-without-majority",
+                f"{host} goes on leading the metadata quorum in term {term}, although for"
+                f" {self._lease_limit_s:g} s nothing from a majority of {self.voters} has reached"
+                " it: clients and brokers that reach it are held up",
+            )
+
+    def _check_completeness(self, host: str, term: int) -> None:
+        mirror = self.mirror(host)
+        for index in range(max(mirror.base_index + 1, 1), self.commit_index + 1):
+            entry, known = mirror.entry(index), self.committed.get(index)
+            if known is None:
+                continue
+            if entry is None or known[:2] != (entry.term, digest(entry.command)):
+                has = "nothing there" if entry is None else f"one of term {entry.term} instead"
+                self._report(
+                    "leader-completeness",
+                    f"{host} was elected controller in term {term} without entry {index} of term"
+                    f" {known.term}, which {known.leader} announced as committed at"
+                    f" {known.at_s:.3f} s; it has {has}",
+                )
+                return
+
+    def _promised(self, host: str, term: int, candidate: str) -> None:
+        mirror = self.mirror(host)
+        before = self._votes.setdefault((host, term), candidate)
+        if before != candidate:
+            self._report(
+                "one-vote-per-term",
+                f"{host} voted for {candidate} in term {term} of the quorum, after it had voted for"
+                f" {before} in the same term",
+            )
+        if (mirror.term, f"n{mirror.voted_for}") != (term, candidate):
+            vote = f"n{mirror.voted_for}" if mirror.voted_for > 0 else "nobody"
+            self._report(
+                "vote-not-durable",
+                f"{host} told its vote for {candidate} in term {term} while its disk says: term"
+                f" {mirror.term}, vote for {vote}."
+                " After a restart it could vote again",
+            )
+
+    def _acknowledged(self, host: str, leader: str, index: int) -> None:
+        last = self.mirror(host).last_index
+        if index > last:
+            self._report(
+                "acknowledged-before-durable",
+                f"{host} acknowledged entry {index} to {leader} while its disk holds entries up to"
+                f" {last} only: a power loss now would undo what the leader counts on",
+            )
+
+    # Commits.
+
+    def _advance(self, source: JournalMirror, index: int, term: int) -> None:
+        """`source` says that entries up to `index` are committed, in `term`."""
+        now = trio.current_time()
+        while self.commit_index < index:
+            next_index = self.commit_index + 1
+            entry = source.entry(next_index)
+            if entry is None:
+                if next_index > source.base_index:
+                    self._report(
+                        "committed-unwritten",
+                        f"{source.host} says that entry {next_index} is committed, but it is not on"
+                        " its own disk",
+                    )
+                    return
+                self.commit_index = source.base_index  # It got there by a snapshot.
+                continue
+            self._check_majority(source.host, next_index, entry)
+            self.commit_index = next_index
+            known = CommittedEntry(entry.term, digest(entry.command), source.host, now)
+            self.committed[next_index] = known
+            self._deliver(next_index, entry)
+        self._check_commit_rule(source, index, term)
+
+    def _check_commit_rule(self, source: JournalMirror, index: int, term: int) -> None:
+        entry = source.entry(index)
+        if entry is None or entry.term == term or self.leaders.get(term) != source.host:
+            return
+        if (index, entry.term) not in self._in_own_term:
+            self._report(
+                "committed-by-count",
+                f"{source.host}, leader of term {term}, announced entry {index} of term"
+                f" {entry.term} as committed. While term {entry.term} was the newest no majority"
+                " held it, and a later leader may still overwrite it (Raft, figure 8)",
+            )
+
+    def _check_majority(self, host: str, index: int, entry: LogEntry) -> None:
+        self.checks += 1
+        holders = [each for each in self.voters if self.mirror(each).holds(index, entry.term)]
+        if len(holders) < self._majority:
+            self._report(
+                "committed-without-majority",
+                f"{host} announced entry {index} of term {entry.term} as committed, but only"
+                f" {holders} of {self.voters} have it on disk",
+            )
+
+    def _deliver(self, index: int, entry: LogEntry) -> None:
+        command = entry.command
+        if command[:1] == REGULAR:
+            _, epoch, expected = STAMP.unpack_from(command)
+            if epoch == entry.term and expected in (0, index):
+                self._on_committed(index, entry.term, command[STAMP.size :])
+
+    def compare_all(self) -> None:
+        """At the end: the same committed entries on every disk."""
+        for host in sorted(self.mirrors):
+            mirror = self.mirrors[host]
+            for index in range(
+                mirror.base_index + 1, min(mirror.last_index, self.commit_index) + 1
+            ):
+                entry, known = mirror.entry(index), self.committed.get(index)
+                if known and entry and known[:2] != (entry.term, digest(entry.command)):
+                    if index > mirror.commit_index:
+                        break
+                    self._report(
+                        "state-machine-safety",
+                        f"{host} has another entry {index} than what was committed: term"
+                        f" {entry.term} instead of {known.term}",
+                    )
+                    return

@@ -1,0 +1,264 @@
+"""The partitions' replicas: no record that a client was told of is missing where it counts.
+
+What clients were told is compared with the logs on the disks: at each acknowledgement with those of
+the in-sync replicas, at each election with the new leader's, at the end with everyone's.
+
+One excuse is allowed: a partition of which min.insync.replicas or more replicas lost data with
+their disks, before they were brought back in sync. Kafka does not promise to survive that.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from kraft.image import MetadataImage, PartitionImage
+from simulations.observers.metadata import ObservedMetadata
+from simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
+from simulations.trace import Trace
+
+Report = Callable[[str, str], None]
+
+
+@dataclass
+class Truth:
+    """What a partition must hold: the batches with records that a client was told of."""
+
+    end: int = 0
+    """The offset after the last such record."""
+    batches: dict[int, Batch] = field(default_factory=dict)
+    """By base offset."""
+    order: list[int] = field(default_factory=list)
+    """Their base offsets, ascending."""
+    witnesses: dict[int, str] = field(default_factory=dict)
+    """Who was told, of which record, when; by base offset."""
+    losers: set[int] = field(default_factory=set)
+    """Brokers whose disks lost some of the log, and that are not back in sync yet."""
+    start: int = 0
+    """Where the log begins, after records were deleted on purpose."""
+    excused_at: float = -1.0
+    """When so many disks were lost that nothing is promised any more."""
+
+
+class ReplicaChecker:
+    """Compares what clients know with what replicas hold."""
+
+    def __init__(
+        self,
+        metadata: ObservedMetadata,
+        logs: PartitionLogs,
+        trace: Trace,
+        report: Report,
+        is_current: Callable[[int], bool],
+        min_isr: Callable[[str], int],
+        allows_loss: Callable[[str], bool],
+    ) -> None:
+        """`is_current`: whether a broker runs and is registered with its present life.
+        `allows_loss`: topics with unclean elections."""
+        self.checks = 0
+        self.truths: dict[Key, Truth] = {}
+        self.losses: list[str] = []
+        """Losses that were allowed: unclean elections, too many disks."""
+        self._metadata = metadata
+        self._logs = logs
+        self._trace = trace
+        self._report = report
+        self._is_current = is_current
+        self._min_isr = min_isr
+        self._allows_loss = allows_loss
+        logs.on_loss = self._disk_lost_batches
+
+    def truth(self, key: Key) -> Truth:
+        found = self.truths.get(key)
+        if found is None:
+            found = self.truths[key] = Truth()
+        return found
+
+    def forget(self, topic: str) -> None:
+        """The topic was deleted."""
+        for key in [key for key in self.truths if key[0] == topic]:
+            del self.truths[key]
+
+    # What clients were told.
+
+    def told(self, key: Key, offset: int, witness: str) -> None:
+        """A client knows of the record at `offset`: acknowledged with acks=all, or read."""
+        truth = self.truth(key)
+        if offset < truth.end and self._known(truth, offset) is not None:
+            return
+        partition = self._metadata.image.partition(*key)
+        if partition is None:
+            return
+        self.checks += 1
+        found = self._compare_members(key, partition, offset, witness)
+        if found is not None:
+            truth.end = max(truth.end, found.last_offset + 1)
+            if found.base_offset not in truth.batches:
+                insort(truth.order, found.base_offset)
+            truth.batches[found.base_offset] = found
+            truth.witnesses[found.base_offset] = f"{witness} at {trio.current_time():.3f} s"
+
+    def _known(self, truth: Truth, offset: int) -> Batch | None:
+        place = bisect_right(truth.order, offset) - 1
+        if place < 0:
+            return None
+        batch = truth.batches[truth.order[place]]
+        return batch if offset <= batch.last_offset else None
+
+    def _compare_members(
+        self, key: Key, partition: PartitionImage, offset: int, witness: str
+    ) -> Batch | None:
+        """The batch with the record, after looking for it on every in-sync replica."""
+        first: Batch | None = None
+        for broker_id in partition.isr:
+            mirror = self._logs.replica(f"n{broker_id}", key)
+            batch = mirror.find(offset) if mirror is not None else None
+            if batch is None:
+                if self._must_hold(key, broker_id, offset):
+                    self._lost(
+                        "isr-member-lacks-record",
+                        key,
+                        f"broker {broker_id} is in the ISR {list(partition.isr)} of"
+                        f" {key[0]}-{key[1]} but its log ends at"
+                        f" {mirror.end_offset if mirror else 0}: it lacks the record at offset"
+                        f" {offset}, which {witness}",
+                    )
+                    return None
+            elif first is None:
+                first = batch
+            elif batch.crc != first.crc and self._is_current(broker_id):
+                self._lost(
+                    "replicas-differ",
+                    key,
+                    f"the in-sync replicas {list(partition.isr)} of {key[0]}-{key[1]} hold"
+                    f" different batches at offset {offset}, which {witness}: leader epochs"
+                    f" {first.epoch} and {batch.epoch}",
+                )
+                return None
+        return first
+
+    def _must_hold(self, key: Key, broker_id: int, offset: int) -> bool:
+        truth = self.truth(key)
+        return self._is_current(broker_id) and offset >= truth.start
+
+    # Elections and the ISR.
+
+    def partition_changed(
+        self, key: Key, before: PartitionImage | None, after: PartitionImage
+    ) -> None:
+        if before is None:
+            return
+        truth = self.truth(key)
+        if after.leader >= 0 and after.leader_epoch != before.leader_epoch:
+            self._check_holder(key, truth, after.leader, f"was elected leader ({after.reason})")
+        for joined in after.isr:
+            if joined not in before.isr:
+                self._check_holder(key, truth, joined, "joined the ISR")
+
+    def _check_holder(self, key: Key, truth: Truth, broker_id: int, what: str) -> None:
+        """`broker_id` holds every record that a client was told of."""
+        self.checks += 1
+        mirror = self._logs.replica(f"n{broker_id}", key)
+        missing = None
+        for base, batch in truth.batches.items():
+            if batch.last_offset < truth.start:
+                continue
+            found = mirror.find(max(base, truth.start)) if mirror is not None else None
+            if found is None or found.crc != batch.crc:
+                missing = (batch, found)
+                break
+        if missing is None:
+            truth.losers.discard(broker_id)
+            return
+        batch, found = missing
+        has = (
+            f"another batch there, of leader epoch {found.epoch}"
+            if found is not None
+            else f"a log that ends at {mirror.end_offset if mirror else 0}"
+        )
+        self._lost(
+            "lost-write",
+            key,
+            f"broker {broker_id} {what} of {key[0]}-{key[1]} without the records at offsets"
+            f" {batch.base_offset} to {batch.last_offset} (leader epoch {batch.epoch}), which"
+            f" {truth.witnesses[batch.base_offset]}. It has {has}",
+        )
+
+    def _disk_lost_batches(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
+        self.lost_disk(replica.host, replica.key, len(batches))
+
+    def lost_disk(self, host: str, key: Key, batches: int) -> None:
+        """A disk lost some of a partition's log, or all of it."""
+        truth = self.truth(key)
+        truth.losers.add(int(host[1:]))
+        self._trace.event("batches-lost", node=host, partition=f"{key[0]}-{key[1]}", count=batches)
+        image = self._metadata.image
+        partition = image.partition(*key)
+        if partition is None:
+            return
+        needed = min(self._min_isr(key[0]), len(partition.replicas))
+        if len(truth.losers) >= needed:
+            truth.excused_at = trio.current_time()
+
+    def _lost(self, name: str, key: Key, story: str) -> None:
+        truth = self.truth(key)
+        if self._allows_loss(key[0]) or truth.excused_at >= 0:
+            self.losses.append(f"{trio.current_time():.3f} s: {story}")
+            self._trace.event("allowed-loss", partition=f"{key[0]}-{key[1]}", story=story)
+            # From here on only what the survivors have counts.
+            partition = self._metadata.image.partition(*key)
+            leader = partition.leader if partition is not None else -1
+            mirror = self._logs.replica(f"n{leader}", key)
+            truth.batches = {
+                base: batch
+                for base, batch in truth.batches.items()
+                if mirror is not None
+                and (found := mirror.find(base)) is not None
+                and found.crc == batch.crc
+            }
+            truth.order = sorted(truth.batches)
+            truth.end = max((b.last_offset + 1 for b in truth.batches.values()), default=0)
+            return
+        self._report(name, story)
+
+    # At the end.
+
+    def compare_all(self, image: MetadataImage) -> None:
+        """Everything has healed: all replicas of a partition are the same, batch by batch."""
+        for topic, index, partition in image.partitions():
+            key = (topic.name, index)
+            mirrors = [
+                mirror
+                for broker_id in partition.isr
+                if (mirror := self._logs.replica(f"n{broker_id}", key)) is not None
+            ]
+            if not mirrors:
+                continue
+            start = max(mirror.start_offset for mirror in mirrors)
+            end = min(mirror.end_offset for mirror in mirrors)
+            views = [
+                [b[1:5] for b in mirror.batches() if start <= b.base_offset < end]
+                for mirror in mirrors
+            ]
+            self.checks += 1
+            for mirror, view in zip(mirrors[1:], views[1:], strict=True):
+                if view != views[0]:
+                    self._report(
+                        "replicas-differ",
+                        f"after all has healed, {mirror.host} and {mirrors[0].host} hold different"
+                        f" logs of {key[0]}-{key[1]} between offsets {start} and {end}:"
+                        f" {_first_difference(views[0], view)}",
+                    )
+                    return
+            if partition.has_leader:
+                self._check_holder(key, self.truth(key), partition.leader, "ended as leader")
+
+
+def _first_difference(one: Sequence[tuple[int, ...]], other: Sequence[tuple[int, ...]]) -> str:
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            return f"(base, last, epoch, crc) {left} and {right}"
+    return f"{len(one)} and {len(other)} batches"

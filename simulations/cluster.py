@@ -1,0 +1,313 @@
+"""The simulated machines, and the nodes that run on them: the deployed composition, nothing else.
+
+A machine has a disk that outlives its processes, a clock with a drift of its own, and a name in the
+network. A process is one life of `broker.serve.serve` on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import trio
+
+from broker.serve import serve
+from model.errors import KafkaError
+from model.settings import Config
+from raftka.formatting import format_directories
+from simulations.clock import SimClock
+from simulations.disk import SimDisk
+from simulations.life import Killed, Life
+from simulations.logs import current_node
+from simulations.medium import Medium, Watcher
+from simulations.network import Fabric
+from simulations.trace import Trace
+
+CLUSTER_ID = "simulatedClusterOfRaftka"
+BROKER_PORT = 9092
+CONTROLLER_PORT = 9093
+DATA = "/data"
+METADATA = "/metadata"
+
+
+@dataclass(eq=False)
+class Process:
+    """One life of a node."""
+
+    number: int
+    life: Life
+    clock: SimClock
+    shutdown: trio.Event = field(default_factory=trio.Event)
+    done: trio.Event = field(default_factory=trio.Event)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    node: Any = None
+    """The broker.node.Node once it serves; observers never look at it."""
+    failure: BaseException | None = None
+
+    @property
+    def serves(self) -> bool:
+        return self.node is not None and not self.done.is_set()
+
+
+class Machine:
+    """One host with its disk and at most one process."""
+
+    def __init__(self, node_id: int, roles: str, medium: Medium, dice: Random) -> None:
+        self.node_id = node_id
+        self.host = f"n{node_id}"
+        self.roles = roles
+        self.medium = medium
+        self.dice = dice
+        self.clock_rate = 1.0
+        self.wall_offset_ms = 0
+        self.process: Process | None = None
+        self.lives = 0
+        self.suspect = False
+        """Whether its disk has refused something: only a restart makes it whole again."""
+        self.broken = ""
+        """Why it must not be started again, for a machine whose operator has to act first."""
+
+    @property
+    def is_broker(self) -> bool:
+        return "broker" in self.roles
+
+    @property
+    def is_controller(self) -> bool:
+        return "controller" in self.roles
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a process runs, paused or not."""
+        return self.process is not None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.process is not None and self.process.life.is_paused
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and not self.process.life.is_paused
+
+
+class Cluster:
+    """All machines of one simulation, and what can be done to them."""
+
+    def __init__(
+        self,
+        dice: Random,
+        fabric: Fabric,
+        trace: Trace,
+        *,
+        settings: Mapping[str, str],
+        mutations: frozenset[Any] = frozenset(),
+        watch: Callable[[str, str], Watcher | None] = lambda host, path: None,
+        on_crash: Callable[[Machine, BaseException], None] = lambda machine, error: None,
+    ) -> None:
+        self.dice = dice
+        self.fabric = fabric
+        self.trace = trace
+        self.machines: dict[int, Machine] = {}
+        self.settings = dict(settings)
+        self._mutations = mutations
+        self._watch = watch
+        self._on_crash = on_crash
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def brokers(self) -> list[Machine]:
+        return [machine for machine in self.machines.values() if machine.is_broker]
+
+    @property
+    def controllers(self) -> list[Machine]:
+        return [machine for machine in self.machines.values() if machine.is_controller]
+
+    @property
+    def bootstrap(self) -> list[str]:
+        return [f"{machine.host}:{BROKER_PORT}" for machine in self.brokers]
+
+    def add(self, node_id: int, roles: str) -> Machine:
+        """A new machine with an empty disk. Voters are those that are added before the start."""
+        dice = Random(self.dice.getrandbits(64))
+        host = f"n{node_id}"
+        medium = Medium(dice, lambda path: self._watch(host, path))
+        machine = Machine(node_id, roles, medium, dice)
+        self.machines[node_id] = machine
+        return machine
+
+    def config(self, machine: Machine) -> Config:
+        """server.properties of a machine."""
+        listeners = []
+        if machine.is_broker:
+            listeners.append(f"PLAINTEXT://{machine.host}:{BROKER_PORT}")
+        if machine.is_controller:
+            listeners.append(f"CONTROLLER://{machine.host}:{CONTROLLER_PORT}")
+        voters = ",".join(f"{c.node_id}@{c.host}:{CONTROLLER_PORT}" for c in self.controllers)
+        replicas = str(min(3, len(self.brokers)))
+        properties = {
+            "process.roles": machine.roles,
+            "node.id": str(machine.node_id),
+            "listeners": ",".join(listeners),
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": voters,
+            "log.dirs": DATA,
+            "metadata.log.dir": METADATA,
+            "offsets.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": "4",
+            "group.initial.rebalance.delay.ms": "500",
+            **self.settings,
+        }
+        return Config.from_properties(properties, hostname=machine.host)
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the processes until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    # What can be done to a machine.
+
+    def start(self, machine: Machine, cause: int | None = None) -> Process:
+        """Start a process on a machine that has none; formats what is new."""
+        assert machine.process is None and self._nursery is not None
+        machine.lives += 1
+        life = Life()
+        clock = SimClock(rate=machine.clock_rate, wall_offset_ms=machine.wall_offset_ms, life=life)
+        process = machine.process = Process(machine.lives, life, clock)
+        self.trace.event("start", node=machine.host, cause=cause, life=machine.lives)
+        self._nursery.start_soon(self._run, machine, process)
+        return process
+
+    async def _run(self, machine: Machine, process: Process) -> None:
+        current_node.set(machine.host)
+        disk = SimDisk(machine.medium, process.life)
+        config = self.config(machine)
+        dice = Random(machine.dice.getrandbits(64))
+
+        def ready(node: Any) -> None:
+            process.node = node
+            self.trace.event("serving", node=machine.host, life=process.number)
+
+        try:
+            with process.scope:
+                format_directories(
+                    config, disk, CLUSTER_ID, ignore_formatted=True, randbytes=dice.randbytes
+                )
+                await serve(
+                    config,
+                    clock=process.clock,
+                    dice=dice,
+                    disk=disk,
+                    network=self.fabric.host(machine.host, process.life),
+                    shutdown=process.shutdown,
+                    ready=ready,
+                    mutations=self._mutations,
+                )
+        except BaseException as error:
+            cancelled, failure = _split(error)
+            if process.life.is_alive:
+                process.failure = failure
+            if cancelled is not None:
+                raise cancelled from None
+        finally:
+            self._ended(machine, process)
+
+    def _ended(self, machine: Machine, process: Process) -> None:
+        process.done.set()
+        if machine.process is process:
+            machine.process = None
+        if process.life.is_alive:
+            process.life.end()
+            machine.medium.locks.clear()
+            self.fabric.kill(machine.host)
+            if process.failure is None:
+                self.trace.event("stopped", node=machine.host, life=process.number)
+            else:
+                words = describe(process.failure)
+                self.trace.event("crashed", node=machine.host, life=process.number, error=words)
+                self._on_crash(machine, process.failure)
+
+    def kill(self, machine: Machine, cause: int | None = None) -> None:
+        """SIGKILL: the page cache stays, peers are told by resets."""
+        self._end(machine, "kill", cause)
+        self.fabric.kill(machine.host)
+
+    def lose_power(self, machine: Machine, cause: int | None = None) -> None:
+        """The machine stops: unsynced writes are lost in part, peers are told nothing."""
+        self._end(machine, "power-loss", cause)
+        self.fabric.lose_power(machine.host)
+        lost = machine.medium.lose_power()
+        self.trace.event("unsynced-lost", node=machine.host, changes=lost)
+
+    def _end(self, machine: Machine, kind: str, cause: int | None) -> None:
+        process = machine.process
+        self.trace.event(kind, node=machine.host, cause=cause)
+        machine.process = None
+        if process is not None:
+            process.life.resume()
+            process.life.end()
+            machine.medium.locks.clear()
+            process.scope.cancel()
+
+    def pause(self, machine: Machine, cause: int | None = None) -> None:
+        if machine.process is not None:
+            self.trace.event("pause", node=machine.host, cause=cause)
+            machine.process.life.pause()
+
+    def resume(self, machine: Machine, cause: int | None = None) -> None:
+        if machine.process is not None and machine.process.life.is_paused:
+            self.trace.event("resume", node=machine.host, cause=cause)
+            machine.process.life.resume()
+            self.fabric.resumed(machine.host)
+
+    async def stop(self, machine: Machine, within_s: float = 20.0) -> bool:
+        """SIGTERM, and SIGKILL when that takes too long; whether it went by itself."""
+        process = machine.process
+        if process is None:
+            return True
+        self.trace.event("shutdown", node=machine.host)
+        process.shutdown.set()
+        with trio.move_on_after(within_s):
+            await process.done.wait()
+            return True
+        if machine.process is process:
+            self.kill(machine)
+        return False
+
+
+def _split(
+    error: BaseException,
+) -> tuple[BaseException | None, BaseException | None]:
+    """(what trio needs to have back, what went wrong) of what a process ended with."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, rest = error.split(trio.Cancelled)
+        if rest is not None:
+            rest = rest.split(Killed)[1]
+        return cancelled, rest
+    if isinstance(error, trio.Cancelled):
+        return error, None
+    return None, None if isinstance(error, Killed) else error
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The errors inside of groups of groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for each in error.exceptions for leaf in leaves(each)]
+    return [error]
+
+
+def describe(error: BaseException) -> str:
+    """What a process ended with, in one line."""
+    return "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves(error))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a process ended because the world let it down, and it said so."""
+    from kraft.raft.journal import CorruptJournal
+    from model.world import BrokenConnection
+    from storage.meta_properties import BadDirectory
+
+    expected = (OSError, KafkaError, BadDirectory, CorruptJournal, BrokenConnection)
+    return all(isinstance(leaf, expected) for leaf in leaves(error))

@@ -1,0 +1,164 @@
+"""Faults of disks. Those that lose data say so to the checkers, which know what a cluster owes."""
+
+from __future__ import annotations
+
+from random import Random
+
+import trio
+
+from simulations.cluster import DATA, METADATA, Machine
+from simulations.faults.process import down_time_s, pick
+from simulations.faults.registry import fault
+from simulations.world import World
+
+
+@fault("power-loss", "disk", chance=0.5, rate=2)
+async def power_loss(world: World, dice: Random, cause: int) -> None:
+    """a machine loses power: unsynced writes are gone or torn, file by file; peers hear nothing"""
+    machine = pick(world, dice)
+    if machine is not None:
+        world.cluster.lose_power(machine, cause)
+        await trio.sleep(down_time_s(dice))
+        world.start(machine, cause)
+
+
+@fault("power-loss-of-all", "disk", chance=0.1, rate=0.5)
+async def power_loss_of_all(world: World, dice: Random, cause: int) -> None:
+    """the whole room loses power"""
+    machines = world.machines()
+    for machine in machines:
+        world.cluster.lose_power(machine, cause)
+    dice.shuffle(machines)
+    for machine in machines:
+        await trio.sleep(dice.uniform(0, 1))
+        world.start(machine, cause)
+
+
+@fault("fsync-error", "disk", chance=0.2, rate=1)
+async def fsync_error(world: World, dice: Random, cause: int) -> None:
+    """syncs fail for a while; a process that cannot write ends and is started again later"""
+    machine = pick(world, dice)
+    if machine is None:
+        return
+    world.trace.event("fsync-error", node=machine.host, cause=cause)
+    machine.suspect = True
+    machine.medium.faults.sync_error_rate = dice.uniform(0.1, 1)
+    await trio.sleep(dice.uniform(0.1, 3))
+    machine.medium.faults.sync_error_rate = 0.0
+    await _restart(world, dice, machine, cause)
+
+
+@fault("full-disk", "disk", chance=0.2, rate=0.7)
+async def full_disk(world: World, dice: Random, cause: int) -> None:
+    """no space is left for a while"""
+    machine = pick(world, dice)
+    if machine is None:
+        return
+    world.trace.event("full-disk", node=machine.host, cause=cause)
+    machine.suspect = True
+    machine.medium.faults.full = True
+    await trio.sleep(dice.uniform(0.5, 6))
+    machine.medium.faults.full = False
+    await _restart(world, dice, machine, cause)
+
+
+async def _restart(world: World, dice: Random, machine: Machine, cause: int) -> None:
+    """The operator's part: a log directory that failed stays offline until a restart."""
+    await trio.sleep(dice.uniform(0, 2))
+    machine.suspect = False
+    if machine.is_running:
+        world.cluster.kill(machine, cause)
+        await trio.sleep(dice.uniform(0, 1))
+    world.start(machine, cause)
+
+
+@fault("slow-disk", "disk", chance=0.3, rate=1.5)
+async def slow_disk(world: World, dice: Random, cause: int) -> None:
+    """syncs take up to a second for a while"""
+    machine = pick(world, dice)
+    if machine is None:
+        return
+    faults = machine.medium.faults
+    before = faults.sync_latency_s
+    slowest = 10 ** dice.uniform(-2, 0)
+    world.trace.event("slow-disk", node=machine.host, cause=cause, seconds=round(slowest, 3))
+    faults.sync_latency_s = (slowest / 10, slowest)
+    await trio.sleep(dice.uniform(1, 8))
+    faults.sync_latency_s = before
+
+
+@fault("bit-flip", "disk", chance=0.2, rate=0.7)
+async def bit_flip(world: World, dice: Random, cause: int) -> None:
+    """a machine loses power, and a bit of what was written last has changed when it is back"""
+    await _corrupt(world, dice, cause, misdirected=False)
+
+
+@fault("misdirected-write", "disk", chance=0.2, rate=0.5)
+async def misdirected_write(world: World, dice: Random, cause: int) -> None:
+    """a machine loses power, and some of its last writes turn out to be in the wrong place"""
+    await _corrupt(world, dice, cause, misdirected=True)
+
+
+async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool) -> None:
+    machine = pick(world, dice, brokers=True)
+    if machine is None:
+        return
+    world.cluster.lose_power(machine, cause)
+    medium = machine.medium
+    # The newest segment: what is older was verified when it was flushed, and is not read again.
+    logs: dict[str, str] = {}
+    for path in sorted(medium.files):
+        if path.startswith(DATA) and path.endswith((".log", ".index", ".timeindex")):
+            directory = path.rpartition("/")[0] + path[path.rindex(".") :]
+            if len(medium.files[path].data) >= 64:
+                logs[directory] = path
+    if logs:
+        path = dice.choice(list(logs.values()))
+        size = len(medium.files[path].data)
+        position = size - 1 - dice.randrange(min(size, 400))
+        world.trace.event("corruption", node=machine.host, cause=cause, path=path, at=position)
+        if misdirected:
+            start = max(0, position - 48)
+            medium.misdirect(path, start, dice.randrange(start + 1), position - start)
+        else:
+            medium.flip_bit(path, position, dice.randrange(8))
+    await trio.sleep(down_time_s(dice))
+    world.start(machine, cause)
+
+
+@fault("wiped-disk", "disk", chance=0.25, rate=0.7)
+async def wiped_disk(world: World, dice: Random, cause: int) -> None:
+    """the disk with the logs is replaced by an empty one"""
+    machine = pick(world, dice, brokers=True)
+    if machine is None:
+        return
+    world.cluster.kill(machine, cause)
+    world.wipe(machine, cause)
+    await trio.sleep(down_time_s(dice))
+    world.start(machine, cause)
+
+
+@fault("journal-bit-flip", "disk", chance=0.05, rate=0.5)
+async def journal_bit_flip(world: World, dice: Random, cause: int) -> None:
+    """a bit of the metadata log changes; the node must refuse to start, and stays down"""
+    down = [m for m in world.cluster.controllers if not m.is_up]
+    machine = pick(world, dice)
+    if machine is None or not machine.is_controller or down or len(world.cluster.controllers) < 3:
+        return
+    world.cluster.kill(machine, cause)
+    medium = machine.medium
+    paths = [p for p in sorted(medium.files) if p.startswith(METADATA) and p.endswith(".journal")]
+    path = dice.choice(paths)
+    position = dice.randrange(max(1, len(medium.files[path].data) // 2))
+    before = bytes(medium.files[path].data)
+    world.trace.event("corruption", node=machine.host, cause=cause, path=path, at=position)
+    medium.flip_bit(path, position, dice.randrange(8))
+    world.start(machine, cause)
+    await trio.sleep(2)
+    if not machine.is_up:
+        world.note("damaged journal refused")
+    else:
+        world.cluster.kill(machine, cause)
+    # The operator restores the file; nothing was written meanwhile.
+    medium.files[path].replace(before)
+    world.start(machine, cause)

@@ -1,0 +1,153 @@
+"""Faults of the network."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from random import Random
+
+import trio
+
+from simulations.faults.registry import fault
+from simulations.world import World
+
+
+def _two_hosts(world: World, dice: Random) -> tuple[str, str]:
+    """Two ends of a connection: mostly nodes, sometimes a client's."""
+    hosts = world.hosts()
+    clients = [each.name for each in (*world.plan.producers, *world.plan.consumers)]
+    one = dice.choice(hosts)
+    others = [host for host in hosts if host != one]
+    if clients and (not others or dice.random() < 0.3):
+        return one, dice.choice(clients)
+    return (one, dice.choice(others)) if others else (one, one)
+
+
+async def _cut_for(world: World, pairs: list[tuple[str, str]], seconds: float) -> None:
+    world.cut(pairs)
+    await trio.sleep(seconds)
+    for source, target in pairs:
+        world.fabric.heal(source, target)
+
+
+@fault("reset", "network", chance=0.5, rate=10)
+async def reset(world: World, dice: Random, cause: int) -> None:
+    """all connections between two hosts break, and what was in flight is lost"""
+    one, other = _two_hosts(world, dice)
+    broken = world.fabric.reset(one, other)
+    world.trace.event("reset", cause=cause, between=[one, other], connections=broken)
+
+
+@fault("delay", "network", chance=0.4, rate=3)
+async def delay(world: World, dice: Random, cause: int) -> None:
+    """every message takes long for a while, each its own time: reordering across connections"""
+    faults = world.fabric.faults
+    before = faults.delay_s
+    faults.delay_s = 10 ** dice.uniform(-2.5, -0.7)
+    world.trace.event("slow-network", cause=cause, mean_s=round(faults.delay_s, 4))
+    await trio.sleep(dice.uniform(0.5, 5))
+    faults.delay_s = before
+
+
+@fault("clog", "network", chance=0.4, rate=6)
+async def clog(world: World, dice: Random, cause: int) -> None:
+    """one direction holds everything back for a while, then lets it all go"""
+    source, target = _two_hosts(world, dice)
+    seconds = dice.uniform(0.05, 4)
+    world.trace.event("clog", cause=cause, source=source, target=target, seconds=round(seconds, 3))
+    world.fabric.clog(source, target, seconds)
+
+
+@fault("one-way-cut", "network", chance=0.4, rate=3)
+async def one_way_cut(world: World, dice: Random, cause: int) -> None:
+    """nothing gets from one host to another, while the other direction works"""
+    source, target = _two_hosts(world, dice)
+    world.trace.event("one-way-cut", cause=cause, source=source, target=target)
+    await _cut_for(world, [(source, target)], dice.uniform(0.2, 12))
+
+
+@fault("partition", "network", chance=0.4, rate=2)
+async def partition(world: World, dice: Random, cause: int) -> None:
+    """the nodes fall into two halves that cannot reach each other"""
+    hosts = world.hosts()
+    half = [host for host in hosts if dice.random() < 0.5]
+    rest = [host for host in hosts if host not in half]
+    world.trace.event("partition", cause=cause, one=half, other=rest)
+    pairs = [(a, b) for a in half for b in rest] + [(b, a) for a in half for b in rest]
+    await _cut_for(world, pairs, dice.uniform(0.2, 12))
+
+
+@fault("isolate", "network", chance=0.5, rate=2)
+async def isolate(world: World, dice: Random, cause: int) -> None:
+    """one node, often a leader or the controller, reaches no other node"""
+    target = dice.choice(world.hosts())
+    leaders = [m for m in (world.controller, world.leader_of(_topic(world, dice), 0)) if m]
+    if leaders and dice.random() < 0.6:
+        target = dice.choice(leaders).host
+    others = [host for host in world.hosts() if host != target]
+    world.trace.event("isolate", node=target, cause=cause)
+    pairs = [(target, other) for other in others] + [(other, target) for other in others]
+    await _cut_for(world, pairs, dice.uniform(0.2, 12))
+
+
+@fault("bridge", "network", chance=0.3, rate=1.5)
+async def bridge(world: World, dice: Random, cause: int) -> None:
+    """two nodes cannot reach each other, but both reach the rest"""
+    hosts = world.hosts()
+    if len(hosts) < 3:
+        return
+    one, other = dice.sample(hosts, 2)
+    world.trace.event("bridge", cause=cause, between=[one, other])
+    await _cut_for(world, [(one, other), (other, one)], dice.uniform(0.5, 12))
+
+
+@fault("swizzle-clog", "network", chance=0.3, rate=1)
+async def swizzle_clog(world: World, dice: Random, cause: int) -> None:
+    """many links are cut one after the other, and heal one by one in another order"""
+    pairs = [pair for a, b in combinations(world.hosts(), 2) for pair in ((a, b), (b, a))]
+    chosen = [pair for pair in pairs if dice.random() < 0.6]
+    world.trace.event("swizzle-clog", cause=cause, links=chosen)
+    for source, target in chosen:
+        world.fabric.cut(source, target)
+        await trio.sleep(dice.uniform(0, 0.8))
+    dice.shuffle(chosen)
+    for source, target in chosen:
+        await trio.sleep(dice.uniform(0, 0.8))
+        world.fabric.heal(source, target)
+
+
+@fault("lost-reply", "network", chance=0.5, rate=8)
+async def lost_reply(world: World, dice: Random, cause: int) -> None:
+    """a broker's answers do not reach a client, whose request was carried out; it retries"""
+    producers = [plan.name for plan in world.plan.producers]
+    if not producers:
+        return
+    client = dice.choice(producers)
+    brokers = [machine.host for machine in world.machines(brokers=True)]
+    world.trace.event("lost-reply", node=client, cause=cause)
+    world.cut((host, client) for host in brokers)
+    await trio.sleep(dice.uniform(0.05, 1.5))
+    for host in brokers:
+        world.fabric.reset(host, client)
+        world.fabric.heal(host, client)
+
+
+@fault("split-frames", "network", chance=0.2, rate=2)
+async def split_frames(world: World, dice: Random, cause: int) -> None:
+    """everything arrives in two parts for a while, split at any byte"""
+    world.trace.event("split-frames", cause=cause)
+    before = world.fabric.faults.split_rate
+    world.fabric.faults.split_rate = 0.7
+    await trio.sleep(dice.uniform(0.2, 2))
+    world.fabric.faults.split_rate = before
+
+
+@fault("half-open", "network", chance=0.3, rate=3)
+async def half_open(world: World, dice: Random, cause: int) -> None:
+    """one side's connections are gone without a word, as after a router forgets them"""
+    one, other = _two_hosts(world, dice)
+    world.trace.event("half-open", cause=cause, lost_by=one, peer=other)
+    world.fabric.half_open(one, other)
+
+
+def _topic(world: World, dice: Random) -> str:
+    return dice.choice(world.plan.topics).name if world.plan.topics else ""

@@ -1,0 +1,94 @@
+"""What people and clients do at the wrong moment, and clocks that nobody can trust."""
+
+from __future__ import annotations
+
+from random import Random
+
+import trio
+
+from client.admin.partitions import ElectionType
+from model.ids import TopicPartition
+from simulations.faults.registry import fault
+from simulations.workload import CLIENT_ERRORS, make_admin
+from simulations.world import World
+
+
+@fault("clock-jump", "other", chance=0.3, rate=2)
+async def clock_jump(world: World, dice: Random, cause: int) -> None:
+    """one machine's wall clock jumps by up to an hour, either way"""
+    machine = dice.choice(list(world.cluster.machines.values()))
+    jump_ms = dice.choice([dice.randrange(-3_600_000, 3_600_000), dice.randrange(-2000, 2000)])
+    world.trace.event("clock-jump", node=machine.host, cause=cause, ms=jump_ms)
+    machine.wall_offset_ms += jump_ms
+    if machine.process is not None:
+        machine.process.clock.wall_offset_ms = machine.wall_offset_ms
+
+
+@fault("clock-drift", "other", chance=0.2, rate=1)
+async def clock_drift(world: World, dice: Random, cause: int) -> None:
+    """from its next start on, one machine's clock runs too fast or too slow"""
+    machine = dice.choice(list(world.cluster.machines.values()))
+    machine.clock_rate = dice.uniform(0.93, 1.07)
+    world.trace.event("clock-drift", node=machine.host, cause=cause, rate=machine.clock_rate)
+
+
+@fault("reassign", "other", chance=0.5, rate=2)
+async def reassign(world: World, dice: Random, cause: int) -> None:
+    """a partition moves to other brokers, or its replicas change their order"""
+    topic = dice.choice(world.plan.topics)
+    target = TopicPartition(topic.name, dice.randrange(topic.partitions))
+    brokers = [machine.node_id for machine in world.cluster.brokers]
+    count = dice.randrange(1, min(len(brokers), 3) + 1) if dice.random() < 0.3 else None
+    replicas = dice.sample(brokers, count or min(topic.replication_factor, len(brokers)))
+    needed = int(topic.configs.get("min.insync.replicas", "1"))
+    if len(replicas) < needed:
+        replicas = dice.sample(brokers, min(needed, len(brokers)))
+    world.trace.event("reassign", cause=cause, partition=f"{target[0]}-{target[1]}", to=replicas)
+    async with make_admin(world, f"reassigner-{cause}") as admin:
+        await admin.alter_partition_reassignments({target: replicas})
+
+
+@fault("quorum-change", "other", chance=0.1, rate=0.5)
+async def quorum_change(world: World, dice: Random, cause: int) -> None:
+    """an administrator asks for a change of the quorum in the middle of it all"""
+    controllers = world.cluster.controllers
+    machine = dice.choice(controllers)
+    world.trace.event("quorum-change", node=machine.host, cause=cause)
+    async with make_admin(world, f"voter-admin-{cause}") as admin:
+        info = await admin.describe_quorum()
+        voter = dice.choice(info.voters)
+        await admin.remove_raft_voter(voter.id, voter.directory_id)
+
+
+@fault("group-churn", "other", chance=0.4, rate=3)
+async def group_churn(world: World, dice: Random, cause: int) -> None:
+    """a consumer of the group goes away without a word, and a new one takes its place"""
+    members = [task for task in world.consumers if task.plan.group is not None]
+    if members:
+        member = dice.choice(members)
+        world.trace.event("group-churn", node=member.plan.name, cause=cause)
+        member.scope.cancel()
+
+
+@fault("stale-clients", "other", chance=0.3, rate=1)
+async def stale_clients(world: World, dice: Random, cause: int) -> None:
+    """a client cannot reach the leader it knows of, nor learn of another, for a while"""
+    clients = [each.name for each in (*world.plan.producers, *world.plan.consumers)]
+    if not clients:
+        return
+    client = dice.choice(clients)
+    topic = dice.choice(world.plan.topics).name
+    leader = world.leader_of(topic, 0)
+    kept = leader.host if leader is not None else ""
+    hosts = [host for host in world.hosts() if host != kept]
+    world.trace.event("stale-client", node=client, cause=cause, still_reaches=kept)
+    world.cut((client, host) for host in hosts)
+    async with make_admin(world, f"mover-{cause}") as admin:
+        with trio.move_on_after(dice.uniform(0.5, 5)):
+            try:
+                await admin.elect_leaders(ElectionType.PREFERRED, None)
+            except CLIENT_ERRORS as error:
+                world.trace.event("refused", cause=cause, error=str(error))
+            await trio.sleep_forever()
+    for host in hosts:
+        world.fabric.heal(client, host)

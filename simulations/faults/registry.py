@@ -1,0 +1,45 @@
+"""The table of faults: a name, how often, and what it does.
+
+A fault is an async function of the world and of dice that are its own. It begins, lasts, and takes
+itself back; `world.heal` takes back whatever is still in force when the faults end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from simulations.world import World
+
+Inflict = Callable[[World, Random, int], Awaitable[None]]
+"""(world, dice, id of the trace event that is the cause of all that follows)"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault."""
+
+    kind: str
+    group: str
+    chance: float
+    """That a run has it at all."""
+    rate: float
+    """Its mean number a minute in a run that has it; the rate itself is drawn around this."""
+    inflict: Inflict
+    meaning: str
+
+
+FAULTS: Final[dict[str, Fault]] = {}
+
+
+def fault(kind: str, group: str, *, chance: float, rate: float) -> Callable[[Inflict], Inflict]:
+    """Enter a function into the table; its docstring is the meaning."""
+
+    def enter(inflict: Inflict) -> Inflict:
+        meaning = (inflict.__doc__ or "").strip().splitlines()[0]
+        FAULTS[kind] = Fault(kind, group, chance, rate, inflict, meaning)
+        return inflict
+
+    return enter

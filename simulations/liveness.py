@@ -1,0 +1,183 @@
+"""What has to come true again, and how soon, once nothing is broken any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from client.consumer.consumer import Consumer
+from model.ids import TopicPartition
+from simulations.checkers.history import parse
+from simulations.violation import Exit
+from simulations.workload import CLIENT_ERRORS, client_ports
+from simulations.world import World
+
+CONTROLLER_S: Final = 20.0
+BROKERS_S: Final = 40.0
+PARTITIONS_S: Final = 60.0
+ANSWERS_S: Final = 60.0
+READ_S: Final = 60.0
+_LOOK_S: Final = 0.1
+
+
+async def check(world: World) -> None:
+    """Run after everything was healed. Raises Stopped through `world.stop`."""
+    await _within(world, CONTROLLER_S, "controller", lambda: _controller(world))
+    await _within(world, BROKERS_S, "brokers", lambda: _brokers(world))
+    await _within(world, PARTITIONS_S, "partitions", lambda: _partitions(world))
+    await _within(world, ANSWERS_S, "answers", lambda: _answers(world))
+    await _within(world, PARTITIONS_S, "metadata", lambda: _metadata(world))
+    await _within(world, PARTITIONS_S, "replicas", lambda: _replicas(world))
+    await read_everything(world)
+    await _within(world, READ_S, "readers", lambda: _readers(world))
+
+
+async def _within(
+    world: World, limit_s: float, name: str, problem: Callable[[], str | None]
+) -> None:
+    started = trio.current_time()
+    while (words := problem()) is not None:
+        if trio.current_time() - started > limit_s:
+            world.stop(
+                f"{name}-recover",
+                f"{limit_s:g} s after everything was healed {words}",
+                Exit.LIVENESS,
+            )
+        await trio.sleep(_LOOK_S)
+
+
+def _controller(world: World) -> str | None:
+    machine = world.controller
+    if machine is None or not machine.is_running:
+        return "no controller leads the quorum"
+    return None
+
+
+def _brokers(world: World) -> str | None:
+    for machine in world.cluster.brokers:
+        broker = world.image.brokers.get(machine.node_id)
+        if machine.broken:
+            continue
+        if not machine.is_running:
+            return f"{machine.host} does not run"
+        if broker is None or broker.fenced or not world.is_current(machine.node_id):
+            return f"broker {machine.node_id} is not registered and unfenced"
+    return None
+
+
+def _partitions(world: World) -> str | None:
+    for topic, index, partition in world.image.partitions():
+        name = f"{topic.name}-{index}"
+        if world.replicas.truth((topic.name, index)).excused_at >= 0 and not partition.has_leader:
+            world.note("partition lost with its disks")
+            continue
+        if not partition.has_leader:
+            return f"{name} has no leader: {partition.reason}"
+        if partition.is_reassigning:
+            return f"{name} is still being reassigned to {list(partition.replicas)}"
+        if set(partition.isr) != set(partition.replicas):
+            return f"{name} has the ISR {list(partition.isr)} of {list(partition.replicas)}"
+    return None
+
+
+def _answers(world: World) -> str | None:
+    for task in world.producers:
+        if not task.done.is_set() and not _lost(world, task.plan.topic):
+            return f"{task.plan.name} waits for {task.open} answers"
+    return None
+
+
+def _lost(world: World, topic: str) -> bool:
+    found = world.image.topics.get(topic)
+    return found is None or any(not partition.has_leader for partition in found.partitions)
+
+
+def _metadata(world: World) -> str | None:
+    """Every node's metadata log has reached what is committed."""
+    for host in sorted(world.raft.mirrors):
+        if world.raft.mirrors[host].last_index < world.raft.commit_index:
+            return (
+                f"the metadata log of {host} ends at {world.raft.mirrors[host].last_index}, but"
+                f" {world.raft.commit_index} is committed"
+            )
+    return None
+
+
+def _replicas(world: World) -> str | None:
+    """Every in-sync replica has reached its leader's end."""
+    for topic, index, partition in world.image.partitions():
+        leader = world.logs.replica(f"n{partition.leader}", (topic.name, index))
+        if leader is None:
+            continue
+        for broker_id in partition.isr:
+            mirror = world.logs.replica(f"n{broker_id}", (topic.name, index))
+            end = mirror.end_offset if mirror is not None else 0
+            if end != leader.end_offset:
+                return (
+                    f"the replica of {topic.name}-{index} on broker {broker_id} ends at {end}, its"
+                    f" leader's at {leader.end_offset}"
+                )
+    return None
+
+
+async def read_everything(world: World) -> None:
+    """A new consumer reads all topics of the workload, and the history is held against it."""
+    targets = [
+        TopicPartition(topic.name, index)
+        for topic in world.plan.topics
+        for index, partition in enumerate(_partitions_of(world, topic.name))
+        if partition.has_leader
+    ]
+    config: dict[str, object] = {
+        "bootstrap.servers": ",".join(world.cluster.bootstrap),
+        "client.id": "auditor",
+        "auto.offset.reset": "earliest",
+        "request.timeout.ms": 5000,
+    }
+    found: dict[TopicPartition, dict[int, bytes]] = {target: {} for target in targets}
+    with trio.move_on_after(READ_S) as scope:
+        async with Consumer(config, **client_ports(world, "auditor")) as consumer:
+            consumer.assign(targets)
+            starts = await consumer.beginning_offsets(targets)
+            ends = await consumer.end_offsets(targets)
+            left = {target for target in targets if starts[target] < ends[target]}
+            while left:
+                for record in await consumer.poll(1.0):
+                    target = TopicPartition(record.topic, record.partition)
+                    found[target][record.offset] = record.value or b""
+                    if record.offset + 1 >= ends[target]:
+                        left.discard(target)
+    if scope.cancelled_caught:
+        world.stop("audit", f"reading everything took more than {READ_S:g} s", Exit.LIVENESS)
+    for target in targets:
+        world.history.final_read(target, found[target], starts[target], ends[target])
+
+
+def _partitions_of(world: World, topic: str) -> list[object]:
+    found = world.image.topics.get(topic)
+    return list(found.partitions) if found is not None else []
+
+
+def _readers(world: World) -> str | None:
+    """Whoever reads alone has seen everything that was acknowledged."""
+    for task in world.consumers:
+        if task.plan.group is not None:
+            continue
+        for key, history in world.history.partitions.items():
+            if key[0] not in task.plan.topics or not history.acked:
+                continue
+            if world.history.excused(key):
+                continue
+            last = task.last.get(TopicPartition(*key), -1)
+            if last < max(history.acked):
+                value, producer, _ = history.acked[max(history.acked)]
+                return (
+                    f"{task.plan.name} has not seen record {parse(value)[1]} of {producer} at"
+                    f" offset {max(history.acked)} of {key[0]}-{key[1]} (unseen); it is at {last}"
+                )
+    return None
+
+
+__all__ = ["CLIENT_ERRORS", "check", "read_everything"]

@@ -1,0 +1,101 @@
+"""The cluster's metadata as it is committed, replayed by the observer from the journals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kraft.delta import MetadataDelta, replay_batch
+from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
+from simulations.observers.partition_log import Key
+from simulations.trace import Trace
+
+OnChange = Callable[[Key, PartitionImage | None, PartitionImage], None]
+"""(partition, before, after)"""
+
+
+class ObservedMetadata:
+    """The newest committed image, and the elections that led there."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.image: MetadataImage = EMPTY_IMAGE
+        self.topic_ids: dict[bytes, str] = {}
+        self.leader_elections: dict[str, int] = {}
+        """How many partition leaders were elected, by reason."""
+        self.on_change: list[OnChange] = []
+        self.on_image: list[Callable[[MetadataImage, MetadataImage, MetadataDelta], None]] = []
+        self._trace = trace
+
+    def committed(self, offset: int, epoch: int, payload: bytes) -> None:
+        """Take the next committed entry."""
+        before = self.image
+        delta = replay_batch(before, offset, epoch, payload)
+        image = self.image = delta.image
+        for name, indexes in _changed(before, image, delta):
+            for index in indexes:
+                after = image.topics[name].partitions[index]
+                old = before.partition(name, index)
+                if old is not None and before.topics[name].topic_id != image.topics[name].topic_id:
+                    old = None
+                self._tell((name, index), old, after)
+        for broker_id in delta.changed_brokers:
+            self._tell_broker(before, image, broker_id)
+        for told in self.on_image:
+            told(before, image, delta)
+
+    def _tell(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
+        name = f"{key[0]}-{key[1]}"
+        if before is None or (before.leader, before.leader_epoch) != (
+            after.leader,
+            after.leader_epoch,
+        ):
+            if before is not None:
+                reason = after.reason or "unknown"
+                self.leader_elections[reason] = self.leader_elections.get(reason, 0) + 1
+            self._trace.event(
+                "leader-elected",
+                partition=name,
+                leader=after.leader,
+                epoch=after.leader_epoch,
+                isr=list(after.isr),
+                elr=list(after.elr),
+                reason=after.reason,
+            )
+        elif (before.isr, before.elr, before.replicas) != (after.isr, after.elr, after.replicas):
+            self._trace.event(
+                "isr-changed",
+                partition=name,
+                leader=after.leader,
+                isr=list(after.isr),
+                elr=list(after.elr),
+                replicas=list(after.replicas),
+                partition_epoch=after.partition_epoch,
+            )
+        for told in self.on_change:
+            told(key, before, after)
+
+    def _tell_broker(self, before: MetadataImage, image: MetadataImage, broker_id: int) -> None:
+        old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
+        if new is None:
+            self._trace.event("broker-unregistered", broker=broker_id)
+        elif old is None or old.epoch != new.epoch:
+            self._trace.event("broker-registered", broker=broker_id, epoch=new.epoch)
+        elif old.fenced != new.fenced:
+            kind = "broker-fenced" if new.fenced else "broker-unfenced"
+            self._trace.event(kind, broker=broker_id, epoch=new.epoch)
+
+
+def _changed(
+    before: MetadataImage, image: MetadataImage, delta: MetadataDelta
+) -> list[tuple[str, list[int]]]:
+    found = []
+    for name, topic in image.topics.items():
+        old = before.topics.get(name)
+        if old is topic:
+            continue
+        indexes = [
+            index
+            for index, partition in enumerate(topic.partitions)
+            if old is None or index >= len(old.partitions) or old.partitions[index] is not partition
+        ]
+        found.append((name, indexes))
+    return found

@@ -1,0 +1,193 @@
+"""The partitions' logs as they are on the disks: which batch is where, on every replica."""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import NamedTuple
+
+_HEAD = struct.Struct(">qiibIhi")
+"""Base offset, size after these 12 bytes, leader epoch, magic, CRC32C, attributes, last delta."""
+_SIZE_END = 12
+_PATH = re.compile(r".*/([^/]+)-(\d+)/(\d{20})\.log")
+
+
+class Batch(NamedTuple):
+    position: int
+    base_offset: int
+    last_offset: int
+    epoch: int
+    crc: int
+    size: int
+
+
+Key = tuple[str, int]
+"""Topic and partition."""
+
+
+class SegmentMirror:
+    """One .log file, as processes see it."""
+
+    def __init__(self, replica: ReplicaMirror, base_offset: int) -> None:
+        self.replica = replica
+        self.base_offset = base_offset
+        self.batches: list[Batch] = []
+        self.size = 0
+        self._rest = b""
+        """Bytes after the last whole batch."""
+
+    @property
+    def end_offset(self) -> int:
+        return self.batches[-1].last_offset + 1 if self.batches else self.base_offset
+
+    def wrote(self, offset: int, data: bytes) -> None:
+        if offset != self.size:
+            self.truncated(offset)
+        self.size = offset + len(data)
+        before = len(self.batches)
+        self._parse(self._rest + data if self._rest else data)
+        if len(self.batches) != before:
+            self.replica.appended(self.batches[before:])
+
+    def _parse(self, data: bytes) -> None:
+        start = self.size - len(data)
+        position = 0
+        while len(data) - position >= _HEAD.size:
+            base, size, epoch, magic, crc, _, delta = _HEAD.unpack_from(data, position)
+            end = position + _SIZE_END + size
+            if magic != 2 or end > len(data):
+                break
+            self.batches.append(
+                Batch(start + position, base, base + delta, epoch, crc, _SIZE_END + size)
+            )
+            position = end
+        self._rest = data[position:]
+
+    def truncated(self, size: int) -> None:
+        gone = []
+        while self.batches and self.batches[-1].position + self.batches[-1].size > size:
+            gone.append(self.batches.pop())
+        whole = self.batches[-1].position + self.batches[-1].size if self.batches else 0
+        kept = self._rest if not gone else b""
+        self._rest = kept[: max(0, size - whole)]
+        self.size = size
+        if gone:
+            self.replica.cut(gone[::-1])
+
+    def synced(self) -> None:
+        """What is durable does not matter here: Kafka's promises rest on replication."""
+
+    def replaced(self, data: bytes) -> None:
+        before = list(self.batches)
+        self.batches, self._rest, self.size = [], b"", len(data)
+        self._parse(data)
+        gone = before[len(self.batches) :]
+        if gone:
+            self.replica.lost(gone)
+
+    def renamed(self, path: str) -> None:
+        if _PATH.fullmatch(path) is None:
+            self.replica.drop(self)
+
+    def removed(self) -> None:
+        self.replica.drop(self)
+
+
+class ReplicaMirror:
+    """The log of one partition on one machine."""
+
+    def __init__(self, host: str, key: Key, logs: PartitionLogs) -> None:
+        self.host = host
+        self.key = key
+        self._logs = logs
+        self._segments: dict[int, SegmentMirror] = {}
+        self._order: list[int] = []
+
+    @property
+    def start_offset(self) -> int:
+        return self._order[0] if self._order else 0
+
+    @property
+    def end_offset(self) -> int:
+        return self._segments[self._order[-1]].end_offset if self._order else 0
+
+    def find(self, offset: int) -> Batch | None:
+        """The batch that holds an offset."""
+        place = bisect_right(self._order, offset) - 1
+        if place < 0:
+            return None
+        batches = self._segments[self._order[place]].batches
+        position = bisect_right(batches, offset, key=lambda batch: batch.base_offset) - 1
+        if position < 0 or batches[position].last_offset < offset:
+            return None
+        return batches[position]
+
+    def batches(self) -> list[Batch]:
+        return [batch for base in self._order for batch in self._segments[base].batches]
+
+    # Told by segments.
+
+    def segment(self, base_offset: int) -> SegmentMirror:
+        made = self._segments[base_offset] = SegmentMirror(self, base_offset)
+        self._order = sorted(self._segments)
+        return made
+
+    def drop(self, segment: SegmentMirror) -> None:
+        if self._segments.get(segment.base_offset) is segment:
+            del self._segments[segment.base_offset]
+            self._order = sorted(self._segments)
+            if not self._order:
+                self._logs.gone(self)
+
+    def appended(self, batches: list[Batch]) -> None:
+        self._logs.on_append(self, batches)
+
+    def cut(self, batches: list[Batch]) -> None:
+        self._logs.on_truncate(self, batches)
+
+    def lost(self, batches: list[Batch]) -> None:
+        self._logs.on_loss(self, batches)
+
+
+Told = Callable[[ReplicaMirror, list[Batch]], None]
+
+
+def _ignore(_: ReplicaMirror, __: list[Batch]) -> None:
+    """Nobody wants to know."""
+
+
+class PartitionLogs:
+    """All replicas of all partitions."""
+
+    def __init__(self) -> None:
+        self._replicas: dict[tuple[str, Key], ReplicaMirror] = {}
+        self.on_append: Told = _ignore
+        self.on_truncate: Told = _ignore
+        self.on_loss: Told = _ignore
+        """A power loss or a fault of the disk took batches away."""
+
+    def watch(self, host: str, path: str) -> SegmentMirror | None:
+        """The watcher for a new file, if it is a partition's log."""
+        match = _PATH.fullmatch(path)
+        if match is None:
+            return None
+        key = (match[1], int(match[2]))
+        replica = self._replicas.get((host, key))
+        if replica is None:
+            replica = self._replicas[host, key] = ReplicaMirror(host, key, self)
+        return replica.segment(int(match[3]))
+
+    def replica(self, host: str, key: Key) -> ReplicaMirror | None:
+        return self._replicas.get((host, key))
+
+    def replicas(self, key: Key) -> list[ReplicaMirror]:
+        return [mirror for (_, each), mirror in sorted(self._replicas.items()) if each == key]
+
+    def on(self, host: str) -> list[ReplicaMirror]:
+        return [mirror for (where, _), mirror in sorted(self._replicas.items()) if where == host]
+
+    def gone(self, replica: ReplicaMirror) -> None:
+        if self._replicas.get((replica.host, replica.key)) is replica:
+            del self._replicas[replica.host, replica.key]

@@ -1,0 +1,63 @@
+"""What an administrator does while the cluster is under load."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final
+
+from client.admin.configs import Alteration, Resource, ResourceType
+from client.admin.partitions import ElectionType
+from client.admin.topics import NewTopic
+from simulations.workload import make_admin
+from simulations.world import World
+
+Operation = Callable[[World, Random, int], Awaitable[None]]
+
+
+async def create_topic(world: World, dice: Random, cause: int) -> None:
+    """A topic that nobody uses: its partitions still have to be led and kept in sync."""
+    brokers = len(world.cluster.brokers)
+    async with make_admin(world, f"creator-{cause}") as admin:
+        topic = NewTopic(f"extra-{cause}", dice.randrange(1, 5), dice.randrange(1, brokers + 1))
+        await admin.create_topics([topic])
+
+
+async def delete_topic(world: World, dice: Random, cause: int) -> None:
+    """One of the topics that nobody uses."""
+    extra = sorted(name for name in world.image.topics if name.startswith("extra-"))
+    if extra:
+        async with make_admin(world, f"deleter-{cause}") as admin:
+            await admin.delete_topics([dice.choice(extra)])
+
+
+async def add_partitions(world: World, dice: Random, cause: int) -> None:
+    extra = sorted(name for name in world.image.topics if name.startswith("extra-"))
+    if extra:
+        name = dice.choice(extra)
+        count = len(world.image.topics[name].partitions) + 1
+        async with make_admin(world, f"grower-{cause}") as admin:
+            await admin.create_partitions({name: count})
+
+
+async def alter_config(world: World, dice: Random, cause: int) -> None:
+    topic = dice.choice(world.plan.topics).name
+    value = str(dice.choice([16384, 100_000, 1 << 30]))
+    async with make_admin(world, f"configurer-{cause}") as admin:
+        await admin.incremental_alter_configs(
+            {Resource(ResourceType.TOPIC, topic): [Alteration("segment.bytes", value)]}
+        )
+
+
+async def elect_preferred(world: World, dice: Random, cause: int) -> None:
+    async with make_admin(world, f"elector-{cause}") as admin:
+        await admin.elect_leaders(ElectionType.PREFERRED, None)
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create-topic": create_topic,
+    "delete-topic": delete_topic,
+    "add-partitions": add_partitions,
+    "alter-config": alter_config,
+    "elect-preferred": elect_preferred,
+}

@@ -1,0 +1,290 @@
+"""What one run will do: drawn from the seed, then plain data, so that it can be cut down and kept.
+
+Each part of a plan has dice of its own, seeded by its name: taking one part away leaves the others
+as they were. That is what makes shrinking possible.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from random import Random
+from typing import Any
+
+DEFAULT_DURATION_S = 60.0
+WARM_UP_S = 3.0
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    node_id: int
+    roles: str = "broker,controller"
+
+
+@dataclass(frozen=True)
+class TopicPlan:
+    name: str
+    partitions: int
+    replication_factor: int
+    configs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProducerPlan:
+    name: str
+    topic: str
+    acks: int
+    idempotent: bool
+    records_per_burst: int
+    pause_s: float
+    """Mean time between bursts."""
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConsumerPlan:
+    name: str
+    topics: tuple[str, ...]
+    group: str | None = None
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is done at a moment: an operation of an administrator, or a fault."""
+
+    at_s: float
+    kind: str
+    name: str
+    """Unique; its dice are seeded with it."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    seed: int
+    duration_s: float = DEFAULT_DURATION_S
+    nodes: tuple[NodePlan, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    topics: tuple[TopicPlan, ...] = ()
+    producers: tuple[ProducerPlan, ...] = ()
+    consumers: tuple[ConsumerPlan, ...] = ()
+    operations: tuple[Step, ...] = ()
+    faults: tuple[Step, ...] = ()
+    mutation: str | None = None
+    drift: dict[str, float] = field(default_factory=dict)
+    """How fast each host's clock runs."""
+    network_delay_s: float = 0.0003
+    split_rate: float = 0.02
+
+    def dumps(self) -> str:
+        """Readable JSON: one line for each step."""
+        data = asdict(self)
+        lines = []
+        for name, value in data.items():
+            if isinstance(value, (list, tuple)) and value:
+                items = ",\n  ".join(json.dumps(item) for item in value)
+                lines.append(f" {json.dumps(name)}: [\n  {items}\n ]")
+            else:
+                lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def loads(cls, text: str) -> Plan:
+        """Raises ValueError, TypeError for what `dumps` has not written."""
+        data = json.loads(text)
+        kinds: dict[str, type] = {
+            "nodes": NodePlan,
+            "topics": TopicPlan,
+            "producers": ProducerPlan,
+            "consumers": ConsumerPlan,
+            "operations": Step,
+            "faults": Step,
+        }
+        for name, kind in kinds.items():
+            data[name] = tuple(kind(**item) for item in data[name])
+        data["consumers"] = tuple(replace(c, topics=tuple(c.topics)) for c in data["consumers"])
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person chose; the rest is drawn."""
+
+    seed: int
+    nodes: int = 3
+    combined: bool = True
+    duration_s: float = DEFAULT_DURATION_S
+    mutation: str | None = None
+    faults: tuple[str, ...] | None = None
+    """Only these kinds; None for all, each drawn."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Faults a minute by kind, instead of a drawn rate; 0 switches a kind off."""
+    load: float = 1.0
+
+
+def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
+    """The plan of a seed. `kinds`: for each kind of fault its chance to be on in a run, and its
+    mean number a minute then."""
+    seed = options.seed
+
+    def dice(what: str) -> Random:
+        return Random(f"{seed} {what}")
+
+    nodes = _nodes(options)
+    brokers = sum("broker" in node.roles for node in nodes)
+    topics = _topics(dice("topics"), brokers)
+    return Plan(
+        seed=seed,
+        duration_s=options.duration_s,
+        nodes=nodes,
+        settings=_settings(dice("settings")),
+        topics=topics,
+        producers=_producers(dice("producers"), topics, options.load),
+        consumers=_consumers(dice("consumers"), topics),
+        operations=_operations(dice("operations"), options.duration_s),
+        faults=_faults(dice("faults"), options, kinds),
+        mutation=options.mutation,
+        drift={f"n{n.node_id}": _drift(dice(f"drift {n.node_id}")) for n in nodes},
+        network_delay_s=10 ** dice("delay").uniform(-4, -2.3),
+        split_rate=dice("split").choice([0.0, 0.0, 0.02, 0.2]),
+    )
+
+
+def _nodes(options: Options) -> tuple[NodePlan, ...]:
+    if options.combined:
+        voters = options.nodes if options.nodes <= 5 else 5
+        return tuple(
+            NodePlan(i, "broker,controller" if i <= voters else "broker")
+            for i in range(1, options.nodes + 1)
+        )
+    controllers = 1 if options.nodes == 2 else 3 if options.nodes >= 5 else 1
+    return tuple(
+        NodePlan(i, "controller" if i <= controllers else "broker")
+        for i in range(1, options.nodes + 1)
+    )
+
+
+def _drift(dice: Random) -> float:
+    return dice.choice([1.0, 1.0, dice.uniform(0.97, 1.03)])
+
+
+def _settings(dice: Random) -> dict[str, str]:
+    """Timeouts and sizes: what is rare with the defaults happens within a minute."""
+    session_ms = dice.choice([2000, 3000, 6000, 9000])
+    return {
+        "broker.session.timeout.ms": str(session_ms),
+        "broker.heartbeat.interval.ms": str(session_ms // dice.choice([3, 4, 6])),
+        "replica.lag.time.max.ms": str(dice.choice([1500, 3000, 10000, 30000])),
+        "replica.fetch.wait.max.ms": str(dice.choice([100, 500, 500])),
+        "controller.quorum.election.timeout.ms": str(dice.choice([500, 1000, 1000, 2000])),
+        "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
+        "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000])),
+        "group.min.session.timeout.ms": "1000",
+        "leader.imbalance.check.interval.seconds": str(dice.choice([5, 30, 300])),
+        "unclean.leader.election.enable": "false",
+        "auto.create.topics.enable": "false",
+        "producer.id.expiration.check.interval.ms": "600000",
+    }
+
+
+def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
+    factor = min(3, brokers)
+    found = []
+    for number in range(dice.choice([1, 2, 2, 3])):
+        configs = {
+            "min.insync.replicas": str(min(2, factor)),
+            "segment.bytes": str(dice.choice([16384, 65536, 1 << 30])),
+        }
+        if dice.random() < 0.2:
+            configs["flush.messages"] = "1"
+        found.append(TopicPlan(f"t{number}", dice.choice([1, 2, 3]), factor, configs))
+    return tuple(found)
+
+
+def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[ProducerPlan, ...]:
+    found = []
+    for number in range(3):
+        idempotent = number == 0 or dice.random() < 0.6
+        acks = -1 if idempotent or dice.random() < 0.7 else 1
+        settings: dict[str, int | str] = {
+            "linger.ms": dice.choice([0, 5, 20]),
+            "batch.size": dice.choice([200, 1000, 16384]),
+            "max.in.flight.requests.per.connection": dice.choice([1, 5, 5]),
+            "request.timeout.ms": dice.choice([1000, 3000, 10000]),
+            "delivery.timeout.ms": 120_000,
+            "max.block.ms": 120_000,
+        }
+        found.append(
+            ProducerPlan(
+                f"p{number}",
+                topics[number % len(topics)].name,
+                acks,
+                idempotent,
+                records_per_burst=max(1, round(dice.choice([1, 5, 20, 50]) * load)),
+                pause_s=dice.choice([0.2, 0.5, 1.0]),
+                settings=settings,
+            )
+        )
+    return tuple(found)
+
+
+def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
+    names = tuple(topic.name for topic in topics)
+    found = [ConsumerPlan("reader", names)]
+    for number in range(dice.choice([1, 2, 3])):
+        settings: dict[str, int | str] = {
+            "session.timeout.ms": dice.choice([3000, 6000, 10000]),
+            "heartbeat.interval.ms": 1000,
+            "auto.commit.interval.ms": dice.choice([500, 2000]),
+            "max.poll.records": dice.choice([10, 500]),
+            "partition.assignment.strategy": dice.choice(
+                ["range", "roundrobin", "cooperative-sticky"]
+            ),
+        }
+        found.append(ConsumerPlan(f"member{number}", names, "group", settings))
+    strategy = found[-1].settings["partition.assignment.strategy"]
+    return tuple(
+        replace(each, settings={**each.settings, "partition.assignment.strategy": strategy})
+        if each.group
+        else each
+        for each in found
+    )
+
+
+def _operations(dice: Random, duration_s: float) -> tuple[Step, ...]:
+    kinds = ["create-topic", "delete-topic", "add-partitions", "alter-config", "elect-preferred"]
+    count = dice.randrange(6)
+    moments = sorted(dice.uniform(WARM_UP_S, duration_s) for _ in range(count))
+    return tuple(
+        Step(round(at, 3), dice.choice(kinds), f"operation {number}")
+        for number, at in enumerate(moments)
+    )
+
+
+def _faults(
+    dice: Random, options: Options, kinds: Mapping[str, tuple[float, float]]
+) -> tuple[Step, ...]:
+    found: list[Step] = []
+    for kind in kinds:
+        chance, rate = kinds[kind]
+        own = Random(f"{options.seed} fault {kind}")
+        on = own.random() < chance
+        # How often is drawn too: some defects show only under many faults, some only under few.
+        rate *= math.exp(own.uniform(-1.2, 1.2))
+        if options.faults is not None:
+            on = kind in options.faults
+        if kind in options.rates:
+            rate = options.rates[kind]
+            on = rate > 0
+        if not on:
+            continue
+        at = WARM_UP_S
+        number = 0
+        while (at := at + own.expovariate(rate / 60)) < options.duration_s:
+            found.append(Step(round(at, 3), kind, f"{kind} {number}"))
+            number += 1
+    found.sort(key=lambda step: (step.at_s, step.name))
+    return tuple(found)

@@ -1,0 +1,267 @@
+"""One run: start the cluster, load it, break it, heal it, and see whether everything held."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TextIO
+
+import trio
+
+from client.admin import Admin
+from client.admin.topics import NewTopic
+from simulations import determinism, liveness, logs
+from simulations.faults import FAULTS
+from simulations.mutations import MUTANTS
+from simulations.operations import OPERATIONS
+from simulations.plan import Options, Plan, Step, draw
+from simulations.trace import Trace
+from simulations.violation import Exit, Stopped, Violation
+from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from simulations.world import World
+
+_perf_counter = time.perf_counter
+START_S = 30.0
+"""How long a fresh cluster may take until its topics are there."""
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    plan: Plan
+    exit: Exit
+    violation: Violation | None
+    trace_hash: str
+    virtual_s: float
+    wall_s: float
+    events: int
+    messages: int
+    acked: int
+    read: int
+    failed: int
+    checks: int
+    faults: dict[str, int]
+    controller_elections: list[tuple[float, int, str]]
+    leader_elections: dict[str, int]
+    reached: dict[str, int]
+    losses: list[str]
+    lost_acks_1: int
+    longest_gap_s: float
+    outages_s: list[float] = field(default_factory=list)
+    """How long partitions were without a leader, each time."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds a second."""
+        return self.virtual_s / self.wall_s if self.wall_s else 0.0
+
+
+Hook = Callable[[World], Any]
+
+
+def plan_for(options: Options) -> Plan:
+    """Draw the plan of a seed."""
+    return draw(options, {kind: (each.chance, each.rate) for kind, each in FAULTS.items()})
+
+
+def run_plan(plan: Plan, *, sink: TextIO | None = None, story: Hook | None = None) -> Outcome:
+    """Run a plan to its end or to the first violation.
+
+    `story` takes the place of the workload: a scenario's async function of the world.
+    """
+    logs.configure()
+    trace = Trace(sink)
+    mutant = MUTANTS[plan.mutation] if plan.mutation is not None else None
+    worlds: list[World] = []
+
+    async def main() -> None:
+        world = World(plan, trace, mutant)
+        worlds.append(world)
+        await _run(world, story)
+
+    started = _perf_counter()
+    crash: BaseException | None = None
+    with ExitStack() as stack:
+        if mutant is not None:
+            stack.enter_context(mutant.in_force())
+        stack.enter_context(logs.captured(lambda *line: worlds[0].logged(*line)))
+        try:
+            determinism.run(main, plan.seed)
+        except Exception as error:
+            crash = error
+    wall_s = _perf_counter() - started
+    outcome = _outcome(worlds[0], trace, crash, trace.last_s, wall_s)
+    worlds.clear()
+    gc.collect()
+    return outcome
+
+
+def _outcome(
+    world: World, trace: Trace, crash: BaseException | None, virtual_s: float, wall_s: float
+) -> Outcome:
+    violation = world.violation
+    if violation is None and crash is not None:
+        import traceback
+
+        story = "".join(traceback.format_exception(crash))
+        violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
+    checkers = (world.raft, world.metadata_checker, world.replicas, world.history)
+    return Outcome(
+        plan=world.plan,
+        exit=violation.exit if violation is not None else Exit.HELD,
+        violation=violation,
+        trace_hash=trace.digest,
+        virtual_s=round(virtual_s, 3),
+        wall_s=round(wall_s, 3),
+        events=trace.events,
+        messages=trace.messages,
+        acked=world.history.acked,
+        read=world.history.read,
+        failed=world.history.failed,
+        checks=sum(checker.checks for checker in checkers),
+        faults=dict(world.faults_fired),
+        controller_elections=list(world.raft.elections),
+        leader_elections=dict(world.metadata.leader_elections),
+        reached=dict(world.reached),
+        losses=list(world.replicas.losses),
+        lost_acks_1=len(world.history.lost_acks_1),
+        longest_gap_s=round(world.history.longest_gap_s, 3),
+        outages_s=list(world.outages_s),
+        counts=Counter(trace.counts),
+    )
+
+
+async def _run(world: World, story: Hook | None) -> None:
+    with world.scope:
+        async with trio.open_nursery() as nursery:
+            world.nursery = nursery
+            nursery.start_soon(world.fabric.run)
+            await nursery.start(world.cluster.run)
+            for machine in world.cluster.machines.values():
+                world.start(machine)
+            try:
+                if story is not None:
+                    await story(world)
+                else:
+                    await _workload(world)
+            except Stopped:
+                pass
+            world.ended.set()
+            nursery.cancel_scope.cancel()
+
+
+async def _workload(world: World) -> None:
+    assert world.nursery is not None
+    await create_topics(world)
+    start_clients(world)
+    started = trio.current_time()
+    async with trio.open_nursery() as faults:
+        faults.start_soon(_schedule, world, faults, started)
+        with trio.move_on_at(started + world.plan.duration_s):
+            while True:
+                await trio.sleep(1.0)
+                check_invariants(world)
+        faults.cancel_scope.cancel()
+    heal(world)
+    world.quiet.set()
+    await liveness.check(world)
+    world.replicas.compare_all(world.image)
+    world.raft.compare_all()
+    check_invariants(world)
+
+
+def check_invariants(world: World) -> None:
+    """Ask the user's own."""
+    for invariant in world.invariants:
+        words = invariant(world)
+        if words:
+            world.stop(getattr(invariant, "__name__", "invariant"), words, Exit.SAFETY)
+
+
+async def create_topics(world: World) -> None:
+    """Make the plan's topics; a cluster that cannot is a violation by itself."""
+    wanted = [
+        NewTopic(t.name, t.partitions, t.replication_factor, dict(t.configs))
+        for t in world.plan.topics
+    ]
+    if not wanted:
+        return
+    done = False
+    with trio.move_on_after(START_S):
+        while not done:
+            async with make_admin(world, "founder") as admin:
+                try:
+                    await admin.create_topics(wanted)
+                    done = True
+                except CLIENT_ERRORS as error:
+                    world.trace.event("refused", node="founder", error=str(error))
+                    done = all(topic.name in world.image.topics for topic in world.plan.topics)
+            await trio.sleep(0.2)
+    if not done:
+        world.stop("start", f"no topics could be made within {START_S:g} s", Exit.LIVENESS)
+
+
+def start_clients(world: World) -> None:
+    """Producers and consumers of the plan, until `quiet` and `ended` are set."""
+    assert world.nursery is not None
+    world.producers = [ProducerTask(world, each) for each in world.plan.producers]
+    world.consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
+    for task in (*world.producers, *world.consumers):
+        world.nursery.start_soon(task.run)
+
+
+async def _schedule(world: World, nursery: trio.Nursery, started: float) -> None:
+    steps: Sequence[Step] = sorted(
+        (*world.plan.operations, *world.plan.faults), key=lambda step: (step.at_s, step.name)
+    )
+    for step in steps:
+        await trio.sleep_until(started + step.at_s)
+        nursery.start_soon(_do, world, step)
+
+
+async def _do(world: World, step: Step) -> None:
+    dice = Random(f"{world.plan.seed} {step.name}")
+    if step.kind in FAULTS:
+        world.faults_fired[step.kind] = world.faults_fired.get(step.kind, 0) + 1
+        cause = world.trace.event("fault", fault=step.kind, name=step.name)
+        work = FAULTS[step.kind].inflict(world, dice, cause)
+    else:
+        cause = world.trace.event("operation", operation=step.kind, name=step.name)
+        work = OPERATIONS[step.kind](world, dice, cause)
+    try:
+        await work
+    except CLIENT_ERRORS as error:
+        world.trace.event("refused", cause=cause, error=str(error))
+
+
+def heal(world: World) -> None:
+    """Take back every fault that is still in force, and start what is down."""
+    world.trace.event("heal")
+    world.heal_network()
+    world.fabric.faults.delay_s = world.plan.network_delay_s
+    world.fabric.faults.split_rate = world.plan.split_rate
+    for machine in world.cluster.machines.values():
+        faults = machine.medium.faults
+        suspect = machine.suspect or faults.full or faults.sync_error_rate > 0
+        faults.full, faults.sync_error_rate, faults.write_error_rate = False, 0.0, 0.0
+        faults.sync_latency_s = (0.0001, 0.001)
+        if machine.process is not None and machine.process.shutdown.is_set():
+            world.cluster.kill(machine)
+        if suspect and machine.process is not None:
+            # A log directory that has failed stays offline until its operator restarts the node.
+            world.cluster.kill(machine)
+        machine.suspect = False
+        if machine.is_paused:
+            world.resume(machine)
+        if machine.process is None:
+            world.start(machine)
+
+
+__all__ = ["Admin", "Outcome", "heal", "plan_for", "run_plan"]

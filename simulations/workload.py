@@ -1,0 +1,184 @@
+"""The clients of a run: producers, consumers and an administrator, all of them raftka's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from client.admin import Admin
+from client.consumer.consumer import Consumer
+from client.futures import Future
+from client.producer.batch import RecordMetadata
+from client.producer.producer import Producer
+from model.errors import KafkaError
+from model.ids import TopicPartition
+from model.world import BrokenConnection
+from simulations.checkers.history import value_of
+from simulations.clock import SimClock
+from simulations.logs import current_node
+from simulations.plan import ConsumerPlan, ProducerPlan
+
+if TYPE_CHECKING:
+    from simulations.world import World
+
+CLIENT_ERRORS = (KafkaError, BrokenConnection)
+
+
+def client_ports(world: World, name: str) -> dict[str, Any]:
+    """What a client takes from outside."""
+    return {
+        "network": world.fabric.host(name),
+        "clock": SimClock(),
+        "dice": Random(f"{world.plan.seed} client {name}"),
+    }
+
+
+class ProducerTask:
+    """Sends bursts of records until the workload ends, then waits for every answer."""
+
+    def __init__(self, world: World, plan: ProducerPlan) -> None:
+        self.world = world
+        self.plan = plan
+        self.sent = 0
+        self.open = 0
+        self.done = trio.Event()
+        self._settled = trio.Event()
+
+    async def run(self) -> None:
+        plan, world = self.plan, self.world
+        current_node.set(plan.name)
+        dice = Random(f"{world.plan.seed} producer {plan.name}")
+        config = {
+            "bootstrap.servers": ",".join(world.cluster.bootstrap),
+            "client.id": plan.name,
+            "acks": plan.acks,
+            "enable.idempotence": plan.idempotent,
+            **plan.settings,
+        }
+        async with Producer(config, **client_ports(world, plan.name)) as producer:
+            while not world.quiet.is_set():
+                await self._burst(producer, dice)
+                with trio.move_on_after(dice.expovariate(1 / plan.pause_s)):
+                    await world.quiet.wait()
+            await producer.flush()
+        self.done.set()
+
+    async def _burst(self, producer: Producer, dice: Random) -> None:
+        plan = self.plan
+        for _ in range(1 + dice.randrange(2 * plan.records_per_burst)):
+            value = value_of(plan.name, self.sent, plan.idempotent, 20 + dice.randrange(60))
+            key = b"k%d" % dice.randrange(20) if dice.random() < 0.5 else None
+            self.sent += 1
+            try:
+                future = await producer.send(plan.topic, value, key)
+            except CLIENT_ERRORS as error:
+                self.world.history.failed += 1
+                self.world.trace.event("send-refused", node=plan.name, error=str(error))
+                continue
+            self.open += 1
+            future.when_done(lambda done, value=value: self._answered(done, value))
+
+    def _answered(self, future: Future[RecordMetadata], value: bytes) -> None:
+        self.open -= 1
+        if future.error is not None:
+            self.world.history.failed += 1
+            self.world.trace.event("send-failed", node=self.plan.name, error=str(future.error))
+            return
+        where = future.result()
+        if where.offset < 0:
+            return
+        self.world.history.acknowledged(
+            self.plan.name,
+            (where.topic, where.partition),
+            where.offset,
+            value,
+            acks=self.plan.acks,
+            idempotent=self.plan.idempotent,
+        )
+
+
+class ConsumerTask:
+    """Polls, alone or as a member of a group, until the run ends."""
+
+    def __init__(self, world: World, plan: ConsumerPlan) -> None:
+        self.world = world
+        self.plan = plan
+        self.last: dict[TopicPartition, int] = {}
+        self.scope = trio.CancelScope()
+        self.partitions: set[TopicPartition] = set()
+
+    async def run(self) -> None:
+        current_node.set(self.plan.name)
+        lives = 0
+        while not self.world.ended.is_set():
+            with trio.CancelScope() as self.scope:
+                try:
+                    await self._live(f"{self.plan.name}.{lives}" if lives else self.plan.name)
+                except CLIENT_ERRORS as error:
+                    self.world.trace.event("consumer-failed", node=self.plan.name, error=str(error))
+            lives += 1
+            await trio.sleep(0.5)
+
+    async def _live(self, name: str) -> None:
+        plan, world = self.plan, self.world
+        config: dict[str, object] = {
+            "bootstrap.servers": ",".join(world.cluster.bootstrap),
+            "client.id": name,
+            "auto.offset.reset": "earliest",
+            "request.timeout.ms": 5000,
+            **plan.settings,
+        }
+        if plan.group is not None:
+            config["group.id"] = plan.group
+        self.last.clear()
+        async with Consumer(config, **client_ports(world, name)) as consumer:
+            if plan.group is not None:
+                consumer.subscribe(plan.topics, self)
+            else:
+                found = [
+                    TopicPartition(topic.name, index)
+                    for topic in world.plan.topics
+                    for index in range(topic.partitions)
+                ]
+                consumer.assign(found)
+            while True:
+                self._take(await consumer.poll(1.0))
+
+    def _take(self, records: Sequence[Any]) -> None:
+        history, name, group = self.world.history, self.plan.name, self.plan.group
+        for record in records:
+            target = TopicPartition(record.topic, record.partition)
+            history.polled(name, target, self.last.get(target), record.offset, record.value)
+            self.last[target] = record.offset
+            if group is not None:
+                history.consumed(group, target, record.offset + 1)
+
+    # client.consumer.membership.RebalanceListener
+
+    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        self.world.trace.event("assigned", node=self.plan.name, partitions=_names(partitions))
+        for partition in partitions:
+            self.last.pop(partition, None)
+
+    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self.world.trace.event("revoked", node=self.plan.name, partitions=_names(partitions))
+
+    async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
+        self.world.trace.event("lost", node=self.plan.name, partitions=_names(partitions))
+
+
+def _names(partitions: Sequence[TopicPartition]) -> list[str]:
+    return [f"{topic}-{index}" for topic, index in partitions]
+
+
+def make_admin(world: World, name: str = "admin") -> Admin:
+    config = {
+        "bootstrap.servers": ",".join(world.cluster.bootstrap),
+        "client.id": name,
+        "request.timeout.ms": 5000,
+        "default.api.timeout.ms": 30_000,
+    }
+    return Admin(config, **client_ports(world, name))

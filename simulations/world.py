@@ -1,0 +1,306 @@
+"""Everything of one run: machines, network, clients, observers, checkers, and how they are wired.
+
+Faults, scenarios and checkers reach what they need through a `World`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import trio
+
+from kraft.image import MetadataImage, PartitionImage
+from kraft.raft.snapshots import MAGIC, CorruptSnapshot, Snapshot
+from simulations.checkers.history import History
+from simulations.checkers.metadata import MetadataChecker
+from simulations.checkers.raft import RaftChecker
+from simulations.checkers.replicas import ReplicaChecker
+from simulations.cluster import (
+    CONTROLLER_PORT,
+    DATA,
+    METADATA,
+    Cluster,
+    Machine,
+    describe,
+    is_refusal,
+)
+from simulations.medium import Watcher
+from simulations.mutations import Mutant
+from simulations.network import Fabric, Tap
+from simulations.observers.metadata import ObservedMetadata
+from simulations.observers.partition_log import Key, PartitionLogs
+from simulations.plan import Plan
+from simulations.trace import Trace
+from simulations.violation import Exit, Stopped, Violation
+
+if TYPE_CHECKING:
+    from simulations.workload import ConsumerTask, ProducerTask
+
+STORY_EVENTS = 25
+
+
+class World:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan, trace: Trace, mutant: Mutant | None = None) -> None:
+        self.plan = plan
+        self.trace = trace
+        self.violation: Violation | None = None
+        self.faults_fired: dict[str, int] = {}
+        self.producers: list[ProducerTask] = []
+        self.consumers: list[ConsumerTask] = []
+        self.outages_s: list[float] = []
+        """How long partitions were without a leader, each time."""
+        self._offline_since: dict[Key, float] = {}
+        self.reached: dict[str, int] = {}
+        """Rare situations, and how often they came up."""
+        self.quiet = trio.Event()
+        """Set when producers shall send no more."""
+        self.ended = trio.Event()
+        self.scope = trio.CancelScope()
+        self.nursery: trio.Nursery | None = None
+        self.invariants: list[Callable[[World], str | None]] = []
+        """A user's own: called now and then and at the end, a string is a violation."""
+        self.fabric = Fabric(
+            Random(f"{plan.seed} network"), observe=self._delivered, watch=self._watch_link
+        )
+        self.fabric.faults.delay_s = plan.network_delay_s
+        self.fabric.faults.split_rate = plan.split_rate
+        self.cluster = Cluster(
+            Random(f"{plan.seed} cluster"),
+            self.fabric,
+            trace,
+            settings=plan.settings,
+            mutations=mutant.composition if mutant is not None else frozenset(),
+            watch=self._watch_file,
+            on_crash=self._crashed,
+        )
+        for node in plan.nodes:
+            machine = self.cluster.add(node.node_id, node.roles)
+            machine.clock_rate = plan.drift.get(machine.host, 1.0)
+        self._compose_checkers()
+
+    def _compose_checkers(self) -> None:
+        self.metadata = ObservedMetadata(self.trace)
+        self.logs = PartitionLogs()
+        voters = [machine.host for machine in self.cluster.controllers]
+        election_s = int(self.plan.settings["controller.quorum.election.timeout.ms"]) / 1000
+        self.raft = RaftChecker(
+            voters, self.trace, self.report, self._committed, lease_limit_s=3 * election_s + 0.5
+        )
+        self.metadata_checker = MetadataChecker(self.report)
+        self.replicas = ReplicaChecker(
+            self.metadata,
+            self.logs,
+            self.trace,
+            self.report,
+            is_current=self.is_current,
+            min_isr=self.min_isr,
+            allows_loss=self.allows_loss,
+        )
+        self.history = History(self.report, self.replicas.told)
+        self.history.excused = lambda key: (
+            self.allows_loss(key[0]) or self.replicas.truth(key).excused_at >= 0
+        )
+        self.metadata.on_image.append(self.metadata_checker.image_committed)
+        self.metadata.on_change.append(self.metadata_checker.partition_changed)
+        self.metadata.on_change.append(self.replicas.partition_changed)
+        self.metadata.on_change.append(self._notice)
+        self._registered_after: dict[int, int] = {}
+
+    # What observers see.
+
+    def _delivered(self, source: str, target: str, size: int) -> None:
+        self.trace.message(source, target, size)
+        self.raft.arrived(source, target)
+
+    def _watch_link(self, client: str, server: str, port: int) -> tuple[Tap | None, Tap | None]:
+        if port != CONTROLLER_PORT or not client.startswith("n"):
+            return None, None
+        return self.raft.taps(client, server)
+
+    def _watch_file(self, host: str, path: str) -> Watcher | None:
+        if path.startswith(METADATA):
+            if path.endswith(".journal"):
+                return self.raft.mirror(host).watch(path)
+            if path.endswith(".checkpoint.tmp"):
+                return _SnapshotFile(self, host)
+            return None
+        return self.logs.watch(host, path)
+
+    def _committed(self, offset: int, epoch: int, payload: bytes) -> None:
+        self.metadata.committed(offset, epoch, payload)
+
+    def _notice(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
+        """Rare situations that a batch of runs should reach."""
+        if before is None:
+            return
+        if len(after.isr) == 1 and len(after.replicas) > 1 and len(before.isr) > 1:
+            self.note("ISR of one")
+        if before.has_leader and not after.has_leader:
+            self.note("partition without a leader")
+            self._offline_since[key] = trio.current_time()
+        if after.has_leader and (since := self._offline_since.pop(key, None)) is not None:
+            self.outages_s.append(round(trio.current_time() - since, 3))
+        if after.elr and not before.elr:
+            self.note("ELR in use")
+        if not before.has_leader and after.has_leader and after.leader in before.elr:
+            self.note("leader from the ELR")
+        if after.leader_epoch > before.leader_epoch and before.is_reassigning:
+            self.note("election during reassignment")
+        if before.is_reassigning and not after.is_reassigning:
+            self.note("reassignment finished")
+
+    def note(self, situation: str) -> None:
+        self.reached[situation] = self.reached.get(situation, 0) + 1
+
+    # What ends a run.
+
+    def report(self, name: str, story: str, exit: Exit = Exit.SAFETY) -> None:
+        """An invariant does not hold: the run ends."""
+        if self.violation is not None:
+            return
+        now = trio.current_time()
+        self.trace.event("violation", name=name, story=story)
+        self.violation = Violation(name, story, exit, now, self._last_events())
+        self.scope.cancel()
+
+    def _last_events(self) -> list[dict[str, Any]]:
+        found = [e for e in self.trace.tail if e["kind"] not in ("log", "send-failed")]
+        return found[-STORY_EVENTS:]
+
+    def stop(self, name: str, story: str, exit: Exit) -> NoReturn:
+        self.report(name, story, exit)
+        raise Stopped(name)
+
+    def _crashed(self, machine: Machine, error: BaseException) -> None:
+        """A process ended by itself. When its world let it down, that is no defect."""
+        if is_refusal(error):
+            self.note("node gave up")
+            return
+        import traceback
+
+        lines = "".join(traceback.format_exception(error))
+        self.report("node-crashed", f"{machine.host}: {describe(error)}\n{lines}", Exit.CRASHED)
+
+    def logged(self, node: str, level: str, words: str, details: dict[str, Any]) -> None:
+        """A line of a node's log, or of a client's."""
+        exception = details.pop("exception", None)
+        self.trace.event("log", node=node, level=level, words=words, **details)
+        if words.startswith("truncating"):
+            self.note("follower truncated")
+            if any(not p.has_leader for _, _, p in self.metadata.image.partitions()):
+                self.note("truncation during an election")
+        elif "metadata snapshot loaded" in words:
+            self.note("metadata snapshot loaded")
+        elif "wrote a snapshot" in words:
+            self.note("metadata snapshot written")
+        elif "starting anew" in words:
+            self.note("follower started anew")
+        if exception is not None:
+            self.report("defect-logged", f"{node}: {words}\n{exception}", Exit.CRASHED)
+
+    # Questions that checkers, faults and scenarios ask.
+
+    @property
+    def image(self) -> MetadataImage:
+        return self.metadata.image
+
+    def is_current(self, broker_id: int) -> bool:
+        """Whether a broker runs and is registered with its present life."""
+        machine = self.cluster.machines.get(broker_id)
+        broker = self.image.brokers.get(broker_id)
+        if machine is None or broker is None or machine.process is None:
+            return False
+        return broker.epoch > self._registered_after.get(broker_id, 0)
+
+    def min_isr(self, topic: str) -> int:
+        return int(self.image.topic_config(topic).get("min.insync.replicas", "1"))
+
+    def allows_loss(self, topic: str) -> bool:
+        return self.image.topic_config(topic).get("unclean.leader.election.enable") == "true"
+
+    def leader_of(self, topic: str, partition: int) -> Machine | None:
+        found = self.image.partition(topic, partition)
+        return self.cluster.machines.get(found.leader) if found is not None else None
+
+    @property
+    def controller(self) -> Machine | None:
+        """The active controller, as far as the wire shows."""
+        host = self.raft.leader
+        return self.cluster.machines[int(host[1:])] if host is not None else None
+
+    def machines(self, *, running: bool = True, brokers: bool = False) -> list[Machine]:
+        return [
+            machine
+            for machine in self.cluster.machines.values()
+            if (machine.is_running or not running) and (machine.is_broker or not brokers)
+        ]
+
+    def hosts(self) -> list[str]:
+        return [machine.host for machine in self.cluster.machines.values()]
+
+    # What faults and scenarios do to machines, with what observers have to know of it.
+
+    def start(self, machine: Machine, cause: int | None = None) -> None:
+        if machine.process is None and not machine.broken:
+            self._registered_after[machine.node_id] = self.raft.commit_index
+            self.raft.excused[machine.host] = trio.current_time()
+            self.cluster.start(machine, cause)
+
+    def resume(self, machine: Machine, cause: int | None = None) -> None:
+        self.raft.excused[machine.host] = trio.current_time()
+        self.cluster.resume(machine, cause)
+
+    def wipe(self, machine: Machine, cause: int | None = None) -> None:
+        """A new disk for the logs of a machine whose process is down."""
+        assert machine.process is None
+        self.trace.event("wipe", node=machine.host, cause=cause)
+        for mirror in self.logs.on(machine.host):
+            self.replicas.lost_disk(machine.host, mirror.key, len(mirror.batches()))
+        machine.medium.wipe(DATA)
+
+    def cut(self, pairs: Iterable[tuple[str, str]]) -> None:
+        for source, target in pairs:
+            self.fabric.cut(source, target)
+
+    def heal_network(self) -> None:
+        self.fabric.heal()
+
+
+class _SnapshotFile:
+    """Watches a metadata snapshot on its way to the disk."""
+
+    def __init__(self, world: World, host: str) -> None:
+        self._world = world
+        self._host = host
+        self._data = bytearray()
+
+    def wrote(self, offset: int, data: bytes) -> None:
+        self._data[offset : offset + len(data)] = data
+
+    def truncated(self, size: int) -> None:
+        del self._data[size:]
+
+    def synced(self) -> None:
+        if not self._data.startswith(MAGIC):
+            return
+        try:
+            snapshot = Snapshot.decode(self._data)
+        except CorruptSnapshot:
+            return
+        self._world.note("metadata snapshot on disk")
+        image = self._world.image
+        if snapshot.payload and image.offset == snapshot.index:
+            self._world.metadata_checker.snapshot_written(self._host, image, snapshot.payload)
+
+    def replaced(self, data: bytes) -> None:
+        self._data[:] = data
+
+    def renamed(self, path: str) -> None:
+        """It is complete."""
+
+    def removed(self) -> None:
+        """Its contents have moved on."""
