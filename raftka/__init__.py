@@ -1,0 +1,50 @@
+"""raftka: a Kafka cluster in Python that you can run, break and understand.
+
+    from raftka import Admin, Consumer, NewTopic, Producer
+
+The clients are native to trio. Nothing is imported before it is asked for, so that a server does
+not pay for the clients, nor a tool for the server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from raftka.version import __version__
+
+if TYPE_CHECKING:
+    from client.admin import Admin, NewTopic
+    from client.consumer import Consumer
+    from client.producer import Producer
+    from model.errors import ErrorCode, KafkaError
+    from raftka.local_cluster import LocalCluster
+
+_HOMES = {
+    "Admin": "client.admin",
+    "Consumer": "client.consumer",
+    "ErrorCode": "model.errors",
+    "KafkaError": "model.errors",
+    "LocalCluster": "raftka.local_cluster",
+    "NewTopic": "client.admin",
+    "Producer": "client.producer",
+}
+
+__all__ = [
+    "Admin",
+    "Consumer",
+    "ErrorCode",
+    "KafkaError",
+    "LocalCluster",
+    "NewTopic",
+    "Producer",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'raftka' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)
