@@ -210,6 +210,9 @@ def _consequences(
     image: MetadataImage, rules: Rules, records: Sequence[MetadataRecord]
 ) -> list[MetadataRecord]:
     """What changed settings mean for partitions, in the same batch."""
+    names = {record.name for record in records if isinstance(record, ConfigRecord)}
+    if not names & {MIN_INSYNC_REPLICAS, UNCLEAN_LEADER_ELECTION}:
+        return []
     delta = MetadataDelta(image)
     delta.replay_all(records, image.offset)
     consequences = _smaller_isr_suffices(

@@ -10,7 +10,7 @@ from kraft.controller.features import supported_features
 from kraft.records import NO_LEADER
 from model.errors import ErrorCode
 from net.protocol import codec
-from net.protocol.message import Request
+from net.protocol.message import Request, Response
 from net.protocol.messages import (
     alter_configs,
     alter_partition,
@@ -36,7 +36,7 @@ from net.protocol.messages.unregister_broker import UnregisterBrokerRequest
 from net.router import ConnectionState, Context, call, routes
 from tests.support.controller_world import CLUSTER, World, in_a_world
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Response)
 
 
 async def ask(one: World, request: Request[R], version: int | None = None) -> R:
@@ -57,7 +57,7 @@ async def ask(one: World, request: Request[R], version: int | None = None) -> R:
         node, api_version, 1, "test", "test", "CONTROLLER", connection, memoryview(sent)
     )
     answer: Any = await call(context, route, codec.decode(kind, api_version, sent))
-    received = b"".join(codec.encode(answer, api_version))
+    received = b"".join(codec.encode(answer, api_version))  # type: ignore[arg-type]
     return codec.decode(kind.RESPONSE, api_version, received)  # type: ignore[no-any-return]
 
 
