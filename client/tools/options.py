@@ -128,6 +128,12 @@ def given(found: argparse.Namespace, *names: str) -> list[str]:
     ]
 
 
+def require_one_bootstrap(found: argparse.Namespace) -> None:
+    """Raises UsageError unless either brokers or controllers are named."""
+    if bool(found.bootstrap_server) == bool(found.bootstrap_controller):
+        raise UsageError("Exactly one of --bootstrap-server and --bootstrap-controller is required")
+
+
 def require(found: argparse.Namespace, *names: str) -> None:
     """Raises UsageError unless all of these options are there."""
     for name in names:

@@ -1,0 +1,53 @@
+"""Partitions spread over brokers, and their replicas over racks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from model.world import Dice
+
+
+def spread(
+    partitions: int, factor: int, racks: Mapping[int, str | None], dice: Dice
+) -> dict[int, list[int]]:
+    """By partition, `factor` of the brokers, the leader first.
+
+    Leaders go around the brokers from a random one on. With racks, neighbours in that round are of
+    different racks, so that the replicas of a partition are, too, as far as there are racks enough.
+    """
+    ring = _alternating(racks)
+    first = dice.randrange(len(ring))
+    placed: dict[int, list[int]] = {}
+    for index in range(partitions):
+        lead = (first + index) % len(ring)
+        followers = ring[lead + 1 :] + ring[:lead]
+        # Each full round shifts the followers, so that brokers do not always meet the same ones.
+        shift = index // len(ring) % max(1, len(followers))
+        placed[index] = _replicas(ring[lead], followers[shift:] + followers[:shift], factor, racks)
+    return placed
+
+
+def _replicas(
+    leader: int, followers: list[int], factor: int, racks: Mapping[int, str | None]
+) -> list[int]:
+    """The leader and the first followers, those of racks that are not used yet before others."""
+    chosen = [leader]
+    for only_new_racks in (True, False):
+        for broker in followers:
+            used = {racks[other] for other in chosen} - {None}
+            if len(chosen) == factor:
+                return chosen
+            if broker not in chosen and not (only_new_racks and racks[broker] in used):
+                chosen.append(broker)
+    return chosen
+
+
+def _alternating(racks: Mapping[int, str | None]) -> list[int]:
+    """All brokers, one of each rack in turn."""
+    by_rack: dict[str, list[int]] = {}
+    for broker in sorted(racks):
+        by_rack.setdefault(racks[broker] or "", []).append(broker)
+    ring: list[int] = []
+    while any(by_rack.values()):
+        ring += [brokers.pop(0) for _, brokers in sorted(by_rack.items()) if brokers]
+    return ring

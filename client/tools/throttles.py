@@ -1,0 +1,72 @@
+"""The limits on replication that a reassignment sets, and lifts when it is done (KIP-73)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from client.admin import Admin, Alteration, AlterOp, Resource, ResourceType
+from client.admin.configs import ConfigSource
+from model.ids import TopicPartition
+
+_RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
+_REPLICAS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
+
+
+async def set_throttles(
+    admin: Admin,
+    wanted: Mapping[TopicPartition, Sequence[int]],
+    current: Mapping[TopicPartition, Sequence[int]],
+    rate: int,
+) -> None:
+    """Limit what the old replicas of these partitions send and the new ones take."""
+    senders: dict[str, list[str]] = {}
+    takers: dict[str, list[str]] = {}
+    brokers: set[int] = set()
+    for target, replicas in wanted.items():
+        old = list(current[target])
+        new = [broker for broker in replicas if broker not in old]
+        senders.setdefault(target.topic, []).extend(f"{target.partition}:{b}" for b in old)
+        takers.setdefault(target.topic, []).extend(f"{target.partition}:{b}" for b in new)
+        brokers.update(old, new)
+    changes = {
+        Resource(ResourceType.TOPIC, topic): [
+            Alteration(_REPLICAS[0], ",".join(senders[topic])),
+            Alteration(_REPLICAS[1], ",".join(takers[topic])),
+        ]
+        for topic in sorted(senders)
+    }
+    changes |= {
+        Resource(ResourceType.BROKER, str(broker)): [Alteration(name, str(rate)) for name in _RATES]
+        for broker in sorted(brokers)
+    }
+    await admin.incremental_alter_configs(changes)
+
+
+async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
+    """Lift what `set_throttles` has set, on all brokers and on these topics."""
+    brokers = [str(node.id) for node in (await admin.describe_cluster()).nodes]
+    listed = await admin.list_topics()
+    print(f"Clearing broker-level throttles on broker{_some(brokers)} {','.join(brokers)}")
+    await _clear(admin, [Resource(ResourceType.BROKER, broker) for broker in brokers], _RATES)
+    if topics:
+        print(f"Clearing topic-level throttles on topic{_some(topics)} {','.join(topics)}")
+    there = [topic for topic in topics if topic in listed]
+    await _clear(admin, [Resource(ResourceType.TOPIC, topic) for topic in there], _REPLICAS)
+
+
+async def _clear(admin: Admin, resources: Sequence[Resource], names: Sequence[str]) -> None:
+    """Take back those of the settings that are set: most of the time none is."""
+    if not resources:
+        return
+    changes: dict[Resource, list[Alteration]] = {}
+    for resource, entries in (await admin.describe_configs(resources)).items():
+        own = (ConfigSource.DYNAMIC_BROKER_CONFIG, ConfigSource.DYNAMIC_TOPIC_CONFIG)
+        found = [name for name in names if name in entries and entries[name].source in own]
+        if found:
+            changes[resource] = [Alteration(name, None, AlterOp.DELETE) for name in found]
+    if changes:
+        await admin.incremental_alter_configs(changes)
+
+
+def _some(items: Sequence[str]) -> str:
+    return "s" if len(items) > 1 else ""
