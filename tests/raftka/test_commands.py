@@ -1,0 +1,117 @@
+"""Which word runs what, and the scripts in bin/."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raftka.logs import render
+from raftka.main import COMMANDS, GROUPS, main, usage
+from raftka.stop_command import running_nodes
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = ROOT / "bin"
+KAFKA_TOOLS = (
+    *("topics", "console-producer", "console-consumer", "configs", "get-offsets"),
+    *("leader-election", "reassign-partitions", "metadata-quorum", "dump-log", "log-dirs"),
+    *("delete-records", "consumer-groups", "groups", "storage", "broker-api-versions", "cluster"),
+    *("producer-perf-test", "consumer-perf-test"),
+)
+
+
+def test_help_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.rstrip() == usage()
+    for word, command in COMMANDS.items():
+        assert any(line.split() == [word, *command.summary.split()] for line in out.splitlines()), (
+            word
+        )
+    assert list(GROUPS) == [line[:-1] for line in out.splitlines() if line.endswith(":")]
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
+def test_every_command_has_a_main(command: object) -> None:
+    module = getattr(command, "module", "")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text())
+    assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_a_word_that_is_no_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["topic"]) == 2
+    assert "Did you mean topics?" in capsys.readouterr().err
+    assert main(["xyzzy"]) == 2
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+def test_no_word_shows_the_help_and_fails() -> None:
+    assert main([]) == 2
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("raftka ")
+
+
+@pytest.mark.parametrize("tool", [*KAFKA_TOOLS, "server-start", "server-stop"])
+def test_every_script_is_there_with_and_without_sh(tool: str) -> None:
+    for name in (f"kafka-{tool}", f"kafka-{tool}.sh"):
+        assert (BIN / name).resolve() == BIN / "raftka"
+    assert tool in COMMANDS or tool.startswith("server-")
+
+
+def test_a_script_runs_its_tool_from_any_directory(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [BIN / "kafka-storage.sh", "random-uuid"],
+        cwd=tmp_path,
+        env={"RAFTKA_PYTHON": sys.executable, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, len(done.stdout.strip())) == (0, 22), done.stderr
+
+
+def test_the_server_is_imported_without_tools_and_without_rich() -> None:
+    code = (
+        "import sys; import raftka.server_command, broker.serve, raftka.logs;"
+        "raftka.logs.configure();"
+        "print([m for m in ('rich', 'click', 'prometheus_client', 'client') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import raftka.logs as l; l.configure(); " + code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_log_line_has_time_level_words_and_details() -> None:
+    line = render(None, "warning", {"event": "two\nlines", "topic": "songs", "isr": [1, 2]})
+    assert line[24:] == "WARNING two | lines topic=songs isr=[1, 2]"
+    assert render(None, "error", {"event": "it broke", "exception": "Trace"}).endswith("\nTrace")
+
+
+def test_nodes_that_run_are_found_by_their_command_lines(tmp_path: Path) -> None:
+    file = tmp_path / "server.properties"
+    file.write_text("node.id=3\nprocess.roles=broker\n")
+    lines = [
+        f"  11 /opt/venv/bin/python -m raftka server {file}",
+        f"  12 /usr/bin/python3 /usr/local/bin/raftka server {file} --override node.id=4",
+        "  13 python -m raftka topics --list",
+        "  14 vi server.properties",
+        "  15 grep raftka server",
+    ]
+    found = {node.pid: node for node in running_nodes(lines)}
+    assert found[11].matches("3", "broker")
+    assert not found[11].matches("4", None)
+    assert not found[11].matches(None, "controller")
+    assert found[12].matches("4", None)
+    assert 13 not in found and 14 not in found
