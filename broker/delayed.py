@@ -63,12 +63,13 @@ class Deadlines:
     def expire_through(self, bucket: int) -> None:
         """Expire all that wait in this bucket and those before it."""
         while self._order and self._order[0] <= bucket:
-            members = self._buckets.pop(heapq.heappop(self._order))
+            members = self._buckets[self._order[0]]
             while members:
                 # One at a time: the end of one wait may be the end of another in this bucket.
                 waiting = next(iter(members))
                 del members[waiting]
                 waiting.expire()
+            del self._buckets[heapq.heappop(self._order)]
 
     def next_bucket(self) -> int | None:
         """The first bucket in which somebody waits; forgets the empty ones before it."""

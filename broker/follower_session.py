@@ -7,6 +7,7 @@ that are left. No I/O: broker/leader_fetcher.py sends the requests and hands in 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -29,6 +30,16 @@ Key = tuple[bytes, int]
 """(topic id, partition index)"""
 
 
+class _Asked(NamedTuple):
+    """What the leader was last told of a partition."""
+
+    offset: int
+    log_start_offset: int
+    last_epoch: int
+    request: int
+    """The number of the request within the session."""
+
+
 class FollowerSession:
     """The partitions that are copied from one leader, and what that leader knows of them."""
 
@@ -43,8 +54,7 @@ class FollowerSession:
         self._by_name: dict[TopicPartition, Key] = {}
         self._changed: dict[Key, None] = {}
         """Partitions that the next request has to name."""
-        self._asked: dict[Key, tuple[int, int, int]] = {}
-        """As the leader has it: the offset asked for, where our log starts, in which request."""
+        self._asked: dict[Key, _Asked] = {}
         self._requests = 0
         self._answers = 0
         self._delayed: dict[Key, Following] = {}
@@ -110,7 +120,9 @@ class FollowerSession:
                     left.partitions.append(index)
                 continue
             wanted = following.request(self._partition_max_bytes)
-            self._asked[key] = (wanted.fetch_offset, wanted.log_start_offset, number)
+            self._asked[key] = _Asked(
+                wanted.fetch_offset, wanted.log_start_offset, wanted.last_fetched_epoch, number
+            )
             topic = topics.get(topic_id)
             if topic is None:
                 topic = topics[topic_id] = FetchTopic(topic_id=topic_id)
@@ -147,20 +159,20 @@ class FollowerSession:
                 following = self.following.get(key)
                 asked = self._asked.get(key)
                 # What was asked again since then will be answered again.
-                if following is not None and asked is not None and asked[2] <= self._answers:
+                if following is not None and asked is not None and asked.request <= self._answers:
                     self._take(key, following, asked, data, now_s)
 
     def _take(
         self,
         key: Key,
         following: Following,
-        asked: tuple[int, int, int],
+        asked: _Asked,
         data: PartitionData,
         now_s: float,
     ) -> None:
         """One partition's part of an answer."""
         try:
-            outcome = following.answered(asked[0], data, now_s)
+            outcome = following.answered(asked.offset, data, now_s)
         except LogDirFailure:
             return  # Its directory is offline, and we have been told to leave it.
         except KafkaError as error:
@@ -173,7 +185,12 @@ class FollowerSession:
         partition_log = following.replica.log
         end = partition_log.log_end_offset
         self._lag[key] = max(0, data.high_watermark - end)
-        if (end, partition_log.log_start_offset) != asked[:2] or outcome is not Outcome.COPIED:
+        if (
+            end != asked.offset
+            or partition_log.log_start_offset != asked.log_start_offset
+            or partition_log.latest_epoch != asked.last_epoch
+            or outcome is not Outcome.COPIED
+        ):
             self._changed[key] = None
 
     def found(
