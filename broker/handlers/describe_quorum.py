@@ -42,7 +42,9 @@ async def handle_describe_quorum(
             for each in topic.partitions
         ]
         topics.append(ResponseTopicData(topic_name=topic.topic_name, partitions=partitions))
-    return DescribeQuorumResponse(topics=topics, nodes=_nodes(described) if leads else [])
+    listener = node.config.names("controller.listener.names")[0]
+    nodes = _nodes(described, listener) if leads else []
+    return DescribeQuorumResponse(topics=topics, nodes=nodes)
 
 
 def _failed(index: int, code: ErrorCode) -> ResponsePartitionData:
@@ -73,12 +75,13 @@ def _replica(state: ReplicaState) -> messages.ReplicaState:
     )
 
 
-def _nodes(described: QuorumDescription) -> list[messages.Node]:
+def _nodes(described: QuorumDescription, listener: str) -> list[messages.Node]:
+    """The voters; those of controller.quorum.voters have no listener name but the one in use."""
     return [
         messages.Node(
             node_id=each.id,
             listeners=[
-                messages.Listener(name=where.name, host=where.host, port=where.port)
+                messages.Listener(name=where.name or listener, host=where.host, port=where.port)
                 for where in each.endpoints
             ],
         )
