@@ -1,0 +1,256 @@
+"""What the handlers add to the service: the differences between the versions of each API."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+import broker.auto_creation
+from broker.handlers.delete_groups import delete_groups
+from broker.handlers.describe_groups import describe_groups
+from broker.handlers.find_coordinator import find_coordinator
+from broker.handlers.heartbeat import heartbeat
+from broker.handlers.join_group import join_group
+from broker.handlers.leave_group import leave_group
+from broker.handlers.list_groups import list_groups
+from broker.handlers.offset_commit import offset_commit
+from broker.handlers.offset_delete import offset_delete
+from broker.handlers.offset_fetch import offset_fetch
+from broker.handlers.sync_group import sync_group
+from kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage, TopicImage
+from model.errors import ErrorCode, KafkaError
+from model.ids import OFFSETS_TOPIC
+from net.protocol.messages.delete_groups import DeleteGroupsRequest
+from net.protocol.messages.describe_groups import DescribeGroupsRequest
+from net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from net.protocol.messages.heartbeat import HeartbeatRequest
+from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
+from net.protocol.messages.list_groups import ListGroupsRequest
+from net.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
+from net.protocol.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteRequestPartition,
+    OffsetDeleteRequestTopic,
+)
+from net.protocol.messages.offset_fetch import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+    OffsetFetchRequestTopic,
+    OffsetFetchRequestTopics,
+)
+from net.protocol.messages.sync_group import SyncGroupRequest
+from net.router import ConnectionState, Context
+from tests.support.group_service import GROUP, Answers, Coordinator
+from tests.support.offsets_log import MemoryOffsetsLog
+
+
+@pytest.fixture
+async def node(nursery: trio.Nursery) -> SimpleNamespace:
+    coordinator = Coordinator(MemoryOffsetsLog(), nursery)
+    await coordinator.lead()
+    return SimpleNamespace(groups=coordinator.service, coordinator=coordinator)
+
+
+def context(node: object, version: int) -> Context:
+    peer = "127.0.0.1:5000"
+    return Context(
+        node, version, 1, "console", peer, "PLAIN", ConnectionState(peer, "PLAIN"), memoryview(b"")
+    )
+
+
+def commit_request(offset: int = 7) -> OffsetCommitRequest:
+    wanted = OffsetCommitRequestPartition(
+        partition_index=1, committed_offset=offset, committed_metadata="note"
+    )
+    return OffsetCommitRequest(
+        group_id=GROUP, topics=[OffsetCommitRequestTopic(name="access", partitions=[wanted])]
+    )
+
+
+async def test_offsets_of_one_group(node: SimpleNamespace) -> None:
+    offset_commit(context(node, 8), commit_request())
+    request = OffsetFetchRequest(
+        group_id=GROUP,
+        topics=[OffsetFetchRequestTopic(name="access", partition_indexes=[0, 1])],
+    )
+    answer = await offset_fetch(context(node, 5), request)
+    first, second = answer.topics[0].partitions
+    assert (first.committed_offset, second.committed_offset) == (-1, 7)
+    assert second.metadata == "note"
+    assert answer.groups == []
+
+
+async def test_offsets_of_many_groups(node: SimpleNamespace) -> None:
+    offset_commit(context(node, 8), commit_request())
+    wanted = OffsetFetchRequestTopics(name="access", partition_indexes=[1])
+    request = OffsetFetchRequest(
+        groups=[
+            OffsetFetchRequestGroup(group_id=GROUP, topics=None),
+            OffsetFetchRequestGroup(group_id="none", topics=[wanted]),
+        ]
+    )
+    answer = await offset_fetch(context(node, 8), request)
+    found, none = answer.groups
+    assert found.topics[0].partitions[0].committed_offset == 7
+    assert (none.group_id, none.topics[0].partitions[0].committed_offset) == ("none", -1)
+
+
+async def test_fetching_offsets_from_the_wrong_broker(node: SimpleNamespace) -> None:
+    for partition in (0, 1):
+        node.groups.on_partition_resigned(partition)
+    topics = [OffsetFetchRequestTopic(name="access", partition_indexes=[1])]
+    request = OffsetFetchRequest(group_id=GROUP, topics=topics)
+    oldest = await offset_fetch(context(node, 1), request)
+    assert oldest.topics[0].partitions[0].error_code == ErrorCode.NOT_COORDINATOR
+    assert oldest.topics[0].partitions[0].committed_offset == -1
+    older = await offset_fetch(context(node, 7), request)
+    assert (older.error_code, older.topics) == (ErrorCode.NOT_COORDINATOR, [])
+    many = OffsetFetchRequest(groups=[OffsetFetchRequestGroup(group_id=GROUP, topics=None)])
+    newer = await offset_fetch(context(node, 9), many)
+    assert newer.groups[0].error_code == ErrorCode.NOT_COORDINATOR
+
+
+async def test_deleting_offsets_and_groups(node: SimpleNamespace) -> None:
+    offset_commit(context(node, 8), commit_request())
+    wanted = OffsetDeleteRequestTopic(
+        name="access", partitions=[OffsetDeleteRequestPartition(partition_index=1)]
+    )
+    request = OffsetDeleteRequest(group_id=GROUP, topics=[wanted])
+    deleted = await offset_delete(context(node, 0), request)
+    assert deleted.topics[0].partitions[0].error_code == ErrorCode.NONE
+    twice = DeleteGroupsRequest(groups_names=[GROUP, "none", GROUP])
+    answer = await delete_groups(context(node, 2), twice)
+    assert [(result.group_id, result.error_code) for result in answer.results] == [
+        (GROUP, ErrorCode.NONE),
+        ("none", ErrorCode.GROUP_ID_NOT_FOUND),
+    ]
+
+
+async def test_describing_groups(node: SimpleNamespace) -> None:
+    offset_commit(context(node, 8), commit_request())
+    request = DescribeGroupsRequest(groups=[GROUP, "none"], include_authorized_operations=True)
+    old = await describe_groups(context(node, 5), request)
+    assert [(g.group_state, g.error_code) for g in old.groups] == [("Empty", 0), ("Dead", 0)]
+    assert [group.authorized_operations for group in old.groups] == [3400, 3400]
+    plain = DescribeGroupsRequest(groups=["none"])
+    (new,) = (await describe_groups(context(node, 6), plain)).groups
+    assert new.error_code == ErrorCode.GROUP_ID_NOT_FOUND
+    assert new.authorized_operations == -(2**31)
+    node.groups.on_partition_resigned(0)
+    node.groups.on_partition_resigned(1)
+    (lost,) = (await describe_groups(context(node, 6), plain)).groups
+    assert lost.error_code == ErrorCode.NOT_COORDINATOR
+    listed = await list_groups(context(node, 5), ListGroupsRequest())
+    assert listed.groups == []
+
+
+async def test_a_members_life(node: SimpleNamespace) -> None:
+    request = JoinGroupRequest(
+        group_id=GROUP,
+        session_timeout=10_000,
+        protocol_type="consumer",
+        protocols=[JoinGroupRequestProtocol(name="range", metadata=memoryview(b"\x00\x01"))],
+    )
+    joining = Answers(join_group(context(node, 0), request))
+    await trio.testing.wait_all_tasks_blocked()
+    member_id, generation = joining.answer.member_id, joining.answer.generation_id
+    assert member_id.startswith("console-")
+    sync = SyncGroupRequest(group_id=GROUP, generation_id=generation, member_id=member_id)
+    with pytest.raises(KafkaError, match="INCONSISTENT_GROUP_PROTOCOL"):
+        sync_group(context(node, 5), sync)
+    synced = Answers(sync_group(context(node, 4), sync))
+    await trio.testing.wait_all_tasks_blocked()
+    assert synced.code is ErrorCode.NONE
+    beat = HeartbeatRequest(group_id=GROUP, generation_id=generation, member_id=member_id)
+    assert heartbeat(context(node, 4), beat).error_code == ErrorCode.NONE
+    described = await describe_groups(context(node, 5), DescribeGroupsRequest(groups=[GROUP]))
+    assert described.groups[0].members[0].client_host == "/127.0.0.1"
+    stranger = LeaveGroupRequest(group_id=GROUP, member_id="stranger")
+    refused = await leave_group(context(node, 2), stranger)
+    assert refused.error_code == ErrorCode.UNKNOWN_MEMBER_ID
+    many = LeaveGroupRequest(
+        group_id=GROUP, members=[MemberIdentity(member_id=m) for m in (member_id, "stranger")]
+    )
+    left = await leave_group(context(node, 3), many)
+    assert left.error_code == ErrorCode.NONE
+    assert [member.error_code for member in left.members] == [0, ErrorCode.UNKNOWN_MEMBER_ID]
+
+
+# ---- FindCoordinator
+
+
+ENDPOINT = ListenerEndpoint("PLAIN", "broker-1", 9092, 0)
+BROKER = BrokerImage(1, bytes(16), 1, (ENDPOINT,), fenced=False)
+LED = PartitionImage(replicas=(1,), isr=(1,), leader=1)
+LEADERLESS = dataclasses.replace(LED, leader=-1)
+
+
+def found_by(image: MetadataImage, version: int, request: FindCoordinatorRequest) -> Any:
+    """The answer on a node that has the offsets topic already."""
+    node = SimpleNamespace(image=image)
+    return trio.run(find_coordinator, context(node, version), request)
+
+
+def offsets_topic(partition: PartitionImage, **brokers: BrokerImage) -> MetadataImage:
+    topic = TopicImage(OFFSETS_TOPIC, bytes(15) + b"\x01", [partition] * 3)
+    return MetadataImage(
+        topics={OFFSETS_TOPIC: topic}, brokers={each.broker_id: each for each in brokers.values()}
+    )
+
+
+def test_the_coordinator_is_the_partitions_leader() -> None:
+    image = offsets_topic(LED, one=BROKER)
+    alone = found_by(image, 3, FindCoordinatorRequest(key=GROUP))
+    assert (alone.error_code, alone.node_id, alone.host, alone.port) == (0, 1, "broker-1", 9092)
+    many = found_by(image, 4, FindCoordinatorRequest(coordinator_keys=[GROUP, ""]))
+    assert [(each.key, each.node_id) for each in many.coordinators] == [(GROUP, 1), ("", 1)]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        offsets_topic(LEADERLESS, one=BROKER),
+        offsets_topic(LED),
+        offsets_topic(LED, one=dataclasses.replace(BROKER, fenced=True)),
+        offsets_topic(LED, one=dataclasses.replace(BROKER, endpoints=())),
+    ],
+)
+def test_a_coordinator_that_cannot_be_reached(image: MetadataImage) -> None:
+    answer = found_by(image, 3, FindCoordinatorRequest(key=GROUP))
+    assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+    assert (answer.node_id, answer.host, answer.port) == (-1, "", -1)
+
+
+def test_there_are_only_group_coordinators() -> None:
+    image = offsets_topic(LED, one=BROKER)
+    transaction = found_by(image, 3, FindCoordinatorRequest(key="t", key_type=1))
+    assert transaction.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    assert "no transactions" in transaction.error_message
+    unknown = found_by(image, 3, FindCoordinatorRequest(key="t", key_type=7))
+    assert unknown.error_code == ErrorCode.INVALID_REQUEST
+
+
+def test_the_offsets_topic_is_made_when_it_is_first_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    async def create(node: Any, topics: list[Any]) -> None:
+        asked.append(topics)
+
+    monkeypatch.setattr(broker.auto_creation, "_create", create)
+    node = SimpleNamespace(image=MetadataImage(), config=SimpleNamespace(int=lambda name: 50))
+    answer = trio.run(find_coordinator, context(node, 3), FindCoordinatorRequest(key=GROUP))
+    assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+    ((topic,),) = asked
+    assert (topic.name, topic.num_partitions) == (OFFSETS_TOPIC, 50)
