@@ -141,9 +141,12 @@ def test_a_refusal_of_a_stale_view_waits_for_the_metadata() -> None:
     state = leader.replica("logs").state
     assert state.pending is not None
     assert state.maximal_isr == (1, 2)
+    leader.replicas.proposals = leader
     leader.world.change("logs", isr=(1, 3))
     leader.publish()
-    assert (state.pending, state.maximal_isr) == (None, (1, 3))
+    ((_, proposal),) = leader.proposals
+    assert state.pending is proposal, "it is proposed anew, for the view that holds now"
+    assert (proposal.members, proposal.partition_epoch) == ((1, 3, 2), 1)
 
 
 async def test_producer_ids_come_in_blocks() -> None:
