@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from model.errors import ErrorCode
+from model.ids import OFFSETS_TOPIC
 from model.world import BrokenConnection
 from net.protocol.messages.create_topics import (
     CreatableTopic,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-OFFSETS_TOPIC = "__consumer_offsets"
 _WAIT_S = 2.0
 _BY_DEFAULT = -1
 

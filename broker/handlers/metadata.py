@@ -14,7 +14,7 @@ from broker.auto_creation import create_missing
 from broker.suspects import Suspects
 from kraft.image import MetadataImage, PartitionImage, TopicImage
 from model.errors import ErrorCode
-from model.ids import NO_BROKER, ZERO_UUID
+from model.ids import NO_BROKER, OFFSETS_TOPIC, ZERO_UUID
 from net.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -28,7 +28,7 @@ from net.router import Context, handles
 if TYPE_CHECKING:
     from broker.node import Node
 
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+INTERNAL_TOPICS = frozenset({OFFSETS_TOPIC, "__transaction_state"})
 
 
 @handles(MetadataRequest, versions=(0, 13))
