@@ -43,6 +43,7 @@ from broker.handlers import (
     remove_raft_voter,
     sync_group,
     unregister_broker,
+    update_features,
 )
 
 __all__ = [
@@ -88,4 +89,5 @@ __all__ = [
     "remove_raft_voter",
     "sync_group",
     "unregister_broker",
+    "update_features",
 ]

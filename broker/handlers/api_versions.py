@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.records import FIRST_METADATA_VERSION, LATEST_METADATA_VERSION, METADATA_VERSION
+from kraft.controller.features import supported_features
 from model.errors import ErrorCode
 from net.protocol.messages.api_versions import (
     ApiVersion,
@@ -52,11 +52,8 @@ def answer(
             for key, route in table.items()
         ],
         supported_features=[
-            SupportedFeatureKey(
-                name=METADATA_VERSION,
-                min_version=FIRST_METADATA_VERSION,
-                max_version=LATEST_METADATA_VERSION,
-            )
+            SupportedFeatureKey(name=name, min_version=low, max_version=high)
+            for name, low, high in supported_features()
         ],
         finalized_features_epoch=image.offset,
         finalized_features=[

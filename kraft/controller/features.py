@@ -19,11 +19,9 @@ from model.errors import ErrorCode, KafkaError
 
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     METADATA_VERSION: (FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),
-    "eligible.leader.replicas.version": (0, 1),
-    "group.version": (0, 0),
-    "transaction.version": (0, 0),
+    "eligible.leader.replicas.version": (1, 1),
 }
-"""Lowest and highest level of each feature that this release has; 0 is off."""
+"""Lowest and highest level of each feature that this release has; 0 would be off."""
 
 BOOTSTRAP: Final[Mapping[str, int]] = {
     METADATA_VERSION: LATEST_METADATA_VERSION,

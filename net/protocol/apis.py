@@ -50,6 +50,7 @@ APIS: Final[dict[int, Api]] = {
     47: Api(47, "OffsetDelete", "offset_delete", 0, 0, 32768),
     55: Api(55, "DescribeQuorum", "describe_quorum", 0, 2, 0),
     56: Api(56, "AlterPartition", "alter_partition", 2, 3, 2),
+    57: Api(57, "UpdateFeatures", "update_features", 0, 2, 0),
     58: Api(58, "Envelope", "envelope", 0, 0, 0),
     60: Api(60, "DescribeCluster", "describe_cluster", 0, 2, 0),
     61: Api(61, "DescribeProducers", "describe_producers", 0, 0, 0),

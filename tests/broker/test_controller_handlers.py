@@ -33,6 +33,7 @@ from net.protocol.messages.broker_registration import (
 )
 from net.protocol.messages.remove_raft_voter import RemoveRaftVoterRequest
 from net.protocol.messages.unregister_broker import UnregisterBrokerRequest
+from net.protocol.messages.update_features import FeatureUpdateKey, UpdateFeaturesRequest
 from net.router import ConnectionState, Context, call, routes
 from tests.support.controller_world import CLUSTER, World, in_a_world
 
@@ -51,6 +52,7 @@ async def ask(one: World, request: Request[R], version: int | None = None) -> R:
         node_id=one.quorum.node_id,
         cluster_id=CLUSTER,
         image=one.image,
+        config=one.controller.config,
     )
     connection = ConnectionState(peer="test", listener="CONTROLLER")
     context = Context(
@@ -362,3 +364,17 @@ async def test_voters_are_changed_by_the_leader_of_the_right_cluster(one: World)
     assert (await ask(one, add)).error_code == ErrorCode.NOT_CONTROLLER
     remove = RemoveRaftVoterRequest(cluster_id=None, voter_id=2)
     assert (await ask(one, remove)).error_code == ErrorCode.NOT_CONTROLLER
+
+
+@in_a_world
+async def test_update_features(one: World) -> None:
+    same = FeatureUpdateKey(feature="metadata.version", max_version_level=25)
+    unheard = FeatureUpdateKey(feature="teleport", max_version_level=1)
+    request = UpdateFeaturesRequest(feature_updates=[same])
+    assert (await ask(one, request)).error_code == 0
+    request.feature_updates.append(unheard)
+    answer = await ask(one, request)
+    assert answer.error_code == ErrorCode.INVALID_UPDATE_VERSION
+    assert answer.error_message is not None and "teleport" in answer.error_message
+    first, second = (await ask(one, request, version=1)).results
+    assert (first.error_code, second.error_code) == (0, ErrorCode.INVALID_UPDATE_VERSION)

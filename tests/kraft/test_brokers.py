@@ -89,7 +89,7 @@ def test_a_broker_must_listen_somewhere(cluster: ControllerOnPaper) -> None:
 
 def test_a_broker_must_support_the_features_in_use(cluster: ControllerOnPaper) -> None:
     with pytest.raises(KafkaError, match=r"supports metadata\.version 1 to 7, but .* at 25") as e:
-        old = (("metadata.version", 1, 7), ("eligible.leader.replicas.version", 0, 1))
+        old = (("metadata.version", 1, 7), ("eligible.leader.replicas.version", 1, 1))
         register(cluster, replace(REQUEST, features=old))
     assert e.value.code is ErrorCode.UNSUPPORTED_VERSION
 
@@ -214,23 +214,29 @@ def test_a_new_cluster_begins_with_its_features(cluster: ControllerOnPaper) -> N
     assert features.bootstrap_records(cluster.image) == []
 
 
-def test_feature_updates_are_all_or_nothing(cluster: ControllerOnPaper) -> None:
-    cluster.start(1)
-    off = FeatureUpdate("eligible.leader.replicas.version", 0)
-    answers = cluster.commit(features.update(cluster.image, [off]))
-    refusal = answers["eligible.leader.replicas.version"]
-    assert refusal is not None and "which was not allowed" in refusal.message
-    allowed = replace(off, allow_downgrade=True)
-    answers = cluster.commit(
-        features.update(cluster.image, [allowed, FeatureUpdate("teleport", 1)])
-    )
-    assert answers["teleport"] is not None and "There is no feature" in answers["teleport"].message
-    assert "eligible.leader.replicas.version" in cluster.image.features
-    answers = cluster.commit(features.update(cluster.image, [allowed]))
-    assert answers == {"eligible.leader.replicas.version": None}
-    assert "eligible.leader.replicas.version" not in cluster.image.features
-    too_high = features.update(cluster.image, [FeatureUpdate("metadata.version", 99)])
-    assert too_high.records == []
+def test_feature_updates_are_all_or_nothing(
+    cluster: ControllerOnPaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "SUPPORTED", {"a": (0, 3), "b": (0, 3)})
+
+    def update(*updates: FeatureUpdate) -> dict[str, str | None]:
+        answers = cluster.commit(features.update(cluster.image, updates))
+        return {name: f.message if f is not None else None for name, f in answers.items()}
+
+    assert update(FeatureUpdate("a", 2), FeatureUpdate("b", 1)) == {"a": None, "b": None}
+    down = FeatureUpdate("a", 1)
+    assert update(FeatureUpdate("b", 3), down) == {
+        "a": "a would go down to 1, which was not allowed.",
+        "b": None,
+    }
+    assert cluster.image.features["b"] == 1
+    assert update(replace(down, allow_downgrade=True)) == {"a": None}
+    assert update(FeatureUpdate("a", 0, allow_downgrade=True)) == {"a": None}
+    assert cluster.image.features.get("a") is None and cluster.image.features["b"] == 1
+    assert update(FeatureUpdate("teleport", 1), FeatureUpdate("b", 4)) == {
+        "teleport": "There is no feature teleport; there are a, b.",
+        "b": "b 4 is not supported here; 0 to 3 are.",
+    }
 
 
 def test_a_feature_that_a_broker_lacks_cannot_be_used(cluster: ControllerOnPaper) -> None:

@@ -1,0 +1,57 @@
+"""UpdateFeatures (key 57): the cluster's feature levels go up, or where allowed down (KIP-584).
+
+All updates of a request happen, or none. Version notes: 1 says how far a downgrade may go and can
+validate only (KIP-778); 2 gives one error for all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kraft.controller.features import FeatureUpdate, update
+from model.errors import ErrorCode, KafkaError
+from net.protocol.messages.update_features import (
+    FeatureUpdateKey,
+    UpdatableFeatureResult,
+    UpdateFeaturesRequest,
+    UpdateFeaturesResponse,
+)
+from net.router import Context, handles
+
+if TYPE_CHECKING:
+    from broker.node import Node
+
+_UPGRADE = 1
+
+
+@handles(UpdateFeaturesRequest, versions=(0, 2), forward=True)
+async def handle_update_features(
+    context: Context, request: UpdateFeaturesRequest
+) -> UpdateFeaturesResponse:
+    node: Node = context.node
+    updates = [_wish(each, context.api_version) for each in request.feature_updates]
+    outcomes = await node.controller.submit(
+        lambda image: update(image, updates),
+        timeout_ms=request.timeout,
+        validate_only=request.validate_only,
+    )
+    if context.api_version >= 2:
+        for failure in outcomes.values():
+            if failure is not None:
+                raise failure
+    return UpdateFeaturesResponse(
+        results=[_result(name, failure) for name, failure in outcomes.items()]
+    )
+
+
+def _wish(key: FeatureUpdateKey, api_version: int) -> FeatureUpdate:
+    downgrade = key.allow_downgrade if api_version == 0 else key.upgrade_type != _UPGRADE
+    return FeatureUpdate(key.feature, key.max_version_level, allow_downgrade=downgrade)
+
+
+def _result(name: str, failure: KafkaError | None) -> UpdatableFeatureResult:
+    return UpdatableFeatureResult(
+        feature=name,
+        error_code=int(ErrorCode.NONE if failure is None else failure.code),
+        error_message=None if failure is None else failure.message,
+    )
