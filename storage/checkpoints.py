@@ -33,6 +33,9 @@ def decode_lines(path: str, data: bytes) -> list[list[str]]:
         raise CheckpointCorrupt(f"{path} does not begin with a version and a count") from error
     if version != _VERSION:
         raise CheckpointCorrupt(f"{path} is of version {version}; only {_VERSION} is known")
+    if not data.endswith(b"\n"):
+        # A number may have lost digits and still be one.
+        raise CheckpointCorrupt(f"{path} is cut off")
     if len(lines) - 2 != count:
         raise CheckpointCorrupt(f"{path} has {len(lines) - 2} lines where {count} were declared")
     return [line.split() for line in lines[2:]]

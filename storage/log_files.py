@@ -197,9 +197,10 @@ class LogFiles:
         """Close the active segment and begin the next one at `base_offset`."""
         try:
             self._active.finish()
-            if self._active.was_cut:
-                # Else a crash could undo the truncation and keep the segment that followed it.
-                self._active.sync(with_indexes=False)
+            if self._active.was_cut or self.recovery_point >= self.log_end_offset:
+                # Once cut: a crash could undo that and keep the segment that comes now. Flushed
+                # to its end: no flush will look at it again, and its indexes are not synced yet.
+                self._active.sync(with_indexes=True)
             if self._active.size == 0:
                 self._drop_segments(len(self.segments) - 1)
             self.snapshots.take(self.producer_state, base_offset)

@@ -223,6 +223,7 @@ class _Opening:
         segment.offset_index.reset()
         segment.time_index.reset()
         segment.timestamps_known = True
+        segment.was_cut = True  # by whom, and whether durably, is not known
         valid, expected, epoch = 0, segment.base_offset, NO_EPOCH
         latest = epochs.latest
         for position, header, is_intact in segment.checked(0, segment.size):
