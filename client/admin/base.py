@@ -84,7 +84,7 @@ class AdminBase(Client):
 
         async def attempt() -> R:
             return await self._cluster.ask(
-                await self._cluster.any_channel(), request, timeout_s=self._api_timeout_s
+                await self._channel(), request, timeout_s=self._api_timeout_s
             )
 
         return await self._retrying(attempt)
@@ -96,6 +96,13 @@ class AdminBase(Client):
             return await self._cluster.ask(await self._channel_to(node_id), request)
 
         return await self._retrying(attempt)
+
+    async def _channel(self) -> Channel:
+        """To any broker; among controllers only the active one knows everything."""
+        if not self._config.controllers:
+            return await self._cluster.any_channel()
+        await self._know_brokers()
+        return await self._channel_to(self._cluster.view.controller_id)
 
     async def _channel_to(self, node_id: int) -> Channel:
         await self._know_brokers()

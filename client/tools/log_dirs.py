@@ -45,7 +45,7 @@ async def _work(found: argparse.Namespace) -> None:
         missing = [str(broker) for broker in wanted if broker not in existing]
         if missing:
             raise ToolError(
-                f"ERROR: The given brokers do not exist from --broker-list: {','.join(missing)}."
+                f"The given brokers do not exist from --broker-list: {','.join(missing)}."
                 f" Current existent brokers: {','.join(map(str, existing))}"
             )
         brokers = wanted or existing
