@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from broker.coordinators.group import rebalance
+from broker.coordinators.group.config import STRING_BYTES_MAX
 from broker.coordinators.group.core import Core
 from broker.coordinators.group.group import Group, GroupState, Member, Protocols
 from broker.coordinators.group.outbox import Ticket
@@ -20,6 +21,9 @@ from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
 
 _MEMBER_ID_REQUIRED_FROM = 4
 _SKIP_ASSIGNMENT_FROM = 9
+
+_NAME_BYTES_MAX = STRING_BYTES_MAX - 64
+"""A member id is made of such a name and a uuid."""
 
 
 class Client(NamedTuple):
@@ -70,8 +74,12 @@ def join_group(
             f" group.min.session.timeout.ms={config.min_session_timeout_ms} and"
             f" group.max.session.timeout.ms={config.max_session_timeout_ms} of the broker",
         )
-    protocols = tuple((p.name, bytes(p.metadata)) for p in request.protocols)
-    join = _Join(request, protocols, client, ticket)
+    _check_lengths(request, client)
+    protocols: dict[str, bytes] = {}
+    for each in request.protocols:
+        # Who names one twice has one vote for it all the same.
+        protocols.setdefault(each.name, bytes(each.metadata))
+    join = _Join(request, tuple(protocols.items()), client, ticket)
     group = core.groups.get(request.group_id)
     if group is None:
         group = _found(core, join, now)
@@ -81,6 +89,21 @@ def join_group(
         _join_known(core, group, join, now)
     else:
         _join_unknown(core, group, join, now)
+
+
+def _check_lengths(request: JoinGroupRequest, client: Client) -> None:
+    """Refuse names that the group's record could not hold, though the request can."""
+    names = (
+        client.client_id,
+        request.group_instance_id or "",
+        request.protocol_type,
+        *(each.name for each in request.protocols),
+    )
+    if any(len(name.encode()) > _NAME_BYTES_MAX for name in names):
+        raise KafkaError(
+            ErrorCode.INVALID_REQUEST,
+            f"a name of more than {_NAME_BYTES_MAX} bytes in a JoinGroup for {request.group_id!r}",
+        )
 
 
 def _found(core: Core, join: _Join, now: Moment) -> Group:
@@ -224,7 +247,7 @@ def _taken_over(
 
 def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
     request = join.request
-    if request.member_id in group.pending_joins:
+    if request.member_id in group.pending_joins and request.group_instance_id is None:
         _add(core, group, join, request.member_id, now)
         return
     member = group.validate_member(request.member_id, request.group_instance_id)

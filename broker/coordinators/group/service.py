@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import trio
 
-from broker.coordinators.group.config import GroupConfig
+from broker.coordinators.group.config import STRING_BYTES_MAX, GroupConfig
 from broker.coordinators.group.hosting import HostedPartition
 from broker.coordinators.group.join import Client
 from broker.coordinators.group.runtime import OffsetsLog, ShardRuntime
@@ -247,6 +247,8 @@ class GroupCoordinatorService:
         return None if topic is None else group_partition(group_id, len(topic.partitions))
 
     def _runtime(self, group_id: str, *, writing: bool = True) -> ShardRuntime:
+        if len(group_id) > STRING_BYTES_MAX or len(group_id.encode()) > STRING_BYTES_MAX:
+            raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is too long")
         partition = self.partition_of(group_id)
         hosted = None if partition is None else self._hosted.get(partition)
         if partition is None or hosted is None:

@@ -25,6 +25,7 @@ from broker.handlers.sync_group import sync_group
 from kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage, TopicImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import OFFSETS_TOPIC
+from net.protocol import codec
 from net.protocol.messages.delete_groups import DeleteGroupsRequest
 from net.protocol.messages.describe_groups import DescribeGroupsRequest
 from net.protocol.messages.find_coordinator import FindCoordinatorRequest
@@ -184,6 +185,46 @@ async def test_a_members_life(node: SimpleNamespace) -> None:
     left = await leave_group(context(node, 3), many)
     assert left.error_code == ErrorCode.NONE
     assert [member.error_code for member in left.members] == [0, ErrorCode.UNKNOWN_MEMBER_ID]
+
+
+@pytest.mark.parametrize("version", range(10))
+async def test_every_version_can_spell_every_answer(node: SimpleNamespace, version: int) -> None:
+    def join(member_id: str = "") -> Any:
+        protocol = JoinGroupRequestProtocol(name="range", metadata=b"")
+        request = JoinGroupRequest(
+            group_id=GROUP,
+            session_timeout=10_000,
+            member_id=member_id,
+            protocol_type="consumer",
+            protocols=[protocol],
+        )
+        return Answers(join_group(context(node, version), request))
+
+    joined = join()
+    await trio.testing.wait_all_tasks_blocked()
+    if joined.code is ErrorCode.MEMBER_ID_REQUIRED:
+        codec.encode(joined.answer, version)
+        joined = join(joined.answer.member_id)
+        await trio.testing.wait_all_tasks_blocked()
+    assert joined.code is ErrorCode.NONE
+    codec.encode(joined.answer, version)
+    refused = join("stranger")
+    assert refused.code is ErrorCode.UNKNOWN_MEMBER_ID
+    codec.encode(refused.answer, version)
+    sync_version = min(version, 5)
+    sync = SyncGroupRequest(
+        group_id=GROUP, member_id="stranger", protocol_type="consumer", protocol_name="range"
+    )
+    refused = Answers(sync_group(context(node, sync_version), sync))
+    assert refused.code is ErrorCode.UNKNOWN_MEMBER_ID
+    codec.encode(refused.answer, sync_version)
+
+
+async def test_group_ids_that_no_record_can_hold_are_refused(node: SimpleNamespace) -> None:
+    request = commit_request()
+    request.group_id = "ü" * 20_000
+    answers = Answers(offset_commit(context(node, 9), request))
+    assert answers.answer.topics[0].partitions[0].error_code == ErrorCode.INVALID_GROUP_ID
 
 
 # ---- FindCoordinator

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
 from model.errors import ErrorCode
 from tests.support.groups import GROUP, ShardWorld
@@ -261,3 +265,33 @@ def test_groups_do_not_know_of_each_other() -> None:
     world.advance(3000)
     assert other.joined.generation_id == 1
     assert world.state() == "Stable"
+
+
+def test_a_protocol_that_is_named_twice_has_one_vote() -> None:
+    world = ShardWorld()
+    _, call = world.new_member(protocols=[("range", b"1"), ("range", b"2"), ("range", b"3")])
+    world.advance(6001)
+    assert call.joined.protocol_name == "range"
+    assert call.joined.members[0].metadata == b"1"
+
+
+def test_an_id_that_was_told_to_a_dynamic_member_is_not_a_static_ones() -> None:
+    world = ShardWorld()
+    told = world.join()
+    stolen = world.join(told.answer.member_id, instance="till")
+    assert stolen.error is ErrorCode.UNKNOWN_MEMBER_ID
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"instance": "i" * 40_000},
+        {"client": "c" * 32_767},
+        {"protocol_type": "t" * 40_000},
+        {"protocols": [("p" * 40_000, b"")]},
+    ],
+)
+def test_names_that_no_record_can_hold_are_refused(options: dict[str, Any]) -> None:
+    world = ShardWorld()
+    assert world.join(**options).error is ErrorCode.INVALID_REQUEST
+    assert world.state() == "Dead"
