@@ -8,6 +8,7 @@ from typing import Final
 import trio
 
 from client.consumer.consumer import Consumer
+from kraft.image import PartitionImage
 from model.ids import TopicPartition
 from simulations.checkers.history import parse
 from simulations.violation import Exit
@@ -155,7 +156,7 @@ async def read_everything(world: World) -> None:
         world.history.final_read(target, found[target], starts[target], ends[target])
 
 
-def _partitions_of(world: World, topic: str) -> list[object]:
+def _partitions_of(world: World, topic: str) -> list[PartitionImage]:
     found = world.image.topics.get(topic)
     return list(found.partitions) if found is not None else []
 

@@ -42,10 +42,10 @@ async def add_partitions(world: World, dice: Random, cause: int) -> None:
 
 async def alter_config(world: World, dice: Random, cause: int) -> None:
     topic = dice.choice(world.plan.topics).name
-    value = str(dice.choice([16384, 100_000, 1 << 30]))
+    value = str(dice.choice([1000, 5000, 604_800_000]))
     async with make_admin(world, f"configurer-{cause}") as admin:
         await admin.incremental_alter_configs(
-            {Resource(ResourceType.TOPIC, topic): [Alteration("segment.bytes", value)]}
+            {Resource(ResourceType.TOPIC, topic): [Alteration("segment.ms", value)]}
         )
 
 

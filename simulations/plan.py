@@ -74,6 +74,10 @@ class Plan:
     operations: tuple[Step, ...] = ()
     faults: tuple[Step, ...] = ()
     mutation: str | None = None
+    strict_acks_1: bool = False
+    """Hold acks=1 to what acks=all promises: a control that must fail."""
+    no_excuses: bool = False
+    """Hold unclean elections to what clean ones promise: a control that must fail."""
     drift: dict[str, float] = field(default_factory=dict)
     """How fast each host's clock runs."""
     network_delay_s: float = 0.0003
@@ -196,7 +200,7 @@ def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
     for number in range(dice.choice([1, 2, 2, 3])):
         configs = {
             "min.insync.replicas": str(min(2, factor)),
-            "segment.bytes": str(dice.choice([16384, 65536, 1 << 30])),
+            "segment.ms": str(dice.choice([1500, 6000, 604_800_000])),
         }
         if dice.random() < 0.2:
             configs["flush.messages"] = "1"

@@ -25,7 +25,7 @@ from simulations.violation import Exit, Stopped, Violation
 from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from simulations.world import World
 
-_perf_counter = time.perf_counter
+_perf_counter = time.process_time
 START_S = 30.0
 """How long a fresh cluster may take until its topics are there."""
 
@@ -213,8 +213,10 @@ def start_clients(world: World) -> None:
     assert world.nursery is not None
     world.producers = [ProducerTask(world, each) for each in world.plan.producers]
     world.consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
-    for task in (*world.producers, *world.consumers):
-        world.nursery.start_soon(task.run)
+    for producer in world.producers:
+        world.nursery.start_soon(producer.run)
+    for consumer in world.consumers:
+        world.nursery.start_soon(consumer.run)
 
 
 async def _schedule(world: World, nursery: trio.Nursery, started: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +80,12 @@ class ProducerTask:
                 self.world.trace.event("send-refused", node=plan.name, error=str(error))
                 continue
             self.open += 1
-            future.when_done(lambda done, value=value: self._answered(done, value))
+            future.when_done(partial(self._answered, value))
 
-    def _answered(self, future: Future[RecordMetadata], value: bytes) -> None:
+    def _answered(self, value: bytes, future: Future[RecordMetadata]) -> None:
         self.open -= 1
+        if self.world.ended.is_set() or self.world.violation is not None:
+            return
         if future.error is not None:
             self.world.history.failed += 1
             self.world.trace.event("send-failed", node=self.plan.name, error=str(future.error))

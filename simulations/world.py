@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import trio
 
+from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage, PartitionImage
 from kraft.raft.snapshots import MAGIC, CorruptSnapshot, Snapshot
 from simulations.checkers.history import History
@@ -100,7 +101,9 @@ class World:
             min_isr=self.min_isr,
             allows_loss=self.allows_loss,
         )
-        self.history = History(self.report, self.replicas.told)
+        self.history = History(
+            self.report, self.replicas.told, strict_acks_1=self.plan.strict_acks_1
+        )
         self.history.excused = lambda key: (
             self.allows_loss(key[0]) or self.replicas.truth(key).excused_at >= 0
         )
@@ -108,6 +111,7 @@ class World:
         self.metadata.on_change.append(self.metadata_checker.partition_changed)
         self.metadata.on_change.append(self.replicas.partition_changed)
         self.metadata.on_change.append(self._notice)
+        self.metadata.on_image.append(self._registrations)
         self._registered_after: dict[int, int] = {}
 
     # What observers see.
@@ -132,6 +136,14 @@ class World:
 
     def _committed(self, offset: int, epoch: int, payload: bytes) -> None:
         self.metadata.committed(offset, epoch, payload)
+
+    def _registrations(
+        self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
+    ) -> None:
+        for broker_id in delta.changed_brokers:
+            old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
+            if new is not None and old is not None and old.epoch != new.epoch:
+                self.replicas.broker_registered(broker_id)
 
     def _notice(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
         """Rare situations that a batch of runs should reach."""
@@ -220,7 +232,9 @@ class World:
         return int(self.image.topic_config(topic).get("min.insync.replicas", "1"))
 
     def allows_loss(self, topic: str) -> bool:
-        return self.image.topic_config(topic).get("unclean.leader.election.enable") == "true"
+        config = self.image.topic_config(topic)
+        unclean = config.get("unclean.leader.election.enable") == "true"
+        return unclean and not self.plan.no_excuses
 
     def leader_of(self, topic: str, partition: int) -> Machine | None:
         found = self.image.partition(topic, partition)
@@ -238,6 +252,11 @@ class World:
             for machine in self.cluster.machines.values()
             if (machine.is_running or not running) and (machine.is_broker or not brokers)
         ]
+
+    def client_names(self) -> list[str]:
+        """The hosts that the workload's clients are on."""
+        names = [producer.name for producer in self.plan.producers]
+        return names + [consumer.name for consumer in self.plan.consumers]
 
     def hosts(self) -> list[str]:
         return [machine.host for machine in self.cluster.machines.values()]

@@ -36,8 +36,10 @@ class PartitionHistory:
 class History:
     """The operations of all clients of a run."""
 
-    def __init__(self, report: Report, told: Told) -> None:
-        """`told` hears of each record that a client may rely on."""
+    def __init__(self, report: Report, told: Told, *, strict_acks_1: bool = False) -> None:
+        """`told` hears of each record that a client may rely on. `strict_acks_1` counts acks=1
+        among them, which no cluster can keep: a control."""
+        self._strict_acks_1 = strict_acks_1
         self.partitions: dict[Key, PartitionHistory] = {}
         self.acked = 0
         self.read = 0
@@ -77,7 +79,7 @@ class History:
         if last is not None and now - last > self.longest_gap_s:
             self.longest_gap_s = now - last
         self.last_ack[key] = now
-        if acks != -1:
+        if acks != -1 and not self._strict_acks_1:
             history.acked_by_leader[offset] = (value, producer)
             return
         known = history.values.setdefault(offset, value)

@@ -208,7 +208,7 @@ class RaftChecker:
                 f"{host} voted for {candidate} in term {term} of the quorum, after it had voted for"
                 f" {before} in the same term",
             )
-        if (mirror.term, f"n{mirror.voted_for}") != (term, candidate):
+        if mirror.term <= term and (mirror.term, f"n{mirror.voted_for}") != (term, candidate):
             vote = f"n{mirror.voted_for}" if mirror.voted_for > 0 else "nobody"
             self._report(
                 "vote-not-durable",

@@ -153,13 +153,27 @@ class ReplicaChecker:
             return
         truth = self.truth(key)
         if after.leader >= 0 and after.leader_epoch != before.leader_epoch:
+            # A broker that is down may be named leader: it serves nobody until it registers.
             self._check_holder(key, truth, after.leader, f"was elected leader ({after.reason})")
         for joined in after.isr:
             if joined not in before.isr:
                 self._check_holder(key, truth, joined, "joined the ISR")
 
+    def broker_registered(self, broker_id: int) -> None:
+        """A broker has come back: where it still counts, it must still hold everything."""
+        for topic, index, partition in self._metadata.image.partitions():
+            key = (topic.name, index)
+            if key not in self.truths:
+                continue
+            if partition.leader == broker_id:
+                self._check_holder(key, self.truth(key), broker_id, "came back as leader")
+            elif broker_id in partition.isr:
+                self._check_holder(key, self.truth(key), broker_id, "came back into the ISR")
+
     def _check_holder(self, key: Key, truth: Truth, broker_id: int, what: str) -> None:
         """`broker_id` holds every record that a client was told of."""
+        if not self._is_current(broker_id):
+            return
         self.checks += 1
         mirror = self._logs.replica(f"n{broker_id}", key)
         missing = None

@@ -14,7 +14,7 @@ from simulations.world import World
 def _two_hosts(world: World, dice: Random) -> tuple[str, str]:
     """Two ends of a connection: mostly nodes, sometimes a client's."""
     hosts = world.hosts()
-    clients = [each.name for each in (*world.plan.producers, *world.plan.consumers)]
+    clients = world.client_names()
     one = dice.choice(hosts)
     others = [host for host in hosts if host != one]
     if clients and (not others or dice.random() < 0.3):

@@ -73,7 +73,7 @@ async def group_churn(world: World, dice: Random, cause: int) -> None:
 @fault("stale-clients", "other", chance=0.3, rate=1)
 async def stale_clients(world: World, dice: Random, cause: int) -> None:
     """a client cannot reach the leader it knows of, nor learn of another, for a while"""
-    clients = [each.name for each in (*world.plan.producers, *world.plan.consumers)]
+    clients = world.client_names()
     if not clients:
         return
     client = dice.choice(clients)

@@ -1,0 +1,169 @@
+"""Many seeds, in several processes, for minutes or days.
+
+Each seed's outcome becomes a small dictionary and is added to running totals: memory stays flat.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TextIO
+
+from simulations import coverage
+from simulations.plan import Options
+from simulations.report import as_dict, distribution
+from simulations.run import plan_for, run_plan
+from simulations.violation import Exit
+
+_SAMPLES = 20_000
+"""Values that are kept of each distribution."""
+_SEEDS_A_PROCESS = 50
+"""A worker is replaced after so many, whatever it may have leaked."""
+
+
+@dataclass
+class Totals:
+    """What a batch came to."""
+
+    seeds: int = 0
+    virtual_s: float = 0.0
+    wall_s: float = 0.0
+    acked: int = 0
+    read: int = 0
+    checks: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    seeds_with: Counter[str] = field(default_factory=Counter)
+    """In how many seeds each fault came up."""
+    reached: Counter[str] = field(default_factory=Counter)
+    outages_s: list[float] = field(default_factory=list)
+    gaps_s: list[float] = field(default_factory=list)
+    controller_elections: list[float] = field(default_factory=list)
+    speeds: list[float] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, found: dict[str, Any]) -> None:
+        self.seeds += 1
+        self.virtual_s += found["virtual_s"]
+        self.wall_s += found["wall_s"]
+        self.acked += found["acked"]
+        self.read += found["read"]
+        self.checks += found["checks"]
+        self.faults.update(found["faults"])
+        self.seeds_with.update(found["faults"].keys())
+        self.reached.update(found["reached"].keys())
+        for values, new in (
+            (self.outages_s, found["outages_s"]),
+            (self.gaps_s, [found["longest_gap_s"]]),
+            (self.controller_elections, [float(found["elections"]["controller"])]),
+            (self.speeds, [found["speed"]]),
+        ):
+            if len(values) < _SAMPLES:
+                values.extend(new)
+        if found["exit"] != Exit.HELD:
+            self.failures.append(found)
+
+    @property
+    def exit(self) -> Exit:
+        """A safety violation outweighs a crash, which outweighs a liveness violation."""
+        found = {Exit(failure["exit"]) for failure in self.failures}
+        for each in (Exit.SAFETY, Exit.CRASHED, Exit.LIVENESS):
+            if each in found:
+                return each
+        return Exit.HELD
+
+
+def run_one(job: tuple[Options, str]) -> dict[str, Any]:
+    """One seed, in whatever process."""
+    options, commit = job
+    outcome = run_plan(plan_for(options))
+    return as_dict(outcome, commit)
+
+
+def run_batch(
+    options: Options,
+    seeds: int,
+    *,
+    jobs: int,
+    minutes: float | None,
+    collect: bool,
+    commit: str,
+    progress: TextIO = sys.stderr,
+) -> Totals:
+    """Run `seeds` seeds from `options.seed` on, until one fails or, to `collect`, all of them."""
+    totals = Totals()
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    work = ((replace(options, seed=options.seed + n), commit) for n in range(seeds))
+    told = 0.0
+    for found in _outcomes(work, jobs, deadline):
+        totals.add(found)
+        now = time.monotonic()
+        if now - told > 2 or totals.seeds == seeds:
+            told = now
+            print(
+                f"\r{totals.seeds}/{seeds} seeds, {totals.virtual_s:.0f} virtual s,"
+                f" {len(totals.failures)} failed",
+                end="",
+                file=progress,
+                flush=True,
+            )
+        if totals.failures and not collect:
+            break
+        if deadline is not None and now > deadline:
+            break
+    print(file=progress)
+    return totals
+
+
+def _outcomes(
+    work: Iterator[tuple[Options, str]], jobs: int, deadline: float | None
+) -> Iterator[dict[str, Any]]:
+    def until_late() -> Iterator[tuple[Options, str]]:
+        for job in work:
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            yield job
+
+    if jobs <= 1:
+        yield from map(run_one, until_late())
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs, maxtasksperchild=_SEEDS_A_PROCESS) as pool:
+        running: list[Any] = []
+        for job in until_late():
+            running.append(pool.apply_async(run_one, (job,)))
+            while len(running) >= 2 * jobs:
+                yield running.pop(0).get()
+        while running:
+            yield running.pop(0).get()
+
+
+def describe(totals: Totals, replay: str) -> str:
+    """The end of a batch: distributions, what was reached, what failed."""
+    speed = totals.virtual_s / totals.wall_s if totals.wall_s else 0.0
+    lines = [
+        f"{totals.seeds} seeds, {totals.virtual_s:.0f} virtual seconds,"
+        f" {totals.wall_s:.0f} s of one core each ({speed:.0f} times real time)",
+        f"{totals.acked} records acknowledged, {totals.read} read, {totals.checks} checks",
+        "",
+        f"partition without a leader, s    {distribution(totals.outages_s)}",
+        f"longest time without an ack, s   {distribution(totals.gaps_s)}",
+        f"controller elections a run       {distribution(totals.controller_elections)}",
+        f"speed                            {distribution(totals.speeds)}",
+        "",
+        coverage.table_of(totals.faults, totals.seeds_with, totals.reached, totals.seeds),
+        "",
+    ]
+    if not totals.failures:
+        lines.append("every seed held")
+    for failure in totals.failures:
+        violation = failure["violations"][0]
+        lines.append(
+            f"seed {failure['seed']}: {violation['name']} at {violation['at_s']:.3f} s:"
+            f" {violation['story'].splitlines()[0][:300]}"
+        )
+        lines.append(f"  {replay.format(seed=failure['seed'])}")
+    return "\n".join(lines)

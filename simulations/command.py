@@ -1,0 +1,181 @@
+"""`raftka simulate`: run the cluster under faults, from a seed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from simulations import batch, controls, report
+from simulations.faults import FAULTS
+from simulations.mutations import MUTANTS
+from simulations.plan import DEFAULT_DURATION_S, Options, Plan
+from simulations.run import Outcome, plan_for, run_plan
+from simulations.violation import Exit
+
+
+def main(argv: list[str]) -> int:
+    """Run what was asked for; the exit code tells what was found (see simulations.violation)."""
+    options = _parser().parse_args(argv)
+    if options.list:
+        print(_list())
+        return 0
+    if options.list_scenarios or options.scenario is not None:
+        from simulations.scenarios import command as scenarios
+
+        return scenarios.main(options.scenario, options.seed)
+    chosen = _options(options)
+    if options.seeds is not None and options.plan is None:
+        totals = batch.run_batch(
+            chosen,
+            options.seeds,
+            jobs=options.jobs,
+            minutes=options.minutes,
+            collect=options.all,
+            commit=commit(),
+        )
+        print(batch.describe(totals, replay_line(options, "{seed}")))
+        return int(totals.exit)
+    return _one(options, chosen)
+
+
+def _one(options: argparse.Namespace, chosen: Options) -> int:
+    if options.plan is not None:
+        plan = Plan.loads(Path(options.plan).read_text())
+    else:
+        plan = plan_for(chosen)
+        if options.control is not None:
+            plan = controls.CONTROLS[options.control].change(plan)
+    print(f"seed {plan.seed}: {len(plan.faults)} faults to come", file=sys.stderr)
+    with _sink(options.trace) as sink:
+        outcome = run_plan(plan, sink=sink)
+    replay = (
+        f"raftka simulate --plan {options.plan}"
+        if options.plan is not None
+        else replay_line(options, str(plan.seed))
+    )
+    if options.shrink and outcome.exit is not Exit.HELD:
+        outcome, replay = _shrink(outcome, options.output)
+    print(report.summary(outcome, commit(), replay))
+    if options.json:
+        print(report.as_json(outcome, commit()))
+    return int(outcome.exit)
+
+
+def _shrink(outcome: Outcome, output: str | None) -> tuple[Outcome, str]:
+    from simulations.shrink import shrink
+
+    smaller = shrink(outcome, lambda words: print(words, file=sys.stderr))
+    path = Path(output or f"seed-{outcome.plan.seed}.json")
+    path.write_text(smaller.plan.dumps())
+    return smaller, f"raftka simulate --plan {path}"
+
+
+def _options(options: argparse.Namespace) -> Options:
+    faults: tuple[str, ...] | None = None
+    if options.faults is not None:
+        faults = tuple(name for name in options.faults.split(",") if name and name != "none")
+    return Options(
+        seed=options.seed,
+        nodes=options.nodes,
+        combined=not options.separate,
+        duration_s=options.seconds,
+        mutation=options.mutation,
+        faults=faults,
+        rates={name: float(rate) for name, _, rate in (r.partition("=") for r in options.rate)},
+        load=options.load,
+    )
+
+
+def replay_line(options: argparse.Namespace, seed: str) -> str:
+    """The command that does the same again."""
+    parts = ["raftka simulate --seed", seed]
+    defaults = vars(_parser().parse_args([]))
+    names = ("nodes", "seconds", "mutation", "faults", "load", "control")
+    parts += [f"--{n} {getattr(options, n)}" for n in names if getattr(options, n) != defaults[n]]
+    if options.separate:
+        parts.append("--separate")
+    parts += [f"--rate {rate}" for rate in options.rate]
+    return " ".join(parts)
+
+
+def _sink(path: str | None) -> contextlib.AbstractContextManager[TextIO | None]:
+    if path is None:
+        return contextlib.nullcontext()
+    return Path(path).open("w", encoding="utf-8")
+
+
+def commit() -> str:
+    """The commit that runs, with a + when files differ from it."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def _list() -> str:
+    rows: list[tuple[object, ...]] = [("fault", "group", "in runs", "a minute", "meaning")]
+    rows += [(f.kind, f.group, f"{f.chance:.0%}", f.rate, f.meaning) for f in FAULTS.values()]
+    mutants: list[tuple[object, ...]] = [("mutation", "meaning")]
+    mutants += [(mutant.name, mutant.meaning) for mutant in MUTANTS.values()]
+    return f"{report.table(rows)}\n\n{report.table(mutants)}"
+
+
+def _rate(text: str) -> str:
+    kind, equals, rate = text.partition("=")
+    if kind not in FAULTS or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KIND=TIMES_A_MINUTE; see --list")
+    try:
+        float(rate)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{rate!r} is no number") from error
+    return text
+
+
+def _kinds(text: str) -> str:
+    unknown = [name for name in text.split(",") if name not in (*FAULTS, "none", "")]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such faults: {', '.join(unknown)}; see --list")
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="raftka simulate",
+        description="Run the deployed cluster in virtual time, break it in every way, heal it, and"
+        " check what it owes its users. The same seed gives the same run.",
+        epilog="Exit code: 0 held, 1 safety violated, 2 liveness violated, 3 crashed.",
+    )
+    add = parser.add_argument
+    add("--seed", type=int, default=1, help="what everything is drawn from (default: 1)")
+    add("--seeds", type=int, metavar="N", help="run so many seeds, from --seed on")
+    add("--jobs", type=int, default=1, help="processes for --seeds (default: 1)")
+    add("--minutes", type=float, help="with --seeds: begin no seed after so long")
+    add("--all", action="store_true", help="with --seeds: go on after a failure")
+    add("--nodes", type=int, default=3, choices=range(1, 10), help="1 to 9 (default: 3)")
+    add("--separate", action="store_true", help="controllers and brokers on nodes of their own")
+    add("--seconds", type=float, default=DEFAULT_DURATION_S, help="virtual time under faults")
+    add("--load", type=float, default=1.0, help="how much of the default load")
+    add("--faults", type=_kinds, metavar="KIND,...", help="only these; none for a quiet run")
+    add("--rate", type=_rate, action="append", default=[], metavar="KIND=PER_MINUTE")
+    add("--mutation", choices=sorted(MUTANTS), help="switch a rule off: it must be caught")
+    add("--control", choices=sorted(controls.CONTROLS), help="a run that must lose data")
+    add("--json", action="store_true", help="print the summary as JSON too, on the last line")
+    add("--trace", metavar="FILE", help="write every event as JSON lines (docs/trace.md)")
+    add("--plan", metavar="FILE", help="run the plan in a file that --shrink wrote")
+    add("--shrink", action="store_true", help="reduce a failing seed and write what is left")
+    add("--output", metavar="FILE", help="where --shrink writes (default: seed-N.json)")
+    add("--scenario", metavar="NAME", help="run one of the scenarios that ship")
+    add("--list-scenarios", action="store_true", help="name the scenarios")
+    add("--list", action="store_true", help="name all faults and mutations")
+    return parser

@@ -1,0 +1,59 @@
+"""What the controls do: the classic ways to lose a record. Never drawn by chance."""
+
+from __future__ import annotations
+
+from random import Random
+
+import trio
+
+from simulations.cluster import Machine
+from simulations.faults.registry import fault
+from simulations.world import World
+
+
+def _leader(world: World, dice: Random) -> Machine | None:
+    topics = list(world.plan.topics)
+    dice.shuffle(topics)
+    for topic in topics:
+        machine = world.leader_of(topic.name, 0)
+        if machine is not None and machine.is_running:
+            return machine
+    return None
+
+
+@fault("leader-cut-off-and-killed", "control", chance=0, rate=6)
+async def leader_cut_off_and_killed(world: World, dice: Random, cause: int) -> None:
+    """a leader takes records that its followers do not get, and is killed"""
+    leader = _leader(world, dice)
+    if leader is None:
+        return
+    others = [host for host in world.hosts() if host != leader.host]
+    pairs = [(a, b) for other in others for a, b in ((leader.host, other), (other, leader.host))]
+    world.cut(pairs)
+    await trio.sleep(dice.uniform(0.5, 2))
+    world.cluster.kill(leader, cause)
+    for source, target in pairs:
+        world.fabric.heal(source, target)
+    await trio.sleep(4)
+    world.start(leader, cause)
+
+
+@fault("followers-down-then-leader", "control", chance=0, rate=2)
+async def followers_down_then_leader(world: World, dice: Random, cause: int) -> None:
+    """the followers go one by one, the leader goes on alone and goes too, a follower comes back"""
+    leader = _leader(world, dice)
+    if leader is None:
+        return
+    others = [machine for machine in world.machines() if machine is not leader]
+    for machine in others:
+        world.cluster.kill(machine, cause)
+    await trio.sleep(0.1)
+    # Controllers come back at once, so that there is somebody to tell the leader it may go on.
+    for machine in others:
+        world.start(machine, cause)
+        world.fabric.cut(machine.host, leader.host)
+    await trio.sleep(dice.uniform(2, 4))
+    world.cluster.kill(leader, cause)
+    world.fabric.heal()
+    await trio.sleep(8)
+    world.start(leader, cause)
