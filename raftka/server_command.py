@@ -46,11 +46,12 @@ def main(argv: list[str]) -> int:
 def run(config: Config, *, format_first: bool) -> int:
     """Format the directories if asked to, then serve; the exit code."""
     from model.errors import KafkaError
+    from model.world import BrokenConnection
     from raftka.formatting import FormatRefused
     from storage.meta_properties import BadDirectory
     from storage.posix import PosixDisk
 
-    refusals = (BadDirectory, FormatRefused, KafkaError, OSError)
+    refusals = (BadDirectory, BrokenConnection, FormatRefused, KafkaError, OSError)
     disk = PosixDisk()
     try:
         if format_first:
@@ -74,7 +75,7 @@ async def _serve(config: Config, disk: Disk) -> int:
     from net.clock import SystemClock, system_dice
     from net.transport import TcpNetwork
 
-    shutdown = trio.Event()
+    shutdown, ready = trio.Event(), trio.Event()
     code = 0
 
     async def watch(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -84,9 +85,15 @@ async def _serve(config: Config, disk: Disk) -> int:
             async for number in received:
                 if shutdown.is_set():
                     code = 128 + number
+                if shutdown.is_set() or not ready.is_set():
+                    # Told twice; or nothing has begun that would have to be brought to an end.
                     nursery.cancel_scope.cancel()
                     return
                 shutdown.set()
+
+    def serving(_: Node) -> None:
+        ready.set()
+        _settle()
 
     async with trio.open_nursery() as nursery:
         await nursery.start(watch)
@@ -97,14 +104,14 @@ async def _serve(config: Config, disk: Disk) -> int:
             disk=disk,
             network=TcpNetwork(),
             shutdown=shutdown,
-            ready=_settle,
+            ready=serving,
         )
         nursery.cancel_scope.cancel()
     return code
 
 
-def _settle(node: Node) -> None:
-    """Called once the node serves: what lives now lives long, so the collector may forget it."""
+def _settle() -> None:
+    """Once the node serves: what lives now lives long, so the collector may forget it."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)

@@ -1,0 +1,79 @@
+"""`raftka dump-log` (kafka-dump-log): what is in log files, with Kafka's options and layout."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Final
+
+from raftka.offsets_decoder import decode_offsets
+from storage.dump import Decoder, DumpOptions, Findings, decode_text, dump
+from storage.posix import PosixDisk
+
+_NOT_HERE: Final = {
+    "cluster_metadata_decoder": "the metadata log has a format of its own: use raftka metadata",
+    "remote_log_metadata_decoder": "there is no tiered storage",
+    "share_group_state_decoder": "share groups are not served yet",
+    "transaction_log_decoder": "transactions are not served yet",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Dump the files; the exit code."""
+    options = _parser().parse_args(argv)
+    for name, reason in _NOT_HERE.items():
+        if getattr(options, name):
+            print(f"--{name.replace('_', '-')}: {reason}", file=sys.stderr)
+            return 1
+    decoder: Decoder = decode_offsets if options.offsets_decoder else decode_text
+    wanted = DumpOptions(
+        deep=options.deep_iteration,
+        data=options.print_data_log or options.offsets_decoder,
+        record_metadata=not options.skip_record_metadata,
+        verify_only=options.verify_index_only,
+        sanity_check=options.index_sanity_check,
+        max_bytes=options.max_bytes,
+        decoder=decoder,
+    )
+    findings, disk = Findings(), PosixDisk()
+    try:
+        for path in filter(None, options.files.split(",")):
+            for line in dump(disk, path, wanted, findings):
+                print(line)
+    except OSError as error:
+        print(f"{error.filename or path}: {error.strerror}", file=sys.stderr)
+        return 1
+    for line in findings.lines:
+        print(line, file=sys.stderr)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kafka-dump-log",
+        description="Print log segments, indexes and snapshots, to see what is wrong with them.",
+    )
+    parser.add_argument("--files", required=True, help="the files, separated by commas")
+    parser.add_argument("--print-data-log", action="store_true", help="keys and payloads too")
+    parser.add_argument(
+        "--deep-iteration", action="store_true", help="each record, not only batches"
+    )
+    parser.add_argument(
+        "--skip-record-metadata", action="store_true", help="only keys and payloads of records"
+    )
+    parser.add_argument(
+        "--offsets-decoder", action="store_true", help="records of __consumer_offsets, as JSON"
+    )
+    parser.add_argument(
+        "--verify-index-only", action="store_true", help="compare indexes with logs, print nothing"
+    )
+    parser.add_argument(
+        "--index-sanity-check", action="store_true", help="the check of an index that a start does"
+    )
+    parser.add_argument("--max-bytes", type=int, default=2**31 - 1, help="read at most this much")
+    for ignored in ("--max-message-size", "--key-decoder-class", "--value-decoder-class"):
+        parser.add_argument(ignored, help=argparse.SUPPRESS)
+    for name in _NOT_HERE:
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, action="store_true", help=argparse.SUPPRESS)
+    return parser
