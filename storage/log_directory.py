@@ -38,7 +38,7 @@ class LogDirectory:
     """The state of one directory. `failure` says why it is offline, None while it works."""
 
     def __init__(self, disk: Disk, path: str) -> None:
-        self.path = path.rstrip("/") or "/"
+        self.path = path
         self.failure: str | None = None
         self.was_clean = False
         self.recovery_points: dict[TopicPartition, int] = {}

@@ -65,7 +65,6 @@ class LogManager:
         self._take_locks = take_locks
         self._remembered_batches = remembered_batches
         self._directories = {path: LogDirectory(disk, path) for path in directories}
-        self._by_path = {home.path: home for home in self._directories.values()}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}
 
@@ -257,7 +256,7 @@ class LogManager:
             for home in self._homes.values():
                 if home.path in counts:
                     counts[home.path] += 1
-        return self._by_path[min(counts, key=counts.__getitem__)]
+        return self._directories[min(counts, key=counts.__getitem__)]
 
     def delete(self, topic_partition: TopicPartition) -> None:
         """Stop using a log and remove its files after file.delete.delay.ms.
@@ -267,7 +266,7 @@ class LogManager:
         log = self._logs[topic_partition]
         path = self._set_aside(topic_partition, DELETED_SUFFIX)
         due_ms = self._clock.wall_ms() + log.config.file_delete_delay_ms
-        self._by_path[path.rpartition("/")[0]].doomed.append((due_ms, path))
+        self._directories[path.rpartition("/")[0]].doomed.append((due_ms, path))
 
     def set_stray(self, topic_partition: TopicPartition) -> str:
         """Stop using a log and keep its files under a name ending in -stray; their path.
@@ -324,7 +323,7 @@ class LogManager:
 
     def fail(self, directory: str, reason: str) -> None:
         """Take a directory offline: its logs refuse all use and are no longer found here."""
-        home = self._by_path[directory]
+        home = self._directories[directory]
         if home.failure is not None:
             return
         home.failure = reason

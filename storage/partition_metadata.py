@@ -16,7 +16,7 @@ FILE_NAME: Final = "partition.metadata"
 
 def write_topic_id(disk: Disk, directory: str, topic_id: Uuid) -> None:
     """Write the file; the log's first flush makes it durable, before any record is."""
-    text = f"version: 0\ntopic_id: {uuid_text(topic_id)}\n"
+    text = f"version: 0\ntopic_id: {uuid_text(topic_id)}"
     replace_file(disk, f"{directory}/{FILE_NAME}", text.encode("ascii"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from model.ids import TopicPartition, Uuid
 from model.record_batch import BatchHeader, iter_batches
@@ -49,9 +50,9 @@ def reopen(
     )
 
 
-def new_log(disk: Disk | None = None, **settings: object) -> Log:
+def new_log(disk: Disk | None = None, **settings: Any) -> Log:
     """An empty log with those fields of LogConfig."""
-    config = LogConfig(**settings)  # type: ignore[arg-type]
+    config = LogConfig(**settings)
     return reopen(disk or new_disk(), config=config)[0]
 
 
