@@ -15,8 +15,10 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from model.settings import WrongSettings
+from model.settings.listeners import listeners
 from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
+from raftka.version import __version__
 
 if TYPE_CHECKING:
     from broker.node import Node
@@ -69,6 +71,7 @@ def run(config: Config, *, format_first: bool) -> int:
 
 
 async def _serve(config: Config, disk: Disk) -> int:
+    import structlog
     import trio
 
     from broker.serve import serve
@@ -97,6 +100,7 @@ async def _serve(config: Config, disk: Disk) -> int:
 
     async with trio.open_nursery() as nursery:
         await nursery.start(watch)
+        structlog.get_logger().info(_introduction(config))
         await serve(
             config,
             clock=SystemClock(),
@@ -108,6 +112,14 @@ async def _serve(config: Config, disk: Disk) -> int:
         )
         nursery.cancel_scope.cancel()
     return code
+
+
+def _introduction(config: Config) -> str:
+    """The first line of a node's log: who it is."""
+    roles = " and ".join(config.names("process.roles"))
+    where = ", ".join(f"{each.name} on {each.bind}" for each in listeners(config))
+    logs_in = ", ".join(config.names("log.dirs"))
+    return f"raftka {__version__} starts node {config.int('node.id')}, {roles}: {where}; {logs_in}"
 
 
 def _settle() -> None:

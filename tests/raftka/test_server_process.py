@@ -136,9 +136,8 @@ def look_inside(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_node_that_finds_no_quorum_stops_when_told(server: Server) -> None:
     voters = server.settings["controller.quorum.voters"]
     server.write(controller_quorum_voters=f"{voters},2@127.0.0.1:1")
-    arguments = (str(server.file), "--dev", "--log-level", "debug")
-    process = server.launch(*arguments, CLUSTER_ID="ours")
-    server.wait_for("node 1")
+    process = server.launch(str(server.file), "--dev", CLUSTER_ID="ours")
+    server.wait_for("starts node 1, broker and controller")
     process.terminate()
     process.communicate(timeout=5)
     assert process.returncode == 0
