@@ -1,0 +1,61 @@
+"""The metadata quorum: Raft by pysyncobj, hardened, behind one port. Nothing else imports it.
+
+Theory of operation
+===================
+
+A quorum is a few voters that keep one log the same, and observers that follow it. The log's
+entries are batches of metadata records; an entry's index is its offset, Raft's term is the epoch.
+One voter leads: it alone appends, and an entry is committed once a majority of the voters has it
+on disk.
+
+    port.py             what the rest of raftka sees: types, errors, the listener, the settings
+    quorum.py           the driver under trio: one task that does the steps, in this order:
+                        deliver inbox -> calls -> tick -> sync -> send -> tell the listener
+    network.py links.py who calls whom; hellos, frames, and losing a link
+    codec.py            messages as msgpack, checked field by field
+
+    engine.py           one replica as steps without time and I/O: proposals, events, snapshots
+    reconfiguration.py    who is behind a link, who votes, changing that
+    replication.py        the leader's side: windows, probes, snapshots in pieces (progress.py)
+    intake.py             the follower's side: what may be truncated, committed, acknowledged
+    elections.py          pre-vote, sticky leaders, leases, votes by name
+    seams.py              pysyncobj's SyncObj by names of our own
+
+    store.py            journal.py (records.py) and snapshots.py of one directory, kept in step
+    membership.py       voter sets and since which offset they count
+    rules.py            every rule of safety by name, so that tests can break it
+    inspect.py          reading a directory without starting anything
+
+The engine is one class in layers; each layer overrides hooks of the one below and at the bottom is
+the library, which still holds elections, accepts entries, counts what is committed and applies it.
+The engine is told the time and never waits, so the same code runs under a fuzzer of its own
+(tests/kraft/raft/fuzz.py), in the simulator and in production.
+
+What pysyncobj 0.3.17 does wrong, and where it is put right
+===========================================================
+
+     1  acknowledgements carry no term                              replication, intake
+     2  entries sent again truncate entries that match              intake
+     3  nothing stops a second membership change in flight          reconfiguration
+     4  a piece of a snapshot commits an unverified tail            intake
+     5  a snapshot that failed to load is acknowledged              intake
+     6  votes are counted, not attributed                           elections
+     7  logs that part are brought together by luck, or never       replication, intake
+     8  no pre-vote, no sticky leader, a lease of 30 s              elections
+     9  lost proposals may never call back                          engine
+    10  an exception in apply repeats or wedges the entry           engine: events, no callbacks
+    11  role changes are told early, or not at all                  engine: LeaderChanged
+    12  compaction needs two applied entries                        journal: a base without content
+    13  an entry of an unknown kind applies twice                   engine: refuses it
+    14  a deposed leader's proposals are forwarded to the next      engine: stamps; not forwarded
+    15  without batches it leaks pipes                              seams: with batches
+    16  loops over sets depend on PYTHONHASHSEED                    seams: Peer's hash
+     -  nothing is synced, nothing has a checksum                   journal, records, snapshots
+     -  pickle in frames, files and commands                        codec; out of reach by seams
+     -  an own entry counts for the leader before it is durable     replication: admit_commit
+
+Safety rests on four things that are easy to lose when changing this code: nothing leaves before
+`store.sync` (quorum.py); only what was compared is acknowledged (intake.py); the commit index moves
+in one place, `admit_commit`; and a voter set counts from when it is in the log, not from when it is
+committed (reconfiguration.py).
+"""
