@@ -22,6 +22,7 @@ from broker.housekeeping import housekeeping
 from broker.lifecycle import Identity, Lifecycle
 from broker.mutations import NO_MUTATIONS, Mutations, of_controller
 from broker.node import Node
+from broker.pacing import PacedPublisher
 from broker.producer_ids import ProducerIds
 from broker.quorum_controller import ControllerService
 from broker.quorum_setup import controller_endpoints, make_quorum
@@ -196,13 +197,15 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
     )
     node.loader.add(node.suspects.published)
     node.loader.add(node.follow_configs)
-    node.loader.add(node.replicas.publish)
-    node.loader.add(node.groups.publish)
+    roles = PacedPublisher([node.replicas.publish, node.groups.publish], node.clock)
+    node.loader.add(roles)
+    tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)
     tasks.start_soon(node.groups.run)
     tasks.start_soon(housekeeping, node)
     for name, listener in (await _bind(node, "broker")).items():
         tasks.start_soon(_server(node, name).run, listener)
+    await roles.caught_up()
     await node.lifecycle.unfenced()
 
 

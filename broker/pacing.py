@@ -1,0 +1,108 @@
+"""Taking roles at a pace that lets everything else go on.
+
+A change of a few partitions takes effect in the same turn in which it is committed. One of
+thousands (a large topic, a start, a snapshot) means a file or more for each of them; done in one
+turn, it would hold up this node's heartbeats and votes for seconds, and the quorum would elect
+somebody else. So it is cut into slices, with a turn for everybody between two of them. Until its
+slice comes, a partition is not here yet: clients are told so, and ask again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import trio
+
+from broker.metadata_loader import Publisher
+from kraft.delta import MetadataDelta
+from kraft.image import MetadataImage
+from model.world import Clock
+
+SLICE: Final = 25
+"""Partitions that take effect in one turn: some ten milliseconds when all of them are new."""
+
+
+class PacedPublisher:
+    """Publishes to others in the same order, large changes bit by bit. `run` must be running."""
+
+    def __init__(self, publishers: Sequence[Publisher], clock: Clock) -> None:
+        self._publishers = publishers
+        self._clock = clock
+        self._backlog: deque[tuple[MetadataImage, MetadataDelta]] = deque()
+        self._more = trio.Event()
+        self._done = trio.Event()
+        self._done.set()
+
+    def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Publisher: at once when it is small and nothing is before it."""
+        if not self._backlog and _partitions(delta) <= SLICE:
+            self._publish(image, delta)
+            return
+        if not self._backlog:
+            self._done = trio.Event()
+        self._backlog.append((image, delta))
+        self._more.set()
+
+    async def caught_up(self) -> None:
+        """Wait until everything that was published is in effect."""
+        while self._backlog:
+            await self._done.wait()
+
+    async def run(self) -> None:
+        """Work the backlog off until cancelled."""
+        while True:
+            await self._more.wait()
+            self._more = trio.Event()
+            while self._backlog:
+                image, delta = self._backlog[0]
+                for part in slices(delta, SLICE):
+                    self._publish(image, part)
+                    await self._clock.sleep(0)
+                self._backlog.popleft()
+            self._done.set()
+
+    def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        for publisher in self._publishers:
+            publisher(image, delta)
+
+
+def _partitions(delta: MetadataDelta) -> int:
+    """How many partitions a change touches."""
+    deleted = sum(len(topic.partitions) for topic in delta.deleted_topics)
+    return deleted + sum(len(indexes) for indexes in delta.changed_partitions.values())
+
+
+def slices(delta: MetadataDelta, size: int) -> Iterator[MetadataDelta]:
+    """The same change in parts of about `size` partitions.
+
+    Deletions come first, since a name may be used again; brokers and settings with the last part,
+    when the partitions that they concern are there.
+    """
+    if _partitions(delta) <= size:
+        yield delta
+        return
+    part = _part(delta)
+    for topic in delta.deleted_topics:
+        part.deleted_topics.append(topic)
+        if _partitions(part) >= size:
+            yield part
+            part = _part(delta)
+    for name, indexes in delta.changed_partitions.items():
+        for index in indexes:
+            part.changed_partitions.setdefault(name, {})[index] = None
+            if _partitions(part) >= size:
+                yield part
+                part = _part(delta)
+    part.changed_brokers = delta.changed_brokers
+    part.changed_configs = delta.changed_configs
+    part.changed_features = delta.changed_features
+    part.elections = delta.elections
+    yield part
+
+
+def _part(delta: MetadataDelta) -> MetadataDelta:
+    part = MetadataDelta(delta.base)
+    part.image = delta.image
+    return part
