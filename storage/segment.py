@@ -248,31 +248,31 @@ class Segment:
     def know_timestamps(self) -> None:
         """Learn the largest timestamp of a segment that was not scanned at start.
 
-        The last time index entry names it, up to the batches behind that entry.
+        Both indexes get their entries at the same moments: the last of the time index names the
+        largest timestamp up to the last of the offset index, and the batches behind that are read.
         """
         if self.timestamps_known:
             return
         self.timestamps_known = True
+        first = self.header_at(0)
+        self.first_timestamp = None if first is None else first.max_timestamp
         try:
             last = self.time_index.last()
             self.offset_index.need()
             self.offset_index.check(self.size)
+            indexed = self.offset_index.values[-1] if self.offset_index.values else 0
+            if last is None and indexed and first is not None and first.max_timestamp >= 0:
+                raise IndexDisagrees(f"{self.time_index.path} has no entries")
         except IndexDisagrees:
             self.rebuild_indexes()
             return
         if last is not None:
             self.max_timestamp, self.max_timestamp_offset = last
-        start = self.position_of(self.max_timestamp_offset) if last is not None else 0
-        for _, header in self.headers(start):
+        for _, header in self.headers(indexed):
             if header.max_timestamp > self.max_timestamp:
                 self.max_timestamp = header.max_timestamp
                 self.max_timestamp_offset = header.last_offset
-        first = self.header_at(0)
-        self.first_timestamp = None if first is None else first.max_timestamp
-        if self.offset_index.values:
-            self.bytes_since_index = self.size - self.offset_index.values[-1]
-        else:
-            self.bytes_since_index = self.size
+        self.bytes_since_index = self.size - indexed
 
     def truncate(self, position: int, offset: int) -> None:
         """Cut the log at `position`, where the batch of `offset` would begin, and the indexes."""
