@@ -73,6 +73,7 @@ class LeaderFetcher:
         config: FetcherConfig,
         endpoint: Callable[[int], Endpoint | None],
         broker_epoch: Callable[[], int],
+        contact: Callable[[bool], None],
     ) -> None:
         self._leader_id = leader_id
         self._local_id = local_id
@@ -82,6 +83,7 @@ class LeaderFetcher:
         self._config = config
         self._endpoint = endpoint
         self._broker_epoch = broker_epoch
+        self._contact = contact
         self._session = FollowerSession(self._new_request, config.partition_max_bytes)
         self._in_flight = 0
         self._correlation = itertools.count(1)
@@ -124,11 +126,13 @@ class LeaderFetcher:
                 self._report(error, failures)
             else:
                 failures = 0
+                self._contact(True)
                 try:
                     await self._converse(connection)
                     continue
                 except (BrokenConnection, codec.MalformedMessage, FrameTooLarge) as error:
                     self._report(error, failures)
+                    self._contact(False)
                 except KafkaError as error:
                     self._report(error, failures)
                 finally:

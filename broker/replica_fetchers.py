@@ -37,6 +37,8 @@ class ReplicaFetchers:
         self._endpoint = endpoint
         """Where a broker listens for the others; None while it is not registered."""
         self._broker_epoch = broker_epoch
+        self.on_contact: Callable[[int, bool], None] = lambda leader_id, reached: None
+        """Told of each leader that is reached, and of each whose connection breaks."""
         self._fetchers: dict[int, LeaderFetcher] = {}
         self._following: dict[TopicPartition, LeaderFetcher] = {}
         self._nursery: trio.Nursery | None = None
@@ -75,6 +77,7 @@ class ReplicaFetchers:
             config=self._config,
             endpoint=self._endpoint,
             broker_epoch=self._broker_epoch,
+            contact=lambda reached: self.on_contact(leader_id, reached),
         )
         if self._nursery is not None:
             self._nursery.start_soon(fetcher.run)

@@ -179,8 +179,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
         heard=heard,
     )
-    plane.fetchers.on_broken = node.suspects.suspect
-    plane.fetchers.on_connected = node.suspects.trust
+    plane.fetchers.on_contact = node.suspects.contact
     plane.replicas.on_failed_dir(node.lifecycle.wake)
 
 

@@ -37,9 +37,12 @@ class Suspects:
         """A connection to that broker broke."""
         self._until[broker_id] = self._clock.monotonic() + _PATIENCE_S
 
-    def trust(self, broker_id: int) -> None:
-        """It answers again."""
-        self._until.pop(broker_id, None)
+    def contact(self, broker_id: int, reached: bool) -> None:
+        """A follower's fetcher reached that broker, or lost it."""
+        if reached:
+            self._until.pop(broker_id, None)
+        else:
+            self.suspect(broker_id)
 
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: remember when brokers were fenced."""

@@ -208,6 +208,10 @@ class GroupShard:
         offsets.remove_all(self._core, group_id)
         self._core.bury(group)
 
+    def groups(self) -> list[Group]:
+        """All groups as they are in memory, for checkers."""
+        return list(self._core.groups.values())
+
     def sizes(self) -> tuple[int, int]:
         """(groups, committed offsets), for the log."""
         found = self._core.offsets.values()
