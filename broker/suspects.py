@@ -67,6 +67,8 @@ class Suspects:
 
         Half a second at most: a broker that only lost a connection goes on leading.
         """
+        # A leader's end and the question who leads now often arrive together: hear the end first.
+        await trio.lowlevel.checkpoint()
         now = self._clock.monotonic()
         for broker_id in [each for each, until in self._until.items() if until <= now]:
             del self._until[broker_id]
