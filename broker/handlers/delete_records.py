@@ -49,7 +49,7 @@ def delete_records(context: Context, request: DeleteRecordsRequest) -> Pending:
 
 
 def _leader(node: Node, topic: str, index: int) -> Replica:
-    if topic in INTERNAL_TOPICS:
+    if topic in INTERNAL_TOPICS and topic in node.image.topics:
         raise KafkaError(
             ErrorCode.INVALID_TOPIC_EXCEPTION, f"records of {topic} are not for users to delete"
         )

@@ -1,9 +1,8 @@
 """InitProducerId (key 22): an id under which a producer's batches are told apart (KIP-98).
 
-Each call gives a new id with epoch 0; a producer that names its present id, to have its epoch
-raised after an error (KIP-360), is given a new id as well, which the protocol allows. A
-transactional id asks for a transaction coordinator, which this cluster does not have; in that the
-answer is Kafka's for a principal that may not use it.
+Each call gives a new id with epoch 0, also to a producer that names the id it has (KIP-360): only
+transactional producers keep theirs. A transactional id asks for a transaction coordinator, which
+this cluster does not have; the answer is the one for a principal that may not use that id.
 """
 
 from __future__ import annotations
@@ -24,8 +23,17 @@ async def init_producer_id(
 ) -> InitProducerIdResponse:
     node: Node = context.node
     if request.transactional_id is not None:
-        raise KafkaError(
-            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            "this cluster has no transactions: produce without a transactional.id",
+        return _refusal(
+            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+            if request.transactional_id
+            else ErrorCode.INVALID_REQUEST
         )
-    return InitProducerIdResponse(producer_id=await node.producer_ids.allocate(), producer_epoch=0)
+    try:
+        producer_id = await node.producer_ids.allocate()
+    except KafkaError as error:
+        return _refusal(error.code)
+    return InitProducerIdResponse(producer_id=producer_id, producer_epoch=0)
+
+
+def _refusal(code: ErrorCode) -> InitProducerIdResponse:
+    return InitProducerIdResponse(error_code=int(code), producer_id=-1, producer_epoch=-1)

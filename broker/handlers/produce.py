@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker.handlers.endpoints import node_endpoints
+from broker.handlers.record_errors import culprits
 from model.errors import ErrorCode, KafkaError
 from net.protocol.messages.produce import (
     LeaderIdAndEpoch,
@@ -104,7 +105,11 @@ def _append(
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
-    info = replicas.append(replica, records, acks, now_s)
+    try:
+        info = replicas.append(replica, records, acks, now_s)
+    except KafkaError as error:
+        part.record_errors = culprits(error, records, replica.log.config, node.clock.wall_ms())
+        raise
     part.base_offset = info.base_offset
     part.log_append_time = info.log_append_time
     part.log_start_offset = info.log_start_offset
@@ -119,6 +124,8 @@ def _tell(
 ) -> None:
     part.error_code = int(error.code)
     part.error_message = error.message
+    if part.record_errors:
+        part.error_message = "One or more records have been rejected"
     part.base_offset = -1
     hint = node.replicas.leader_hint(key, error.code)
     if hint is not None:

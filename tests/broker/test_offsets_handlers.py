@@ -199,6 +199,7 @@ class TestDeleteRecords:
         assert self.result(self.ask(broker, -2)).error_code == ErrorCode.OFFSET_OUT_OF_RANGE
         unknown = self.result(self.ask(broker, 0, "other"))
         assert unknown.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        broker = lone_broker("__consumer_offsets")
         internal = self.result(self.ask(broker, 0, "__consumer_offsets"))
         assert internal.error_code == ErrorCode.INVALID_TOPIC_EXCEPTION
         compacted = lone_broker(cleanup_policy="compact")

@@ -225,3 +225,16 @@ def test_a_failed_disk_takes_its_partitions_offline() -> None:
     assert broker.fetch("logs", 0).message.responses[0].partitions[0].error_code == (
         ErrorCode.KAFKA_STORAGE_ERROR
     )
+
+
+def test_records_that_a_batch_is_refused_for_are_named() -> None:
+    broker = lone_broker()
+    future_ms = broker.clock.now_ms + 2 * 3_600_000
+    answer = produced(broker.produce("logs", b"a", b"b", timestamp=future_ms).message)
+    assert answer.error_code == ErrorCode.INVALID_TIMESTAMP
+    assert [each.batch_index for each in answer.record_errors] == [0, 1]
+    compacted = lone_broker(cleanup_policy="compact")
+    answer = produced(compacted.produce("logs", b"a").message)
+    assert answer.error_code == ErrorCode.INVALID_RECORD
+    assert [each.batch_index for each in answer.record_errors] == [0]
+    assert answer.error_message == "One or more records have been rejected"
