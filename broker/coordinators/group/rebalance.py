@@ -23,6 +23,8 @@ from net.protocol.messages.join_group import JoinGroupResponse, JoinGroupRespons
 
 log = structlog.get_logger()
 
+_LOOK_AGAIN_MS = 1000
+
 
 def prepare(core: Core, group: Group, reason: str, now: Moment) -> None:
     """Begin a rebalance. The group is Empty, Stable or in CompletingRebalance."""
@@ -78,10 +80,11 @@ def _gather(core: Core, group: Group, delay_ms: int, remaining_ms: int, now: Mom
     core.timers.schedule(("join", group.group_id), deadline_s, passed)
 
 
-def _complete_join_later(core: Core, group: Group, now: Moment) -> None:
+def _complete_join_later(core: Core, group: Group, now: Moment, at_least_ms: int = 0) -> None:
+    delay_ms = max(group.rebalance_timeout_ms, at_least_ms)
     core.timers.schedule(
         ("join", group.group_id),
-        now.monotonic_s + group.rebalance_timeout_ms / 1000,
+        now.monotonic_s + delay_ms / 1000,
         lambda now: complete_join(core, group, now),
     )
 
@@ -99,8 +102,8 @@ def complete_join(core: Core, group: Group, now: Moment) -> None:
         group.remove(member.member_id)
     if group.members and not _elect_leader_among_joined(group):
         # Only static members are left, and none of them has come back. They are kept until their
-        # sessions end: look again later.
-        _complete_join_later(core, group, now)
+        # sessions end: look again later, and not at once though a client may ask for 0 ms.
+        _complete_join_later(core, group, now, _LOOK_AGAIN_MS)
         return
     group.next_generation(now.wall_ms)
     if group.state is GroupState.EMPTY:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from model.errors import ErrorCode
 from tests.support.groups import ShardWorld
 
@@ -144,6 +146,19 @@ def test_with_nobody_back_the_rebalance_waits_for_sessions() -> None:
     world.advance(20_000)
     assert world.state() == "PreparingRebalance"
     world.advance(30_001)
+    assert world.state() == "Empty"
+
+
+def test_a_rebalance_timeout_of_nothing_does_not_spin() -> None:
+    world = ShardWorld()
+    patience: dict[str, Any] = {"rebalance_ms": 0, "session_ms": 30_000}
+    first = world.join(instance="a", **patience)
+    world.advance(3000)
+    member_id = first.joined.member_id
+    world.sync(member_id, 1, instance="a")
+    dynamic, _ = world.new_member(**patience)
+    world.leave(dynamic)
+    world.advance(60_000)
     assert world.state() == "Empty"
 
 
