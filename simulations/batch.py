@@ -100,6 +100,8 @@ def run_batch(
     told = 0.0
     for found in _outcomes(work, jobs, deadline):
         totals.add(found)
+        if found["exit"] != Exit.HELD:
+            print(f"\rseed {found['seed']}: {words_of(found)}", file=progress, flush=True)
         now = time.monotonic()
         if now - told > 2 or totals.seeds == seeds:
             told = now
@@ -160,10 +162,15 @@ def describe(totals: Totals, replay: str) -> str:
     if not totals.failures:
         lines.append("every seed held")
     for failure in totals.failures:
-        violation = failure["violations"][0]
-        lines.append(
-            f"seed {failure['seed']}: {violation['name']} at {violation['at_s']:.3f} s:"
-            f" {violation['story'].splitlines()[0][:300]}"
-        )
+        lines.append(f"seed {failure['seed']}: {words_of(failure)}")
         lines.append(f"  {replay.format(seed=failure['seed'])}")
     return "\n".join(lines)
+
+
+def words_of(failure: dict[str, Any]) -> str:
+    """A failure in one line."""
+    violation = failure["violations"][0]
+    story = violation["story"].strip().splitlines()
+    # A traceback says what happened at its end.
+    words = story[-1] if failure["exit"] == Exit.CRASHED else story[0]
+    return f"{violation['name']} at {violation['at_s']:.3f} s: {words[:400]}"

@@ -1,8 +1,8 @@
 """Running trio so that one seed gives one history.
 
 The private names of trio that this needs are in this file and nowhere else. trio shuffles the tasks
-that become runnable together; here the shuffle comes from the seed. Its mock clock jumps to the
-next deadline as soon as every task waits.
+that become runnable together; here the shuffle comes from the seed. The clock jumps to the next
+thing that happens as soon as every task waits.
 
 While a simulation runs, the ways around the ports fail loudly: the machine's clock, its dice, its
 disk, sockets, threads and processes.
@@ -11,6 +11,7 @@ disk, sockets, threads and processes.
 from __future__ import annotations
 
 import gc
+import heapq
 import logging
 import os
 import random
@@ -18,12 +19,13 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import trio
 import trio._core._run as _trio_run
-import trio.testing
+import trio.abc
 
 T = TypeVar("T")
 
@@ -37,11 +39,90 @@ _AUDITED = frozenset(
         *("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "_thread.start_new_thread"),
     }
 )
+_STALLED_MAX = 1000
 _IMPORTED = (".py", ".pyc", ".so")
 
 
 class RealWorldTouched(AssertionError):
     """Code under simulation read the machine's clock or dice, or used its disk or a thread."""
+
+
+class VirtualClock(trio.abc.Clock):
+    """Jumps to the next deadline, or the next event, as soon as every task waits.
+
+    Events are calls at a moment, made between the steps of tasks: what a network delivers needs no
+    task of its own, which is most of what a simulation would otherwise spend its time on.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.stalled = 0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = 0
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        """Call `action` at `moment`, not before the present step ends."""
+        self._sequence += 1
+        heapq.heappush(self._events, (moment, self._sequence, action))
+
+    def start_clock(self) -> None:
+        """It starts at 0."""
+
+    def current_time(self) -> float:
+        return self.now
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """trio asks when no task can run: the moment to go on to the next thing that happens."""
+        moment, events = deadline, self._events
+        if events and events[0][0] < moment:
+            moment = events[0][0]
+        if moment == inf:
+            return self._wait_for_trio()
+        self.stalled = 0
+        if moment > self.now:
+            self.now = moment
+        while events and events[0][0] <= self.now:
+            heapq.heappop(events)[2]()
+        return 0.0
+
+    def _wait_for_trio(self) -> float:
+        """Only trio's own wakeups are left, as at its end; many turns of that are a deadlock."""
+        self.stalled += 1
+        if self.stalled > _STALLED_MAX:
+            raise RuntimeError("nothing will ever happen again: every task waits for another")
+        return 0.0
+
+
+def current_clock() -> VirtualClock:
+    """The clock of the simulation that runs now."""
+    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
+    assert isinstance(clock, VirtualClock)
+    return clock
+
+
+class _Order:
+    """The order in which tasks run that became runnable together."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(seed)
+
+    def shuffle(self, batch: list[Any]) -> None:
+        if len(batch) > 1:
+            self._dice.shuffle(batch)
+
+
+def _without_io(
+    poll: Callable[[Any, float], Any], clock: VirtualClock
+) -> Callable[[Any, float], Any]:
+    """Nothing real is waited for; only an interrupt may come, and is looked for now and then."""
+    turns = 0
+
+    def get_events(manager: Any, timeout: float) -> Any:
+        nonlocal turns
+        turns += 1
+        return poll(manager, 0) if clock.stalled or turns % 4096 == 0 else ()
+
+    return get_events
 
 
 class _Guard:
@@ -67,15 +148,19 @@ class _Guard:
 def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
     """Run `main` in virtual time, every choice drawn from `seed`."""
     saved = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r
-    _run._ALLOW_DETERMINISTIC_SCHEDULING = True
-    _run._r = random.Random(seed)
+    manager: Any = _run.TheIOManager
+    poll = manager.get_events
     # A collection runs finalizers at a moment that depends on the process's past.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        clock = trio.testing.MockClock(autojump_threshold=0)
+        _run._ALLOW_DETERMINISTIC_SCHEDULING = True
+        _run._r = _Order(seed)
+        clock = VirtualClock()
+        manager.get_events = _without_io(poll, clock)
         return trio.run(_guarded, main, clock=clock)
     finally:
+        manager.get_events = poll
         _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r = saved
         if collecting:
             gc.enable()

@@ -52,11 +52,14 @@ class Fabric:
         dice: Random,
         observe: Callable[[str, str, int], None] | None = None,
         watch: Callable[[str, str, int], tuple[Tap | None, Tap | None]] = _nobody_watches,
+        at: Callable[[float, Callable[[], None]], None] | None = None,
     ) -> None:
-        """`observe` is told of each delivery (source, target, bytes); `watch` gives the taps of a
+        """`at` calls back at a moment; without it, `run` has to be running, which does.
+        `observe` is told of each delivery (source, target, bytes); `watch` gives the taps of a
         new connection (client, server, port): for what the client sends, and the server."""
         self.dice = dice
         self._watch = watch
+        self._at = at
         self.faults = LinkFaults()
         self.delivered = 0
         self._observe = observe
@@ -83,6 +86,9 @@ class Fabric:
                 await self._sooner.wait()
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
+        if self._at is not None:
+            self._at(moment, action)
+            return
         self._sequence += 1
         heapq.heappush(self._events, (moment, self._sequence, action))
         if self._events[0][1] == self._sequence:
@@ -216,11 +222,12 @@ class _Stream:
         self._closed = False
         self._dead = False
         self._changed = trio.Event()
+        self._receiver: trio.lowlevel.Task | None = None
 
     # The Connection port.
 
     async def receive_into(self, buffer: bytearray | memoryview) -> int:
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         while not self._incoming:
             if self._closed:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
@@ -228,14 +235,18 @@ class _Stream:
                 return 0
             if self._end == "reset":
                 raise BrokenConnection(f"{self.peer}: Connection reset by peer")
-            self._changed = trio.Event()
-            await self._changed.wait()
+            self._receiver = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
             if self._life.is_paused:
                 await self._life.passage()
         size = min(len(buffer), len(self._incoming))
         buffer[:size] = self._incoming[:size]
         del self._incoming[:size]
         return size
+
+    def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:
+        self._receiver = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         if self._dead:
@@ -369,6 +380,9 @@ class _Stream:
 
     def _wake(self) -> None:
         self._changed.set()
+        if self._receiver is not None:
+            receiver, self._receiver = self._receiver, None
+            trio.lowlevel.reschedule(receiver)
 
 
 class SimListener:

@@ -190,7 +190,6 @@ def _settings(dice: Random) -> dict[str, str]:
         "leader.imbalance.check.interval.seconds": str(dice.choice([5, 30, 300])),
         "unclean.leader.election.enable": "false",
         "auto.create.topics.enable": "false",
-        "producer.id.expiration.check.interval.ms": "600000",
     }
 
 
@@ -227,8 +226,8 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 topics[number % len(topics)].name,
                 acks,
                 idempotent,
-                records_per_burst=max(1, round(dice.choice([1, 5, 20, 50]) * load)),
-                pause_s=dice.choice([0.2, 0.5, 1.0]),
+                records_per_burst=max(1, round(dice.choice([1, 10, 40, 80]) * load)),
+                pause_s=dice.choice([0.4, 1.0, 2.0]),
                 settings=settings,
             )
         )

@@ -142,7 +142,6 @@ async def _run(world: World, story: Hook | None) -> None:
     with world.scope:
         async with trio.open_nursery() as nursery:
             world.nursery = nursery
-            nursery.start_soon(world.fabric.run)
             await nursery.start(world.cluster.run)
             for machine in world.cluster.machines.values():
                 world.start(machine)

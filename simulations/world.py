@@ -27,6 +27,7 @@ from simulations.cluster import (
     describe,
     is_refusal,
 )
+from simulations.determinism import current_clock
 from simulations.medium import Watcher
 from simulations.mutations import Mutant
 from simulations.network import Fabric, Tap
@@ -65,7 +66,10 @@ class World:
         self.invariants: list[Callable[[World], str | None]] = []
         """A user's own: called now and then and at the end, a string is a violation."""
         self.fabric = Fabric(
-            Random(f"{plan.seed} network"), observe=self._delivered, watch=self._watch_link
+            Random(f"{plan.seed} network"),
+            observe=self._delivered,
+            watch=self._watch_link,
+            at=current_clock().at,
         )
         self.fabric.faults.delay_s = plan.network_delay_s
         self.fabric.faults.split_rate = plan.split_rate
