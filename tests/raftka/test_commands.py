@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,12 @@ def test_nodes_that_run_are_found_by_their_command_lines(tmp_path: Path) -> None
     assert not found[11].matches(None, "controller")
     assert found[12].matches("4", None)
     assert 13 not in found and 14 not in found
+
+
+def test_the_entry_point_of_the_package_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, function = project["scripts"]["raftka"].partition(":")
+    monkeypatch.setattr(sys, "argv", ["raftka", "version"])
+    with pytest.raises(SystemExit) as ended:
+        getattr(importlib.import_module(module), function)()
+    assert ended.value.code == 0
