@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from client.futures import Future, Signal
+from client.futures import SHORTEST_WAIT_S, Future, Signal
 from model.errors import ErrorCode, KafkaError
 from model.errors import text as error_text
 from model.world import BrokenConnection, Clock, Connection, Piece
@@ -227,7 +227,7 @@ class Channel:
                     name = self._in_flight[0].request.API_NAME
                     self.close(f"no answer to {name} within its time")
                     return
-                await self._clock.sleep(deadline - now)
+                await self._clock.sleep(max(SHORTEST_WAIT_S, deadline - now))
             elif self._last_used + self._idle_s <= now:
                 self.close("not used for long")
             elif self._idle_s == float("inf"):

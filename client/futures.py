@@ -85,6 +85,11 @@ class Future(Generic[T]):
             callback(self)
 
 
+SHORTEST_WAIT_S = 0.0005
+"""Rounding can leave a remainder so small that adding it does not move a clock: who waits for
+that would wait in vain, and for ever when time is virtual."""
+
+
 class Signal:
     """Wakes one task that waits for something to do; a signal while it is busy is not lost."""
 
@@ -101,7 +106,7 @@ class Signal:
         if timeout_s is None:
             await self._event.wait()
         else:
-            with trio.move_on_after(max(0.0, timeout_s)):
+            with trio.move_on_after(max(SHORTEST_WAIT_S, timeout_s)):
                 await self._event.wait()
         if self._event.is_set():
             self._event = trio.Event()

@@ -14,7 +14,8 @@ from client.consumer.state import OffsetAndMetadata
 from client.metadata import Broker
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition
-from model.world import BrokenConnection
+from model.world import BrokenConnection, Buffer
+from net.protocol.codec import MalformedMessage
 from net.protocol.messages import leave_group, offset_delete
 from net.protocol.messages.delete_groups import DeleteGroupsRequest
 from net.protocol.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
@@ -224,9 +225,17 @@ def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
                 member.group_instance_id,
                 member.client_id,
                 member.client_host,
-                tuple(sorted(decode_assignment(member.member_assignment))) if consumers else (),
+                _assignment(member.member_assignment) if consumers else (),
             )
             for member in told.members
         ),
         coordinator,
     )
+
+
+def _assignment(data: Buffer) -> tuple[TopicPartition, ...]:
+    """What a member reads; nothing when its bytes are not those of a consumer."""
+    try:
+        return tuple(sorted(decode_assignment(data)))
+    except MalformedMessage:
+        return ()

@@ -5,13 +5,13 @@ The bytes are Kafka's, so that Java consumers and these can share a group.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable
-from typing import TypeVar
 
 from client.consumer.assignors import Assignor, Member
 from model.ids import TopicPartition
-from model.world import Buffer, FileRegion, Piece
+from model.world import Buffer
 from net.protocol import codec
 from net.protocol.messages import consumer_protocol_assignment as assigned
 from net.protocol.messages import consumer_protocol_subscription as subscribed
@@ -46,14 +46,14 @@ def encode_subscription(
         generation_id=generation,
         rack_id=rack or None,
     )
-    return _encode(message)
+    return codec.encode_versioned(message, message.VALID_VERSIONS[1])
 
 
 def decode_subscription(
     member_id: str, instance_id: str | None, metadata: Buffer, *, eager_sticky: bool = False
 ) -> Member:
     """`eager_sticky`: what the member owned is in its user data, since it has let go of all."""
-    message = _decode(ConsumerProtocolSubscription, metadata)
+    message = codec.decode_versioned(ConsumerProtocolSubscription, metadata, newest=True)
     owned = [
         TopicPartition(part.topic, index)
         for part in message.owned_partitions
@@ -61,26 +61,27 @@ def decode_subscription(
     ]
     generation = message.generation_id
     if eager_sticky and message.user_data:
-        owned, generation = decode_previous(message.user_data)
+        with contextlib.suppress(struct.error, UnicodeDecodeError):
+            # Without what it had before, a member is only less sticky.
+            owned, generation = decode_previous(message.user_data)
     return Member(member_id, tuple(message.topics), instance_id, tuple(owned), generation)
 
 
 def encode_assignment(partitions: Iterable[TopicPartition]) -> bytes:
-    return _encode(
-        ConsumerProtocolAssignment(
-            assigned_partitions=[
-                assigned.TopicPartition(topic=topic, partitions=indexes)
-                for topic, indexes in by_topic(sorted(partitions)).items()
-            ]
-        )
+    message = ConsumerProtocolAssignment(
+        assigned_partitions=[
+            assigned.TopicPartition(topic=topic, partitions=indexes)
+            for topic, indexes in by_topic(sorted(partitions)).items()
+        ]
     )
+    return codec.encode_versioned(message, message.VALID_VERSIONS[1])
 
 
 def decode_assignment(data: Buffer) -> list[TopicPartition]:
     """No bytes at all stand for no partitions."""
     if not len(data):
         return []
-    message = _decode(ConsumerProtocolAssignment, data)
+    message = codec.decode_versioned(ConsumerProtocolAssignment, data, newest=True)
     return [
         TopicPartition(part.topic, index)
         for part in message.assigned_partitions
@@ -129,22 +130,3 @@ def decode_previous(user_data: Buffer) -> tuple[list[TopicPartition], int]:
             place += 4
     generation = _INT.unpack_from(view, place)[0] if len(view) >= place + 4 else -1
     return found, generation
-
-
-M = TypeVar("M", ConsumerProtocolSubscription, ConsumerProtocolAssignment)
-
-
-def _encode(message: ConsumerProtocolSubscription | ConsumerProtocolAssignment) -> bytes:
-    version = message.VALID_VERSIONS[1]
-    pieces: list[Piece] = codec.encode(message, version)
-    return _VERSION.pack(version) + b"".join(bytes(_buffer(piece)) for piece in pieces)
-
-
-def _buffer(piece: Piece) -> Buffer:
-    assert not isinstance(piece, FileRegion)
-    return piece
-
-
-def _decode(cls: type[M], data: Buffer) -> M:
-    (version,) = _VERSION.unpack_from(data)
-    return codec.decode(cls, min(version, cls.VALID_VERSIONS[1]), data, 2)

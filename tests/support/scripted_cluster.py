@@ -1,0 +1,295 @@
+"""Brokers that keep a client's rules and nothing else: logs in memory, faults on command.
+
+They check what real brokers check of an idempotent producer (order of sequence numbers, five
+batches remembered) so that a client that breaks the rules is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.errors import ErrorCode
+from model.records import Record, iter_batches, iter_records, patch
+from model.world import Connection
+from net.connection import FrameReader
+from net.protocol import codec
+from net.protocol.message import Request, Response
+from net.protocol.messages import (
+    api_versions,
+    fetch,
+    init_producer_id,
+    list_offsets,
+    metadata,
+    produce,
+)
+from net.protocol.messages.api_versions import ApiVersionsRequest
+from net.protocol.messages.fetch import FetchRequest
+from net.protocol.messages.init_producer_id import InitProducerIdRequest
+from net.protocol.messages.list_offsets import ListOffsetsRequest
+from net.protocol.messages.metadata import MetadataRequest
+from net.protocol.messages.produce import ProduceRequest
+from tests.support.memory_network import MemoryNetwork
+from tests.support.wire import joined
+
+SERVED = (
+    ProduceRequest,
+    FetchRequest,
+    ListOffsetsRequest,
+    MetadataRequest,
+    ApiVersionsRequest,
+    InitProducerIdRequest,
+)
+Fault = Callable[[int, Request[Any]], str | None]
+"""For a broker and a request: None, or "before", "after" (the connection breaks), "error"."""
+
+
+@dataclass
+class ScriptedPartition:
+    """A log of batches, one after the other, and what its leader remembers of producers."""
+
+    leader: int
+    epoch: int = 0
+    log: bytearray = field(default_factory=bytearray)
+    end: int = 0
+    recent: dict[int, list[tuple[int, int, int, int]]] = field(default_factory=dict)
+    """By producer id, the last five (epoch, first sequence, last sequence, base offset)."""
+
+    def append(self, data: bytes) -> tuple[ErrorCode, int]:
+        batch = bytearray(data)
+        ((header, _),) = iter_batches(batch)
+        known = self.recent.setdefault(header.producer_id, [])
+        if header.producer_id >= 0:
+            for epoch, first, last, offset in known:
+                place = (header.producer_epoch, header.base_sequence, header.last_sequence)
+                if (epoch, first, last) == place:
+                    return ErrorCode.NONE, offset
+            code = self._check(known, header.producer_epoch, header.base_sequence)
+            if code != ErrorCode.NONE:
+                return code, -1
+        base = self.end
+        patch(batch, base, self.epoch)
+        self.log += batch
+        self.end += header.record_count
+        known.append((header.producer_epoch, header.base_sequence, header.last_sequence, base))
+        del known[:-5]
+        return ErrorCode.NONE, base
+
+    def _check(
+        self, known: list[tuple[int, int, int, int]], epoch: int, sequence: int
+    ) -> ErrorCode:
+        if known and epoch < known[-1][0]:
+            return ErrorCode.INVALID_PRODUCER_EPOCH
+        fresh = not known or epoch > known[-1][0]
+        expected = 0 if fresh else (known[-1][2] + 1) & 0x7FFFFFFF
+        return ErrorCode.NONE if sequence == expected else ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+
+    def records(self) -> list[Record]:
+        return [record for _, batch in iter_batches(self.log) for record in iter_records(batch)]
+
+
+class ScriptedCluster:
+    """Brokers 1 to n at host b<id>, port 9092."""
+
+    def __init__(self, network: MemoryNetwork, brokers: int = 3) -> None:
+        self.network = network
+        self.alive = set(range(1, brokers + 1))
+        self.topics: dict[str, list[ScriptedPartition]] = {}
+        self.requests: list[tuple[int, Request[Any]]] = []
+        self.fault: Fault = lambda broker, request: None
+        self.next_producer_id = 1000
+        for broker in sorted(self.alive):
+            self.start(broker)
+
+    def start(self, broker: int) -> None:
+        self.alive.add(broker)
+
+        async def serve(connection: Connection) -> None:
+            await self._serve(broker, connection)
+
+        self.network.serve(f"b{broker}", 9092, serve)
+
+    def kill(self, broker: int) -> None:
+        self.alive.discard(broker)
+        self.network.kill(f"b{broker}", 9092)
+
+    def create(self, topic: str, partitions: int = 1) -> list[ScriptedPartition]:
+        self.topics[topic] = [
+            ScriptedPartition(leader=1 + index % len(self.alive)) for index in range(partitions)
+        ]
+        return self.topics[topic]
+
+    def elect(self, topic: str, partition: int, leader: int) -> None:
+        part = self.topics[topic][partition]
+        part.leader, part.epoch = leader, part.epoch + 1
+
+    def topic_id(self, topic: str) -> bytes:
+        return topic.encode().ljust(16, b"-")[:16]
+
+    async def _serve(self, broker: int, connection: Connection) -> None:
+        reader = FrameReader(1 << 26)
+        while True:
+            size = await connection.receive_into(reader.space())
+            if size == 0:
+                return
+            for frame in reader.frames(size):
+                data = bytes(frame)
+                header = codec.decode_request_header(data)
+                cls = codec.REQUESTS[header.api_key]
+                request = codec.decode_request(cls, header.api_version, data, header.body_offset)
+                self.requests.append((broker, request))
+                fault = self.fault(broker, request)
+                if fault == "before":
+                    return
+                answer = self._answer(broker, request, failing=fault == "error")
+                if fault == "after":
+                    return
+                pieces = codec.encode_response(answer, header.api_version, header.correlation_id)
+                await connection.send([joined(pieces)])
+
+    def _answer(self, broker: int, request: Request[Any], *, failing: bool) -> Response:
+        if isinstance(request, ApiVersionsRequest):
+            return api_versions.ApiVersionsResponse(
+                api_keys=[
+                    api_versions.ApiVersion(
+                        api_key=cls.API_KEY,
+                        min_version=cls.VALID_VERSIONS[0],
+                        max_version=cls.VALID_VERSIONS[1],
+                    )
+                    for cls in SERVED
+                ]
+            )
+        if isinstance(request, MetadataRequest):
+            return self._metadata(request)
+        if isinstance(request, InitProducerIdRequest):
+            self.next_producer_id += 1
+            return init_producer_id.InitProducerIdResponse(
+                producer_id=self.next_producer_id, producer_epoch=0
+            )
+        if isinstance(request, ProduceRequest):
+            return self._produce(broker, request, failing)
+        if isinstance(request, FetchRequest):
+            return self._fetch(broker, request)
+        assert isinstance(request, ListOffsetsRequest)
+        return self._list_offsets(request)
+
+    def _metadata(self, request: MetadataRequest) -> Response:
+        names = (
+            list(self.topics) if request.topics is None else [t.name or "" for t in request.topics]
+        )
+        return metadata.MetadataResponse(
+            brokers=[
+                metadata.MetadataResponseBroker(node_id=b, host=f"b{b}", port=9092)
+                for b in sorted(self.alive)
+            ],
+            cluster_id="scripted",
+            controller_id=min(self.alive),
+            topics=[self._topic(name) for name in names],
+        )
+
+    def _topic(self, name: str) -> metadata.MetadataResponseTopic:
+        if name not in self.topics:
+            return metadata.MetadataResponseTopic(
+                name=name, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+            )
+        return metadata.MetadataResponseTopic(
+            name=name,
+            topic_id=self.topic_id(name),
+            partitions=[
+                metadata.MetadataResponsePartition(
+                    partition_index=index,
+                    leader_id=part.leader if part.leader in self.alive else -1,
+                    leader_epoch=part.epoch,
+                )
+                for index, part in enumerate(self.topics[name])
+            ],
+        )
+
+    def _find(self, name: str, topic_id: bytes) -> tuple[str, list[ScriptedPartition]]:
+        if not name:
+            name = next(n for n in self.topics if self.topic_id(n) == topic_id)
+        return name, self.topics[name]
+
+    def _produce(self, broker: int, request: ProduceRequest, failing: bool) -> Response:
+        responses = []
+        for topic in request.topic_data:
+            _, partitions = self._find(topic.name, topic.topic_id)
+            parts = []
+            for item in topic.partition_data:
+                part = partitions[item.index]
+                assert isinstance(item.records, bytes | memoryview)
+                if part.leader != broker:
+                    code, offset = ErrorCode.NOT_LEADER_OR_FOLLOWER, -1
+                elif failing:
+                    code, offset = ErrorCode.NOT_ENOUGH_REPLICAS, -1
+                else:
+                    code, offset = part.append(bytes(item.records))
+                parts.append(
+                    produce.PartitionProduceResponse(
+                        index=item.index, error_code=code, base_offset=offset
+                    )
+                )
+            responses.append(
+                produce.TopicProduceResponse(
+                    name=topic.name, topic_id=topic.topic_id, partition_responses=parts
+                )
+            )
+        return produce.ProduceResponse(responses=responses)
+
+    def _fetch(self, broker: int, request: FetchRequest) -> Response:
+        responses = []
+        for topic in request.topics:
+            _, partitions = self._find(topic.topic, topic.topic_id)
+            parts = []
+            for item in topic.partitions:
+                part = partitions[item.partition]
+                code = ErrorCode.NONE
+                if part.leader != broker:
+                    code = ErrorCode.NOT_LEADER_OR_FOLLOWER
+                elif item.current_leader_epoch < part.epoch:
+                    code = ErrorCode.FENCED_LEADER_EPOCH
+                elif item.fetch_offset > part.end:
+                    code = ErrorCode.OFFSET_OUT_OF_RANGE
+                data = b"" if code else _from(part, item.fetch_offset)
+                parts.append(
+                    fetch.PartitionData(
+                        partition_index=item.partition,
+                        error_code=code,
+                        high_watermark=part.end,
+                        records=data,
+                    )
+                )
+            responses.append(
+                fetch.FetchableTopicResponse(
+                    topic=topic.topic, topic_id=topic.topic_id, partitions=parts
+                )
+            )
+        return fetch.FetchResponse(responses=responses)
+
+    def _list_offsets(self, request: ListOffsetsRequest) -> Response:
+        return list_offsets.ListOffsetsResponse(
+            topics=[
+                list_offsets.ListOffsetsTopicResponse(
+                    name=topic.name,
+                    partitions=[
+                        list_offsets.ListOffsetsPartitionResponse(
+                            partition_index=item.partition_index,
+                            offset=0
+                            if item.timestamp == -2
+                            else self.topics[topic.name][item.partition_index].end,
+                            leader_epoch=0,
+                        )
+                        for item in topic.partitions
+                    ],
+                )
+                for topic in request.topics
+            ]
+        )
+
+
+def _from(part: ScriptedPartition, offset: int) -> bytes:
+    """Whole batches, from the one that holds `offset` on."""
+    return b"".join(
+        bytes(batch) for header, batch in iter_batches(part.log) if header.last_offset >= offset
+    )
