@@ -1,0 +1,153 @@
+"""The order in which a partition's batches go out."""
+
+from __future__ import annotations
+
+from client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
+from client.producer.queue import PartitionQueue
+from model.ids import TopicPartition
+from model.records import parse_header
+
+TARGET = TopicPartition("t", 0)
+ONE = Identity(7, 0)
+TWO = Identity(7, 1)
+
+
+def filled(queue: PartitionQueue, *sizes: int) -> list[Batch]:
+    """A closed batch of so many records each, behind what waits."""
+    added: list[Batch] = []
+    for number, size in enumerate(sizes):
+        batch = Batch(TARGET, float(number))
+        for _ in range(size):
+            batch.append(None, b"v", (), 0, 22)
+        batch.closed = True
+        queue.pending.append(batch)
+        added.append(batch)
+    return added
+
+
+def send_all(queue: PartitionQueue, now: float = 100.0) -> list[Batch]:
+    sent: list[Batch] = []
+    while (batch := queue.sendable(now)) is not None:
+        queue.take(batch, ONE)
+        sent.append(batch)
+    return sent
+
+
+def test_numbers_count_records() -> None:
+    queue = PartitionQueue(TARGET)
+    batches = filled(queue, 3, 2, 4)
+    send_all(queue)
+    assert [batch.base_sequence for batch in batches] == [0, 3, 5]
+
+
+def test_five_are_in_flight_at_most() -> None:
+    queue = PartitionQueue(TARGET)
+    filled(queue, *[1] * 7)
+    assert len(send_all(queue)) == 5
+
+
+def test_a_retry_goes_first_and_alone_with_its_old_number() -> None:
+    queue = PartitionQueue(TARGET)
+    one, two, three = filled(queue, 2, 2, 2)
+    send_all(queue)
+    queue.put_back(two, 0.0)
+    queue.put_back(three, 0.0)
+    assert queue.sendable(100.0) is None, "batch one is still out"
+    queue.finish(one)
+    assert send_all(queue) == [two]
+    assert two.base_sequence == 2
+    queue.finish(two)
+    assert send_all(queue) == [three]
+
+
+def test_failures_in_any_order_come_back_in_order() -> None:
+    queue = PartitionQueue(TARGET)
+    batches = filled(queue, 1, 1, 1, 1)
+    send_all(queue)
+    fresh = filled(queue, 1)
+    for batch in (batches[2], batches[0], batches[3], batches[1]):
+        queue.put_back(batch, 0.0)
+    assert list(queue.pending) == batches + fresh
+
+
+def test_a_pause_holds_back_all_that_follows() -> None:
+    queue = PartitionQueue(TARGET)
+    one, _ = filled(queue, 1, 1)
+    queue.take(one, ONE)
+    queue.put_back(one, 50.0)
+    assert queue.sendable(49.0) is None
+    assert queue.sendable(50.0) is one
+    queue.hurry()
+    assert queue.sendable(0.0) is one
+
+
+def test_a_new_epoch_waits_for_what_is_in_flight_and_counts_from_zero() -> None:
+    queue = PartitionQueue(TARGET)
+    one, two, _ = filled(queue, 2, 2, 2)
+    queue.take(one, ONE)
+    queue.take(two, ONE)
+    queue.want_restart()
+    queue.put_back(one, 0.0)
+    assert not queue.restart(TWO), "batch two is still out"
+    queue.put_back(two, 0.0)
+    assert queue.sendable(100.0) is None
+    assert queue.restart(TWO)
+    queue.take(one, TWO)
+    assert (one.identity, one.base_sequence) == (TWO, 0)
+    queue.finish(one)
+    queue.take(two, TWO)
+    assert two.base_sequence == 2
+    header = parse_header(two.encode("none"))
+    assert (header.producer_epoch, header.base_sequence) == (1, 2)
+
+
+def test_another_identity_is_adopted_only_between_numbered_batches() -> None:
+    queue = PartitionQueue(TARGET)
+    one, two = filled(queue, 1, 1)
+    queue.take(one, ONE)
+    queue.take(two, TWO)
+    assert two.identity == ONE
+    queue.finish(one)
+    queue.finish(two)
+    (three,) = filled(queue, 1)
+    queue.take(three, TWO)
+    assert (three.identity, three.base_sequence) == (TWO, 0)
+
+
+def test_an_expired_batch_that_was_never_sent_wastes_no_number() -> None:
+    queue = PartitionQueue(TARGET)
+    filled(queue, 1, 1)
+    assert len(queue.drop_expired(10.5, 10.0)) == 1
+    assert not queue.restart_wanted
+
+
+def test_an_expired_batch_that_may_have_arrived_wastes_its_number() -> None:
+    queue = PartitionQueue(TARGET)
+    (one,) = filled(queue, 1)
+    queue.take(one, ONE)
+    queue.put_back(one, 0.0)
+    assert queue.drop_expired(100.0, 10.0) == [one]
+    assert queue.restart_wanted
+
+
+def test_halves_divide_records_and_numbers() -> None:
+    queue = PartitionQueue(TARGET)
+    (whole,) = filled(queue, 5)
+    queue.take(whole, ONE)
+    first, second = queue.split(whole)
+    assert (len(first), len(second)) == (2, 3)
+    assert (first.base_sequence, second.base_sequence) == (0, 2)
+    assert list(queue.pending) == [first, second]
+    assert first.futures + second.futures == whole.futures
+
+
+def test_without_idempotence_nothing_is_numbered() -> None:
+    queue = PartitionQueue(TARGET)
+    (batch,) = filled(queue, 1)
+    queue.take(batch, NO_IDENTITY)
+    assert parse_header(batch.encode("none")).base_sequence == -1
+
+
+def test_numbers_wrap() -> None:
+    assert next_sequence(2**31 - 1, 1) == 0
+    assert next_sequence(2**31 - 2, 5) == 3
