@@ -43,18 +43,14 @@ class _Index:
         self._disk = disk
         self._loaded = True
         self._written = 0
+        self._stale = True
+        """The file may be missing, or have other bytes behind the entries that it has."""
         self.keys = array(self.KEY_TYPE)
         self.values = array("i")
 
-    def create(self) -> None:
-        """Make the file, empty."""
-        file = self._disk.open(self.path, create=True)
-        file.truncate(0)
-        file.close()
-
     def lazily(self) -> None:
         """Take the entries from the file at the first look-up."""
-        self._loaded = False
+        self._loaded = self._stale = False
 
     def load(self) -> None:
         """Take the entries from the file. Raises IndexDisagrees."""
@@ -98,17 +94,21 @@ class _Index:
 
     def write(self) -> None:
         """Bring the file up to the entries."""
-        if not self._loaded or self._written == len(self.keys):
+        if not self._loaded or (self._written == len(self.keys) and not self._stale):
             return
         start = self._written
         pack = self.ENTRY.pack
         data = b"".join(map(pack, self.keys[start:], self.values[start:]))
         file = self._disk.open(self.path, create=True)
         try:
-            file.write([data], start * self.ENTRY.size)
+            if self._stale:
+                file.truncate(start * self.ENTRY.size)
+            if data:
+                file.write([data], start * self.ENTRY.size)
         finally:
             file.close()
         self._written = len(self.keys)
+        self._stale = False
 
     def sync(self) -> None:
         self.write()
@@ -119,10 +119,10 @@ class _Index:
             file.close()
 
     def reset(self) -> None:
-        """No entries, in the file neither."""
-        self._loaded = True
+        """Begin anew, without entries; the file follows when it is written."""
+        self._loaded = self._stale = True
+        self._written = 0
         self._keep(0)
-        self.create()
 
     def _keep(self, count: int) -> None:
         """Drop all entries after the first `count`."""
@@ -130,11 +130,7 @@ class _Index:
         del self.values[count:]
         if self._written > count:
             self._written = count
-            file = self._disk.open(self.path, create=True)
-            try:
-                file.truncate(count * self.ENTRY.size)
-            finally:
-                file.close()
+            self._stale = True
 
     def release(self) -> None:
         """Forget the entries until they are needed again."""
@@ -142,10 +138,6 @@ class _Index:
         self.keys = array(self.KEY_TYPE)
         self.values = array("i")
         self._loaded = False
-
-    def rename(self, path: str) -> None:
-        self._disk.rename(self.path, path)
-        self.path = path
 
 
 def _column(kind: str, data: bytes, start: int, stride: int) -> array[int]:

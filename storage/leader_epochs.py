@@ -2,8 +2,9 @@
 
 A follower asks where the leader's records of an epoch end, and cuts its own there (KIP-101). The
 cache equals what the batches' headers say, plus epochs in which nothing was written. It is kept in
-leader-epoch-checkpoint, rewritten at each change and made durable by the log's next flush; after a
-crash, recovery adds again what the scanned batches say.
+leader-epoch-checkpoint, which the log saves when records of a new epoch come and makes durable at
+its next flush. An epoch without records need not be remembered, so a change of leaders writes
+nothing; after a crash, recovery takes from the scanned batches what they say.
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ FILE_NAME = "leader-epoch-checkpoint"
 class LeaderEpochCache:
     """(epoch, start offset) pairs, ascending in both."""
 
-    __slots__ = ("_dirty", "_disk", "epochs", "latest", "path", "starts")
+    __slots__ = ("_disk", "_unsynced", "epochs", "latest", "path", "saved", "starts")
 
     def __init__(self, disk: Disk, directory: str) -> None:
         self._disk = disk
-        self._dirty = False
+        self._unsynced = False
         self.path = f"{directory}/{FILE_NAME}"
         self.epochs: list[int] = []
         self.starts: list[int] = []
         self.latest = NO_EPOCH
         """The largest epoch known, -1 for none."""
+        self.saved: int | None = NO_EPOCH
+        """The same once the file has all entries, None before."""
 
     def load(self) -> None:
         """Take the entries from the file, if there is one. Raises CheckpointCorrupt."""
@@ -45,6 +48,7 @@ class LeaderEpochCache:
         if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(entries)):
             self._set([])
             raise CheckpointCorrupt(f"{self.path} has entries out of order")
+        self.saved = self.latest
 
     def entries(self) -> list[tuple[int, int]]:
         return list(zip(self.epochs, self.starts, strict=True))
@@ -53,15 +57,14 @@ class LeaderEpochCache:
         self.epochs = [epoch for epoch, _ in entries]
         self.starts = [start for _, start in entries]
         self.latest = self.epochs[-1] if entries else NO_EPOCH
+        self.saved = None
 
-    def assign(self, epoch: int, start_offset: int, *, write: bool = True) -> None:
+    def assign(self, epoch: int, start_offset: int) -> None:
         """Note that `epoch` begins at `start_offset`; entries that this contradicts go."""
         if epoch == self.latest and self.starts[-1] <= start_offset:
             return
         kept = [entry for entry in self.entries() if entry[0] < epoch and entry[1] < start_offset]
         self._set([*kept, (epoch, start_offset)])
-        if write:
-            self.write()
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
         """(the largest epoch <= `epoch` that is known, where its records end).
@@ -88,7 +91,6 @@ class LeaderEpochCache:
         slot = bisect_left(self.starts, end_offset)
         if slot < len(self.starts):
             self._set(self.entries()[:slot])
-            self.write()
 
     def truncate_from_start(self, start_offset: int) -> None:
         """Forget what is before `start_offset`; the epoch that spans it begins there now."""
@@ -97,27 +99,24 @@ class LeaderEpochCache:
             return
         entries = self.entries()
         self._set([(entries[slot - 1][0], start_offset), *entries[slot:]])
-        self.write()
 
     def clear(self) -> None:
         if self.epochs:
             self._set([])
-            self.write()
 
-    def write(self) -> None:
+    def save(self) -> None:
         """Bring the file up to the entries."""
-        replace_file(
-            self._disk,
-            self.path,
-            encode_lines(f"{epoch} {start}" for epoch, start in self.entries()),
-        )
-        self._dirty = True
+        if self.saved is None:
+            lines = [f"{epoch} {start}" for epoch, start in self.entries()]
+            replace_file(self._disk, self.path, encode_lines(lines))
+            self.saved = self.latest
+            self._unsynced = True
 
     def sync(self) -> None:
-        """Make the file durable if it changed since the last time."""
-        if not self._dirty:
+        """Make what was saved durable."""
+        if not self._unsynced:
             return
-        self._dirty = False
+        self._unsynced = False
         file = self._disk.open(self.path)
         try:
             file.sync()

@@ -146,7 +146,7 @@ class Log(LogEnds):
             or last_offset > self._offset_limit
         ) and not self._has_room(size, last_offset, max_timestamp, now_ms):
             segment = self._roll(base, now_ms)
-        if leader_epoch != self.epochs.latest:
+        if leader_epoch != self.epochs.saved:
             self._begin_epoch(leader_epoch, base)
         position = segment.size
         try:
@@ -177,16 +177,17 @@ class Log(LogEnds):
                 f"An append to {self.topic_partition} in leader epoch {epoch}, but the log has "
                 f"records of epoch {self.epochs.latest} already.",
             )
-        self.assign_epoch(epoch, start_offset)
+        self.epochs.assign(epoch, start_offset)
+        try:
+            self.epochs.save()
+        except OSError as error:
+            raise self._fail(error, "writing the leader epochs of") from error
 
     def assign_epoch(self, epoch: int, start_offset: int) -> None:
         """Note that a leader epoch begins at `start_offset` (a new leader: at its log's end)."""
         if self.failure is not None:
             raise self._refuse()
-        try:
-            self.epochs.assign(epoch, start_offset)
-        except OSError as error:
-            raise self._fail(error, "writing the leader epochs of") from error
+        self.epochs.assign(epoch, start_offset)
 
     def append_as_follower(self, records: Buffer, now_ms: int = 0) -> AppendInfo:
         """Append whole batches as their leader numbered them; a cut-off last one is left out.
@@ -264,6 +265,7 @@ class Log(LogEnds):
                 )  # fmt: skip
                 position += header.size
                 self.producer_state.replay(header, partial(bytes, view))
+            self.epochs.save()
         except OSError as error:
             raise self._fail(error, "appending to") from error
 

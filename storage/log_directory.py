@@ -10,6 +10,7 @@ from model.ids import TopicPartition
 from model.world import Dice, Disk, FileLock
 from storage import clean_shutdown
 from storage.checkpoints import CheckpointCorrupt, read_offsets, write_offsets
+from storage.log import Log
 from storage.meta_properties import BadDirectory
 
 RECOVERY_POINTS: Final = "recovery-point-offset-checkpoint"
@@ -35,11 +36,13 @@ def parse_name(name: str) -> TopicPartition | None:
 
 
 class LogDirectory:
-    """The state of one directory. `failure` says why it is offline, None while it works."""
+    """One directory and the logs in it."""
 
     def __init__(self, disk: Disk, path: str) -> None:
         self.path = path
         self.failure: str | None = None
+        """Why it is offline, None while it works."""
+        self.logs: dict[TopicPartition, Log] = {}
         self.was_clean = False
         self.recovery_points: dict[TopicPartition, int] = {}
         self.log_starts: dict[TopicPartition, int] = {}
@@ -81,6 +84,20 @@ class LogDirectory:
         self.log_starts = offsets(LOG_STARTS)
         self.high_watermarks = offsets(HIGH_WATERMARKS)
         return problems
+
+    def checkpoints(self) -> dict[str, dict[TopicPartition, int]]:
+        """What is durable and where logs begin, by file."""
+        return {
+            RECOVERY_POINTS: self.current_recovery_points(),
+            LOG_STARTS: {
+                topic_partition: log.log_start_offset
+                for topic_partition, log in self.logs.items()
+                if log.log_start_offset > log.segments[0].base_offset
+            },
+        }
+
+    def current_recovery_points(self) -> dict[TopicPartition, int]:
+        return {topic_partition: log.recovery_point for topic_partition, log in self.logs.items()}
 
     def write_checkpoints(self, files: Mapping[str, Mapping[TopicPartition, int]]) -> None:
         """Replace checkpoint files, by name, durably."""

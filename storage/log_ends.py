@@ -32,6 +32,7 @@ class LogEnds(LogFiles):
             # nothing: to be forgotten, or it would be taken for the epoch of our last record.
             try:
                 self.epochs.truncate_from_end(self.log_end_offset)
+                self.epochs.save()
             except OSError as error:
                 raise self._fail(error, "truncating") from error
             return False
@@ -63,6 +64,7 @@ class LogEnds(LogFiles):
         self.log_start_offset = min(self.log_start_offset, end)
         self._lower_recovery_point(end)
         self.epochs.truncate_from_end(end)
+        self.epochs.save()
         self.snapshots.drop_after(end)
 
     def _lower_recovery_point(self, offset: int) -> None:
@@ -95,6 +97,7 @@ class LogEnds(LogFiles):
             self._lower_recovery_point(offset)
             self._drop_segments(0)
             self.epochs.clear()
+            self.epochs.save()
             self.snapshots.drop_after(-1)
             self.producer_state.clear(offset)
             self._add_segment(offset, created_ms)
@@ -114,6 +117,7 @@ class LogEnds(LogFiles):
         self.log_start_offset = min(offset, self.log_end_offset)
         try:
             self.epochs.truncate_from_start(self.log_start_offset)
+            self.epochs.save()
         except OSError as error:
             raise self._fail(error, "moving the start of") from error
         return True

@@ -70,6 +70,7 @@ class LogFiles:
         log_start_offset: int,
         log_end_offset: int,
         recovery_point: int,
+        is_durable: bool,
         now_ms: int,
         dice: Dice | None = None,
         owner: LogOwner | None = None,
@@ -93,7 +94,8 @@ class LogFiles:
         self._dice = dice
         self._owner = owner
         self._last_flush_ms = now_ms
-        self._directory_dirty = True
+        self._directory_dirty = self._is_new = not is_durable
+        """Names in the log's directory, and the directory's own, that a crash may still undo."""
         self._doomed: list[tuple[int, str]] = []
         self._truncations = 0
         self._config = config
@@ -165,6 +167,7 @@ class LogFiles:
             self._set_limits(True)
         elif position == 0:
             self._set_limits(False)
+            segment.make_indexes()
         recent = self._recent_offsets
         recent.append(base)
         self._recent_positions.append(position)
@@ -296,6 +299,9 @@ class LogFiles:
         active = self._active
         epochs, disk, directory = self.epochs, self.disk, self.directory
         directory_dirty, self._directory_dirty = self._directory_dirty, False
+        epochs.save()
+        parent = self.directory.rpartition("/")[0] if self._is_new else None
+        self._is_new = False
 
         def work() -> None:
             for segment in segments:
@@ -304,7 +310,8 @@ class LogFiles:
             if directory_dirty:
                 sync_topic_id(disk, directory)
                 disk.sync_dir(directory)
-                disk.sync_dir(directory.rpartition("/")[0])
+                if parent is not None:
+                    disk.sync_dir(parent)
 
         return _FlushPlan(work, end, self._truncations)
 
@@ -322,8 +329,7 @@ class LogFiles:
                 if segment is not self._active:
                     segment.offset_index.release()
                     segment.time_index.release()
-            self._active.offset_index.write()
-            self._active.time_index.write()
+            self._active.make_indexes()
         except OSError as error:
             raise self._fail(error, "writing indexes of") from error
 
@@ -337,6 +343,7 @@ class LogFiles:
                 if snapshot:
                     self.snapshots.take(self.producer_state, self.log_end_offset)
                 self._active.finish()
+                self.epochs.save()
             except OSError as error:
                 raise self._fail(error, "closing") from error
             self.failure = f"{self.topic_partition} is closed"

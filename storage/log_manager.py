@@ -7,10 +7,13 @@ offline with every log in it, and stays so until the process starts anew (KIP-11
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
+
+import trio
 
 from model.ids import NO_EPOCH, ZERO_UUID, TopicPartition, Uuid
 from model.world import Clock, Dice, Disk
@@ -21,21 +24,22 @@ from storage.log import Log
 from storage.log_directory import (
     DELETED_SUFFIX,
     HIGH_WATERMARKS,
-    LOG_STARTS,
     RECOVERY_POINTS,
     STRAY_SUFFIX,
     LogDirectory,
 )
 from storage.log_files import LogFiles
-from storage.partition_metadata import read_topic_id, write_topic_id
+from storage.log_opening import LogOpener
+from storage.partition_metadata import write_topic_id
 from storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
-from storage.recovery import RecoveryReport, open_log
+from storage.recovery import RecoveryReport
 
 __all__ = ["LogDirFailure", "LogManager"]
 
 FailureListener = Callable[[str, str], None]
 """Told of a directory that went offline, and why."""
 
+_FLUSHED_AT_ONCE: Final = 8
 _OPENED_AT_ONCE: Final = 32
 """Logs per piece of offloaded work: other tasks go on in between."""
 
@@ -63,7 +67,7 @@ class LogManager:
         self._clock = clock
         self._dice = dice
         self._take_locks = take_locks
-        self._remembered_batches = remembered_batches
+        self._opener = LogOpener(disk, clock, dice, self, remembered_batches)
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}
@@ -115,52 +119,51 @@ class LogManager:
                     f"{home.path}; the second is not used"
                 )
             else:
-                reports.append(self._open(home, topic_partition))
+                log, report = self._opener.load(home, topic_partition, self.defaults)
+                self._adopt(log, home)
+                reports.append(report)
         return reports
 
-    def _open(self, home: LogDirectory, topic_partition: TopicPartition) -> RecoveryReport:
-        directory = home.log_path(topic_partition)
-        log, report = open_log(
-            self.disk,
-            directory,
-            topic_partition,
-            read_topic_id(self.disk, directory),
-            self.defaults,
-            now_ms=self._clock.wall_ms(),
-            clean=home.was_clean,
-            recovery_point=home.recovery_points.get(topic_partition, 0),
-            log_start_offset=home.log_starts.get(topic_partition, 0),
-            remembered_batches=self._remembered_batches,
-            dice=self._dice,
-            owner=self,
-        )
-        self._logs[topic_partition] = log
-        self._homes[topic_partition] = home
-        return report
+    def _adopt(self, log: Log, home: LogDirectory) -> None:
+        home.logs[log.topic_partition] = log
+        self._logs[log.topic_partition] = log
+        self._homes[log.topic_partition] = home
 
     async def close(self, broker_epoch: int = NO_EPOCH) -> None:
         """Make everything durable and say so, so that the next start need not scan.
 
         `broker_epoch` is what a later registration proves its clean shutdown with (KIP-966).
         """
+        await self._flush_all()
         for home in self._directories.values():
             if home.failure is None:
                 try:
-                    await self.disk.offload(partial(self._close, home))
-                    await self.checkpoint()
-                    clean_shutdown.write(self.disk, home.path, broker_epoch)
+                    await self.disk.offload(partial(self._close, home, broker_epoch))
                 except OSError as error:
                     self.fail(home.path, str(error))
                 except LogDirFailure:
                     pass  # the log has said so, and the directory is not marked as clean
             home.release()
 
-    def _close(self, home: LogDirectory) -> None:
-        for topic_partition, log in self._logs.items():
-            if self._homes[topic_partition] is home:
-                if log.recovery_point < log.log_end_offset:
-                    log.flush()
-                log.close()
+    async def _flush_all(self) -> None:
+        """Flush every log, several at a time: the disk can join what it is asked together."""
+        waiting = iter([log for log in self if log.recovery_point < log.log_end_offset])
+
+        async def flush() -> None:
+            for log in waiting:
+                if log.failure is None:
+                    with contextlib.suppress(LogDirFailure):  # its directory is offline now
+                        await log.flush_in_background()
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(_FLUSHED_AT_ONCE):
+                nursery.start_soon(flush)
+
+    def _close(self, home: LogDirectory, broker_epoch: int) -> None:
+        for log in home.logs.values():
+            log.close()
+        home.write_checkpoints(home.checkpoints())
+        clean_shutdown.write(self.disk, home.path, broker_epoch)
 
     # ---- looking up
 
@@ -228,35 +231,48 @@ class LogManager:
         if home.failure is not None:
             raise LogDirFailure(home.path, home.failure)
         try:
-            path = home.log_path(topic_partition)
-            log, _ = open_log(
-                self.disk,
-                path,
-                topic_partition,
-                topic_id,
-                config,
-                now_ms=self._clock.wall_ms(),
-                remembered_batches=self._remembered_batches,
-                dice=self._dice,
-                owner=self,
-            )
-            write_topic_id(self.disk, path, topic_id)
+            log = self._opener.make(home, topic_partition, topic_id, config)
         except OSError as error:
             self.fail(home.path, str(error))
             raise LogDirFailure(home.path, str(error)) from error
-        self._logs[topic_partition] = log
-        self._homes[topic_partition] = home
+        self._adopt(log, home)
         return log
 
+    async def create_ahead(self, wanted: Sequence[tuple[TopicPartition, Uuid, LogConfig]]) -> None:
+        """Make logs beside the event loop, for `create` to find them: many files take their time.
+
+        What cannot be made is left to `create`, which raises what is wrong.
+        """
+        counts = {p: len(h.logs) for p, h in self._directories.items() if h.failure is None}
+        missing = [each for each in wanted if each[0] not in self._logs]
+        if not counts or not missing:
+            return
+        planned: list[tuple[LogDirectory, tuple[TopicPartition, Uuid, LogConfig]]] = []
+        for each in missing:
+            path = min(counts, key=counts.__getitem__)
+            counts[path] += 1
+            planned.append((self._directories[path], each))
+        made: list[tuple[LogDirectory, Log]] = []
+
+        def work() -> None:
+            for home, each in planned:
+                made.append((home, self._opener.make(home, *each)))
+
+        try:
+            await self.disk.offload(work)
+        except OSError as error:
+            self.fail(planned[len(made)][0].path, str(error))
+        for home, log in made:
+            if home.failure is None and log.topic_partition not in self._logs:
+                self._adopt(log, home)
+            else:
+                log.let_go()
+
     def _choose(self) -> LogDirectory:
-        counts = {home.path: 0 for home in self._directories.values() if home.failure is None}
-        if not counts:
+        working = [home for home in self._directories.values() if home.failure is None]
+        if not working:
             raise LogDirFailure(", ".join(self._directories), "no log directory is left")
-        if len(counts) > 1:
-            for home in self._homes.values():
-                if home.path in counts:
-                    counts[home.path] += 1
-        return self._directories[min(counts, key=counts.__getitem__)]
+        return min(working, key=lambda home: len(home.logs))
 
     def delete(self, topic_partition: TopicPartition) -> None:
         """Stop using a log and remove its files after file.delete.delay.ms.
@@ -277,6 +293,7 @@ class LogManager:
 
     def _set_aside(self, topic_partition: TopicPartition, suffix: str) -> str:
         log, home = self._logs.pop(topic_partition), self._homes.pop(topic_partition)
+        del home.logs[topic_partition]
         log.let_go()
         try:
             return home.set_aside(topic_partition, suffix, self._dice)
@@ -315,11 +332,8 @@ class LogManager:
     def recovery_point_lowered(self, log: LogFiles) -> None:
         """Write the recovery points down at once, before other records take these offsets."""
         home = self._homes.get(log.topic_partition)
-        if home is not None:
-            home.write_checkpoints({RECOVERY_POINTS: self._recovery_points(home)})
-
-    def _recovery_points(self, home: LogDirectory) -> dict[TopicPartition, int]:
-        return {tp: log.recovery_point for tp, log in self._logs.items() if self._homes[tp] is home}
+        if home is not None and home.failure is None:
+            home.write_checkpoints({RECOVERY_POINTS: home.current_recovery_points()})
 
     def fail(self, directory: str, reason: str) -> None:
         """Take a directory offline: its logs refuse all use and are no longer found here."""
@@ -327,8 +341,8 @@ class LogManager:
         if home.failure is not None:
             return
         home.failure = reason
-        for topic_partition in [tp for tp, of in self._homes.items() if of is home]:
-            log = self._logs.pop(topic_partition)
+        for topic_partition, log in home.logs.items():
+            self._logs.pop(topic_partition, None)
             log.failure = log.failure or reason
         for listener in self.failure_listeners:
             listener(home.path, reason)
@@ -344,38 +358,19 @@ class LogManager:
 
     async def checkpoint_high_watermarks(self, marks: Mapping[TopicPartition, int]) -> None:
         """Write down where consumers may read right after a restart."""
-        await self._write(
-            lambda home: {
-                HIGH_WATERMARKS: {
-                    tp: mark for tp, mark in marks.items() if self._homes.get(tp) is home
-                }
-            }
-        )
+        for home in self._directories.values():
+            here = {tp: mark for tp, mark in marks.items() if tp in home.logs}
+            await self._write(home, {HIGH_WATERMARKS: here})
 
     async def checkpoint(self) -> None:
         """Write down what is durable and where logs begin: recovery points and log starts."""
-
-        def offsets(home: LogDirectory) -> dict[str, dict[TopicPartition, int]]:
-            logs = [(tp, log) for tp, log in self._logs.items() if self._homes[tp] is home]
-            return {
-                RECOVERY_POINTS: self._recovery_points(home),
-                LOG_STARTS: {
-                    tp: log.log_start_offset
-                    for tp, log in logs
-                    if log.log_start_offset > log.segments[0].base_offset
-                },
-            }
-
-        await self._write(offsets)
+        for home in self._directories.values():
+            await self._write(home, home.checkpoints())
 
     async def _write(
-        self, offsets: Callable[[LogDirectory], Mapping[str, Mapping[TopicPartition, int]]]
+        self, home: LogDirectory, files: Mapping[str, Mapping[TopicPartition, int]]
     ) -> None:
-        for home in self._directories.values():
-            if home.failure is not None:
-                continue
-            files = offsets(home)
-
+        if home.failure is None:
             try:
                 await self.disk.offload(partial(home.write_checkpoints, files))
             except OSError as error:

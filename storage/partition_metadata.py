@@ -9,15 +9,21 @@ from typing import Final
 
 from model.ids import ZERO_UUID, Uuid, parse_uuid, uuid_text
 from model.world import Disk, read_file
-from storage.checkpoints import replace_file
 
 FILE_NAME: Final = "partition.metadata"
 
 
 def write_topic_id(disk: Disk, directory: str, topic_id: Uuid) -> None:
-    """Write the file; the log's first flush makes it durable, before any record is."""
+    """Write the file; the log's first flush makes it durable, before any record is.
+
+    Where a crash cuts it off, the id does not parse and is learned again from the metadata.
+    """
     text = f"version: 0\ntopic_id: {uuid_text(topic_id)}"
-    replace_file(disk, f"{directory}/{FILE_NAME}", text.encode("ascii"))
+    file = disk.open(f"{directory}/{FILE_NAME}", create=True)
+    try:
+        file.write([text.encode("ascii")], 0)
+    finally:
+        file.close()
 
 
 def read_topic_id(disk: Disk, directory: str) -> Uuid:

@@ -83,12 +83,12 @@ def open_log(
     checkpoints' offsets. Raises OSError when the disk fails.
     """
     report = RecoveryReport(topic_partition)
-    disk.make_dirs(directory)
     opening = _Opening(disk, directory, config, now_ms, report)
     bases, snapshot_offsets = opening.tidy()
     segments = [opening.segment(base, create=False) for base in bases]
     if not segments:
         segments = [opening.segment(log_start_offset, create=True)]
+        clean = True
     if clean and opening.end_of(segments[-1]) is None:
         report.say("was closed cleanly but does not end with a whole batch: it is scanned")
         clean, recovery_point = False, 0
@@ -122,6 +122,7 @@ def open_log(
         log_start_offset=log_start_offset,
         log_end_offset=log_end_offset,
         recovery_point=log_end_offset if clean else min(recovery_point, log_end_offset),
+        is_durable=clean and bool(bases),
         now_ms=now_ms,
         dice=dice,
         owner=owner,
@@ -154,6 +155,9 @@ class _Opening:
 
     def tidy(self) -> tuple[list[int], list[int]]:
         """(base offsets of the segments, offsets of the snapshots); leftovers are removed."""
+        if not self.disk.exists(self.directory):
+            self.disk.make_dirs(self.directory)
+            return [], []
         bases: list[int] = []
         snapshots: list[int] = []
         indexes: list[tuple[int, str]] = []
@@ -187,8 +191,7 @@ class _Opening:
             for segment in segments:
                 for _, header in segment.headers():
                     if header.leader_epoch > epochs.latest:
-                        epochs.assign(header.leader_epoch, header.base_offset, write=False)
-            epochs.write()
+                        epochs.assign(header.leader_epoch, header.base_offset)
         return epochs
 
     def recover(
@@ -225,7 +228,6 @@ class _Opening:
         segment.timestamps_known = True
         segment.was_cut = True  # by whom, and whether durably, is not known
         valid, expected, epoch = 0, segment.base_offset, NO_EPOCH
-        latest = epochs.latest
         for position, header, is_intact in segment.checked(0, segment.size):
             if (
                 not is_intact
@@ -237,13 +239,11 @@ class _Opening:
             epoch = header.leader_epoch
             segment.note_batch(position, header.size, header.last_offset, header.max_timestamp)
             if header.leader_epoch > epochs.latest:
-                epochs.assign(header.leader_epoch, header.base_offset, write=False)
+                epochs.assign(header.leader_epoch, header.base_offset)
             if header.base_offset >= producers.end_offset:
                 producers.replay(header, partial(segment.batch_at, position, header))
             expected = header.next_offset
             valid = position + header.size
-        if epochs.latest != latest:
-            epochs.write()
         self.report.scanned_bytes += valid
         segment.trust()
         return valid, expected

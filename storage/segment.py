@@ -87,10 +87,7 @@ class Segment:
         self._verified = Spans()
         self.offset_index = OffsetIndex(disk, self.path(".index"), base_offset, index_bytes)
         self.time_index = TimeIndex(disk, self.path(".timeindex"), base_offset, index_bytes)
-        if create:
-            self.offset_index.create()
-            self.time_index.create()
-        else:
+        if not create:
             self.offset_index.lazily()
             self.time_index.lazily()
 
@@ -123,6 +120,10 @@ class Segment:
         if self.size and self.timestamps_known:
             self.time_index.need()
             self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset)
+        self.make_indexes()
+
+    def make_indexes(self) -> None:
+        """Make the index files: a segment has them as soon as it has a batch."""
         self.offset_index.write()
         self.time_index.write()
 

@@ -244,3 +244,33 @@ def test_a_directory_of_another_cluster_or_node_is_refused_in_words() -> None:
     for broken in (b"", b"version=9", b"version=1\nnode.id=x", b"version=1\nnode.id=1"):
         with pytest.raises(BadDirectory, match="/d1"):
             decode(broken, "/d1/meta.properties")
+
+
+async def test_many_logs_are_made_ahead_and_found_by_create(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    logs = await started(new_disk(), "/d1", "/d2")
+    there = logs.create(A0, TOPIC_ID, LogConfig())
+    wanted = [(TopicPartition("a", n), TOPIC_ID, LogConfig()) for n in range(9)]
+    await logs.create_ahead(wanted)
+    assert sorted(tp.partition for tp, _ in logs.hosted()) == list(range(9))
+    assert logs.get(A0) is there
+    made = logs.get(A1)
+    assert made is not None and logs.create(A1, TOPIC_ID, LogConfig()) is made
+    homes = [logs.directory_of(tp) for tp, _, _ in wanted]
+    assert abs(homes.count("/d1") - homes.count("/d2")) <= 1
+    await logs.create_ahead(wanted)
+    assert logs.get(A1) is made
+
+
+async def test_logs_that_cannot_be_made_ahead_are_left_to_create(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = new_disk()
+    logs = await started(disk)
+    disk.medium.faults.full = True
+    await logs.create_ahead([(A0, TOPIC_ID, LogConfig()), (A1, TOPIC_ID, LogConfig())])
+    assert logs.online == []
+    with pytest.raises(LogDirFailure):
+        logs.create(A0, TOPIC_ID, LogConfig())
+    await logs.create_ahead([(A0, TOPIC_ID, LogConfig())])

@@ -276,7 +276,7 @@ def epochs_by_scan(disk: SimDisk, log: Log) -> list[tuple[int, int]]:
     cache = LeaderEpochCache(disk, "/unused")
     for segment in log.segments:
         for _, header in segment.headers():
-            cache.assign(header.leader_epoch, header.base_offset, write=False)
+            cache.assign(header.leader_epoch, header.base_offset)
     return cache.entries()
 
 
