@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kraft.raft.quorum import Quorum
     from model.settings import Config
     from model.world import Clock, Dice, Disk, Network, Piece
+    from net.admission import Admission
     from net.router import Context
     from storage.log_manager import LogManager
 
@@ -53,6 +54,7 @@ class Node:
     groups: GroupCoordinatorService
     producer_ids: ProducerIds
     quorum: Quorum
+    admission: Admission
 
     # Parts of the data plane, by the names that the hot handlers use.
     replicas: ReplicaManager

@@ -30,13 +30,13 @@ from kraft.controller.features import supported_features
 from model.ids import Uuid
 from model.settings import Config
 from model.world import Clock, Dice, Disk, Listener, Network
+from net.admission import Admission, Limits, parse_overrides
 from net.router import routes
 from net.server import Server
 
 log = structlog.get_logger()
 
 RAFT_PREAMBLE = b"RFTK"
-_REGISTRATION_TIMEOUT_S = 60.0
 _CONTROLLED_SHUTDOWN_S = 10.0
 
 
@@ -143,6 +143,13 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     node.fetch_sessions = plane.fetch_sessions
     node.fetch_reader = plane.fetch_reader
     node.fetch_max_bytes = plane.fetch_max_bytes
+    node.admission = Admission(
+        lambda: Limits(
+            node.config.int("max.connections"),
+            node.config.int("max.connections.per.ip"),
+            parse_overrides(node.config.text("max.connections.per.ip.overrides")),
+        )
+    )
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
     node.groups = GroupCoordinatorService(
         GroupConfig.from_settings(config),
@@ -174,7 +181,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         node.channels,
         node.clock,
         interval_s=config.int("broker.heartbeat.interval.ms") / 1000,
-        registration_timeout_s=_REGISTRATION_TIMEOUT_S,
+        registration_timeout_s=config.int("initial.broker.registration.timeout.ms") / 1000,
         metadata_offset=lambda: node.image.offset,
         offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
         heard=heard,
@@ -211,7 +218,9 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
 async def _stop_broker(node: Node) -> None:
     """Move leadership away first, while this broker still serves."""
     log.info(f"broker {node.node_id} is shutting down; its leadership moves first")
-    if not await node.lifecycle.controlled_shutdown(_CONTROLLED_SHUTDOWN_S):
+    if not node.config.flag("controlled.shutdown.enable"):
+        log.info("controlled.shutdown.enable is off: others find out that it is gone")
+    elif not await node.lifecycle.controlled_shutdown(_CONTROLLED_SHUTDOWN_S):
         log.warning(
             f"broker {node.node_id}: no controller let it go within {_CONTROLLED_SHUTDOWN_S:g} s;"
             " it stops all the same"
@@ -237,5 +246,7 @@ def _server(node: Node, name: str) -> Server:
         clock=node.clock,
         max_frame_bytes=node.config.int("socket.request.max.bytes"),
         max_idle_s=node.config.int("connections.max.idle.ms") / 1000,
+        # Controllers listen for nodes of the cluster only: none of them is one too many.
+        admission=node.admission if kind == "broker" else None,
         preambles={RAFT_PREAMBLE: node.quorum.accept} if kind == "controller" else {},
     )

@@ -15,6 +15,7 @@ import trio
 
 from model.errors import KafkaError
 from model.world import BrokenConnection, Clock, Connection, Listener, Piece
+from net.admission import Admission
 from net.answers import Answers, Turn
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
@@ -60,6 +61,7 @@ class Server:
         clock: Clock,
         max_frame_bytes: int,
         max_idle_s: float,
+        admission: Admission | None = None,
         preambles: dict[bytes, Preamble] | None = None,
     ) -> None:
         self.name = name
@@ -69,6 +71,7 @@ class Server:
         self._turn = turn
         self._max_frame_bytes = max_frame_bytes
         self._max_idle_s = max_idle_s
+        self._admission = admission
         self._preambles = preambles or {}
         self._nursery: trio.Nursery | None = None
         self._connections: dict[Connection, float] = {}
@@ -82,9 +85,18 @@ class Server:
             try:
                 while True:
                     connection = await listener.accept()
-                    nursery.start_soon(self._serve, connection)
+                    if self._admitted(connection):
+                        nursery.start_soon(self._serve, connection)
             finally:
                 listener.close()
+
+    def _admitted(self, connection: Connection) -> bool:
+        """Whether there is room for one more; when not, it is closed at once."""
+        refusal = self._admission.admit(connection.peer) if self._admission is not None else None
+        if refusal is not None:
+            log.warning(f"refusing {connection.peer}: {refusal}", listener=self.name)
+            connection.close()
+        return refusal is None
 
     async def _reap_idle(self) -> None:
         """Close connections that nobody uses (connections.max.idle.ms)."""
@@ -116,6 +128,8 @@ class Server:
         finally:
             self._connections.pop(connection, None)
             connection.close()
+            if self._admission is not None:
+                self._admission.release(connection.peer)
             for callback in state.on_close:
                 callback()
 
