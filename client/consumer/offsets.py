@@ -114,7 +114,9 @@ async def _ask_offsets(
                 found[target] = OffsetAndTimestamp(part.offset, part.timestamp, part.leader_epoch)
             else:
                 error = KafkaError(ErrorCode(part.error_code))
-                if not error.retriable:
+                if error.retriable:
+                    cluster.refresh_soon()
+                else:
                     found[target] = error
 
 
@@ -200,6 +202,9 @@ async def epoch_ends(
                     found[target] = EpochEnd(part.leader_epoch, part.end_offset)
                 elif not (error := KafkaError(ErrorCode(part.error_code))).retriable:
                     found[target] = error
+                else:
+                    # Most of these say that the layout we asked by is out of date.
+                    cluster.refresh_soon()
     return found
 
 
