@@ -11,12 +11,15 @@ refused as long as there is no transaction coordinator.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker.handlers.endpoints import node_endpoints
 from broker.handlers.record_errors import culprits
 from model.errors import ErrorCode, KafkaError
+from model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
+from model.world import Piece
 from net.protocol.messages.produce import (
+    BatchIndexAndErrorMessage,
     LeaderIdAndEpoch,
     NodeEndpoint,
     PartitionProduceData,
@@ -25,56 +28,67 @@ from net.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceResponse,
 )
+from net.protocol.produce_writer import write_produced
 from net.router import CloseConnection, Context, Pending, handles
 
 if TYPE_CHECKING:
     from broker.node import Node
     from broker.replica import Replica
+    from storage.log import AppendInfo
 
-_ALL = -1
+_ALL: Final = -1
+_BY_ID: Final = 13
 
 
 @handles(ProduceRequest, versions=(3, 13))
-def produce(context: Context, request: ProduceRequest) -> ProduceResponse | Pending | None:
+def produce(
+    context: Context, request: ProduceRequest
+) -> list[Piece] | ProduceResponse | Pending | None:
     node: Node = context.node
     acks = request.acks
     refusal = _refusal(request)
     now_s = node.clock.monotonic()
-    by_id = context.api_version >= 13
-    answers: list[TopicProduceResponse] = []
-    waits: list[tuple[PartitionProduceResponse, Replica, int]] = []
-    failed = False
+    by_id = context.api_version >= _BY_ID
+    outcomes: list[Outcome] = []
     for topic in request.topic_data:
         name: str | bytes = topic.topic_id if by_id else topic.name
-        parts: list[PartitionProduceResponse] = []
-        answers.append(
-            TopicProduceResponse(
-                name=topic.name, topic_id=topic.topic_id, partition_responses=parts
-            )
-        )
         for data in topic.partition_data:
-            part = PartitionProduceResponse(index=data.index)
-            parts.append(part)
+            outcome = Outcome(name, data.index)
+            outcomes.append(outcome)
             try:
                 if refusal is not None:
                     raise refusal
-                replica, required = _append(node, (name, data.index), data, part, acks, now_s)
-                if acks == _ALL:
-                    waits.append((part, replica, required))
+                _append(node, outcome, data, acks, now_s)
             except KafkaError as error:
-                failed = True
-                _tell(node, part, (name, data.index), error)
+                outcome.error = error
     if acks == 0:
-        if failed:
+        if any(outcome.error is not None for outcome in outcomes):
             raise CloseConnection("records sent with acks=0 could not be appended")
         return None
-    response = ProduceResponse(responses=answers)
-    if failed and context.api_version >= 10:
-        response.node_endpoints = _endpoints(node, context, answers)
-    if not waits:
-        return response
-    waiting = WaitingProduce(node, response, waits)
-    return waiting.start(now_s + request.timeout / 1000)
+    if acks == _ALL:
+        appended = [outcome for outcome in outcomes if outcome.error is None]
+        if appended:
+            waiting = WaitingProduce(context, outcomes, appended)
+            return waiting.start(now_s + request.timeout / 1000)
+    return answer(context, outcomes)
+
+
+class Outcome:
+    """What became of one partition's records."""
+
+    __slots__ = ("error", "index", "info", "record_errors", "replica", "topic")
+
+    replica: Replica
+    """Set once it was found."""
+
+    def __init__(self, topic: str | bytes, index: int) -> None:
+        self.topic = topic
+        """Its name, or its id from version 13 on."""
+        self.index = index
+        self.info: AppendInfo | None = None
+        """Where the records are, also when they were not committed in time."""
+        self.error: KafkaError | None = None
+        self.record_errors: list[BatchIndexAndErrorMessage] = []
 
 
 def _refusal(request: ProduceRequest) -> KafkaError | None:
@@ -92,83 +106,101 @@ def _refusal(request: ProduceRequest) -> KafkaError | None:
 
 
 def _append(
-    node: Node,
-    key: tuple[str | bytes, int],
-    data: PartitionProduceData,
-    part: PartitionProduceResponse,
-    acks: int,
-    now_s: float,
-) -> tuple[Replica, int]:
-    """Append one partition's records: the replica, and the offset that acks=all waits for."""
-    replicas = node.replicas
-    replica = replicas.find(key)
+    node: Node, outcome: Outcome, data: PartitionProduceData, acks: int, now_s: float
+) -> None:
+    replica = outcome.replica = node.replicas.find((outcome.topic, outcome.index))
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
     try:
-        info = replicas.append(replica, records, acks, now_s)
+        outcome.info = node.replicas.append(replica, records, acks, now_s)
     except KafkaError as error:
-        part.record_errors = culprits(error, records, replica.log.config, node.clock.wall_ms())
+        outcome.record_errors = culprits(error, records, replica.log.config, node.clock.wall_ms())
         raise
-    part.base_offset = info.base_offset
-    part.log_append_time = info.log_append_time
-    part.log_start_offset = info.log_start_offset
-    return replica, info.last_offset + 1
 
 
-def _tell(
-    node: Node,
-    part: PartitionProduceResponse,
-    key: tuple[str | bytes, int],
-    error: KafkaError,
-) -> None:
-    part.error_code = int(error.code)
-    part.error_message = error.message
-    if part.record_errors:
-        part.error_message = "One or more records have been rejected"
-    part.base_offset = -1
-    hint = node.replicas.leader_hint(key, error.code)
-    if hint is not None:
-        part.current_leader = LeaderIdAndEpoch(leader_id=hint[0], leader_epoch=hint[1])
-
-
-def _endpoints(
-    node: Node, context: Context, answers: list[TopicProduceResponse]
-) -> list[NodeEndpoint]:
+def answer(context: Context, outcomes: list[Outcome]) -> list[Piece] | ProduceResponse:
+    """The answer once all outcomes are known."""
+    if len(outcomes) == 1:
+        outcome = outcomes[0]
+        info = outcome.info
+        if info is not None and outcome.error is None:
+            frame = write_produced(
+                context.api_version,
+                context.correlation_id,
+                outcome.topic,
+                outcome.index,
+                info.base_offset,
+                info.log_append_time,
+                info.log_start_offset,
+            )
+            return [frame]
+    node: Node = context.node
+    response = ProduceResponse()
+    topics: dict[str | bytes, TopicProduceResponse] = {}
+    for outcome in outcomes:
+        name = outcome.topic
+        topic = topics.get(name)
+        if topic is None:
+            topic = topics[name] = TopicProduceResponse(
+                name=name if isinstance(name, str) else "",
+                topic_id=ZERO_UUID if isinstance(name, str) else name,
+            )
+            response.responses.append(topic)
+        topic.partition_responses.append(_part(node, outcome))
     leaders = [
         part.current_leader.leader_id
-        for topic in answers
+        for topic in response.responses
         for part in topic.partition_responses
-        if part.error_code
+        if part.current_leader.leader_epoch >= 0
     ]
-    return node_endpoints(node.image, context.listener, leaders, NodeEndpoint)
+    if leaders and context.api_version >= 10:
+        response.node_endpoints = node_endpoints(
+            node.image, context.listener, leaders, NodeEndpoint
+        )
+    return response
+
+
+def _part(node: Node, outcome: Outcome) -> PartitionProduceResponse:
+    part = PartitionProduceResponse(index=outcome.index, base_offset=NO_OFFSET)
+    info, error = outcome.info, outcome.error
+    if info is not None:
+        part.base_offset = info.base_offset
+        part.log_append_time = info.log_append_time
+        part.log_start_offset = info.log_start_offset
+    if error is not None:
+        part.error_code = int(error.code)
+        part.log_append_time = NO_TIMESTAMP
+        part.error_message = error.message
+        if outcome.record_errors:
+            part.record_errors = outcome.record_errors
+            part.error_message = "One or more records have been rejected"
+        hint = node.replicas.leader_hint((outcome.topic, outcome.index), error.code)
+        if hint is not None:
+            part.current_leader = LeaderIdAndEpoch(leader_id=hint[0], leader_epoch=hint[1])
+    return part
 
 
 class WaitingProduce:
     """A request with acks=all whose records are in the leader's log, and not yet committed."""
 
-    __slots__ = ("_bucket", "_left", "_node", "_response", "_waits", "done", "pending")
+    __slots__ = ("_appended", "_bucket", "_context", "_left", "_outcomes", "done", "pending")
 
-    def __init__(
-        self,
-        node: Node,
-        response: ProduceResponse,
-        waits: list[tuple[PartitionProduceResponse, Replica, int]],
-    ) -> None:
+    def __init__(self, context: Context, outcomes: list[Outcome], appended: list[Outcome]) -> None:
         self.done = False
         self.pending = Pending()
-        self._node = node
-        self._response = response
-        self._waits = waits
-        self._left = len(waits)
+        self._context = context
+        self._outcomes = outcomes
+        self._appended = appended
+        self._left = len(appended)
         self._bucket = -1
 
     def start(self, deadline_s: float) -> Pending:
         """Wait in all partitions until `deadline_s`."""
-        for slot, (_, replica, required) in enumerate(self._waits):
-            replica.wait_for(required, self, slot)
+        for slot, outcome in enumerate(self._appended):
+            outcome.replica.wait_for(_required(outcome), self, slot)
         if not self.done:
-            self._bucket = self._node.data_plane.deadlines.add(self, deadline_s)
+            self._bucket = self._context.node.deadlines.add(self, deadline_s)
         return self.pending
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
@@ -176,22 +208,30 @@ class WaitingProduce:
         if self.done:
             return
         if code is not ErrorCode.NONE:
-            part, replica, _ = self._waits[slot]
-            base_offset = part.base_offset
-            _tell(self._node, part, (replica.topic, replica.index), KafkaError(code))
-            part.base_offset = base_offset
+            self._appended[slot].error = KafkaError(code)
         self._left -= 1
         if self._left == 0:
-            self.done = True
             if self._bucket >= 0:
-                self._node.data_plane.deadlines.remove(self, self._bucket)
-            self.pending.resolve(self._response)
+                self._context.node.deadlines.remove(self, self._bucket)
+            self._finish()
 
     def expire(self) -> None:
         """The producer's timeout: whatever is not committed by now is reported as such."""
+        for outcome in self._appended:
+            state = outcome.replica.state
+            if outcome.error is None and state.acknowledgement(_required(outcome)) is None:
+                outcome.error = KafkaError(
+                    ErrorCode.REQUEST_TIMED_OUT,
+                    "the in-sync replicas did not have the records in time",
+                )
+        self._finish()
+
+    def _finish(self) -> None:
         self.done = True
-        for part, replica, required in self._waits:
-            if part.error_code == 0 and replica.state.acknowledgement(required) is None:
-                part.error_code = int(ErrorCode.REQUEST_TIMED_OUT)
-                part.error_message = "the in-sync replicas did not have the records in time"
-        self.pending.resolve(self._response)
+        self.pending.resolve(answer(self._context, self._outcomes))
+
+
+def _required(outcome: Outcome) -> int:
+    """The offset that the high watermark has to reach."""
+    assert outcome.info is not None
+    return outcome.info.last_offset + 1
