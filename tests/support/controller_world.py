@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import trio
-import trio.testing
 
 from broker.metadata_loader import MetadataLoader
 from broker.quorum_controller import ControllerService
@@ -142,7 +141,7 @@ async def world() -> AsyncIterator[World]:
         nursery.start_soon(made.fabric.run)
         await nursery.start(made.controller.run)
         made.quorum.elect(1)
-        await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(0.001)
         yield made
         nursery.cancel_scope.cancel()
 
