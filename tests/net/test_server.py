@@ -73,7 +73,7 @@ def ask(correlation_id: int, member: str = "m") -> bytes:
 async def answers(connection: Connection, count: int) -> list[tuple[int, int]]:
     """(correlation id, error code) of the next answers."""
     data = bytearray()
-    found = []
+    found: list[tuple[int, int]] = []
     while len(found) < count:
         buffer = bytearray(4096)
         got = await connection.receive_into(buffer)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import confluent_kafka
-import confluent_kafka.admin
+import confluent_kafka.admin as untyped_admin
 import kafka
 import kafka.admin
 import pytest
@@ -16,6 +16,7 @@ from raftka.local_cluster import LocalCluster
 
 pytestmark = pytest.mark.wire
 
+confluent_admin: Any = untyped_admin
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 VALUES = [f"value {i}".encode() + b"." * 40 for i in range(300)]
 
@@ -103,16 +104,16 @@ def test_aiokafka(three: LocalCluster, topic: str, codec: str) -> None:
 
 
 def test_confluent_admin(three: LocalCluster, topic: str) -> None:
-    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": three.bootstrap})
-    new = confluent_kafka.admin.NewTopic(topic, 4, 3, config={"retention.ms": "1000000"})
+    admin = confluent_admin.AdminClient({"bootstrap.servers": three.bootstrap})
+    new = confluent_admin.NewTopic(topic, 4, 3, config={"retention.ms": "1000000"})
     admin.create_topics([new])[topic].result(10)
     described = admin.list_topics(topic, timeout=10).topics[topic]
     assert sorted(described.partitions) == [0, 1, 2, 3]
     assert all(len(p.isrs) == 3 for p in described.partitions.values())
-    entry = confluent_kafka.admin.ConfigEntry(
-        "retention.ms", "5000", incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET
+    entry = confluent_admin.ConfigEntry(
+        "retention.ms", "5000", incremental_operation=confluent_admin.AlterConfigOpType.SET
     )
-    resource = confluent_kafka.admin.ConfigResource("topic", topic, incremental_configs=[entry])
+    resource = confluent_admin.ConfigResource("topic", topic, incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(10)
     found = admin.describe_configs([resource])[resource].result(10)
     assert found["retention.ms"].value == "5000"
