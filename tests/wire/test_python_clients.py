@@ -42,7 +42,7 @@ def test_confluent_kafka(three: LocalCluster, topic: str, codec: str) -> None:
         }
     )
     consumer.subscribe([topic])
-    found: list[bytes] = []
+    found: list[bytes | None] = []
     for _ in range(100):
         found += [m.value() for m in consumer.consume(1000, timeout=0.3) if not m.error()]
         if len(found) >= len(VALUES):
