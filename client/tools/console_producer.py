@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import trio
@@ -124,9 +125,9 @@ async def _work(job: _Job) -> int:
                 file=sys.stderr,
             )
 
-    async with Producer(job.settings) as producer:
+    async with Producer(job.settings) as producer, aclosing(_lines()) as lines:
         number = 0
-        async for text in _lines():
+        async for text in lines:
             number += 1
             line = job.reader.parse(text, number)
             future = await producer.send(job.topic, line.value, line.key, headers=line.headers)
@@ -136,7 +137,7 @@ async def _work(job: _Job) -> int:
     return 1 if failures else 0
 
 
-async def _lines() -> AsyncIterator[str]:
+async def _lines() -> AsyncGenerator[str, None]:
     """The lines of standard input, as they come, with a prompt for people."""
     prompt = sys.stdin.isatty() and sys.stdout.isatty()
     rest = b""

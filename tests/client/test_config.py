@@ -18,9 +18,7 @@ def test_defaults_are_kafkas() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest_known_one() -> None:
-    with pytest.raises(
-        ConfigError, match=r"linger\.msec is not a setting.*linger\.ms"
-    ):
+    with pytest.raises(ConfigError, match=r"linger\.msec is not a setting.*linger\.ms"):
         producer_config({"linger.msec": 5})
 
 

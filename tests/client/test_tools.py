@@ -1,0 +1,360 @@
+"""The console tools' command lines and texts, without a cluster."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.consumer import ConsumerRecord
+from client.tools.configs import parse_settings
+from client.tools.filters import partition_filter, topic_pattern
+from client.tools.formatters import formatter
+from client.tools.group_resets import _datetime_ms, _duration_ms
+from client.tools.json_files import partition_entries
+from client.tools.line_reader import LineReader
+from client.tools.options import ToolError, UsageError
+from client.tools.placement import spread
+from client.tools.tables import Column, lines
+from model.ids import TopicPartition as TP
+
+TOOLS = (
+    "broker_api_versions",
+    "cluster",
+    "configs",
+    "console_consumer",
+    "console_producer",
+    "consumer_groups",
+    "consumer_perf_test",
+    "delete_records",
+    "get_offsets",
+    "groups",
+    "leader_election",
+    "log_dirs",
+    "metadata_quorum",
+    "producer_perf_test",
+    "reassign_partitions",
+    "topics",
+)
+
+
+def run(tool: str, *arguments: str) -> int:
+    code = importlib.import_module(f"client.tools.{tool}").main(list(arguments))
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_lists_the_options(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool, "--help") == 0
+    assert "--bootstrap-server" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_version_is_the_kafka_it_behaves_as(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool, "--version") == 0
+    assert capsys.readouterr().out == "4.3.1\n"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_zookeeper_is_answered_with_the_option_of_today(
+    tool: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tool, "--create", "--zookeeper", "zookeeper:2181", "--topic", "banco") == 1
+    captured = capsys.readouterr()
+    assert "--bootstrap-server localhost:9092" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_no_options_show_the_options(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool) == 1
+    assert "--bootstrap-server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("topics", "--bootstrap-server x:1", "exactly one action: --list, --describe"),
+        ("topics", "--bootstrap-server x:1 --list --create", "exactly one action"),
+        ("topics", "--list", 'Missing required argument "[bootstrap-server]"'),
+        ("topics", "--bootstrap-server x:1 --create", 'Missing required argument "[topic]"'),
+        (
+            "topics",
+            "--bootstrap-server x:1 --list --partitions 3",
+            'Option "[partitions]" can\'t be used with option "[list]"',
+        ),
+        ("topics", "--bootstrap-server x:1 --lst", "lst is not a recognized option"),
+        ("topics", "--bootstrap-sever x:1 --list", "did you mean --bootstrap-server?"),
+        ("topics", "--bootstrap-server x:1 --create --topic t --partitions x", "whole number"),
+        ("topics", "--bootstrap-server nowhere --list", "must be host:port"),
+        ("console_consumer", "--bootstrap-server x:1", "Exactly one of --include/--topic"),
+        (
+            "console_consumer",
+            "--bootstrap-server x:1 --topic t --offset 3",
+            "The partition is required when offset is specified.",
+        ),
+        (
+            "console_consumer",
+            "--bootstrap-server x:1 --topic t --partition 0 --offset soon",
+            "Valid values are 'earliest', 'latest', or a non-negative long.",
+        ),
+        (
+            "console_consumer",
+            "--bootstrap-server x:1 --topic t --group a --consumer-property group.id=b",
+            "Detected group ids: 'a', 'b'",
+        ),
+        ("console_producer", "--bootstrap-server x:1", 'Missing required argument "[topic]"'),
+        ("get_offsets", "--bootstrap-server x:1 --time soon", "Malformed time argument soon"),
+        ("get_offsets", "--bootstrap-server x:1 --partitions a", "numeric partition ids"),
+        ("configs", "--bootstrap-server x:1 --describe", "At least one entity type"),
+        ("configs", "--bootstrap-server x:1 --alter --topic t", "At least one of --add-config"),
+        (
+            "configs",
+            "--bootstrap-server x:1 --alter --broker one --add-config a=b",
+            "valid integer broker id, but it is: one",
+        ),
+        (
+            "consumer_groups",
+            "--bootstrap-server x:1 --describe",
+            "takes one of these options: [group], [all-groups]",
+        ),
+        (
+            "consumer_groups",
+            "--bootstrap-server x:1 --list --state fast",
+            "Invalid state list 'fast'",
+        ),
+        (
+            "consumer_groups",
+            "--bootstrap-server x:1 --reset-offsets --group g --topic t --dry-run",
+            "requires one of the following scenarios",
+        ),
+        (
+            "leader_election",
+            "--bootstrap-server x:1 --election-type preferred",
+            "One and only one of the following options is required",
+        ),
+        ("metadata_quorum", "--bootstrap-server x:1 describe", "One of --status or --replication"),
+        ("metadata_quorum", "describe --status", "--bootstrap-controller is required"),
+        ("cluster", "unregister --bootstrap-server x:1", "--id/-i is required"),
+        ("reassign_partitions", "--bootstrap-server x:1 --execute", "[reassignment-json-file]"),
+        ("groups", "--bootstrap-server x:1", "exactly one action: --list."),
+        ("log_dirs", "--bootstrap-server x:1", 'Missing required argument "[describe]"'),
+        ("producer_perf_test", "--topic t --num-records 1", "argument --throughput is required"),
+        ("consumer_perf_test", "--bootstrap-server x:1 --topic t", "[num-records], [messages]"),
+    ],
+)
+def test_a_wrong_command_line_is_put_into_words(
+    tool: str, arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tool, *arguments.split()) == 1
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.out == ""
+
+
+def test_an_unreachable_cluster_ends_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patience = tmp_path / "client.properties"
+    patience.write_text("default.api.timeout.ms=100\nsasl.mechanism=PLAIN\n")
+    found = ("--bootstrap-server", "127.0.0.1:1", "--command-config", str(patience))
+    assert run("topics", "--list", *found) == 1
+    err = capsys.readouterr().err
+    assert "cannot reach 127.0.0.1:1" in err
+    assert "is the cluster running" in err
+    assert "WARNING: the setting sasl.mechanism is not known" in err
+
+
+# Lines in
+
+
+def test_a_line_is_headers_key_and_value() -> None:
+    reader = LineReader.from_properties(
+        {"parse.key": "true", "parse.headers": "true", "null.marker": "NULL"}
+    )
+    assert reader.parse("a:1,b:NULL\tk\tv\tw", 1) == (
+        b"k",
+        b"v\tw",
+        [("a", b"1"), ("b", None)],
+    )
+    assert reader.parse("NULL\tNULL\tNULL", 1) == (None, None, [])
+    assert LineReader().parse("k\tv", 1) == (None, b"k\tv", [])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("no key", "No headers delimiter found on line number 7: 'no key'"),
+        ("a:1\tvalue", "No key separator found on line number 7"),
+        ("a\tk\tv", "No header key separator found in pair 'a' on line number 7"),
+    ],
+)
+def test_a_missing_separator_is_named_or_ignored(line: str, words: str) -> None:
+    properties = {"parse.key": "true", "parse.headers": "true"}
+    with pytest.raises(ToolError) as caught:
+        LineReader.from_properties(properties).parse(line, 7)
+    assert words in str(caught.value)
+    lenient = LineReader.from_properties({**properties, "ignore.error": "true"})
+    assert lenient.parse(line, 7).value is not None
+
+
+def test_separators_that_cannot_be_told_apart_are_refused() -> None:
+    with pytest.raises(UsageError, match="may not be equal"):
+        LineReader.from_properties({"headers.separator": ":", "headers.key.separator": ":"})
+
+
+# Records out
+
+RECORD = ConsumerRecord("t", 3, 42, 1000, b"k", b"v", (("h", b"1"), ("n", None)), "CreateTime", 5)
+
+
+@pytest.mark.parametrize(
+    ("properties", "shown"),
+    [
+        ({}, b"v\n"),
+        ({"print.key": "true"}, b"k\tv\n"),
+        ({"print.key": "true", "key.separator": "=", "line.separator": ";"}, b"k=v;"),
+        (
+            dict.fromkeys(
+                (
+                    "print.timestamp",
+                    "print.partition",
+                    "print.offset",
+                    "print.epoch",
+                    "print.headers",
+                    "print.key",
+                ),
+                "true",
+            ),
+            b"CreateTime:1000\tPartition:3\tOffset:42\tEpoch:5\th:1,n:null\tk\tv\n",
+        ),
+        ({"print.value": "false", "print.key": "true"}, b"k\n"),
+    ],
+)
+def test_a_record_is_shown_as_the_properties_say(
+    properties: Mapping[str, str], shown: bytes
+) -> None:
+    assert formatter(None, properties).format(RECORD) == shown
+
+
+def test_what_is_not_there_is_shown_too() -> None:
+    bare = ConsumerRecord("t", 0, 0, -1, None, None, ())
+    names = ("print.timestamp", "print.headers", "print.key")
+    properties = {**dict.fromkeys(names, "true"), "null.literal": "-"}
+    assert formatter(None, properties).format(bare) == b"NO_TIMESTAMP\tNO_HEADERS\t-\t-\n"
+
+
+def test_numbers_are_decoded_by_the_names_of_kafkas_classes() -> None:
+    number = RECORD._replace(value=(258).to_bytes(8, "big"))
+    name = "org.apache.kafka.common.serialization.LongDeserializer"
+    assert formatter(None, {"value.deserializer": name}).format(number) == b"258\n"
+    with pytest.raises(ToolError, match="1 bytes are not a number of 8 bytes"):
+        formatter(None, {"value.deserializer": name}).format(RECORD)
+    with pytest.raises(UsageError, match="Mystery is not known"):
+        formatter(None, {"value.deserializer": "Mystery"})
+
+
+# Small languages
+
+
+def test_settings_keep_the_commas_in_brackets() -> None:
+    assert parse_settings("a=1,b=[x,y],c=,d=e=f") == {"a": "1", "b": "x,y", "c": "", "d": "e=f"}
+    with pytest.raises(UsageError, match='format "key=val"'):
+        parse_settings("a=1,b")
+
+
+def test_topic_patterns() -> None:
+    assert topic_pattern("a.*,b").fullmatch("abc")
+    assert topic_pattern("'a|b'").fullmatch("b")
+    assert not topic_pattern("a").fullmatch("ab")
+    with pytest.raises(UsageError, match="not a regular expression"):
+        topic_pattern("a(")
+
+
+@pytest.mark.parametrize(
+    ("rule", "inside", "outside"),
+    [
+        ("t", [0, 9], []),
+        ("t:3", [3], [2, 4]),
+        ("t:2-4", [2, 3], [1, 4]),
+        ("t:2-", [2, 9], [1]),
+        ("t:-2", [0, 1], [2]),
+        (":1", [1], [0]),
+    ],
+)
+def test_partition_patterns(rule: str, inside: list[int], outside: list[int]) -> None:
+    matches = partition_filter(rule)
+    assert all(matches(TP("t", partition)) for partition in inside)
+    assert not any(matches(TP("t", partition)) for partition in outside)
+    assert matches(TP("other", 1)) == rule.startswith(":")
+
+
+def test_moments_and_durations() -> None:
+    assert _datetime_ms("1970-01-02T00:00:00.500") == 86_400_500
+    assert _datetime_ms("1970-01-01T01:00:00.000+01:00") == 0
+    assert _duration_ms("P1DT2H3M4S") == ((26 * 60 + 3) * 60 + 4) * 1000
+    assert _duration_ms("PT0.5S") == 500
+    for wrong in ("P", "1D", "PT", "yesterday"):
+        with pytest.raises(ToolError, match="not a duration"):
+            _duration_ms(wrong)
+    with pytest.raises(ToolError, match="not a time"):
+        _datetime_ms("soon")
+
+
+def test_columns_grow_with_what_is_in_them() -> None:
+    columns = [Column("A", 3), Column("B", 2, grows=True), Column("C", 0)]
+    assert lines(columns, [["1", "long", "x"], ["12345", "y", "z"]]) == [
+        "A   B    C",
+        "1   long x",
+        "12345 y    z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "must be a JSON object"),
+        ('{"version": 2}', "not supported version field value 2"),
+        ("{}", 'no list of "partitions"'),
+        ('{"partitions": [{"topic": "t"}]}', "does not name a topic and a partition"),
+        (
+            '{"partitions": [{"topic": "t", "partition": 0}, {"topic": "t", "partition": 0}]}',
+            "t-0 is there more than once",
+        ),
+    ],
+)
+def test_json_files_are_checked(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(text)
+    with pytest.raises(ToolError) as caught:
+        partition_entries(str(path))
+    assert words in str(caught.value)
+
+
+@given(
+    brokers=st.integers(1, 9),
+    racks=st.integers(1, 4),
+    partitions=st.integers(1, 30),
+    factor=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_placements_spread_leaders_and_racks(
+    brokers: int, racks: int, partitions: int, factor: int, seed: int
+) -> None:
+    factor = min(factor, brokers)
+    where: dict[int, str | None] = {broker: f"r{broker % racks}" for broker in range(brokers)}
+    placed = spread(partitions, factor, where, random.Random(seed))
+    leaders = [replicas[0] for replicas in placed.values()]
+    counts = [leaders.count(broker) for broker in range(brokers)]
+    assert max(counts) - min(counts) <= 1
+    there = len(set(where.values()))
+    for replicas in placed.values():
+        assert len(replicas) == len(set(replicas)) == factor
+        assert len({where[broker] for broker in replicas}) == min(factor, there)
