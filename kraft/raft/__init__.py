@@ -9,8 +9,9 @@ One voter leads: it alone appends, and an entry is committed once a majority of 
 on disk.
 
     port.py             what the rest of raftka sees: types, errors, the listener, the settings
-    quorum.py           the driver under trio: one task that does the steps, in this order:
-                        deliver inbox -> calls -> tick -> sync -> send -> tell the listener
+    quorum.py           the port's implementation
+    driver.py           under it one task that does the steps, in this order:
+                        deliver inbox -> calls -> tick -> sync -> send
     network.py links.py who calls whom; hellos, frames, and losing a link
     codec.py            messages as msgpack, checked field by field
 
@@ -55,7 +56,7 @@ What pysyncobj 0.3.17 does wrong, and where it is put right
      -  an own entry counts for the leader before it is durable     replication: admit_commit
 
 Safety rests on four things that are easy to lose when changing this code: nothing leaves before
-`store.sync` (quorum.py); only what was compared is acknowledged (intake.py); the commit index moves
+`store.sync` (driver.py); only what was compared is acknowledged (intake.py); the commit index moves
 in one place, `admit_commit`; and a voter set counts from when it is in the log, not from when it is
 committed (reconfiguration.py).
 """

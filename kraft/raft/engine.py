@@ -172,6 +172,7 @@ class Engine(Reconfiguration):
             self.become_follower()
             self.leader = None
         self.doTick(0)
+        self.write_first_voters()
         if self.is_leader and Rule.FAST_BACK_OFF not in self._off:
             self.send_to_all()
         if self._removed and self.is_leader:

@@ -35,7 +35,6 @@ class Intake(Elections):
         self._chunks_from: tuple[Peer, int] | None = None
         self._snapshot_failed = ""
         self._snapshot_index: int | None = None
-        self.problems: list[str] = []
         super().__init__(log=store.journal, **arguments)
 
     # Hooks for the layers above.
@@ -173,7 +172,7 @@ class Intake(Elections):
             snapshot = Snapshot.decode(chunks)
         except CorruptSnapshot as error:
             self._snapshot_failed = self._snapshot_failed or str(error)
-            self.problems.append(f"a snapshot from the leader was refused: {self._snapshot_failed}")
+            self._news.append(f"refuses a snapshot from its leader: {self._snapshot_failed}")
             return
         self._snapshot_index = snapshot.index
         if snapshot.index <= self.commit_index:

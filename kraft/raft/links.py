@@ -180,7 +180,7 @@ class Link:
                 if size > frame_bytes_max:
                     raise MalformedMessage(f"a frame of {size} bytes")
                 end = offset + SIZE.size + size
-                if end > len(buffer):
+                if end > len(buffer) or self.closed.is_set():
                     break
                 inbox.put(self, decode(bytes(buffer[offset + SIZE.size : end])), size)
                 offset = end

@@ -34,6 +34,8 @@ _RETRY_MIN_S: Final = 0.02
 _RETRY_MAX_S: Final = 0.25
 _GIVE_WAY_S: Final = 0.05
 _CROSSING_S: Final = 1.0
+ITSELF: Final = "both sides are the same replica"
+LINKED: Final = "there is a link already"
 _STABLE_S: Final = 1.0
 """A link that lasted so long was a good one: after it, the next call is made at once."""
 
@@ -114,7 +116,9 @@ class Links:
                     await self._call(target)
                     complaint = ""
                 except (BrokenConnection, Refused, trio.ClosedResourceError) as error:
-                    if isinstance(error, Refused) and str(error) != complaint:
+                    if str(error) == ITSELF:
+                        return
+                    if isinstance(error, Refused) and str(error) not in (complaint, LINKED):
                         complaint = str(error)
                         log.warning(
                             f"quorum: {target.host}:{target.port} cannot be linked to: {error}"
@@ -149,11 +153,15 @@ class Links:
             self._check(hello, target.node_id)
             link = Link(connection, hello.replica, True, self._clock.monotonic(), unread)
             if not self._register(link):
-                raise Refused("there is a link already")
+                raise Refused(LINKED)
         except BaseException:
             connection.close()
             raise
-        await self._serve(link)
+        # On its own, so that it outlives the wish for this target (a bootstrap server that turns
+        # out to be a voter).
+        assert self._nursery is not None
+        self._nursery.start_soon(self._serve, link)
+        await link.closed.wait()
 
     async def accept(self, connection: Connection, first_bytes: bytes) -> None:
         """Serve a connection that began with the preamble, until it ends."""
@@ -174,7 +182,7 @@ class Links:
                 if self._nursery is None:
                     raise Refused(f"node {self._own.replica.id} is stopping")
                 if not self._register(link):
-                    raise Refused("there is a link already")
+                    raise Refused(LINKED)
             except Refused as refusal:
                 await connection.send([encode_refusal(str(refusal))])
                 raise
@@ -194,7 +202,7 @@ class Links:
                 f"node {own.replica.id} of cluster {own.cluster_id}"
             )
         if hello.replica == own.replica:
-            raise Refused("both sides are the same replica")
+            raise Refused(ITSELF)
         if expected_id is not None and hello.replica.id != expected_id:
             raise Refused(f"node {hello.replica.id} answers where node {expected_id} should")
 

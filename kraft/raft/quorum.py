@@ -1,33 +1,18 @@
-"""The quorum as the rest of the node uses it: the engine's driver, under trio.
-
-One task does all steps of the engine, woken by what comes (messages, links, calls) and by the
-engine's own next deadline:
-
-    deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox -> tell listener
-
-so nothing leaves before it is durable, and all that gathered during one sync shares the next.
-"""
+"""The quorum as the rest of the node uses it."""
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-import structlog
 import trio
 
-from kraft.raft import rules
-from kraft.raft.codec import FRAME_OVERHEAD, encode
-from kraft.raft.engine import Committed, Engine, LeaderChanged, SnapshotLoaded
-from kraft.raft.links import Hello, Inbox
+from kraft.raft.driver import Driver
+from kraft.raft.engine import Engine
 from kraft.raft.membership import VoterSet
-from kraft.raft.network import Links, Target
 from kraft.raft.port import (
     NotLeader,
-    ProposalVoid,
     QuorumDescription,
     QuorumListener,
     QuorumSettings,
@@ -35,42 +20,12 @@ from kraft.raft.port import (
     Voter,
     VoterEndpoint,
 )
-from kraft.raft.progress import BATCH_BYTES
 from kraft.raft.reconfiguration import Done, NotYet
-from kraft.raft.rules import Rule
-from kraft.raft.store import Store
 from model.errors import ErrorCode, KafkaError
 from model.ids import Endpoint
 from model.world import Clock, Connection, Dice, Disk, Network
 
-log = structlog.get_logger()
-
-_MESSAGES_A_STEP: Final = 512
-_CALLS_A_STEP: Final = 4096
-_QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
 _VOTER_CHANGE_TIMEOUT_S: Final = 30.0
-
-
-class _Call:
-    """Somebody waits for the engine to do something and for its outcome."""
-
-    __slots__ = ("_done", "error", "offset", "size", "work")
-
-    def __init__(self, work: Callable[[Done], Any], size: int) -> None:
-        self.work, self.size = work, size
-        self.offset = 0
-        self.error: Exception | None = None
-        self._done = trio.Event()
-
-    def finish(self, offset: int, error: Exception | None) -> None:
-        self.offset, self.error = offset, error
-        self._done.set()
-
-    async def outcome(self) -> int:
-        await self._done.wait()
-        if self.error is not None:
-            raise self.error
-        return self.offset
 
 
 class Quorum:
@@ -102,61 +57,70 @@ class Quorum:
         `bootstrap_servers` is where to find them. `link_broken` is told the id of each node whose
         connection breaks: it may have died.
         """
-        self._replica = ReplicaKey(node_id, bytes(directory_id))
-        self._directory, self._listener, self._can_vote = directory, listener, can_vote
-        self._clock, self._dice, self._disk = clock, dice, disk
-        self._settings = settings or QuorumSettings()
-        self._take_snapshot = take_snapshot
-        self._link_broken = link_broken
-        self._static_voters: VoterSet | None = None
+        static_voters = None
         if voters:
-            named = [
+            static_voters = VoterSet(
                 Voter(i, endpoints=(VoterEndpoint("", *where),)) for i, where in voters.items()
-            ]
-            self._static_voters = VoterSet(named)
-        self._bootstrap = tuple(bootstrap_servers)
-        self._rules_off = rules.off()
-        self._engine: Engine | None = None
-        self._woken = trio.Event()
-        self._started = trio.Event()
-        self._timer_scope = trio.CancelScope()
-        self._deadline = math.inf
-        self._calls: deque[_Call] = deque()
-        self._open_calls: dict[_Call, None] = {}
-        self._queued_bytes = 0
-        self._drained = trio.Event()
-        self._inbox = Inbox(self._wake)
-        self._links = Links(
-            Hello(cluster_id, self._replica),
+            )
+        self._clock = clock
+        self._settings = settings or QuorumSettings()
+        self._driver = Driver(
+            cluster_id,
+            ReplicaKey(node_id, bytes(directory_id)),
+            directory,
+            listener=listener,
             clock=clock,
             dice=dice,
+            disk=disk,
             network=network,
-            inbox=self._inbox,
-            frame_bytes_max=self._settings.max_entry_bytes + BATCH_BYTES + FRAME_OVERHEAD,
+            can_vote=can_vote,
+            static_voters=static_voters,
+            bootstrap_servers=bootstrap_servers,
+            take_snapshot=take_snapshot,
+            settings=self._settings,
+            link_broken=link_broken,
         )
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take part until cancelled. Started once the listener has all that is known here.
+
+        Raises CorruptJournal for a log that cannot be trusted, OSError when it cannot be written,
+        and whatever the listener raises: the node must not go on after any of them.
+        """
+        await self._driver.run(task_status)
+
+    async def accept(self, connection: Connection, first_bytes: bytes) -> None:
+        """Serve a connection whose first bytes, from the preamble on, have been read already."""
+        await self._driver.accept(connection, first_bytes)
 
     # What is known without waiting.
 
     @property
     def leader(self) -> tuple[int | None, int]:
-        """(leader id or None, epoch) as this node knows them."""
-        if self._engine is None:
+        """(leader id or None, epoch) as this node knows them.
+
+        A leader whose lease is over is none, even while its disk keeps it from resigning.
+        """
+        engine = self._driver.engine
+        if engine is None:
             return None, 0
-        return self._engine.leader_id, self._engine.term
+        if engine.is_leader and self._clock.monotonic() > engine.lease_end:
+            return None, engine.term
+        return engine.leader_id, engine.term
 
     @property
     def last_committed(self) -> int:
-        return self._engine.commit_index if self._engine is not None else 0
+        return self._driver.engine.commit_index if self._driver.engine is not None else 0
 
     @property
     def log_end_offset(self) -> int:
         """The offset on which the next proposal would land, if this node leads."""
-        return self._engine.log.last_index + 1 if self._engine is not None else 1
+        return self._driver.engine.log.last_index + 1 if self._driver.engine is not None else 1
 
     def describe(self) -> QuorumDescription:
-        if self._engine is None:
+        if self._driver.engine is None:
             return QuorumDescription(None, 0, 1, (), ())
-        return self._engine.describe(self._clock.monotonic(), self._clock.wall_ms())
+        return self._driver.engine.describe(self._clock.monotonic(), self._clock.wall_ms())
 
     # What waits for the quorum.
 
@@ -172,10 +136,9 @@ class Quorum:
                 f"a metadata batch of {len(payload)} bytes is larger than the "
                 f"{self._settings.max_entry_bytes} that one may have",
             )
-        while self._queued_bytes > _QUEUED_BYTES_MAX:
-            await self._drained.wait()
+        await self._driver.room()
         engine = self._leading()
-        return await self._call(
+        return await self._driver.call(
             partial(engine.propose, payload, epoch, expected_offset), len(payload)
         )
 
@@ -184,7 +147,7 @@ class Quorum:
 
         Raises NotLeader.
         """
-        return await self._call(self._leading().read_barrier)
+        return await self._driver.call(self._leading().read_barrier)
 
     async def add_voter(
         self, voter_id: int, directory_id: bytes, endpoints: Sequence[VoterEndpoint]
@@ -209,19 +172,19 @@ class Quorum:
         """Hand leadership over, if it is here: for a controlled shutdown."""
 
         def work(done: Done) -> None:
-            assert self._engine is not None
-            self._engine.resign()
+            assert self._driver.engine is not None
+            self._driver.engine.resign()
             done(0, None)
 
-        if self._engine is not None:
-            await self._call(work)
+        if self._driver.engine is not None:
+            await self._driver.call(work)
 
     async def _change_voters(self, change: Callable[[Engine, Done], None]) -> None:
         deadline = self._clock.monotonic() + _VOTER_CHANGE_TIMEOUT_S
         while True:
             engine = self._leading()
             try:
-                await self._call(partial(change, engine))
+                await self._driver.call(partial(change, engine))
                 return
             except NotYet as reason:
                 if self._clock.monotonic() >= deadline:
@@ -229,204 +192,6 @@ class Quorum:
             await self._clock.sleep(self._settings.heartbeat_s / 4)
 
     def _leading(self) -> Engine:
-        if self._engine is None or not self._engine.is_leader:
+        if self._driver.engine is None or not self._driver.engine.is_leader:
             raise NotLeader(*self.leader)
-        return self._engine
-
-    async def _call(self, work: Callable[[Done], Any], size: int = 0) -> int:
-        call = _Call(work, size)
-        self._open_calls[call] = None
-        self._queued_bytes += size
-        self._calls.append(call)
-        self._wake()
-        try:
-            return await call.outcome()
-        finally:
-            self._open_calls.pop(call, None)
-
-    # Running.
-
-    async def accept(self, connection: Connection, first_bytes: bytes) -> None:
-        """Serve a connection whose first bytes, from the preamble on, have been read already."""
-        await self._started.wait()
-        await self._links.accept(connection, first_bytes)
-
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Take part until cancelled. Started once the listener has all that is known here.
-
-        Raises CorruptJournal for a log that cannot be trusted, OSError when it cannot be written,
-        and whatever the listener raises: the node must not go on after any of them.
-        """
-        failure: Exception | None = None
-        try:
-            await self._load()
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._links.run)
-                nursery.start_soon(self._keep_time)
-                self._tell_listener()
-                self._started.set()
-                task_status.started()
-                try:
-                    await self._drive()
-                except Exception as error:  # Raised below, outside of the nursery's group.
-                    failure = error
-                nursery.cancel_scope.cancel()
-            if failure is not None:
-                raise failure
-        finally:
-            self._started.set()
-            for call in list(self._open_calls):
-                call.finish(0, NotLeader(None, self.leader[1]))
-            if self._engine is not None:
-                self._engine.store.close()
-
-    async def _load(self) -> None:
-        settings = self._settings
-        store = await self._disk.offload(
-            lambda: Store(
-                self._disk,
-                self._directory,
-                segment_bytes=settings.segment_bytes,
-                retained_bytes=settings.retained_bytes,
-            )
-        )
-        for repair in store.repairs:
-            log.warning(f"quorum: {repair}")
-        self._engine = Engine(
-            self._replica,
-            store,
-            can_vote=self._can_vote,
-            static_voters=self._static_voters,
-            settings=settings,
-            dice=self._dice,
-            now=self._clock.monotonic(),
-            rules_off=self._rules_off,
-        )
-        self._engine.tick()
-        self._wake()
-
-    async def _drive(self) -> None:
-        engine = self._engine
-        assert engine is not None
-        while True:
-            await self._woken.wait()
-            self._woken = trio.Event()
-            engine.at(self._clock.monotonic())
-            self._take_inbox(engine)
-            self._make_calls(engine)
-            engine.tick()
-            self._tell_listener()
-            if Rule.SYNC_BEFORE_SEND in self._rules_off:
-                self._send_outbox(engine)
-            while engine.store.dirty:
-                await self._disk.offload(engine.store.sync)
-                if engine.wants_tick:
-                    engine.at(self._clock.monotonic())
-                    engine.tick()
-                    self._tell_listener()
-            self._send_outbox(engine)
-            if engine.snapshot_is_due and self._take_snapshot is not None:
-                await self._write_snapshot(engine, self._take_snapshot())
-            self._links.want(self._targets(engine))
-            self._set_timer(engine.next_deadline())
-            if self._inbox or self._calls:
-                self._wake()
-
-    def _take_inbox(self, engine: Engine) -> None:
-        for _ in range(_MESSAGES_A_STEP):
-            if not self._inbox:
-                break
-            link, item = self._inbox.take()
-            if item is False:
-                engine.link_down(link.replica)
-                if self._link_broken is not None:
-                    self._link_broken(link.replica.id)
-            elif link.closed.is_set():
-                continue
-            elif item is True:
-                if not engine.link_up(link.replica):
-                    log.warning(f"quorum: another replica goes by the name of {link.replica.id}")
-                    link.close()
-            elif isinstance(item, dict):
-                engine.deliver(link.replica, item)
-
-    def _make_calls(self, engine: Engine) -> None:
-        for _ in range(min(len(self._calls), _CALLS_A_STEP)):
-            call = self._calls.popleft()
-            self._queued_bytes -= call.size
-            try:
-                call.work(call.finish)
-            except (NotLeader, NotYet, ProposalVoid, KafkaError) as refusal:
-                call.finish(0, refusal)
-        if not self._calls:
-            self._drained.set()
-            self._drained = trio.Event()
-
-    def _send_outbox(self, engine: Engine) -> None:
-        frames: dict[ReplicaKey, list[bytes]] = {}
-        for replica, message in engine.take_outbox():
-            frames.setdefault(replica, []).append(encode(message))
-        for replica, waiting in frames.items():
-            link = self._links.get(replica)
-            if link is not None and not link.closed.is_set():
-                link.send(waiting)
-
-    def _tell_listener(self) -> None:
-        engine = self._engine
-        assert engine is not None
-        for line in engine.take_news():
-            log.info(f"quorum: node {self._replica.id} {line}")
-        while engine.events:
-            event = engine.events.popleft()
-            if isinstance(event, Committed):
-                self._listener.handle_commit(*event)
-            elif isinstance(event, SnapshotLoaded):
-                self._listener.handle_snapshot(*event)
-            elif isinstance(event, LeaderChanged):
-                self._listener.handle_leader_change(*event)
-
-    async def _write_snapshot(self, engine: Engine, payload: bytes) -> None:
-        snapshot = engine.snapshot_of(payload)
-        await self._disk.offload(partial(engine.store.write_snapshot, snapshot))
-        engine.at(self._clock.monotonic())
-        engine.adopt_snapshot(snapshot)
-        await self._disk.offload(engine.store.sync)
-        log.info(
-            f"quorum: node {self._replica.id} wrote a snapshot of {len(payload)} bytes "
-            f"up to offset {snapshot.index} of epoch {snapshot.term}"
-        )
-
-    def _targets(self, engine: Engine) -> list[Target]:
-        """Voters, and while none of them is known to lead, the bootstrap servers too."""
-        targets = [
-            Target(voter.id, voter.endpoints[0].host, voter.endpoints[0].port)
-            for voter in engine.voters.current
-            if voter.endpoints and voter.id != self._replica.id
-        ]
-        if engine.leader_id is None or not targets:
-            known = {(target.host, target.port) for target in targets}
-            targets += [Target(None, *where) for where in self._bootstrap if where not in known]
-        return targets
-
-    # Waking up.
-
-    def _wake(self) -> None:
-        self._woken.set()
-
-    def _set_timer(self, deadline: float) -> None:
-        """The timer finds out by itself when the deadline moved away, as it mostly does."""
-        sooner = deadline < self._deadline
-        self._deadline = deadline
-        if sooner:
-            self._timer_scope.cancel()
-
-    async def _keep_time(self) -> None:
-        while True:
-            with trio.CancelScope() as self._timer_scope:
-                left = self._deadline - self._clock.monotonic()
-                if left > 0:
-                    await self._clock.sleep(min(left, 3600.0))
-                else:
-                    self._deadline = math.inf
-                    self._wake()
-                    await trio.sleep_forever()
+        return self._driver.engine

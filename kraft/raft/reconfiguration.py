@@ -158,6 +158,13 @@ class Reconfiguration(Replication):
             )
         self._append_voters(self.voters.current.removing(key.id), done)
 
+    def write_first_voters(self) -> None:
+        """The first leader puts the voters that it was formatted with into the log, where those
+        find them who only follow."""
+        named_by_format = not self.voters_are_static and self.voters.changed_at == 0
+        if self.is_leader and named_by_format:
+            self._append_voters(self.voters.current, lambda offset, error: None)
+
     def _check_change(self) -> None:
         if not self.is_leader:
             raise NotLeader(self.leader_id, self.term)

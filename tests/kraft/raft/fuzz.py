@@ -12,13 +12,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
-from kraft.raft import progress
-from kraft.raft.port import QuorumSettings, ReplicaKey, Voter
-from kraft.raft.membership import VoterSet
-from kraft.raft.reconfiguration import Done
+import pytest
+
+from kraft.raft import progress, replication
 from kraft.raft.engine import Engine
+from kraft.raft.membership import VoterSet
+from kraft.raft.port import QuorumSettings, ReplicaKey, Voter
+from kraft.raft.reconfiguration import Done
 from kraft.raft.rules import Rule
 from tests.kraft.raft.fuzz_checks import Violation
 from tests.kraft.raft.fuzz_cluster import Cluster, Replica
@@ -42,21 +45,17 @@ class Outcome:
     commits: int
     terms: int
     steps: int
+    trace: int
+    """Checksum of everything that was sent, in order."""
 
 
 @contextmanager
 def small_messages() -> Iterator[None]:
     """Batches of two entries and snapshots of many pieces, so that their edges are met."""
-    saved = progress.BATCH_BYTES, progress.CHUNK_BYTES
-    from kraft.raft import replication
-
-    saved_batch = replication.BATCH_BYTES
-    replication.BATCH_BYTES, progress.CHUNK_BYTES = 100, 90  # type: ignore[misc]
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replication, "BATCH_BYTES", 100)
+        patch.setattr(progress, "CHUNK_BYTES", 90)
         yield
-    finally:
-        replication.BATCH_BYTES = saved_batch  # type: ignore[misc]
-        progress.BATCH_BYTES, progress.CHUNK_BYTES = saved  # type: ignore[misc]
 
 
 class Scenario:
@@ -73,9 +72,7 @@ class Scenario:
         ]
         named = VoterSet(Voter(key.id, key.directory_id) for key, _ in keys[:voters])
         static = VoterSet(Voter(voter.id) for voter in named) if dice.random() < 0.3 else None
-        Cluster.rules_off = off
-        Cluster.corrupt_sends_before_sync = Rule.SYNC_BEFORE_SEND in off
-        self.cluster = Cluster(dice, keys, static, named, SETTINGS)
+        self.cluster = Cluster(dice, keys, static, named, SETTINGS, off)
         self._draw_rates()
 
     def _draw_rates(self) -> None:
@@ -89,6 +86,7 @@ class Scenario:
         cluster.sync_s = dice.choice([0.0005, 0.005, 0.05])
         cluster.corrupt_chunk_rate = dice.choice([0.0, 0.0, 0.02, 0.2])
         cluster.sync_error_rate = dice.choice([0.0, 0.0, 0.0, 0.002])
+        self.partition_s = dice.choice([0.5, 1.5, 4.0])
         self.rates = {
             self._crash: rate(0.7, 2.0),
             self._crash_all: rate(0.2, 6.0),
@@ -116,13 +114,13 @@ class Scenario:
         replica = self.dice.choice(self.cluster.replicas)
         self.cluster.crash(replica, power_loss=self.dice.random() < 0.7)
         back = self.cluster.now + self.dice.expovariate(1 / 0.7)
-        self.cluster.at(back, lambda: self.cluster.start(replica))
+        self.cluster.at(back, partial(self.cluster.start, replica))
 
     def _crash_all(self) -> None:
         for replica in self.cluster.replicas:
             self.cluster.crash(replica, power_loss=True)
             back = self.cluster.now + self.dice.uniform(0, 0.5)
-            self.cluster.at(back, lambda replica=replica: self.cluster.start(replica))  # type: ignore[misc]
+            self.cluster.at(back, partial(self.cluster.start, replica))
 
     def _reset(self) -> None:
         if pairs := sorted(self.cluster.wires, key=sorted):
@@ -142,12 +140,12 @@ class Scenario:
     def _block(self, ways: list[tuple[int, int]]) -> None:
         cluster, dice = self.cluster, self.dice
         cluster.blocked.update(ways)
-        heals = cluster.now + dice.expovariate(1 / 1.5)
+        heals = cluster.now + dice.expovariate(1 / self.partition_s)
         cluster.at(heals, lambda: cluster.blocked.difference_update(ways))
         for pair in sorted({frozenset(way) for way in ways}, key=sorted):
-            if pair in cluster.wires and dice.random() < 0.5:
+            if dice.random() < 0.5:
                 breaks = cluster.now + dice.uniform(0, 1.5)
-                cluster.at(breaks, lambda pair=pair: pair in cluster.wires and cluster.reset(pair))  # type: ignore[misc]
+                cluster.at(breaks, partial(cluster.reset, pair))
 
     # Clients.
 
@@ -186,7 +184,7 @@ class Scenario:
         cluster.corrupt_chunk_rate = cluster.sync_error_rate = 0.0
         cluster.delay_s = cluster.sync_s = 0.001
         for replica in cluster.replicas:
-            cluster.at(cluster.now + 0.1, lambda replica=replica: cluster.start(replica))  # type: ignore[misc]
+            cluster.at(cluster.now + 0.1, partial(cluster.start, replica))
         deadline = cluster.now + HEALED_S
         while cluster.now < deadline:
             cluster.run_until(cluster.now + 0.25)
@@ -234,7 +232,10 @@ def run_seed(seed: int, off: Iterable[Rule] = ()) -> Outcome:
             if not off and not isinstance(error, Violation):
                 raise
     checker = scenario.cluster.checker
-    return Outcome(seed, violation, checker.commits, len(checker.leaders), scenario.cluster.steps)
+    cluster = scenario.cluster
+    return Outcome(
+        seed, violation, checker.commits, len(checker.leaders), cluster.steps, cluster.trace
+    )
 
 
 def main() -> int:

@@ -1,14 +1,16 @@
 """Replicas of the quorum in simulated time: network, disks, processes, and what goes wrong.
 
-No trio and no real I/O: a heap of events. Each replica is driven as quorum.py drives it, with the
+No trio and no real I/O: a heap of events. Each replica is driven as driver.py drives it, with the
 time that a sync takes between a step and what it sends, so that a crash can fall anywhere.
 """
 
 from __future__ import annotations
 
 import heapq
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -20,6 +22,7 @@ from kraft.raft.engine import Engine
 from kraft.raft.journal import Journal
 from kraft.raft.membership import VoterSet
 from kraft.raft.port import QuorumSettings, ReplicaKey
+from kraft.raft.rules import Rule
 from kraft.raft.snapshots import Snapshot
 from kraft.raft.store import Store
 from simulations.disk import SimDisk
@@ -100,14 +103,16 @@ class Cluster:
         static_voters: VoterSet | None,
         first_voters: VoterSet,
         settings: QuorumSettings,
+        rules_off: frozenset[Rule] = frozenset(),
     ) -> None:
+        self.rules_off, self.sends_before_sync = rules_off, Rule.SYNC_BEFORE_SEND in rules_off
         self.dice, self.checker = dice, Checker()
         self.static_voters, self.first_voters = static_voters, first_voters
         self.settings = settings
         self.now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
-        self.steps = 0
+        self.steps = self.trace = 0
         self.delay_s, self.sync_s = 0.002, 0.002
         self.corrupt_chunk_rate = 0.0
         self.sync_error_rate = 0.0
@@ -166,8 +171,6 @@ class Cluster:
         self._look(replica, replica.engine)
         self.wake(replica, self.now)
 
-    rules_off: frozenset[Any] = frozenset()
-
     def crash(self, replica: Replica, *, power_loss: bool) -> None:
         """The process dies, in the middle of a sync if it was in one."""
         engine, disk = replica.engine, replica.disk
@@ -175,10 +178,8 @@ class Cluster:
             return
         if replica.busy:
             disk.operations_left = self.dice.randrange(1, 12)
-            try:
+            with suppress(Killed):
                 engine.store.sync()
-            except Killed:
-                pass
         disk.kill()
         replica.engine, replica.disk = None, None
         self.unanswered = {
@@ -200,7 +201,7 @@ class Cluster:
         except Killed:
             replica.medium.lose_power()
 
-    # Steps, in the order of quorum.py.
+    # Steps, in the order of driver.py.
 
     def wake(self, replica: Replica, moment: float) -> None:
         if replica.woken_at < self.now or moment < replica.woken_at:
@@ -225,13 +226,11 @@ class Cluster:
             self._take(replica, engine, kind, item)
         engine.tick()
         self._look(replica, engine)
-        if self.corrupt_sends_before_sync:
+        if self.sends_before_sync:
             self._send(replica, engine)
         replica.busy = True
         took = self.dice.expovariate(1 / self.sync_s) if engine.store.dirty else 0.0
         self.at(self.now + took, lambda: self._finish_step(replica, life))
-
-    corrupt_sends_before_sync = False
 
     def _take(self, replica: Replica, engine: Engine, kind: str, item: Any) -> None:
         if kind == "up":
@@ -280,7 +279,7 @@ class Cluster:
 
     def _send(self, replica: Replica, engine: Engine) -> None:
         for key, message in engine.take_outbox():
-            if engine.store.dirty and not self.corrupt_sends_before_sync:
+            if engine.store.dirty and not self.sends_before_sync:
                 raise Violation(f"{replica} sends before it is durable")
             wire = self.wires.get(frozenset((replica.key.id, key.id)))
             if wire is None or not wire.alive:
@@ -294,9 +293,11 @@ class Cluster:
             if data:
                 data = data[:-1] + bytes([data[-1] ^ 1])
             message = {**message, "serialized": (data, first, last)}
+        frame = encode(message)
+        self.trace = zlib.crc32(frame, self.trace)
         way = wire.on_the_way.setdefault(sender, deque())
         ready = self.now + 0.0001 + self.dice.expovariate(1 / self.delay_s)
-        way.append((max(ready, way[-1][0] if way else 0.0), encode(message)))
+        way.append((max(ready, way[-1][0] if way else 0.0), frame))
         if len(way) == 1:
             self.at(way[0][0], lambda: self._arrive(wire, sender))
 
@@ -334,8 +335,8 @@ class Cluster:
 
     def reset(self, pair: frozenset[int]) -> None:
         """Each side notices in its own time, and may be called again only after that."""
-        wire = self.wires[pair]
-        if not wire.alive:
+        wire = self.wires.get(pair)
+        if wire is None or not wire.alive:
             return
         wire.alive = False
         last = 0.0
@@ -344,7 +345,10 @@ class Cluster:
             last = max(last, notices)
             life = end.life
             self.at(notices, lambda e=end, p=peer, n=life: self._notice(e, p, n))  # type: ignore[misc]
-        self.at(last, lambda: self.wires.pop(pair, None) and None)
+        self.at(last, lambda: self._forget(pair))
+
+    def _forget(self, pair: frozenset[int]) -> None:
+        self.wires.pop(pair, None)
 
     def _notice(self, end: Replica, peer: Replica, life: int) -> None:
         if end.life == life:

@@ -1,0 +1,315 @@
+"""The engine's driver under trio: one task that does all of its steps.
+
+It is woken by what comes (messages, links, calls) and by the engine's own next deadline:
+
+    deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox
+
+so nothing leaves before it is durable, and all that gathered during one sync shares the next.
+The listener is told right after each tick, before anything else of the node can run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import structlog
+import trio
+
+from kraft.raft import rules
+from kraft.raft.codec import FRAME_OVERHEAD, encode
+from kraft.raft.engine import Committed, Engine, LeaderChanged, SnapshotLoaded
+from kraft.raft.links import Hello, Inbox
+from kraft.raft.membership import VoterSet
+from kraft.raft.network import Links, Target
+from kraft.raft.port import NotLeader, ProposalVoid, QuorumListener, QuorumSettings, ReplicaKey
+from kraft.raft.progress import BATCH_BYTES
+from kraft.raft.reconfiguration import Done, NotYet
+from kraft.raft.rules import Rule
+from kraft.raft.store import Store
+from model.errors import KafkaError
+from model.ids import Endpoint, uuid_text
+from model.world import Clock, Connection, Dice, Disk, Network
+
+log = structlog.get_logger()
+
+_MESSAGES_A_STEP: Final = 512
+_CALLS_A_STEP: Final = 4096
+_QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+class _Call:
+    """Somebody waits for the engine to do something and for its outcome."""
+
+    __slots__ = ("_done", "error", "offset", "size", "work")
+
+    def __init__(self, work: Callable[[Done], Any], size: int) -> None:
+        self.work, self.size = work, size
+        self.offset = 0
+        self.error: Exception | None = None
+        self._done = trio.Event()
+
+    def finish(self, offset: int, error: Exception | None) -> None:
+        self.offset, self.error = offset, error
+        self._done.set()
+
+    async def outcome(self) -> int:
+        await self._done.wait()
+        if self.error is not None:
+            raise self.error
+        return self.offset
+
+
+class Driver:
+    """Runs one engine; the arguments are those of quorum.Quorum."""
+
+    def __init__(
+        self,
+        cluster_id: str,
+        replica: ReplicaKey,
+        directory: str,
+        *,
+        listener: QuorumListener,
+        clock: Clock,
+        dice: Dice,
+        disk: Disk,
+        network: Network,
+        can_vote: bool,
+        static_voters: VoterSet | None,
+        bootstrap_servers: Sequence[Endpoint],
+        take_snapshot: Callable[[], bytes] | None,
+        settings: QuorumSettings,
+        link_broken: Callable[[int], None] | None,
+    ) -> None:
+        self.engine: Engine | None = None
+        """None until the directory has been read."""
+        self._replica, self._directory, self._listener = replica, directory, listener
+        self._clock, self._dice, self._disk = clock, dice, disk
+        self._can_vote, self._static_voters = can_vote, static_voters
+        self._bootstrap = tuple(bootstrap_servers)
+        self._take_snapshot, self._link_broken = take_snapshot, link_broken
+        self._settings = settings
+        self._rules_off = rules.off()
+        self._woken = trio.Event()
+        self._started = trio.Event()
+        self._timer_scope = trio.CancelScope()
+        self._deadline = math.inf
+        self._calls: deque[_Call] = deque()
+        self._open_calls: dict[_Call, None] = {}
+        self._queued_bytes = 0
+        self._drained = trio.Event()
+        self._namesakes: set[ReplicaKey] = set()
+        self._inbox = Inbox(self._wake)
+        self._links = Links(
+            Hello(cluster_id, self._replica),
+            clock=clock,
+            dice=dice,
+            network=network,
+            inbox=self._inbox,
+            frame_bytes_max=self._settings.max_entry_bytes + BATCH_BYTES + FRAME_OVERHEAD,
+        )
+
+    async def room(self) -> None:
+        """Wait while too much is queued."""
+        while self._queued_bytes > _QUEUED_BYTES_MAX:
+            await self._drained.wait()
+
+    async def call(self, work: Callable[[Done], Any], size: int = 0) -> int:
+        """Have `work` called with the engine at rest; what it is finished with, or raises."""
+        call = _Call(work, size)
+        self._open_calls[call] = None
+        self._queued_bytes += size
+        self._calls.append(call)
+        self._wake()
+        try:
+            return await call.outcome()
+        finally:
+            self._open_calls.pop(call, None)
+
+    async def accept(self, connection: Connection, first_bytes: bytes) -> None:
+        await self._started.wait()
+        await self._links.accept(connection, first_bytes)
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        failure: Exception | None = None
+        try:
+            await self._load()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._links.run)
+                nursery.start_soon(self._keep_time)
+                self._tell_listener()
+                self._started.set()
+                task_status.started()
+                try:
+                    await self._drive()
+                except Exception as error:  # Raised below, outside of the nursery's group.
+                    failure = error
+                nursery.cancel_scope.cancel()
+            if failure is not None:
+                raise failure
+        finally:
+            self._started.set()
+            for call in list(self._open_calls):
+                call.finish(0, NotLeader(None, self.engine.term if self.engine is not None else 0))
+            if self.engine is not None:
+                self.engine.store.close()
+
+    async def _load(self) -> None:
+        settings = self._settings
+        store = await self._disk.offload(
+            lambda: Store(
+                self._disk,
+                self._directory,
+                segment_bytes=settings.segment_bytes,
+                retained_bytes=settings.retained_bytes,
+            )
+        )
+        for repair in store.repairs:
+            log.warning(f"quorum: {repair}")
+        self.engine = Engine(
+            self._replica,
+            store,
+            can_vote=self._can_vote,
+            static_voters=self._static_voters,
+            settings=settings,
+            dice=self._dice,
+            now=self._clock.monotonic(),
+            rules_off=self._rules_off,
+        )
+        self.engine.tick()
+        self._wake()
+
+    async def _drive(self) -> None:
+        engine = self.engine
+        assert engine is not None
+        while True:
+            await self._woken.wait()
+            self._woken = trio.Event()
+            engine.at(self._clock.monotonic())
+            self._take_inbox(engine)
+            self._make_calls(engine)
+            engine.tick()
+            self._tell_listener()
+            if Rule.SYNC_BEFORE_SEND in self._rules_off:
+                self._send_outbox(engine)
+            while engine.store.dirty:
+                await self._disk.offload(engine.store.sync)
+                if engine.wants_tick:
+                    engine.at(self._clock.monotonic())
+                    engine.tick()
+                    self._tell_listener()
+            self._send_outbox(engine)
+            if engine.snapshot_is_due and self._take_snapshot is not None:
+                await self._write_snapshot(engine, self._take_snapshot())
+            self._links.want(self._targets(engine))
+            self._set_timer(engine.next_deadline())
+            if self._inbox or self._calls:
+                self._wake()
+
+    def _take_inbox(self, engine: Engine) -> None:
+        for _ in range(_MESSAGES_A_STEP):
+            if not self._inbox:
+                break
+            link, item = self._inbox.take()
+            if item is False:
+                engine.link_down(link.replica)
+                if self._link_broken is not None:
+                    self._link_broken(link.replica.id)
+            elif item is True:
+                if not engine.link_up(link.replica):
+                    self._complain_of_namesake(link.replica)
+                    link.close()
+            elif isinstance(item, dict):
+                engine.deliver(link.replica, item)
+
+    def _complain_of_namesake(self, replica: ReplicaKey) -> None:
+        if replica not in self._namesakes:
+            self._namesakes.add(replica)
+            log.warning(
+                f"quorum: node {replica.id} in directory {uuid_text(replica.directory_id)} is not "
+                "let in: another replica with that node id is linked"
+            )
+
+    def _make_calls(self, engine: Engine) -> None:
+        for _ in range(min(len(self._calls), _CALLS_A_STEP)):
+            call = self._calls.popleft()
+            self._queued_bytes -= call.size
+            try:
+                call.work(call.finish)
+            except (NotLeader, NotYet, ProposalVoid, KafkaError) as refusal:
+                call.finish(0, refusal)
+        if not self._calls:
+            self._drained.set()
+            self._drained = trio.Event()
+
+    def _send_outbox(self, engine: Engine) -> None:
+        frames: dict[ReplicaKey, list[bytes]] = {}
+        for replica, message in engine.take_outbox():
+            frames.setdefault(replica, []).append(encode(message))
+        for replica, waiting in frames.items():
+            link = self._links.get(replica)
+            if link is not None and not link.closed.is_set():
+                link.send(waiting)
+
+    def _tell_listener(self) -> None:
+        engine = self.engine
+        assert engine is not None
+        for line in engine.take_news():
+            log.info(f"quorum: node {self._replica.id} {line}")
+        while engine.events:
+            event = engine.events.popleft()
+            if isinstance(event, Committed):
+                self._listener.handle_commit(*event)
+            elif isinstance(event, SnapshotLoaded):
+                self._listener.handle_snapshot(*event)
+            elif isinstance(event, LeaderChanged):
+                self._listener.handle_leader_change(*event)
+
+    async def _write_snapshot(self, engine: Engine, payload: bytes) -> None:
+        snapshot = engine.snapshot_of(payload)
+        await self._disk.offload(partial(engine.store.write_snapshot, snapshot))
+        engine.at(self._clock.monotonic())
+        engine.adopt_snapshot(snapshot)
+        await self._disk.offload(engine.store.sync)
+        log.info(
+            f"quorum: node {self._replica.id} wrote a snapshot of {len(payload)} bytes "
+            f"up to offset {snapshot.index} of epoch {snapshot.term}"
+        )
+
+    def _targets(self, engine: Engine) -> list[Target]:
+        """Voters, and while none of them is known to lead, the bootstrap servers too."""
+        targets = [
+            Target(voter.id, voter.endpoints[0].host, voter.endpoints[0].port)
+            for voter in engine.voters.current
+            if voter.endpoints and voter.id != self._replica.id
+        ]
+        if engine.leader_id is None:
+            known = {(target.host, target.port) for target in targets}
+            targets += [Target(None, *where) for where in self._bootstrap if where not in known]
+        return targets
+
+    # Waking up.
+
+    def _wake(self) -> None:
+        self._woken.set()
+
+    def _set_timer(self, deadline: float) -> None:
+        """The timer finds out by itself when the deadline moved away, as it mostly does."""
+        sooner = deadline < self._deadline
+        self._deadline = deadline
+        if sooner:
+            self._timer_scope.cancel()
+
+    async def _keep_time(self) -> None:
+        while True:
+            with trio.CancelScope() as self._timer_scope:
+                left = self._deadline - self._clock.monotonic()
+                if left > 0:
+                    await self._clock.sleep(min(left, 3600.0))
+                else:
+                    self._deadline = math.inf
+                    self._wake()
+                    await trio.sleep_forever()
