@@ -2,9 +2,9 @@
 
 A follower asks where the leader's records of an epoch end, and cuts its own there (KIP-101). The
 cache equals what the batches' headers say, plus epochs in which nothing was written. It is kept in
-leader-epoch-checkpoint, which the log saves when records of a new epoch come and makes durable at
-its next flush. An epoch without records need not be remembered, so a change of leaders writes
-nothing; after a crash, recovery takes from the scanned batches what they say.
+leader-epoch-checkpoint for what lies before the recovery point: the log saves it with a segment's
+first batch, at truncations, and before it calls anything durable, so that a change of leaders
+writes nothing. Behind that point, recovery takes from the scanned batches what they say.
 """
 
 from __future__ import annotations
@@ -22,18 +22,16 @@ FILE_NAME = "leader-epoch-checkpoint"
 class LeaderEpochCache:
     """(epoch, start offset) pairs, ascending in both."""
 
-    __slots__ = ("_disk", "_unsynced", "epochs", "latest", "path", "saved", "starts")
+    __slots__ = ("_changed", "_disk", "_unsynced", "epochs", "latest", "path", "starts")
 
     def __init__(self, disk: Disk, directory: str) -> None:
         self._disk = disk
-        self._unsynced = False
+        self._changed = self._unsynced = False
         self.path = f"{directory}/{FILE_NAME}"
         self.epochs: list[int] = []
         self.starts: list[int] = []
         self.latest = NO_EPOCH
         """The largest epoch known, -1 for none."""
-        self.saved: int | None = NO_EPOCH
-        """The same once the file has all entries, None before."""
 
     def load(self) -> None:
         """Take the entries from the file, if there is one. Raises CheckpointCorrupt."""
@@ -48,7 +46,7 @@ class LeaderEpochCache:
         if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(entries)):
             self._set([])
             raise CheckpointCorrupt(f"{self.path} has entries out of order")
-        self.saved = self.latest
+        self._changed = False
 
     def entries(self) -> list[tuple[int, int]]:
         return list(zip(self.epochs, self.starts, strict=True))
@@ -57,7 +55,7 @@ class LeaderEpochCache:
         self.epochs = [epoch for epoch, _ in entries]
         self.starts = [start for _, start in entries]
         self.latest = self.epochs[-1] if entries else NO_EPOCH
-        self.saved = None
+        self._changed = True
 
     def assign(self, epoch: int, start_offset: int) -> None:
         """Note that `epoch` begins at `start_offset`; entries that this contradicts go."""
@@ -106,10 +104,10 @@ class LeaderEpochCache:
 
     def save(self) -> None:
         """Bring the file up to the entries."""
-        if self.saved is None:
+        if self._changed:
             lines = [f"{epoch} {start}" for epoch, start in self.entries()]
             replace_file(self._disk, self.path, encode_lines(lines))
-            self.saved = self.latest
+            self._changed = False
             self._unsynced = True
 
     def sync(self) -> None:

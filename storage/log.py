@@ -146,7 +146,7 @@ class Log(LogEnds):
             or last_offset > self._offset_limit
         ) and not self._has_room(size, last_offset, max_timestamp, now_ms):
             segment = self._roll(base, now_ms)
-        if leader_epoch != self.epochs.saved:
+        if leader_epoch != self.epochs.latest:
             self._begin_epoch(leader_epoch, base)
         position = segment.size
         try:
@@ -178,10 +178,6 @@ class Log(LogEnds):
                 f"records of epoch {self.epochs.latest} already.",
             )
         self.epochs.assign(epoch, start_offset)
-        try:
-            self.epochs.save()
-        except OSError as error:
-            raise self._fail(error, "writing the leader epochs of") from error
 
     def assign_epoch(self, epoch: int, start_offset: int) -> None:
         """Note that a leader epoch begins at `start_offset` (a new leader: at its log's end)."""
@@ -265,7 +261,6 @@ class Log(LogEnds):
                 )  # fmt: skip
                 position += header.size
                 self.producer_state.replay(header, partial(bytes, view))
-            self.epochs.save()
         except OSError as error:
             raise self._fail(error, "appending to") from error
 

@@ -168,6 +168,7 @@ class LogFiles:
         elif position == 0:
             self._set_limits(False)
             segment.make_indexes()
+            self.epochs.save()
         recent = self._recent_offsets
         recent.append(base)
         self._recent_positions.append(position)
@@ -330,6 +331,7 @@ class LogFiles:
                     segment.offset_index.release()
                     segment.time_index.release()
             self._active.make_indexes()
+            self.epochs.save()
         except OSError as error:
             raise self._fail(error, "writing indexes of") from error
 
