@@ -58,6 +58,15 @@ class TcpConnection:
             return size
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
+        if len(pieces) == 1 and not isinstance(only := pieces[0], FileRegion):
+            # Nearly every answer that is not a fetch's: one buffer, taken whole.
+            try:
+                sent = self._socket.send(only)
+            except BlockingIOError:
+                return pieces
+            except OSError as error:
+                raise self._broken(error) from error
+            return [] if sent == len(only) else [memoryview(only)[sent:]]
         remaining = pieces
         while remaining:
             try:
