@@ -156,6 +156,22 @@ async def read_everything(world: World) -> None:
         world.history.final_read(target, found[target], starts[target], ends[target])
 
 
+async def read_partition(world: World, target: TopicPartition) -> dict[int, bytes]:
+    """Everything in one partition, as a new consumer sees it."""
+    config: dict[str, object] = {
+        "bootstrap.servers": ",".join(world.cluster.bootstrap),
+        "auto.offset.reset": "earliest",
+    }
+    found: dict[int, bytes] = {}
+    async with Consumer(config, **client_ports(world, "peeker")) as consumer:
+        consumer.assign([target])
+        end = (await consumer.end_offsets([target]))[target]
+        while max(found, default=-1) + 1 < end:
+            for record in await consumer.poll(1.0):
+                found[record.offset] = record.value or b""
+    return found
+
+
 def _partitions_of(world: World, topic: str) -> list[PartitionImage]:
     found = world.image.topics.get(topic)
     return list(found.partitions) if found is not None else []

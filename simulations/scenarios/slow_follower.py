@@ -1,0 +1,20 @@
+"""A follower hears nothing for longer than replica.lag.time.max.ms: it leaves the ISR, records are
+acknowledged without it, and it comes back when it has caught up."""
+
+from simulations.stage import Stage
+
+
+async def scenario(stage: Stage) -> None:
+    await stage.topic("t")
+    stage.produce("t")
+    await stage.run(seconds=2)
+    leader = stage.leader_of("t")
+    slow = next(each for each in stage.followers_of("t") if each is not stage.controller)
+    stage.cut(leader, slow)
+    await stage.until(lambda: slow.node_id not in stage.isr("t"))
+    acked = stage.acked
+    await stage.run(seconds=3)
+    assert stage.acked > acked, "the leader goes on with those that keep up"
+    stage.heal()
+    await stage.until(lambda: slow.node_id in stage.isr("t"))
+    await stage.settle()

@@ -1,0 +1,18 @@
+"""The active controller stands still for longer than its lease, is replaced, and comes back
+believing that it leads: nothing that it decides may count."""
+
+from simulations.stage import Stage
+
+
+async def scenario(stage: Stage) -> None:
+    await stage.topic("t", partitions=3)
+    stage.produce("t")
+    await stage.run(seconds=2)
+    zombie = stage.controller
+    stage.pause(zombie)
+    await stage.until(lambda: stage.controller is not zombie)
+    await stage.run(seconds=6)
+    stage.resume(zombie)
+    await stage.run(seconds=3)
+    assert stage.controller is not zombie
+    await stage.settle()
