@@ -1,16 +1,17 @@
 """Taking roles at a pace that lets everything else go on.
 
 A change of a few partitions takes effect in the same turn in which it is committed. One of
-thousands (a large topic, a start, a snapshot) means a file or more for each of them; done in one
+thousands (a large topic, a start, a snapshot) means several files for each of them; done in one
 turn, it would hold up this node's heartbeats and votes for seconds, and the quorum would elect
-somebody else. So it is cut into slices, with a turn for everybody between two of them. Until its
-slice comes, a partition is not here yet: clients are told so, and ask again.
+somebody else. So it is cut into slices: the files of each are made beside the event loop, and
+everybody else gets a turn between two of them. Until its slice comes, a partition is not here yet:
+clients are told so, and ask again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import trio
@@ -20,16 +21,24 @@ from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage
 from model.world import Clock
 
-SLICE: Final = 25
-"""Partitions that take effect in one turn: some ten milliseconds when all of them are new."""
+SLICE: Final = 50
+"""Partitions that take effect in one turn."""
+INLINE: Final = 8
+"""A change of at most so many partitions takes effect at once, although files are made for it."""
+
+Prepare = Callable[[MetadataImage, MetadataDelta], Awaitable[None]]
+"""Does what a slice will need and what can wait for a disk."""
 
 
 class PacedPublisher:
     """Publishes to others in the same order, large changes bit by bit. `run` must be running."""
 
-    def __init__(self, publishers: Sequence[Publisher], clock: Clock) -> None:
+    def __init__(
+        self, publishers: Sequence[Publisher], clock: Clock, prepare: Prepare | None = None
+    ) -> None:
         self._publishers = publishers
         self._clock = clock
+        self._prepare = prepare
         self._backlog: deque[tuple[MetadataImage, MetadataDelta]] = deque()
         self._more = trio.Event()
         self._done = trio.Event()
@@ -37,7 +46,7 @@ class PacedPublisher:
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: at once when it is small and nothing is before it."""
-        if not self._backlog and _partitions(delta) <= SLICE:
+        if not self._backlog and _partitions(delta) <= INLINE:
             self._publish(image, delta)
             return
         if not self._backlog:
@@ -58,6 +67,8 @@ class PacedPublisher:
             while self._backlog:
                 image, delta = self._backlog[0]
                 for part in slices(delta, SLICE):
+                    if self._prepare is not None:
+                        await self._prepare(image, part)
                     self._publish(image, part)
                     await self._clock.sleep(0)
                 self._backlog.popleft()

@@ -140,6 +140,22 @@ class ReplicaManager(ReplicaIndex):
 
     # ---- the metadata log
 
+    async def prepare(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Make the logs that this change will need, beside the event loop; `publish` comes next."""
+        wanted = []
+        for name, indexes in delta.changed_partitions.items():
+            topic = image.topics.get(name)
+            if topic is None:
+                continue
+            config = self.logs.log_config(image.topic_config(name))
+            wanted += [
+                (TopicPartition(name, index), Uuid(topic.topic_id), config)
+                for index in indexes
+                if self.node_id in topic.partitions[index].replicas
+                and (name, index) not in self._by_name
+            ]
+        await self.logs.create_ahead(wanted)
+
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Take over what has changed. The first delta must name everything."""
         # One turn: who waits is answered when all of it is in effect.

@@ -203,7 +203,8 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
     )
     node.loader.add(node.suspects.published)
     node.loader.add(node.follow_configs)
-    roles = PacedPublisher([node.replicas.publish, node.groups.publish], node.clock)
+    followers = [node.replicas.publish, node.groups.publish]
+    roles = PacedPublisher(followers, node.clock, node.replicas.prepare)
     node.loader.add(roles)
     tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)
