@@ -25,6 +25,7 @@ on disk.
     store.py            journal.py (records.py) and snapshots.py of one directory, kept in step
     membership.py       voter sets and since which offset they count
     rules.py            every rule of safety by name, so that tests can break it
+    description.py      what DescribeQuorum shows
     inspect.py          reading a directory without starting anything
 
 The engine is one class in layers; each layer overrides hooks of the one below and at the bottom is

@@ -101,6 +101,7 @@ class Driver:
         self._open_calls: dict[_Call, None] = {}
         self._queued_bytes = 0
         self._drained = trio.Event()
+        self._linked_for: tuple[VoterSet, bool] | None = None
         self._namesakes: set[ReplicaKey] = set()
         self._inbox = Inbox(self._wake)
         self._links = Links(
@@ -204,7 +205,7 @@ class Driver:
             self._send_outbox(engine)
             if engine.snapshot_is_due and self._take_snapshot is not None:
                 await self._write_snapshot(engine, self._take_snapshot())
-            self._links.want(self._targets(engine))
+            self._want_links(engine)
             self._set_timer(engine.next_deadline())
             if self._inbox or self._calls:
                 self._wake()
@@ -279,8 +280,12 @@ class Driver:
             f"up to offset {snapshot.index} of epoch {snapshot.term}"
         )
 
-    def _targets(self, engine: Engine) -> list[Target]:
-        """Voters, and while none of them is known to lead, the bootstrap servers too."""
+    def _want_links(self, engine: Engine) -> None:
+        """To all voters, and while none of them is known to lead, to the bootstrap servers too."""
+        basis = (engine.voters.current, engine.leader_id is None)
+        if basis == self._linked_for:
+            return
+        self._linked_for = basis
         targets = [
             Target(voter.id, voter.endpoints[0].host, voter.endpoints[0].port)
             for voter in engine.voters.current
@@ -289,7 +294,7 @@ class Driver:
         if engine.leader_id is None:
             known = {(target.host, target.port) for target in targets}
             targets += [Target(None, *where) for where in self._bootstrap if where not in known]
-        return targets
+        self._links.want(targets)
 
     # Waking up.
 

@@ -10,7 +10,6 @@ so every node finds the same entries void: those that did not land where they we
 
 from __future__ import annotations
 
-import math
 import struct
 from collections import deque
 from typing import Final, NamedTuple
@@ -22,10 +21,8 @@ from kraft.raft.membership import VoterSet
 from kraft.raft.port import (
     NotLeader,
     ProposalVoid,
-    QuorumDescription,
     QuorumSettings,
     ReplicaKey,
-    ReplicaState,
 )
 from kraft.raft.reconfiguration import Done, Reconfiguration
 from kraft.raft.rules import Rule
@@ -321,31 +318,3 @@ class Engine(Reconfiguration):
             first = self._first_index_as_leader
             return f"leads the quorum in epoch {change.epoch}, from offset {first} on"
         return f"follows node {change.leader_id}, leader of the quorum in epoch {change.epoch}"
-
-    def describe(self, now: float, wall_ms: int) -> QuorumDescription:
-        """For DescribeQuorum; `now` and `wall_ms` are the same moment on the two clocks."""
-
-        def state(key: ReplicaKey, peer: Peer | None) -> ReplicaState:
-            voter = self.voters.current.get(key.id)
-            endpoints = voter.endpoints if voter is not None else ()
-            if key == self.replica:
-                return ReplicaState(*key, self.log.last_index + 1, wall_ms, wall_ms, endpoints)
-            progress = self.progress.get(peer) if peer is not None and self.is_leader else None
-            if peer is None or progress is None:
-                return ReplicaState(*key, -1, -1, -1, endpoints)
-            end = self.match_index[peer] + 1 if progress.fetched_at > -math.inf else -1
-            times = (progress.fetched_at, progress.caught_up_at)
-            shown = [wall_ms - int((now - t) * 1000) if t > -math.inf else -1 for t in times]
-            return ReplicaState(*key, end, shown[0], shown[1], endpoints)
-
-        voters = []
-        for voter in self.voters.current:
-            own = self.is_voter and voter.id == self.replica.id
-            peer = None if own else Peer(voter.id)
-            linked = self.key_of(peer) if peer is not None else self.replica
-            voters.append(state(linked or ReplicaKey(voter.id, voter.directory_id), peer))
-        observers = [
-            state(key, peer) for key, peer in sorted(self.links.items()) if peer.is_observer
-        ]
-        end = self.commit_index + 1
-        return QuorumDescription(self.leader_id, self.term, end, tuple(voters), tuple(observers))

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from kraft.raft.description import describe
 from kraft.raft.driver import Driver
 from kraft.raft.engine import Engine
 from kraft.raft.membership import VoterSet
@@ -120,7 +121,7 @@ class Quorum:
     def describe(self) -> QuorumDescription:
         if self._driver.engine is None:
             return QuorumDescription(None, 0, 1, (), ())
-        return self._driver.engine.describe(self._clock.monotonic(), self._clock.wall_ms())
+        return describe(self._driver.engine, self._clock.monotonic(), self._clock.wall_ms())
 
     # What waits for the quorum.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kraft.raft.codec import Message
+from kraft.raft.description import describe
 from kraft.raft.engine import Committed, Engine, LeaderChanged
 from kraft.raft.intake import QuorumCorrupt
 from kraft.raft.membership import VoterSet
@@ -362,7 +363,7 @@ def test_a_description_names_everybody_and_how_far_they_are() -> None:
     cluster = cluster_of(3, observers=1)
     run(cluster, 2.0)
     leader = leader_of(cluster)
-    described = engine_of(leader).describe(leader.clock(cluster.now), 1_000_000)
+    described = describe(engine_of(leader), leader.clock(cluster.now), 1_000_000)
     assert described.leader_id == leader.key.id
     assert [state.id for state in described.voters] == [1, 2, 3]
     assert [state.id for state in described.observers] == [4]
