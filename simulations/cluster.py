@@ -104,6 +104,7 @@ class Cluster:
         mutations: frozenset[Any] = frozenset(),
         watch: Callable[[str, str], Watcher | None] = lambda host, path: None,
         on_crash: Callable[[Machine, BaseException], None] = lambda machine, error: None,
+        on_unclean_end: Callable[[Machine], None] = lambda machine: None,
     ) -> None:
         self.dice = dice
         self.fabric = fabric
@@ -113,6 +114,7 @@ class Cluster:
         self._mutations = mutations
         self._watch = watch
         self._on_crash = on_crash
+        self._on_unclean_end = on_unclean_end
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -227,6 +229,7 @@ class Cluster:
             else:
                 words = describe(process.failure)
                 self.trace.event("crashed", node=machine.host, life=process.number, error=words)
+                self._on_unclean_end(machine)
                 self._on_crash(machine, process.failure)
 
     def kill(self, machine: Machine, cause: int | None = None) -> None:
@@ -245,6 +248,7 @@ class Cluster:
         process = machine.process
         self.trace.event(kind, node=machine.host, cause=cause)
         machine.process = None
+        self._on_unclean_end(machine)
         if process is not None:
             process.life.resume()
             process.life.end()

@@ -81,6 +81,7 @@ class World:
             mutations=mutant.composition if mutant is not None else frozenset(),
             watch=self._watch_file,
             on_crash=self._crashed,
+            on_unclean_end=lambda machine: self.replicas.ended_unclean(machine.host),
         )
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)

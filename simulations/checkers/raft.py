@@ -27,6 +27,8 @@ class CommittedEntry(NamedTuple):
     leader: str
     """Who announced it first."""
     at_s: float
+    announced_in: int
+    """The term in which that was."""
 
 
 def digest(command: bytes) -> bytes:
@@ -187,7 +189,8 @@ class RaftChecker:
         mirror = self.mirror(host)
         for index in range(max(mirror.base_index + 1, 1), self.commit_index + 1):
             entry, known = mirror.entry(index), self.committed.get(index)
-            if known is None:
+            # A leader of an older term may show itself late; it owes nothing to newer ones.
+            if known is None or known.announced_in >= term:
                 continue
             if entry is None or known[:2] != (entry.term, digest(entry.command)):
                 has = "nothing there" if entry is None else f"one of term {entry.term} instead"
@@ -246,7 +249,7 @@ class RaftChecker:
                 continue
             self._check_majority(source.host, next_index, entry)
             self.commit_index = next_index
-            known = CommittedEntry(entry.term, digest(entry.command), source.host, now)
+            known = CommittedEntry(entry.term, digest(entry.command), source.host, now, term)
             self.committed[next_index] = known
             self._deliver(next_index, entry)
         self._check_commit_rule(source, index, term)

@@ -3,8 +3,9 @@
 What clients were told is compared with the logs on the disks: at each acknowledgement with those of
 the in-sync replicas, at each election with the new leader's, at the end with everyone's.
 
-One excuse is allowed: a partition of which min.insync.replicas or more replicas lost data with
-their disks, before they were brought back in sync. Kafka does not promise to survive that.
+One excuse is allowed: min.insync.replicas or more replicas of a partition ended without a clean
+shutdown before they were back in sync, and a disk among them lost data. No controller can tell who
+of them still has everything, and Kafka does not promise to survive that (KIP-966).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Truth:
     """Who was told, of which record, when; by base offset."""
     losers: set[int] = field(default_factory=set)
     """Brokers whose disks lost some of the log, and that are not back in sync yet."""
+    unclean: set[int] = field(default_factory=set)
+    """Brokers that ended without a clean shutdown, and that are not back in sync yet."""
     start: int = 0
     """Where the log begins, after records were deleted on purpose."""
     excused_at: float = -1.0
@@ -186,6 +189,7 @@ class ReplicaChecker:
                 break
         if missing is None:
             truth.losers.discard(broker_id)
+            truth.unclean.discard(broker_id)
             return
         batch, found = missing
         has = (
@@ -206,15 +210,24 @@ class ReplicaChecker:
 
     def lost_disk(self, host: str, key: Key, batches: int) -> None:
         """A disk lost some of a partition's log, or all of it."""
-        truth = self.truth(key)
-        truth.losers.add(int(host[1:]))
+        self.truth(key).losers.add(int(host[1:]))
         self._trace.event("batches-lost", node=host, partition=f"{key[0]}-{key[1]}", count=batches)
-        image = self._metadata.image
-        partition = image.partition(*key)
-        if partition is None:
+        self._excuse(key)
+
+    def ended_unclean(self, host: str) -> None:
+        """A broker's process ended without a shutdown."""
+        broker_id = int(host[1:])
+        for topic, index, partition in self._metadata.image.partitions():
+            if broker_id in partition.replicas:
+                self.truth((topic.name, index)).unclean.add(broker_id)
+                self._excuse((topic.name, index))
+
+    def _excuse(self, key: Key) -> None:
+        truth, partition = self.truth(key), self._metadata.image.partition(*key)
+        if partition is None or not truth.losers:
             return
         needed = min(self._min_isr(key[0]), len(partition.replicas))
-        if len(truth.losers) >= needed:
+        if len(truth.losers | truth.unclean) >= needed:
             truth.excused_at = trio.current_time()
 
     def _lost(self, name: str, key: Key, story: str) -> None:

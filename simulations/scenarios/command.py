@@ -19,7 +19,7 @@ def main(name: str | None, seed: int) -> int:
         return 3
     module = load(module_name)
     print(" ".join((module.__doc__ or "").split()))
-    outcome = run_scenario(module.scenario, seed=seed)
+    outcome = run_scenario(module.scenario, seed=seed, nodes=getattr(module, "NODES", 3))
     print(
         report.summary(outcome, "this commit", f"raftka simulate --scenario {name} --seed {seed}")
     )

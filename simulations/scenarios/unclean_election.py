@@ -3,6 +3,8 @@ lost, and the cluster goes on as one."""
 
 from simulations.stage import Stage
 
+NODES = 5
+
 
 async def scenario(stage: Stage) -> None:
     await stage.topic("t", unclean_leader_election_enable="true", min_insync_replicas="1")
