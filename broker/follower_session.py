@@ -139,7 +139,7 @@ class FollowerSession:
         self._epoch += 1
         return request
 
-    def answered(self, response: FetchResponse, now_s: float) -> None:
+    def answered(self, response: FetchResponse, now_s: float, now_ms: int) -> None:
         """Take over what the leader has sent.
 
         Raises KafkaError when the session is no more: it begins anew with a new connection.
@@ -160,7 +160,7 @@ class FollowerSession:
                 asked = self._asked.get(key)
                 # What was asked again since then will be answered again.
                 if following is not None and asked is not None and asked.request <= self._answers:
-                    self._take(key, following, asked, data, now_s)
+                    self._take(key, following, asked, data, now_s, now_ms)
 
     def _take(
         self,
@@ -169,10 +169,11 @@ class FollowerSession:
         asked: _Asked,
         data: PartitionData,
         now_s: float,
+        now_ms: int,
     ) -> None:
         """One partition's part of an answer."""
         try:
-            outcome = following.answered(asked.offset, data, now_s)
+            outcome = following.answered(asked.offset, data, now_s, now_ms)
         except LogDirFailure:
             return  # Its directory is offline, and we have been told to leave it.
         except KafkaError as error:
@@ -198,6 +199,7 @@ class FollowerSession:
         starts: dict[TopicPartition, int],
         ends: dict[TopicPartition, int],
         now_s: float,
+        now_ms: int,
     ) -> None:
         """Where the leader says that the logs of the lost partitions begin and end."""
         lost, self.lost = self.lost, {}
@@ -206,7 +208,7 @@ class FollowerSession:
             self._changed[key] = None
             try:
                 if name in starts and name in ends:
-                    following.found(starts[name], ends[name])
+                    following.found(starts[name], ends[name], now_ms)
                     continue
             except LogDirFailure:
                 continue

@@ -18,6 +18,7 @@ from broker.truncation import EpochEnd, cut
 from model.errors import ErrorCode
 from model.ids import NO_EPOCH, NO_OFFSET
 from net.protocol.messages.fetch import FetchPartition, PartitionData
+from storage.config import MAX_LONG
 
 log = structlog.get_logger()
 
@@ -82,7 +83,9 @@ class Following:
             partition_max_bytes=max_bytes,
         )
 
-    def answered(self, asked_offset: int, data: PartitionData, now_s: float) -> Outcome:
+    def answered(
+        self, asked_offset: int, data: PartitionData, now_s: float, now_ms: int
+    ) -> Outcome:
         """Take over what the leader has sent for `asked_offset`.
 
         Raises LogDirFailure when the log cannot be written, KafkaError CORRUPT_MESSAGE or
@@ -104,7 +107,12 @@ class Following:
             return Outcome.COPIED
         records = data.records
         if records and not isinstance(records, list):
-            partition_log.append_as_follower(records)
+            partition_log.append_as_follower(records, now_ms)
+            if partition_log.config.flush_messages != MAX_LONG and partition_log.needs_flush(
+                now_ms
+            ):
+                # Before the next fetch, which tells the leader that we have them.
+                partition_log.flush(now_ms)
         if state.follower_appended(partition_log.log_end_offset, data.high_watermark):
             replica.high_watermark_moved()
         if data.log_start_offset > partition_log.log_start_offset:
@@ -151,7 +159,7 @@ class Following:
         replica.log.truncate_to(min(offset, end))
         state.truncated(replica.log.log_end_offset)
 
-    def found(self, start_offset: int, end_offset: int) -> None:
+    def found(self, start_offset: int, end_offset: int, now_ms: int) -> None:
         """Where the leader's log begins and ends, after our offset was out of its range.
 
         Behind the leader's start, because its retention has passed us by: start anew there. Beyond
@@ -168,5 +176,5 @@ class Following:
                 f"{replica.topic_partition}: the leader's log begins at {start_offset}, ours ended"
                 f" at {end}; starting anew there"
             )
-            replica.log.truncate_fully_and_start_at(start_offset)
+            replica.log.truncate_fully_and_start_at(start_offset, now_ms)
             state.restarted_at(start_offset)

@@ -222,7 +222,7 @@ class LeaderFetcher:
             for frame in frames:
                 self._in_flight -= 1
                 _, response = codec.decode_response(FetchResponse, _FETCH_VERSION, frame)
-                self._session.answered(response, self._clock.monotonic())
+                self._session.answered(response, self._clock.monotonic(), self._clock.wall_ms())
         finally:
             self._turn.end()
 
@@ -231,7 +231,7 @@ class LeaderFetcher:
         lost = list(self._session.lost.values())
         ends = await self._offsets(connection, reader, lost, LATEST)
         starts = await self._offsets(connection, reader, lost, EARLIEST)
-        self._session.found(starts, ends, self._clock.monotonic())
+        self._session.found(starts, ends, self._clock.monotonic(), self._clock.wall_ms())
 
     async def _offsets(
         self,

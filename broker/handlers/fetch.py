@@ -28,7 +28,7 @@ from model.errors import ErrorCode, KafkaError
 from model.world import Piece
 from net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
 from net.protocol.messages.fetch import FetchRequest, FetchResponse
-from net.router import Context, Pending, handles
+from net.router import ConnectionState, Context, Pending, handles
 
 if TYPE_CHECKING:
     from broker.node import Node
@@ -46,17 +46,16 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
         return FetchResponse(error_code=int(error.code))
     feed.last_fetch_s = now_s
     feed.wants_high_watermark = (
-        limits.replica_id >= 0 and node.data_plane.fetch_reader.select_replica is not None
+        limits.replica_id >= 0 and node.fetch_reader.select_replica is not None
     )
-    fetched, size, urgent = node.data_plane.fetch_reader.collect(
+    fetched, size, urgent = node.fetch_reader.collect(
         feed, limits, full=full, arrival=True, now_s=now_s
     )
-    answer = Answering(node, context, feed, limits, full)
     # A follower needs its session's id before it can say anything more: that cannot wait.
     urgent = urgent or (full and limits.replica_id >= 0 and isinstance(feed, FetchSession))
     if urgent or size >= limits.min_bytes or request.max_wait <= 0 or not feed.entries:
-        return answer.response(fetched)
-    return answer.wait(now_s + request.max_wait / 1000)
+        return respond(context, feed, limits, fetched, full)
+    return HeldFetch(context, feed, limits, full).hold(now_s + request.max_wait / 1000)
 
 
 def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
@@ -67,7 +66,7 @@ def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
         replica_id, broker_epoch = request.replica_id, -1
     max_bytes = request.max_bytes
     if replica_id < 0:
-        max_bytes = min(max_bytes, node.data_plane.fetch_max_bytes)
+        max_bytes = min(max_bytes, node.fetch_max_bytes)
     return FetchLimits(
         replica_id=replica_id,
         broker_epoch=broker_epoch,
@@ -84,7 +83,7 @@ def _feed(
     """What the request looks at, and whether the answer must name all of it."""
     node: Node = context.node
     by_id = context.api_version >= 13
-    sessions = node.data_plane.fetch_sessions
+    sessions = node.fetch_sessions
     epoch, session_id = request.session_epoch, request.session_id
     full = epoch in (INITIAL_EPOCH, FINAL_EPOCH)
     feed: Feed
@@ -119,24 +118,57 @@ def _feed(
     return feed, full
 
 
-class Answering:
-    """A fetch on its way to its answer, with a wait in between when there is too little."""
-
-    __slots__ = (
-        "_bucket",
-        "_context",
-        "_feed",
-        "_full",
-        "_limits",
-        "_node",
-        "_pending",
-        "_queued",
+def respond(
+    context: Context, feed: Feed, limits: FetchLimits, fetched: list[Fetched], full: bool
+) -> list[Piece]:
+    """The answer's frame, after which a session counts it as told."""
+    node: Node = context.node
+    session_id = NO_SESSION
+    if isinstance(feed, FetchSession):
+        session_id = feed.session_id
+        node.fetch_reader.answered(feed, fetched, full=full)
+    aborted = () if limits.read_committed else None
+    topics: dict[str | bytes, list[FetchedPartition]] = {}
+    leaders: list[int] = []
+    for each in fetched:
+        name, index = each.entry.key
+        part = FetchedPartition(
+            index,
+            each.error_code,
+            each.high_watermark,
+            each.last_stable_offset,
+            each.log_start_offset,
+            each.pieces,
+            each.size,
+            each.preferred_read_replica,
+            None if each.error_code else aborted,
+            each.diverging_epoch,
+            each.current_leader,
+        )
+        parts = topics.get(name)
+        if parts is None:
+            topics[name] = [part]
+        else:
+            parts.append(part)
+        if each.current_leader is not None:
+            leaders.append(each.current_leader[0])
+    return write_fetch_response(
+        context.api_version,
+        context.correlation_id,
+        list(topics.items()),
+        session_id=session_id,
+        endpoints=node_endpoints(node.image, context.listener, leaders, NodeEndpoint)
+        if leaders
+        else (),
     )
 
-    def __init__(
-        self, node: Node, context: Context, feed: Feed, limits: FetchLimits, full: bool
-    ) -> None:
-        self._node = node
+
+class HeldFetch:
+    """A fetch that waits for its answer to be worth sending."""
+
+    __slots__ = ("_bucket", "_context", "_feed", "_full", "_limits", "_pending", "_queued")
+
+    def __init__(self, context: Context, feed: Feed, limits: FetchLimits, full: bool) -> None:
         self._context = context
         self._feed = feed
         self._limits = limits
@@ -145,19 +177,20 @@ class Answering:
         self._bucket = -1
         self._queued = False
 
-    def wait(self, deadline_s: float) -> Pending:
+    def hold(self, deadline_s: float) -> Pending:
         """Answer when there is enough, at `deadline_s` at the latest."""
         self._feed.waiting = self
         if not self._feed.watching:
             self._feed.watch()
-        self._bucket = self._node.data_plane.deadlines.add(self, deadline_s)
+        self._bucket = self._context.node.deadlines.add(self, deadline_s)
+        _held(self._context.connection)[self] = None
         return self._pending
 
     def retry(self) -> None:
         """A replica has something new: look once the present turn has brought all that it will."""
         if not self._queued:
             self._queued = True
-            self._node.turn.before_end(self._look_again)
+            self._context.node.turn.before_end(self._look_again)
 
     def _look_again(self) -> None:
         self._queued = False
@@ -165,16 +198,16 @@ class Answering:
             return
         fetched, size, urgent = self._collect()
         if urgent or size >= self._limits.min_bytes:
-            self._node.data_plane.deadlines.remove(self, self._bucket)
             self._resolve(fetched)
 
     def _collect(self) -> tuple[list[Fetched], int, bool]:
-        return self._node.data_plane.fetch_reader.collect(
+        node: Node = self._context.node
+        return node.fetch_reader.collect(
             self._feed,
             self._limits,
             full=self._full,
             arrival=False,
-            now_s=self._node.clock.monotonic(),
+            now_s=node.clock.monotonic(),
         )
 
     def expire(self) -> None:
@@ -184,57 +217,34 @@ class Answering:
 
     def hurry(self) -> None:
         """The fetcher has sent its next request already."""
-        self._node.data_plane.deadlines.remove(self, self._bucket)
         self.expire()
 
     def abandon(self, code: ErrorCode) -> None:
-        """The session is gone."""
-        self._node.data_plane.deadlines.remove(self, self._bucket)
-        self._feed.waiting = None
+        """The session is gone, or the connection."""
+        self._end()
         self._pending.resolve(FetchResponse(error_code=int(code)))
 
     def _resolve(self, fetched: list[Fetched]) -> None:
-        feed = self._feed
-        feed.waiting = None
-        if not isinstance(feed, FetchSession):
-            feed.close()
-        self._pending.resolve(self.response(fetched))
+        self._end()
+        self._pending.resolve(respond(self._context, self._feed, self._limits, fetched, self._full))
 
-    def response(self, fetched: list[Fetched]) -> list[Piece]:
-        """The answer's frame, after which the session counts it as told."""
-        feed, context = self._feed, self._context
-        self._node.data_plane.fetch_reader.answered(feed, fetched, full=self._full)
-        aborted = () if self._limits.read_committed else None
-        topics: dict[str | bytes, list[FetchedPartition]] = {}
-        leaders: list[int] = []
-        for each in fetched:
-            name, index = each.entry.key
-            part = FetchedPartition(
-                index,
-                each.error_code,
-                each.high_watermark,
-                each.last_stable_offset,
-                each.log_start_offset,
-                each.pieces,
-                each.size,
-                each.preferred_read_replica,
-                None if each.error_code else aborted,
-                each.diverging_epoch,
-                each.current_leader,
-            )
-            parts = topics.get(name)
-            if parts is None:
-                topics[name] = [part]
-            else:
-                parts.append(part)
-            if each.current_leader is not None:
-                leaders.append(each.current_leader[0])
-        return write_fetch_response(
-            context.api_version,
-            context.correlation_id,
-            list(topics.items()),
-            session_id=feed.session_id if isinstance(feed, FetchSession) else NO_SESSION,
-            endpoints=node_endpoints(self._node.image, context.listener, leaders, NodeEndpoint)
-            if leaders
-            else (),
-        )
+    def _end(self) -> None:
+        self._context.node.deadlines.remove(self, self._bucket)
+        _held(self._context.connection).pop(self, None)
+        self._feed.waiting = None
+        if not isinstance(self._feed, FetchSession):
+            self._feed.close()
+
+
+def _held(connection: ConnectionState) -> dict[HeldFetch, None]:
+    """The fetches of a connection that wait; they end with it."""
+    held: dict[HeldFetch, None] | None = connection.notes.get("held fetches")
+    if held is None:
+        held = connection.notes["held fetches"] = {}
+        connection.on_close.append(partial(_abandon_all, held))
+    return held
+
+
+def _abandon_all(held: dict[HeldFetch, None]) -> None:
+    for each in tuple(held):
+        each.abandon(ErrorCode.NETWORK_EXCEPTION)

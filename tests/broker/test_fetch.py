@@ -164,6 +164,14 @@ class TestWaiting:
         broker.publish()
         assert only(answer.message).error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
+    def test_a_lost_connection_ends_the_wait(self) -> None:
+        broker = lone_broker()
+        answer = broker.fetch("logs", 0, max_wait=2_000_000_000)
+        broker.disconnect()
+        assert not answer.is_waiting
+        assert not broker.replica("logs").consumers
+        assert broker.deadlines.next_bucket() is None
+
     def test_a_moved_leader_ends_the_wait(self) -> None:
         leader, *_ = cluster()
         answer = leader.fetch("logs", 0, version=10)

@@ -161,7 +161,7 @@ def find_lost(follower: Broker, leader: Broker) -> None:
         name = following.replica.topic_partition
         log = leader.replica(*name).log
         starts[name], ends[name] = log.log_start_offset, log.log_end_offset
-    session.found(starts, ends, follower.clock.now_s)
+    session.found(starts, ends, follower.clock.now_s, follower.clock.now_ms)
 
 
 def test_an_unclean_leader_cuts_the_others() -> None:
@@ -238,7 +238,7 @@ def test_an_answer_to_an_earlier_request_than_the_last_is_not_taken() -> None:
     second.publish()
     assert session.has_news
     assert session.request() is not None
-    session.answered(held.message, 0.0)
+    session.answered(held.message, 0.0, 0)
     assert session.retry(0.0) == float("inf"), "the old epoch's refusal says nothing now"
 
 
@@ -254,7 +254,7 @@ def test_corrupt_records_are_not_stored() -> None:
     assert partition.records is not None
     assert not isinstance(partition.records, list)
     partition.records = bytes(partition.records)[:-1] + b"\xff"
-    session.answered(response, 0.0)
+    session.answered(response, 0.0, 0)
     assert contents(second) == []
     assert session.retry(0.0) < 1.0
     second.clock.advance(1.0)

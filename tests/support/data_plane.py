@@ -135,11 +135,17 @@ class Broker:
     """One broker's data plane over a disk in memory."""
 
     def __init__(
-        self, world: World, broker_id: int = 1, *, medium: Any = None, **settings: str
+        self,
+        world: World,
+        broker_id: int = 1,
+        *,
+        medium: Any = None,
+        clock: Any = None,
+        **settings: str,
     ) -> None:
         self.world = world
         self.id = broker_id
-        self.clock = FakeClock()
+        self.clock: FakeClock = clock or FakeClock()
         self.medium = medium or Medium(random.Random(broker_id))
         self.disk = SimDisk(self.medium)
         self.config = Config.from_properties(
@@ -192,6 +198,18 @@ class Broker:
     @property
     def deadlines(self) -> Any:
         return self.data_plane.deadlines
+
+    @property
+    def fetch_reader(self) -> Any:
+        return self.data_plane.fetch_reader
+
+    @property
+    def fetch_sessions(self) -> Any:
+        return self.data_plane.fetch_sessions
+
+    @property
+    def fetch_max_bytes(self) -> int:
+        return self.data_plane.fetch_max_bytes
 
     # Ports of the replica manager.
 
@@ -264,7 +282,7 @@ class Broker:
     def disconnect(self) -> None:
         for callback in self._connection.on_close:
             callback()
-        self._connection.on_close.clear()
+        self._connection = ConnectionState("10.0.0.7:1235", "PLAINTEXT")
 
     def replica(self, topic: str, index: int = 0) -> Replica:
         return self.replicas.find((topic, index))
@@ -300,7 +318,7 @@ class Broker:
             answer = leader.ask(request, 17)
             if answer.is_waiting:
                 leader.expire(0.6)
-            session.answered(answer.message, self.clock.now_s)
+            session.answered(answer.message, self.clock.now_s, self.clock.now_ms)
 
 
 class Answer(Generic[R]):
@@ -345,7 +363,7 @@ def joined(pieces: list[Piece]) -> bytes:
     )
 
 
-def make_batch(*values: bytes, timestamp: int = 1_800_000_000_000, **batch: Any) -> bytes:
+def make_batch(*values: bytes, timestamp: int = 1_700_000_000_000, **batch: Any) -> bytes:
     """A record batch as a producer sends it."""
     return encode_batch(
         [Record(0, timestamp + i, None, value) for i, value in enumerate(values)], **batch

@@ -23,6 +23,7 @@ from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition
 from net.protocol.messages.fetch import EpochEndOffset, PartitionData
+from storage.config import LogConfig
 
 TOPIC = TopicPartition("orders", 0)
 TOPIC_ID = bytes(15) + b"\x07"
@@ -48,6 +49,7 @@ class ListLog:
     """A log as a list of records, one per batch."""
 
     log_start_offset = 0
+    config = LogConfig()
 
     def __init__(self) -> None:
         self.records: list[Entry] = []
@@ -80,7 +82,7 @@ class ListLog:
         found = tuple(self.records[offset : min(upper, offset + 3)])
         return _Slice([found], len(found))
 
-    def append_as_follower(self, records: tuple[Entry, ...]) -> None:
+    def append_as_follower(self, records: tuple[Entry, ...], now_ms: int) -> None:
         for entry in records:
             self.assign_epoch(entry.epoch, self.log_end_offset)
             self.records.append(entry)
@@ -90,7 +92,7 @@ class ListLog:
         self.checked = min(self.checked, offset)
         self.epochs = [each for each in self.epochs if each[1] < offset]
 
-    def truncate_fully_and_start_at(self, offset: int) -> None:
+    def truncate_fully_and_start_at(self, offset: int, now_ms: int) -> None:
         raise AssertionError("no log is left behind in this model")
 
 
@@ -316,11 +318,11 @@ class Model:
         if fetched.diverging_epoch is not None:
             epoch, end_offset = fetched.diverging_epoch
             data.diverging_epoch = EpochEndOffset(epoch=epoch, end_offset=end_offset)
-        following.answered(asked, data, self.now_s)
+        following.answered(asked, data, self.now_s, 0)
         if fetched.error_code == ErrorCode.OFFSET_OUT_OF_RANGE:
             leader = self.brokers[follower.state.view.leader]
             if leader.alive and leader.state.is_leader:
-                following.found(0, leader.log.log_end_offset)
+                following.found(0, leader.log.log_end_offset, 0)
 
     def _on_alter_partition(self, broker: Broker, broker_epoch: int, proposal: IsrProposal) -> None:
         controller, view = self.controller, self.controller.view

@@ -1,0 +1,193 @@
+"""The fetch loop over a network: it connects, copies, comes back, and does not wait needlessly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from broker.leader_fetcher import FetcherConfig
+from broker.replica_fetchers import ReplicaFetchers
+from kraft.image import PartitionImage
+from model.ids import Endpoint
+from net.router import routes
+from net.server import Server
+from simulations.clock import SimClock
+from simulations.determinism import run
+from simulations.network import Fabric
+from tests.support.data_plane import Broker, World, make_batch
+
+VIEW = PartitionImage((1, 2), (1, 2), 1)
+
+
+class Pair:
+    """A leader that serves, and a follower that fetches, over a simulated network."""
+
+    fabric: Fabric
+    nursery: trio.Nursery
+
+    def __init__(self, partitions: int) -> None:
+        self.world = World()
+        self.world.add_topic("logs", *[VIEW] * partitions)
+        self.leader = Broker(self.world, 1, clock=SimClock())
+        self.follower = Broker(self.world, 2, clock=SimClock())
+        self._serving = trio.CancelScope()
+
+    def join(self, fabric: Fabric, nursery: trio.Nursery) -> None:
+        """Be on the network, in these tasks."""
+        self.fabric = fabric
+        self.nursery = nursery
+        self.fetchers = ReplicaFetchers(
+            self.follower.replicas,
+            fabric.host("two"),
+            SimClock(),
+            self.follower.turn,
+            config=FetcherConfig(),
+            endpoint=lambda broker_id: Endpoint("one", 9092),
+            broker_epoch=lambda: 102,
+        )
+        self.follower.replicas.fetching = self.fetchers
+        nursery.start_soon(self.leader.deadlines.run, self._in_turn)
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        self.leader.turn.begin()
+        work()
+        self.leader.turn.end()
+
+    async def start(self) -> None:
+        self.nursery.start_soon(self.serve)
+        self.nursery.start_soon(self.fetchers.run)
+        self.leader.publish()
+        self.follower.publish()
+
+    async def serve(self) -> None:
+        """The leader's listener, until `stop`; its connections go with it."""
+        server = Server(
+            self.leader,
+            name="PLAINTEXT",
+            table=routes("broker"),
+            turn=self.leader.turn,
+            clock=SimClock(),
+            max_frame_bytes=1 << 20,
+            max_idle_s=600.0,
+        )
+        listener = await self.fabric.host("one").listen("one", 9092)
+        self._serving = trio.CancelScope()
+        with self._serving:
+            await server.run(listener)
+
+    def stop(self) -> None:
+        self._serving.cancel()
+
+    def end(self, index: int = 0) -> int:
+        return self.follower.replica("logs", index).log.log_end_offset
+
+    async def caught_up(self, within_s: float, index: int = 0) -> None:
+        with trio.fail_after(within_s):
+            while self.end(index) < self.leader.replica("logs", index).log.log_end_offset:
+                await trio.sleep(0.001)
+
+
+def with_pair(scenario: Callable[[Pair], Awaitable[None]], partitions: int = 1) -> None:
+    pair = Pair(partitions)
+
+    async def main() -> None:
+        fabric = Fabric(random.Random(1))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fabric.run)
+            pair.join(fabric, nursery)
+            await scenario(pair)
+            nursery.cancel_scope.cancel()
+
+    run(main, 1)
+
+
+def test_records_are_copied_at_once_and_acknowledged() -> None:
+    async def scenario(pair: Pair) -> None:
+        await pair.start()
+        await trio.sleep(2.2)
+        for value in (b"a", b"b", b"c"):
+            answer = pair.leader.produce("logs", value, acks=-1)
+            start = trio.current_time()
+            while answer.is_waiting:
+                await trio.sleep(0.0005)
+            assert trio.current_time() - start < 0.1, "not only when a fetch's wait is over"
+        assert pair.end() == 3
+
+    with_pair(scenario)
+
+
+def test_a_leader_that_comes_back_is_found_again() -> None:
+    async def scenario(pair: Pair) -> None:
+        await pair.start()
+        pair.leader.produce("logs", b"a")
+        await pair.caught_up(1.0)
+        pair.stop()
+        await trio.sleep(5)
+        pair.leader.produce("logs", b"b")
+        pair.nursery.start_soon(pair.serve)
+        await pair.caught_up(3.0)
+
+    with_pair(scenario)
+
+
+def test_a_new_partition_does_not_wait_for_the_fetch_that_is_held() -> None:
+    async def scenario(pair: Pair) -> None:
+        await pair.start()
+        await trio.sleep(1.1)
+        pair.world.add_topic("more", VIEW)
+        pair.leader.publish()
+        pair.follower.publish()
+        pair.leader.produce("more", b"x")
+        with trio.fail_after(0.2):
+            while pair.follower.replica("more").log.log_end_offset == 0:
+                await trio.sleep(0.001)
+
+    with_pair(scenario)
+
+
+def test_partitions_that_are_left_cost_nothing_and_the_connection_ends_with_the_last() -> None:
+    async def scenario(pair: Pair) -> None:
+        await pair.start()
+        await trio.sleep(1)
+        del pair.world.topics["logs"]
+        pair.follower.publish()
+        await trio.sleep(1)
+        assert len(pair.leader.data_plane.fetch_sessions) == 0
+        pair.world.add_topic("logs", VIEW)
+        pair.follower.publish()
+        pair.leader.publish()
+        pair.leader.produce("logs", b"a")
+        await pair.caught_up(1.0)
+
+    with_pair(scenario)
+
+
+def test_a_follower_that_was_left_behind_asks_where_the_log_begins() -> None:
+    async def scenario(pair: Pair) -> None:
+        pair.leader.publish()
+        pair.world.change("logs", isr=(1,))
+        pair.leader.publish()
+        for value in (b"a", b"b", b"c"):
+            pair.leader.produce("logs", value)
+        pair.leader.replica("logs").delete_records(2)
+        await pair.start()
+        await pair.caught_up(2.0)
+        log = pair.follower.replica("logs").log
+        assert (log.log_start_offset, log.log_end_offset) == (2, 3)
+
+    with_pair(scenario)
+
+
+def test_many_partitions_share_the_connection() -> None:
+    async def scenario(pair: Pair) -> None:
+        await pair.start()
+        await trio.sleep(1)
+        for index in range(50):
+            pair.leader.produce_batch("logs", make_batch(b"%d" % index), index=index)
+        for index in range(50):
+            await pair.caught_up(1.0, index)
+        assert len(pair.leader.data_plane.fetch_sessions) == 1
+
+    with_pair(scenario, 50)
