@@ -7,11 +7,9 @@ from typing import Final
 from model.settings.rows import (
     INT,
     INT_MAX,
-    LIST,
     LONG,
     READ_ONLY,
     SHORT,
-    OneOf,
     at_least,
 )
 from model.settings.setting import Setting
@@ -32,8 +30,6 @@ GROUP_SETTINGS: Final[tuple[Setting, ...]] = (
             "The longest text that a commit may carry."),
     Setting("offsets.commit.timeout.ms", INT, 5000, at_least(1), READ_ONLY,
             "How long a commit waits for its replicas."),
-    Setting("offsets.load.buffer.size", INT, 5242880, at_least(1), READ_ONLY,
-            "Bytes read at a time when a group coordinator loads."),
     Setting("group.min.session.timeout.ms", INT, 6000, None, READ_ONLY,
             "The shortest session timeout that a member may ask for."),
     Setting("group.max.session.timeout.ms", INT, 1800000, None, READ_ONLY,
@@ -42,20 +38,9 @@ GROUP_SETTINGS: Final[tuple[Setting, ...]] = (
             "The most members of one group."),
     Setting("group.initial.rebalance.delay.ms", INT, 3000, None, READ_ONLY,
             "How long an empty group waits for more members before its first assignment."),
-    Setting("group.coordinator.rebalance.protocols", LIST, ("classic", "consumer", "streams"),
-            OneOf(("consumer", "classic", "share", "streams")), READ_ONLY,
-            "The group protocols that are served."),
-    Setting("transactional.id.expiration.ms", INT, 604800000, at_least(1), READ_ONLY,
-            "How long an idle transactional id is remembered."),
-    Setting("transaction.max.timeout.ms", INT, 900000, at_least(1), READ_ONLY,
-            "The longest transaction timeout that a producer may ask for."),
-    Setting("transaction.state.log.num.partitions", INT, 50, at_least(1), READ_ONLY,
-            "Partitions of __transaction_state; not to be changed once it exists."),
     Setting("transaction.state.log.replication.factor", SHORT, 3, at_least(1), READ_ONLY,
             "Replicas of __transaction_state; it is created when there are enough brokers."),
     Setting("transaction.state.log.min.isr", INT, 2, at_least(1), READ_ONLY,
             "min.insync.replicas of __transaction_state."),
-    Setting("transaction.state.log.segment.bytes", INT, 104857600, at_least(1), READ_ONLY,
-            "Segment size of __transaction_state."),
 )
 # fmt: on

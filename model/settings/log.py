@@ -73,8 +73,6 @@ LOG_SETTINGS: Final[tuple[Setting, ...]] = (
             "How often it is looked whether a partition has to be forced to disk."),
     Setting("log.flush.offset.checkpoint.interval.ms", INT, 60000, at_least(0), READ_ONLY,
             "How often the offsets up to which partitions are on disk are written down."),
-    Setting("log.flush.start.offset.checkpoint.interval.ms", INT, 60000, at_least(0), READ_ONLY,
-            "How often the start offsets of partitions are written down."),
     Setting("log.message.timestamp.type", STRING, "CreateTime", TIMESTAMP_TYPES, CLUSTER_WIDE,
             "Whether records carry the time of their making or of their arrival."),
     Setting("log.message.timestamp.before.max.ms", LONG, LONG_MAX, at_least(0), CLUSTER_WIDE,
@@ -101,7 +99,5 @@ LOG_SETTINGS: Final[tuple[Setting, ...]] = (
             "The level when compression.type is zstd."),
     Setting("producer.id.expiration.ms", INT, 86400000, at_least(1), CLUSTER_WIDE,
             "How long an idle producer's sequence numbers are remembered."),
-    Setting("log.dir.failure.timeout.ms", LONG, 30000, at_least(1), READ_ONLY,
-            "How long a broker may fail to report a broken log directory before it stops itself."),
 )
 # fmt: on

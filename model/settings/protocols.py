@@ -42,6 +42,8 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("group.consumer.min.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY),
         ("group.consumer.min.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
         ("group.consumer.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
+        ("group.coordinator.rebalance.protocols", LIST, ("classic", "consumer", "streams"),
+         OneOf(("consumer", "classic", "share", "streams")), READ_ONLY),
     )),
     *without_effect("share groups are not served yet", (
         ("group.share.assignment.interval.ms", INT, 1000, at_least(0), CLUSTER_WIDE),
@@ -104,6 +106,10 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
          3600000, at_least(1), READ_ONLY),
         ("transaction.state.log.load.buffer.size", INT, 5242880, at_least(1), READ_ONLY),
         ("transaction.two.phase.commit.enable", BOOLEAN, False, None, READ_ONLY),
+        ("transactional.id.expiration.ms", INT, 604800000, at_least(1), READ_ONLY),
+        ("transaction.max.timeout.ms", INT, 900000, at_least(1), READ_ONLY),
+        ("transaction.state.log.num.partitions", INT, 50, at_least(1), READ_ONLY),
+        ("transaction.state.log.segment.bytes", INT, 104857600, at_least(1), READ_ONLY),
     )),
     *without_effect("compaction is not done yet", (
         ("log.cleaner.backoff.ms", LONG, 15000, at_least(0), CLUSTER_WIDE),

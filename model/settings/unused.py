@@ -111,8 +111,14 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("controller.quorum.auto.join.enable", BOOLEAN, False, None, READ_ONLY),
         ("controller.quorum.fetch.max.bytes", INT, 1048576, at_least(1), READ_ONLY),
         ("controller.quorum.fetch.snapshot.max.bytes", INT, 1048576, at_least(1), READ_ONLY),
-        ("metadata.log.segment.bytes", INT, 1073741824, at_least(8388608), READ_ONLY),
         ("metadata.log.segment.ms", LONG, 604800000, None, READ_ONLY),
+        ("controller.quorum.election.backoff.max.ms", INT, 1000, at_least(0), READ_ONLY),
+        ("controller.quorum.request.timeout.ms", INT, 2000, at_least(0), READ_ONLY),
+        ("controller.quorum.retry.backoff.ms", INT, 20, at_least(0), READ_ONLY),
+        ("controller.quorum.append.linger.ms", INT, 25, at_least(0), READ_ONLY),
+        ("metadata.max.retention.bytes", LONG, 104857600, None, READ_ONLY),
+        ("metadata.max.retention.ms", LONG, 604800000, None, READ_ONLY),
+        ("metadata.max.idle.interval.ms", INT, 500, at_least(0), READ_ONLY),
     )),
     *without_effect("this broker has no such step", (
         ("cordoned.log.dirs", LIST, (), None, PER_BROKER),
@@ -120,6 +126,24 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("offsets.topic.compression.codec", INT, 0, None, READ_ONLY),
         ("socket.connection.setup.timeout.max.ms", LONG, 30000, None, READ_ONLY),
         ("socket.connection.setup.timeout.ms", LONG, 10000, None, READ_ONLY),
+    )),
+    *without_effect("sockets and buffers have the sizes that the system gives them", (
+        ("socket.listen.backlog.size", INT, 50, at_least(1), READ_ONLY),
+        ("socket.send.buffer.bytes", INT, 102400, None, READ_ONLY),
+        ("socket.receive.buffer.bytes", INT, 102400, None, READ_ONLY),
+        ("replica.socket.receive.buffer.bytes", INT, 65536, None, READ_ONLY),
+        ("offsets.load.buffer.size", INT, 5242880, at_least(1), READ_ONLY),
+    )),
+    *without_effect("one connection to a leader carries all partitions", (
+        ("num.replica.fetchers", INT, 1, at_least(1), CLUSTER_WIDE),
+    )),
+    *without_effect("what happens to a directory is written and told at once", (
+        ("log.flush.start.offset.checkpoint.interval.ms", INT, 60000, at_least(0), READ_ONLY),
+        ("log.dir.failure.timeout.ms", LONG, 30000, at_least(1), READ_ONLY),
+    )),
+    *without_effect("nodes wait for each other as long as each request allows", (
+        ("request.timeout.ms", INT, 30000, None, READ_ONLY),
+        ("controller.socket.timeout.ms", INT, 30000, None, READ_ONLY),
     )),
 )
 # fmt: on

@@ -166,3 +166,21 @@ def test_the_same_in_other_units_are_synonyms_strongest_first() -> None:
     family = ("log.retention.ms", "log.retention.minutes", "log.retention.hours")
     assert broker_synonyms("log.retention.hours") == family
     assert broker_synonyms("num.partitions") == ("num.partitions",)
+
+
+def test_what_has_an_effect_is_read_somewhere_and_what_is_read_has_one() -> None:
+    root = GOLDEN.parent.parent.parent.parent
+    files = [
+        path
+        for package in ("broker", "kraft", "net", "storage", "raftka")
+        for path in sorted((root / package).rglob("*.py"))
+    ]
+    files += [root / "model" / "settings" / name for name in ("config.py", "listeners.py")]
+    code = "\n".join(path.read_text() for path in files)
+    of_topics = {each.broker_name for each in TOPIC.values() if not each.no_effect}
+    wrong = [
+        setting.name
+        for setting in BROKER.values()
+        if (f'"{setting.name}"' in code or setting.name in of_topics) == bool(setting.no_effect)
+    ]
+    assert wrong == []
