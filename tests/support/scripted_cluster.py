@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
+
 from model.errors import ErrorCode
 from model.records import Record, iter_batches, iter_records, patch
 from model.world import Connection
@@ -22,13 +24,15 @@ from net.protocol.messages import (
     init_producer_id,
     list_offsets,
     metadata,
+    offset_for_leader_epoch,
     produce,
 )
 from net.protocol.messages.api_versions import ApiVersionsRequest
-from net.protocol.messages.fetch import FetchRequest
+from net.protocol.messages.fetch import FetchRequest, FetchResponse
 from net.protocol.messages.init_producer_id import InitProducerIdRequest
 from net.protocol.messages.list_offsets import ListOffsetsRequest
 from net.protocol.messages.metadata import MetadataRequest
+from net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
 from net.protocol.messages.produce import ProduceRequest
 from tests.support.memory_network import MemoryNetwork
 from tests.support.wire import joined
@@ -40,6 +44,7 @@ SERVED = (
     MetadataRequest,
     ApiVersionsRequest,
     InitProducerIdRequest,
+    OffsetForLeaderEpochRequest,
 )
 Fault = Callable[[int, Request[Any]], str | None]
 """For a broker and a request: None, or "before", "after" (the connection breaks), "error"."""
@@ -124,6 +129,13 @@ class ScriptedCluster:
         part = self.topics[topic][partition]
         part.leader, part.epoch = leader, part.epoch + 1
 
+    def truncate(self, topic: str, partition: int) -> None:
+        """All that was written is gone, as after the election of a replica that had nothing."""
+        part = self.topics[topic][partition]
+        part.log.clear()
+        part.end = 0
+        part.recent.clear()
+
     def topic_id(self, topic: str) -> bytes:
         return topic.encode().ljust(16, b"-")[:16]
 
@@ -143,6 +155,8 @@ class ScriptedCluster:
                 if fault == "before":
                     return
                 answer = self._answer(broker, request, failing=fault == "error")
+                if isinstance(request, FetchRequest) and isinstance(answer, FetchResponse):
+                    await _wait_for_news(request, answer)
                 if fault == "after":
                     return
                 pieces = codec.encode_response(answer, header.api_version, header.correlation_id)
@@ -171,6 +185,8 @@ class ScriptedCluster:
             return self._produce(broker, request, failing)
         if isinstance(request, FetchRequest):
             return self._fetch(broker, request)
+        if isinstance(request, OffsetForLeaderEpochRequest):
+            return self._epoch_ends(request)
         assert isinstance(request, ListOffsetsRequest)
         return self._list_offsets(request)
 
@@ -286,6 +302,35 @@ class ScriptedCluster:
                 for topic in request.topics
             ]
         )
+
+    def _epoch_ends(self, request: OffsetForLeaderEpochRequest) -> Response:
+        """All epochs end where the last batch that is not younger does."""
+        topics = []
+        for topic in request.topics:
+            ends = []
+            for item in topic.partitions:
+                epoch, end = -1, 0
+                for header, _ in iter_batches(self.topics[topic.topic][item.partition].log):
+                    if header.leader_epoch <= item.leader_epoch:
+                        epoch, end = header.leader_epoch, header.next_offset
+                ends.append(
+                    offset_for_leader_epoch.EpochEndOffset(
+                        partition=item.partition, leader_epoch=epoch, end_offset=end
+                    )
+                )
+            topics.append(
+                offset_for_leader_epoch.OffsetForLeaderTopicResult(
+                    topic=topic.topic, partitions=ends
+                )
+            )
+        return offset_for_leader_epoch.OffsetForLeaderEpochResponse(topics=topics)
+
+
+async def _wait_for_news(request: FetchRequest, answer: FetchResponse) -> None:
+    """A broker that has nothing to tell lets the client wait as long as it said it would."""
+    told = [part for topic in answer.responses for part in topic.partitions]
+    if not any(part.records or part.error_code for part in told):
+        await trio.sleep(request.max_wait / 1000)
 
 
 def _from(part: ScriptedPartition, offset: int) -> bytes:
