@@ -1,7 +1,7 @@
 """The consumer: fetching, positions, commits, and membership of a group."""
 
 from client.consumer.consumer import Consumer
-from client.consumer.group_client import CommitFailed
+from client.consumer.group_client import CommitFailed, RebalanceInProgress
 from client.consumer.membership import RebalanceListener
 from client.consumer.offsets import OffsetAndTimestamp
 from client.consumer.positions import LogTruncated, NoOffset
@@ -17,5 +17,6 @@ __all__ = [
     "NoOffset",
     "OffsetAndMetadata",
     "OffsetAndTimestamp",
+    "RebalanceInProgress",
     "RebalanceListener",
 ]

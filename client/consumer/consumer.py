@@ -21,7 +21,7 @@ import trio
 from client.config import consumer_config
 from client.consumer.commits import AutoCommit
 from client.consumer.fetcher import LANE, Fetcher
-from client.consumer.group_client import GroupClient
+from client.consumer.group_client import GroupClient, RebalanceInProgress
 from client.consumer.heartbeats import keep_alive
 from client.consumer.membership import Membership, RebalanceListener
 from client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
@@ -238,9 +238,12 @@ class Consumer(Client):
     ) -> None:
         """Store the positions of all partitions, or `offsets`, for the group.
 
-        Raises KafkaError, CommitFailed when the group went on without this member.
+        Raises KafkaError: RebalanceInProgress when a poll must come first, CommitFailed when the
+        group went on without this member.
         """
         group = self._require_group()
+        if self._membership is not None and self._membership.joining:
+            raise RebalanceInProgress
         chosen = self._commits.consumed() if offsets is None else _with_metadata(offsets)
         if not chosen:
             await trio.lowlevel.checkpoint()
@@ -255,6 +258,9 @@ class Consumer(Client):
     ) -> None:
         """Store positions without waiting; a failure is only logged."""
         self._require_group()
+        if self._membership is not None and self._membership.joining:
+            log.warning("no commit: %s", RebalanceInProgress())
+            return
         self._commits.send(self._commits.consumed() if offsets is None else _with_metadata(offsets))
 
     async def committed(

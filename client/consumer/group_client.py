@@ -49,6 +49,16 @@ class CommitFailed(KafkaError):
         )
 
 
+class RebalanceInProgress(KafkaError):
+    """The member is joining: its next poll ends that, and a commit after it counts."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ErrorCode.REBALANCE_IN_PROGRESS,
+            "the group rebalances: poll once more, then commit what is still assigned",
+        )
+
+
 class GroupClient:
     """Requests to the coordinator of one group."""
 
