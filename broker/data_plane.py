@@ -24,6 +24,7 @@ from model.ids import Endpoint
 from model.settings import Config
 from model.world import Clock, Dice, Network
 from net.answers import Turn
+from storage.config import LogConfig
 
 if TYPE_CHECKING:
     from storage.log_manager import LogManager
@@ -44,6 +45,7 @@ class DataPlane:
         turn: Turn,
         endpoint: Callable[[int], Endpoint | None],
         broker_epoch: Callable[[], int],
+        log_defaults: Callable[[], LogConfig] | None = None,
         mutations: Mutations = NO_MUTATIONS,
     ) -> None:
         node_id = config.int("node.id")
@@ -58,6 +60,7 @@ class DataPlane:
             turn,
             lag_max_s=self._lag_max_s,
             broker_epoch=broker_epoch,
+            log_defaults=log_defaults or (lambda: logs.defaults),
             mutations=mutations,
         )
         self.deadlines = Deadlines(clock)

@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from broker.isr_keeper import IsrKeeper
 from broker.mutations import NO_MUTATIONS, Mutations
-from broker.partition import IsrProposal, PartitionState
+from broker.partition import PartitionState
 from broker.replica import Replica
-from broker.replica_index import ReplicaIndex
 from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage, PartitionImage, TopicImage
-from model.ids import NO_EPOCH, TopicPartition, Uuid
+from kraft.image import (
+    BROKER_RESOURCE,
+    EMPTY_IMAGE,
+    TOPIC_RESOURCE,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
+from model.ids import TopicPartition, Uuid
 from model.world import Buffer, Clock
 from net.answers import Turn
+from storage.config import LogConfig
 from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
@@ -28,12 +36,6 @@ if TYPE_CHECKING:
     from storage.log_manager import LogManager
 
 log = structlog.get_logger()
-
-
-class Proposals(Protocol):
-    """Brings ISR changes to the controller (broker/alter_partition.py)."""
-
-    def submit(self, replica: Replica, proposal: IsrProposal) -> None: ...
 
 
 class Fetching(Protocol):
@@ -56,7 +58,7 @@ class RoleListener(Protocol):
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None: ...
 
 
-class ReplicaManager(ReplicaIndex):
+class ReplicaManager(IsrKeeper):
     """The replicas of one broker. `publish` is its view of the metadata log."""
 
     def __init__(
@@ -68,18 +70,19 @@ class ReplicaManager(ReplicaIndex):
         *,
         lag_max_s: float,
         broker_epoch: Callable[[], int],
+        log_defaults: Callable[[], LogConfig],
         mutations: Mutations = NO_MUTATIONS,
     ) -> None:
-        super().__init__(node_id)
+        super().__init__(node_id, lag_max_s)
         self.logs = logs
-        self.proposals: Proposals | None = None
         self.fetching: Fetching | None = None
         self.role_listeners: list[RoleListener] = []
         self.mutations = mutations
         self._clock = clock
         self._turn = turn
-        self._lag_max_s = lag_max_s
         self._broker_epoch = broker_epoch
+        self._log_defaults = log_defaults
+        """What topics have that say nothing else; the broker's own settings may change it."""
         self._checkpoints: dict[TopicPartition, int] = {}
         """High watermarks as they were when this broker last wrote them down."""
         self._on_failed_dir: list[Callable[[], None]] = []
@@ -109,34 +112,6 @@ class ReplicaManager(ReplicaIndex):
         if acks == -1:
             state.check_enough_replicas()
         return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
-
-    def propose(self, replica: Replica, proposal: IsrProposal) -> None:
-        """Ask the controller for another ISR."""
-        if self.proposals is not None:
-            self.proposals.submit(replica, proposal)
-
-    def shrink_isrs(self, now_s: float) -> None:
-        """Propose to drop followers that lag; called every half of replica.lag.time.max.ms."""
-        for replica in self:
-            proposal = replica.state.shrinking(now_s)
-            if proposal is not None:
-                state = replica.state
-                lagging = [i for i in state.view.isr if i not in proposal.members]
-                log.info(
-                    f"{replica.topic_partition}: brokers {lagging} have been behind for more than"
-                    f" {self._lag_max_s:g} s; shrinking the ISR to {list(proposal.members)}",
-                    log_end_offset=state.log_end_offset,
-                    high_watermark=state.high_watermark,
-                    leader_epoch=state.view.leader_epoch,
-                )
-                self.propose(replica, proposal)
-
-    def may_join_isr(self, broker_id: int, broker_epoch: int) -> bool:
-        """Whether the controller would let that process of that broker into an ISR."""
-        broker = self.image.brokers.get(broker_id)
-        if broker is None or not broker.is_active:
-            return False
-        return broker_epoch in (NO_EPOCH, broker.epoch)
 
     # ---- the metadata log
 
@@ -184,11 +159,24 @@ class ReplicaManager(ReplicaIndex):
             if self.fetching is not None:
                 self.fetching.brokers_changed()
             for replica in self:
-                self._let_in(replica)
+                self.let_in(replica)
         if not first:
-            for resource in delta.changed_configs:
-                if resource.type == TOPIC_RESOURCE and resource.name in image.topics:
-                    self._reconfigure(image.topics[resource.name], now_s)
+            self._configs_changed(delta, now_s)
+
+    def _configs_changed(self, delta: MetadataDelta, now_s: float) -> None:
+        topics = self.image.topics
+        changed = [
+            topics[resource.name]
+            for resource in delta.changed_configs
+            if resource.type == TOPIC_RESOURCE and resource.name in topics
+        ]
+        if any(resource.type == BROKER_RESOURCE for resource in delta.changed_configs):
+            defaults = self._log_defaults()
+            if defaults != self.logs.defaults:
+                self.logs.defaults = defaults
+                changed = list(topics.values())
+        for topic in changed:
+            self._reconfigure(topic, now_s)
 
     def _apply(self, topic: TopicImage, index: int, view: PartitionImage, now_s: float) -> None:
         replica = self._by_name.get((topic.name, index))
@@ -231,21 +219,7 @@ class ReplicaManager(ReplicaIndex):
                 listener.became_leader(replica)
         if moved:
             replica.high_watermark_moved()
-        self._let_in(replica)
-
-    def _let_in(self, replica: Replica) -> None:
-        """Propose a follower that could not join the ISR when it last fetched, but may now.
-
-        Its broker was still fenced then, or another proposal was under way. Its next fetch would
-        not tell: within a session a partition without news is not named again.
-        """
-        state = replica.state
-        if state.is_leader and len(state.view.isr) < len(state.view.replicas):
-            for follower in state.followers:
-                proposal = state.expansion(follower)
-                if proposal is not None:
-                    self.propose(replica, proposal)
-                    return
+        self.let_in(replica)
 
     def _follow(self, replica: Replica, view: PartitionImage) -> None:
         state = replica.state

@@ -33,6 +33,7 @@ from model.world import Clock, Dice, Disk, Listener, Network
 from net.admission import Admission, Limits, parse_overrides
 from net.router import routes
 from net.server import Server
+from storage.config import LogConfig
 
 log = structlog.get_logger()
 
@@ -136,6 +137,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         turn=node.turn,
         endpoint=node.broker_endpoint,
         broker_epoch=lambda: node.broker_epoch,
+        log_defaults=lambda: LogConfig.from_overrides(node.config.topic_defaults()),
         mutations=node.mutations,
     )
     node.replicas = plane.replicas

@@ -143,6 +143,19 @@ def test_changed_settings_take_effect() -> None:
     assert too_large.error_code == ErrorCode.MESSAGE_TOO_LARGE
 
 
+def test_changed_defaults_of_the_broker_reach_topics_that_say_nothing_else() -> None:
+    world = World()
+    world.add_topic("logs")
+    world.add_topic("own", max_message_bytes="500")
+    broker = Broker(world)
+    broker.publish()
+    broker.defaults = replace(broker.logs.defaults, max_message_bytes=200)
+    world.broker_configs = {"message.max.bytes": "200"}
+    broker.publish()
+    assert broker.replica("logs").log.config.max_message_bytes == 200
+    assert broker.replica("own").log.config.max_message_bytes == 500
+
+
 def test_a_directory_that_fails_while_roles_change_does_not_stop_the_metadata() -> None:
     world = World()
     world.add_topic("logs")

@@ -16,6 +16,8 @@ from broker.partition import IsrProposal
 from broker.replica import Replica
 from kraft.delta import MetadataDelta
 from kraft.image import (
+    BROKER_RESOURCE,
+    CLUSTER_DEFAULT,
     TOPIC_RESOURCE,
     BrokerImage,
     ConfigResource,
@@ -88,6 +90,8 @@ class World:
     topics: dict[str, TopicImage] = field(default_factory=dict)
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
     brokers: dict[int, BrokerImage] = field(default_factory=dict)
+    broker_configs: dict[str, str] = field(default_factory=dict)
+    """Dynamic settings of all brokers."""
     offset: int = 0
 
     def add_broker(self, broker_id: int, **changes: Any) -> None:
@@ -124,8 +128,11 @@ class World:
             topics=dict(self.topics),
             topic_names={topic.topic_id: topic.name for topic in self.topics.values()},
             configs={
-                ConfigResource(TOPIC_RESOURCE, name): settings
-                for name, settings in self.configs.items()
+                **{
+                    ConfigResource(TOPIC_RESOURCE, name): settings
+                    for name, settings in self.configs.items()
+                },
+                ConfigResource(BROKER_RESOURCE, CLUSTER_DEFAULT): self.broker_configs,
             },
             brokers=dict(self.brokers),
         )
@@ -163,6 +170,7 @@ class Broker:
             self.disk, ["/data"], self.clock, random.Random(broker_id), take_locks=False
         )
         trio.run(self.logs.load)
+        self.defaults = self.logs.defaults
         self.turn = Turn()
         if broker_id not in world.brokers:
             world.add_broker(broker_id)
@@ -176,6 +184,7 @@ class Broker:
             turn=self.turn,
             endpoint=lambda _: None,
             broker_epoch=lambda: world.brokers[broker_id].epoch,
+            log_defaults=lambda: self.defaults,
         )
         self.replicas = self.data_plane.replicas
         self.proposals: list[tuple[Replica, IsrProposal]] = []

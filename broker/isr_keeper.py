@@ -1,0 +1,71 @@
+"""The ISRs of the partitions that this broker leads: who is proposed to leave, and who to join."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from broker.partition import IsrProposal
+from broker.replica import Replica
+from broker.replica_index import ReplicaIndex
+from model.ids import NO_EPOCH
+
+log = structlog.get_logger()
+
+
+class Proposals(Protocol):
+    """Brings ISR changes to the controller (broker/alter_partition.py)."""
+
+    def submit(self, replica: Replica, proposal: IsrProposal) -> None: ...
+
+
+class IsrKeeper(ReplicaIndex):
+    """Proposes changes of ISRs as followers fall behind, catch up, come and go."""
+
+    def __init__(self, node_id: int, lag_max_s: float) -> None:
+        super().__init__(node_id)
+        self.proposals: Proposals | None = None
+        self._lag_max_s = lag_max_s
+
+    def propose(self, replica: Replica, proposal: IsrProposal) -> None:
+        """Ask the controller for another ISR."""
+        if self.proposals is not None:
+            self.proposals.submit(replica, proposal)
+
+    def shrink_isrs(self, now_s: float) -> None:
+        """Propose to drop followers that lag; called every half of replica.lag.time.max.ms."""
+        for replica in self:
+            proposal = replica.state.shrinking(now_s)
+            if proposal is not None:
+                state = replica.state
+                lagging = [i for i in state.view.isr if i not in proposal.members]
+                log.info(
+                    f"{replica.topic_partition}: brokers {lagging} have been behind for more than"
+                    f" {self._lag_max_s:g} s; shrinking the ISR to {list(proposal.members)}",
+                    log_end_offset=state.log_end_offset,
+                    high_watermark=state.high_watermark,
+                    leader_epoch=state.view.leader_epoch,
+                )
+                self.propose(replica, proposal)
+
+    def may_join_isr(self, broker_id: int, broker_epoch: int) -> bool:
+        """Whether the controller would let that process of that broker into an ISR."""
+        broker = self.image.brokers.get(broker_id)
+        if broker is None or not broker.is_active:
+            return False
+        return broker_epoch in (NO_EPOCH, broker.epoch)
+
+    def let_in(self, replica: Replica) -> None:
+        """Propose a follower that could not join the ISR when it last fetched, but may now.
+
+        Its broker was still fenced then, or another proposal was under way. Its next fetch would
+        not tell: within a session a partition without news is not named again.
+        """
+        state = replica.state
+        if state.is_leader and len(state.view.isr) < len(state.view.replicas):
+            for follower in state.followers:
+                proposal = state.expansion(follower)
+                if proposal is not None:
+                    self.propose(replica, proposal)
+                    return
