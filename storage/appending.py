@@ -27,10 +27,8 @@ from model.records import iter_records, recompress
 from model.world import Buffer
 from storage.config import MAX_LONG, LogConfig
 
-PLAIN_ATTRIBUTES: Final = frozenset(
-    compression | bit for compression in range(5) for bit in (0, 16)
-)
-"""Attributes that a client's batch has: a known compression, transactional or not."""
+PLAIN_ATTRIBUTES: Final = frozenset(range(5))
+"""Attributes that need no second look: a known compression and nothing else."""
 
 _MIN_RECORD_BYTES: Final = 7
 _LEGACY_OVERHEAD: Final = 14
@@ -116,6 +114,11 @@ def _check_fields(header: BatchHeader, topic_partition: TopicPartition, from_cli
         )
     if from_client and header.is_control:
         raise _invalid("Clients are not allowed to write control records")
+    if from_client and header.is_transactional:
+        raise KafkaError(
+            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            f"A transactional batch for {topic_partition}, but this cluster has no transactions.",
+        )
     compression = header.compression
     if (
         compression == "none"
@@ -180,7 +183,7 @@ def convert(
     header = parse_header(records)
     stamps = config.message_timestamp_type == LOG_APPEND_TIME
     if not header.is_control:
-        _check_records(records, header, config, now_ms, stamps)
+        _check_records(records, header, config, topic_partition, now_ms)
     wanted = config.compression_type
     if wanted == "uncompressed":
         wanted = "none"
@@ -202,9 +205,14 @@ def convert(
 
 
 def _check_records(
-    records: Buffer, header: BatchHeader, config: LogConfig, now_ms: int, stamps: bool
+    records: Buffer,
+    header: BatchHeader,
+    config: LogConfig,
+    topic_partition: TopicPartition,
+    now_ms: int,
 ) -> None:
     """What needs a look at every record: keys on compacted topics, and old timestamps."""
+    stamps = config.message_timestamp_type == LOG_APPEND_TIME
     bounded = config.message_timestamp_before_max_ms != MAX_LONG and not stamps
     if not stamps and header.max_timestamp > now_ms + config.message_timestamp_after_max_ms:
         raise out_of_range(header.max_timestamp, config, now_ms)
@@ -213,6 +221,9 @@ def _check_records(
     earliest = now_ms - config.message_timestamp_before_max_ms if bounded else NO_TIMESTAMP
     for record in iter_records(records):
         if config.compacts and record.key is None:
-            raise _invalid("Compacted topic cannot accept message without key in topic partition.")
+            raise _invalid(
+                "Compacted topic cannot accept message without key in topic partition "
+                f"{topic_partition}."
+            )
         if bounded and NO_TIMESTAMP < record.timestamp < earliest:
             raise out_of_range(record.timestamp, config, now_ms)
