@@ -20,6 +20,7 @@ from model.settings.setting import (
     to_text,
 )
 
+from_here = None
 GOLDEN = Path(__file__).parent / "golden" / "kafka-settings.tsv"
 
 
@@ -184,3 +185,7 @@ def test_what_has_an_effect_is_read_somewhere_and_what_is_read_has_one() -> None
         if (f'"{setting.name}"' in code or setting.name in of_topics) == bool(setting.no_effect)
     ]
     assert wrong == []
+
+
+def test_the_page_is_what_the_tables_say() -> None:
+    assert PAGE.read_text() == page(), "run: python -m raftka.settings_page"
