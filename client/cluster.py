@@ -7,6 +7,7 @@ starts over from bootstrap.servers (KIP-899).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -30,6 +31,8 @@ from net.protocol.messages.metadata import (
     MetadataResponse,
     MetadataResponseBroker,
 )
+
+log = logging.getLogger("raftka.client")
 
 R = TypeVar("R", bound=Response)
 
@@ -214,6 +217,7 @@ class Cluster:
             except (BrokenConnection, KafkaError) as error:
                 failures += 1
                 self.last_error = BrokenConnection(str(error))
+                self._warn(failures)
                 self._tell()
                 await self.clock.sleep(self.retry_backoff.pause(failures))
                 continue
@@ -227,6 +231,11 @@ class Cluster:
             pause = self.retry_backoff.pause(max(1, self._quick - _QUICK_RETRIES))
             if waited < pause:
                 await self.clock.sleep(pause - waited)
+
+    def _warn(self, failures: int) -> None:
+        """Say so at once, then ever more rarely: whoever waits wants to know why."""
+        if failures & (failures - 1) == 0:
+            log.warning("%s (attempt %d)", self.unreachable(), failures)
 
     async def _ask_layout(self) -> ClusterView:
         channel = await self.any_channel()
