@@ -128,7 +128,8 @@ class FollowerSession:
                 topic = topics[topic_id] = FetchTopic(topic_id=topic_id)
             topic.partitions.append(wanted)
         self._changed.clear()
-        if not self._asked and self.session_id == NO_SESSION:
+        if not self._asked and not forgotten:
+            # A session of nothing would be answered at once, again and again.
             return None
         self._requests = number
         request = self._make_request()

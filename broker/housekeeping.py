@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import structlog
@@ -48,3 +49,18 @@ async def _checkpoint(node: Node) -> None:
     while True:
         await node.clock.sleep(node.config.int("log.flush.offset.checkpoint.interval.ms") / 1000)
         await node.logs.checkpoint()
+
+
+async def end_without_directories(node: Node) -> None:
+    """End a broker whose every log directory has failed (KIP-112).
+
+    It can neither store nor serve anything, but while it lives and sends heartbeats nobody else
+    is elected to lead its partitions. Raises OSError then.
+    """
+    failed = trio.Event()
+    node.replicas.on_failed_dir(lambda: failed.set())
+    while node.logs.online:
+        await failed.wait()
+        failed = trio.Event()
+    reasons = "; ".join(f"{path}: {why}" for path, why in node.logs.offline.items())
+    raise OSError(errno.EIO, f"every log directory is offline ({reasons}); the broker ends")

@@ -18,7 +18,7 @@ from broker.coordinators.group.replicated_log import ReplicatedOffsetsLog
 from broker.coordinators.group.service import GroupCoordinatorService
 from broker.data_plane import DataPlane
 from broker.directories import Directories, open_directories
-from broker.housekeeping import housekeeping
+from broker.housekeeping import end_without_directories, housekeeping
 from broker.lifecycle import Identity, Lifecycle
 from broker.mutations import NO_MUTATIONS, Mutations, of_controller
 from broker.node import Node
@@ -212,6 +212,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
     tasks.start_soon(node.data_plane.run)
     tasks.start_soon(node.groups.run)
     tasks.start_soon(housekeeping, node)
+    tasks.start_soon(end_without_directories, node)
     for name, listener in (await _bind(node, "broker")).items():
         tasks.start_soon(_server(node, name).run, listener)
     await roles.caught_up()
