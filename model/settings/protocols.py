@@ -15,6 +15,7 @@ from model.settings.rows import (
     INT_MAX,
     LIST,
     LONG,
+    LONG_MAX,
     READ_ONLY,
     SHORT,
     STRING,
@@ -119,6 +120,10 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("log.cleaner.io.buffer.size", INT, 524288, at_least(0), CLUSTER_WIDE),
         ("log.cleaner.io.max.bytes.per.second", DOUBLE, DOUBLE_MAX, None, CLUSTER_WIDE),
         ("log.cleaner.threads", INT, 1, at_least(0), CLUSTER_WIDE),
+        ("log.cleaner.delete.retention.ms", LONG, 86400000, at_least(0), CLUSTER_WIDE),
+        ("log.cleaner.min.compaction.lag.ms", LONG, 0, at_least(0), CLUSTER_WIDE),
+        ("log.cleaner.max.compaction.lag.ms", LONG, LONG_MAX, at_least(1), CLUSTER_WIDE),
+        ("log.cleaner.min.cleanable.ratio", DOUBLE, 0.5, between(0, 1), CLUSTER_WIDE),
     )),
 )
 # fmt: on

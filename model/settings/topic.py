@@ -25,6 +25,9 @@ from model.settings.setting import Setting
 
 _TIERED: Final = "there is no tiered storage: all records stay in log.dirs"
 
+_COMPACTION: Final = "compaction is not done yet"
+_THROTTLES: Final = "quotas and throttles are not enforced yet"
+
 # fmt: off
 TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
     topic_setting("cleanup.policy", LIST, ("delete",), CLEANUP_POLICIES, "log.cleanup.policy",
@@ -40,7 +43,7 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "The level when compression.type is zstd."),
     topic_setting("delete.retention.ms", LONG, 86400000, at_least(0),
                   "log.cleaner.delete.retention.ms",
-                  "How long the mark of a deleted key stays in a compacted topic."),
+                  "", _COMPACTION),
     topic_setting("file.delete.delay.ms", LONG, 60000, at_least(0), "log.segment.delete.delay.ms",
                   "How long a deleted segment's files stay on disk under another name."),
     topic_setting("flush.messages", LONG, LONG_MAX, at_least(1), "log.flush.interval.messages",
@@ -50,19 +53,19 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "After how long appended records are forced to disk."),
     topic_setting("follower.replication.throttled.replicas", LIST, (),
                   ThrottledReplicas("follower.replication.throttled.replicas"), None,
-                  "Replicas whose fetching is throttled, as partition:broker, or *."),
+                  "", _THROTTLES),
     topic_setting("index.interval.bytes", INT, 4096, at_least(0), "log.index.interval.bytes",
                   "One entry of the offset index for about this many bytes of records."),
     topic_setting("leader.replication.throttled.replicas", LIST, (),
                   ThrottledReplicas("leader.replication.throttled.replicas"), None,
-                  "Replicas whose serving is throttled, as partition:broker, or *."),
+                  "", _THROTTLES),
     topic_setting("local.retention.bytes", LONG, -2, at_least(-2), "log.local.retention.bytes",
                   "", _TIERED),
     topic_setting("local.retention.ms", LONG, -2, at_least(-2), "log.local.retention.ms",
                   "", _TIERED),
     topic_setting("max.compaction.lag.ms", LONG, LONG_MAX, at_least(1),
                   "log.cleaner.max.compaction.lag.ms",
-                  "After how long a record must be open to compaction."),
+                  "", _COMPACTION),
     topic_setting("max.message.bytes", INT, 1048588, at_least(0), "message.max.bytes",
                   "The largest record batch that the topic takes."),
     topic_setting("message.timestamp.after.max.ms", LONG, 3600000, at_least(0),
@@ -76,10 +79,10 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "Whether records carry the time of their making or of their arrival."),
     topic_setting("min.cleanable.dirty.ratio", DOUBLE, 0.5, between(0, 1),
                   "log.cleaner.min.cleanable.ratio",
-                  "The share of a log that must be uncleaned before it is compacted."),
+                  "", _COMPACTION),
     topic_setting("min.compaction.lag.ms", LONG, 0, at_least(0),
                   "log.cleaner.min.compaction.lag.ms",
-                  "For how long a record is safe from compaction."),
+                  "", _COMPACTION),
     topic_setting("min.insync.replicas", INT, 1, at_least(1), "min.insync.replicas",
                   "How many replicas must have a record of acks=all before it is acknowledged."),
     topic_setting("preallocate", BOOLEAN, False, None, "log.preallocate",

@@ -19,6 +19,7 @@ from model.settings.setting import (
     split_list,
     to_text,
 )
+from raftka.settings_page import PAGE, page
 
 from_here = None
 GOLDEN = Path(__file__).parent / "golden" / "kafka-settings.tsv"
