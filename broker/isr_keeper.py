@@ -56,15 +56,18 @@ class IsrKeeper(ReplicaIndex):
             return False
         return broker_epoch in (NO_EPOCH, broker.epoch)
 
-    def let_in(self, replica: Replica) -> None:
+    def let_in(self, replica: Replica, now_s: float) -> None:
         """Propose a follower that could not join the ISR when it last fetched, but may now.
 
         Its broker was still fenced then, or another proposal was under way. Its next fetch would
-        not tell: within a session a partition without news is not named again.
+        not tell: within a session a partition without news is not named again. One that lags is
+        not meant: it would be dropped and let in by turns while the high watermark stands still.
         """
         state = replica.state
         if state.is_leader and len(state.view.isr) < len(state.view.replicas):
             for follower in state.followers:
+                if not follower.is_caught_up(state.log_end_offset, now_s, self._lag_max_s):
+                    continue
                 proposal = state.expansion(follower)
                 if proposal is not None:
                     self.propose(replica, proposal)

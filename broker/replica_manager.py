@@ -159,7 +159,7 @@ class ReplicaManager(IsrKeeper):
             if self.fetching is not None:
                 self.fetching.brokers_changed()
             for replica in self:
-                self.let_in(replica)
+                self.let_in(replica, now_s)
         if not first:
             self._configs_changed(delta, now_s)
 
@@ -219,7 +219,7 @@ class ReplicaManager(IsrKeeper):
                 listener.became_leader(replica)
         if moved:
             replica.high_watermark_moved()
-        self.let_in(replica)
+        self.let_in(replica, now_s)
 
     def _follow(self, replica: Replica, view: PartitionImage) -> None:
         state = replica.state

@@ -199,6 +199,20 @@ def test_an_idle_partition_keeps_its_isr_however_long_nothing_comes() -> None:
     assert [proposal.members for _, proposal in leader.proposals] == [(1,)]
 
 
+def test_a_dropped_follower_that_says_nothing_is_not_let_in_again() -> None:
+    leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)), min_insync_replicas="2")
+    second.copy(leader)
+    leader.produce("logs", b"a")
+    leader.clock.advance(31)
+    leader.replicas.shrink_isrs(leader.clock.now_s)
+    leader.world.change("logs", isr=(1,))
+    leader.publish()
+    leader.publish()
+    assert [proposal.members for _, proposal in leader.proposals] == [(1,)]
+    second.copy(leader, rounds=2)
+    assert [proposal.members for _, proposal in leader.proposals] == [(1,), (1, 2)]
+
+
 def test_counts_for_the_dashboards() -> None:
     leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)))
     assert (leader.replicas.leader_count, leader.replicas.under_replicated_count) == (1, 1)
