@@ -1,8 +1,7 @@
-"""One partition's log: append, read, find.
+"""One partition's log, and how records get into it.
 
 Appending is the hot path of the broker: one parse of the header, one CRC, one write, and numbers
-kept in memory. Reading plans regions of files; the bytes go from the page cache to the socket
-without passing through here.
+kept in memory. Everything rare is behind a comparison that is usually false.
 
 Offsets: log start offset <= any record's offset < log end offset. The high watermark is the
 partition's business and is handed in where it matters. Source of the rules: KIP-98 (format,
@@ -12,9 +11,8 @@ idempotence), KIP-101 (epochs), KIP-32 and KIP-33 (time).
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from crc32c import crc32c
 
@@ -30,8 +28,7 @@ from model.record_batch import (
     parse_header,
     place_bytes,
 )
-from model.world import Buffer, FileRegion
-from storage import lookup
+from model.world import Buffer
 from storage.appending import (
     NOTHING_APPENDED,
     PLAIN_ATTRIBUTES,
@@ -43,7 +40,7 @@ from storage.appending import (
     is_opaque,
     out_of_range,
 )
-from storage.log_ends import LogEnds
+from storage.log_reads import LogReads, Slice
 from storage.segment import MAX_RELATIVE_OFFSET
 
 __all__ = ["AppendInfo", "Log", "Slice"]
@@ -52,19 +49,8 @@ _unpack = HEADER.unpack_from
 _place = struct.Struct(">qii").pack_into
 _PLACE_BYTES: Final = 16
 
-_NO_RECORDS: Final[list[FileRegion | bytes]] = []
 
-
-class Slice(NamedTuple):
-    """Whole batches to send: where they are and how many bytes they have."""
-
-    pieces: list[FileRegion | bytes]
-    size: int
-    first_offset: int
-    """The offset that was asked for; the first batch may begin before it."""
-
-
-class Log(LogEnds):
+class Log(LogReads):
     """Opened by storage/recovery.py. Not safe to use from several threads."""
 
     @property
@@ -136,9 +122,32 @@ class Log(LogEnds):
                     earlier.base_offset, earlier.last_offset, log_append_time,
                     self.log_start_offset, True, 0, 0,
                 )  # fmt: skip
-        segment = self._active
         base = self.log_end_offset
         last_offset = base + delta
+        self._store(view, size, base, last_offset, max_timestamp, leader_epoch, now_ms)
+        if attributes & CONTROL_BIT:
+            self.producer_state.replay(parse_header(view), partial(bytes, view))
+        elif producer_id >= 0:
+            self.producer_state.appended(
+                producer_id, producer_epoch, base_sequence, delta, last_offset, max_timestamp,
+                attributes,
+            )  # fmt: skip
+        return AppendInfo(
+            base, last_offset, log_append_time, self.log_start_offset, False, size, count
+        )
+
+    def _store(
+        self,
+        view: memoryview,
+        size: int,
+        base: int,
+        last_offset: int,
+        max_timestamp: int,
+        leader_epoch: int,
+        now_ms: int,
+    ) -> None:
+        """Give an accepted batch its place, and write it there."""
+        segment = self._active
         if (
             segment.size + size > self._size_limit
             or max_timestamp > self._roll_timestamp
@@ -159,16 +168,6 @@ class Log(LogEnds):
             self._note(segment, position, size, base, last_offset, max_timestamp)
         except OSError as error:
             raise self._fail(error, "appending to") from error
-        if attributes & CONTROL_BIT:
-            self.producer_state.replay(parse_header(view), partial(bytes, view))
-        elif producer_id >= 0:
-            self.producer_state.appended(
-                producer_id, producer_epoch, base_sequence, delta, last_offset, max_timestamp,
-                attributes,
-            )  # fmt: skip
-        return AppendInfo(
-            base, last_offset, log_append_time, self.log_start_offset, False, size, count
-        )
 
     def _begin_epoch(self, epoch: int, start_offset: int) -> None:
         if epoch < self.epochs.latest:
@@ -263,102 +262,3 @@ class Log(LogEnds):
                 self.producer_state.replay(header, partial(bytes, view))
         except OSError as error:
             raise self._fail(error, "appending to") from error
-
-    # ---- reading
-
-    def read(
-        self, offset: int, max_bytes: int, upper_offset: int, *, min_one: bool = True
-    ) -> Slice:
-        """Where the batches from the one that holds `offset` on are: at most `max_bytes` of them.
-
-        Only whole batches, none that reaches `upper_offset` (a high watermark, or the log's end),
-        and of one segment. With `min_one` at least one batch, however large. Raises KafkaError:
-        OFFSET_OUT_OF_RANGE outside the log, CORRUPT_MESSAGE where a CRC is wrong.
-        """
-        if self.failure is not None:
-            raise self._refuse()
-        if not self.log_start_offset <= offset <= self.log_end_offset:
-            raise KafkaError(
-                ErrorCode.OFFSET_OUT_OF_RANGE,
-                f"Received request for offset {offset} for partition {self.topic_partition}, but "
-                f"we only have log segments from offset {self.log_start_offset} up to "
-                f"{self.log_end_offset}.",
-            )
-        if offset >= upper_offset or offset == self.log_end_offset:
-            return Slice(_NO_RECORDS, 0, offset)
-        recent = self._recent_offsets
-        if recent and offset >= recent[0]:
-            return self._read_recent(offset, max_bytes, upper_offset, min_one)
-        try:
-            return self._read_files(offset, max_bytes, upper_offset, min_one)
-        except OSError as error:
-            raise self._fail(error, "reading") from error
-
-    def _read_recent(self, offset: int, max_bytes: int, upper_offset: int, min_one: bool) -> Slice:
-        """Read where the places of all batches are known."""
-        offsets, positions = self._recent_offsets, self._recent_positions
-        segment = self._active
-        slot = bisect_right(offsets, offset) - 1
-        start = positions[slot]
-        if upper_offset >= self.log_end_offset:
-            end = segment.size
-        else:
-            end = positions[bisect_right(offsets, upper_offset) - 1]
-        if end - start > max_bytes:
-            fits = bisect_right(positions, start + max_bytes) - 1
-            if fits == slot and min_one:
-                fits += 1
-            end = positions[fits] if fits < len(positions) else segment.size
-        if end <= start:
-            return Slice(_NO_RECORDS, 0, offset)
-        return Slice([FileRegion(segment.file, start, end - start)], end - start, offset)
-
-    def _read_files(self, offset: int, max_bytes: int, upper_offset: int, min_one: bool) -> Slice:
-        """Read by index and headers, from the first segment on that has something."""
-        for slot in range(self._segment_at(offset), len(self.segments)):
-            segment = self.segments[slot]
-            start = segment.position_of(offset)
-            end = segment.size
-            if slot + 1 == len(self.segments):
-                if upper_offset < self.log_end_offset:
-                    end = segment.position_of(upper_offset)
-            elif upper_offset < self.segments[slot + 1].base_offset:
-                end = segment.position_of(upper_offset)
-            if start == segment.size:
-                continue
-            if end - start > max_bytes:
-                fits = segment.boundary_before(start + max_bytes)
-                first = segment.header_at(start)
-                if fits <= start and min_one and first is not None:
-                    fits = start + first.size
-                end = min(end, fits)
-            if end <= start:
-                break
-            if start < segment.unverified_end:
-                end = segment.verify(start, end)
-            return Slice([FileRegion(segment.file, start, end - start)], end - start, offset)
-        return Slice(_NO_RECORDS, 0, offset)
-
-    # ---- finding
-
-    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
-        """(the largest known epoch <= `epoch`, where its records end); (-1, -1) when unknown."""
-        return self.epochs.end_offset_for(epoch, self.log_end_offset)
-
-    def offset_for_timestamp(self, timestamp: int) -> tuple[int, int, int] | None:
-        """(timestamp, offset, leader epoch) of the first record with a timestamp >= `timestamp`."""
-        if self.failure is not None:
-            raise self._refuse()
-        try:
-            return lookup.offset_for_timestamp(self.segments, timestamp, self.log_start_offset)
-        except OSError as error:
-            raise self._fail(error, "searching") from error
-
-    def max_timestamp_offset(self) -> tuple[int, int, int] | None:
-        """(timestamp, offset, leader epoch) of the record with the largest timestamp."""
-        if self.failure is not None:
-            raise self._refuse()
-        try:
-            return lookup.max_timestamp_offset(self.segments, self.log_start_offset)
-        except OSError as error:
-            raise self._fail(error, "searching") from error

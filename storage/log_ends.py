@@ -10,13 +10,13 @@ from bisect import bisect_right
 from functools import partial
 
 from storage import retention
-from storage.log_files import LogFiles
+from storage.log_durability import DurableLog
 from storage.producer_state import ProducerState
 from storage.segment import Segment
 
 
-class LogEnds(LogFiles):
-    """What storage/log.py builds appending and reading on."""
+class LogEnds(DurableLog):
+    """Moves the log's end back and its start forward."""
 
     # ---- truncation: the end and the start move
 

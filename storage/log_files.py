@@ -1,6 +1,7 @@
-"""The files of one partition's log: segments, rolling, truncation, deletion, durability.
+"""The files of one partition's log: segments, the active one, rolling, failure.
 
-storage/log.py builds appending and reading on this. The rules here:
+A log is built in layers, each a file: this, durability (log_durability.py), where it ends and
+begins (log_ends.py), reading (log_reads.py), appending (log.py). The rules of this one:
 
 - Offsets only grow within a log, and a segment's name is the first offset it may hold.
 - Nothing is known of a file after an OSError from it. The log is then failed for good: every later
@@ -13,15 +14,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from model.ids import TopicPartition, Uuid
 from model.world import Dice, Disk
 from storage.config import MAX_LONG, LogConfig
 from storage.failure import LogDirFailure
 from storage.leader_epochs import LeaderEpochCache
-from storage.partition_metadata import sync_topic_id
 from storage.producer_state import ProducerState
 from storage.segment import MAX_RELATIVE_OFFSET, Segment
 from storage.snapshots import ProducerSnapshots
@@ -42,14 +41,6 @@ class LogOwner(Protocol):
 _RECENT_BATCHES: Final = 1024
 """Batches at the end of the log whose places are remembered: what followers and the high
 watermark point at is found without a look at the file."""
-
-
-class _FlushPlan(NamedTuple):
-    """What to do on the disk, and before which offset all is durable then."""
-
-    work: Callable[[], None]
-    end: int
-    truncations: int
 
 
 class LogFiles:
@@ -255,73 +246,7 @@ class LogFiles:
         if dropped:
             self.disk.sync_dir(self.directory)
 
-    # ---- durability
-
-    def needs_flush(self, now_ms: int) -> bool:
-        """Whether flush.messages or flush.ms ask for a flush now."""
-        waiting = self.log_end_offset - self.recovery_point
-        return waiting > 0 and (
-            waiting >= self.config.flush_messages
-            or now_ms - self._last_flush_ms >= self.config.flush_ms
-        )
-
-    def has_unflushed_segment(self) -> bool:
-        """Whether a segment was closed since the last flush: it will not change any more."""
-        return self.recovery_point < self._active.base_offset
-
-    def flush(self, now_ms: int | None = None) -> None:
-        """Make everything appended so far durable, waiting for the disk."""
-        plan = self._plan_flush(self.log_end_offset)
-        try:
-            plan.work()
-        except OSError as error:
-            raise self._fail(error, "flushing") from error
-        self._flushed(plan, now_ms)
-
-    async def flush_in_background(
-        self, now_ms: int | None = None, *, closed_only: bool = False
-    ) -> None:
-        """Make what was appended so far durable, while the broker goes on.
-
-        With `closed_only`, leave the active segment to the system.
-        """
-        plan = self._plan_flush(self._active.base_offset if closed_only else self.log_end_offset)
-        try:
-            await self.disk.offload(plan.work)
-        except OSError as error:
-            raise self._fail(error, "flushing") from error
-        self._flushed(plan, now_ms)
-
-    def _plan_flush(self, end: int) -> _FlushPlan:
-        if self.failure is not None:
-            raise self._refuse()
-        first = self._segment_at(self.recovery_point)
-        segments = [s for s in self.segments[first:] if s.base_offset < end or s.was_cut]
-        active = self._active
-        epochs, disk, directory = self.epochs, self.disk, self.directory
-        directory_dirty, self._directory_dirty = self._directory_dirty, False
-        epochs.save()
-        parent = self.directory.rpartition("/")[0] if self._is_new else None
-        self._is_new = False
-
-        def work() -> None:
-            for segment in segments:
-                segment.sync(with_indexes=segment is not active)
-            epochs.sync()
-            if directory_dirty:
-                sync_topic_id(disk, directory)
-                disk.sync_dir(directory)
-                if parent is not None:
-                    disk.sync_dir(parent)
-
-        return _FlushPlan(work, end, self._truncations)
-
-    def _flushed(self, plan: _FlushPlan, now_ms: int | None) -> None:
-        # After a truncation in the meantime, other records may stand at these offsets.
-        if plan.truncations == self._truncations:
-            self.recovery_point = max(self.recovery_point, plan.end)
-        if now_ms is not None:
-            self._last_flush_ms = now_ms
+    # ---- rest and the end
 
     def rest(self) -> None:
         """Write what index entries wait, and forget the indexes of segments that are closed."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Final
 
 import trio
@@ -32,7 +31,6 @@ from storage.log_files import LogFiles
 from storage.log_opening import LogOpener
 from storage.partition_metadata import write_topic_id
 from storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
-from storage.recovery import RecoveryReport
 
 __all__ = ["LogDirFailure", "LogManager"]
 
@@ -40,8 +38,6 @@ FailureListener = Callable[[str, str], None]
 """Told of a directory that went offline, and why."""
 
 _FLUSHED_AT_ONCE: Final = 8
-_OPENED_AT_ONCE: Final = 32
-"""Logs per piece of offloaded work: other tasks go on in between."""
 
 
 class LogManager:
@@ -95,34 +91,20 @@ class LogManager:
         self.disk.make_dirs(home.path)
         said = home.read_checkpoints()
         partitions = home.partitions()
-        reports: list[RecoveryReport] = []
-        waiting = iter(partitions)
-        while some := list(islice(waiting, _OPENED_AT_ONCE)):
-            reports += await self.disk.offload(partial(self._open_some, home, some, said))
-        clean_shutdown.remove(self.disk, home.path)
-        if partitions and not home.was_clean:
-            scanned = sum(report.scanned_bytes for report in reports)
-            said.append(
-                f"{home.path} was not closed cleanly: {len(partitions)} logs recovered, "
-                f"{scanned} bytes scanned"
-            )
-        return said + [words for report in reports for words in report.messages]
-
-    def _open_some(
-        self, home: LogDirectory, some: list[TopicPartition], said: list[str]
-    ) -> list[RecoveryReport]:
-        reports: list[RecoveryReport] = []
-        for topic_partition in some:
+        for topic_partition in partitions:
             if topic_partition in self._logs:
                 said.append(
-                    f"{topic_partition} is both in {self._homes[topic_partition].path} and in "
+                    f"{topic_partition} is both in {self.directory_of(topic_partition)} and in "
                     f"{home.path}; the second is not used"
                 )
-            else:
-                log, report = self._opener.load(home, topic_partition, self.defaults)
-                self._adopt(log, home)
-                reports.append(report)
-        return reports
+        mine = [each for each in partitions if each not in self._logs]
+        for log, report in await self._opener.load_all(home, mine, self.defaults):
+            self._adopt(log, home)
+            said += report.messages
+        clean_shutdown.remove(self.disk, home.path)
+        if partitions and not home.was_clean:
+            said.append(f"{home.path} was not closed cleanly: {len(mine)} logs recovered")
+        return said
 
     def _adopt(self, log: Log, home: LogDirectory) -> None:
         home.logs[log.topic_partition] = log

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
 from model.ids import TopicPartition, Uuid
 from model.world import Clock, Dice, Disk
 from storage.config import LogConfig
@@ -11,9 +15,12 @@ from storage.log_files import LogOwner
 from storage.partition_metadata import read_topic_id, write_topic_id
 from storage.recovery import RecoveryReport, open_log
 
+_OPENED_AT_ONCE: Final = 32
+"""Logs per piece of offloaded work: other tasks go on in between."""
+
 
 class LogOpener:
-    """Opens and makes logs in a broker's directories. Does file work only; fit for a thread."""
+    """Opens and makes logs in a broker's directories."""
 
     def __init__(
         self, disk: Disk, clock: Clock, dice: Dice, owner: LogOwner, remembered_batches: int
@@ -43,6 +50,20 @@ class LogOpener:
             dice=self._dice,
             owner=self._owner,
         )
+
+    async def load_all(
+        self, home: LogDirectory, partitions: Sequence[TopicPartition], config: LogConfig
+    ) -> list[tuple[Log, RecoveryReport]]:
+        """The logs of these partitions, in their order, opened beside the event loop."""
+
+        def load_some(some: Sequence[TopicPartition]) -> list[tuple[Log, RecoveryReport]]:
+            return [self.load(home, topic_partition, config) for topic_partition in some]
+
+        opened: list[tuple[Log, RecoveryReport]] = []
+        for start in range(0, len(partitions), _OPENED_AT_ONCE):
+            some = partitions[start : start + _OPENED_AT_ONCE]
+            opened += await self._disk.offload(partial(load_some, some))
+        return opened
 
     def make(
         self, home: LogDirectory, topic_partition: TopicPartition, topic_id: Uuid, config: LogConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -107,14 +108,33 @@ async def test_a_flush_behind_a_truncation_promises_nothing() -> None:
     append(log, "a")
     append(log, "b")
 
-    async def truncating(work):  # type: ignore[no-untyped-def]
+    async def truncating(work: Callable[[], None]) -> None:
         log.truncate_to(1)
         append(log, "c", epoch=1)
-        return work()
+        work()
 
-    disk.offload = truncating  # type: ignore[method-assign]
-    await log.flush_in_background()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "offload", truncating)
+        await log.flush_in_background()
     assert log.recovery_point == 0
+
+
+async def test_a_flush_behind_a_roll_stops_where_indexes_are_not_durable() -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=2 * SIZE)
+    append(log, "a")
+    append(log, "b")
+
+    async def rolling(work: Callable[[], None]) -> None:
+        append(log, "c")
+        work()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "offload", rolling)
+        await log.flush_in_background()
+    assert log.recovery_point == 0
+    await log.flush_in_background()
+    assert log.recovery_point == 3
 
 
 async def test_an_error_from_fsync_ends_the_log() -> None:
