@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -186,17 +185,12 @@ def test_the_replication_factor_may_be_pinned(cluster: ControllerOnPaper) -> Non
 
 
 def test_an_unknown_partition(cluster: ControllerOnPaper) -> None:
-    wrong = Move(replace_partition(T, 5), (1, 2, 3))
+    wrong = Move(T._replace(partition=5), (1, 2, 3))
     ((_, failure),) = alter_reassignments(cluster.image, cluster.rules, [wrong]).response
     assert code(failure) is ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-
-
-def replace_partition(which: TopicPartition, partition: int) -> TopicPartition:
-    return which._replace(partition=partition)
 
 
 def test_moves_fail_one_by_one(cluster: ControllerOnPaper) -> None:
     moves = [Move(TopicPartition("nothing", 0), (1,)), Move(T, (1, 2, 4))]
     answers = cluster.commit(alter_reassignments(cluster.image, cluster.rules, moves))
     assert [failure is None for _, failure in answers] == [False, True]
-    assert replace(moves[1], replicas=None).replicas is None
