@@ -83,9 +83,14 @@ class Config:
         """The settings of a file. Raises WrongSettings, with all that is wrong at once."""
         from model.settings.rules import broken_rules
 
-        values, problems, notices = _read(properties)
+        given = dict(properties)
+        # A node has one id under two names; each is shown where only the other is given.
+        for name, other in (("node.id", "broker.id"), ("broker.id", "node.id")):
+            if other in properties:
+                given.setdefault(name, properties[other])
+        values, problems, notices = _read(given)
         config = cls(
-            MappingProxyType(dict(properties)),
+            MappingProxyType(given),
             _NOTHING,
             _NOTHING,
             hostname=hostname,
@@ -236,7 +241,6 @@ def _resolved(values: dict[str, Value]) -> dict[str, Value]:
         if values.get(name) is None:
             values[name] = next((each for each in candidates if each is not None), None)
 
-    fill("node.id", values.get("broker.id"))
     fill(
         "log.retention.ms",
         scaled("log.retention.minutes", _MINUTE_MS),

@@ -24,7 +24,7 @@ from model.settings.setting import Setting
 
 # fmt: off
 NODE_SETTINGS: Final[tuple[Setting, ...]] = (
-    Setting("process.roles", LIST, (), OneOf(("broker", "controller")), READ_ONLY,
+    Setting("process.roles", LIST, None, OneOf(("broker", "controller")), READ_ONLY,
             "What this node does: broker, controller, or both."),
     Setting("node.id", INT, None, at_least(0), READ_ONLY,
             "The number by which the cluster knows this node; unique among brokers and "
@@ -44,7 +44,7 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "The listener over which brokers reach each other."),
     Setting("security.inter.broker.protocol", STRING, "PLAINTEXT", SECURITY_PROTOCOLS, READ_ONLY,
             "The security protocol between brokers when inter.broker.listener.name is not given."),
-    Setting("controller.listener.names", LIST, (), None, READ_ONLY,
+    Setting("controller.listener.names", LIST, None, None, READ_ONLY,
             "The listeners on which controllers serve; brokers connect to the first."),
     Setting("listener.security.protocol.map", STRING, PROTOCOL_MAP, None, PER_BROKER,
             "Which security protocol each listener speaks, as NAME:PROTOCOL."),

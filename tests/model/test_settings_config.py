@@ -104,6 +104,7 @@ def test_units_and_other_names_are_resolved() -> None:
     assert config(log_dir="/a").names("log.dirs") == ["/a"]
     assert config(log_dirs="/b,/c").text("metadata.log.dir") == "/b"
     assert config(node_id=None, broker_id="1").int("node.id") == 1
+    assert config().static["broker.id"] == "1"
     assert config().text("inter.broker.listener.name") == "PLAINTEXT"
 
 
