@@ -9,14 +9,14 @@ forgets, and whoever waits for it is told NOT_CONTROLLER.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import structlog
 import trio
 
-from broker.controller_elections import ElectionLog
+from broker.controller_leaders import keep_leaders
+from broker.controller_log import ElectionLog, log_brokers
 from broker.controller_probe import probe_endpoint, probe_intervals, refuses
 from broker.controller_schema import SettingsSchema
 from broker.controller_sessions import BrokerSession, BrokerSessions
@@ -36,7 +36,6 @@ from net.router import ConnectionState
 log = structlog.get_logger()
 
 _TICK_S: Final = 0.25
-_UNCLEAN_INTERVAL_S: Final = 300.0
 _SHUTDOWN_PATIENCE_S: Final = 1.0
 """How long a broker that leads nothing any more waits for the others to hear of it."""
 
@@ -96,7 +95,7 @@ class ControllerService:
         self.image = image
         if self.is_active:
             self._elections.note(delta.elections)
-            self._log_brokers(delta)
+            log_brokers(delta)
         self._writer.published()
 
     def leader_changed(self, leader_id: int | None, epoch: int) -> None:
@@ -327,7 +326,7 @@ class ControllerService:
             session = self._sessions.get(broker.broker_id, broker.epoch)
             if session is not None and session.is_suspect and broker.broker_id != self.node_id:
                 self._suspect(session)
-        nursery.start_soon(self._watch_leaders)
+        nursery.start_soon(keep_leaders, self._attempt, self.rules, self.config, self._clock)
         while self._epoch == epoch:
             await self._clock.sleep(_TICK_S)
             await self._fence_silent_brokers()
@@ -339,29 +338,6 @@ class ControllerService:
                 timeout_ms = round(self._session_timeout_s * 1000)
                 await self._fence(session, f"was fenced: not heard for {timeout_ms} ms")
 
-    async def _watch_leaders(self) -> None:
-        """Preferred leaders get their partitions back; unclean elections happen where allowed."""
-        balance = self.config.flag("auto.leader.rebalance.enable")
-        interval_s = self.config.int("leader.imbalance.check.interval.seconds")
-        next_balance_s = next_unclean_s = self._clock.monotonic()
-        next_balance_s += interval_s
-        while True:
-            now_s = self._clock.monotonic()
-            if now_s >= next_unclean_s:
-                next_unclean_s = now_s + _UNCLEAN_INTERVAL_S
-                await self._attempt(
-                    "elect uncleanly",
-                    lambda image: leaders.elect_uncleanly_where_allowed(image, self.rules),
-                )
-            if balance and now_s >= next_balance_s:
-                more = await self._attempt(
-                    "rebalance preferred leaders",
-                    lambda image: leaders.rebalance_preferred(image, self.rules),
-                )
-                next_balance_s = now_s if more else now_s + interval_s
-            until_s = min(next_unclean_s, next_balance_s if balance else next_unclean_s)
-            await self._clock.sleep(max(_TICK_S, until_s - self._clock.monotonic()))
-
     async def _attempt(self, what: str, decide: Decide[Any]) -> Any:
         """Submit something of our own; that we are deposed meanwhile is no concern of anybody."""
         try:
@@ -369,26 +345,3 @@ class ControllerService:
         except KafkaError as error:
             log.info(f"the controller could not {what}: {error}")
             return None
-
-    def _log_brokers(self, delta: MetadataDelta) -> None:
-        for broker_id in delta.changed_brokers:
-            before = delta.base.brokers.get(broker_id)
-            after = delta.image.brokers.get(broker_id)
-            words = _what_happened(before, after)
-            if words:
-                epoch = after.epoch if after is not None else None
-                log.info(f"broker {broker_id} {words}", broker_epoch=epoch)
-
-
-def _what_happened(before: BrokerImage | None, after: BrokerImage | None) -> str:
-    """A broker's change in words; empty when there is nothing to tell."""
-    if after is None:
-        return "was unregistered"
-    if before is None or before.epoch != after.epoch:
-        listeners: Sequence[str] = [f"{e.name} {e.host}:{e.port}" for e in after.endpoints]
-        return f"registered with {', '.join(listeners)}"
-    if before.fenced != after.fenced:
-        return "is fenced" if after.fenced else "is unfenced: it may lead and be in sync"
-    if after.in_controlled_shutdown and not before.in_controlled_shutdown:
-        return "is shutting down: its leadership moves away"
-    return ""

@@ -1,7 +1,8 @@
-"""One line in the log for each election: the partition, who led, who leads, since when, and why.
+"""What the active controller writes down of brokers and elections.
 
-A failover can elect thousands of leaders in one batch; the lines are written behind it, a few at
-a time, so that they delay nobody.
+One line for each election: the partition, who led, who leads, since when, and why. A failover can
+elect thousands of leaders in one batch; their lines are written behind it, a few at a time, so that
+they delay nobody.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Final
 import structlog
 import trio
 
-from kraft.delta import ElectionOutcome
+from kraft.delta import ElectionOutcome, MetadataDelta
+from kraft.image import BrokerImage
 from kraft.records import NO_LEADER
 from model.world import Clock
 
@@ -64,3 +66,27 @@ def _write(outcome: ElectionOutcome) -> None:
         isr=list(outcome.new_isr),
         reason=outcome.reason,
     )
+
+
+def log_brokers(delta: MetadataDelta) -> None:
+    """A line for each broker that came, changed or went."""
+    for broker_id in delta.changed_brokers:
+        after = delta.image.brokers.get(broker_id)
+        words = _what_happened(delta.base.brokers.get(broker_id), after)
+        if words:
+            epoch = None if after is None else after.epoch
+            log.info(f"broker {broker_id} {words}", broker_epoch=epoch)
+
+
+def _what_happened(before: BrokerImage | None, after: BrokerImage | None) -> str:
+    """A broker's change in words; empty when there is nothing to tell."""
+    if after is None:
+        return "was unregistered"
+    if before is None or before.epoch != after.epoch:
+        listeners = ", ".join(f"{e.name} {e.host}:{e.port}" for e in after.endpoints)
+        return f"registered with {listeners}"
+    if before.fenced != after.fenced:
+        return "is fenced" if after.fenced else "is unfenced: it may lead and be in sync"
+    if after.in_controlled_shutdown and not before.in_controlled_shutdown:
+        return "is shutting down: its leadership moves away"
+    return ""
