@@ -23,6 +23,7 @@ from client.admin.partitions import (
     Reassignment,
     ReplicaInfo,
 )
+from client.admin.records import RecordOperations
 from client.admin.topics import (
     CreatedTopic,
     NewTopic,
@@ -34,7 +35,12 @@ from client.admin.topics import (
 
 
 class Admin(
-    TopicOperations, ConfigOperations, PartitionOperations, NodeOperations, GroupOperations
+    TopicOperations,
+    RecordOperations,
+    ConfigOperations,
+    PartitionOperations,
+    NodeOperations,
+    GroupOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import trio
@@ -133,3 +133,16 @@ class AdminBase(Client):
         for node in nodes:
             await ask(node)
         return answers
+
+    async def _layout_of(self, topics: Sequence[str]) -> None:
+        """Have the view hold these topics, as of now."""
+        self._cluster.follow(topics, allow_creation=False)
+        version = self._cluster.view.version
+        while True:
+            await self._cluster.refreshed(version)
+            view = self._cluster.view
+            if all(name in view.topics or name in view.errors for name in topics):
+                return
+            if self._cluster.last_error is not None:
+                raise self._cluster.last_error
+            version = view.version

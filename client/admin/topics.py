@@ -8,19 +8,16 @@ from dataclasses import dataclass, field
 from client.admin.base import AdminBase
 from client.admin.outcomes import checked, error_of
 from client.metadata import Broker
-from model.errors import RETRIABLE, ErrorCode, KafkaError
-from model.ids import ZERO_UUID, TopicPartition
-from model.world import BrokenConnection
+from model.errors import ErrorCode, KafkaError
+from model.ids import ZERO_UUID
 from net.protocol.messages import (
     create_partitions,
     create_topics,
-    delete_records,
     delete_topics,
     describe_topic_partitions,
 )
 from net.protocol.messages.create_partitions import CreatePartitionsRequest
 from net.protocol.messages.create_topics import CreateTopicsRequest
-from net.protocol.messages.delete_records import DeleteRecordsRequest
 from net.protocol.messages.delete_topics import DeleteTopicsRequest
 from net.protocol.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
 from net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
@@ -197,89 +194,7 @@ class TopicOperations(AdminBase):
             {told.name: error_of(told.error_code, told.error_message) for told in answer.results}
         )
 
-    async def delete_records(
-        self, offsets: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, int]:
-        """Delete what is below each offset (-1: all that is committed); the new starts.
-
-        Raises SomeFailed.
-        """
-        outcomes: dict[TopicPartition, int | KafkaError] = {}
-        remaining = dict(offsets)
-        topics = sorted({target.topic for target in offsets})
-
-        async def attempt() -> None:
-            await self._layout_of(topics)
-            for target in list(remaining):
-                if self._cluster.view.partition(*target) is None:
-                    outcomes[target] = KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-                    del remaining[target]
-            for node, targets in self._by_leader(remaining).items():
-                await self._delete_records_on(node, targets, outcomes, remaining)
-
-        await self._retrying(attempt)
-        return checked({target: outcomes[target] for target in offsets})
-
     # How it is done
-
-    async def _layout_of(self, topics: Sequence[str]) -> None:
-        """Have the view hold these topics, as of now."""
-        self._cluster.follow(topics, allow_creation=False)
-        version = self._cluster.view.version
-        while True:
-            await self._cluster.refreshed(version)
-            view = self._cluster.view
-            if all(name in view.topics or name in view.errors for name in topics):
-                return
-            if self._cluster.last_error is not None:
-                raise self._cluster.last_error
-            version = view.version
-
-    def _by_leader(
-        self, values: Mapping[TopicPartition, int]
-    ) -> dict[int, dict[TopicPartition, int]]:
-        found: dict[int, dict[TopicPartition, int]] = {}
-        for target, value in values.items():
-            leader = self._cluster.view.leader(*target)
-            if leader is None:
-                raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, f"{target} has no leader")
-            found.setdefault(leader.id, {})[target] = value
-        return found
-
-    async def _delete_records_on(
-        self,
-        node: int,
-        targets: Mapping[TopicPartition, int],
-        outcomes: dict[TopicPartition, int | KafkaError],
-        remaining: dict[TopicPartition, int],
-    ) -> None:
-        topics: dict[str, delete_records.DeleteRecordsTopic] = {}
-        for target, offset in targets.items():
-            topic = topics.setdefault(
-                target.topic, delete_records.DeleteRecordsTopic(name=target.topic, partitions=[])
-            )
-            topic.partitions.append(
-                delete_records.DeleteRecordsPartition(
-                    partition_index=target.partition, offset=offset
-                )
-            )
-        channel = await self._cluster.channel_to(node)
-        answer = await self._cluster.ask(
-            channel,
-            DeleteRecordsRequest(topics=list(topics.values()), timeout=self._timeout_ms),
-        )
-        passing: KafkaError | None = None
-        for told in answer.topics:
-            for part in told.partitions:
-                target = TopicPartition(told.name, part.partition_index)
-                error = error_of(part.error_code)
-                if error is not None and error.code in RETRIABLE:
-                    passing = error
-                    continue
-                outcomes[target] = error or part.low_watermark
-                del remaining[target]
-        if passing is not None:
-            raise BrokenConnection(str(passing))
 
     async def _describe_by_pages(
         self, names: list[str]

@@ -2,7 +2,7 @@
 
 from client.consumer.consumer import Consumer
 from client.consumer.group_client import CommitFailed, RebalanceInProgress
-from client.consumer.membership import RebalanceListener
+from client.consumer.listener import RebalanceListener
 from client.consumer.offsets import OffsetAndTimestamp
 from client.consumer.positions import LogTruncated, NoOffset
 from client.consumer.state import EARLIEST, LATEST, ConsumerRecord, OffsetAndMetadata

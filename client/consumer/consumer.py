@@ -20,12 +20,14 @@ import trio
 
 from client.config import consumer_config
 from client.consumer.commits import AutoCommit
-from client.consumer.fetcher import LANE, Fetcher
+from client.consumer.fetcher import Fetcher
 from client.consumer.group_client import GroupClient, RebalanceInProgress
 from client.consumer.heartbeats import keep_alive
-from client.consumer.membership import Membership, RebalanceListener
-from client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
+from client.consumer.listener import RebalanceListener
+from client.consumer.membership import Membership
 from client.consumer.positions import Positions
+from client.consumer.questions import Questions
+from client.consumer.reading import Reading
 from client.consumer.state import (
     EARLIEST,
     LATEST,
@@ -34,7 +36,6 @@ from client.consumer.state import (
     OffsetAndMetadata,
     reset_policy,
 )
-from client.opening import Client
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition
 from model.world import BrokenConnection, Clock, Dice, Network
@@ -46,7 +47,7 @@ _CLOSE_S = 30.0
 _RECORDS_PER_CHECKPOINT = 50
 
 
-class Consumer(Client):
+class Consumer(Questions):
     """Reads records. To be used by one task at a time."""
 
     def __init__(
@@ -58,31 +59,28 @@ class Consumer(Client):
         dice: Dice | None = None,
     ) -> None:
         """`config`: Kafka's consumer settings. Raises ConfigError."""
-        super().__init__(consumer_config(config), network, clock, dice)
-        settings = self._config
+        settings = consumer_config(config)
+        super().__init__(settings, network, clock, dice)
         reset = reset_policy(settings.text("auto.offset.reset"))
-        committed_only = settings.text("isolation.level") == "read_committed"
-        self._committed_only = committed_only
         self._limit = settings.number("max.poll.records")
-        self._api_timeout_s = settings.seconds("default.api.timeout.ms")
         self._assignment = Assignment()
-        self._fetcher = Fetcher(self._cluster, self._assignment, settings, reset)
         group_id = settings.optional_text("group.id")
         self._group = GroupClient(self._cluster, group_id) if group_id is not None else None
-        self._positions = Positions(
-            self._cluster, self._assignment, self._group, reset, committed_only
-        )
         self._commits = AutoCommit(self._group, self._assignment, settings)
+        self._reading = Reading(
+            self._cluster,
+            self._assignment,
+            Fetcher(self._cluster, self._assignment, settings, reset),
+            Positions(self._cluster, self._assignment, self._group, reset, self._committed_only),
+            self._commits,
+        )
         self._membership: Membership | None = None
         self._pattern: re.Pattern[str] | None = None
         self._manual = False
         self._subscribed = False
-        self._connecting: set[int] = set()
         self._polled: deque[ConsumerRecord] = deque()
         # What iteration has polled but not handed out yet counts as not consumed.
         self._commits.hold_back = self._polled
-        self._finding = False
-        self._found_out: KafkaError | None = None
         self._cluster.on_change = self._layout_changed
 
     # What to read
@@ -165,7 +163,9 @@ class Consumer(Client):
             self._membership.polling(True)
         try:
             with trio.move_on_after(max(0.0, timeout_s)):
-                return await self._next_records(max_records or self._limit)
+                return await self._reading.next_records(
+                    max_records or self._limit, self._membership
+                )
             await trio.lowlevel.checkpoint()
             return []
         finally:
@@ -207,9 +207,7 @@ class Consumer(Client):
         target = TopicPartition(*partition)
         with trio.move_on_after(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
-                self._find_positions()
-                self._raise_failures()
-                await self._fetcher.news.wait(self._pause())
+                await self._reading.step()
             held = [r.offset for r in self._polled if (r.topic, r.partition) == target]
             return min([found.offset, *held])
         raise self._late(f"the position in {target}")
@@ -272,39 +270,6 @@ class Consumer(Client):
             return await group.committed([TopicPartition(*target) for target in partitions])
         raise self._late("the committed offsets")
 
-    # Questions
-
-    async def offsets_for_times(
-        self, timestamps_ms: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record at or after each timestamp; None where there is none."""
-        answers = await self._list_offsets(timestamps_ms)
-        return {t: found if found.offset >= 0 else None for t, found in answers.items()}
-
-    async def beginning_offsets(
-        self, partitions: Iterable[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        answers = await self._list_offsets(dict.fromkeys(partitions, EARLIEST))
-        return {target: found.offset for target, found in answers.items()}
-
-    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offset that the next record will get (or the last stable one, read_committed)."""
-        answers = await self._list_offsets(dict.fromkeys(partitions, LATEST))
-        return {target: found.offset for target, found in answers.items()}
-
-    async def partitions_for(self, topic: str) -> list[TopicPartition]:
-        """All partitions of a topic. Raises KafkaError when it is not there."""
-        self._cluster.follow([topic], allow_creation=False)
-        with trio.move_on_after(self._api_timeout_s):
-            while True:
-                view = self._cluster.view
-                if topic in view.topics:
-                    return [TopicPartition(topic, index) for index in view.topics[topic].partitions]
-                if topic in view.errors:
-                    raise KafkaError(ErrorCode(view.errors[topic]), f"no topic {topic}")
-                await self._cluster.refreshed(view.version)
-        raise self._late(f"the layout of {topic}")
-
     # Ending
 
     async def close(self) -> None:
@@ -322,76 +287,9 @@ class Consumer(Client):
 
     def _start(self, nursery: trio.Nursery) -> None:
         self._tasks = nursery
+        self._reading.start(nursery)
 
-    # How a poll goes
-
-    async def _next_records(self, limit: int) -> list[ConsumerRecord]:
-        while True:
-            if self._membership is not None:
-                await self._membership.ensure_active()
-            self._find_positions()
-            self._commits.maybe_send(self._clock.monotonic())
-            self._raise_failures()
-            records = self._fetcher.take(limit)
-            self._send_fetches()
-            if records:
-                # Not to be lost to a timeout that is over by now.
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return records
-            await self._fetcher.news.wait(self._pause())
-
-    def _pause(self) -> float | None:
-        """How long there is nothing to do but wait for answers."""
-        now = self._clock.monotonic()
-        moments = [self._commits.due_at]
-        moments += [state.retry_at for state in self._assignment.states if state.retry_at > now]
-        if not self._finding and not self._positions.complete:
-            moments.append(self._positions.retry_at)
-        first = min(moments)
-        return None if first == float("inf") else max(0.0, first - now)
-
-    def _find_positions(self) -> None:
-        """Look for missing positions in a task of its own: a short poll must not undo the work."""
-        if self._finding or self._positions.complete:
-            return
-        if self._positions.retry_at <= self._clock.monotonic():
-            self._finding = True
-            self._tasks.start_soon(self._update_positions)
-
-    async def _update_positions(self) -> None:
-        try:
-            await self._positions.update()
-        except KafkaError as error:
-            self._found_out = error
-        finally:
-            self._finding = False
-            self._fetcher.news.set()
-
-    def _send_fetches(self) -> None:
-        wanted: set[int] = set()
-        self._fetcher.send(wanted)
-        for node in sorted(wanted - self._connecting):
-            self._connecting.add(node)
-            self._tasks.start_soon(self._connect, node)
-
-    async def _connect(self, node: int) -> None:
-        self._fetcher.forget(node)
-        try:
-            await self._cluster.channel_to(node, LANE)
-        except BrokenConnection as error:
-            log.info("broker %d cannot be reached: %s", node, error)
-        finally:
-            self._connecting.discard(node)
-            self._fetcher.news.set()
-
-    def _raise_failures(self) -> None:
-        failures = self._fetcher.failures
-        if self._found_out is not None:
-            found_out, self._found_out = self._found_out, None
-            raise found_out
-        while failures:
-            _, error = failures.popitem()
-            raise error
+    # How it is done
 
     def _take_polled(self, limit: int) -> list[ConsumerRecord]:
         count = min(limit, len(self._polled))
@@ -407,20 +305,6 @@ class Consumer(Client):
             self._drop_polled(target)
             self._assignment.reset(TopicPartition(*target), timestamp)
 
-    async def _list_offsets(
-        self, timestamps: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, OffsetAndTimestamp]:
-        wanted = {TopicPartition(*target): when for target, when in timestamps.items()}
-        answers = await list_offsets_for(
-            self._cluster, wanted, self._api_timeout_s, committed_only=self._committed_only
-        )
-        found: dict[TopicPartition, OffsetAndTimestamp] = {}
-        for target, answer in answers.items():
-            if isinstance(answer, KafkaError):
-                raise answer
-            found[target] = answer
-        return found
-
     # The group
 
     def _member(self) -> Membership:
@@ -431,7 +315,7 @@ class Consumer(Client):
                 self._assignment,
                 self._config,
                 self._commits.now,
-                self._fetcher.news,
+                self._reading.news,
             )
             self._tasks.start_soon(
                 keep_alive, self._cluster, self._require_group(), self._membership, self._config
@@ -448,7 +332,7 @@ class Consumer(Client):
     def _layout_changed(self) -> None:
         if self._pattern is not None:
             self._match_pattern()
-        self._fetcher.news.set()
+        self._reading.news.set()
 
     def _match_pattern(self) -> None:
         assert self._pattern is not None and self._membership is not None
@@ -457,13 +341,6 @@ class Consumer(Client):
             name
             for name, view in sorted(self._cluster.view.topics.items())
             if self._pattern.fullmatch(name) and not (hide_internal and view.internal)
-        )
-
-    def _late(self, what: str) -> KafkaError:
-        if self._cluster.last_error is not None:
-            return self._cluster.unreachable()
-        return KafkaError(
-            ErrorCode.REQUEST_TIMED_OUT, f"{what}: no answer within {self._api_timeout_s:g} s"
         )
 
 

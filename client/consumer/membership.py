@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol
 
 import trio
 
 from client.cluster import Cluster
-from client.consumer.assignors import ASSIGNORS, assignors
+from client.consumer.assignors import assignors
+from client.consumer.division import divide
 from client.consumer.group_client import COORDINATOR_MOVED, GroupClient
 from client.consumer.group_messages import (
     PROTOCOL_TYPE,
     decode_assignment,
-    decode_subscription,
-    encode_assignment,
     encode_subscription,
 )
+from client.consumer.listener import RebalanceListener
 from client.consumer.state import Assignment
 from client.futures import Future, Signal
 from client.settings import ClientConfig
@@ -52,19 +51,6 @@ log = logging.getLogger("raftka.consumer")
 _UNKNOWN_GENERATION = -1
 _JOIN_GRACE_S = 5.0
 """How much longer than the rebalance timeout the answer to JoinGroup may take."""
-
-
-class RebalanceListener(Protocol):
-    """What a caller wants to do when partitions come and go. Called within poll."""
-
-    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are now read; seek here."""
-
-    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are about to be given up; commit here."""
-
-    async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
-        """These were given to others already: it is too late to commit."""
 
 
 class Membership:
@@ -274,7 +260,7 @@ class Membership:
         shares: list[SyncGroupRequestAssignment] = []
         self._counts = None
         if joined.leader == group.member_id:
-            shares = await self._divide(joined)
+            self._counts, shares = await divide(self._cluster, joined)
         channel = await group.channel()
         request = SyncGroupRequest(
             group_id=group.group_id,
@@ -286,33 +272,6 @@ class Membership:
             assignments=shares,
         )
         return group.send(channel, request, wait_s=self._rebalance_ms / 1000)
-
-    async def _divide(self, joined: JoinGroupResponse) -> list[SyncGroupRequestAssignment]:
-        """The leader's part: who reads what."""
-        assignor = ASSIGNORS[joined.protocol_name or ""]
-        members = [
-            decode_subscription(
-                told.member_id,
-                told.group_instance_id,
-                told.metadata,
-                eager_sticky=assignor.sticky and not assignor.cooperative,
-            )
-            for told in joined.members
-        ]
-        topics = sorted({topic for member in members for topic in member.topics})
-        self._cluster.follow(topics)
-        view = self._cluster.view
-        while any(topic not in view.topics and topic not in view.errors for topic in topics):
-            await self._cluster.refreshed(view.version)
-            view = self._cluster.view
-        counts = {t: len(view.topics[t].partitions) for t in topics if t in view.topics}
-        self._counts = dict.fromkeys(topics, 0) | counts
-        if joined.skip_assignment:
-            return []
-        return [
-            SyncGroupRequestAssignment(member_id=member, assignment=encode_assignment(share))
-            for member, share in assignor.assign(counts, members).items()
-        ]
 
     async def _complete(self, partitions: list[TopicPartition]) -> None:
         """The member has its share: tell the listener what came and what must go."""

@@ -18,14 +18,14 @@ from client.cluster import Cluster
 from client.futures import Future, Signal
 from client.metadata import Broker
 from client.producer.accumulator import Accumulator
-from client.producer.batch import BATCH_OVERHEAD, NO_IDENTITY, Batch, Identity
+from client.producer.batch import BATCH_OVERHEAD, Batch
+from client.producer.identities import Identities
 from client.producer.queue import PartitionQueue
 from client.settings import ClientConfig
 from model.errors import RETRIABLE, ErrorCode, KafkaError
 from model.errors import text as error_text
 from model.ids import NO_TIMESTAMP, TopicPartition
 from model.world import BrokenConnection
-from net.protocol.messages.init_producer_id import InitProducerIdRequest
 from net.protocol.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,
@@ -37,7 +37,6 @@ from net.protocol.messages.produce import (
 log = logging.getLogger("raftka.producer")
 
 _FIRST_WITH_TOPIC_IDS = 13
-_EPOCH_MAX = 32767
 _GAPS = frozenset(
     {
         ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -73,7 +72,7 @@ class Sender:
         self._request_size_max = config.number("max.request.size")
         self._in_flight_max = config.number("max.in.flight.requests.per.connection")
         self._idempotent = config.flag("enable.idempotence")
-        self._identity = NO_IDENTITY
+        self._identities = Identities(cluster, accumulator, self._idempotent, self._give_up)
         self._in_flight: defaultdict[int, int] = defaultdict(int)
         self._connecting: set[int] = set()
         self._signal = Signal()
@@ -90,53 +89,11 @@ class Sender:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             while True:
-                await self._prepare_identity()
+                await self._identities.prepare()
                 self._give_up(self._clock.monotonic())
                 wake_at = self._send_due(self._clock.monotonic())
                 timeout = wake_at - self._clock.monotonic()
                 await self._signal.wait(None if wake_at == float("inf") else timeout)
-
-    # Identity
-
-    async def _prepare_identity(self) -> None:
-        if not self._idempotent:
-            return
-        if self._identity == NO_IDENTITY:
-            if any(True for _ in self._accumulator.active()):
-                self._identity = await self._new_identity()
-            return
-        for queue in self._accumulator.active():
-            if not queue.restart_wanted or queue.in_flight:
-                continue
-            if queue.identity == self._identity:
-                await self._bump_identity()
-            queue.restart(self._identity)
-
-    async def _bump_identity(self) -> None:
-        producer_id, epoch = self._identity
-        if epoch >= _EPOCH_MAX:
-            self._identity = await self._new_identity()
-        else:
-            # A producer without a transactional id raises its epoch by itself (KIP-360).
-            self._identity = Identity(producer_id, epoch + 1)
-        log.warning("producer id %d goes on with epoch %d", *self._identity)
-
-    async def _new_identity(self) -> Identity:
-        failures = 0
-        while True:
-            try:
-                channel = await self._cluster.any_channel()
-                request = InitProducerIdRequest(transaction_timeout=2**31 - 1)
-                answer = await self._cluster.ask(channel, request)
-                if answer.error_code == ErrorCode.NONE:
-                    return Identity(answer.producer_id, answer.producer_epoch)
-                problem: Exception = KafkaError(ErrorCode(answer.error_code))
-            except (BrokenConnection, KafkaError) as error:
-                problem = error
-            log.info("no producer id yet: %s", problem)
-            failures += 1
-            self._give_up(self._clock.monotonic())
-            await self._clock.sleep(self._cluster.retry_backoff.pause(failures))
 
     # Sending
 
@@ -195,7 +152,7 @@ class Sender:
             if sent and size + batch.size > self._request_size_max:
                 break
             size += batch.size
-            queue.take(batch, self._identity)
+            queue.take(batch, self._identities.current)
             sent.append(batch)
             self._add(topics, batch)
         if any(topic.topic_id == bytes(16) for topic in topics.values()):

@@ -1,0 +1,155 @@
+"""The console tools' command lines, without a cluster."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+TOOLS = (
+    "broker_api_versions",
+    "cluster",
+    "configs",
+    "console_consumer",
+    "console_producer",
+    "consumer_groups",
+    "consumer_perf_test",
+    "delete_records",
+    "get_offsets",
+    "groups",
+    "leader_election",
+    "log_dirs",
+    "metadata_quorum",
+    "producer_perf_test",
+    "reassign_partitions",
+    "topics",
+)
+
+
+def run(tool: str, *arguments: str) -> int:
+    code = importlib.import_module(f"client.tools.{tool}").main(list(arguments))
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_lists_the_options(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool, "--help") == 0
+    assert "--bootstrap-server" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_version_is_the_kafka_it_behaves_as(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool, "--version") == 0
+    assert capsys.readouterr().out == "4.3.1\n"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_zookeeper_is_answered_with_the_option_of_today(
+    tool: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tool, "--create", "--zookeeper", "zookeeper:2181", "--topic", "banco") == 1
+    captured = capsys.readouterr()
+    assert "--bootstrap-server localhost:9092" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_no_options_show_the_options(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool) == 1
+    assert "--bootstrap-server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("topics", "--bootstrap-server x:1", "exactly one action: --list, --describe"),
+        ("topics", "--bootstrap-server x:1 --list --create", "exactly one action"),
+        ("topics", "--list", 'Missing required argument "[bootstrap-server]"'),
+        ("topics", "--bootstrap-server x:1 --create", 'Missing required argument "[topic]"'),
+        (
+            "topics",
+            "--bootstrap-server x:1 --list --partitions 3",
+            'Option "[partitions]" can\'t be used with option "[list]"',
+        ),
+        ("topics", "--bootstrap-server x:1 --lst", "lst is not a recognized option"),
+        ("topics", "--bootstrap-sever x:1 --list", "did you mean --bootstrap-server?"),
+        ("topics", "--bootstrap-server x:1 --create --topic t --partitions x", "whole number"),
+        ("topics", "--bootstrap-server nowhere --list", "must be host:port"),
+        ("console_consumer", "--bootstrap-server x:1", "Exactly one of --include/--topic"),
+        (
+            "console_consumer",
+            "--bootstrap-server x:1 --topic t --offset 3",
+            "The partition is required when offset is specified.",
+        ),
+        (
+            "console_consumer",
+            "--bootstrap-server x:1 --topic t --partition 0 --offset soon",
+            "Valid values are 'earliest', 'latest', or a non-negative long.",
+        ),
+        (
+            "console_consumer",
+            "--bootstrap-server x:1 --topic t --group a --consumer-property group.id=b",
+            "Detected group ids: 'a', 'b'",
+        ),
+        ("console_producer", "--bootstrap-server x:1", 'Missing required argument "[topic]"'),
+        ("get_offsets", "--bootstrap-server x:1 --time soon", "Malformed time argument soon"),
+        ("get_offsets", "--bootstrap-server x:1 --partitions a", "numeric partition ids"),
+        ("configs", "--bootstrap-server x:1 --describe", "At least one entity type"),
+        ("configs", "--bootstrap-server x:1 --alter --topic t", "At least one of --add-config"),
+        (
+            "configs",
+            "--bootstrap-server x:1 --alter --broker one --add-config a=b",
+            "valid integer broker id, but it is: one",
+        ),
+        (
+            "consumer_groups",
+            "--bootstrap-server x:1 --describe",
+            "takes one of these options: [group], [all-groups]",
+        ),
+        (
+            "consumer_groups",
+            "--bootstrap-server x:1 --list --state fast",
+            "Invalid state list 'fast'",
+        ),
+        (
+            "consumer_groups",
+            "--bootstrap-server x:1 --reset-offsets --group g --topic t --dry-run",
+            "requires one of the following scenarios",
+        ),
+        (
+            "leader_election",
+            "--bootstrap-server x:1 --election-type preferred",
+            "One and only one of the following options is required",
+        ),
+        ("metadata_quorum", "--bootstrap-server x:1 describe", "One of --status or --replication"),
+        ("metadata_quorum", "describe --status", "--bootstrap-controller is required"),
+        ("cluster", "unregister --bootstrap-server x:1", "--id/-i is required"),
+        ("reassign_partitions", "--bootstrap-server x:1 --execute", "[reassignment-json-file]"),
+        ("groups", "--bootstrap-server x:1", "exactly one action: --list."),
+        ("log_dirs", "--bootstrap-server x:1", 'Missing required argument "[describe]"'),
+        ("producer_perf_test", "--topic t --num-records 1", "argument --throughput is required"),
+        ("consumer_perf_test", "--bootstrap-server x:1 --topic t", "[num-records], [messages]"),
+    ],
+)
+def test_a_wrong_command_line_is_put_into_words(
+    tool: str, arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tool, *arguments.split()) == 1
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.out == ""
+
+
+def test_an_unreachable_cluster_ends_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patience = tmp_path / "client.properties"
+    patience.write_text("default.api.timeout.ms=100\nsasl.mechanism=PLAIN\n")
+    found = ("--bootstrap-server", "127.0.0.1:1", "--command-config", str(patience))
+    assert run("topics", "--list", *found) == 1
+    err = capsys.readouterr().err
+    assert "cannot reach 127.0.0.1:1" in err
+    assert "is the cluster running" in err
+    assert "WARNING: the setting sasl.mechanism is not known" in err
