@@ -82,42 +82,54 @@ def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Rec
 def _walk(header: BatchHeader, data: bytes) -> Iterator[Record]:
     """The records in `data`. IndexError when they do not fill it exactly.
 
-    Consumers spend their time here, so the varints of one byte, which most are, are read in line.
+    Consumers spend their time here, so varints of one byte, which most are, are read in line. What
+    claims to reach past the end is noticed at the byte that follows it.
     """
     base_offset = header.base_offset
-    base_timestamp = header.base_timestamp
     fixed_time = header.attributes & LOG_APPEND_TIME_BIT
-    if fixed_time:
-        base_timestamp = header.max_timestamp
+    base_timestamp = header.max_timestamp if fixed_time else header.base_timestamp
+    make, read_varint = Record._make, _read_varint
     position = 0
-    make = Record._make
     for _ in range(header.record_count):
         size = data[position]
-        position += 1
         if size < 0x80:
             size = (size >> 1) ^ -(size & 1)
-        else:
-            size, position = _read_varint(data, position - 1)
-        end = position + size
-        position += 1  # attributes: none are defined
-        time_delta = data[position]
-        position += 1
-        if time_delta < 0x80:
-            time_delta = (time_delta >> 1) ^ -(time_delta & 1)
-        else:
-            time_delta, position = _read_varint(data, position - 1)
-        offset_delta = data[position]
-        position += 1
-        if offset_delta < 0x80:
-            offset_delta = (offset_delta >> 1) ^ -(offset_delta & 1)
-        else:
-            offset_delta, position = _read_varint(data, position - 1)
-        key: bytes | None = None
-        if data[position] == 1:  # the varint of -1
             position += 1
         else:
-            key, position = _read_bytes(data, position)
-        value, position = _read_bytes(data, position)
+            size, position = read_varint(data, position)
+        end = position + size
+        time_delta = data[position + 1]  # behind the attributes, of which none are defined
+        if time_delta < 0x80:
+            time_delta = (time_delta >> 1) ^ -(time_delta & 1)
+            position += 2
+        else:
+            time_delta, position = read_varint(data, position + 1)
+        offset_delta = data[position]
+        if offset_delta < 0x80:
+            offset_delta = (offset_delta >> 1) ^ -(offset_delta & 1)
+            position += 1
+        else:
+            offset_delta, position = read_varint(data, position)
+        size = data[position]
+        if size < 0x80:
+            size = (size >> 1) ^ -(size & 1)
+            position += 1
+        else:
+            size, position = read_varint(data, position)
+        key = None
+        if size >= 0:
+            key = data[position : position + size]
+            position += size
+        size = data[position]
+        if size < 0x80:
+            size = (size >> 1) ^ -(size & 1)
+            position += 1
+        else:
+            size, position = read_varint(data, position)
+        value = None
+        if size >= 0:
+            value = data[position : position + size]
+            position += size
         headers: Sequence[Header] = ()
         if data[position]:
             headers, position = _read_headers(data, position)
@@ -160,12 +172,7 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 def _read_bytes(data: bytes, position: int) -> tuple[bytes | None, int]:
     """(bytes, or None for length -1; position after them)."""
-    size = data[position]
-    position += 1
-    if size < 0x80:
-        size = (size >> 1) ^ -(size & 1)
-    else:
-        size, position = _read_varint(data, position - 1)
+    size, position = _read_varint(data, position)
     if size < 0:
         return None, position
     end = position + size
