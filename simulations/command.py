@@ -14,6 +14,7 @@ from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.plan import DEFAULT_DURATION_S, Options, Plan
 from simulations.run import Outcome, plan_for, run_plan
+from simulations.scenarios import command as scenarios
 from simulations.violation import Exit
 
 
@@ -24,8 +25,6 @@ def main(argv: list[str]) -> int:
         print(_list())
         return 0
     if options.list_scenarios or options.scenario is not None:
-        from simulations.scenarios import command as scenarios
-
         return scenarios.main(options.scenario, options.seed)
     chosen = _options(options)
     if options.seeds is not None and options.plan is None:

@@ -80,6 +80,8 @@ class Plan:
     """Hold unclean elections to what clean ones promise: a control that must fail."""
     drift: dict[str, float] = field(default_factory=dict)
     """How fast each host's clock runs."""
+    quorum_batch_entries: int = 4096
+    """How many entries of the metadata log travel in one message."""
     network_delay_s: float = 0.0003
     split_rate: float = 0.02
 
@@ -152,6 +154,7 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
         faults=_faults(dice("faults"), options, kinds),
         mutation=options.mutation,
         drift={f"n{n.node_id}": _drift(dice(f"drift {n.node_id}")) for n in nodes},
+        quorum_batch_entries=dice("quorum batch").choice([1, 1, 4, 4096]),
         network_delay_s=10 ** dice("delay").uniform(-4, -2.3),
         split_rate=dice("split").choice([0.0, 0.0, 0.02, 0.2]),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TextIO
@@ -15,6 +15,7 @@ import trio
 
 from client.admin import Admin
 from client.admin.topics import NewTopic
+from kraft.raft import replication
 from simulations import determinism, liveness, logs
 from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
@@ -91,6 +92,7 @@ def run_plan(plan: Plan, *, sink: TextIO | None = None, story: Hook | None = Non
     with ExitStack() as stack:
         if mutant is not None:
             stack.enter_context(mutant.in_force())
+        stack.enter_context(_small_batches(plan.quorum_batch_entries))
         stack.enter_context(logs.captured(lambda *line: worlds[0].logged(*line)))
         try:
             determinism.run(main, plan.seed)
@@ -101,6 +103,17 @@ def run_plan(plan: Plan, *, sink: TextIO | None = None, story: Hook | None = Non
     worlds.clear()
     gc.collect()
     return outcome
+
+
+@contextmanager
+def _small_batches(entries: int) -> Iterator[None]:
+    """Limits that are never met in a minute are drawn, so that what lies behind them is met."""
+    before = replication.ENTRIES_MAX
+    replication.ENTRIES_MAX = entries
+    try:
+        yield
+    finally:
+        replication.ENTRIES_MAX = before
 
 
 def _outcome(

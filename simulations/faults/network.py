@@ -100,6 +100,23 @@ async def bridge(world: World, dice: Random, cause: int) -> None:
     await _cut_for(world, [(one, other), (other, one)], dice.uniform(0.5, 12))
 
 
+@fault("shatter", "network", chance=0.3, rate=1.5)
+async def shatter(world: World, dice: Random, cause: int) -> None:
+    """no node reaches any other; often one of them is killed at the same moment"""
+    pairs = [pair for a, b in combinations(world.hosts(), 2) for pair in ((a, b), (b, a))]
+    world.trace.event("shatter", cause=cause)
+    victims = [machine for machine in world.machines() if machine is not world.controller]
+    world.cut(pairs)
+    if victims and dice.random() < 0.7:
+        victim = dice.choice(victims)
+        world.cluster.kill(victim, cause)
+        await trio.sleep(dice.uniform(0.1, 1))
+        world.start(victim, cause)
+    await trio.sleep(dice.uniform(0.2, 6))
+    for source, target in pairs:
+        world.fabric.heal(source, target)
+
+
 @fault("swizzle-clog", "network", chance=0.3, rate=1)
 async def swizzle_clog(world: World, dice: Random, cause: int) -> None:
     """many links are cut one after the other, and heal one by one in another order"""

@@ -1,0 +1,41 @@
+"""The classic stories hold, each on a cluster of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulations.report import summary
+from simulations.scenarios import NAMES
+from simulations.stage import Stage, load, run_scenario
+from simulations.violation import Exit
+from simulations.world import World
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_story(name: str) -> None:
+    module = load(name)
+    outcome = run_scenario(module.scenario, nodes=getattr(module, "NODES", 3))
+    assert outcome.exit is Exit.HELD, summary(outcome, "", name)
+
+
+def test_an_invariant_and_a_workload_of_ones_own() -> None:
+    seen: list[str] = []
+
+    async def workload(world: World) -> None:
+        seen.append(world.hosts()[0])
+
+    def no_more_than_ten(world: World) -> str | None:
+        return "more than ten were acknowledged" if world.history.acked > 10 else None
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t", replicas=1, min_insync_replicas="1")
+        stage.start(workload)
+        stage.always(no_more_than_ten)
+        stage.produce("t")
+        await stage.run(seconds=5)
+
+    outcome = run_scenario(scenario, nodes=1)
+    assert seen == ["n1"]
+    assert outcome.exit is Exit.SAFETY
+    assert outcome.violation is not None
+    assert outcome.violation.name == "no_more_than_ten"
