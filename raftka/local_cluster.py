@@ -63,6 +63,8 @@ class LocalCluster:
         self.cluster_id = uuid_text(os.urandom(16))
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._settings = dict(settings or {})
+        self._voter_ids = self.node_ids
+        self._own: dict[int, dict[str, str]] = {}
         self._log_start: dict[int, int] = {}
 
     @property
@@ -70,22 +72,36 @@ class LocalCluster:
         """bootstrap.servers with every node in it."""
         return ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
 
+    def configure(self, node_id: int, settings: Mapping[str, str]) -> None:
+        """Settings of one node, before the cluster's. An id that is new is another node.
+
+        That node is not a voter by configuration; it is not formatted or started yet.
+        """
+        if node_id not in self.node_ids:
+            self.node_ids += (node_id,)
+            self.ports[node_id], self.controller_ports[node_id] = free_ports(2)
+        self._own.setdefault(node_id, {}).update(settings)
+
     def properties(self, node_id: int) -> dict[str, str]:
         """The server.properties of one node."""
-        voters = ",".join(f"{i}@127.0.0.1:{port}" for i, port in self.controller_ports.items())
-        replicas = min(3, len(self.node_ids))
+        voters = ",".join(f"{i}@127.0.0.1:{self.controller_ports[i]}" for i in self._voter_ids)
+        replicas = min(3, len(self._voter_ids))
+        own = {**self._settings, **self._own.get(node_id, {})}
+        roles = own.get("process.roles", "broker,controller").split(",")
+        broker = f"PLAINTEXT://127.0.0.1:{self.ports[node_id]}"
+        controller = f"CONTROLLER://127.0.0.1:{self.controller_ports[node_id]}"
+        listeners = {"broker": broker, "controller": controller}
         return {
-            "process.roles": "broker,controller",
+            "process.roles": ",".join(roles),
             "node.id": str(node_id),
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.ports[node_id]},"
-            f"CONTROLLER://127.0.0.1:{self.controller_ports[node_id]}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[node_id]}",
+            "listeners": ",".join(listeners[role] for role in roles),
+            **({"advertised.listeners": broker} if "broker" in roles else {}),
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.voters": voters,
-            "log.dirs": str(self.directory / f"node-{node_id}"),
+            "log.dirs": str(self.data(node_id)),
             "offsets.topic.replication.factor": str(replicas),
             "transaction.state.log.replication.factor": str(replicas),
-            **self._settings,
+            **own,
         }
 
     def config_path(self, node_id: int) -> Path:
@@ -99,8 +115,11 @@ class LocalCluster:
         path = self.log_path(node_id)
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def format(self, node_id: int) -> None:
-        """Write the properties and format the directory; nothing when that was done before."""
+    def format(self, node_id: int, *options: str) -> None:
+        """Write the properties and format the directory; nothing when that was done before.
+
+        `options` are further ones of `raftka storage format`.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         lines = (f"{name}={value}" for name, value in self.properties(node_id).items())
         self.config_path(node_id).write_text("\n".join(lines) + "\n")
@@ -111,6 +130,7 @@ class LocalCluster:
             "--config",
             str(self.config_path(node_id)),
             "--ignore-formatted",
+            *options,
         )
 
     def start(self, timeout_s: float = 20.0) -> None:
@@ -156,6 +176,10 @@ class LocalCluster:
             if time.monotonic() > deadline:
                 raise NodeFailed(f"node {node_id} is not ready in {timeout_s} s:\n{words[-3000:]}")
             time.sleep(0.01)
+
+    def data(self, node_id: int) -> Path:
+        """The log directory of one node."""
+        return self.directory / f"node-{node_id}"
 
     def kill(self, node_id: int) -> None:
         """SIGKILL: no goodbye, as a crash."""

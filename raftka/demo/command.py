@@ -18,9 +18,10 @@ from model.errors import KafkaError
 from raftka.demo.log_lines import write_log
 from raftka.demo.report import print_report
 from raftka.demo.scenario import GaveUp, Scenario
-from raftka.local_cluster import LocalCluster, NodeFailed
+from raftka.local_cluster import LocalCluster, NodeFailed, free_ports
 
 NODES: Final = 3
+_CONTROLLER_PORTS_ABOVE: Final = 100
 SETTINGS: Final = {
     "min.insync.replicas": "2",
     "default.replication.factor": "3",
@@ -36,9 +37,8 @@ def main(argv: list[str]) -> int:
     # What the clients have to tell of a failover is told here, in order and in full.
     logging.getLogger("raftka").setLevel(logging.ERROR)
     console = Console(highlight=False)
-    ports = [options.port + i for i in range(NODES)]
-    controller_ports = [options.port + 100 + i for i in range(NODES)]
-    taken = [port for port in ports + controller_ports if _is_taken(port)]
+    ports, controller_ports = _ports(options.port)
+    taken = [port for port in (*ports, *controller_ports) if _is_taken(port)]
     if taken:
         console.print(f"Port {taken[0]} is in use; --port chooses others.", style="red")
         return 1
@@ -134,6 +134,15 @@ def _tell_how_to_go_on(console: Console, cluster: LocalCluster) -> None:
     )
 
 
+def _ports(first: int) -> tuple[list[int], list[int]]:
+    """Of the brokers, and of the controllers; for 0 any that are free."""
+    if first == 0:
+        free = free_ports(2 * NODES)
+        return free[:NODES], free[NODES:]
+    ports = [first + i for i in range(NODES)]
+    return ports, [port + _CONTROLLER_PORTS_ABOVE for port in ports]
+
+
 def _is_taken(port: int) -> bool:
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -159,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port",
         type=int,
         default=29092,
-        help="of the first node; the others follow, controllers 100 above (default: 29092)",
+        help="of the first node; the others follow, controllers 100 above; 0 for any (default: 29092)",
     )
     parser.add_argument("--directory", help="where data and logs go (default: a temporary one)")
     return parser
