@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port",
         type=int,
         default=29092,
-        help="of the first node; the others follow, controllers 100 above; 0 for any (default: 29092)",
+        help="of the first node, the others follow, controllers 100 above; 0: any (default: 29092)",
     )
     parser.add_argument("--directory", help="where data and logs go (default: a temporary one)")
     return parser
