@@ -199,7 +199,9 @@ def _varint(value: int) -> bytes:
     """A signed integer as zigzag varint."""
     value = (value << 1) ^ (value >> 63)
     if value < 0x80:
-        return _SMALL[value]
+        return _ONE_BYTE[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -208,27 +210,37 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = [bytes([value]) for value in range(0x80)]
-
-
-def _with_length(data: bytes | None) -> bytes:
-    return b"\x01" if data is None else _varint(len(data)) + data
+_ONE_BYTE = [bytes([value]) for value in range(0x80)]
+_NULL = b"\x01"  # the varint of length -1
 
 
 def encode_record(offset_delta: int, time_delta: int, record: Record) -> bytes:
     """One record as it stands in a batch."""
-    parts = [
-        b"\0",
-        _varint(time_delta),
-        _varint(offset_delta),
-        _with_length(record.key),
-        _with_length(record.value),
-        _varint(len(record.headers)),
-    ]
-    for name, value in record.headers:
-        parts += (_with_length(name.encode("utf-8")), _with_length(value))
-    body = b"".join(parts)
-    return _varint(len(body)) + body
+    _, _, key, value, headers = record
+    if key is None:
+        key_size, key = _NULL, b""
+    else:
+        key_size = _varint(len(key))
+    if value is None:
+        value_size, value = _NULL, b""
+    else:
+        value_size = _varint(len(value))
+    time = _varint(time_delta)
+    place = _varint(offset_delta)
+    rest = _encode_headers(headers) if headers else b"\0"
+    size = 1 + len(time) + len(place) + len(key_size) + len(key) + len(value_size) + len(value)
+    return b"".join(
+        (_varint(size + len(rest)), b"\0", time, place, key_size, key, value_size, value, rest)
+    )
+
+
+def _encode_headers(headers: Sequence[Header]) -> bytes:
+    parts = [_varint(len(headers))]
+    for name, value in headers:
+        encoded = name.encode("utf-8")
+        parts += (_varint(len(encoded)), encoded)
+        parts += (_NULL,) if value is None else (_varint(len(value)), value)
+    return b"".join(parts)
 
 
 def encode_batch(
@@ -255,8 +267,10 @@ def encode_batch(
         raise ValueError("a batch needs a record")
     base_timestamp = listed[0].timestamp
     body = b"".join(
-        encode_record(index, record.timestamp - base_timestamp, record)
-        for index, record in enumerate(listed)
+        [
+            encode_record(index, record.timestamp - base_timestamp, record)
+            for index, record in enumerate(listed)
+        ]
     )
     if compression != "none":
         body = codecs.compress(compression, body, compression_level)
