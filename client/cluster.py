@@ -80,6 +80,7 @@ class Cluster:
         self._topics: dict[str, None] = {}
         self._all_topics = False
         self._allow_creation = True
+        self._closed = False
         self._wanted = Signal()
         self._news = trio.Event()
         self._quick = 0
@@ -96,6 +97,7 @@ class Cluster:
         nursery.start_soon(self._keep_fresh)
 
     def close(self) -> None:
+        self._closed = True
         if self._connections is not None:
             self._connections.close()
 
@@ -215,6 +217,8 @@ class Cluster:
             try:
                 view = await self._ask_layout()
             except (BrokenConnection, KafkaError) as error:
+                if self._closed:
+                    return
                 failures += 1
                 self.last_error = BrokenConnection(str(error))
                 self._warn(failures)

@@ -53,17 +53,25 @@ class StickyPartitioner:
     adaptive: bool = True
     _current: dict[str, _Sticky] = field(default_factory=dict)
 
-    def choose(self, topic: str, size: int, available: Sequence[int], queued: Sequence[int]) -> int:
-        """Where a record of `size` bytes goes.
+    def stay(self, topic: str, size: int) -> int | None:
+        """Where the records of the current batch go, one more of `size` bytes with them.
+
+        None when it is time to draw a partition anew.
+        """
+        sticky = self._current.get(topic)
+        if sticky is None or sticky.bytes_left <= 0:
+            return None
+        sticky.bytes_left -= size
+        return sticky.partition
+
+    def draw(self, topic: str, size: int, available: Sequence[int], queued: Sequence[int]) -> int:
+        """A partition for the next batch, which a record of `size` bytes begins.
 
         `available` are the partitions that have a leader (all of them when none has), `queued` the
         number of batches that wait for each.
         """
-        sticky = self._current.get(topic)
-        if sticky is None or sticky.bytes_left <= 0 or sticky.partition not in available:
-            sticky = _Sticky(self._draw(available, queued), max(self.batch_size, 1))
-            self._current[topic] = sticky
-        sticky.bytes_left -= size
+        sticky = _Sticky(self._draw(available, queued), max(self.batch_size, 1) - size)
+        self._current[topic] = sticky
         return sticky.partition
 
     def _draw(self, available: Sequence[int], queued: Sequence[int]) -> int:

@@ -152,11 +152,14 @@ class Producer(Client):
     def _choose(self, view: TopicView, key: bytes | None, size: int) -> int:
         if key is not None and not self._ignore_keys:
             return partition_for_key(key, len(view.partitions))
+        stays = self._partitioner.stay(view.name, size)
+        if stays is not None and stays in view.partitions and view.partitions[stays].leader >= 0:
+            return stays
         available = [part.index for part in view.partitions.values() if part.leader >= 0]
         if not available:
             available = list(view.partitions)
         queued = self._accumulator.queued(view.name, available)
-        return self._partitioner.choose(view.name, size, available, queued)
+        return self._partitioner.draw(view.name, size, available, queued)
 
     async def _layout_of(self, topic: str, partition: int | None) -> TopicView:
         self._cluster.follow([topic])

@@ -290,3 +290,17 @@ async def test_a_batch_that_is_too_large_for_the_broker_is_halved(
     assert [value[:2].rstrip(b"x") for value in values(cluster, "t") if value] == [
         b"%d" % number for number in range(12)
     ]
+
+
+async def test_records_without_a_key_leave_a_partition_that_lost_its_leader(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.create("t", 2)
+    settings = {**BOOTSTRAP, "batch.size": 1_000_000, "linger.ms": 0}
+    async with Producer(settings, **world) as producer:
+        first = await (await producer.send("t", b"x"))
+        cluster.kill(1 + first.partition)
+        await trio.sleep(1)
+        with trio.fail_after(1):
+            second = await (await producer.send("t", b"x"))
+        assert second.partition != first.partition
