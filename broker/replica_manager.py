@@ -87,6 +87,7 @@ class ReplicaManager(IsrKeeper):
         """High watermarks as they were when this broker last wrote them down."""
         self._on_failed_dir: list[Callable[[], None]] = []
         logs.failure_listeners.append(self._directory_failed)
+        logs.corruption_listeners.append(lambda at, words: log.error(f"{at}: {words}"))
 
     # ---- writing
 

@@ -19,7 +19,10 @@ UNLIMITED: Final = -1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LogConfig:
-    """Sizes in bytes, times in ms; -1 is unlimited, as in Kafka."""
+    """Sizes in bytes, times in ms; -1 is unlimited, as in Kafka.
+
+    `preallocate` has no effect (it helps on Windows), nor have the settings of compaction yet.
+    """
 
     cleanup_policy: tuple[str, ...] = ("delete",)
     compression_type: str = "producer"

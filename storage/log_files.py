@@ -33,6 +33,10 @@ class LogOwner(Protocol):
         """Something in that log directory could not be read or written."""
         ...
 
+    def corruption_found(self, log: LogFiles, words: str) -> None:
+        """A batch that was read for the first time since the start is not what was written."""
+        ...
+
     def recovery_point_lowered(self, log: LogFiles) -> None:
         """A truncation reached below what is written down as durable: write it down anew."""
         ...

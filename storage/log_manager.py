@@ -37,6 +37,9 @@ __all__ = ["LogDirFailure", "LogManager"]
 FailureListener = Callable[[str, str], None]
 """Told of a directory that went offline, and why."""
 
+CorruptionListener = Callable[[TopicPartition, str], None]
+"""Told of a partition's batch that is corrupt on the disk and is not served."""
+
 _FLUSHED_AT_ONCE: Final = 8
 
 
@@ -60,6 +63,7 @@ class LogManager:
         """What topics have that say nothing else."""
         self.producer_expiration_ms = producer_expiration_ms
         self.failure_listeners: list[FailureListener] = []
+        self.corruption_listeners: list[CorruptionListener] = []
         self._clock = clock
         self._dice = dice
         self._take_locks = take_locks
@@ -67,6 +71,7 @@ class LogManager:
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}
+        self._told: set[str] = set()
 
     # ---- starting and stopping
 
@@ -81,29 +86,14 @@ class LogManager:
             if self._take_locks:
                 home.acquire()
             try:
-                said += await self._load_directory(home)
+                taken = {each: of.path for each, of in self._homes.items()}
+                logs, found = await self._opener.load_directory(home, taken, self.defaults)
+                for log in logs:
+                    self._adopt(log, home)
+                said += found
             except OSError as error:
                 self.fail(home.path, str(error))
                 said.append(f"log directory {home.path} is offline: {error}")
-        return said
-
-    async def _load_directory(self, home: LogDirectory) -> list[str]:
-        self.disk.make_dirs(home.path)
-        said = home.read_checkpoints()
-        partitions = home.partitions()
-        for topic_partition in partitions:
-            if topic_partition in self._logs:
-                said.append(
-                    f"{topic_partition} is both in {self.directory_of(topic_partition)} and in "
-                    f"{home.path}; the second is not used"
-                )
-        mine = [each for each in partitions if each not in self._logs]
-        for log, report in await self._opener.load_all(home, mine, self.defaults):
-            self._adopt(log, home)
-            said += report.messages
-        clean_shutdown.remove(self.disk, home.path)
-        if partitions and not home.was_clean:
-            said.append(f"{home.path} was not closed cleanly: {len(mine)} logs recovered")
         return said
 
     def _adopt(self, log: Log, home: LogDirectory) -> None:
@@ -310,6 +300,13 @@ class LogManager:
     def log_failed(self, directory: str, error: OSError) -> None:
         """A log could not read or write: its directory goes offline."""
         self.fail(directory, str(error))
+
+    def corruption_found(self, log: LogFiles, words: str) -> None:
+        """Tell of it, once for each place."""
+        if words not in self._told:
+            self._told.add(words)
+            for listener in self.corruption_listeners:
+                listener(log.topic_partition, words)
 
     def recovery_point_lowered(self, log: LogFiles) -> None:
         """Write the recovery points down at once, before other records take these offsets."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from model.ids import TopicPartition, Uuid
 from model.world import Clock, Dice, Disk
+from storage import clean_shutdown
 from storage.config import LogConfig
 from storage.log import Log
 from storage.log_directory import LogDirectory
@@ -51,19 +52,40 @@ class LogOpener:
             owner=self._owner,
         )
 
-    async def load_all(
-        self, home: LogDirectory, partitions: Sequence[TopicPartition], config: LogConfig
+    async def load_directory(
+        self, home: LogDirectory, taken: Mapping[TopicPartition, str], config: LogConfig
+    ) -> tuple[list[Log], list[str]]:
+        """The logs in a directory, opened beside the event loop, and sentences about them.
+
+        `taken` are the partitions that another directory has already, and which. From here on a
+        crash needs a recovery.
+        """
+        self._disk.make_dirs(home.path)
+        said = home.read_checkpoints()
+        partitions = home.partitions()
+        said += [
+            f"{each} is both in {taken[each]} and in {home.path}; the second is not used"
+            for each in partitions
+            if each in taken
+        ]
+        mine = [each for each in partitions if each not in taken]
+        logs: list[Log] = []
+        for start in range(0, len(mine), _OPENED_AT_ONCE):
+            some = mine[start : start + _OPENED_AT_ONCE]
+            for log, report in await self._disk.offload(
+                partial(self._load_some, home, some, config)
+            ):
+                logs.append(log)
+                said += report.messages
+        clean_shutdown.remove(self._disk, home.path)
+        if mine and not home.was_clean:
+            said.append(f"{home.path} was not closed cleanly: {len(mine)} logs recovered")
+        return logs, said
+
+    def _load_some(
+        self, home: LogDirectory, some: Sequence[TopicPartition], config: LogConfig
     ) -> list[tuple[Log, RecoveryReport]]:
-        """The logs of these partitions, in their order, opened beside the event loop."""
-
-        def load_some(some: Sequence[TopicPartition]) -> list[tuple[Log, RecoveryReport]]:
-            return [self.load(home, topic_partition, config) for topic_partition in some]
-
-        opened: list[tuple[Log, RecoveryReport]] = []
-        for start in range(0, len(partitions), _OPENED_AT_ONCE):
-            some = partitions[start : start + _OPENED_AT_ONCE]
-            opened += await self._disk.offload(partial(load_some, some))
-        return opened
+        return [self.load(home, topic_partition, config) for topic_partition in some]
 
     def make(
         self, home: LogDirectory, topic_partition: TopicPartition, topic_id: Uuid, config: LogConfig

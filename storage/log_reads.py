@@ -13,6 +13,7 @@ from model.errors import ErrorCode, KafkaError
 from model.world import FileRegion
 from storage import lookup
 from storage.log_ends import LogEnds
+from storage.segment import Segment
 
 _NO_RECORDS: Final[list[FileRegion | bytes]] = []
 
@@ -100,9 +101,18 @@ class LogReads(LogEnds):
             if end <= start:
                 break
             if start < segment.unverified_end:
-                end = segment.verify(start, end)
+                end = self._verify(segment, start, end)
             return Slice([FileRegion(segment.file, start, end - start)], end - start, offset)
         return Slice(_NO_RECORDS, 0, offset)
+
+    def _verify(self, segment: Segment, start: int, end: int) -> int:
+        """Where the intact batches end; what is found corrupt is told, and raised."""
+        try:
+            return segment.verify(start, end)
+        except KafkaError as error:
+            if self._owner is not None:
+                self._owner.corruption_found(self, error.message)
+            raise
 
     # ---- finding
 

@@ -8,6 +8,7 @@ import pytest
 import trio.lowlevel
 import trio.testing
 
+from model.errors import KafkaError
 from model.ids import TopicPartition, Uuid
 from model.world import read_file
 from simulations.disk import SimDisk
@@ -185,6 +186,25 @@ async def test_a_write_error_takes_only_its_directory_offline(
     await logs.close(7)
     assert not clean_shutdown.exists(disk, "/d1")
     assert clean_shutdown.exists(disk, "/d2")
+
+
+async def test_corruption_that_a_reader_finds_is_told_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = new_disk()
+    logs = await started(disk)
+    append(logs.create(A0, TOPIC_ID, LogConfig()), "x")
+    await logs.close()
+    disk.medium.flip_bit(f"/d1/a-0/{0:020d}.log", 65, 0)
+    logs = await started(SimDisk(disk.medium))
+    told: list[tuple[TopicPartition, str]] = []
+    logs.corruption_listeners.append(lambda at, words: told.append((at, words)))
+    log = logs.get(A0)
+    assert log is not None
+    for _ in range(2):
+        with pytest.raises(KafkaError, match="corrupt at position 0"):
+            log.read(0, 1000, 1)
+    assert [at for at, _ in told] == [A0]
 
 
 async def test_housekeeping_applies_retention_and_flushes_closed_segments(
