@@ -8,8 +8,10 @@ because a start makes much and throws little away.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
+import resource
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
@@ -54,6 +56,7 @@ def run(config: Config, *, format_first: bool) -> int:
     from storage.posix import PosixDisk
 
     refusals = (BadDirectory, BrokenConnection, FormatRefused, KafkaError, OSError)
+    _take_descriptors()
     disk = PosixDisk()
     try:
         if format_first:
@@ -68,6 +71,13 @@ def run(config: Config, *, format_first: bool) -> int:
         if rest is not None or expected is None:
             raise
         return _failed("; ".join(_words(error) for error in _leaves(expected)))
+
+
+def _take_descriptors() -> None:
+    """Each connection and each segment is one: use as many as the system lets us have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # Some systems forbid what they announce.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(config: Config, disk: Disk) -> int:
@@ -94,8 +104,17 @@ async def _serve(config: Config, disk: Disk) -> int:
                     return
                 shutdown.set()
 
-    def serving(_: Node) -> None:
+    clock = SystemClock()
+    trace = None
+    if (path := config.optional_text("raftka.trace.file")) is not None:
+        from raftka.tracing import trace_to
+
+        trace = trace_to(path, f"n{config.int('node.id')}", clock.monotonic)
+
+    def serving(node: Node) -> None:
         ready.set()
+        if trace is not None:
+            trace.follow(node)
         _settle()
 
     async with trio.open_nursery() as nursery:
@@ -103,7 +122,7 @@ async def _serve(config: Config, disk: Disk) -> int:
         structlog.get_logger().info(_introduction(config))
         await serve(
             config,
-            clock=SystemClock(),
+            clock=clock,
             dice=system_dice(),
             disk=disk,
             network=TcpNetwork(),
