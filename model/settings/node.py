@@ -31,6 +31,8 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "controllers."),
     Setting("broker.id", INT, -1, None, READ_ONLY,
             "The old name of node.id. When both are given they must be equal."),
+    Setting("raftka.trace.file", STRING, None, None, READ_ONLY,
+            "A file to write every event of this node to, as JSON lines (docs/trace.md)."),
     Setting("broker.rack", STRING, None, None, READ_ONLY,
             "The rack or zone of this broker: replicas are spread over racks, consumers may "
             "fetch nearby."),

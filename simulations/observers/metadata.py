@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from kraft.delta import MetadataDelta, replay_batch
 from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
+from raftka.tracing import broker_event, partition_event
 from simulations.observers.partition_log import Key
 from simulations.trace import Trace
 
@@ -43,45 +44,19 @@ class ObservedMetadata:
             told(before, image, delta)
 
     def _tell(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
-        name = f"{key[0]}-{key[1]}"
-        if before is None or (before.leader, before.leader_epoch) != (
-            after.leader,
-            after.leader_epoch,
-        ):
-            if before is not None:
-                reason = after.reason or "unknown"
-                self.leader_elections[reason] = self.leader_elections.get(reason, 0) + 1
-            self._trace.event(
-                "leader-elected",
-                partition=name,
-                leader=after.leader,
-                epoch=after.leader_epoch,
-                isr=list(after.isr),
-                elr=list(after.elr),
-                reason=after.reason,
-            )
-        elif (before.isr, before.elr, before.replicas) != (after.isr, after.elr, after.replicas):
-            self._trace.event(
-                "isr-changed",
-                partition=name,
-                leader=after.leader,
-                isr=list(after.isr),
-                elr=list(after.elr),
-                replicas=list(after.replicas),
-                partition_epoch=after.partition_epoch,
-            )
+        if before is not None and before.leader_epoch != after.leader_epoch:
+            reason = after.reason or "unknown"
+            self.leader_elections[reason] = self.leader_elections.get(reason, 0) + 1
+        found = partition_event(*key, before, after)
+        if found is not None:
+            self._trace.event(found[0], **found[1])
         for told in self.on_change:
             told(key, before, after)
 
     def _tell_broker(self, before: MetadataImage, image: MetadataImage, broker_id: int) -> None:
-        old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
-        if new is None:
-            self._trace.event("broker-unregistered", broker=broker_id)
-        elif old is None or old.epoch != new.epoch:
-            self._trace.event("broker-registered", broker=broker_id, epoch=new.epoch)
-        elif old.fenced != new.fenced:
-            kind = "broker-fenced" if new.fenced else "broker-unfenced"
-            self._trace.event(kind, broker=broker_id, epoch=new.epoch)
+        found = broker_event(before, image, broker_id)
+        if found is not None:
+            self._trace.event(found[0], **found[1])
 
 
 def _changed(

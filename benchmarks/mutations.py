@@ -1,0 +1,51 @@
+"""How many seeds it takes to catch each mutation: the table in docs/simulation.md.
+
+    python -m benchmarks.mutations [--seeds 200] [--tries 3] [--jobs 2] [NAME ...]
+
+Each try begins at another seed and counts up to the first that fails, at default settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+from typing import Any
+
+from simulations.batch import run_one
+from simulations.mutations import MUTANTS
+from simulations.plan import Options
+from simulations.violation import Exit
+
+
+def catch(job: tuple[str, int, int]) -> tuple[str, int | None, str]:
+    """(mutation, seeds that it took or None, what was seen)."""
+    name, first, seeds = job
+    for count in range(seeds):
+        found: dict[str, Any] = run_one((Options(first + count, mutation=name), "benchmark"))
+        if found["exit"] != Exit.HELD:
+            return name, count + 1, f"{found['violations'][0]['name']} (seed {first + count})"
+    return name, None, "not caught"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="mutations; all by default")
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    names = options.names or list(MUTANTS)
+    jobs = [(name, 1 + 10_000 * n, options.seeds) for n in range(options.tries) for name in names]
+    counts: dict[str, list[int]] = {name: [] for name in names}
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        for name, count, words in pool.imap_unordered(catch, jobs):
+            print(f"{name}: {count} seeds: {words}", flush=True)
+            counts[name].append(options.seeds + 1 if count is None else count)
+    print()
+    for name, found in counts.items():
+        print(f"| `{name}` | {MUTANTS[name].meaning} | {statistics.median(found):g} |")
+
+
+if __name__ == "__main__":
+    main()
