@@ -12,10 +12,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
-import javaproperties
-
 from client.config import ADMIN, CONSUMER, PRODUCER
 from client.settings import Setting
+from model.settings.properties import parse_properties
 
 KAFKA_VERSION = "4.3.1"
 """What --version tells: scripts choose options by it, and these are the options of that version."""
@@ -154,7 +153,7 @@ def read_properties(path: str | None) -> dict[str, str]:
         return {}
     try:
         with open(path, encoding="utf-8") as file:
-            return dict(javaproperties.load(file))
+            return parse_properties(file.read())
     except (OSError, ValueError) as error:
         raise ToolError(f"{path} cannot be read: {error}") from error
 
