@@ -84,7 +84,9 @@ class ReplicaManager(IsrKeeper):
         self._log_defaults = log_defaults
         """What topics have that say nothing else; the broker's own settings may change it."""
         self._checkpoints: dict[TopicPartition, int] = {}
-        """High watermarks as they were when this broker last wrote them down."""
+        """High watermarks as the process before us left them."""
+        self._written: dict[TopicPartition, int] = {}
+        """High watermarks as we last wrote them down."""
         self._on_failed_dir: list[Callable[[], None]] = []
         logs.failure_listeners.append(self._directory_failed)
         logs.corruption_listeners.append(lambda at, words: log.error(f"{at}: {words}"))
@@ -347,4 +349,6 @@ class ReplicaManager(IsrKeeper):
     async def checkpoint_high_watermarks(self) -> None:
         """Write down all high watermarks: where consumers may read right after a restart."""
         marks = {replica.topic_partition: replica.state.high_watermark for replica in self}
-        await self.logs.checkpoint_high_watermarks(marks)
+        if marks != self._written:
+            await self.logs.checkpoint_high_watermarks(marks)
+            self._written = marks
