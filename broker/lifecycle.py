@@ -101,7 +101,7 @@ class Lifecycle:
         Raises KafkaError when the registration is refused for good.
         """
         await self._register()
-        while True:
+        while self.state is not State.SHUTTING_DOWN:  # One more would ask to be let back.
             try:
                 await self._heartbeat()
             except BrokenConnection as error:
@@ -207,12 +207,11 @@ class Lifecycle:
             if answer.should_shut_down:
                 self.state = State.SHUTTING_DOWN
                 self._may_stop.set()
-        elif not answer.is_fenced and self._may_serve:
-            if self.state is not State.RUNNING:
-                log.info(f"broker {self.identity.broker_id} is unfenced and serves")
+        elif self.state is State.RECOVERY and not answer.is_fenced and self._may_serve:
+            log.info(f"broker {self.identity.broker_id} is unfenced and serves")
             self.state = State.RUNNING
             self._unfenced.set()
-        elif answer.is_fenced and self.state is State.RUNNING:
+        elif self.state is State.RUNNING and answer.is_fenced:
             log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be let back")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from broker.handlers.endpoints import node_endpoints
+from broker.handlers.metadata import INTERNAL_TOPICS
 from broker.handlers.record_errors import culprits
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _ALL: Final = -1
 _BY_ID: Final = 13
+_ADMIN_CLIENT: Final = "__admin_client"
+"""The one client.id that Kafka lets produce to internal topics."""
 
 
 @handles(ProduceRequest, versions=(3, 13))
@@ -58,7 +61,7 @@ def produce(
             try:
                 if refusal is not None:
                     raise refusal
-                _append(node, outcome, data, acks, now_s)
+                _append(node, outcome, data, acks, now_s, context.client_id)
             except KafkaError as error:
                 outcome.error = error
     if acks == 0:
@@ -106,9 +109,19 @@ def _refusal(request: ProduceRequest) -> KafkaError | None:
 
 
 def _append(
-    node: Node, outcome: Outcome, data: PartitionProduceData, acks: int, now_s: float
+    node: Node,
+    outcome: Outcome,
+    data: PartitionProduceData,
+    acks: int,
+    now_s: float,
+    client_id: str | None,
 ) -> None:
     replica = outcome.replica = node.replicas.find((outcome.topic, outcome.index))
+    topic = replica.topic_partition.topic
+    if topic in INTERNAL_TOPICS and client_id != _ADMIN_CLIENT:
+        raise KafkaError(
+            ErrorCode.INVALID_TOPIC_EXCEPTION, f"Cannot append to internal topic {topic}"
+        )
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
