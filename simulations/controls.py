@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from simulations.plan import Plan, Step
+from simulations.plan import NodePlan, Plan, Step
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def _unclean(plan: Plan) -> Plan:
     )
     return replace(
         plan,
+        # Enough controllers that some are left while a partition's replicas are down.
+        nodes=tuple(NodePlan(i) for i in range(1, 6)),
         topics=topics,
         faults=_often(plan, "followers-down-then-leader", 18.0),
         no_excuses=True,

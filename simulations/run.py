@@ -27,6 +27,7 @@ from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make
 from simulations.world import World
 
 _perf_counter = time.process_time
+COLLECT_S = 2.0
 START_S = 30.0
 """How long a fresh cluster may take until its topics are there."""
 
@@ -78,6 +79,8 @@ def run_plan(plan: Plan, *, sink: TextIO | None = None, story: Hook | None = Non
     `story` takes the place of the workload: a scenario's async function of the world.
     """
     logs.configure()
+    gc.collect()
+    gc.freeze()
     trace = Trace(sink)
     mutant = MUTANTS[plan.mutation] if plan.mutation is not None else None
     worlds: list[World] = []
@@ -178,8 +181,10 @@ async def _workload(world: World) -> None:
         faults.start_soon(_schedule, world, faults, started)
         with trio.move_on_at(started + world.plan.duration_s):
             while True:
-                await trio.sleep(1.0)
+                await trio.sleep(COLLECT_S)
                 check_invariants(world)
+                # The collector works at moments that the seed knows, and never by itself.
+                gc.collect(0)
         faults.cancel_scope.cancel()
     heal(world)
     world.quiet.set()

@@ -97,7 +97,8 @@ class History:
                 f" {key[0]}-{key[1]}, but it is at offset {elsewhere} already",
             )
         history.acked[offset] = (value, producer, now)
-        self._told(key, offset, f"{producer} got acknowledged")
+        if acks == -1:
+            self._told(key, offset, f"{producer} got acknowledged")
 
     # Consumers.
 

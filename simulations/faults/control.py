@@ -41,19 +41,17 @@ async def leader_cut_off_and_killed(world: World, dice: Random, cause: int) -> N
 @fault("followers-down-then-leader", "control", chance=0, rate=2)
 async def followers_down_then_leader(world: World, dice: Random, cause: int) -> None:
     """the followers go one by one, the leader goes on alone and goes too, a follower comes back"""
-    leader = _leader(world, dice)
-    if leader is None:
+    topic = dice.choice(world.plan.topics).name
+    partition, leader = world.image.partition(topic, 0), world.leader_of(topic, 0)
+    if partition is None or leader is None or not leader.is_running:
         return
-    others = [machine for machine in world.machines() if machine is not leader]
-    for machine in others:
+    replicas = [world.cluster.machines[broker] for broker in partition.replicas]
+    followers = [machine for machine in replicas if machine is not leader and machine.is_up]
+    for machine in followers:
         world.cluster.kill(machine, cause)
-    await trio.sleep(0.1)
-    # Controllers come back at once, so that there is somebody to tell the leader it may go on.
-    for machine in others:
-        world.start(machine, cause)
-        world.fabric.cut(machine.host, leader.host)
-    await trio.sleep(dice.uniform(2, 4))
+    await trio.sleep(dice.uniform(3, 5))
     world.cluster.kill(leader, cause)
-    world.fabric.heal()
-    await trio.sleep(8)
+    for machine in followers:
+        world.start(machine, cause)
+    await trio.sleep(6)
     world.start(leader, cause)
