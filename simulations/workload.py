@@ -155,9 +155,12 @@ class ConsumerTask:
         for record in records:
             target = TopicPartition(record.topic, record.partition)
             history.polled(name, target, self.last.get(target), record.offset, record.value)
-            self.last[target] = record.offset
             if group is not None:
+                if target not in self.last:
+                    # Without a seek, a member begins where its group has committed.
+                    history.found_committed(group, target, record.offset)
                 history.consumed(group, target, record.offset + 1)
+            self.last[target] = record.offset
 
     # client.consumer.membership.RebalanceListener
 

@@ -73,6 +73,7 @@ class ReplicaChecker:
         self._min_isr = min_isr
         self._allows_loss = allows_loss
         logs.on_loss = self._disk_lost_batches
+        logs.on_truncate = self._truncated
 
     def truth(self, key: Key) -> Truth:
         found = self.truths.get(key)
@@ -207,6 +208,27 @@ class ReplicaChecker:
 
     def _disk_lost_batches(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
         self.lost_disk(replica.host, replica.key, len(batches))
+
+    def _truncated(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
+        """A replica cut its own log: no in-sync one may cut what a client was told of."""
+        key, broker_id = replica.key, int(replica.host[1:])
+        partition = self._metadata.image.partition(*key)
+        if partition is None or broker_id not in partition.isr or not self._is_current(broker_id):
+            return
+        self.checks += 1
+        truth = self.truth(key)
+        for batch in batches:
+            known = truth.batches.get(batch.base_offset)
+            if known is not None and known.crc == batch.crc and batch.last_offset >= truth.start:
+                self._lost(
+                    "in-sync-replica-truncated",
+                    key,
+                    f"broker {broker_id} is in the ISR {list(partition.isr)} of {key[0]}-{key[1]}"
+                    f" and cuts its log at offset {batches[0].base_offset}: it gives up records up"
+                    f" to {batch.last_offset}, which {truth.witnesses[batch.base_offset]}. Elected"
+                    " now, it would lose them",
+                )
+                return
 
     def lost_disk(self, host: str, key: Key, batches: int) -> None:
         """A disk lost some of a partition's log, or all of it."""
