@@ -75,7 +75,8 @@ class LocalCluster:
     def configure(self, node_id: int, settings: Mapping[str, str]) -> None:
         """Settings of one node, before the cluster's. An id that is new is another node.
 
-        That node is not a voter by configuration; it is not formatted or started yet.
+        That node is not a voter by configuration; it is not formatted or started yet. An empty
+        value takes a setting away.
         """
         if node_id not in self.node_ids:
             self.node_ids += (node_id,)
@@ -84,6 +85,9 @@ class LocalCluster:
 
     def properties(self, node_id: int) -> dict[str, str]:
         """The server.properties of one node."""
+        return {name: value for name, value in self._properties(node_id).items() if value}
+
+    def _properties(self, node_id: int) -> dict[str, str]:
         voters = ",".join(f"{i}@127.0.0.1:{self.controller_ports[i]}" for i in self._voter_ids)
         replicas = min(3, len(self._voter_ids))
         own = {**self._settings, **self._own.get(node_id, {})}

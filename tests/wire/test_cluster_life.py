@@ -1,0 +1,289 @@
+"""Nodes that stop, come, go, lose their disk, fall asleep: what was promised holds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model.errors import ErrorCode
+from model.records import Record, encode_batch
+from net.protocol.messages.create_topics import (
+    CreatableReplicaAssignment,
+    CreatableTopic,
+    CreatableTopicConfig,
+    CreateTopicsRequest,
+)
+from net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from net.protocol.messages.produce import (
+    PartitionProduceData,
+    ProduceRequest,
+    ProduceResponse,
+    TopicProduceData,
+)
+from raftka.local_cluster import LocalCluster
+from tests.support.processes import Load, Wire, ask, in_sync, partitions, read_all, until
+
+SETTINGS = {
+    "offsets.topic.num.partitions": "3",
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "300",
+    "replica.lag.time.max.ms": "2000",
+    "leader.imbalance.check.interval.seconds": "1",
+    "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    "metadata.log.max.record.bytes.between.snapshots": "20000",
+}
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Three nodes in racks of their own, impatient; every test leaves all of them running."""
+    with LocalCluster(tmp_path_factory.mktemp("life"), settings=SETTINGS) as cluster:
+        for node_id in cluster.node_ids:
+            cluster.configure(node_id, {"broker.rack": f"rack-{node_id}"})
+        cluster.start(60)
+        yield cluster
+
+
+def create(port: int, topic: str, *assignment: list[int], **configs: str) -> None:
+    """A topic, one partition for each list of replicas."""
+    wanted = CreatableTopic(
+        name=topic,
+        num_partitions=-1,
+        replication_factor=-1,
+        assignments=[
+            CreatableReplicaAssignment(partition_index=index, broker_ids=replicas)
+            for index, replicas in enumerate(assignment)
+        ],
+        configs=[
+            CreatableTopicConfig(name=name.replace("_", "."), value=value)
+            for name, value in configs.items()
+        ],
+    )
+    answer = ask(port, CreateTopicsRequest(topics=[wanted], timeout=20_000), 7)
+    assert answer.topics[0].error_code == 0, answer.topics[0].error_message
+
+
+def produce_request(topic: str, *, acks: int = -1, timeout_ms: int = 5000) -> ProduceRequest:
+    batch = encode_batch([Record(0, 1_700_000_000_000, None, b"late", ())])
+    data = PartitionProduceData(index=0, records=batch)
+    topics = [TopicProduceData(name=topic, partition_data=[data])]
+    return ProduceRequest(acks=acks, timeout=timeout_ms, topic_data=topics)
+
+
+def produce(port: int, topic: str, **options: int) -> ErrorCode:
+    answer = ask(port, produce_request(topic, **options), 9)
+    return ErrorCode(answer.responses[0].partition_responses[0].error_code)
+
+
+def raftka(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "raftka", *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def leader(port: int, topic: str) -> int:
+    return int(partitions(port, topic)[0].leader_id)
+
+
+def servers(cluster: LocalCluster) -> tuple[str, str]:
+    """The option of every tool."""
+    return "--bootstrap-server", f"127.0.0.1:{cluster.ports[1]}"
+
+
+def reassign(cluster: LocalCluster, topic: str, replicas: list[int], plan: Path) -> None:
+    """Move both partitions of a topic with the tool, and wait until it says that this is done."""
+    moves = [{"topic": topic, "partition": index, "replicas": replicas} for index in (0, 1)]
+    plan.write_text(json.dumps({"version": 1, "partitions": moves}))
+    arguments = (*servers(cluster), "--reassignment-json-file", str(plan))
+    raftka("reassign-partitions", *arguments, "--execute")
+
+    def complete() -> bool:
+        told = raftka("reassign-partitions", *arguments, "--verify")
+        return told.count("is complete") == len(moves)
+
+    until(complete, "the reassignment is complete")
+
+
+def test_sigterm_moves_leadership_first(life: LocalCluster, topic: str) -> None:
+    create(life.ports[1], topic, [1, 2, 3], [2, 3, 1], [3, 1, 2], min_insync_replicas="2")
+    with Load(life.bootstrap, topic) as load:
+        for node_id, other in ((1, 2), (2, 3), (3, 1)):
+            assert life.stop_node(node_id) == 0
+            assert (life.data(node_id) / ".kafka_cleanshutdown").exists()
+            load.progress()
+            assert node_id not in {
+                p.leader_id for p in partitions(life.ports[other], topic).values()
+            }
+            before = len(life.log(node_id))
+            life.start_node(node_id, 60)
+            assert "recover" not in life.log(node_id)[before:]
+            in_sync(life, topic, (1, 2, 3), port=life.ports[other])
+            load.progress()
+    assert load.errors == []
+    assert load.lost() == []
+
+
+def test_preferred_leaders_come_back_by_themselves(life: LocalCluster, topic: str) -> None:
+    create(life.ports[1], topic, [2, 1, 3])
+    life.kill(2)
+    until(lambda: leader(life.ports[1], topic) != 2, "another leader")
+    life.start_node(2, 60)
+    until(lambda: leader(life.ports[1], topic) == 2, "the preferred leader leads again")
+    assert "is the preferred replica" in "".join(life.log(i) for i in (1, 2, 3))
+
+
+def test_a_wiped_disk_is_a_new_replica(life: LocalCluster, topic: str) -> None:
+    create(life.ports[1], topic, [3, 1, 2], min_insync_replicas="2")
+    with Load(life.bootstrap, topic) as load:
+        life.kill(3)
+        load.progress()
+        shutil.rmtree(life.data(3))
+        life.format(3)
+        life.start_node(3, 60)
+        load.progress()
+        in_sync(life, topic, (1, 2, 3), port=life.ports[1])
+        until(lambda: leader(life.ports[1], topic) == 3, "it leads again, having caught up")
+        load.progress()
+    assert load.errors == []
+    assert load.lost() == []
+
+
+def test_a_broker_joins_takes_over_and_leaves(
+    life: LocalCluster, topic: str, tmp_path: Path
+) -> None:
+    create(life.ports[1], topic, [1, 2, 3], [2, 3, 1], min_insync_replicas="2")
+    life.configure(4, {"process.roles": "broker", "broker.rack": "rack-4"})
+    life.format(4)
+    life.start_node(4, 60)
+    with Load(life.bootstrap, topic) as load:
+        for replicas in ([4, 2, 3], [1, 2, 3]):
+            reassign(life, topic, replicas, tmp_path / "plan.json")
+            in_sync(life, topic, replicas, port=life.ports[1])
+            load.progress()
+        assert life.stop_node(4) == 0
+        raftka("cluster", "unregister", *servers(life), "--id", "4")
+        load.progress()
+    assert load.errors == []
+    assert load.lost() == []
+
+
+def test_directories_of_others_are_refused_in_words(life: LocalCluster, tmp_path: Path) -> None:
+    config = str(life.config_path(1))
+    life.kill(1)
+    try:
+        assert "9" in (words := raftka("server", config, "--override", "node.id=9", code=1))
+        assert "node.id" in words
+        again = raftka("storage", "format", "-t", "A" * 22, "-c", config, code=1)
+        assert "holds another cluster's data" in again
+        other = ("--override", f"log.dirs={tmp_path / 'other'}")
+        assert "is not formatted" in raftka("server", config, *other, code=1)
+    finally:
+        life.start_node(1, 60)
+
+
+def test_a_leader_that_slept_does_not_answer_as_one(life: LocalCluster, topic: str) -> None:
+    create(life.ports[1], topic, [2, 1, 3], min_insync_replicas="1")
+    until(lambda: produce(life.ports[2], topic) is ErrorCode.NONE, "the first leader serves")
+    wire = Wire(life.ports[2])
+    sleeper = life.processes[2]
+    sleeper.send_signal(signal.SIGSTOP)
+    try:
+        # It is the first thing that the sleeper will find when it wakes up.
+        wire.send(produce_request(topic, acks=1), 9)
+        until(lambda: leader(life.ports[1], topic) not in (2, -1), "another leader")
+        new = leader(life.ports[1], topic)
+        until(lambda: produce(life.ports[new], topic, acks=1) is ErrorCode.NONE, "it serves")
+    finally:
+        sleeper.send_signal(signal.SIGCONT)
+    answer = wire.receive(ProduceResponse, 9)
+    wire.close()
+    outcome = answer.responses[0].partition_responses[0]
+    assert ErrorCode(outcome.error_code) is ErrorCode.NOT_LEADER_OR_FOLLOWER
+    in_sync(life, topic, (1, 2, 3), port=life.ports[1])
+    assert set(read_all(life.bootstrap, topic)) >= {(0, 0), (0, 1)}
+
+
+def test_too_few_in_sync(life: LocalCluster, topic: str) -> None:
+    create(life.ports[1], topic, [2, 3], min_insync_replicas="2")
+    until(lambda: produce(life.ports[2], topic) is ErrorCode.NONE, "the first leader serves")
+    life.kill(3)
+    try:
+        until(lambda: _isr(life, topic) == [2], "the ISR shrinks")
+        assert produce(life.ports[2], topic) is ErrorCode.NOT_ENOUGH_REPLICAS
+        assert produce(life.ports[2], topic, acks=1) is ErrorCode.NONE
+    finally:
+        life.start_node(3, 60)
+    in_sync(life, topic, (2, 3), port=life.ports[1])
+    until(lambda: produce(life.ports[2], topic) is ErrorCode.NONE, "enough replicas again")
+
+
+def test_unclean_elections_by_setting_and_by_tool(life: LocalCluster, topic: str) -> None:
+    allowed = f"{topic}-allowed"
+    create(life.ports[1], topic, [2, 3], min_insync_replicas="1")
+    create(life.ports[1], allowed, [2, 3], unclean_leader_election_enable="true")
+    for name in (topic, allowed):
+        until(lambda name=name: produce(life.ports[2], name) is ErrorCode.NONE, "2 leads")
+    life.kill(3)
+    for name in (topic, allowed):
+        until(lambda name=name: _isr(life, name) == [2], "the ISR shrinks")
+        assert produce(life.ports[2], name) is ErrorCode.NONE
+    life.kill(2)
+    life.start_node(3, 60)  # Without it the controllers have no majority.
+    until(lambda: leader(life.ports[1], allowed) == 3, "elected uncleanly, being allowed to")
+    until(lambda: leader(life.ports[1], topic) == -1, "nobody may lead")
+    wanted = ("--topic", topic, "--partition", "0")
+    raftka("leader-election", *servers(life), *wanted, "--election-type", "unclean")
+    until(lambda: leader(life.ports[1], topic) == 3, "elected uncleanly, being told to")
+    life.start_node(2, 60)
+    for name in (topic, allowed):
+        in_sync(life, name, (2, 3), port=life.ports[1])
+
+
+def _isr(cluster: LocalCluster, topic: str) -> list[int]:
+    return list(partitions(cluster.ports[1], topic)[0].isr_nodes)
+
+
+def test_a_consumer_reads_in_its_own_rack(life: LocalCluster, topic: str) -> None:
+    create(life.ports[1], topic, [1, 2, 3])
+    with Load(life.bootstrap, topic) as load:
+        load.progress(50)
+    port = life.ports[leader(life.ports[1], topic)]
+    fetch = FetchRequest(
+        rack_id="rack-3",
+        max_wait=0,
+        topics=[FetchTopic(topic=topic, partitions=[FetchPartition(partition=0)])],
+    )
+    until(
+        lambda: ask(port, fetch, 12).responses[0].partitions[0].preferred_read_replica == 3,
+        "the follower in the consumer's rack is named",
+    )
+    found = read_all(life.bootstrap, topic, **{"client.rack": "rack-3"})
+    assert found.keys() >= {each[:2] for each in load.acked}
+
+
+def test_clients_do_not_write_to_internal_topics(life: LocalCluster) -> None:
+    internal = "__consumer_offsets"
+    ask(life.ports[1], FindCoordinatorRequest(key="g", key_type=0), 3)  # Which creates it.
+    until(lambda: leader(life.ports[1], internal) > 0, "the offsets topic is there")
+    port = life.ports[leader(life.ports[1], internal)]
+    wanted = (ErrorCode.INVALID_TOPIC_EXCEPTION,)
+    until(lambda: produce(port, internal) in wanted, "the refusal")
+
+
+def test_all_at_once_end_within_seconds(life: LocalCluster) -> None:
+    """The last test of this cluster."""
+    running = dict(life.processes)
+    for process in running.values():
+        process.send_signal(signal.SIGTERM)
+    codes = {node_id: process.wait(20) for node_id, process in running.items()}
+    assert codes == dict.fromkeys(running, 0)
