@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
+import trio
+
 from client.consumer.group_client import COORDINATOR_MOVED, CommitFailed, GroupClient, check_commit
 from client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
 from client.futures import Future
@@ -56,15 +58,22 @@ class AutoCommit:
             self.send(self._news())
 
     async def now(self) -> None:
-        """Commit and wait; a failure is only logged, since records come again after it."""
+        """Commit and wait; a failure is only logged, since records come again after it.
+
+        Not longer than one request may take: this runs while partitions are given up, where a
+        cancelled caller cannot end it.
+        """
         if not self._enabled or self._group is None:
             return
         news = self._news()
         if not news:
             return
         try:
-            await self._group.commit(news)
-            self._stored.update(news)
+            with trio.move_on_after(self._group.cluster.request_timeout_s) as waiting:
+                await self._group.commit(news)
+                self._stored.update(news)
+            if waiting.cancelled_caught:
+                log.warning("group %s: no commit: no answer in time", self._group.group_id)
         except CommitFailed as error:
             log.warning("group %s: %s", self._group.group_id, error)
         except KafkaError as error:
