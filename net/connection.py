@@ -11,8 +11,14 @@ import struct
 
 _SIZE = struct.Struct(">i")
 _FIRST_CAPACITY = 4 * 1024
+_ROOMY_CAPACITY = 128 * 1024
+"""Up to here a buffer that a receive has filled doubles, though every frame may fit: one receive
+then takes all that a busy peer has sent, and its frames share a turn, a wake and a send."""
 _KEEP_CAPACITY = 4 * 1024 * 1024
 """An emptied buffer above this is let go: one large request must not pin its memory for ever."""
+_LARGE_FRAME = 192 * 1024
+"""A frame from this size on is received to its end and no further: what follows it would only
+have to be moved to the front, which costs more than the system call that it saves."""
 
 
 class FrameTooLarge(ValueError):
@@ -35,21 +41,30 @@ class FrameReader:
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+        self._wanted = 4
+        """Bytes of the frame that has begun to come, with its size field."""
 
     def space(self) -> memoryview:
         """Where to receive next; never empty."""
-        if self._start == self._end:
+        pending = self._end - self._start
+        capacity = len(self._buffer)
+        is_full = self._end == capacity
+        if not pending:
             self._start = self._end = 0
-            if len(self._buffer) > _KEEP_CAPACITY:
+            if capacity > _KEEP_CAPACITY:
                 self._resize(_FIRST_CAPACITY)
-        if self._end == len(self._buffer):
-            pending = self._end - self._start
-            if pending * 2 <= len(self._buffer) and pending:
-                # Slices of one memoryview may overlap: the copy is a memmove.
-                self._view[:pending] = self._view[self._start : self._end]
-                self._start, self._end = 0, pending
-            else:
-                self._resize(max(_FIRST_CAPACITY, 2 * len(self._buffer)))
+            elif is_full and capacity < _ROOMY_CAPACITY:
+                self._resize(max(_FIRST_CAPACITY, 2 * capacity))
+            return self._view
+        if is_full and (capacity < _ROOMY_CAPACITY or 2 * pending > capacity):
+            self._resize(2 * capacity)
+        elif self._start and self._start + self._wanted > capacity:
+            # It does not fit where it is: to the front, as long as little of it has come. Slices
+            # of one memoryview may overlap: the copy is a memmove.
+            self._view[:pending] = self._view[self._start : self._end]
+            self._start, self._end = 0, pending
+        if self._wanted >= _LARGE_FRAME:
+            return self._view[self._end : self._start + self._wanted]
         return self._view[self._end :]
 
     def frames(self, received: int) -> list[memoryview]:
@@ -60,6 +75,7 @@ class FrameReader:
         self._end += received
         found: list[memoryview] = []
         view, start, end = self._view, self._start, self._end
+        self._wanted = 4
         while end - start >= 4:
             (size,) = _SIZE.unpack_from(view, start)
             if not 0 <= size <= self._limit:
@@ -69,6 +85,7 @@ class FrameReader:
                 )
             stop = start + 4 + size
             if stop > end:
+                self._wanted = 4 + size
                 break
             found.append(view[start + 4 : stop])
             start = stop

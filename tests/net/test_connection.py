@@ -58,3 +58,35 @@ def test_memory_grows_with_the_bytes_that_came_and_not_with_those_announced() ->
     data = struct.pack(">i", 100 * 1024 * 1024) + bytes(10_000)
     assert feed(reader, data, []) == []
     assert len(reader.space()) < 64 * 1024
+
+
+def test_a_busy_peer_is_given_room_for_many_frames() -> None:
+    reader = FrameReader(100_000)
+    body = bytes(9_996)
+    room = 0
+    for _ in range(20):
+        room = len(reader.space())
+        feed(reader, framed(body) * (room // 10_000 + 1), [])
+    assert room > 10 * len(body)
+
+
+def test_a_large_frame_is_received_to_its_end_and_stays_where_it_is() -> None:
+    reader = FrameReader(10_000_000)
+    large = framed(bytes(700_000))
+    feed(reader, large, [])
+    for _ in range(3):
+        first = len(reader.space()) // 2
+        assert feed(reader, large[:first], []) == []
+        assert len(reader.space()) == len(large) - first
+        (body,) = feed(reader, large[first:], [])
+        assert len(body) == 700_000
+        assert not reader.partial
+
+
+def test_a_frame_that_does_not_fit_behind_others_is_moved_once() -> None:
+    reader = FrameReader(10_000_000)
+    feed(reader, framed(bytes(130_000)), [])
+    room = len(reader.space())
+    both = framed(bytes(room - 4_000), b"x" * 100_000)
+    assert [len(body) for body in feed(reader, both, [room])] == [room - 4_000, 100_000]
+    assert not reader.partial
