@@ -29,6 +29,7 @@ from net.protocol.messages.broker_registration import (
 log = structlog.get_logger()
 
 _LANE = "heartbeat"
+_NO_CONTROLLER_S = 2.5
 _EAGER_S = 0.02
 """Between heartbeats while the answer is awaited that changes the state."""
 
@@ -92,6 +93,7 @@ class Lifecycle:
         self._registered = trio.Event()
         self._unfenced = trio.Event()
         self._may_stop = trio.Event()
+        self._answered_s = 0.0
         self._may_serve = False
         self._fenced = True
 
@@ -127,13 +129,22 @@ class Lifecycle:
         await self._unfenced.wait()
 
     async def controlled_shutdown(self, timeout_s: float) -> bool:
-        """Wait until leadership has moved away; whether it did within `timeout_s`."""
+        """Wait until leadership has moved away; whether it did within `timeout_s`.
+
+        Much shorter when no controller answers at all: the whole cluster is being stopped, and
+        nobody is left to move leadership to.
+        """
         self.state = State.PENDING_CONTROLLED_SHUTDOWN
         self.wake()
-        with trio.move_on_after(timeout_s):
-            await self._may_stop.wait()
-            return True
-        return False
+        deadline = self._clock.monotonic() + timeout_s
+        self._answered_s = self._clock.monotonic()
+        while not self._may_stop.is_set():
+            until = min(deadline, self._answered_s + _NO_CONTROLLER_S)
+            if (left := until - self._clock.monotonic()) <= 0:
+                return False
+            with trio.move_on_after(left):
+                await self._may_stop.wait()
+        return True
 
     async def _register(self) -> None:
         me = self.identity
@@ -202,6 +213,7 @@ class Lifecycle:
         if code is not ErrorCode.NONE:
             raise BrokenConnection(f"the controller answered {code.name}")
         self._heard(sent_s)
+        self._answered_s = self._clock.monotonic()
         self._fenced = answer.is_fenced
         if stopping:
             if answer.should_shut_down:

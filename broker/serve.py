@@ -39,6 +39,7 @@ log = structlog.get_logger()
 
 RAFT_PREAMBLE = b"RFTK"
 _CONTROLLED_SHUTDOWN_S = 10.0
+_RESIGNATION_S = 1.0
 
 
 async def serve(
@@ -120,6 +121,10 @@ async def _run(
             if ready is not None:
                 ready(node)
             await shutdown.wait()
+        if node.is_controller:
+            # The others elect at once, instead of finding out by broken connections.
+            with trio.move_on_after(_RESIGNATION_S):
+                await node.quorum.resign()
         log.info(f"node {node.node_id} has shut down")
         nursery.cancel_scope.cancel()
 
