@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,9 @@ class VirtualClock(trio.abc.Clock):
     def __init__(self) -> None:
         self.now = 0.0
         self.stalled = 0
+        self.is_deadlock = False
+        self.scope = trio.CancelScope()
+        """Of everything that runs; cancelled when nothing would ever happen again."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
 
@@ -88,8 +92,9 @@ class VirtualClock(trio.abc.Clock):
     def _wait_for_trio(self) -> float:
         """Only trio's own wakeups are left, as at its end; many turns of that are a deadlock."""
         self.stalled += 1
-        if self.stalled > _STALLED_MAX:
-            raise RuntimeError("nothing will ever happen again: every task waits for another")
+        if self.stalled > _STALLED_MAX and not self.is_deadlock:
+            self.is_deadlock = True
+            self.scope.cancel()
         return 0.0
 
 
@@ -167,8 +172,13 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
 
 
 async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
-    with _no_real_world():
-        return await main()
+    clock = current_clock()
+    found: list[T] = []
+    with _no_real_world(), clock.scope:
+        found.append(await main())
+    if not found:
+        raise RuntimeError("nothing would ever happen again: every task waits for another")
+    return found[0]
 
 
 @contextmanager
@@ -185,6 +195,7 @@ def _no_real_world() -> Iterator[None]:
         *((time, name) for name in _CLOCKS),
         *((random, name) for name in _DICE),
         (os, "urandom"),
+        (threading.Thread, "start"),
         (trio.to_thread, "run_sync"),
     ]
     saved = [(place, name, getattr(place, name)) for place, name in places]

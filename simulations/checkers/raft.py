@@ -119,7 +119,11 @@ class RaftChecker:
                 )
         if new_from:
             self._note_majorities(mirror, new_from)
-        if mirror.commit_index > self.commit_index:
+        if self.voters == [host]:
+            # Alone it tells nobody that it leads, and what is durable is committed.
+            self._leads(host, mirror.term)
+            self._advance(mirror, mirror.last_index, mirror.term)
+        elif mirror.commit_index > self.commit_index:
             self._advance(mirror, mirror.commit_index, mirror.term)
 
     def _note_majorities(self, mirror: JournalMirror, new_from: int) -> None:

@@ -113,10 +113,10 @@ def test_the_scheduler_and_the_network_are_golden() -> None:
 @pytest.mark.parametrize(
     "touch",
     [
-        time.time,
-        time.monotonic,
+        lambda: time.time(),
+        lambda: time.monotonic(),
         lambda: time.sleep(0),
-        random.random,
+        lambda: random.random(),
         lambda: os.urandom(4),
         lambda: open("/etc/hostname"),  # noqa: SIM115
         lambda: os.listdir("/tmp"),
@@ -137,7 +137,7 @@ def test_a_deadlock_is_told() -> None:
     async def main() -> None:
         await trio.Event().wait()
 
-    with pytest.raises(trio.TrioInternalError):
+    with pytest.raises(RuntimeError, match="nothing would ever happen"):
         run(main, 1)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-import simulations.checkers.history as module
 from simulations.checkers.history import History, show, value_of
 
 KEY = ("t", 0)
@@ -12,7 +11,7 @@ KEY = ("t", 0)
 
 class Told:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, strict_acks_1: bool = False) -> None:
-        monkeypatch.setattr(module.trio, "current_time", lambda: 1.0)
+        monkeypatch.setattr("trio.current_time", lambda: 1.0)
         self.violations: list[str] = []
         self.history = History(
             lambda name, story: self.violations.append(name),
