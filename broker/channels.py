@@ -1,7 +1,7 @@
-"""Connections from this node to the others: one to the active controller, one to each broker.
+"""Connections from this node to the active controller, one for each lane of requests.
 
-They are made when first needed and again after they broke. A request to the active controller is
-repeated at the next one when the leadership moves; a request to a broker is the asker's to repeat.
+They are made when first needed and again after they broke. A request is repeated at the next
+controller when the leadership moves.
 """
 
 from __future__ import annotations
@@ -33,13 +33,11 @@ class Channels:
         network: Network,
         clock: Clock,
         controller: Callable[[], tuple[int, Endpoint] | None],
-        broker: Callable[[int], Endpoint | None],
     ) -> None:
         self._client_id = f"raftka-node-{node_id}"
         self._network = network
         self._clock = clock
         self._controller = controller
-        self._broker = broker
         self._open: dict[tuple[Endpoint, str], Channel] = {}
         self._locks: dict[tuple[Endpoint, str], trio.Lock] = {}
         self._nursery: trio.Nursery | None = None
@@ -81,13 +79,6 @@ class Channels:
             with trio.move_on_after(_RETRY_S):
                 await moved.wait()
         raise ControllerUnavailable(f"no active controller answered: {words}")
-
-    async def to_broker(self, broker_id: int, request: Any, *, timeout_s: float = 30.0) -> Any:
-        """Ask one broker once. Raises BrokenConnection."""
-        endpoint = self._broker(broker_id)
-        if endpoint is None:
-            raise BrokenConnection(f"broker {broker_id} is not registered")
-        return await self._ask(endpoint, "", request, timeout_s=timeout_s)
 
     async def _ask(self, endpoint: Endpoint, lane: str, request: Any, *, timeout_s: float) -> Any:
         channel = await self._channel(endpoint, lane)

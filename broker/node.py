@@ -97,7 +97,6 @@ class Node:
             network=network,
             clock=clock,
             controller=self._controller_endpoint,
-            broker=self.broker_endpoint,
         )
         self.suspects = Suspects(clock, self.loader)
         self._bootstrap_controllers = controllers

@@ -79,11 +79,6 @@ class MetadataDelta:
         self._owned: set[str] = set()
         self._own_topics: dict[str, list[PartitionImage]] = {}
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was changed."""
-        return self.image is self.base
-
     def replay_all(self, records: Iterable[MetadataRecord], offset: int) -> None:
         """Replay the records of the batch at `offset`, in order."""
         for record in records:

@@ -297,10 +297,6 @@ class Seams(SyncObj):  # type: ignore[misc]
     def other_voters(self) -> set[Peer]:
         return self.__peers("otherNodes")
 
-    @property
-    def connected_peers(self) -> set[Peer]:
-        return self.__peers("connectedNodes")
-
     def set_peers(self, voters: set[Peer], observers: set[Peer], connected: set[Peer]) -> None:
         self._SyncObj__otherNodes = voters
         self._SyncObj__readonlyNodes = observers

@@ -6,7 +6,7 @@ served so far; every other protocol is refused in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from model.ids import Endpoint
@@ -136,8 +136,3 @@ def bootstrap_servers(config: Config) -> list[Endpoint]:
     """controller.quorum.bootstrap.servers. Raises ValueError."""
     name = "controller.quorum.bootstrap.servers"
     return [parse_endpoint(item, name) for item in config.names(name)]
-
-
-def protocols_in_use(found: Iterable[Listener]) -> Mapping[str, str]:
-    """Listener name to protocol, for those that are not PLAINTEXT."""
-    return {each.name: each.protocol for each in found if each.protocol != PLAINTEXT}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import javaproperties
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,5 +40,4 @@ def test_a_broken_escape_is_told_with_its_line() -> None:
 
 @given(st.text(alphabet="ab=: \\\t\n#!\r", max_size=40))
 def test_any_text_is_read_as_javaproperties_reads_it(text: str) -> None:
-    javaproperties = pytest.importorskip("javaproperties")
     assert parse_properties(text) == javaproperties.loads(text)

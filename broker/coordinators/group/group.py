@@ -92,9 +92,6 @@ class Group:
     _supporters: dict[str, int] = field(default_factory=dict)
     """protocol name -> how many members speak it"""
 
-    def is_in(self, *states: GroupState) -> bool:
-        return self.state in states
-
     def transition(self, state: GroupState, now_ms: int) -> None:
         self.state = state
         self.state_timestamp_ms = now_ms
