@@ -69,8 +69,12 @@ class LocalCluster:
 
     @property
     def bootstrap(self) -> str:
-        """bootstrap.servers with every node in it."""
-        return ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
+        """bootstrap.servers with every broker in it."""
+        return ",".join(
+            f"127.0.0.1:{port}"
+            for node_id, port in self.ports.items()
+            if "broker" in self._own.get(node_id, {}).get("process.roles", "broker")
+        )
 
     def configure(self, node_id: int, settings: Mapping[str, str]) -> None:
         """Settings of one node, before the cluster's. An id that is new is another node.

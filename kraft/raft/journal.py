@@ -61,7 +61,7 @@ class Journal:
         self._write, self._pending = 1, list[bytes]()
         self._segments, self._garbage = list[Segment](), list[Segment]()
         self._file: File | None = None
-        self._file_end = 0
+        self._file_end, self._file_is_done = 0, False
         self.forget_votes = False
         self.repairs: list[str] = []
         for name in disk.list_dir(directory):
@@ -161,12 +161,17 @@ class Journal:
         self._remember(Kind.BASE, POSITION.pack(index, term))
 
     def drop_before(self, index: int) -> None:
-        """Make `index` the base: a snapshot covers it. Files go with the next write."""
+        """Make `index` the base: a snapshot covers it. Files go with the next write.
+
+        What is written next begins a new file, so that the present one can go with the snapshot
+        after this: however large files may get, the log stays as short as snapshots are frequent.
+        """
         position = index - self.base_index
         if position <= 0:
             return
         self._entries[:position] = []
         self._entries[0] = (NO_OP, index, self._entries[0][2])
+        self._file_is_done = True
         while len(self._segments) > 1 and self._segments[0].last_index < index:
             self._garbage.append(self._segments.pop(0))
 
@@ -186,7 +191,8 @@ class Journal:
                 self._remember(Kind.COMMIT, INDEX.pack(self._commit_index))
             self._remember(Kind.END)
             pending, self._pending = self._pending, []
-            rolled = self._file is None or self._file_end >= self._segment_bytes
+            full = self._file_is_done or self._file_end >= self._segment_bytes
+            rolled = self._file is None or full
             if rolled:
                 pending[:0] = self._open_next()
             assert self._file is not None
@@ -231,7 +237,7 @@ class Journal:
         self._segments.append(Segment(number, last_index))
         self._file = self._disk.open(f"{self._directory}/{self._segments[-1].name}", create=True)
         self._file.truncate(0)
-        self._file_end = 0
+        self._file_end, self._file_is_done = 0, False
         write = self._write
         return [
             records.encode(write, Kind.FILE, VERSION.pack(FORMAT)),

@@ -136,7 +136,7 @@ class Load:
             self.errors.append(error)
             return
         self.last_ack_s = time.monotonic()
-        self.acked.append((message.partition(), message.offset(), message.value()))
+        self.acked.append(_placed(message))
 
 
 def read_all(bootstrap: str, topic: str, **settings: object) -> dict[tuple[int, int], bytes]:
@@ -161,10 +161,17 @@ def read_all(bootstrap: str, topic: str, **settings: object) -> dict[tuple[int, 
         while any((index, end - 1) not in found for index, end in ends.items() if end):
             for message in consumer.consume(10_000, timeout=0.2):
                 assert message.error() is None, message.error()
-                found[message.partition(), message.offset()] = message.value()
+                partition, offset, value = _placed(message)
+                found[partition, offset] = value
         return found
     finally:
         consumer.close()
+
+
+def _placed(message: Message) -> tuple[int, int, bytes]:
+    partition, offset, value = message.partition(), message.offset(), message.value()
+    assert partition is not None and offset is not None
+    return partition, offset, value or b""
 
 
 def in_sync(cluster: LocalCluster, topic: str, replicas: Iterable[int], *, port: int) -> None:
