@@ -63,14 +63,69 @@ class Result:
 
 
 class _Connection:
-    def __init__(self, host: str, port: int) -> None:
-        self.socket = socket.create_connection((host, port))
+    """One socket that is written and read as far as it goes without waiting."""
+
+    def __init__(
+        self,
+        endpoint: tuple[str, int],
+        selector: selectors.BaseSelector,
+        check: Callable[[bytes], None],
+    ) -> None:
+        self.socket = socket.create_connection(endpoint)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.unsent = memoryview(b"")
-        self.received = bytearray()
-        self.skip = 0
         self.sent_at: list[float] = []
+        """When each request without an answer was sent."""
+        self._selector = selector
+        self._check = check
+        self._unsent = memoryview(b"")
+        self._received = bytearray()
+        self._skip = 0
+        selector.register(self.socket, selectors.EVENT_READ, self)
+
+    def send(self, frames: bytes, count: int) -> None:
+        """`frames` holds `count` requests."""
+        self.sent_at += [time.perf_counter()] * count
+        self._unsent = memoryview(bytes(self._unsent) + frames)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits; what the system does not take yet is watched for."""
+        events = selectors.EVENT_READ
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[self.socket.send(self._unsent) :]
+            except BlockingIOError:
+                events |= selectors.EVENT_WRITE
+                break
+        self._selector.modify(self.socket, events, self)
+
+    def answers(self, data: memoryview) -> int:
+        """How many answers end in `data`; their bodies are not kept."""
+        found = position = 0
+        while position < len(data):
+            if self._skip:
+                step = min(self._skip, len(data) - position)
+                self._skip -= step
+                position += step
+                if not self._skip:
+                    found += 1
+                continue
+            self._received += data[position : position + 256]
+            if len(self._received) < 4:
+                break
+            (size,) = struct.unpack_from(">i", self._received)
+            head = min(size + 4, 256)
+            if len(self._received) < head:
+                break
+            extra = len(self._received) - head
+            self._check(bytes(self._received[:head]))
+            position += min(256, len(data) - position) - extra
+            self._received.clear()
+            self._skip = size + 4 - head
+            if not self._skip:
+                found += 1
+        return found
 
 
 def run(
@@ -89,87 +144,39 @@ def run(
     `check` sees the first bytes of each answer (up to 256) and raises when it is an error.
     """
     selector = selectors.DefaultSelector()
-    links = [_Connection(*endpoints[i % len(endpoints)]) for i in range(connections)]
-    for link in links:
-        selector.register(link.socket, selectors.EVENT_READ, link)
+    links = [
+        _Connection(endpoints[i % len(endpoints)], selector, check) for i in range(connections)
+    ]
     scratch = memoryview(bytearray(4 << 20))
-    requests = bytes_in = 0
-    latencies: list[float] = []
-
-    def send(link: _Connection, count: int) -> None:
-        now = time.perf_counter()
-        link.sent_at += [now] * count
-        link.unsent = memoryview(bytes(link.unsent) + frame * count)
-        flush(link)
-
-    def flush(link: _Connection) -> None:
-        while link.unsent:
-            try:
-                link.unsent = link.unsent[link.socket.send(link.unsent) :]
-            except BlockingIOError:
-                selector.modify(link.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, link)
-                return
-        selector.modify(link.socket, selectors.EVENT_READ, link)
-
-    def answers(link: _Connection, data: memoryview) -> int:
-        """Whole answers that `data` ends, without keeping their bodies."""
-        found = position = 0
-        while position < len(data):
-            if link.skip:
-                step = min(link.skip, len(data) - position)
-                link.skip -= step
-                position += step
-                if not link.skip:
-                    found += 1
-                continue
-            link.received += data[position : position + 256]
-            if len(link.received) < 4:
-                break
-            (size,) = struct.unpack_from(">i", link.received)
-            head = min(size + 4, 256)
-            if len(link.received) < head:
-                break
-            extra = len(link.received) - head
-            check(bytes(link.received[:head]))
-            position += min(256, len(data) - position) - extra
-            link.received.clear()
-            link.skip = size + 4 - head
-            if not link.skip:
-                found += 1
-        return found
-
+    result = Result(requests=0, seconds=0, cpu=0, bytes_in=0)
     for link in links:
-        send(link, in_flight)
+        link.send(frame * in_flight, in_flight)
     began, cpu_began = time.perf_counter(), cpu_seconds(pids)
     end = began + seconds
     while (now := time.perf_counter()) < end:
         for key, events in selector.select(end - now):
             link = key.data
             if events & selectors.EVENT_WRITE:
-                flush(link)
-            if events & selectors.EVENT_READ:
-                try:
-                    size = link.socket.recv_into(scratch)
-                except BlockingIOError:
-                    continue
-                if not size:
-                    raise ConnectionError("the broker closed a connection")
-                bytes_in += size
-                done = answers(link, scratch[:size])
-                if done:
-                    requests += done
-                    if keep_latency:
-                        now = time.perf_counter()
-                        latencies += [now - sent for sent in link.sent_at[:done]]
-                    del link.sent_at[:done]
-                    send(link, done)
-    result = Result(
-        requests,
-        time.perf_counter() - began,
-        cpu_seconds(pids) - cpu_began,
-        bytes_in,
-        latencies,
-    )
+                link.flush()
+            if not events & selectors.EVENT_READ:
+                continue
+            try:
+                size = link.socket.recv_into(scratch)
+            except BlockingIOError:
+                continue
+            if not size:
+                raise ConnectionError("the broker closed a connection")
+            result.bytes_in += size
+            done = link.answers(scratch[:size])
+            if done:
+                result.requests += done
+                if keep_latency:
+                    now = time.perf_counter()
+                    result.latencies += [now - sent for sent in link.sent_at[:done]]
+                del link.sent_at[:done]
+                link.send(frame * done, done)
+    result.seconds = time.perf_counter() - began
+    result.cpu = cpu_seconds(pids) - cpu_began
     for link in links:
         link.socket.close()
     return result

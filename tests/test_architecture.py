@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +33,59 @@ REAL_WORLD = {
 }
 MACHINE = {"time", "random", "os", "socket", "threading", "subprocess", "asyncio", "select"}
 
+# Whoever waits. All other modules of a server are called with the time.
+SERVER = ("model", "storage", "kraft", "net", "broker")
+WAITS = {
+    "storage/log_manager.py",
+    *(f"kraft/raft/{name}.py" for name in ("driver", "links", "network", "quorum")),
+    *(f"net/{name}.py" for name in ("answers", "channel", "router", "server")),
+    *(f"broker/coordinators/group/{name}.py" for name in ("hosting", "runtime", "service")),
+    *(
+        f"broker/{name}.py"
+        for name in (
+            "alter_partition",
+            "auto_creation",
+            "channels",
+            "controller_log",
+            "controller_writer",
+            "data_plane",
+            "delayed",
+            "housekeeping",
+            "leader_fetcher",
+            "lifecycle",
+            "metadata_loader",
+            "pacing",
+            "producer_ids",
+            "quorum_controller",
+            "replica_fetchers",
+            "serve",
+            "suspects",
+        )
+    ),
+}
+
+WRITTEN = (*PACKAGES, "benchmarks", "tests")
+MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION = 70
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+LINES = {
+    "simulations/network.py": 460,
+    "tests/broker/test_fetch.py": 420,
+    "tests/broker/test_partition.py": 430,
+    "tests/support/data_plane.py": 440,
+    "tests/support/partition_model.py": 560,
+}
+"""The exceptions, and how far they go."""
+
 
 def sources(package: str) -> Iterator[Path]:
     yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def written(package: str) -> Iterator[Path]:
+    """Without what is generated."""
+    generated = ROOT / "net" / "protocol" / "messages"
+    yield from (path for path in sources(package) if generated not in path.parents)
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -82,20 +135,96 @@ def test_pysyncobj_is_known_in_one_folder_only() -> None:
 
 def test_nothing_that_decides_waits() -> None:
     """Pure state machines are called with the time; trio is for those who do I/O."""
-    pure = [
-        *sources("model"),
-        *sources("storage"),
-        *(ROOT / "kraft").glob("*.py"),
-        *(ROOT / "kraft" / "controller").glob("*.py"),
-        ROOT / "broker" / "partition.py",
-        ROOT / "net" / "connection.py",
-        *(ROOT / "broker" / "coordinators").rglob("*.py"),
-    ]
-    running = {f"broker/coordinators/group/{name}.py" for name in ("hosting", "runtime", "service")}
     wrong = [
-        str(path.relative_to(ROOT))
-        for path in pure
-        if str(path.relative_to(ROOT)) not in REAL_WORLD | running | {"storage/log_manager.py"}
-        and any(name.partition(".")[0] == "trio" for name in imported(path))
+        name
+        for package in SERVER
+        for path in sources(package)
+        if (name := str(path.relative_to(ROOT))) not in WAITS | REAL_WORLD
+        and any(module.partition(".")[0] == "trio" for module in imported(path))
     ]
     assert wrong == []
+    assert [name for name in sorted(WAITS | REAL_WORLD) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("package", WRITTEN)
+def test_files_and_functions_fit_on_a_few_screens(package: str) -> None:
+    wrong = []
+    for path in written(package):
+        text = path.read_text()
+        name = str(path.relative_to(ROOT))
+        if text.count("\n") > LINES.get(name, MOST_LINES):
+            wrong.append(f"{name} has {text.count(chr(10))} lines")
+        wrong += [
+            f"{name}: {node.name} has {size} lines"
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, FUNCTIONS)
+            and (size := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES_OF_A_FUNCTION
+        ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", WRITTEN)
+def test_every_module_says_what_it_is(package: str) -> None:
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in written(package)
+        if (tree := ast.parse(path.read_text())).body and not ast.get_docstring(tree)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["net", "broker", "client", "raftka"])
+def test_every_public_class_says_what_it_is(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in written(package)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert wrong == []
+
+
+def test_every_handler_is_registered() -> None:
+    """A handler that `all` does not import answers nobody, and nothing else would say so."""
+    folder = ROOT / "broker" / "handlers"
+    all_of_them = ast.parse((folder / "all.py").read_text())
+    named = {
+        alias.name
+        for node in all_of_them.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    handling = {path.stem for path in folder.glob("*.py") if "\n@handles(" in path.read_text()}
+    assert handling - named == set()
+
+
+def test_every_message_is_used() -> None:
+    used = {name for package in PACKAGES for path in sources(package) for name in imported(path)}
+    messages = {path.stem for path in (ROOT / "net" / "protocol" / "schema").glob("*.txt")}
+    unused = {stem for stem in messages if f"net.protocol.messages.{stem}" not in used}
+    assert unused == set()
+
+
+def test_every_dependency_is_used_and_declared() -> None:
+    """pytest runs whoever imports the fixtures, so it is there."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split("[^a-z0-9]", line)[0] for line in declared}
+    used = {
+        module.partition(".")[0]
+        for package in PACKAGES
+        for path in sources(package)
+        for module in imported(path)
+    }
+    assert used - set(sys.stdlib_module_names) - set(PACKAGES) - {"pytest"} == names
+
+
+def test_the_files_that_architecture_names_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`((?:model|storage|kraft|net|broker|client|raftka)/[\w/.]+)`", text)
+    assert len(named) > 20
+    missing = [
+        name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists()
+    ]
+    assert missing == []

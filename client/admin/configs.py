@@ -21,6 +21,8 @@ from net.protocol.messages.list_config_resources import ListConfigResourcesReque
 
 
 class ResourceType(enum.IntEnum):
+    """What has settings, by the numbers of the protocol (KIP-133)."""
+
     UNKNOWN = 0
     TOPIC = 2
     BROKER = 4
@@ -44,6 +46,8 @@ class ConfigSource(enum.IntEnum):
 
 
 class AlterOp(enum.IntEnum):
+    """What to do with one setting (KIP-339); the last two are for lists."""
+
     SET = 0
     DELETE = 1
     APPEND = 2

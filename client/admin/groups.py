@@ -41,6 +41,8 @@ class GroupListing:
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
+    """A member and what its generation assigned to it; `instance_id` only for static ones."""
+
     member_id: str
     instance_id: str | None
     client_id: str

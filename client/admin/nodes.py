@@ -33,6 +33,8 @@ class Node(Broker):
 
 @dataclass(frozen=True, slots=True)
 class ClusterDescription:
+    """The cluster as one node sees it; `controller_id` is -1 where none is known."""
+
     cluster_id: str
     controller_id: int
     nodes: tuple[Node, ...]
@@ -51,6 +53,8 @@ class QuorumReplica:
 
 @dataclass(frozen=True, slots=True)
 class QuorumInfo:
+    """The quorum as its leader sees it (KIP-595); offsets are of the metadata log."""
+
     leader_id: int
     leader_epoch: int
     high_watermark: int

@@ -25,6 +25,8 @@ from net.protocol.messages.list_partition_reassignments import ListPartitionReas
 
 
 class ElectionType(enum.IntEnum):
+    """Back to the preferred replica, or to any that lives, at the price of records (KIP-460)."""
+
     PREFERRED = 0
     UNCLEAN = 1
 

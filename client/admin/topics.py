@@ -48,6 +48,8 @@ class CreatedTopic:
 
 @dataclass(frozen=True, slots=True)
 class TopicListing:
+    """A topic by name; `id` is 16 bytes."""
+
     name: str
     id: bytes
     internal: bool
@@ -69,6 +71,8 @@ class PartitionDescription:
 
 @dataclass(frozen=True, slots=True)
 class TopicDescription:
+    """A topic and its partitions in order; `id` is 16 bytes."""
+
     name: str
     id: bytes
     internal: bool

@@ -28,6 +28,8 @@ class Wish(NamedTuple):
 
 
 class SessionRequest(NamedTuple):
+    """What the next Fetch has to say so that the broker knows what is wanted (KIP-227)."""
+
     session_id: int
     session_epoch: int
     wishes: Mapping[TopicPartition, Wish]

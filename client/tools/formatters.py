@@ -13,6 +13,8 @@ Decoder = Callable[[bytes], bytes]
 
 
 class Formatter(Protocol):
+    """Makes the bytes that the console consumer writes for one record, line end included."""
+
     def format(self, record: ConsumerRecord) -> bytes: ...
 
 

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 
 class Api(NamedTuple):
+    """One API: its key, and the versions of it that this project can read and write."""
+
     key: int
     name: str
     module: str

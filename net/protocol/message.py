@@ -64,6 +64,8 @@ class Message(Struct):
 
 
 class Response(Message):
+    """What answers a Request; in the notation, a `response`."""
+
     __slots__ = ()
 
     API_KEY: ClassVar[int]
@@ -74,6 +76,8 @@ ResponseT = TypeVar("ResponseT", bound=Response)
 
 
 class Request(Message, Generic[ResponseT]):
+    """What a client or node asks, with the class of its answer."""
+
     __slots__ = ()
 
     API_KEY: ClassVar[int]
