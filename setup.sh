@@ -16,7 +16,10 @@ if [ -z "$python" ]; then
 fi
 [ -n "$python" ] || { echo "setup.sh: Python 3.11 or newer is needed; set PYTHON to one" >&2; exit 1; }
 stamp=.venv/raftka-${extra:-base}.stamp
-if [ ! -x .venv/bin/python ]; then "$python" -m venv .venv; fi
+# Without pip it is half of one: Debian keeps what makes it whole in the package python3-venv.
+if [ ! -x .venv/bin/pip ]; then
+  "$python" -m venv --clear .venv || { rm -rf .venv; exit 1; }
+fi
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
   echo "setup.sh: installing raftka${extra:+ [$extra]} into .venv ..." >&2
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from client.channel import Channel
@@ -23,6 +23,7 @@ from net.protocol.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRe
 log = logging.getLogger("raftka.consumer")
 
 R = TypeVar("R", bound=Response)
+T = TypeVar("T")
 
 LANE = "coordinator"
 _LAST_BY_NAME_COMMIT = 9
@@ -123,25 +124,16 @@ class GroupClient:
 
         Retries while that may help. Raises KafkaError.
         """
-        failures = 0
         wanted = None if partitions is None else sorted(partitions)
-        while True:
-            channel = await self.channel()
-            try:
-                version = channel.version_for(OffsetFetchRequest, _LAST_BY_NAME_FETCH)
-                answer = await channel.request(
-                    self._fetch_request(wanted), version, self.cluster.request_timeout_s
-                )
-                return self._read_committed(answer, version)
-            except BrokenConnection as error:
-                self.lost(str(error))
-            except KafkaError as error:
-                if error.code in COORDINATOR_MOVED:
-                    self.lost(error.code.name)
-                elif not error.retriable:
-                    raise
-            failures += 1
-            await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
+
+        async def ask(channel: Channel) -> dict[TopicPartition, OffsetAndMetadata]:
+            version = channel.version_for(OffsetFetchRequest, _LAST_BY_NAME_FETCH)
+            answer = await channel.request(
+                self._fetch_request(wanted), version, self.cluster.request_timeout_s
+            )
+            return self._read_committed(answer, version)
+
+        return await self._until_answered(ask)
 
     def commit_request(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata]
@@ -175,12 +167,19 @@ class GroupClient:
 
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Store offsets, trying again while that may help. Raises KafkaError, CommitFailed."""
+
+        async def ask(channel: Channel) -> None:
+            check_commit(await self.send_commit(channel, offsets))
+
+        await self._until_answered(ask)
+
+    async def _until_answered(self, ask: Callable[[Channel], Awaitable[T]]) -> T:
+        """What the coordinator answers, wherever it is by now. Raises KafkaError."""
         failures = 0
         while True:
             channel = await self.channel()
             try:
-                check_commit(await self.send_commit(channel, offsets))
-                return
+                return await ask(channel)
             except BrokenConnection as error:
                 self.lost(str(error))
             except KafkaError as error:
