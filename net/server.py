@@ -220,11 +220,28 @@ class Server:
         except Exception as error:
             answer = failed(context, route, request, error)
         if isinstance(answer, Pending):
-            fill = answers.reserve()
-            answer.on_resolved(lambda result: fill(encode_answer(context, result)))
+            answer.on_resolved(self._fill_later(context, answers))
         else:
             answers.put(encode_answer(context, answer))
         return None
+
+    def _fill_later(self, context: Context, answers: Answers) -> Callable[[object], None]:
+        """What puts an answer into its place, from wherever it is resolved.
+
+        That is in the turn of another connection, which must not suffer from it.
+        """
+        fill = answers.reserve()
+
+        def resolved(result: object) -> None:
+            try:
+                pieces = encode_answer(context, result)
+            except Exception:
+                log.exception(f"an answer to {context.peer} failed", listener=self.name)
+                answers.close()
+            else:
+                fill(pieces)
+
+        return resolved
 
     async def _await_answer(
         self, context: Context, route: Route, request: Any, put: Callable[[list[Piece]], None]
@@ -251,6 +268,10 @@ class Server:
                 await self._await_answer(context, route, request, fill)
             except (BrokenConnection, CloseConnection, trio.ClosedResourceError) as error:
                 log.warning(f"{route.name} from {context.peer}: {error}", listener=self.name)
+                answers.close()
+            except Exception:
+                # As in `_serve`: a defect of ours ends this connection and no other.
+                log.exception(f"{route.name} from {context.peer} failed", listener=self.name)
                 answers.close()
 
         self._nursery.start_soon(beside)

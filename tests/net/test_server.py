@@ -34,23 +34,25 @@ class FakeNode:
         return ApiVersionsResponse(error_code=int(ErrorCode.UNSUPPORTED_VERSION))
 
 
-def route(request: type[Any], handler: Handler, *, is_async: bool = False) -> Route:
+def route(
+    request: type[Any], handler: Handler, *, is_async: bool = False, concurrent: bool = False
+) -> Route:
     return Route(
         request.API_KEY, request.API_NAME, request, 0, request.VALID_VERSIONS[1],
-        "broker", False, False, handler, is_async,
+        "broker", False, concurrent, handler, is_async,
     )  # fmt: skip
 
 
 @asynccontextmanager
 async def serving(
-    handler: Handler, *, is_async: bool = False, seed: int = 1
+    handler: Handler, *, is_async: bool = False, concurrent: bool = False, seed: int = 1
 ) -> AsyncIterator[tuple[Fabric, Connection]]:
     """A server with one API (Heartbeat) and ApiVersions, and a connection to it."""
     fabric = Fabric(random.Random(seed))
     table = {
         route_.api_key: route_
         for route_ in (
-            route(HeartbeatRequest, handler, is_async=is_async),
+            route(HeartbeatRequest, handler, is_async=is_async, concurrent=concurrent),
             route(ApiVersionsRequest, lambda context, request: ApiVersionsResponse()),
         )
     }
@@ -105,6 +107,40 @@ async def test_answers_keep_the_order_of_requests(autojump_clock: object) -> Non
         await trio.sleep(1)
         waiting[0].resolve(HeartbeatResponse(error_code=11))
         assert await answers(connection, 4) == [(1, 11), (2, 0), (3, 33), (4, 0)]
+
+
+async def test_an_answer_that_cannot_be_encoded_ends_its_own_connection(
+    autojump_clock: object,
+) -> None:
+    pending = Pending()
+
+    def handler(context: Context, request: HeartbeatRequest) -> object:
+        return pending if request.member_id == "later" else HeartbeatResponse(error_code=0)
+
+    async with serving(handler) as (fabric, connection):
+        other = await fabric.host("c").connect("b", 9092)
+        await connection.send([ask(1, "later")])
+        await trio.sleep(1)
+        # Whoever resolves it, in whose turn this may be, does not hear of it.
+        pending.resolve(HeartbeatResponse(error_code=1 << 20))
+        assert await connection.receive_into(bytearray(10)) == 0
+        await other.send([ask(2)])
+        assert await answers(other, 1) == [(2, 0)]
+
+
+async def test_a_concurrent_answer_that_fails_ends_its_own_connection(
+    autojump_clock: object,
+) -> None:
+    async def handler(context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
+        await trio.sleep(1)
+        return HeartbeatResponse(error_code=0 if request.member_id == "m" else 1 << 20)
+
+    async with serving(handler, is_async=True, concurrent=True) as (fabric, connection):
+        other = await fabric.host("c").connect("b", 9092)
+        await connection.send([ask(1, "bad")])
+        assert await connection.receive_into(bytearray(10)) == 0
+        await other.send([ask(2)])
+        assert await answers(other, 1) == [(2, 0)]
 
 
 async def test_an_async_handler_holds_back_its_connection_only(autojump_clock: object) -> None:
