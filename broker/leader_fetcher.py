@@ -86,6 +86,8 @@ class LeaderFetcher:
         self._contact = contact
         self._session = FollowerSession(self._new_request, config.partition_max_bytes)
         self._in_flight = 0
+        self._failures = 0
+        """Since the last answer; a connection that is only accepted is no success."""
         self._correlation = itertools.count(1)
         self._woken = False
         self._waiting: trio.CancelScope | None = None
@@ -113,7 +115,6 @@ class LeaderFetcher:
 
     async def run(self) -> None:
         """Fetch until cancelled, connecting again after each failure."""
-        failures = 0
         while True:
             self._woken = False
             endpoint = self._endpoint(self._leader_id) if self._session.following else None
@@ -123,27 +124,26 @@ class LeaderFetcher:
             try:
                 connection = await self._network.connect(*endpoint)
             except BrokenConnection as error:
-                self._report(error, failures)
+                self._report(error)
             else:
-                failures = 0
                 self._contact(True)
                 try:
                     await self._converse(connection)
                     continue
                 except (BrokenConnection, codec.MalformedMessage, FrameTooLarge) as error:
-                    self._report(error, failures)
+                    self._report(error)
                     self._contact(False)
                 except KafkaError as error:
-                    self._report(error, failures)
+                    self._report(error)
                 finally:
                     connection.close()
-            failures += 1
+            self._failures += 1
             await self._pause(
-                min(_RECONNECT_S * 2 ** min(failures, 10), self._config.backoff_max_s)
+                min(_RECONNECT_S * 2 ** min(self._failures, 10), self._config.backoff_max_s)
             )
 
-    def _report(self, error: Exception, failures: int) -> None:
-        if not failures and self._session.following:
+    def _report(self, error: Exception) -> None:
+        if not self._failures and self._session.following:
             log.info(
                 f"fetching {len(self._session.following)} partitions from broker "
                 f"{self._leader_id} is interrupted: {error}"
@@ -197,7 +197,7 @@ class LeaderFetcher:
             self._waiting = scope
             if self._woken:
                 scope.cancel()
-            received = await connection.receive_into(reader.space())
+            received = await connection.receive_into(reader.space(), reader.missing)
             self._waiting = None
             if not received:
                 raise BrokenConnection(f"{connection.peer} has closed the connection")
@@ -222,6 +222,7 @@ class LeaderFetcher:
             for frame in frames:
                 self._in_flight -= 1
                 _, response = codec.decode_response(FetchResponse, _FETCH_VERSION, frame)
+                self._failures = 0
                 self._session.answered(response, self._clock.monotonic(), self._clock.wall_ms())
         finally:
             self._turn.end()

@@ -191,7 +191,7 @@ class Channel:
         reader = FrameReader(MAX_FRAME_BYTES)
         while self.broken is None:
             try:
-                size = await self._connection.receive_into(reader.space())
+                size = await self._connection.receive_into(reader.space(), reader.missing)
                 if size == 0:
                     self.close("the broker closed the connection")
                     return

@@ -144,8 +144,11 @@ class Connection(Protocol):
     peer: str
     """host:port of the other side, for people."""
 
-    async def receive_into(self, buffer: bytearray | memoryview) -> int:
-        """Wait for bytes; how many were stored, 0 at the end of the stream."""
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
+        """Wait for bytes; how many were stored, 0 at the end of the stream.
+
+        Fewer than `at_least` are of no use yet: a hint, which may be passed over.
+        """
         ...
 
     async def send(self, pieces: Sequence[Piece]) -> None:

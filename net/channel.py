@@ -51,7 +51,7 @@ class Channel:
         """Read answers until the connection ends; never raises for that."""
         reader = FrameReader(_MAX_ANSWER_BYTES)
         try:
-            while received := await self._connection.receive_into(reader.space()):
+            while received := await self._connection.receive_into(reader.space(), reader.missing):
                 for frame in reader.frames(received):
                     self._answered(memoryview(bytes(frame)))
         except (BrokenConnection, FrameTooLarge, trio.ClosedResourceError):

@@ -16,6 +16,11 @@ _ROOMY_CAPACITY = 128 * 1024
 then takes all that a busy peer has sent, and its frames share a turn, a wake and a send."""
 _KEEP_CAPACITY = 4 * 1024 * 1024
 """An emptied buffer above this is let go: one large request must not pin its memory for ever."""
+_WAIT_FOR_REST = 16 * 1024
+"""A frame from this size on is worth to tell the kernel how much of it is missing; on loopback it
+would otherwise wake us for each 64 KB."""
+_MAX_WAIT_FOR = 256 * 1024
+"""But not for more than this at a time: the kernel would make its own buffers larger."""
 _LARGE_FRAME = 192 * 1024
 """A frame from this size on is received to its end and no further: what follows it would only
 have to be moved to the front, which costs more than the system call that it saves."""
@@ -28,7 +33,7 @@ class FrameTooLarge(ValueError):
 class FrameReader:
     """The receive side of one connection.
 
-        size = await connection.receive_into(reader.space())
+        size = await connection.receive_into(reader.space(), reader.missing)
         for frame in reader.frames(size): ...
 
     A frame is a view into the buffer, without its size field, and is valid until the next call of
@@ -91,6 +96,13 @@ class FrameReader:
             start = stop
         self._start = start
         return found
+
+    @property
+    def missing(self) -> int:
+        """Bytes before which it is not worth to wake up: those that a longer frame misses."""
+        if self._wanted < _WAIT_FOR_REST:
+            return 1
+        return min(self._start + self._wanted - self._end, _MAX_WAIT_FOR)
 
     def head(self) -> bytes:
         """The first four bytes, or as many as came; for ports that more than Kafka speaks on."""

@@ -155,7 +155,7 @@ class Server:
 
     async def _first_bytes(self, connection: Connection, reader: FrameReader) -> bytes:
         while len(head := reader.head()) < 4:
-            received = await connection.receive_into(reader.space())
+            received = await connection.receive_into(reader.space(), reader.missing)
             if not received:
                 raise BrokenConnection(connection.peer)
             reader.take(received)

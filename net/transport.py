@@ -21,6 +21,9 @@ _IOV_MAX = 1024
 _SENDFILE_FROM = 32 * 1024
 """Below this many bytes one pread beside the other buffers is cheaper than a sendfile."""
 
+_MORE = getattr(socket, "MSG_MORE", 0)
+"""More is sent at once: do not start a packet yet. Linux has it."""
+
 _UNWAITED_READS = 8
 """Reads in a row without giving other connections their turn."""
 
@@ -34,13 +37,16 @@ class TcpConnection:
         self.peer = peer
         self._socket = sock
         self._more_expected = 0
+        self._low_water = 1
         self._closed = False
 
-    async def receive_into(self, buffer: bytearray | memoryview) -> int:
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         # A read that filled its buffer probably left bytes behind; otherwise asking the kernel
         # first would mostly cost a system call that answers "nothing yet".
         while True:
             if not self._more_expected:
+                if at_least != self._low_water:
+                    self._wake_at(at_least)
                 await self._wait(trio.lowlevel.wait_readable)
             try:
                 size = self._socket.recv_into(buffer)
@@ -93,6 +99,14 @@ class TcpConnection:
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
+    def _wake_at(self, size: int) -> None:
+        """Have the kernel call the socket readable from so many bytes on, or at its end."""
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+        except OSError as error:
+            raise self._broken(error) from error
+        self._low_water = size
+
     async def _wait(self, wait: object) -> None:
         if self._closed:
             raise trio.ClosedResourceError(f"the connection to {self.peer} is closed on this side")
@@ -113,8 +127,10 @@ class TcpConnection:
             rest = FileRegion(first.file, first.offset + sent, first.size - sent)
             return [rest, *pieces[1:]]
         buffers = _gather(pieces)
-        sent = self._socket.sendmsg(buffers)
         taken = len(buffers)
+        # What a sendfile follows waits for it, or the head of an answer would wake the peer alone.
+        flags = _MORE if taken < len(pieces) else 0
+        sent = self._socket.sendmsg(buffers, (), flags)
         return _drop(buffers, sent) + pieces[taken:]
 
     def _broken(self, error: OSError) -> BrokenConnection:

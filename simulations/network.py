@@ -226,7 +226,7 @@ class _Stream:
 
     # The Connection port.
 
-    async def receive_into(self, buffer: bytearray | memoryview) -> int:
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self._incoming:
             if self._closed:

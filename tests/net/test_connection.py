@@ -90,3 +90,15 @@ def test_a_frame_that_does_not_fit_behind_others_is_moved_once() -> None:
     both = framed(bytes(room - 4_000), b"x" * 100_000)
     assert [len(body) for body in feed(reader, both, [room])] == [room - 4_000, 100_000]
     assert not reader.partial
+
+
+def test_what_a_long_frame_misses_is_known_and_bounded() -> None:
+    reader = FrameReader(10_000_000)
+    assert reader.missing == 1
+    data = framed(bytes(100_000)) + framed(bytes(5_000_000))
+    feed(reader, data[:60_000], [])
+    assert reader.missing == 100_004 - 60_000
+    feed(reader, data[60_000:200_000], [])
+    assert reader.missing == 256 * 1024
+    feed(reader, data[200_000:], [])
+    assert reader.missing == 1

@@ -22,7 +22,7 @@ class MemoryConnection:
         self._ended = False
         self._news = trio.Event()
 
-    async def receive_into(self, buffer: bytearray | memoryview) -> int:
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         while not self._incoming and not self._ended and not self.closed:
             await self._news.wait()
         await trio.lowlevel.checkpoint()

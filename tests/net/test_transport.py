@@ -1,0 +1,78 @@
+"""The real network: hints and flags of the kernel's, seen from the other end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from model.world import Connection, FileRegion, Piece
+from net.transport import TcpNetwork
+from storage.posix import PosixDisk
+
+
+async def pair() -> tuple[Connection, Connection]:
+    """Both ends of one connection."""
+    network = TcpNetwork()
+    listener = await network.listen("127.0.0.1", 0)
+    near = await network.connect("127.0.0.1", listener.port)
+    far = await listener.accept()
+    listener.close()
+    return near, far
+
+
+async def test_a_receiver_sleeps_until_there_is_enough() -> None:
+    near, far = await pair()
+    buffer = bytearray(10_000)
+    sizes: list[int] = []
+
+    async def receive() -> None:
+        sizes.append(await far.receive_into(buffer, 5_000))
+        sizes.append(await far.receive_into(buffer))
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            await near.send([bytes(4_000)])
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert sizes == []
+            await near.send([bytes(1_000)])
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert sizes == [5_000]
+            await near.send([b"x"])
+    assert sizes == [5_000, 1]
+    near.close()
+    far.close()
+
+
+async def test_a_receiver_that_waits_for_more_learns_of_the_end() -> None:
+    near, far = await pair()
+    await near.send([b"few"])
+    near.close()
+    buffer = bytearray(10_000)
+    with trio.fail_after(5):
+        assert await far.receive_into(buffer, 5_000) == 3
+        assert await far.receive_into(buffer, 4_997) == 0
+    far.close()
+
+
+async def test_regions_of_files_arrive_between_buffers(tmp_path: Path) -> None:
+    near, far = await pair()
+    file = PosixDisk().open(str(tmp_path / "data"), create=True)
+    data = bytes(range(256)) * 1000
+    file.write([data], 0)
+    pieces: list[Piece] = [b"head", FileRegion(file, 10, 100_000), b"tail", FileRegion(file, 0, 9)]
+    wanted = b"head" + data[10:100_010] + b"tail" + data[:9]
+    found = bytearray()
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(near.send, pieces)
+            buffer = bytearray(65_536)
+            while len(found) < len(wanted):
+                found += buffer[: await far.receive_into(buffer, 1)]
+    assert bytes(found) == wanted
+    near.close()
+    far.close()
+    file.close()
