@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 import trio
+from structlog.testing import capture_logs
 
 from broker.leader_fetcher import FetcherConfig
 from broker.replica_fetchers import ReplicaFetchers
@@ -194,3 +195,28 @@ def test_many_partitions_share_the_connection() -> None:
         assert len(pair.leader.data_plane.fetch_sessions) == 1
 
     with_pair(scenario, 50)
+
+
+def test_a_leader_that_only_hangs_up_is_told_of_once_and_asked_less_often() -> None:
+    accepted = 0
+
+    async def scenario(pair: Pair) -> None:
+        listener = await pair.fabric.host("one").listen("one", 9092)
+
+        async def hang_up() -> None:
+            nonlocal accepted
+            while True:
+                connection = await listener.accept()
+                accepted += 1
+                connection.close()
+
+        pair.nursery.start_soon(hang_up)
+        pair.nursery.start_soon(pair.fetchers.run)
+        pair.leader.publish()
+        pair.follower.publish()
+        await SimClock().sleep(10)
+
+    with capture_logs() as lines:
+        with_pair(scenario)
+    assert 5 < accepted < 30
+    assert sum("is interrupted" in line["event"] for line in lines) == 1
