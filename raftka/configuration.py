@@ -56,7 +56,21 @@ def gather(
         base = {}
     else:
         base = SINGLE_NODE
-    return with_listeners({**base, **given})
+    found = with_listeners({**base, **given})
+    if base is SINGLE_NODE and not any(name.startswith("controller.quorum.") for name in given):
+        found["controller.quorum.voters"] = _own_vote(found)
+    return found
+
+
+def _own_vote(settings: Mapping[str, str]) -> str:
+    """controller.quorum.voters of a node that is its own quorum, wherever it listens."""
+    name = settings["controller.listener.names"].partition(",")[0].strip()
+    for item in settings["listeners"].split(","):
+        listener, _, address = item.strip().partition("://")
+        if listener.upper() == name.upper():
+            host, _, port = address.rpartition(":")
+            return f"{settings['node.id']}@{host or 'localhost'}:{port}"
+    return ""
 
 
 def make_config(properties: Mapping[str, str]) -> Config:
