@@ -84,11 +84,6 @@ class RaftChecker:
         asking = RaftTap(client, server, True, self._sent)
         return asking, AnswerTap(asking, RaftTap(server, client, False, self._sent))
 
-    def disk_lost(self, host: str) -> None:
-        """The disk was wiped: what it had promised is nobody's fault."""
-        self.mirror(host).forget()
-        self._terms.pop(host, None)
-
     def arrived(self, source: str, target: str) -> None:
         """Bytes of `source` reached `target`."""
         self._heard[target, source] = trio.current_time()

@@ -89,6 +89,20 @@ async def isolate(world: World, dice: Random, cause: int) -> None:
     await _cut_for(world, pairs, dice.uniform(0.2, 12))
 
 
+@fault("stranded-leader", "network", chance=0.4, rate=2.5)
+async def stranded_leader(world: World, dice: Random, cause: int) -> None:
+    """a partition's leader reaches no other node but all clients: what it takes, nobody copies"""
+    topic = dice.choice(world.plan.topics)
+    leader = world.leader_of(topic.name, dice.randrange(topic.partitions))
+    if leader is None:
+        return
+    others = [host for host in world.hosts() if host != leader.host]
+    world.trace.event("stranded-leader", node=leader.host, cause=cause)
+    pairs = [(a, b) for other in others for a, b in ((leader.host, other), (other, leader.host))]
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    await _cut_for(world, pairs, session_s + dice.uniform(0, 4))
+
+
 @fault("bridge", "network", chance=0.3, rate=1.5)
 async def bridge(world: World, dice: Random, cause: int) -> None:
     """two nodes cannot reach each other, but both reach the rest"""

@@ -55,10 +55,6 @@ class JournalMirror:
         """Whether the entry is here, or a snapshot has taken its place."""
         return index < self.base_index or self.term_at(index) == term
 
-    def forget(self) -> None:
-        """The disk was replaced."""
-        self.__init__(self.host, self._on_change)  # type: ignore[misc]
-
     # Files.
 
     def watch(self, path: str) -> _JournalFile:
