@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import trio
+
+from client.admin import Admin, Alteration, Resource, ResourceType
 from raftka.local_cluster import LocalCluster
 from storage.meta_properties import FILE_NAME
-from tests.support.processes import Load, until
+from tests.support.processes import Load, in_sync, until
 
 SETTINGS = {
     "default.replication.factor": "2",
@@ -89,3 +92,36 @@ def test_voters_come_and_go(tmp_path: Path, topic: str) -> None:
             load.progress()
         assert load.errors == []
         assert load.lost() == []
+
+
+def journal_bytes(cluster: LocalCluster, node_id: int) -> int:
+    directory = cluster.data(node_id) / "__cluster_metadata-0"
+    return sum(file.stat().st_size for file in directory.glob("*.journal"))
+
+
+async def write_much(bootstrap: str, topic: str) -> None:
+    """Some megabytes of metadata."""
+    resource = Resource(ResourceType.TOPIC, topic)
+    async with Admin({"bootstrap.servers": bootstrap}) as admin:
+        for number in range(80):
+            throttled = ",".join(f"{partition}:{number}" for partition in range(10_000))
+            wanted = Alteration("leader.replication.throttled.replicas", throttled)
+            await admin.incremental_alter_configs({resource: [wanted]})
+
+
+def test_who_was_away_for_long_catches_up_by_snapshot(tmp_path: Path, topic: str) -> None:
+    settings = {"metadata.log.max.record.bytes.between.snapshots": "500000"}
+    with LocalCluster(tmp_path, settings=settings) as cluster:
+        cluster.start(60)
+        servers = ("--bootstrap-server", f"127.0.0.1:{cluster.ports[1]}")
+        raftka("topics", *servers, "--create", "--topic", topic, "--partitions", "3")
+        replicas = ("--partitions", "3", "--replication-factor", "3")
+        cluster.kill(3)
+        trio.run(write_much, f"127.0.0.1:{cluster.ports[1]}", topic)
+        # Twice what is kept for those a little behind, and less than was written.
+        assert all(journal_bytes(cluster, node_id) < 5_000_000 for node_id in (1, 2))
+        cluster.start_node(3, 60)
+        assert "metadata snapshot loaded" in cluster.log(3)
+        assert journal_bytes(cluster, 3) < 1_000_000
+        raftka("topics", *servers, "--create", "--topic", f"{topic}-2", *replicas)
+        in_sync(cluster, f"{topic}-2", (1, 2, 3), port=cluster.ports[3])
