@@ -115,6 +115,7 @@ class Node:
 
     @property
     def is_active_controller(self) -> bool:
+        """Whether this node is the active controller, as far as it knows."""
         return self.is_controller and self.controller.is_active
 
     @property
@@ -146,6 +147,7 @@ class Node:
         return known or self._bootstrap_controllers
 
     def listener_kind(self, name: str) -> Literal["broker", "controller"]:
+        """Whom a listener of this node serves. Raises KeyError for a name that is not one."""
         return self.listeners[name].kind
 
     # What the server asks of a node (net/server.py).
@@ -179,6 +181,7 @@ class Node:
         return None if endpoint is None else (leader, endpoint)
 
     def broker_endpoint(self, broker_id: int) -> Endpoint | None:
+        """Where brokers reach this one; None when it is not registered."""
         broker = self.image.brokers.get(broker_id)
         return None if broker is None else broker.endpoint(self._inter_broker_listener)
 

@@ -42,6 +42,7 @@ class IsrProposal:
 
     @property
     def members(self) -> tuple[int, ...]:
+        """The ids of the proposed ISR, without their epochs."""
         return tuple(broker_id for broker_id, _ in self.isr)
 
 

@@ -45,17 +45,25 @@ class Fetching(Protocol):
         """Fetch from the leader of the replica's present view."""
         ...
 
-    def leave(self, topic_partition: TopicPartition) -> None: ...
+    def leave(self, topic_partition: TopicPartition) -> None:
+        """Fetch it no more: this broker leads it, or has no replica of it."""
+        ...
 
-    def brokers_changed(self) -> None: ...
+    def brokers_changed(self) -> None:
+        """Brokers may have come, gone, or have other addresses."""
+        ...
 
 
 class RoleListener(Protocol):
     """Wants to know which partitions this broker leads, as the group coordinator does."""
 
-    def became_leader(self, replica: Replica) -> None: ...
+    def became_leader(self, replica: Replica) -> None:
+        """This broker leads it, in the epoch of the replica's present view."""
+        ...
 
-    def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None: ...
+    def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
+        """This broker leads it no more; `leader_epoch` is the newest that it knows of."""
+        ...
 
 
 class ReplicaManager(IsrKeeper):

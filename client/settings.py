@@ -55,14 +55,17 @@ class Setting:
 
 
 def text(name: str, raw: object) -> str:
+    """Any value as text, without surrounding blanks."""
     return str(raw).strip()
 
 
 def optional_text(name: str, raw: object) -> str | None:
+    """Any value as text; None stays None."""
     return None if raw is None else str(raw)
 
 
 def integer(name: str, raw: object) -> int:
+    """A whole number, or its digits. Raises ConfigError."""
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
     try:
@@ -72,6 +75,7 @@ def integer(name: str, raw: object) -> int:
 
 
 def flag(name: str, raw: object) -> bool:
+    """True or false, or their words. Raises ConfigError."""
     if isinstance(raw, bool):
         return raw
     word = str(raw).strip().lower()
@@ -89,6 +93,7 @@ def names(name: str, raw: object) -> list[str]:
 
 
 def acks(name: str, raw: object) -> int:
+    """all, -1, 0 or 1, as the number that Produce carries. Raises ConfigError."""
     word = str(raw).strip()
     known = {"all": -1, "-1": -1, "0": 0, "1": 1}
     if word not in known:

@@ -77,6 +77,8 @@ class File(Protocol):
 
 
 class FileLock(Protocol):
+    """Keeps other processes out of a directory; the end of its own process releases it, too."""
+
     def release(self) -> None: ...
 
 
@@ -168,14 +170,23 @@ class Connection(Protocol):
 
 
 class Listener(Protocol):
+    """A port that others connect to."""
+
     port: int
     """The port in use, known also when 0 was asked for."""
 
-    async def accept(self) -> Connection: ...
-    def close(self) -> None: ...
+    async def accept(self) -> Connection:
+        """The next connection. Raises trio.ClosedResourceError once the listener is closed."""
+        ...
+
+    def close(self) -> None:
+        """Refuse new connections; those that were accepted go on. Idempotent."""
+        ...
 
 
 class Network(Protocol):
+    """Connections to other machines, and from them."""
+
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
         """Raises BrokenConnection when there is no answer in time, or a refusal."""
         ...

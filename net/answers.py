@@ -30,6 +30,7 @@ class Turn:
         self._last: list[Callable[[], None]] = []
 
     def begin(self) -> None:
+        """Open a turn, or a turn within the one that is open; `end` must follow."""
         self._depth += 1
 
     def add(self, answers: Answers) -> None:
@@ -50,6 +51,7 @@ class Turn:
             work()
 
     def end(self) -> None:
+        """Close the turn; the outermost sends what became ready in it."""
         if self._depth > 1:
             self._depth -= 1
             return

@@ -24,6 +24,7 @@ class SystemClock:
 
 
 def system_clock() -> Clock:
+    """The machine's clocks as a Clock."""
     return SystemClock()
 
 

@@ -49,6 +49,7 @@ class Pending:
         self._notify: Callable[[object], None] | None = None
 
     def resolve(self, answer: object) -> None:
+        """Give the answer; only the first one counts."""
         if self.done:
             return
         self.done = True

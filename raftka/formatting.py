@@ -39,6 +39,7 @@ class LogDirectories:
 
     @property
     def unformatted(self) -> list[str]:
+        """Empty and missing ones."""
         return self.empty + self.missing
 
 

@@ -113,9 +113,11 @@ class LocalCluster:
         }
 
     def config_path(self, node_id: int) -> Path:
+        """The node's server.properties."""
         return self.directory / f"node-{node_id}.properties"
 
     def log_path(self, node_id: int) -> Path:
+        """What the node has printed, of all its lives."""
         return self.directory / f"node-{node_id}.log"
 
     def log(self, node_id: int) -> str:

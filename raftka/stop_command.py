@@ -27,6 +27,7 @@ class RunningNode(NamedTuple):
     settings: dict[str, str]
 
     def matches(self, node_id: str | None, role: str | None) -> bool:
+        """Whether it is the node, and has the role, that is asked for; None is any."""
         if node_id is not None and self.settings.get("node.id") != node_id:
             return False
         return role is None or role in split_list(self.settings.get("process.roles", ""))

@@ -218,11 +218,13 @@ class Consumer(Questions):
             self._assignment.state(target).paused = True
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Take the pause back; nothing happens to partitions that are not paused."""
         for target in partitions:
             self._assignment.state(target).paused = False
 
     @property
     def paused(self) -> list[TopicPartition]:
+        """The assigned partitions that `pause` was called for."""
         return [state.target for state in self._assignment.states if state.paused]
 
     def high_watermark(self, partition: TopicPartition) -> int:

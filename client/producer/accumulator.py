@@ -61,6 +61,7 @@ class Accumulator:
         return future, news
 
     def queue(self, target: TopicPartition) -> PartitionQueue:
+        """The partition's queue. Raises KeyError before its first record."""
         return self._queues[target]
 
     def active(self) -> Iterator[PartitionQueue]:

@@ -143,6 +143,7 @@ class Batch:
         self.done.set_result(None)
 
     def fail(self, error: BaseException) -> None:
+        """Fail all deliveries of the batch."""
         for future in self.futures:
             future.set_error(error)
         self.done.set_result(None)

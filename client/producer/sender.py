@@ -86,6 +86,7 @@ class Sender:
         self._signal.set()
 
     async def run(self) -> None:
+        """Send until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             while True:
