@@ -218,10 +218,13 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
     tasks.start_soon(node.groups.run)
     tasks.start_soon(housekeeping, node)
     tasks.start_soon(end_without_directories, node)
-    for name, listener in (await _bind(node, "broker")).items():
-        tasks.start_soon(_server(node, name).run, listener)
+    bound = await _bind(node, "broker")
     await roles.caught_up()
+    # Whoever connects by now is answered in a moment, when this broker may lead: before that a
+    # lone node would have to tell its first client that no broker can hold its topic.
     await node.lifecycle.unfenced()
+    for name, listener in bound.items():
+        tasks.start_soon(_server(node, name).run, listener)
 
 
 async def _stop_broker(node: Node) -> None:
