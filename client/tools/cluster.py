@@ -6,7 +6,12 @@ import argparse
 from collections.abc import Sequence
 
 from client.admin import Admin
-from client.tools.options import Options, UsageError, admin_settings
+from client.tools.options import (
+    Options,
+    UsageError,
+    admin_settings,
+    require_server_or_controller,
+)
 from client.tools.running import run
 from client.tools.tables import Column, lines
 
@@ -33,10 +38,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _read(argv: Sequence[str]) -> argparse.Namespace:
     found = options.read(argv)
-    if bool(found.bootstrap_server) == bool(found.bootstrap_controller):
-        raise UsageError(
-            "one of the arguments --bootstrap-server --bootstrap-controller is required"
-        )
+    require_server_or_controller(found)
     if found.action == "unregister" and found.id is None:
         raise UsageError("argument --id/-i is required")
     if found.include_fenced_brokers and found.bootstrap_controller:

@@ -14,6 +14,7 @@ from client.tools.options import (
     UsageError,
     admin_settings,
     read_properties,
+    require_server_or_controller,
 )
 from client.tools.running import run
 from model.ids import ZERO_UUID, Endpoint, Uuid, parse_uuid, uuid_text
@@ -44,10 +45,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _read(argv: Sequence[str]) -> argparse.Namespace:
     found = options.read(argv)
-    if bool(found.bootstrap_server) == bool(found.bootstrap_controller):
-        raise UsageError(
-            "one of the arguments --bootstrap-server --bootstrap-controller is required"
-        )
+    require_server_or_controller(found)
     if found.action == "describe":
         if found.status and found.replication:
             raise UsageError(

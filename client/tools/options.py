@@ -133,6 +133,14 @@ def require_one_bootstrap(found: argparse.Namespace) -> None:
         raise UsageError("Exactly one of --bootstrap-server and --bootstrap-controller is required")
 
 
+def require_server_or_controller(found: argparse.Namespace) -> None:
+    """As `require_one_bootstrap`, in the words of Apache Kafka's tools that have sub-commands."""
+    if bool(found.bootstrap_server) == bool(found.bootstrap_controller):
+        raise UsageError(
+            "one of the arguments --bootstrap-server --bootstrap-controller is required"
+        )
+
+
 def require(found: argparse.Namespace, *names: str) -> None:
     """Raises UsageError unless all of these options are there."""
     for name in names:
