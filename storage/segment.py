@@ -183,7 +183,7 @@ class Segment:
             if position == 0 or (header is not None and header.last_offset == last_offset):
                 return position
         except IndexDisagrees:
-            pass
+            pass  # As when the header does not fit: the log is right and the index is made anew.
         self.rebuild_indexes()
         return lookup()[1]
 
