@@ -146,6 +146,20 @@ def test_files_go_once_a_snapshot_covers_them() -> None:
     assert again.journal.base_index <= 32
 
 
+def test_a_log_is_cut_at_snapshots_although_its_files_may_be_large() -> None:
+    disk = new_disk()
+    journal = Journal(disk, DIRECTORY, segment_bytes=1 << 30)
+    for index in range(1, 101):
+        journal.add(b"\x00" * 100, index, 1)
+        journal.sync()
+        if index % 10 == 0:
+            journal.drop_before(index)
+    assert sum(len(read_file(disk, f"{DIRECTORY}/{name}")) for name in disk.list_dir(DIRECTORY)) < (
+        30 * 150
+    )
+    assert journal.base_index == 100
+
+
 def test_a_leaders_snapshot_replaces_the_log_in_one_go() -> None:
     disk = new_disk()
     store = Store(disk, DIRECTORY)
