@@ -167,7 +167,7 @@ async def _run(world: World, story: Hook | None) -> None:
                 else:
                     await _workload(world)
             except Stopped:
-                pass
+                pass  # `World.stop` has reported why.
             world.ended.set()
             nursery.cancel_scope.cancel()
 

@@ -142,7 +142,7 @@ class ProducerState:
     def replay(self, header: BatchHeader, read: Callable[[], Buffer]) -> None:
         """Note a batch that a leader accepted; `read` gives its bytes if they are needed."""
         if header.producer_id < 0:
-            pass
+            pass  # Nobody's sequence; only the end moves.
         elif header.attributes & CONTROL_BIT:
             self._transaction_ended(header, read())
         else:

@@ -150,7 +150,7 @@ class Link:
             except (BrokenConnection, MalformedMessage) as error:
                 reason = str(error)
             except trio.ClosedResourceError:
-                pass
+                pass  # We closed it: the reason stands above.
             finally:
                 self.close()
             nursery.cancel_scope.cancel()

@@ -188,7 +188,7 @@ class Links:
                 raise
             await self._serve(link)
         except (BrokenConnection, trio.ClosedResourceError):
-            pass
+            pass  # Whoever was there has gone; the dialling side tries again.
         except Refused as refusal:
             log.debug(f"quorum: refused {connection.peer}: {refusal}")
         finally:

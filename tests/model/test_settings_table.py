@@ -21,7 +21,6 @@ from model.settings.setting import (
 )
 from raftka.settings_page import PAGE, page
 
-from_here = None
 GOLDEN = Path(__file__).parent / "golden" / "kafka-settings.tsv"
 
 
