@@ -197,9 +197,9 @@ def _settings(dice: Random) -> dict[str, str]:
 
 
 def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
-    factor = min(3, brokers)
     found = []
     for number in range(dice.choice([1, 2, 2, 3])):
+        factor = min(dice.choice([2, 3, 3]), brokers)
         configs = {
             "min.insync.replicas": str(min(2, factor)),
             "segment.ms": str(dice.choice([1500, 6000, 604_800_000])),

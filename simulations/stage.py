@@ -209,9 +209,7 @@ class Stage:
 
     async def until(self, condition: Callable[[], bool], within_s: float = _PATIENCE_S) -> None:
         """Run until something is so; an assertion fails when it takes too long."""
-        with trio.move_on_after(within_s):
-            while not condition():  # noqa: ASYNC110 - the condition is a look at the world
-                await trio.sleep(0.02)
+        if await self.world.until(condition, within_s):
             return
         raise AssertionError(f"{condition.__doc__ or 'it'} did not come within {within_s:g} s")
 

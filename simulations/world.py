@@ -286,6 +286,14 @@ class World:
             self.replicas.lost_disk(machine.host, mirror.key, len(mirror.batches()))
         machine.medium.wipe(DATA)
 
+    async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
+        """Wait until observers see that something is so; whether it came in time."""
+        with trio.move_on_after(within_s):
+            while not condition():  # noqa: ASYNC110 - the condition is a look at the world
+                await trio.sleep(0.005)
+            return True
+        return False
+
     def cut(self, pairs: Iterable[tuple[str, str]]) -> None:
         for source, target in pairs:
             self.fabric.cut(source, target)

@@ -162,3 +162,35 @@ async def journal_bit_flip(world: World, dice: Random, cause: int) -> None:
     # The operator restores the file; nothing was written meanwhile.
     medium.files[path].replace(before)
     world.start(machine, cause)
+
+
+@fault("last-standing-lost", "disk", chance=0.25, rate=1)
+async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
+    """a partition's other replicas are cut off, and the one that is left loses power"""
+    topic = dice.choice(world.plan.topics)
+    index = dice.randrange(topic.partitions)
+    partition, leader = world.image.partition(topic.name, index), world.leader_of(topic.name, index)
+    if partition is None or leader is None or not leader.is_running:
+        return
+    followers = [world.cluster.machines[b] for b in partition.replicas if b != leader.node_id]
+    pairs = [
+        pair
+        for follower in followers
+        for other in world.hosts()
+        if other != follower.host
+        for pair in ((follower.host, other), (other, follower.host))
+    ]
+    world.cut(pairs)
+    await world.until(
+        lambda: (
+            (now := world.image.partition(topic.name, index)) is None
+            or now.isr == (leader.node_id,)
+        ),
+        12.0,
+    )
+    world.cluster.lose_power(leader, cause)
+    await trio.sleep(dice.uniform(0.1, 0.5))
+    world.start(leader, cause)
+    await trio.sleep(dice.uniform(0.5, 3))
+    for source, target in pairs:
+        world.fabric.heal(source, target)

@@ -124,11 +124,9 @@ async def late_isr_change(world: World, dice: Random, cause: int) -> None:
     await trio.sleep(dice.uniform(0.1, 0.5))
     world.start(follower, cause)
     held_s = dice.uniform(1.5, 3)
-    with trio.move_on_after(5):
-        while not world.is_current(follower.node_id):  # noqa: ASYNC110 - a look at the world
-            await trio.sleep(0.005)
-        world.fabric.clog(leader.host, controller.host, held_s)
-        await trio.sleep(dice.uniform(0.2, 0.8))
+    await world.until(lambda: world.is_current(follower.node_id), 5.0)
+    world.fabric.clog(leader.host, controller.host, held_s)
+    await trio.sleep(dice.uniform(0.2, 0.8))
     if not follower.is_up:
         return
     world.cluster.kill(follower, cause)
