@@ -94,9 +94,9 @@ class LogReads(LogEnds):
                 continue
             if end - start > max_bytes:
                 fits = segment.boundary_before(start + max_bytes)
-                first = segment.header_at(start)
-                if fits <= start and min_one and first is not None:
-                    fits = start + first.size
+                if fits <= start and min_one:
+                    first = segment.header_at(start)
+                    fits = start if first is None else start + first.size
                 end = min(end, fits)
             if end <= start:
                 break

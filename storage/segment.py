@@ -11,6 +11,7 @@ served: a bit that flipped while nobody looked never reaches a consumer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 
 from crc32c import crc32c
@@ -160,7 +161,9 @@ class Segment:
 
     def position_of(self, offset: int) -> int:
         """Where the first batch that reaches `offset` or beyond begins; the size if none does."""
-        for position, header in self.headers(self._near(lambda: self.offset_index.lookup(offset))):
+        if offset <= self.base_offset:
+            return 0
+        for position, header in self._headers_near(lambda: self.offset_index.lookup(offset)):
             if header.last_offset >= offset:
                 return position
         return self.size
@@ -169,23 +172,28 @@ class Segment:
         """The largest start of a batch that is <= `position`; the size when that is smaller."""
         if position >= self.size:
             return self.size
-        near = self._near(lambda: self.offset_index.lookup_position(position))
-        for start, header in self.headers(near):
+        near = self._headers_near(lambda: self.offset_index.lookup_position(position))
+        for start, header in near:
             if start + header.size > position:
                 return start
         return self.size
 
-    def _near(self, lookup: Callable[[], tuple[int, int]]) -> int:
-        """The position that the offset index gives, once it agrees with the log."""
+    def _headers_near(
+        self, lookup: Callable[[], tuple[int, int]]
+    ) -> Iterator[tuple[int, BatchHeader]]:
+        """`headers` from where the offset index says, once it agrees with the log."""
         try:
             last_offset, position = lookup()
-            header = self.header_at(position) if position else None
-            if position == 0 or (header is not None and header.last_offset == last_offset):
-                return position
+            walk = self.headers(position)
+            if position == 0:
+                return walk
+            first = next(walk, None)
+            if first is not None and first[1].last_offset == last_offset:
+                return chain((first,), walk)
         except IndexDisagrees:
             pass  # As when the header does not fit: the log is right and the index is made anew.
         self.rebuild_indexes()
-        return lookup()[1]
+        return self.headers(lookup()[1])
 
     def header_at(self, position: int) -> BatchHeader | None:
         """The header of the batch at `position`; None at the end."""
