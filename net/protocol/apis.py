@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 
 class Api(NamedTuple):
-    """One API: its key, and the versions of it that this project can read and write."""
+    """One API: its key, and the versions that this project can read and write."""
 
     key: int
     name: str

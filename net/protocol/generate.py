@@ -162,6 +162,8 @@ def table(apis: list[tuple[str, Text]]) -> str:
         "",
         "",
         "class Api(NamedTuple):",
+        '    """One API: its key, and the versions that this project can read and write."""',
+        "",
         "    key: int",
         "    name: str",
         "    module: str",
