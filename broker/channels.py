@@ -50,7 +50,15 @@ class Channels:
             await trio.sleep_forever()
 
     def controller_changed(self) -> None:
-        """The quorum has a new leader: whoever waits for one asks again at once."""
+        """The quorum has a new leader: whoever waits for one asks again at once.
+
+        Also those who wait for an answer of the one before: it may be asleep, and what it has not
+        decided by now it cannot decide any more.
+        """
+        target = self._controller()
+        if target is not None:
+            for key in [key for key in self._open if key[0] != target[1]]:
+                self._open.pop(key).close()
         self._controller_moved.set()
         self._controller_moved = trio.Event()
 

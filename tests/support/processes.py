@@ -72,7 +72,8 @@ def ask(port: int, request: Any, version: int, client_id: str = "test") -> Any:
 
 def partitions(port: int, topic: str) -> dict[int, Any]:
     """Partitions of a topic as one node tells of them."""
-    request = MetadataRequest(topics=[MetadataRequestTopic(name=topic)])
+    wanted = [MetadataRequestTopic(name=topic)]
+    request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
     answer = ask(port, request, 9)
     return {each.partition_index: each for each in answer.topics[0].partitions}
 

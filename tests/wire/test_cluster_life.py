@@ -15,11 +15,13 @@ import pytest
 
 from model.errors import ErrorCode
 from model.records import Record, encode_batch
+from net.protocol.messages import describe_quorum
 from net.protocol.messages.create_topics import (
     CreatableReplicaAssignment,
     CreatableTopic,
     CreatableTopicConfig,
     CreateTopicsRequest,
+    CreateTopicsResponse,
 )
 from net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from net.protocol.messages.find_coordinator import FindCoordinatorRequest
@@ -53,7 +55,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         yield cluster
 
 
-def create(port: int, topic: str, *assignment: list[int], **configs: str) -> None:
+def create_request(topic: str, *assignment: list[int], **configs: str) -> CreateTopicsRequest:
     """A topic, one partition for each list of replicas."""
     wanted = CreatableTopic(
         name=topic,
@@ -68,7 +70,11 @@ def create(port: int, topic: str, *assignment: list[int], **configs: str) -> Non
             for name, value in configs.items()
         ],
     )
-    answer = ask(port, CreateTopicsRequest(topics=[wanted], timeout=20_000), 7)
+    return CreateTopicsRequest(topics=[wanted], timeout=20_000)
+
+
+def create(port: int, topic: str, *assignment: list[int], **configs: str) -> None:
+    answer = ask(port, create_request(topic, *assignment, **configs), 7)
     assert answer.topics[0].error_code == 0, answer.topics[0].error_message
 
 
@@ -93,7 +99,8 @@ def raftka(*arguments: str, code: int = 0) -> str:
 
 
 def leader(port: int, topic: str) -> int:
-    return int(partitions(port, topic)[0].leader_id)
+    found = partitions(port, topic)
+    return int(found[0].leader_id) if found else -1
 
 
 def servers(cluster: LocalCluster) -> tuple[str, str]:
@@ -212,6 +219,40 @@ def test_a_leader_that_slept_does_not_answer_as_one(life: LocalCluster, topic: s
     assert ErrorCode(outcome.error_code) is ErrorCode.NOT_LEADER_OR_FOLLOWER
     in_sync(life, topic, (1, 2, 3), port=life.ports[1])
     assert set(read_all(life.bootstrap, topic)) >= {(0, 0), (0, 1)}
+
+
+def active_controller(port: int) -> int:
+    wanted = describe_quorum.RequestTopicData(
+        topic_name="__cluster_metadata",
+        partitions=[describe_quorum.RequestPartitionData(partition_index=0)],
+    )
+    answer = ask(port, describe_quorum.DescribeQuorumRequest(topics=[wanted]), 1)
+    return int(answer.topics[0].partitions[0].leader_id) if answer.topics else -1
+
+
+def test_a_controller_that_slept_decides_nothing(life: LocalCluster, topic: str) -> None:
+    asleep = active_controller(life.ports[1])
+    other = life.ports[1 + asleep % 3]
+    wire = Wire(life.ports[asleep])
+    sleeper = life.processes[asleep]
+    sleeper.send_signal(signal.SIGSTOP)
+    try:
+        # It believes to be the active one when it finds this, and may not act on it.
+        wire.send(create_request(topic, [1, 2, 3]), 7)
+        until(lambda: active_controller(other) not in (asleep, -1), "another controller")
+        create(other, f"{topic}-meanwhile", [1, 2, 3])
+    finally:
+        sleeper.send_signal(signal.SIGCONT)
+    answer = wire.receive(CreateTopicsResponse, 7).topics[0]
+    wire.close()
+    # Either it was sent on to the new one, or it is refused: never decided here.
+    created = until(lambda: partitions(other, f"{topic}-meanwhile"), "the topic made meanwhile")
+    assert created[0].leader_id > 0
+    if answer.error_code == ErrorCode.NONE:
+        until(lambda: leader(other, topic) > 0, "what was promised is there")
+    else:
+        assert partitions(other, topic) == {}, answer
+    in_sync(life, f"{topic}-meanwhile", (1, 2, 3), port=other)
 
 
 def test_too_few_in_sync(life: LocalCluster, topic: str) -> None:
