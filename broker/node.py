@@ -22,16 +22,16 @@ from model.settings.listeners import Listener, listeners
 from net.answers import Turn
 
 if TYPE_CHECKING:
+    from broker.controller.service import ControllerService
     from broker.coordinators.group.service import GroupCoordinatorService
-    from broker.data_plane import DataPlane
-    from broker.delayed import Deadlines
-    from broker.fetch_reader import FetchReader
-    from broker.fetch_session import SessionCache
     from broker.lifecycle import Lifecycle
     from broker.mutations import Mutations
-    from broker.producer_ids import ProducerIds
-    from broker.quorum_controller import ControllerService
-    from broker.replica_manager import ReplicaManager
+    from broker.replication.data_plane import DataPlane
+    from broker.replication.delayed import Deadlines
+    from broker.replication.fetch_reader import FetchReader
+    from broker.replication.fetch_session import SessionCache
+    from broker.replication.producer_ids import ProducerIds
+    from broker.replication.replica_manager import ReplicaManager
     from kraft.raft.quorum import Quorum
     from model.settings import Config
     from model.world import Clock, Dice, Disk, Network, Piece

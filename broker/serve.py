@@ -13,19 +13,19 @@ import structlog
 import trio
 
 import broker.handlers.all  # noqa: F401 - importing a handler registers it
+from broker.controller.service import ControllerService
 from broker.coordinators.group.config import GroupConfig
 from broker.coordinators.group.replicated_log import ReplicatedOffsetsLog
 from broker.coordinators.group.service import GroupCoordinatorService
-from broker.data_plane import DataPlane
 from broker.directories import Directories, open_directories
 from broker.housekeeping import end_without_directories, housekeeping
 from broker.lifecycle import Identity, Lifecycle
 from broker.mutations import NO_MUTATIONS, Mutations, of_controller
 from broker.node import Node
 from broker.pacing import PacedPublisher
-from broker.producer_ids import ProducerIds
-from broker.quorum_controller import ControllerService
 from broker.quorum_setup import controller_endpoints, make_quorum
+from broker.replication.data_plane import DataPlane
+from broker.replication.producer_ids import ProducerIds
 from kraft.controller.features import supported_features
 from model.ids import Uuid
 from model.settings import Config

@@ -40,24 +40,27 @@ WAITS = {
     *(f"kraft/raft/{name}.py" for name in ("driver", "links", "network", "quorum")),
     *(f"net/{name}.py" for name in ("answers", "channel", "router", "server")),
     *(f"broker/coordinators/group/{name}.py" for name in ("hosting", "runtime", "service")),
+    *(f"broker/controller/{name}.py" for name in ("log", "service", "writer")),
+    *(
+        f"broker/replication/{name}.py"
+        for name in (
+            "alter_partition",
+            "data_plane",
+            "delayed",
+            "leader_fetcher",
+            "producer_ids",
+            "replica_fetchers",
+        )
+    ),
     *(
         f"broker/{name}.py"
         for name in (
-            "alter_partition",
             "auto_creation",
             "channels",
-            "controller_log",
-            "controller_writer",
-            "data_plane",
-            "delayed",
             "housekeeping",
-            "leader_fetcher",
             "lifecycle",
             "metadata_loader",
             "pacing",
-            "producer_ids",
-            "quorum_controller",
-            "replica_fetchers",
             "serve",
             "suspects",
         )

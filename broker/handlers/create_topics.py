@@ -21,8 +21,8 @@ from net.protocol.messages.create_topics import (
 from net.router import Context, handles
 
 if TYPE_CHECKING:
+    from broker.controller.service import ControllerService
     from broker.node import Node
-    from broker.quorum_controller import ControllerService
 
 
 @handles(CreateTopicsRequest, versions=(2, 7), forward=True)

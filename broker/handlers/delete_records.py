@@ -21,7 +21,7 @@ from net.router import Context, Pending, handles
 
 if TYPE_CHECKING:
     from broker.node import Node
-    from broker.replica import Replica
+    from broker.replication.replica import Replica
 
 _TO_HIGH_WATERMARK = -1
 

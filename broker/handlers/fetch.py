@@ -15,15 +15,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from broker.fetch_reader import Fetched, FetchLimits
-from broker.fetch_session import (
+from broker.handlers.endpoints import node_endpoints
+from broker.replication.fetch_reader import Fetched, FetchLimits
+from broker.replication.fetch_session import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
     NO_SESSION,
     Feed,
     FetchSession,
 )
-from broker.handlers.endpoints import node_endpoints
 from model.errors import ErrorCode, KafkaError
 from model.world import Piece
 from net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response

@@ -27,7 +27,7 @@ from net.router import Context, handles
 
 if TYPE_CHECKING:
     from broker.node import Node
-    from broker.replica import Replica
+    from broker.replication.replica import Replica
 
 LATEST: Final = -1
 EARLIEST: Final = -2

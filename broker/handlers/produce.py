@@ -34,7 +34,7 @@ from net.router import CloseConnection, Context, Pending, handles
 
 if TYPE_CHECKING:
     from broker.node import Node
-    from broker.replica import Replica
+    from broker.replication.replica import Replica
     from storage.log import AppendInfo
 
 _ALL: Final = -1

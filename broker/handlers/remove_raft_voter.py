@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from broker.controller_writer import not_controller
+from broker.controller.writer import not_controller
 from kraft.raft.port import NotLeader
 from model.errors import ErrorCode, KafkaError
 from net.protocol.messages.remove_raft_voter import (

@@ -4,7 +4,7 @@
               ^----------- session lost, or it asks to be fenced -----------'
 
 Whether a broker's session is alive is soft state of the active controller
-(broker/controller_sessions.py) and comes in as an argument.
+(broker/controller/sessions.py) and comes in as an argument.
 """
 
 from __future__ import annotations

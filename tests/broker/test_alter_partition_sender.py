@@ -8,8 +8,8 @@ from typing import Any
 import trio
 import trio.testing
 
-from broker.alter_partition import AlterPartitionSender
-from broker.producer_ids import ProducerIds
+from broker.replication.alter_partition import AlterPartitionSender
+from broker.replication.producer_ids import ProducerIds
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.world import BrokenConnection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.controller_sessions import BrokerSession, BrokerSessions
+from broker.controller.sessions import BrokerSession, BrokerSessions
 from kraft.image import BrokerImage
 
 ONE = BrokerImage(1, b"i", 10, (), fenced=False)

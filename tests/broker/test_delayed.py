@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from broker.delayed import Deadlines
+from broker.replication.delayed import Deadlines
 from simulations.clock import SimClock
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from broker.follower_session import FollowerSession
+from broker.replication.follower_session import FollowerSession
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.records import iter_batches, iter_records

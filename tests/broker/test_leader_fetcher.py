@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import trio
 from structlog.testing import capture_logs
 
-from broker.leader_fetcher import FetcherConfig
-from broker.replica_fetchers import ReplicaFetchers
+from broker.replication.leader_fetcher import FetcherConfig
+from broker.replication.replica_fetchers import ReplicaFetchers
 from kraft.image import PartitionImage
 from model.ids import Endpoint
 from net.router import routes

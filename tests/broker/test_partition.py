@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from broker.mutations import Mutation, Mutations
-from broker.partition import IsrProposal, PartitionState
+from broker.replication.partition import IsrProposal, PartitionState
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import trio
 
-from broker.replica import Replica
+from broker.replication.replica import Replica
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from broker.truncation import NO_EPOCH_END, Cut, EpochEnd, cut, divergence
+from broker.replication.truncation import NO_EPOCH_END, Cut, EpochEnd, cut, divergence
 
 
 class Epochs:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from broker.controller.service import ControllerService
 from broker.metadata_loader import MetadataLoader
-from broker.quorum_controller import ControllerService
 from kraft.controller.brokers import Heartbeat, HeartbeatAnswer, Registration
 from kraft.controller.features import supported_features
 from kraft.controller.topics import NewTopic, create_topics

@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar, cast
 import trio
 
 import broker.handlers.all  # noqa: F401 - importing a handler registers it
-from broker.data_plane import DataPlane
-from broker.follower_session import FollowerSession
-from broker.following import Following
-from broker.partition import IsrProposal
-from broker.replica import Replica
+from broker.replication.data_plane import DataPlane
+from broker.replication.follower_session import FollowerSession
+from broker.replication.following import Following
+from broker.replication.partition import IsrProposal
+from broker.replication.replica import Replica
 from kraft.delta import MetadataDelta
 from kraft.image import (
     BROKER_RESOURCE,

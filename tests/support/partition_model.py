@@ -13,12 +13,12 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
-from broker.fetch_reader import Fetched, FetchLimits, FetchReader
-from broker.fetch_session import Feed
-from broker.following import Following
 from broker.mutations import Mutation, Mutations
-from broker.partition import IsrProposal, PartitionState
-from broker.replica import Replica
+from broker.replication.fetch_reader import Fetched, FetchLimits, FetchReader
+from broker.replication.fetch_session import Feed
+from broker.replication.following import Following
+from broker.replication.partition import IsrProposal, PartitionState
+from broker.replication.replica import Replica
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition

@@ -15,8 +15,8 @@ from model.world import Buffer, Clock, FileRegion, Piece
 from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
-    from broker.replica import Replica
-    from broker.replica_manager import ReplicaManager
+    from broker.replication.replica import Replica
+    from broker.replication.replica_manager import ReplicaManager
 
 _ALL_IN_SYNC = -1
 _READ_BYTES = 256 * 1024

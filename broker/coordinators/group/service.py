@@ -17,7 +17,7 @@ from broker.coordinators.group.hosting import HostedPartition
 from broker.coordinators.group.join import Client
 from broker.coordinators.group.runtime import OffsetsLog, ShardRuntime
 from broker.coordinators.group.shard import GroupShard
-from broker.replica import Replica
+from broker.replication.replica import Replica
 from kraft.delta import MetadataDelta
 from kraft.image import EMPTY_IMAGE, MetadataImage
 from model.errors import ErrorCode, KafkaError

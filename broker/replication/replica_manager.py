@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from broker.isr_keeper import IsrKeeper
 from broker.mutations import NO_MUTATIONS, Mutations
-from broker.partition import PartitionState
-from broker.replica import Replica
+from broker.replication.isr_keeper import IsrKeeper
+from broker.replication.partition import PartitionState
+from broker.replication.replica import Replica
 from kraft.delta import MetadataDelta
 from kraft.image import (
     BROKER_RESOURCE,
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Fetching(Protocol):
-    """Copies partitions from their leaders (broker/replica_fetchers.py)."""
+    """Copies partitions from their leaders (broker/replication/replica_fetchers.py)."""
 
     def follow(self, replica: Replica) -> None:
         """Fetch from the leader of the replica's present view."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from broker.partition import IsrProposal
-from broker.replica import Replica
+from broker.replication.partition import IsrProposal
+from broker.replication.replica import Replica
 from model.errors import ErrorCode
 from model.world import BrokenConnection, Clock
 from net.protocol.messages.alter_partition import (

@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 import trio
 
-from broker.follower_session import FollowerSession
-from broker.following import Following
 from broker.handlers.list_offsets import EARLIEST, LATEST
+from broker.replication.follower_session import FollowerSession
+from broker.replication.following import Following
 from model.errors import ErrorCode, KafkaError
 from model.ids import Endpoint, TopicPartition
 from model.world import BrokenConnection, Clock, Connection, Network

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from broker.fetch_session import PartitionKey
-from broker.replica import Replica
+from broker.replication.fetch_session import PartitionKey
+from broker.replication.replica import Replica
 from kraft.image import EMPTY_IMAGE, MetadataImage
 from model.errors import ErrorCode, KafkaError
 

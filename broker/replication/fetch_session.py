@@ -10,8 +10,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Final, Protocol
 
-from broker.follower_progress import NO_LINK
-from broker.replica import Replica
+from broker.replication.follower_progress import NO_LINK
+from broker.replication.replica import Replica
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
 from model.world import Dice

@@ -1,7 +1,7 @@
 """What every replica knows: its view of the partition, and where its log and the truth end.
 
 The rules here hold for followers and leaders alike, or for followers only; what a leader adds is
-in broker/partition.py.
+in broker/replication/partition.py.
 """
 
 from __future__ import annotations

@@ -6,16 +6,16 @@ from typing import Protocol
 
 import structlog
 
-from broker.partition import IsrProposal
-from broker.replica import Replica
-from broker.replica_index import ReplicaIndex
+from broker.replication.partition import IsrProposal
+from broker.replication.replica import Replica
+from broker.replication.replica_index import ReplicaIndex
 from model.ids import NO_EPOCH
 
 log = structlog.get_logger()
 
 
 class Proposals(Protocol):
-    """Brings ISR changes to the controller (broker/alter_partition.py)."""
+    """Brings ISR changes to the controller (broker/replication/alter_partition.py)."""
 
     def submit(self, replica: Replica, proposal: IsrProposal) -> None: ...
 

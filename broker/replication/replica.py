@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from broker.follower_progress import FollowerProgress
-from broker.partition import IsrProposal, PartitionState
+from broker.replication.follower_progress import FollowerProgress
+from broker.replication.partition import IsrProposal, PartitionState
 from model.errors import ErrorCode
 from model.ids import TopicPartition
 from model.world import Buffer
 from storage.config import MAX_LONG
 
 if TYPE_CHECKING:
-    from broker.fetch_session import FetchEntry
+    from broker.replication.fetch_session import FetchEntry
     from storage.log import AppendInfo, Log
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from broker.controller_writer import Decide
+from broker.controller.writer import Decide
 from kraft.controller import leaders
 from kraft.controller.result import Rules
 from model.settings import Config

@@ -1,6 +1,6 @@
 """Copying one partition from its leader: what to ask for, and what to do with the answer.
 
-No I/O but the replica's own log; the fetcher (broker/leader_fetcher.py) does the asking. A fetch
+No I/O but the replica's own log; broker/replication/leader_fetcher.py does the asking. A fetch
 names the epoch of our last record, so the leader sees at once when the logs have parted and says
 where (KIP-595); nothing has to be asked before the first fetch, and nothing is cut on suspicion.
 """
@@ -13,8 +13,8 @@ from typing import Final
 import structlog
 
 from broker.mutations import Mutation, Mutations
-from broker.replica import Replica
-from broker.truncation import EpochEnd, cut
+from broker.replication.replica import Replica
+from broker.replication.truncation import EpochEnd, cut
 from model.errors import ErrorCode
 from model.ids import NO_EPOCH, NO_OFFSET
 from net.protocol.messages.fetch import FetchPartition, PartitionData

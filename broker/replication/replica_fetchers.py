@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import trio
 
-from broker.following import Following
-from broker.leader_fetcher import FetcherConfig, LeaderFetcher
-from broker.replica import Replica
-from broker.replica_manager import ReplicaManager
+from broker.replication.following import Following
+from broker.replication.leader_fetcher import FetcherConfig, LeaderFetcher
+from broker.replication.replica import Replica
+from broker.replication.replica_manager import ReplicaManager
 from model.ids import Endpoint, TopicPartition
 from model.world import Clock, Network
 from net.answers import Turn

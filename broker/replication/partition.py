@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker.follower_progress import NEVER, FollowerProgress
 from broker.mutations import NO_MUTATIONS, Mutation, Mutations
-from broker.replica_view import ReplicaView
+from broker.replication.follower_progress import NEVER, FollowerProgress
+from broker.replication.replica_view import ReplicaView
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_EPOCH, NO_OFFSET, TopicPartition

@@ -2,7 +2,7 @@
 
 A session belongs to one process of a broker (its broker epoch). It lasts `timeout_s` from the last
 heartbeat. Sooner than that, a process whose connections have all broken is a suspect: whoever
-finds proof of its death (broker/controller_probe.py) need not wait for the timeout.
+finds proof of its death (broker/controller/probe.py) need not wait for the timeout.
 
 Soft state: a new controller starts with a fresh session for every registered broker.
 """

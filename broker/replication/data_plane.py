@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from broker.alter_partition import AlterPartitionSender
 from broker.channels import Channels
-from broker.delayed import Deadlines
-from broker.fetch_reader import FetchReader
-from broker.fetch_session import SessionCache
-from broker.leader_fetcher import FetcherConfig
 from broker.mutations import NO_MUTATIONS, Mutations
-from broker.replica_fetchers import ReplicaFetchers
-from broker.replica_manager import ReplicaManager
-from broker.replica_selector import rack_aware, selector_name
+from broker.replication.alter_partition import AlterPartitionSender
+from broker.replication.delayed import Deadlines
+from broker.replication.fetch_reader import FetchReader
+from broker.replication.fetch_session import SessionCache
+from broker.replication.leader_fetcher import FetcherConfig
+from broker.replication.replica_fetchers import ReplicaFetchers
+from broker.replication.replica_manager import ReplicaManager
+from broker.replication.replica_selector import rack_aware, selector_name
 from model.ids import Endpoint
 from model.settings import Config
 from model.world import Clock, Dice, Network

@@ -1,7 +1,8 @@
 """What one broker copies from another: the fetch session as the follower keeps it (KIP-227).
 
 A request names what has changed since the last: partitions that are new, that have moved on, or
-that are left. No I/O: broker/leader_fetcher.py sends the requests and hands in the answers.
+that are left. No I/O: broker/replication/leader_fetcher.py sends the requests and hands in what
+is answered.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import NamedTuple
 
 import structlog
 
-from broker.fetch_session import INITIAL_EPOCH, NO_SESSION
-from broker.following import Following, Outcome
+from broker.replication.fetch_session import INITIAL_EPOCH, NO_SESSION
+from broker.replication.following import Following, Outcome
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition
 from net.protocol.messages.fetch import (

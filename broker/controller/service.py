@@ -1,7 +1,7 @@
 """The active controller at run time: decides, watches the brokers, elects leaders.
 
 Decisions are pure functions (kraft/controller/); this gives them the image, the clock's word on
-who is alive and a way into the metadata log (broker/controller_writer.py). A node that is a
+who is alive and a way into the metadata log (broker/controller/writer.py). A node that is a
 controller always has one of these; it acts only between the moment the quorum makes it the leader
 and the next change of leader. All it remembers about a term is soft: when it is deposed, it
 forgets, and whoever waits for it is told NOT_CONTROLLER.
@@ -15,12 +15,12 @@ from typing import Any, Final
 import structlog
 import trio
 
-from broker.controller_leaders import keep_leaders
-from broker.controller_log import ElectionLog, log_brokers
-from broker.controller_probe import probe_endpoint, probe_intervals, refuses
-from broker.controller_schema import SettingsSchema
-from broker.controller_sessions import BrokerSession, BrokerSessions
-from broker.controller_writer import Decide, MetadataWriter, R, not_controller
+from broker.controller.leaders import keep_leaders
+from broker.controller.log import ElectionLog, log_brokers
+from broker.controller.probe import probe_endpoint, probe_intervals, refuses
+from broker.controller.schema import SettingsSchema
+from broker.controller.sessions import BrokerSession, BrokerSessions
+from broker.controller.writer import Decide, MetadataWriter, R, not_controller
 from kraft.controller import brokers, features, leaders
 from kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
 from kraft.controller.result import Mutation, Result, Rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from broker.replica import Replica
+from broker.replication.replica import Replica
 from kraft.image import MetadataImage
 from model.ids import NO_BROKER
 
