@@ -37,7 +37,8 @@ def table_of(
     others: list[tuple[object, ...]] = [("situation", "seeds")]
     names = [*SITUATIONS, *sorted(set(reached) - set(SITUATIONS))]
     others += [(name, reached.get(name, 0)) for name in names]
-    never = [kind for kind in FAULTS if not faults.get(kind)]
+    drawn = [kind for kind, each in FAULTS.items() if each.chance > 0]
+    never = [kind for kind in drawn if not faults.get(kind)]
     never += [name for name in SITUATIONS if not reached.get(name)]
     lines = [table(rows), "", table(others)]
     if never and seeds >= 100:

@@ -128,6 +128,8 @@ def _outcome(
 
         story = "".join(traceback.format_exception(crash))
         violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
+    if installed := sum(mirror.installed for mirror in world.raft.mirrors.values()):
+        world.reached["metadata snapshot installed from the leader"] = installed
     checkers = (world.raft, world.metadata_checker, world.replicas, world.history)
     return Outcome(
         plan=world.plan,

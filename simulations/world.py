@@ -81,7 +81,7 @@ class World:
             mutations=mutant.composition if mutant is not None else frozenset(),
             watch=self._watch_file,
             on_crash=self._crashed,
-            on_unclean_end=lambda machine: self.replicas.ended_unclean(machine.host),
+            on_unclean_end=self._ended_unclean,
         )
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)
@@ -201,6 +201,11 @@ class World:
 
         lines = "".join(traceback.format_exception(error))
         self.report("node-crashed", f"{machine.host}: {describe(error)}\n{lines}", Exit.CRASHED)
+
+    def _ended_unclean(self, machine: Machine) -> None:
+        self.replicas.ended_unclean(machine.host)
+        if any(partition.is_reassigning for _, _, partition in self.image.partitions()):
+            self.note("crash in mid-reassignment")
 
     def logged(self, node: str, level: str, words: str, details: dict[str, Any]) -> None:
         """A line of a node's log, or of a client's."""

@@ -117,6 +117,10 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
         size = len(medium.files[path].data)
         position = size - 1 - dice.randrange(min(size, 400))
         world.trace.event("corruption", node=machine.host, cause=cause, path=path, at=position)
+        if path.endswith(".log"):
+            # What is corrupt is lost, although the file is as long as before.
+            name, _, index = path.rpartition("/")[0].rpartition("/")[2].rpartition("-")
+            world.replicas.lost_disk(machine.host, (name, int(index)), 1)
         if misdirected:
             start = max(0, position - 48)
             medium.misdirect(path, start, dice.randrange(start + 1), position - start)

@@ -31,6 +31,8 @@ class JournalMirror:
         self.base_term = 0
         self.entries: list[LogEntry] = []
         self.commit_index = 0
+        self.installed = 0
+        """How often a leader's snapshot has taken the log's place."""
         self.truncated_entries: list[tuple[int, LogEntry]] = []
         """What the writes since the last `on_change` took away."""
         self._files: dict[str, _JournalFile] = {}
@@ -107,6 +109,7 @@ class JournalMirror:
         elif kind == Kind.BASE or (kind == Kind.PREVIOUS and first_file):
             self.base_index, self.base_term = POSITION.unpack(body)
             self.entries = []
+            self.installed += kind == Kind.BASE
         elif kind == Kind.COMMIT:
             (self.commit_index,) = INDEX.unpack(body)
 
