@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker.handlers.metadata import INTERNAL_TOPICS
-from kraft.image import MetadataImage, PartitionImage
+from broker.handlers.reach import Reach
+from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from net.protocol.messages.describe_topic_partitions import (
     Cursor,
@@ -29,6 +30,7 @@ def describe_topic_partitions(
 ) -> DescribeTopicPartitionsResponse:
     node: Node = context.node
     image = node.image
+    reach = Reach(image, context.listener)
     asked = sorted({topic.name for topic in request.topics}) or sorted(image.topics)
     first_topic, first_partition = "", 0
     if request.cursor is not None:
@@ -62,7 +64,7 @@ def describe_topic_partitions(
                 topic_id=topic.topic_id,
                 is_internal=name in INTERNAL_TOPICS,
                 partitions=[
-                    _partition(image, context.listener, index, topic.partitions[index])
+                    _partition(reach, index, topic.partitions[index])
                     for index in range(start, stop)
                 ],
             )
@@ -76,26 +78,17 @@ def describe_topic_partitions(
 
 
 def _partition(
-    image: MetadataImage, listener: str, index: int, partition: PartitionImage
+    reach: Reach, index: int, partition: PartitionImage
 ) -> DescribeTopicPartitionsResponsePartition:
-    leader = image.brokers.get(partition.leader)
-    code = ErrorCode.NONE
-    if leader is None or leader.fenced:
-        code = ErrorCode.LEADER_NOT_AVAILABLE
-    elif leader.endpoint(listener) is None:
-        code = ErrorCode.LISTENER_NOT_FOUND
+    leader, code = reach.leader(partition)
     return DescribeTopicPartitionsResponsePartition(
         error_code=int(code),
         partition_index=index,
-        leader_id=partition.leader if code is ErrorCode.NONE else -1,
+        leader_id=leader,
         leader_epoch=partition.leader_epoch,
         replica_nodes=list(partition.replicas),
         isr_nodes=list(partition.isr),
         eligible_leader_replicas=list(partition.elr),
         last_known_elr=list(partition.last_known_elr),
-        offline_replicas=[
-            id_
-            for id_ in partition.replicas
-            if (broker := image.brokers.get(id_)) is None or broker.fenced
-        ],
+        offline_replicas=reach.offline(partition),
     )

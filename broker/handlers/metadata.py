@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker.auto_creation import create_missing
+from broker.handlers.reach import Reach
 from broker.suspects import Suspects
+from kraft.controller.topics import check_name
 from kraft.image import MetadataImage, PartitionImage, TopicImage
-from model.errors import ErrorCode
-from model.ids import NO_BROKER, OFFSETS_TOPIC, ZERO_UUID
+from model.errors import ErrorCode, KafkaError
+from model.ids import OFFSETS_TOPIC, ZERO_UUID
 from net.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -74,19 +76,13 @@ def _find(view: _View, asked: MetadataRequestTopic, version: int) -> MetadataRes
     topic = image.topics.get(name)
     if topic is not None:
         return view.topic(topic)
-    code = (
-        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if _legal(name) else ErrorCode.INVALID_TOPIC_EXCEPTION
-    )
+    code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    try:
+        check_name(name)
+    except KafkaError as error:
+        code = error.code
     return MetadataResponseTopic(
         error_code=int(code), name=name, is_internal=name in INTERNAL_TOPICS
-    )
-
-
-def _legal(name: str) -> bool:
-    return (
-        0 < len(name) <= 249
-        and name not in (".", "..")
-        and all(c.isascii() and (c.isalnum() or c in "._-") for c in name)
     )
 
 
@@ -107,11 +103,7 @@ class _View:
         self.image = image
         self._suspects = suspects
         self._listener = listener
-        self._reachable: dict[int, bool] = {
-            broker.broker_id: broker.endpoint(listener) is not None
-            for broker in image.alive_brokers()
-        }
-        """Alive brokers, and whether this listener's clients can reach them."""
+        self._reach = Reach(image, listener)
 
     def brokers(self) -> list[MetadataResponseBroker]:
         found = []
@@ -141,12 +133,7 @@ class _View:
         )
 
     def _partition(self, index: int, partition: PartitionImage) -> MetadataResponsePartition:
-        leader = partition.leader
-        code = ErrorCode.NONE
-        if leader not in self._reachable:
-            leader, code = NO_BROKER, ErrorCode.LEADER_NOT_AVAILABLE
-        elif not self._reachable[leader]:
-            leader, code = NO_BROKER, ErrorCode.LISTENER_NOT_FOUND
+        leader, code = self._reach.leader(partition)
         return MetadataResponsePartition(
             error_code=int(code),
             partition_index=index,
@@ -154,5 +141,5 @@ class _View:
             leader_epoch=partition.leader_epoch,
             replica_nodes=list(partition.replicas),
             isr_nodes=list(partition.isr),
-            offline_replicas=[r for r in partition.replicas if r not in self._reachable],
+            offline_replicas=self._reach.offline(partition),
         )
