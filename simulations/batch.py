@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from simulations import coverage
+from simulations import coverage, own
 from simulations.plan import Options
 from simulations.report import as_dict, distribution
 from simulations.run import plan_for, run_plan
@@ -79,7 +79,8 @@ class Totals:
 def run_one(job: tuple[Options, str]) -> dict[str, Any]:
     """One seed, in whatever process."""
     options, commit = job
-    outcome = run_plan(plan_for(options))
+    beside = own.beside(options.own) if options.own is not None else None
+    outcome = run_plan(plan_for(options), beside=beside)
     return as_dict(outcome, commit)
 
 

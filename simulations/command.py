@@ -6,16 +6,23 @@ import argparse
 import contextlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Final, NoReturn, TextIO
 
-from simulations import batch, controls, report
+from simulations import batch, controls, own, report
 from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
+from simulations.own import UnusableFile
 from simulations.plan import DEFAULT_DURATION_S, Options, Plan
+from simulations.progress import Progress
 from simulations.run import Outcome, plan_for, run_plan
 from simulations.scenarios import command as scenarios
 from simulations.violation import Exit
+from simulations.world import World
+
+USAGE: Final = 64
+"""The exit code for what cannot be run at all: EX_USAGE of sysexits.h."""
 
 
 def main(argv: list[str]) -> int:
@@ -24,9 +31,33 @@ def main(argv: list[str]) -> int:
     if options.list:
         print(_list())
         return 0
-    if options.list_scenarios or options.scenario is not None:
-        return scenarios.main(options.scenario, options.seed)
+    if options.list_scenarios:
+        print(scenarios.names())
+        return 0
+    try:
+        if options.scenario is not None:
+            return _scenario(options)
+        return _seeds(options)
+    except UnusableFile as error:
+        print(f"raftka simulate: {error}", file=sys.stderr)
+        return USAGE
+
+
+def _scenario(options: argparse.Namespace) -> int:
+    with _sink(options.trace) as sink:
+        return scenarios.main(
+            options.scenario,
+            range(options.seed, options.seed + (options.seeds or 1)),
+            commit=commit(),
+            sink=sink,
+            json=options.json,
+        )
+
+
+def _seeds(options: argparse.Namespace) -> int:
     chosen = _options(options)
+    if options.own is not None:
+        own.beside(options.own)  # What is wrong with the file is told before anything runs.
     if options.seeds is not None and options.plan is None:
         totals = batch.run_batch(
             chosen,
@@ -48,26 +79,29 @@ def _one(options: argparse.Namespace, chosen: Options) -> int:
         plan = plan_for(chosen)
         if options.control is not None:
             plan = controls.CONTROLS[options.control].change(plan)
+    beside = own.beside(options.own) if options.own is not None else None
     print(f"seed {plan.seed}: {len(plan.faults)} faults to come", file=sys.stderr)
-    with _sink(options.trace) as sink:
-        outcome = run_plan(plan, sink=sink)
+    with _sink(options.trace) as sink, Progress(plan) as progress:
+        outcome = run_plan(plan, sink=sink, beside=beside, tell=progress.tell)
     replay = (
         f"raftka simulate --plan {options.plan}"
         if options.plan is not None
         else replay_line(options, str(plan.seed))
     )
     if options.shrink and outcome.exit is not Exit.HELD:
-        outcome, replay = _shrink(outcome, options.output)
+        outcome, replay = _shrink(outcome, options.output, beside)
     print(report.summary(outcome, commit(), replay))
     if options.json:
         print(report.as_json(outcome, commit()))
     return int(outcome.exit)
 
 
-def _shrink(outcome: Outcome, output: str | None) -> tuple[Outcome, str]:
+def _shrink(
+    outcome: Outcome, output: str | None, beside: Callable[[World], None] | None
+) -> tuple[Outcome, str]:
     from simulations.shrink import shrink
 
-    smaller = shrink(outcome, lambda words: print(words, file=sys.stderr))
+    smaller = shrink(outcome, lambda words: print(words, file=sys.stderr), beside=beside)
     path = Path(output or f"seed-{outcome.plan.seed}.json")
     path.write_text(smaller.plan.dumps())
     return smaller, f"raftka simulate --plan {path}"
@@ -86,6 +120,7 @@ def _options(options: argparse.Namespace) -> Options:
         faults=faults,
         rates={name: float(rate) for name, _, rate in (r.partition("=") for r in options.rate)},
         load=options.load,
+        own=options.own,
     )
 
 
@@ -97,6 +132,8 @@ def replay_line(options: argparse.Namespace, seed: str) -> str:
     parts += [f"--{n} {getattr(options, n)}" for n in names if getattr(options, n) != defaults[n]]
     if options.separate:
         parts.append("--separate")
+    if options.own is not None:
+        parts.append(f"--with {options.own}")
     parts += [f"--rate {rate}" for rate in options.rate]
     return " ".join(parts)
 
@@ -148,12 +185,21 @@ def _kinds(text: str) -> str:
     return text
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse ends with 2 when an option is wrong, which here is a violation of liveness."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="raftka simulate",
         description="Run the deployed cluster in virtual time, break it in every way, heal it, and"
         " check what it owes its users. The same seed gives the same run.",
-        epilog="Exit code: 0 held, 1 safety violated, 2 liveness violated, 3 crashed.",
+        epilog="Exit code: 0 held, 1 safety violated, 2 liveness violated, 3 crashed,"
+        f" {USAGE} an option or file that cannot be used.",
     )
     add = parser.add_argument
     add("--seed", type=int, default=1, help="what everything is drawn from (default: 1)")
@@ -174,7 +220,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--plan", metavar="FILE", help="run the plan in a file that --shrink wrote")
     add("--shrink", action="store_true", help="reduce a failing seed and write what is left")
     add("--output", metavar="FILE", help="where --shrink writes (default: seed-N.json)")
-    add("--scenario", metavar="NAME", help="run one of the scenarios that ship")
+    add("--with", dest="own", metavar="FILE", help="a workload and invariants of your own")
+    add("--scenario", metavar="NAME", help="run a scenario that ships, or one in a .py file")
     add("--list-scenarios", action="store_true", help="name the scenarios")
     add("--list", action="store_true", help="name all faults and mutations")
     return parser

@@ -129,6 +129,8 @@ class Options:
     rates: Mapping[str, float] = field(default_factory=dict)
     """Faults a minute by kind, instead of a drawn rate; 0 switches a kind off."""
     load: float = 1.0
+    own: str | None = None
+    """A file with a workload and invariants of the user's own; see simulations/own.py."""
 
 
 def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, TextIO
 
@@ -68,15 +69,28 @@ class Outcome:
 Hook = Callable[[World], Any]
 
 
+def _tell_nobody(_: World) -> None:
+    """Nobody watches."""
+
+
 def plan_for(options: Options) -> Plan:
     """Draw the plan of a seed."""
     return draw(options, {kind: (each.chance, each.rate) for kind, each in FAULTS.items()})
 
 
-def run_plan(plan: Plan, *, sink: TextIO | None = None, story: Hook | None = None) -> Outcome:
+def run_plan(
+    plan: Plan,
+    *,
+    sink: TextIO | None = None,
+    story: Hook | None = None,
+    beside: Callable[[World], None] | None = None,
+    tell: Callable[[World], None] = _tell_nobody,
+) -> Outcome:
     """Run a plan to its end or to the first violation.
 
-    `story` takes the place of the workload: a scenario's async function of the world.
+    `story` takes the place of the workload: a scenario's async function of the world. `beside` is
+    called when the workload begins, to add to it what is a user's own (simulations/own.py).
+    `tell` is called every two virtual seconds, for whoever watches.
     """
     logs.configure()
     gc.collect()
@@ -88,7 +102,7 @@ def run_plan(plan: Plan, *, sink: TextIO | None = None, story: Hook | None = Non
     async def main() -> None:
         world = World(plan, trace, mutant)
         worlds.append(world)
-        await _run(world, story)
+        await _run(world, story, partial(_workload, world, beside, tell))
 
     started = _perf_counter()
     crash: BaseException | None = None
@@ -156,7 +170,7 @@ def _outcome(
     )
 
 
-async def _run(world: World, story: Hook | None) -> None:
+async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitable[None]]) -> None:
     with world.scope:
         async with trio.open_nursery() as nursery:
             world.nursery = nursery
@@ -167,17 +181,23 @@ async def _run(world: World, story: Hook | None) -> None:
                 if story is not None:
                     await story(world)
                 else:
-                    await _workload(world)
+                    await workload()
             except Stopped:
                 pass  # `World.stop` has reported why.
             world.ended.set()
             nursery.cancel_scope.cancel()
 
 
-async def _workload(world: World) -> None:
+async def _workload(
+    world: World,
+    beside: Callable[[World], None] | None,
+    tell: Callable[[World], None],
+) -> None:
     assert world.nursery is not None
     await create_topics(world)
     start_clients(world)
+    if beside is not None:
+        beside(world)
     started = trio.current_time()
     async with trio.open_nursery() as faults:
         faults.start_soon(_schedule, world, faults, started)
@@ -185,6 +205,7 @@ async def _workload(world: World) -> None:
             while True:
                 await trio.sleep(COLLECT_S)
                 check_invariants(world)
+                tell(world)
                 # The collector works at moments that the seed knows, and never by itself.
                 gc.collect(0)
         faults.cancel_scope.cancel()
@@ -198,10 +219,10 @@ async def _workload(world: World) -> None:
 
 def check_invariants(world: World) -> None:
     """Ask the user's own."""
-    for invariant in world.invariants:
-        words = invariant(world)
+    for name, invariant in world.invariants.items():
+        words = invariant()
         if words:
-            world.stop(getattr(invariant, "__name__", "invariant"), words, Exit.SAFETY)
+            world.stop(name, words, Exit.SAFETY)
 
 
 async def create_topics(world: World) -> None:

@@ -14,26 +14,31 @@ from typing import Any, Final, TypeVar
 from simulations.plan import Plan
 from simulations.run import Outcome, run_plan
 from simulations.violation import Exit
+from simulations.world import World
 
 T = TypeVar("T")
+Beside = Callable[[World], None] | None
 RUNS_MAX: Final = 200
 _LISTS: Final = ("faults", "operations", "producers", "consumers", "topics")
 
 
 class _Search:
-    def __init__(self, outcome: Outcome, tell: Callable[[str], None], runs_max: int) -> None:
+    def __init__(
+        self, outcome: Outcome, tell: Callable[[str], None], runs_max: int, beside: Beside
+    ) -> None:
         assert outcome.violation is not None
         self.best = outcome
         self.name = outcome.violation.name
         self.runs_left = runs_max
         self._tell = tell
+        self._beside = beside
 
     def fails(self, plan: Plan) -> bool:
         """Whether a smaller plan still breaks the same invariant; keeps it then."""
         if self.runs_left <= 0:
             return False
         self.runs_left -= 1
-        outcome = run_plan(plan)
+        outcome = run_plan(plan, beside=self._beside)
         if outcome.exit is Exit.HELD or outcome.violation is None:
             return False
         if outcome.violation.name != self.name:
@@ -46,9 +51,15 @@ class _Search:
         return True
 
 
-def shrink(outcome: Outcome, tell: Callable[[str], None], *, runs_max: int = RUNS_MAX) -> Outcome:
-    """The smallest run found that fails as `outcome` does."""
-    search = _Search(outcome, tell, runs_max)
+def shrink(
+    outcome: Outcome,
+    tell: Callable[[str], None],
+    *,
+    runs_max: int = RUNS_MAX,
+    beside: Beside = None,
+) -> Outcome:
+    """The smallest run found that fails as `outcome` does; `beside` as in `run_plan`."""
+    search = _Search(outcome, tell, runs_max, beside)
     _cut_time(search)
     for name in _LISTS:
         _cut_list(search, name)

@@ -125,13 +125,14 @@ class Stage:
         self._nursery.start_soon(task.run)
         return task
 
-    def start(self, workload: Callable[[World], Awaitable[None]]) -> None:
+    def start(self, workload: Callable[[Stage], Awaitable[None]]) -> None:
         """Run a workload of your own beside the scenario."""
-        self._nursery.start_soon(workload, self.world)
+        self._nursery.start_soon(workload, self)
 
-    def always(self, invariant: Callable[[World], str | None]) -> None:
+    def always(self, invariant: Callable[[Stage], str | None]) -> None:
         """Check an invariant of your own: a string says how it does not hold."""
-        self.world.invariants.append(invariant)
+        name = getattr(invariant, "__name__", "invariant")
+        self.world.invariants[name] = lambda: invariant(self)
 
     @property
     def _nursery(self) -> trio.Nursery:
@@ -255,11 +256,19 @@ def run_scenario(
     )
 
     async def story(world: World) -> None:
-        try:
-            await scenario(Stage(world))
-        except AssertionError as error:
-            world.report("scenario", str(error) or repr(error), Exit.SAFETY)
-        except CLIENT_ERRORS as error:
-            world.report("scenario", f"a client's call failed: {error}", Exit.LIVENESS)
+        await told_as_violations(Stage(world), scenario, "scenario")
 
     return run_plan(plan, sink=sink, story=story)
+
+
+async def told_as_violations(
+    stage: Stage, function: Callable[[Stage], Awaitable[None]], name: str
+) -> None:
+    """Run a user's function: an assertion that fails is a violation of safety, a client's call that
+    fails one of liveness."""
+    try:
+        await function(stage)
+    except AssertionError as error:
+        stage.world.report(name, str(error) or repr(error), Exit.SAFETY)
+    except CLIENT_ERRORS as error:
+        stage.world.report(name, f"a client's call failed: {error}", Exit.LIVENESS)

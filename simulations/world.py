@@ -63,8 +63,8 @@ class World:
         self.ended = trio.Event()
         self.scope = trio.CancelScope()
         self.nursery: trio.Nursery | None = None
-        self.invariants: list[Callable[[World], str | None]] = []
-        """A user's own: called now and then and at the end, a string is a violation."""
+        self.invariants: dict[str, Callable[[], str | None]] = {}
+        """A user's own, by name: called now and then and at the end, a string is a violation."""
         self.fabric = Fabric(
             Random(f"{plan.seed} network"),
             observe=self._delivered,

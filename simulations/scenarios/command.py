@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TextIO
+
 from simulations import report
+from simulations.own import UnusableFile, module_of
 from simulations.scenarios import NAMES
 from simulations.stage import load, run_scenario
+from simulations.violation import Exit
 
 
-def main(name: str | None, seed: int) -> int:
-    """Run one scenario, or name them all; the exit code."""
-    if name is None:
-        rows = [(each, (load(each).__doc__ or "").strip().split("\n\n")[0]) for each in NAMES]
-        print(report.table([(n, " ".join(words.split())) for n, words in rows]))
-        return 0
-    module_name = name.replace("-", "_")
-    if module_name not in NAMES:
-        print(f"no scenario {name!r}; there are: {', '.join(NAMES)}")
-        return 3
-    module = load(module_name)
+def names() -> str:
+    """The scenarios that ship, with the first sentences of their stories."""
+    rows = [(each, (load(each).__doc__ or "").strip().split("\n\n")[0]) for each in NAMES]
+    return report.table([(name, " ".join(words.split())) for name, words in rows])
+
+
+def main(
+    name: str, seeds: Sequence[int], *, commit: str, sink: TextIO | None = None, json: bool = False
+) -> int:
+    """Run a scenario that ships or is in a file, under each seed until one fails; the exit code.
+
+    Raises UnusableFile.
+    """
+    module = _module(name)
     print(" ".join((module.__doc__ or "").split()))
-    outcome = run_scenario(module.scenario, seed=seed, nodes=getattr(module, "NODES", 3))
-    print(
-        report.summary(outcome, "this commit", f"raftka simulate --scenario {name} --seed {seed}")
-    )
-    return int(outcome.exit)
+    exit = Exit.HELD
+    for seed in seeds:
+        outcome = run_scenario(
+            module.scenario,
+            seed=seed,
+            nodes=getattr(module, "NODES", 3),
+            settings=getattr(module, "SETTINGS", None),
+            sink=sink,
+        )
+        replay = f"raftka simulate --scenario {name} --seed {seed}"
+        print(report.summary(outcome, commit, replay))
+        if json:
+            print(report.as_json(outcome, commit))
+        exit = outcome.exit
+        if exit is not Exit.HELD:
+            break
+    return int(exit)
+
+
+def _module(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        module = module_of(name)
+        if not hasattr(module, "scenario"):
+            raise UnusableFile(f"{name} has no `async def scenario(stage)`")
+        return module
+    shipped = name.replace("-", "_")
+    if shipped not in NAMES:
+        raise UnusableFile(f"no scenario {name!r}, and no .py file; there are: {', '.join(NAMES)}")
+    return load(shipped)

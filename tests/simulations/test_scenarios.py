@@ -8,7 +8,6 @@ from simulations.report import summary
 from simulations.scenarios import NAMES
 from simulations.stage import Stage, load, run_scenario
 from simulations.violation import Exit
-from simulations.world import World
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,11 +20,11 @@ def test_story(name: str) -> None:
 def test_an_invariant_and_a_workload_of_ones_own() -> None:
     seen: list[str] = []
 
-    async def workload(world: World) -> None:
-        seen.append(world.hosts()[0])
+    async def workload(stage: Stage) -> None:
+        seen.append(stage.nodes[0].host)
 
-    def no_more_than_ten(world: World) -> str | None:
-        return "more than ten were acknowledged" if world.history.acked > 10 else None
+    def no_more_than_ten(stage: Stage) -> str | None:
+        return "more than ten were acknowledged" if stage.acked > 10 else None
 
     async def scenario(stage: Stage) -> None:
         await stage.topic("t", replicas=1, min_insync_replicas="1")
