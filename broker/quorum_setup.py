@@ -22,6 +22,12 @@ def controller_endpoints(config: Config) -> dict[int, Endpoint]:
     return {voter.id: voter.endpoint for voter in quorum_voters(config).values()}
 
 
+def _retained_bytes(allowed: int) -> int:
+    """The log stays short, however much of it may be kept: a snapshot is the faster way."""
+    most = QuorumSettings().retained_bytes
+    return most if allowed < 0 else min(allowed, most)
+
+
 def make_quorum(node: Node, directories: Directories) -> Quorum:
     """This node's replica of the metadata log; a voter, or one that only follows."""
     config = node.config
@@ -46,5 +52,6 @@ def make_quorum(node: Node, directories: Directories) -> Quorum:
             snapshot_after_bytes=config.int("metadata.log.max.record.bytes.between.snapshots"),
             snapshot_after_s=config.int("metadata.log.max.snapshot.interval.ms") / 1000,
             segment_bytes=config.int("metadata.log.segment.bytes"),
+            retained_bytes=_retained_bytes(config.int("metadata.max.retention.bytes")),
         ),
     )

@@ -27,7 +27,10 @@ USAGE: Final = 64
 
 def main(argv: list[str]) -> int:
     """Run what was asked for; the exit code tells what was found (see simulations.violation)."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.separate and options.nodes < 2:
+        parser.error("--separate needs two nodes: a controller and a broker")
     if options.list:
         print(_list())
         return 0

@@ -148,7 +148,7 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
         seed=seed,
         duration_s=options.duration_s,
         nodes=nodes,
-        settings=_settings(dice("settings")),
+        settings={**_settings(dice("settings")), **_retention(dice("membership"))},
         topics=topics,
         producers=_producers(dice("producers"), topics, options.load),
         consumers=_consumers(dice("consumers"), topics),
@@ -196,6 +196,11 @@ def _settings(dice: Random) -> dict[str, str]:
         "unclean.leader.election.enable": "false",
         "auto.create.topics.enable": "false",
     }
+
+
+def _retention(dice: Random) -> dict[str, str]:
+    """How much log is kept in front of a snapshot: with little, who was away gets the snapshot."""
+    return {"metadata.max.retention.bytes": str(dice.choice([0, 1000, 104_857_600]))}
 
 
 def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:

@@ -206,6 +206,8 @@ class Driver:
             if engine.snapshot_is_due and self._take_snapshot is not None:
                 await self._write_snapshot(engine, self._take_snapshot())
             self._want_links(engine)
+            if engine.take_stale_links():
+                self._links.renew(self._settings.fetch_timeout_s)
             self._set_timer(engine.next_deadline())
             if self._inbox or self._calls:
                 self._wake()
@@ -217,7 +219,7 @@ class Driver:
             link, item = self._inbox.take()
             if item is False:
                 engine.link_down(link.replica)
-                if self._link_broken is not None:
+                if self._link_broken is not None and not link.given_up:
                     self._link_broken(link.replica.id)
             elif item is True:
                 if not engine.link_up(link.replica):

@@ -84,6 +84,8 @@ class Engine(Reconfiguration):
         self._bytes_since_snapshot = 0
         self._snapshot_at = now
         self._removed = False
+        self._links_tried_at = now
+        self._links_are_stale = False
         step_clock.now = now
         super().__init__(
             replica=replica,
@@ -200,6 +202,11 @@ class Engine(Reconfiguration):
         news, self._news = self._news, []
         return news
 
+    def take_stale_links(self) -> bool:
+        """Whether links that brought no word of a leader for so long should be made anew."""
+        stale, self._links_are_stale = self._links_are_stale, False
+        return stale
+
     @property
     def wants_tick(self) -> bool:
         """Whether something became committable by becoming durable here."""
@@ -214,9 +221,14 @@ class Engine(Reconfiguration):
             return min(self.heartbeat_is_due_at(), self.lease_end)
         if self.may_stand:
             return self.election_deadline
-        if self.leader is None:
+        if self.leader is None and not self.links:
             return NEVER
-        return self._heard_at + self._settings.fetch_timeout_s
+        return self._silent_at
+
+    @property
+    def _silent_at(self) -> float:
+        """When who only follows gives up waiting for word of a leader."""
+        return max(self._heard_at, self._links_tried_at) + self._settings.fetch_timeout_s
 
     # Hooks.
 
@@ -287,9 +299,13 @@ class Engine(Reconfiguration):
     # What follows from a tick.
 
     def _give_up_silent_leader(self) -> None:
-        if self.may_stand or self.leader is None:
+        """Who only follows says nothing unless it is asked, so it cannot find out that whoever was
+        behind a link lost power: silence makes it call anew."""
+        if self.may_stand:
             return
-        silent = self.now - self._heard_at >= self._settings.fetch_timeout_s
+        silent = self.now >= self._silent_at
+        if silent:
+            self._links_tried_at, self._links_are_stale = self.now, True
         if silent or self._leader_lost:
             self.leader = None
 

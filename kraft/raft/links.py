@@ -113,6 +113,8 @@ class Link:
     closed: trio.Event = field(default_factory=trio.Event)
     opening: bytes = b""
     """Sent before all else."""
+    given_up: bool = False
+    """Whether this side ended it only to call again: that says nothing about the other side."""
     _outgoing: list[Piece] = field(default_factory=list)
     _outgoing_bytes: int = 0
     _writing: bool = True

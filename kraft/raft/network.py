@@ -90,6 +90,15 @@ class Links:
             self._wanted = wanted
             self._start_calls()
 
+    def renew(self, older_than_s: float) -> None:
+        """End the links that were made here longer ago than this: their targets are called again.
+        Over a connection that the other side has lost nothing ever comes, not even its end."""
+        now = self._clock.monotonic()
+        for link in list(self._links.values()):
+            if link.dialed and now - link.since >= older_than_s:
+                link.given_up = True
+                link.close()
+
     def _start_calls(self) -> None:
         for target in [target for target in self._calling if target not in self._wanted]:
             self._calling.pop(target).cancel()

@@ -103,7 +103,8 @@ class QuorumSettings:
     snapshot_after_s: float = 3600.0
     """[metadata.log.max.snapshot.interval.ms] Only when there is something new."""
     retained_bytes: int = 2 * 1024 * 1024
-    """Log kept in front of a snapshot, so that a follower a little behind needs no snapshot."""
+    """[metadata.max.retention.bytes] Log kept in front of a snapshot, so that a follower a little
+    behind needs no snapshot."""
     segment_bytes: int = 16 * 1024 * 1024
     """[metadata.log.segment.bytes] Size at which the journal rolls to a new file."""
     max_entry_bytes: int = 8 * 1024 * 1024

@@ -37,5 +37,8 @@ QUORUM_SETTINGS: Final[tuple[Setting, ...]] = (
             "The longest time between snapshots while the log grows; 0 for no limit."),
     Setting("metadata.log.segment.bytes", INT, 1073741824, at_least(8388608), READ_ONLY,
             "A segment of the metadata log is closed before it would grow past this size."),
+    Setting("metadata.max.retention.bytes", LONG, 104857600, None, READ_ONLY,
+            "What is kept of the metadata log in front of a snapshot, at most 2 MiB: nodes that"
+            " are further behind get the snapshot. -1 for no limit but that."),
 )
 # fmt: on

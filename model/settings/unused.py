@@ -116,7 +116,6 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("controller.quorum.request.timeout.ms", INT, 2000, at_least(0), READ_ONLY),
         ("controller.quorum.retry.backoff.ms", INT, 20, at_least(0), READ_ONLY),
         ("controller.quorum.append.linger.ms", INT, 25, at_least(0), READ_ONLY),
-        ("metadata.max.retention.bytes", LONG, 104857600, None, READ_ONLY),
         ("metadata.max.retention.ms", LONG, 604800000, None, READ_ONLY),
         ("metadata.max.idle.interval.ms", INT, 500, at_least(0), READ_ONLY),
     )),

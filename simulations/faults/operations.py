@@ -8,6 +8,7 @@ import trio
 
 from client.admin.partitions import ElectionType
 from model.ids import TopicPartition
+from simulations.faults.process import down_time_s
 from simulations.faults.registry import fault
 from simulations.workload import CLIENT_ERRORS, make_admin
 from simulations.world import World
@@ -46,6 +47,46 @@ async def reassign(world: World, dice: Random, cause: int) -> None:
     world.trace.event("reassign", cause=cause, partition=f"{target[0]}-{target[1]}", to=replicas)
     async with make_admin(world, f"reassigner-{cause}") as admin:
         await admin.alter_partition_reassignments({target: replicas})
+
+
+@fault("reassignment-crash", "other", chance=0.3, rate=1)
+async def reassignment_crash(world: World, dice: Random, cause: int) -> None:
+    """a partition gets another replica over a slow link, and the leader or the new one is killed"""
+    topic = dice.choice(world.plan.topics)
+    target = TopicPartition(topic.name, dice.randrange(topic.partitions))
+    partition, leader = world.image.partition(*target), world.leader_of(*target)
+    if partition is None or leader is None or partition.is_reassigning:
+        return
+    others = [m for m in world.machines(brokers=True) if m.node_id not in partition.replicas]
+    async with make_admin(world, f"reassigner-{cause}") as admin:
+        if not others and len(partition.replicas) > max(1, world.min_isr(topic.name)):
+            # Everybody has it: one gives it up first, and is the one that gets it again.
+            left = [b for b in partition.replicas if b != leader.node_id]
+            others = [world.cluster.machines[dice.choice(left)]]
+            without = [b for b in partition.replicas if b != others[0].node_id]
+            await admin.alter_partition_reassignments({target: without})
+            await world.until(lambda: _replicas_are(world, target, without), 5.0)
+        if not others:
+            return
+        added = dice.choice(others)
+        kept = [b for b in partition.replicas if b != added.node_id]
+        wanted = [added.node_id, *(kept if dice.random() < 0.5 else kept[1:])]
+        if len(wanted) < world.min_isr(topic.name):
+            wanted = [added.node_id, *kept]
+        world.trace.event("reassign", cause=cause, partition=f"{target[0]}-{target[1]}", to=wanted)
+        world.fabric.clog(leader.host, added.host, dice.uniform(0.3, 2))
+        await admin.alter_partition_reassignments({target: wanted})
+    await trio.sleep(dice.uniform(0, 0.5))
+    victim = dice.choice([leader, added])
+    if victim.is_up:
+        world.cluster.kill(victim, cause)
+        await trio.sleep(down_time_s(dice))
+        world.start(victim, cause)
+
+
+def _replicas_are(world: World, target: TopicPartition, wanted: list[int]) -> bool:
+    found = world.image.partition(*target)
+    return found is None or (not found.is_reassigning and list(found.replicas) == wanted)
 
 
 @fault("quorum-change", "other", chance=0.1, rate=0.5)

@@ -303,6 +303,26 @@ def test_observers_follow_and_are_described() -> None:
     in_world(scenario, **static(1))
 
 
+def test_an_observer_finds_a_leader_again_that_lost_power_without_a_word() -> None:
+    """Its connection looks alive for ever: who only follows never sends, so nothing resets it."""
+
+    async def scenario(world: World) -> None:
+        await world.start(1)
+        observer = await world.start(7, can_vote=False)
+        await propose(await world.leader(), b"before")
+        await world.agreed()
+        world.fabric.lose_power("host1")
+        world.nodes.pop(1).scope.cancel()
+        await trio.sleep(1)
+        await world.start(1)
+        await propose(await world.leader(), b"after")
+        await trio.sleep(5)
+        assert observer.listener.state == [b"before", b"after"]
+        assert observer.quorum.leader[0] == 1
+
+    in_world(scenario, **static(1))
+
+
 def test_voters_come_and_go_while_the_quorum_works() -> None:
     bootstrap = {"bootstrap_servers": [Endpoint("host1", PORT)]}
 
