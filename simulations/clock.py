@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from simulations.determinism import sleep
 from simulations.life import Life
 
 EPOCH_MS = 1_767_225_600_000
@@ -27,6 +28,6 @@ class SimClock:
         return EPOCH_MS + self.wall_offset_ms + int(trio.current_time() * self.rate * 1000)
 
     async def sleep(self, seconds: float) -> None:
-        await trio.sleep(max(0.0, seconds) / self.rate)
+        await sleep(seconds / self.rate)
         if self.life.is_paused:
             await self.life.passage()

@@ -18,19 +18,22 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from math import inf
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+import outcome
 import trio
 import trio._core._run as _trio_run
+import trio._core._traps as _trio_traps
 import trio.abc
 
 T = TypeVar("T")
 
 _run: Any = _trio_run
+_traps: Any = _trio_traps
 _CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "sleep", "perf_counter")
 _DICE = ("random", "randrange", "getrandbits", "randint", "choice", "shuffle", "uniform")
 _AUDITED = frozenset(
@@ -41,6 +44,8 @@ _AUDITED = frozenset(
     }
 )
 _STALLED_MAX = 1000
+_TURNS_A_LOOK = 4096
+"""How often an interrupt from the keyboard is looked for."""
 _IMPORTED = (".py", ".pyc", ".so")
 
 
@@ -76,26 +81,26 @@ class VirtualClock(trio.abc.Clock):
         return self.now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """trio asks when no task can run: the moment to go on to the next thing that happens."""
+        """Not asked: `advance` is. Nothing real is ever waited for."""
+        return 0.0
+
+    def advance(self, deadline: float) -> None:
+        """No task can run: go on to the next thing that happens, at `deadline` at the latest."""
         moment, events = deadline, self._events
         if events and events[0][0] < moment:
             moment = events[0][0]
         if moment == inf:
-            return self._wait_for_trio()
+            # Only trio's own wakeups are left, as at its end; many turns of that are a deadlock.
+            self.stalled += 1
+            if self.stalled > _STALLED_MAX and not self.is_deadlock:
+                self.is_deadlock = True
+                self.scope.cancel()
+            return
         self.stalled = 0
         if moment > self.now:
             self.now = moment
         while events and events[0][0] <= self.now:
             heapq.heappop(events)[2]()
-        return 0.0
-
-    def _wait_for_trio(self) -> float:
-        """Only trio's own wakeups are left, as at its end; many turns of that are a deadlock."""
-        self.stalled += 1
-        if self.stalled > _STALLED_MAX and not self.is_deadlock:
-            self.is_deadlock = True
-            self.scope.cancel()
-        return 0.0
 
 
 def current_clock() -> VirtualClock:
@@ -105,29 +110,130 @@ def current_clock() -> VirtualClock:
     return clock
 
 
-class _Order:
-    """The order in which tasks run that became runnable together."""
+async def sleep(seconds: float) -> None:
+    """As `trio.sleep`, without a cancel scope and an exception for each: an event wakes the task."""
+    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
+    if not isinstance(clock, VirtualClock):
+        # The ports are of use in other tests' virtual time, too.
+        await trio.sleep(max(0.0, seconds))
+        return
+    waiting: list[Any] = [trio.lowlevel.current_task()]
+
+    def wake() -> None:
+        if waiting:
+            trio.lowlevel.reschedule(waiting.pop())
+
+    def stop_waiting(_: object) -> trio.lowlevel.Abort:
+        waiting.clear()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    clock.at(clock.now + max(0.0, seconds), wake)
+    await trio.lowlevel.wait_task_rescheduled(stop_waiting)
+
+
+class _Nothing:
+    """What a task is woken with when there is nothing to tell it: one object for all of them."""
+
+    def unwrap(self) -> None:
+        """As of an `outcome.Value(None)`, which may be used only once."""
+
+
+_NOTHING: Final = _Nothing()
+
+
+def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
+    """In the place of trio's, which makes a new `Value(None)` each time."""
+    task._next_send_fn = task.coro.send
+    task._next_send = _NOTHING if next_send is _run._NO_SEND else next_send
+    task._abort_func = None
+    task.custom_sleep_data = None
+    runner.runq.append(task)
+
+
+class _Loop:
+    """trio's run loop without what a simulation has no use for: no I/O but an interrupt now and
+    then, no instruments, no idle tasks. It is run a hundred thousand times a second.
+
+    Tasks, nurseries and cancel scopes are trio's own.
+    """
 
     def __init__(self, seed: int) -> None:
-        self._dice = random.Random(seed)
+        self._random = random.Random(seed).random
 
     def shuffle(self, batch: list[Any]) -> None:
-        if len(batch) > 1:
-            self._dice.shuffle(batch)
+        """The order in which tasks run that became runnable together comes from the seed."""
+        batch.sort(key=_age)
+        draw = self._random
+        for last in range(len(batch) - 1, 0, -1):
+            other = int(draw() * (last + 1))
+            batch[last], batch[other] = batch[other], batch[last]
+
+    def __call__(
+        self, runner: Any, main: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Generator[float, Any, None]:
+        """Yields when trio shall look for an interrupt; takes the place of `unrolled_run`."""
+        runner.entry_queue.wakeup.wakeup_on_signals()
+        try:
+            runner.init_task = runner.spawn_impl(
+                runner.init, (main, arguments), None, "<init>", system_task=True
+            )
+            yield from self._turns(runner)
+        finally:
+            runner.close()
+            _run.GLOBAL_RUN_CONTEXT.__dict__.clear()
+            if runner.ki_pending:
+                runner.main_task_outcome = outcome.Error(KeyboardInterrupt())
+
+    def _turns(self, runner: Any) -> Generator[float, Any, None]:
+        clock: VirtualClock = runner.clock
+        context, deadlines, runq = _run.GLOBAL_RUN_CONTEXT, runner.deadlines, runner.runq
+        turns = 0
+        while runner.tasks:
+            turns += 1
+            if not runq:
+                clock.advance(deadlines.next_deadline())
+            if clock.stalled or turns % _TURNS_A_LOOK == 0:
+                runner.io_manager.process_events((yield 0.0))
+            heap = deadlines._heap
+            if heap and heap[0][0] <= clock.now:
+                deadlines.expire(clock.now)
+            batch = list(runq)
+            runq.clear()
+            if len(batch) > 1:
+                self.shuffle(batch)
+            while batch:
+                task = context.task = batch.pop()
+                send, value = task._next_send_fn, task._next_send
+                task._next_send_fn = task._next_send = None
+                ended: Any = None
+                try:
+                    message = task.context.run(send, value)
+                except StopIteration as stop:
+                    ended = outcome.Value(stop.value)
+                except BaseException as error:
+                    ended = outcome.Error(error)
+                if ended is not None:
+                    runner.task_exited(task, ended)
+                elif type(message) is _traps.WaitTaskRescheduled:
+                    task._abort_func = message.abort_func
+                    if runner.ki_pending and task is runner.main_task:
+                        task._attempt_delivery_of_pending_ki()
+                    task._attempt_delivery_of_any_pending_cancel()
+                elif message is _traps.CancelShieldedCheckpoint:
+                    runq.append(_woken(task))
+                else:
+                    raise RuntimeError(f"a task asked trio for {message!r}")
+                ended = message = None
+                del context.task
 
 
-def _without_io(
-    poll: Callable[[Any, float], Any], clock: VirtualClock
-) -> Callable[[Any, float], Any]:
-    """Nothing real is waited for; only an interrupt may come, and is looked for now and then."""
-    turns = 0
+def _woken(task: Any) -> Any:
+    task._next_send_fn, task._next_send = task.coro.send, _NOTHING
+    return task
 
-    def get_events(manager: Any, timeout: float) -> Any:
-        nonlocal turns
-        turns += 1
-        return poll(manager, 0) if clock.stalled or turns % 4096 == 0 else ()
 
-    return get_events
+def _age(task: Any) -> int:
+    return int(task._counter)
 
 
 class _Guard:
@@ -152,21 +258,15 @@ class _Guard:
 
 def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
     """Run `main` in virtual time, every choice drawn from `seed`."""
-    saved = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r
-    manager: Any = _run.TheIOManager
-    poll = manager.get_events
     # A collection runs finalizers at a moment that depends on the process's past.
     collecting = gc.isenabled()
     gc.disable()
+    saved = _run.unrolled_run, _run.Runner.reschedule
     try:
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = True
-        _run._r = _Order(seed)
-        clock = VirtualClock()
-        manager.get_events = _without_io(poll, clock)
-        return trio.run(_guarded, main, clock=clock)
+        _run.unrolled_run, _run.Runner.reschedule = _Loop(seed), _reschedule
+        return trio.run(_guarded, main, clock=VirtualClock())
     finally:
-        manager.get_events = poll
-        _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r = saved
+        _run.unrolled_run, _run.Runner.reschedule = saved
         if collecting:
             gc.enable()
 

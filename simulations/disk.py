@@ -10,9 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import trio
-
 from model.world import Buffer, FileLock
+from simulations.determinism import sleep
 from simulations.life import Killed, Life
 from simulations.medium import Inode, Medium
 
@@ -213,7 +212,7 @@ class SimDisk:
 
     async def offload(self, function: Callable[[], T]) -> T:
         """Inline, after the time that the disk takes; a kill may come in between."""
-        await trio.sleep(self.medium.dice.uniform(*self.medium.faults.sync_latency_s))
+        await sleep(self.medium.dice.uniform(*self.medium.faults.sync_latency_s))
         await self._life.passage()
         self.check_alive()
         return function()

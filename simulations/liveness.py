@@ -11,6 +11,7 @@ from client.consumer.consumer import Consumer
 from kraft.image import PartitionImage
 from model.ids import TopicPartition
 from simulations.checkers.history import parse
+from simulations.determinism import sleep
 from simulations.violation import Exit
 from simulations.workload import CLIENT_ERRORS, client_ports
 from simulations.world import World
@@ -46,7 +47,7 @@ async def _answered(world: World) -> None:
         if now - moved > ANSWERS_S:
             story = f"{now - started:.0f} s after everything was healed {words}, and gets none"
             world.stop("answers-recover", story, Exit.LIVENESS)
-        await trio.sleep(_LOOK_S)
+        await sleep(_LOOK_S)
 
 
 async def _within(
@@ -60,7 +61,7 @@ async def _within(
                 f"{limit_s:g} s after everything was healed {words}",
                 Exit.LIVENESS,
             )
-        await trio.sleep(_LOOK_S)
+        await sleep(_LOOK_S)
 
 
 def _controller(world: World) -> str | None:

@@ -12,11 +12,13 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log
 from random import Random
 
 import trio
 
 from model.world import BrokenConnection, Connection, FileRegion, Listener, Piece
+from simulations.determinism import sleep
 from simulations.life import Life
 
 _WINDOW = 1 << 20
@@ -149,7 +151,10 @@ class Fabric:
     def delay(self, source: str, target: str) -> float:
         """When a send of now arrives, by the current faults."""
         now = trio.current_time()
-        wait = self.faults.min_delay_s + self.dice.expovariate(1 / self.faults.delay_s)
+        faults = self.faults
+        wait = faults.min_delay_s - faults.delay_s * log(1.0 - self.dice.random())
+        if not self._clogged:
+            return now + wait
         return max(now, self._clogged.get((source, target), 0.0)) + wait
 
     def _drop_listeners(self, host: str) -> None:
@@ -221,13 +226,15 @@ class _Stream:
         """Why nothing more will come: "eof", "reset" or "silent"; None while it may."""
         self._closed = False
         self._dead = False
-        self._changed = trio.Event()
+        self._room: trio.Event | None = None
+        """Set when what is sent has made room for more, while somebody waits for that."""
         self._receiver: trio.lowlevel.Task | None = None
 
     # The Connection port.
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
-        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._incoming:
+            await trio.lowlevel.checkpoint_if_cancelled()
         while not self._incoming:
             if self._closed:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
@@ -276,8 +283,8 @@ class _Stream:
     async def send(self, pieces: Sequence[Piece]) -> None:
         remaining = list(pieces)
         while remaining := self.send_now(remaining):
-            self._changed = trio.Event()
-            await self._changed.wait()
+            self._room = self._room or trio.Event()
+            await self._room.wait()
             if self._closed:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
 
@@ -321,7 +328,9 @@ class _Stream:
             self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
             data = data[:cut]
         self._on_the_way -= len(data)
-        self._wake()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
         self.other.take(data)
         fabric.saw(self.local, self.remote, len(data))
         self.pump()
@@ -342,7 +351,9 @@ class _Stream:
             self._incoming += data
         elif self._end is None:
             self._end = "eof"
-        self._wake()
+        if self._receiver is not None:
+            receiver, self._receiver = self._receiver, None
+            trio.lowlevel.reschedule(receiver)
 
     def reset(self) -> None:
         if self._end is None and not self._closed:
@@ -379,7 +390,9 @@ class _Stream:
             self.reset()
 
     def _wake(self) -> None:
-        self._changed.set()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
         if self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             trio.lowlevel.reschedule(receiver)
@@ -438,12 +451,12 @@ class SimNetwork:
         fabric = self._fabric
         deadline = trio.current_time() + timeout_s
         peer = f"{host}:{port}"
-        await trio.sleep_until(min(deadline, fabric.delay(self._host, host)))
+        await sleep(min(deadline, fabric.delay(self._host, host)) - trio.current_time())
         while not (fabric.passes(self._host, host) and fabric.passes(host, self._host)):
             if trio.current_time() >= deadline:
                 raise BrokenConnection(f"{peer}: no answer within {timeout_s:g} s")
-            await trio.sleep(min(0.2, deadline - trio.current_time()))
-        await trio.sleep_until(fabric.delay(host, self._host))
+            await sleep(min(0.2, deadline - trio.current_time()))
+        await sleep(fabric.delay(host, self._host) - trio.current_time())
         await self._life.passage()
         listener = fabric.listener(host, port)
         if listener is None or not self._life.is_alive:

@@ -187,7 +187,7 @@ def _settings(dice: Random) -> dict[str, str]:
         "broker.session.timeout.ms": str(session_ms),
         "broker.heartbeat.interval.ms": str(session_ms // dice.choice([3, 4, 6])),
         "replica.lag.time.max.ms": str(dice.choice([1500, 3000, 10000, 30000])),
-        "replica.fetch.wait.max.ms": str(dice.choice([100, 500, 500])),
+        "replica.fetch.wait.max.ms": str(dice.choice([*(8 * [500]), 100, 1000])),
         "controller.quorum.election.timeout.ms": str(dice.choice([500, 1000, 1000, 2000])),
         "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
         "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000])),
@@ -224,7 +224,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
         acks = -1 if idempotent or dice.random() < 0.7 else 1
         settings: dict[str, int | str] = {
             "linger.ms": dice.choice([0, 5, 20]),
-            "batch.size": dice.choice([200, 1000, 16384]),
+            "batch.size": dice.choice([200, 1000, 16384, 16384]),
             "max.in.flight.requests.per.connection": dice.choice([1, 5, 5]),
             "request.timeout.ms": dice.choice([1000, 3000, 10000]),
             "delivery.timeout.ms": 120_000,
@@ -236,8 +236,8 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 topics[number % len(topics)].name,
                 acks,
                 idempotent,
-                records_per_burst=max(1, round(dice.choice([1, 10, 40, 80]) * load)),
-                pause_s=dice.choice([0.4, 1.0, 2.0]),
+                records_per_burst=max(1, round(dice.choice([1, 5, 15, 30]) * load)),
+                pause_s=dice.choice([1.0, 2.0, 4.0]),
                 settings=settings,
             )
         )
@@ -247,8 +247,9 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
 def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
     names = tuple(topic.name for topic in topics)
     found = [ConsumerPlan("reader", names)]
-    for number in range(dice.choice([1, 2, 3])):
+    for number in range(dice.choice([1, 2, 2])):
         settings: dict[str, int | str] = {
+            "fetch.max.wait.ms": dice.choice([500, 1000, 2000]),
             "session.timeout.ms": dice.choice([3000, 6000, 10000]),
             "heartbeat.interval.ms": 1000,
             "auto.commit.interval.ms": dice.choice([500, 2000]),

@@ -18,6 +18,7 @@ from client.admin import Admin
 from client.admin.topics import NewTopic
 from kraft.raft import replication
 from simulations import determinism, liveness, logs
+from simulations.determinism import sleep
 from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.operations import OPERATIONS
@@ -203,7 +204,7 @@ async def _workload(
         faults.start_soon(_schedule, world, faults, started)
         with trio.move_on_at(started + world.plan.duration_s):
             while True:
-                await trio.sleep(COLLECT_S)
+                await sleep(COLLECT_S)
                 check_invariants(world)
                 tell(world)
                 # The collector works at moments that the seed knows, and never by itself.
@@ -243,7 +244,7 @@ async def create_topics(world: World) -> None:
                 except CLIENT_ERRORS as error:
                     world.trace.event("refused", node="founder", error=str(error))
                     done = all(topic.name in world.image.topics for topic in world.plan.topics)
-            await trio.sleep(0.2)
+            await sleep(0.2)
     if not done:
         world.stop("start", f"no topics could be made within {START_S:g} s", Exit.LIVENESS)
 

@@ -27,7 +27,7 @@ from simulations.cluster import (
     describe,
     is_refusal,
 )
-from simulations.determinism import current_clock
+from simulations.determinism import current_clock, sleep
 from simulations.medium import Watcher
 from simulations.mutations import Mutant
 from simulations.network import Fabric, Tap
@@ -295,7 +295,7 @@ class World:
         """Wait until observers see that something is so; whether it came in time."""
         with trio.move_on_after(within_s):
             while not condition():  # noqa: ASYNC110 - the condition is a look at the world
-                await trio.sleep(0.005)
+                await sleep(0.005)
             return True
         return False
 
