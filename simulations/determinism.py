@@ -44,6 +44,8 @@ _AUDITED = frozenset(
     }
 )
 _STALLED_MAX = 1000
+_TURNS_A_MOMENT = 500_000
+"""So many turns at one moment are a loop that waits for nothing."""
 _TURNS_A_LOOK = 4096
 """How often an interrupt from the keyboard is looked for."""
 _IMPORTED = (".py", ".pyc", ".so")
@@ -63,7 +65,8 @@ class VirtualClock(trio.abc.Clock):
     def __init__(self) -> None:
         self.now = 0.0
         self.stalled = 0
-        self.is_deadlock = False
+        self.gave_up = ""
+        """Why the run was ended."""
         self.scope = trio.CancelScope()
         """Of everything that runs; cancelled when nothing would ever happen again."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -80,6 +83,12 @@ class VirtualClock(trio.abc.Clock):
     def current_time(self) -> float:
         return self.now
 
+    def give_up(self, why: str) -> None:
+        """Nothing will come of this run any more: end it."""
+        if not self.gave_up:
+            self.gave_up = why
+            self.scope.cancel()
+
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Not asked: `advance` is. Nothing real is ever waited for."""
         return 0.0
@@ -92,9 +101,8 @@ class VirtualClock(trio.abc.Clock):
         if moment == inf:
             # Only trio's own wakeups are left, as at its end; many turns of that are a deadlock.
             self.stalled += 1
-            if self.stalled > _STALLED_MAX and not self.is_deadlock:
-                self.is_deadlock = True
-                self.scope.cancel()
+            if self.stalled > _STALLED_MAX:
+                self.give_up("nothing would ever happen again: every task waits for another")
             return
         self.stalled = 0
         if moment > self.now:
@@ -150,6 +158,31 @@ def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
     runner.runq.append(task)
 
 
+class _Registering:
+    """In the place of a generator of trio's, which every cancel scope runs through twice."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Any) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        """What matters is done afterwards."""
+
+    def __exit__(self, *_: object) -> None:
+        scope = self._scope
+        old = scope._registered_deadline
+        ended = scope._cancel_status is None or scope._cancel_called
+        new = inf if ended else scope._deadline
+        if old != new:
+            scope._registered_deadline = new
+            deadlines = _run.GLOBAL_RUN_CONTEXT.runner.deadlines
+            if old != inf:
+                deadlines.remove(old, scope)
+            if new != inf:
+                deadlines.add(new, scope)
+
+
 class _Loop:
     """trio's run loop without what a simulation has no use for: no I/O but an interrupt now and
     then, no instruments, no idle tasks. It is run a hundred thousand times a second.
@@ -187,13 +220,19 @@ class _Loop:
     def _turns(self, runner: Any) -> Generator[float, Any, None]:
         clock: VirtualClock = runner.clock
         context, deadlines, runq = _run.GLOBAL_RUN_CONTEXT, runner.deadlines, runner.runq
-        turns = 0
+        turns = turns_then = 0
+        then = clock.now
         while runner.tasks:
             turns += 1
             if not runq:
                 clock.advance(deadlines.next_deadline())
             if clock.stalled or turns % _TURNS_A_LOOK == 0:
                 runner.io_manager.process_events((yield 0.0))
+                if clock.now > then:
+                    then, turns_then = clock.now, turns
+                elif turns - turns_then > _TURNS_A_MOMENT:
+                    names = sorted({str(task.name) for task in runq})
+                    clock.give_up(f"time stands still at {then} s while these run: {names}")
             heap = deadlines._heap
             if heap and heap[0][0] <= clock.now:
                 deadlines.expire(clock.now)
@@ -261,12 +300,19 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
     # A collection runs finalizers at a moment that depends on the process's past.
     collecting = gc.isenabled()
     gc.disable()
-    saved = _run.unrolled_run, _run.Runner.reschedule
+    ours = (
+        (_run, "unrolled_run", _Loop(seed)),
+        (_run.Runner, "reschedule", _reschedule),
+        (_run.CancelScope, "_might_change_registered_deadline", lambda scope: _Registering(scope)),
+    )
+    saved = [(place, name, getattr(place, name)) for place, name, _ in ours]
     try:
-        _run.unrolled_run, _run.Runner.reschedule = _Loop(seed), _reschedule
+        for place, name, function in ours:
+            setattr(place, name, function)
         return trio.run(_guarded, main, clock=VirtualClock())
     finally:
-        _run.unrolled_run, _run.Runner.reschedule = saved
+        for place, name, function in saved:
+            setattr(place, name, function)
         if collecting:
             gc.enable()
 
@@ -277,7 +323,7 @@ async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
     with _no_real_world(), clock.scope:
         found.append(await main())
     if not found:
-        raise RuntimeError("nothing would ever happen again: every task waits for another")
+        raise RuntimeError(clock.gave_up)
     return found[0]
 
 

@@ -148,7 +148,10 @@ class SimDisk:
             return target + name[len(source) :]
 
         def change(files: dict[str, Inode], directories: set[str]) -> None:
-            for name in [n for n in files if n == source or n.startswith(source + "/")]:
+            if source in files:
+                files[target] = files.pop(source)
+                return
+            for name in [n for n in files if n.startswith(source + "/")]:
                 files[moved(name)] = files.pop(name)
             for name in [n for n in directories if n == source or n.startswith(source + "/")]:
                 directories.remove(name)

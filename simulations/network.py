@@ -263,10 +263,12 @@ class _Stream:
         if self._on_the_way > _WINDOW:
             return pieces
         data = b"".join(
-            piece.file.read(piece.size, piece.offset)
-            if isinstance(piece, FileRegion)
-            else bytes(piece)
-            for piece in pieces
+            [
+                piece.file.read(piece.size, piece.offset)
+                if isinstance(piece, FileRegion)
+                else piece
+                for piece in pieces
+            ]
         )
         if data:
             fabric = self._fabric
@@ -307,7 +309,7 @@ class _Stream:
             return
         fabric = self._fabric
         now = trio.current_time()
-        if not fabric.passes(self.local, self.remote):
+        if fabric._cut and not fabric.passes(self.local, self.remote):
             if self._held_since is None:
                 self._held_since = now
                 fabric.at(now + fabric.faults.give_up_s, self._give_up)
@@ -323,7 +325,8 @@ class _Stream:
             self.pump()
             return
         _, data = self._outgoing.popleft()
-        if len(data) > 1 and fabric.dice.random() < fabric.faults.split_rate:
+        split_rate = fabric.faults.split_rate
+        if split_rate and len(data) > 1 and fabric.dice.random() < split_rate:
             cut = fabric.dice.randrange(1, len(data))
             self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
             data = data[:cut]
@@ -333,7 +336,8 @@ class _Stream:
             self._room = None
         self.other.take(data)
         fabric.saw(self.local, self.remote, len(data))
-        self.pump()
+        if self._outgoing:
+            self.pump()
 
     def take(self, data: bytes) -> None:
         if self._end == "reset" and not self._dead and not self._closed:

@@ -237,7 +237,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 acks,
                 idempotent,
                 records_per_burst=max(1, round(dice.choice([1, 5, 15, 30]) * load)),
-                pause_s=dice.choice([1.0, 2.0, 4.0]),
+                pause_s=dice.choice([1.5, 3.0, 6.0]),
                 settings=settings,
             )
         )
@@ -246,10 +246,11 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
 
 def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
     names = tuple(topic.name for topic in topics)
-    found = [ConsumerPlan("reader", names)]
+    waits_ms = [500, 1000, 2000]
+    found = [ConsumerPlan("reader", names, settings={"fetch.max.wait.ms": dice.choice(waits_ms)})]
     for number in range(dice.choice([1, 2, 2])):
         settings: dict[str, int | str] = {
-            "fetch.max.wait.ms": dice.choice([500, 1000, 2000]),
+            "fetch.max.wait.ms": dice.choice(waits_ms),
             "session.timeout.ms": dice.choice([3000, 6000, 10000]),
             "heartbeat.interval.ms": 1000,
             "auto.commit.interval.ms": dice.choice([500, 2000]),

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from random import Random
 from typing import Any, TextIO
 
@@ -29,7 +30,8 @@ from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make
 from simulations.world import World
 
 _perf_counter = time.process_time
-COLLECT_S = 2.0
+LOOK_S = 2.0
+_LOOKS_A_COLLECTION = 5
 START_S = 30.0
 """How long a fresh cluster may take until its topics are there."""
 
@@ -203,15 +205,16 @@ async def _workload(
     async with trio.open_nursery() as faults:
         faults.start_soon(_schedule, world, faults, started)
         with trio.move_on_at(started + world.plan.duration_s):
-            while True:
-                await sleep(COLLECT_S)
+            for look in count(1):
+                await sleep(LOOK_S)
                 check_invariants(world)
                 tell(world)
-                # The collector works at moments that the seed knows, and never by itself.
-                gc.collect(0)
+                if look % _LOOKS_A_COLLECTION == 0:
+                    # The collector works at moments that the seed knows, and never by itself.
+                    gc.collect(0)
         faults.cancel_scope.cancel()
     heal(world)
-    world.quiet.set()
+    world.be_quiet()
     await liveness.check(world)
     world.replicas.compare_all(world.image)
     world.raft.compare_all()
@@ -274,6 +277,9 @@ async def _do(world: World, step: Step) -> None:
     if step.kind in FAULTS:
         world.faults_fired[step.kind] = world.faults_fired.get(step.kind, 0) + 1
         cause = world.trace.event("fault", fault=step.kind, name=step.name)
+        if world.producers:
+            # Most defects need records on their way while something breaks.
+            dice.choice(world.producers).stir()
         work = FAULTS[step.kind].inflict(world, dice, cause)
     else:
         cause = world.trace.event("operation", operation=step.kind, name=step.name)

@@ -217,7 +217,7 @@ class Stage:
     async def settle(self) -> None:
         """Heal, end the load, and hold the cluster to all its promises."""
         self.heal()
-        self.world.quiet.set()
+        self.world.be_quiet()
         await liveness.check(self.world)
         self.world.replicas.compare_all(self.world.image)
         self.world.raft.compare_all()

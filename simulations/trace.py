@@ -16,6 +16,8 @@ import trio
 
 TAIL = 4000
 """Events that are kept for the story."""
+_UNHASHED_MAX = 1000
+"""Lines that wait for the hash, which takes many at once for the price of one."""
 
 Event = dict[str, Any]
 
@@ -26,6 +28,7 @@ class Trace:
     def __init__(self, sink: TextIO | None = None) -> None:
         self._sink = sink
         self._hash = hashlib.blake2b(digest_size=8)
+        self._unhashed: list[str] = []
         self._last_id = 0
         self.tail: deque[Event] = deque(maxlen=TAIL)
         self.counts: Counter[str] = Counter()
@@ -38,7 +41,12 @@ class Trace:
 
     @property
     def digest(self) -> str:
+        self._add_to_hash()
         return self._hash.hexdigest()
+
+    def _add_to_hash(self) -> None:
+        self._hash.update("".join(self._unhashed).encode())
+        self._unhashed.clear()
 
     @property
     def events(self) -> int:
@@ -57,7 +65,9 @@ class Trace:
             event["cause"] = cause
         event.update(fields)
         line = json.dumps(event, default=str, separators=(",", ":"))
-        self._hash.update(line.encode())
+        self._unhashed.append(line)
+        if len(self._unhashed) > _UNHASHED_MAX:
+            self._add_to_hash()
         self.counts[kind] += 1
         self.tail.append(event)
         if self._sink is not None:
@@ -68,8 +78,9 @@ class Trace:
         """Bytes arrived. There are many of these, so they are kept in a file only."""
         self._last_id += 1
         self.messages += 1
-        self._hash.update(f"{trio.current_time():.9f}{source}{target}{size}".encode())
+        now = trio.current_time()
+        self._unhashed.append(f"{now!r}{source}{target}{size}")
         if self._sink is not None:
-            event = {"id": self._last_id, "t": round(trio.current_time(), 6), "kind": "message"}
+            event = {"id": self._last_id, "t": round(now, 6), "kind": "message"}
             event |= {"node": target, "from": source, "bytes": size}
             self._sink.write(json.dumps(event, separators=(",", ":")) + "\n")

@@ -46,6 +46,7 @@ class ProducerTask:
         self.sent = 0
         self.open = 0
         self.done = trio.Event()
+        self._stirred = trio.Event()
         self._settled = trio.Event()
 
     async def run(self) -> None:
@@ -62,10 +63,15 @@ class ProducerTask:
         async with Producer(config, **client_ports(world, plan.name)) as producer:
             while not world.quiet.is_set():
                 await self._burst(producer, dice)
+                self._stirred = trio.Event()
                 with trio.move_on_after(dice.expovariate(1 / plan.pause_s)):
-                    await world.quiet.wait()
+                    await self._stirred.wait()
             await producer.flush()
         self.done.set()
+
+    def stir(self) -> None:
+        """End a pause: send the next burst now, or see that there shall be no more."""
+        self._stirred.set()
 
     async def _burst(self, producer: Producer, dice: Random) -> None:
         plan = self.plan

@@ -170,6 +170,12 @@ class World:
         if before.is_reassigning and not after.is_reassigning:
             self.note("reassignment finished")
 
+    def be_quiet(self) -> None:
+        """Producers shall send no more."""
+        self.quiet.set()
+        for producer in self.producers:
+            producer.stir()
+
     def note(self, situation: str) -> None:
         self.reached[situation] = self.reached.get(situation, 0) + 1
 

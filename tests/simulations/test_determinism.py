@@ -23,7 +23,7 @@ from simulations.run import plan_for, run_plan
 from simulations.trace import Trace
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = "7e1d10d1919ffb2e"
+GOLDEN = "057e8edbbc50584a"
 
 
 def short_plan(seed: int = 7) -> Plan:
@@ -138,6 +138,19 @@ def test_a_deadlock_is_told() -> None:
         await trio.Event().wait()
 
     with pytest.raises(RuntimeError, match="nothing would ever happen"):
+        run(main, 1)
+
+
+def test_a_loop_that_waits_for_nothing_is_told() -> None:
+    async def busy() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        await trio.sleep(1)
+        await busy()
+
+    with pytest.raises(RuntimeError, match=r"time stands still at 1.0 s while"):
         run(main, 1)
 
 
