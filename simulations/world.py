@@ -300,7 +300,7 @@ class World:
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Wait until observers see that something is so; whether it came in time."""
         with trio.move_on_after(within_s):
-            while not condition():  # noqa: ASYNC110 - the condition is a look at the world
+            while not condition():
                 await sleep(0.005)
             return True
         return False
