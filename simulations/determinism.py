@@ -119,7 +119,7 @@ def current_clock() -> VirtualClock:
 
 
 async def sleep(seconds: float) -> None:
-    """As `trio.sleep`, without a cancel scope and an exception for each: an event wakes the task."""
+    """As `trio.sleep`, without a cancel scope and an exception each time."""
     clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
     if not isinstance(clock, VirtualClock):
         # The ports are of use in other tests' virtual time, too.
