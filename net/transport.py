@@ -40,6 +40,13 @@ class TcpConnection:
         self._low_water = 1
         self._closed = False
 
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """host:port of this side and of the other, as the system knows them."""
+        ends = (self._socket.getsockname(), self._socket.getpeername())
+        here, there = (f"{address[0]}:{address[1]}" for address in ends)
+        return here, there
+
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         # A read that filled its buffer probably left bytes behind; otherwise asking the kernel
         # first would mostly cost a system call that answers "nothing yet".

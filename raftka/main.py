@@ -52,6 +52,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     },
     "Look inside": {
         "dump-log": Command("raftka.dump_log_command", "print segments, indexes and snapshots"),
+        "trace-merge": Command("raftka.tracing.merge", "the traces of several nodes as one"),
         "metadata": Command("raftka.metadata_command", "the metadata log and image of a node"),
     },
 }

@@ -25,7 +25,7 @@ from raftka.version import __version__
 if TYPE_CHECKING:
     from broker.node import Node
     from model.settings import Config
-    from model.world import Disk
+    from model.world import Disk, Network
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -88,6 +88,8 @@ async def _serve(config: Config, disk: Disk) -> int:
     from net.clock import SystemClock, system_dice
     from net.transport import TcpNetwork
 
+    network: Network = TcpNetwork()
+
     shutdown, ready = trio.Event(), trio.Event()
     code = 0
 
@@ -107,9 +109,10 @@ async def _serve(config: Config, disk: Disk) -> int:
     clock = SystemClock()
     trace = None
     if (path := config.optional_text("raftka.trace.file")) is not None:
-        from raftka.tracing import trace_to
+        from raftka.tracing.node import trace_to
 
-        trace = trace_to(path, f"n{config.int('node.id')}", clock.monotonic)
+        trace = trace_to(path, config, clock.monotonic)
+        disk, network = trace.disk(disk), trace.network(network)
 
     def serving(node: Node) -> None:
         ready.set()
@@ -125,7 +128,7 @@ async def _serve(config: Config, disk: Disk) -> int:
             clock=clock,
             dice=system_dice(),
             disk=disk,
-            network=TcpNetwork(),
+            network=network,
             shutdown=shutdown,
             ready=serving,
         )

@@ -16,6 +16,7 @@ import trio
 from broker.serve import serve
 from model.errors import KafkaError
 from model.settings import Config
+from model.world import Disk, Network
 from raftka.formatting import format_directories
 from simulations.clock import SimClock
 from simulations.disk import SimDisk
@@ -184,8 +185,12 @@ class Cluster:
 
     async def _run(self, machine: Machine, process: Process) -> None:
         current_node.set(machine.host)
-        disk = SimDisk(machine.medium, process.life)
+        disk: Disk = SimDisk(machine.medium, process.life)
         config = self.config(machine)
+        network: Network = self.fabric.host(machine.host, process.life)
+        if (detail := self.trace.detail) is not None:
+            disk = detail.observer.disk(machine.host, disk)
+            network = detail.observer.network(machine.host, network)
         dice = Random(machine.dice.getrandbits(64))
 
         def ready(node: Any) -> None:
@@ -202,7 +207,7 @@ class Cluster:
                     clock=process.clock,
                     dice=dice,
                     disk=disk,
-                    network=self.fabric.host(machine.host, process.life),
+                    network=network,
                     shutdown=process.shutdown,
                     ready=ready,
                     mutations=self._mutations,

@@ -212,6 +212,8 @@ class _Stream:
 
     def __init__(self, fabric: Fabric, local: str, remote: str, peer: str, life: Life) -> None:
         self.tap: Tap | None = None
+        self.name = ""
+        """What a trace calls this connection."""
         self._life = life
         self.local = local
         self.remote = remote

@@ -288,6 +288,9 @@ async def _do(world: World, step: Step) -> None:
         await work
     except CLIENT_ERRORS as error:
         world.trace.event("refused", cause=cause, error=str(error))
+    else:
+        if world.trace.detail is not None and step.kind in OPERATIONS:
+            world.trace.detail.outcome(cause, step.name)
 
 
 def heal(world: World) -> None:

@@ -1,8 +1,9 @@
 """What happened, as a sequence of events that is the same whenever the seed is.
 
 Every event goes into a rolling hash; two runs are the same exactly when their hashes are. The last
-events are kept for the story that a violation tells, and all of them go to a file when there is
-one, as JSON lines in the format that docs/trace.md describes.
+events are kept for the story that a violation tells. When there is a file, `detail` writes all of
+them to it, and much more that is seen on wires and disks, in the format that docs/trace.md
+describes; what it adds is in no hash and nothing depends on it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, deque
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import trio
+
+if TYPE_CHECKING:
+    from simulations.detail import Detail
 
 TAIL = 4000
 """Events that are kept for the story."""
@@ -26,7 +30,11 @@ class Trace:
     """The events of one run."""
 
     def __init__(self, sink: TextIO | None = None) -> None:
-        self._sink = sink
+        self.detail: Detail | None = None
+        if sink is not None:
+            from simulations.detail import Detail
+
+            self.detail = Detail(sink)
         self._hash = hashlib.blake2b(digest_size=8)
         self._unhashed: list[str] = []
         self._last_id = 0
@@ -70,17 +78,12 @@ class Trace:
             self._add_to_hash()
         self.counts[kind] += 1
         self.tail.append(event)
-        if self._sink is not None:
-            self._sink.write(line + "\n")
+        if self.detail is not None:
+            self.detail.event(event)
         return self._last_id
 
     def message(self, source: str, target: str, size: int) -> None:
-        """Bytes arrived. There are many of these, so they are kept in a file only."""
+        """Bytes arrived."""
         self._last_id += 1
         self.messages += 1
-        now = trio.current_time()
-        self._unhashed.append(f"{now!r}{source}{target}{size}")
-        if self._sink is not None:
-            event = {"id": self._last_id, "t": round(now, 6), "kind": "message"}
-            event |= {"node": target, "from": source, "bytes": size}
-            self._sink.write(json.dumps(event, separators=(",", ":")) + "\n")
+        self._unhashed.append(f"{trio.current_time()!r}{source}{target}{size}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from client.producer.batch import RecordMetadata
 from client.producer.producer import Producer
 from model.errors import KafkaError
 from model.ids import TopicPartition
-from model.world import BrokenConnection
+from model.world import BrokenConnection, Network
 from simulations.checkers.history import value_of
 from simulations.clock import SimClock
 from simulations.logs import current_node
@@ -30,8 +31,11 @@ CLIENT_ERRORS = (KafkaError, BrokenConnection)
 
 def client_ports(world: World, name: str) -> dict[str, Any]:
     """What a client takes from outside."""
+    network: Network = world.fabric.host(name)
+    if (detail := world.trace.detail) is not None:
+        network = detail.observer.network(name, network)
     return {
-        "network": world.fabric.host(name),
+        "network": network,
         "clock": SimClock(),
         "dice": Random(f"{world.plan.seed} client {name}"),
     }
@@ -78,6 +82,9 @@ class ProducerTask:
         for _ in range(1 + dice.randrange(2 * plan.records_per_burst)):
             value = value_of(plan.name, self.sent, plan.idempotent, 20 + dice.randrange(60))
             key = b"k%d" % dice.randrange(20) if dice.random() < 0.5 else None
+            if (detail := self.world.trace.detail) is not None:
+                detail.observer.produced(plan.name, plan.topic, self.sent, value)
+            number = self.sent
             self.sent += 1
             try:
                 future = await producer.send(plan.topic, value, key)
@@ -86,19 +93,25 @@ class ProducerTask:
                 self.world.trace.event("send-refused", node=plan.name, error=str(error))
                 continue
             self.open += 1
-            future.when_done(partial(self._answered, value))
+            future.when_done(partial(self._answered, value, number))
 
-    def _answered(self, value: bytes, future: Future[RecordMetadata]) -> None:
+    def _answered(self, value: bytes, number: int, future: Future[RecordMetadata]) -> None:
         self.open -= 1
         if self.world.ended.is_set() or self.world.violation is not None:
             return
+        detail = self.world.trace.detail
         if future.error is not None:
             self.world.history.failed += 1
+            if detail is not None:
+                detail.observer.failed(self.plan.name, number, value, str(future.error))
             self.world.trace.event("send-failed", node=self.plan.name, error=str(future.error))
             return
         where = future.result()
         if where.offset < 0:
             return
+        if detail is not None:
+            name = f"{where.topic}-{where.partition}"
+            detail.observer.acknowledged(self.plan.name, name, where.offset, number, value)
         self.world.history.acknowledged(
             self.plan.name,
             (where.topic, where.partition),
@@ -118,6 +131,7 @@ class ConsumerTask:
         self.last: dict[TopicPartition, int] = {}
         self.scope = trio.CancelScope()
         self.partitions: set[TopicPartition] = set()
+        self.host = plan.name
 
     async def run(self) -> None:
         current_node.set(self.plan.name)
@@ -133,6 +147,7 @@ class ConsumerTask:
 
     async def _live(self, name: str) -> None:
         plan, world = self.plan, self.world
+        self.host = name
         config: dict[str, object] = {
             "bootstrap.servers": ",".join(world.cluster.bootstrap),
             "client.id": name,
@@ -158,6 +173,11 @@ class ConsumerTask:
 
     def _take(self, records: Sequence[Any]) -> None:
         history, name, group = self.world.history, self.plan.name, self.plan.group
+        if (detail := self.world.trace.detail) is not None:
+            for (topic, index), run in groupby(records, key=lambda r: (r.topic, r.partition)):
+                offsets = [record.offset for record in run]
+                where = f"{topic}-{index}"
+                detail.observer.read(name, self.host, where, offsets[0], offsets[-1])
         for record in records:
             target = TopicPartition(record.topic, record.partition)
             history.polled(name, target, self.last.get(target), record.offset, record.value)

@@ -49,6 +49,8 @@ class World:
     def __init__(self, plan: Plan, trace: Trace, mutant: Mutant | None = None) -> None:
         self.plan = plan
         self.trace = trace
+        if trace.detail is not None:
+            trace.detail.attach(self)
         self.violation: Violation | None = None
         self.faults_fired: dict[str, int] = {}
         self.producers: list[ProducerTask] = []

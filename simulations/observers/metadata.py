@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kraft.delta import MetadataDelta, replay_batch
 from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
-from raftka.tracing import broker_event, partition_event
+from raftka.tracing.metadata import broker_event, partition_event
 from simulations.observers.partition_log import Key
 from simulations.trace import Trace
 
@@ -31,6 +31,9 @@ class ObservedMetadata:
         before = self.image
         delta = replay_batch(before, offset, epoch, payload)
         image = self.image = delta.image
+        # An election's cause goes before it.
+        for broker_id in delta.changed_brokers:
+            self._tell_broker(before, image, broker_id)
         for name, indexes in _changed(before, image, delta):
             for index in indexes:
                 after = image.topics[name].partitions[index]
@@ -38,8 +41,6 @@ class ObservedMetadata:
                 if old is not None and before.topics[name].topic_id != image.topics[name].topic_id:
                     old = None
                 self._tell((name, index), old, after)
-        for broker_id in delta.changed_brokers:
-            self._tell_broker(before, image, broker_id)
         for told in self.on_image:
             told(before, image, delta)
 

@@ -1,13 +1,141 @@
-"""A real node's trace has the simulator's format."""
+"""What a run writes: documented, with chains of causes, and without changing the run."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from kraft.image import EMPTY_IMAGE, PartitionImage
-from raftka.tracing import TraceFile, broker_event, partition_event
+from raftka.tracing.kinds import COMMON, KINDS
+from raftka.tracing.metadata import broker_event, partition_event
+from raftka.tracing.node import TraceFile
+from simulations.plan import Options
+from simulations.run import plan_for, run_plan
 from simulations.stage import Stage, run_scenario
+
+Event = dict[str, Any]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "trace.md"
+
+
+async def a_leader_dies(stage: Stage) -> None:
+    await stage.topic("t")
+    stage.produce("t")
+    stage.consume("t", group="g")
+    await stage.run(seconds=2)
+    stage.kill(stage.leader_of("t"))
+    await stage.run(seconds=3)
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    file = io.StringIO()
+    outcome = run_scenario(a_leader_dies, sink=file)
+    again = run_scenario(a_leader_dies)
+    assert again.trace_hash == outcome.trace_hash, "writing changes nothing"
+    assert again.events == outcome.events
+    return [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def ancestors(events: list[Event], event: Event) -> Iterator[Event]:
+    """Everything that an event follows from, nearest first."""
+    by_id = {each["id"]: each for each in events}
+    found, queue = set(), [event]
+    while queue:
+        at = queue.pop(0)
+        for number in (at.get("cause"), *at.get("after", ())):
+            if number is not None and number not in found:
+                found.add(number)
+                queue.append(by_id[number])
+                yield by_id[number]
+
+
+def test_numbers_ascend_and_causes_go_before(events: list[Event]) -> None:
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    for event in events:
+        assert event.get("cause", 0) < event["id"]
+        assert all(each < event["id"] for each in event.get("after", ()))
+
+
+def test_an_acknowledgement_leads_back_to_its_record(events: list[Event]) -> None:
+    acks = [event for event in events if event["kind"] == "ack"]
+    assert len(acks) > 50
+    for ack in acks[10:20]:
+        before = list(ancestors(events, ack))
+        produce = next(e for e in before if e["kind"] == "produce" and e["record"] == ack["record"])
+        assert produce["id"] == ack["produce"]
+        holds = [
+            event
+            for event in before
+            if event["kind"] == "append"
+            and event["partition"] == ack["partition"]
+            and event["base_offset"] <= ack["offset"] <= event["last_offset"]
+        ]
+        assert len({event["node"] for event in holds}) >= 2, "the leader's and a follower's"
+        mark = next(event for event in before if event["kind"] == "high-watermark")
+        assert mark["partition"] == ack["partition"]
+        assert mark["offset"] > ack["offset"]
+
+
+def test_an_election_leads_back_to_the_fault(events: list[Event]) -> None:
+    kill = next(event for event in events if event["kind"] == "kill")
+    elected = next(
+        event
+        for event in events
+        if event["kind"] == "leader-elected"
+        and event["partition"] == "t-0"
+        and event["id"] > kill["id"]
+    )
+    chain = [event["kind"] for event in ancestors(events, elected)]
+    assert chain[0] == "broker-fenced"
+    assert chain[-1] == "kill"
+
+
+def test_a_controller_has_the_votes_of_a_majority(events: list[Event]) -> None:
+    elected = next(event for event in events if event["kind"] == "controller-elected")
+    assert len(elected["votes"]) >= 2
+    votes = [e for e in ancestors(events, elected) if e["kind"] == "quorum-vote"]
+    assert {vote["candidate"] for vote in votes} == {elected["node"]}
+    assert {vote["node"] for vote in votes} >= {elected["node"]}
+
+
+def assert_documented(events: list[Event]) -> None:
+    for event in events:
+        kind = KINDS[event["kind"]]
+        fields = set(event) - set(COMMON)
+        assert set(kind.fields) <= fields, event
+        assert kind.is_open or fields <= {*kind.fields, *kind.optional}, event
+
+
+def test_events_have_the_fields_that_are_documented(events: list[Event]) -> None:
+    assert_documented(events)
+
+
+@pytest.mark.parametrize("seed", [7, 11])
+def test_runs_with_faults_write_what_is_documented(seed: int) -> None:
+    plan = plan_for(Options(seed=seed, duration_s=10.0))
+    file = io.StringIO()
+    outcome = run_plan(plan, sink=file)
+    assert_documented([json.loads(line) for line in file.getvalue().splitlines()])
+    assert run_plan(plan).trace_hash == outcome.trace_hash
+
+
+def test_the_document_names_every_kind_and_field() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \|(.*?)\|(.*)\|$", DOCUMENT.read_text(), re.M)
+    told = {
+        kind: (
+            set(re.findall(r"`(\w+)`(?!\?)", fields)),
+            set(re.findall(r"`(\w+)`\?", fields)),
+        )
+        for kind, fields, _ in rows
+        if kind not in COMMON
+    }
+    assert told == {name: (set(k.fields), set(k.optional)) for name, k in KINDS.items()}
 
 
 def test_events_are_lines_with_causes() -> None:
@@ -33,22 +161,3 @@ def test_changes_of_partitions_have_names() -> None:
     assert found[1]["reason"] == "why"
     assert partition_event("t", 0, moved, moved) is None
     assert broker_event(EMPTY_IMAGE, EMPTY_IMAGE, 1) == ("broker-unregistered", {"broker": 1})
-
-
-def test_a_run_writes_every_event_in_order() -> None:
-    file = io.StringIO()
-
-    async def scenario(stage: Stage) -> None:
-        await stage.topic("t")
-        stage.produce("t")
-        await stage.run(seconds=1)
-        stage.kill(stage.leader_of("t"))
-        await stage.run(seconds=3)
-
-    outcome = run_scenario(scenario, sink=file)
-    lines = [json.loads(line) for line in file.getvalue().splitlines()]
-    assert [line["id"] for line in lines] == list(range(1, outcome.events + 1))
-    kinds = {line["kind"] for line in lines}
-    assert {"start", "controller-elected", "leader-elected", "kill", "message", "log"} <= kinds
-    again = run_scenario(scenario)
-    assert again.trace_hash == outcome.trace_hash, "writing changes nothing"

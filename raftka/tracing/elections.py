@@ -1,0 +1,182 @@
+"""Why somebody was elected, fenced or taken out of an ISR: from messages, disks and faults."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from raftka.tracing.memory import Memory
+
+Fields = dict[str, Any]
+
+_ENDS: Final = frozenset({"kill", "power-loss", "pause", "shutdown", "stopped", "crashed"})
+_CUTS: Final = frozenset({"isolate", "partition", "one-way-cut", "reset", "clog", "bridge"})
+_BROKERS: Final = frozenset({"broker-fenced", "broker-unfenced", "broker-registered"})
+_ABOUT_PARTITIONS: Final = frozenset(
+    {
+        "AlterPartition",
+        "AlterPartitionReassignments",
+        "CreatePartitions",
+        "CreateTopics",
+        "ElectLeaders",
+    }
+)
+
+
+class Elections:
+    """What has happened that elections and changes of the metadata may follow from."""
+
+    def __init__(self) -> None:
+        self.down: dict[str, int] = {}
+        """The event that ended or stopped a node, until it starts again."""
+        self._lost: dict[str, int] = {}
+        """The newest connection to a node that broke."""
+        self._lost_by: dict[tuple[str, str], int] = {}
+        """The same, by who lost it."""
+        self._leads: dict[str, str] = {}
+        """Whose append-entries a node heard last."""
+        self._votes: dict[tuple[str, int], dict[str, int]] = {}
+        """The votes a candidate got in a term, and their events."""
+        self._asked: Memory[tuple[str, str, int]] = Memory()
+        """A candidate's request: by voter, candidate and term."""
+        self._vote_events: Memory[tuple[str, int]] = Memory()
+        self._entries: Memory[tuple[str, int]] = Memory()
+        """The event that put an entry of the quorum on a node's disk: by node and index."""
+        self._brought: Memory[tuple[str, int]] = Memory()
+        """The message that brought the entry."""
+        self._heard: dict[str, int] = {}
+        """The newest append-entries that a node received."""
+        self._requests: Memory[tuple[str, str]] = Memory()
+        """The newest request about a partition, topic or broker: by API and name."""
+        self._brokers: list[tuple[float, int, int]] = []
+        """(when, event, broker) of changes of brokers at the present moment."""
+
+    def connection_lost(self, node: str, peer: str, event: int) -> None:
+        """`node` found a connection to `peer` broken."""
+        self._lost[peer] = self._lost_by[node, peer] = event
+
+    # The quorum.
+
+    def raft_arrived(
+        self, node: str, peer: str, api: str, side: str, fields: Fields, event: int
+    ) -> None:
+        """A message of the quorum reached `node`."""
+        if api in ("append-entries", "snapshot") and side == "request":
+            self._leads[node] = peer
+            self._heard[node] = event
+            if "last_index" in fields:
+                self._brought.put((node, fields["last_index"]), event)
+        elif api == "vote" and side == "request":
+            self._asked.put((node, peer, fields["term"]), event)
+        elif api == "vote":
+            self._votes.setdefault((node, fields["term"]), {})[peer] = event
+
+    def of_message(
+        self, node: str, api: str, side: str, fields: Fields, request: int | None
+    ) -> tuple[int | None, list[int]]:
+        """What a message of the quorum follows from."""
+        own = self._vote_events.get((node, fields["term"])) if api == "vote" else None
+        if side == "response":
+            stored = self._entries.get((node, fields.get("next_index", 0) - 1))
+            after = own if api == "vote" else stored
+            return request or None, [after] if after is not None else []
+        if api == "vote":
+            return own, []
+        if api == "append-entries" and "last_index" in fields:
+            return self._entries.get((node, fields["last_index"])), []
+        if api == "pre-vote":
+            return self._lost_by.get((node, self._leads.get(node, ""))), []
+        return None, []
+
+    def of_disk(self, node: str, kind: str, fields: Fields) -> int | None:
+        """What a write of the quorum follows from; a vote is told its reason."""
+        if kind == "quorum-append":
+            return self._brought.get((node, fields["last_index"]))
+        if kind == "quorum-commit":
+            return self._heard.get(node)
+        if kind != "quorum-vote":
+            return None
+        candidate = f"n{fields.pop('candidate')}"
+        fields["candidate"] = candidate
+        if candidate != node:
+            return self._asked.get((node, candidate, fields["term"]))
+        cause = self._lost_by.get((node, self._leads.get(node, "")))
+        fields["reason"] = "no word from a leader" if cause is None else "the leader's link broke"
+        return cause
+
+    def disk_told(self, node: str, kind: str, fields: Fields, event: int) -> None:
+        """The event of a write of the quorum."""
+        if kind == "quorum-append":
+            for index in range(fields["first_index"], fields["last_index"] + 1):
+                self._entries.put((node, index), event)
+        elif kind == "quorum-vote":
+            self._vote_events.put((node, fields["term"]), event)
+
+    # The metadata.
+
+    def request_arrived(self, api: str, fields: Fields, event: int) -> None:
+        """A request reached whoever is to answer it."""
+        if api in ("BrokerHeartbeat", "BrokerRegistration") and "broker_id" in fields:
+            api = "shutdown" if fields.get("want_shut_down") else api
+            self._requests.put((api, str(fields["broker_id"])), event)
+        api = fields.get("carries", api)
+        if api in _ABOUT_PARTITIONS:
+            for each in fields.get("partitions", ()):
+                self._requests.put((api, each.get("partition") or each["topic"]), event)
+
+    def cause_of(self, kind: str, node: str | None, fields: Fields, now: float) -> int | None:
+        """What an event follows from that nobody has given a cause; it may be told more."""
+        if kind == "controller-elected" and node is not None:
+            votes = self._votes.get((node, fields["epoch"]), {})
+            fields["votes"] = sorted({node, *votes})
+            own = self._vote_events.get((node, fields["epoch"]))
+            return max(votes.values(), default=own)
+        if kind in _BROKERS:
+            return self._of_broker(kind, fields["broker"])
+        if kind in ("leader-elected", "isr-changed"):
+            return self._of_partition(kind, fields, now)
+        return None
+
+    def _of_broker(self, kind: str, broker: int) -> int | None:
+        name = str(broker)
+        if kind == "broker-registered":
+            return self._requests.get(("BrokerRegistration", name))
+        if kind == "broker-unfenced":
+            return self._requests.get(("BrokerHeartbeat", name))
+        found = (
+            self._lost.get(f"n{broker}"),
+            self.down.get(f"n{broker}"),
+            self._requests.get(("shutdown", name)),
+        )
+        return max((event for event in found if event is not None), default=None)
+
+    def _of_partition(self, kind: str, fields: Fields, now: float) -> int | None:
+        self._brokers = [each for each in self._brokers if each[0] == now]
+        if kind == "isr-changed":
+            gone = [event for _, event, broker in self._brokers if broker not in fields["isr"]]
+            if gone:
+                return gone[-1]
+        elif self._brokers:
+            return self._brokers[-1][1]
+        partition = fields["partition"]
+        topic = partition.rpartition("-")[0]
+        found = [
+            self._requests.get((api, name))
+            for api in sorted(_ABOUT_PARTITIONS)
+            for name in (partition, topic)
+        ]
+        return max((event for event in found if event is not None), default=None)
+
+    def told(self, kind: str, node: str | None, fields: Fields, event: int, now: float) -> None:
+        """An event of the run or of the metadata, with its id."""
+        if kind in _BROKERS:
+            self._brokers = [each for each in self._brokers if each[0] == now]
+            self._brokers.append((now, event, fields["broker"]))
+        if kind == "heal":
+            self.down.clear()
+        if node is None:
+            return
+        if kind in _ENDS or kind in _CUTS:
+            self.down[node] = event
+        elif kind in ("serving", "resume"):
+            self.down.pop(node, None)
+            self._lost.pop(node, None)

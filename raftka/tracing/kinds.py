@@ -1,0 +1,116 @@
+"""Every kind of event and its fields: what docs/trace.md says, as data. A test holds both, and what
+runs write, against each other."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+COMMON: Final = ("id", "t", "kind", "node", "cause", "after")
+
+
+class Kind(NamedTuple):
+    """What an event has beside the common fields."""
+
+    fields: tuple[str, ...] = ()
+    """Always."""
+    optional: tuple[str, ...] = ()
+    """Where there is something to tell."""
+    is_open: bool = False
+    """Whether it has fields that its contents name."""
+
+
+def _kind(fields: str = "", optional: str = "", *, is_open: bool = False) -> Kind:
+    return Kind(tuple(fields.split()), tuple(optional.split()), is_open)
+
+
+_MESSAGE: Final = "connection number protocol api side bytes"
+_OF_KAFKA: Final = "version correlation_id client_id"
+
+KINDS: Final[dict[str, Kind]] = {
+    # Messages.
+    "message-sent": _kind(f"to {_MESSAGE}", _OF_KAFKA, is_open=True),
+    "message-received": _kind(f"from {_MESSAGE}", _OF_KAFKA, is_open=True),
+    "message-lost": _kind("connection number reason"),
+    "connection-lost": _kind("peer connection reason"),
+    # Logs of partitions.
+    "append": _kind(
+        "partition base_offset last_offset leader_epoch records bytes", "producer_id sequence"
+    ),
+    "append-unread": _kind("partition bytes"),
+    "truncate": _kind("partition offset leader_epoch bytes"),
+    "high-watermark": _kind("partition offset"),
+    "leader-epoch": _kind("partition leader_epoch start_offset"),
+    # The quorum.
+    "quorum-term": _kind("term"),
+    "quorum-vote": _kind("term candidate", "reason"),
+    "quorum-append": _kind("first_index last_index term"),
+    "quorum-truncate": _kind("index"),
+    "quorum-commit": _kind("index"),
+    "quorum-snapshot": _kind("index term"),
+    "controller-elected": _kind("epoch", "votes"),
+    # The metadata.
+    "broker-registered": _kind("broker epoch"),
+    "broker-fenced": _kind("broker epoch"),
+    "broker-unfenced": _kind("broker epoch"),
+    "broker-unregistered": _kind("broker"),
+    "leader-elected": _kind("partition leader epoch isr elr reason"),
+    "isr-changed": _kind("partition leader isr elr replicas partition_epoch"),
+    # Clients.
+    "produce": _kind("topic record"),
+    "ack": _kind("partition offset record produce"),
+    "failed": _kind("record error"),
+    "send-failed": _kind("error"),
+    "send-refused": _kind("error"),
+    "read": _kind("partition first_offset last_offset"),
+    "commit": _kind("group partitions errors"),
+    "assigned": _kind("partitions"),
+    "revoked": _kind("partitions"),
+    "lost": _kind("partitions"),
+    "consumer-failed": _kind("error"),
+    "refused": _kind("error"),
+    "operation": _kind("operation name"),
+    "operation-done": _kind("name"),
+    # Processes and machines.
+    "start": _kind("", "life unix_s"),
+    "serving": _kind("life"),
+    "shutdown": _kind(),
+    "stopped": _kind("life"),
+    "crashed": _kind("life error"),
+    "kill": _kind(),
+    "power-loss": _kind(),
+    "pause": _kind(),
+    "resume": _kind(),
+    "wipe": _kind(),
+    "unsynced-lost": _kind("changes"),
+    "batches-lost": _kind("partition count"),
+    "log": _kind("level words", is_open=True),
+    # Faults.
+    "fault": _kind("fault name"),
+    "heal": _kind(),
+    "reset": _kind("between connections"),
+    "slow-network": _kind("mean_s"),
+    "clog": _kind("source target seconds"),
+    "one-way-cut": _kind("source target"),
+    "partition": _kind("one other"),
+    "isolate": _kind(),
+    "stranded-leader": _kind(),
+    "bridge": _kind("between"),
+    "shatter": _kind(),
+    "swizzle-clog": _kind("links"),
+    "lost-reply": _kind(),
+    "split-frames": _kind(),
+    "half-open": _kind("lost_by peer"),
+    "fsync-error": _kind(),
+    "full-disk": _kind(),
+    "slow-disk": _kind("seconds"),
+    "corruption": _kind("path at"),
+    "clock-jump": _kind("ms"),
+    "clock-drift": _kind("rate"),
+    "reassign": _kind("partition to"),
+    "quorum-change": _kind(),
+    "group-churn": _kind(),
+    "stale-client": _kind("still_reaches"),
+    # Verdicts.
+    "allowed-loss": _kind("partition story"),
+    "violation": _kind("name story"),
+}

@@ -1,0 +1,29 @@
+"""What a trace remembers to find causes by, and forgets in time."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+_ENTRIES_MAX = 20_000
+
+
+class Memory(Generic[K]):
+    """The ids of events by what they were about; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._events: dict[K, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, key: K, event: int) -> None:
+        """From now on the event for this is that one."""
+        self._events.pop(key, None)
+        self._events[key] = event
+        if len(self._events) > _ENTRIES_MAX:
+            del self._events[next(iter(self._events))]
+
+    def get(self, key: K, otherwise: int | None = None) -> int | None:
+        """The event, if it is remembered."""
+        return self._events.get(key, otherwise)

@@ -1,0 +1,94 @@
+"""The file that a run is written to: the events of the trace, and all that the ports show.
+
+Numbers in the file are the file's own. Those of the trace are the same with and without a file,
+since a run may name things after them; here they are translated.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TextIO
+
+import trio
+
+from model.world import Connection
+from raftka.tracing.observer import Observer
+from raftka.tracing.wire import Ends
+
+if TYPE_CHECKING:
+    from simulations.network import _Stream
+    from simulations.world import World
+
+
+class Detail:
+    """Everything that is written about one run."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._last_id = 0
+        self._numbers: dict[int, int] = {}
+        """Ids in the file, by those of the trace."""
+        self._connections = 0
+        self._world: World | None = None
+        self.observer = Observer(
+            self.write, self._name, self._high_watermark, self._ends, sees_all=True
+        )
+
+    def attach(self, world: World) -> None:
+        """Where names of topics and replicas are found."""
+        self._world = world
+
+    def event(self, event: dict[str, Any]) -> None:
+        """An event of the trace."""
+        fields = dict(event)
+        own, kind, now = fields.pop("id"), fields.pop("kind"), fields.pop("t")
+        node, cause = fields.pop("node", None), fields.pop("cause", None)
+        elections = self.observer.elections
+        if cause is not None:
+            cause = self._numbers[cause]
+        else:
+            cause = elections.cause_of(kind, node, fields, now)
+        number = self._numbers[own] = self.write(kind, node=node, cause=cause, **fields)
+        elections.told(kind, node, fields, number, now)
+
+    def outcome(self, operation: int, name: str) -> None:
+        """An administrator's operation has been done; one that has not is `refused`."""
+        self.write("operation-done", cause=self._numbers[operation], name=name)
+
+    def write(
+        self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
+    ) -> int:
+        """One line; its id."""
+        self._last_id += 1
+        event: dict[str, Any] = {"id": self._last_id, "t": round(trio.current_time(), 6)}
+        event["kind"] = kind
+        if node is not None:
+            event["node"] = node
+        if cause is not None:
+            event["cause"] = cause
+        event.update(fields)
+        self._file.write(json.dumps(event, default=str, separators=(",", ":")) + "\n")
+        return self._last_id
+
+    def _name(self, topic_id: bytes) -> str | None:
+        assert self._world is not None
+        return self._world.image.topic_names.get(topic_id)
+
+    def _high_watermark(self, node: str, partition: str) -> int | None:
+        """The one thing that a trace asks a node for; no checker knows of it."""
+        assert self._world is not None
+        topic, _, index = partition.rpartition("-")
+        for machine in self._world.cluster.machines.values():
+            if machine.host == node and machine.is_broker and machine.process is not None:
+                if machine.process.node is None:
+                    return None
+                replica = machine.process.node.replicas.get(topic, int(index))
+                return None if replica is None else int(replica.state.high_watermark)
+        return None
+
+    def _ends(self, connection: Connection, dialed: bool) -> Ends:
+        stream: _Stream = connection  # type: ignore[assignment]
+        if dialed:
+            self._connections += 1
+            stream.name = stream.other.name = f"{stream.local}>{stream.peer}#{self._connections}"
+        return Ends(stream.name, stream.local, stream.remote)
