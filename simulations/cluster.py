@@ -14,10 +14,11 @@ from typing import Any
 import trio
 
 from broker.serve import serve
+from kraft.raft.port import Voter, VoterEndpoint
 from model.errors import KafkaError
 from model.settings import Config
 from model.world import Disk, Network
-from raftka.formatting import format_directories
+from raftka.formatting import format_directories, new_uuid
 from simulations.clock import SimClock
 from simulations.disk import SimDisk
 from simulations.life import Killed, Life
@@ -25,6 +26,7 @@ from simulations.logs import current_node
 from simulations.medium import Medium, Watcher
 from simulations.network import Fabric
 from simulations.trace import Trace
+from storage import meta_properties
 
 CLUSTER_ID = "simulatedClusterOfRaftka"
 BROKER_PORT = 9092
@@ -67,6 +69,10 @@ class Machine:
         self.lives = 0
         self.suspect = False
         """Whether its disk has refused something: only a restart makes it whole again."""
+        self.founds = False
+        """Whether its format names the first voters of a quorum whose voters may change."""
+        self.leaves = False
+        """Whether an administrator is about to take it out of the cluster."""
         self.broken = ""
         """Why it must not be started again, for a machine whose operator has to act first."""
 
@@ -106,7 +112,9 @@ class Cluster:
         watch: Callable[[str, str], Watcher | None] = lambda host, path: None,
         on_crash: Callable[[Machine, BaseException], None] = lambda machine, error: None,
         on_unclean_end: Callable[[Machine], None] = lambda machine: None,
+        on_formatted: Callable[[Machine, bytes], None] = lambda machine, directory: None,
     ) -> None:
+        """`on_formatted` is told the directory of a machine's metadata log before each start."""
         self.dice = dice
         self.fabric = fabric
         self.trace = trace
@@ -116,6 +124,9 @@ class Cluster:
         self._watch = watch
         self._on_crash = on_crash
         self._on_unclean_end = on_unclean_end
+        self._on_formatted = on_formatted
+        self.first_voters: list[Voter] = []
+        """Empty when settings name the voters."""
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -139,6 +150,15 @@ class Cluster:
         self.machines[node_id] = machine
         return machine
 
+    def found_quorum(self, how: str, dice: Random) -> None:
+        """Choose the voters that a quorum is formatted with whose voters may change later."""
+        founders = self.controllers[:1] if how == "standalone" else self.controllers
+        for machine in founders:
+            machine.founds = True
+            endpoint = VoterEndpoint("CONTROLLER", machine.host, CONTROLLER_PORT)
+            voter = Voter(machine.node_id, new_uuid(dice.randbytes), (endpoint,))
+            self.first_voters.append(voter)
+
     def config(self, machine: Machine) -> Config:
         """server.properties of a machine."""
         listeners = []
@@ -146,14 +166,18 @@ class Cluster:
             listeners.append(f"PLAINTEXT://{machine.host}:{BROKER_PORT}")
         if machine.is_controller:
             listeners.append(f"CONTROLLER://{machine.host}:{CONTROLLER_PORT}")
-        voters = ",".join(f"{c.node_id}@{c.host}:{CONTROLLER_PORT}" for c in self.controllers)
+        addresses = [f"{c.host}:{CONTROLLER_PORT}" for c in self.controllers]
+        found_at = "controller.quorum.bootstrap.servers"
+        if not self.first_voters:
+            found_at = "controller.quorum.voters"
+            addresses = [f"{c.node_id}@{c.host}:{CONTROLLER_PORT}" for c in self.controllers]
         replicas = str(min(3, len(self.brokers)))
         properties = {
             "process.roles": machine.roles,
             "node.id": str(machine.node_id),
             "listeners": ",".join(listeners),
             "controller.listener.names": "CONTROLLER",
-            "controller.quorum.voters": voters,
+            found_at: ",".join(addresses),
             "log.dirs": DATA,
             "metadata.log.dir": METADATA,
             "offsets.topic.replication.factor": replicas,
@@ -200,8 +224,15 @@ class Cluster:
         try:
             with process.scope:
                 format_directories(
-                    config, disk, CLUSTER_ID, ignore_formatted=True, randbytes=dice.randbytes
+                    config,
+                    disk,
+                    CLUSTER_ID,
+                    ignore_formatted=True,
+                    voters=self.first_voters if machine.founds else (),
+                    randbytes=dice.randbytes,
                 )
+                if (meta := meta_properties.read(disk, METADATA)) is not None:
+                    self._on_formatted(machine, bytes(meta.directory_id or b""))
                 await serve(
                     config,
                     clock=process.clock,

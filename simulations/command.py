@@ -14,7 +14,7 @@ from simulations import batch, controls, own, report
 from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.own import UnusableFile
-from simulations.plan import DEFAULT_DURATION_S, Options, Plan
+from simulations.plan import DEFAULT_DURATION_S, QUORUMS, Options, Plan
 from simulations.progress import Progress
 from simulations.run import Outcome, plan_for, run_plan
 from simulations.scenarios import command as scenarios
@@ -123,6 +123,7 @@ def _options(options: argparse.Namespace) -> Options:
         faults=faults,
         rates={name: float(rate) for name, _, rate in (r.partition("=") for r in options.rate)},
         load=options.load,
+        quorum=options.quorum,
         own=options.own,
     )
 
@@ -131,7 +132,7 @@ def replay_line(options: argparse.Namespace, seed: str) -> str:
     """The command that does the same again."""
     parts = ["raftka simulate --seed", seed]
     defaults = vars(_parser().parse_args([]))
-    names = ("nodes", "seconds", "mutation", "faults", "load", "control")
+    names = ("nodes", "seconds", "mutation", "faults", "load", "quorum", "control")
     parts += [f"--{n} {getattr(options, n)}" for n in names if getattr(options, n) != defaults[n]]
     if options.separate:
         parts.append("--separate")
@@ -213,6 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--nodes", type=int, default=3, choices=range(1, 10), help="1 to 9 (default: 3)")
     add("--separate", action="store_true", help="controllers and brokers on nodes of their own")
     add("--seconds", type=float, default=DEFAULT_DURATION_S, help="virtual time under faults")
+    add("--quorum", choices=QUORUMS, help="how its voters are named (default: drawn)")
     add("--load", type=float, default=1.0, help="how much of the default load")
     add("--faults", type=_kinds, metavar="KIND,...", help="only these; none for a quiet run")
     add("--rate", type=_rate, action="append", default=[], metavar="KIND=PER_MINUTE")

@@ -112,10 +112,10 @@ def _lost(world: World, topic: str) -> bool:
 
 def _metadata(world: World) -> str | None:
     """Every node's metadata log has reached what is committed."""
-    for host in sorted(world.raft.mirrors):
-        if world.raft.mirrors[host].last_index < world.raft.commit_index:
+    for host in sorted(world.hosts()):
+        if world.raft.mirror(host).last_index < world.raft.commit_index:
             return (
-                f"the metadata log of {host} ends at {world.raft.mirrors[host].last_index}, but"
+                f"the metadata log of {host} ends at {world.raft.mirror(host).last_index}, but"
                 f" {world.raft.commit_index} is committed"
             )
     return None

@@ -9,6 +9,7 @@ from typing import Final
 from client.admin.configs import Alteration, Resource, ResourceType
 from client.admin.partitions import ElectionType
 from client.admin.topics import NewTopic
+from simulations.membership import add_voter, votes
 from simulations.workload import make_admin
 from simulations.world import World
 
@@ -54,10 +55,19 @@ async def elect_preferred(world: World, dice: Random, cause: int) -> None:
         await admin.elect_leaders(ElectionType.PREFERRED, None)
 
 
+async def give_vote(world: World, dice: Random, cause: int) -> None:
+    """A vote for a controller that follows, once there is one."""
+    waiting = [m for m in world.cluster.controllers if m.is_running and not votes(world, m)]
+    if waiting:
+        async with make_admin(world, f"voter-adder-{cause}") as admin:
+            await add_voter(world, admin, waiting[0])
+
+
 OPERATIONS: Final[dict[str, Operation]] = {
     "create-topic": create_topic,
     "delete-topic": delete_topic,
     "add-partitions": add_partitions,
     "alter-config": alter_config,
     "elect-preferred": elect_preferred,
+    "add-voter": give_vote,
 }

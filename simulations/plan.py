@@ -15,6 +15,8 @@ from typing import Any
 
 DEFAULT_DURATION_S = 60.0
 WARM_UP_S = 3.0
+QUORUMS = ("static", "standalone", "initial-controllers")
+"""Voters of the settings; or voters that may change, which begin as one or as all controllers."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Plan:
     consumers: tuple[ConsumerPlan, ...] = ()
     operations: tuple[Step, ...] = ()
     faults: tuple[Step, ...] = ()
+    quorum: str = "static"
+    """How the quorum is formatted: one of QUORUMS."""
     mutation: str | None = None
     strict_acks_1: bool = False
     """Hold acks=1 to what acks=all promises: a control that must fail."""
@@ -129,6 +133,8 @@ class Options:
     rates: Mapping[str, float] = field(default_factory=dict)
     """Faults a minute by kind, instead of a drawn rate; 0 switches a kind off."""
     load: float = 1.0
+    quorum: str | None = None
+    """One of QUORUMS, instead of a drawn one."""
     own: str | None = None
     """A file with a workload and invariants of the user's own; see simulations/own.py."""
 
@@ -142,6 +148,7 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
         return Random(f"{seed} {what}")
 
     nodes = _nodes(options)
+    quorum = options.quorum or dice("quorum").choice(["static"] * 4 + list(QUORUMS[1:]))
     brokers = sum("broker" in node.roles for node in nodes)
     topics = _topics(dice("topics"), brokers)
     return Plan(
@@ -152,8 +159,12 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
         topics=topics,
         producers=_producers(dice("producers"), topics, options.load),
         consumers=_consumers(dice("consumers"), topics),
-        operations=_operations(dice("operations"), options.duration_s),
-        faults=_faults(dice("faults"), options, kinds),
+        operations=(
+            *_operations(dice("operations"), options.duration_s),
+            *_first_voters(dice("first voters"), nodes, quorum),
+        ),
+        faults=_faults(dice("faults"), options, _possible(kinds, quorum)),
+        quorum=quorum,
         mutation=options.mutation,
         drift={f"n{n.node_id}": _drift(dice(f"drift {n.node_id}")) for n in nodes},
         quorum_batch_entries=dice("quorum batch").choice([1, 1, 4, 4096]),
@@ -277,6 +288,25 @@ def _operations(dice: Random, duration_s: float) -> tuple[Step, ...]:
         Step(round(at, 3), dice.choice(kinds), f"operation {number}")
         for number, at in enumerate(moments)
     )
+
+
+def _first_voters(dice: Random, nodes: Sequence[NodePlan], quorum: str) -> tuple[Step, ...]:
+    """An administrator completes a quorum that was founded by one of its controllers."""
+    controllers = sum("controller" in node.roles for node in nodes)
+    if quorum != "standalone":
+        return ()
+    return tuple(
+        Step(round(dice.uniform(0.2, 2 * WARM_UP_S), 3), "add-voter", f"first voter {number}")
+        for number in range(1, controllers)
+    )
+
+
+def _possible(
+    kinds: Mapping[str, tuple[float, float]], quorum: str
+) -> Mapping[str, tuple[float, float]]:
+    """Voters come and go where the quorum's format lets them; elsewhere asking is refused."""
+    wrong = "quorum-change" if quorum != "static" else "voter-"
+    return {kind: each for kind, each in kinds.items() if not kind.startswith(wrong)}
 
 
 def _faults(

@@ -33,6 +33,7 @@ from simulations.mutations import Mutant
 from simulations.network import Fabric, Tap
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Key, PartitionLogs
+from simulations.observers.voters import Member, Voters, voters_of
 from simulations.plan import Plan
 from simulations.trace import Trace
 from simulations.violation import Exit, Stopped, Violation
@@ -53,6 +54,8 @@ class World:
             trace.detail.attach(self)
         self.violation: Violation | None = None
         self.faults_fired: dict[str, int] = {}
+        self.last_id = max((node.node_id for node in plan.nodes), default=0)
+        """Machines that join later get the ids after this one."""
         self.producers: list[ProducerTask] = []
         self.consumers: list[ConsumerTask] = []
         self.outages_s: list[float] = []
@@ -84,19 +87,30 @@ class World:
             watch=self._watch_file,
             on_crash=self._crashed,
             on_unclean_end=self._ended_unclean,
+            on_formatted=self._formatted,
         )
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)
             machine.clock_rate = plan.drift.get(machine.host, 1.0)
+        if plan.quorum != "static":
+            self.cluster.found_quorum(plan.quorum, Random(f"{plan.seed} founders"))
         self._compose_checkers()
 
     def _compose_checkers(self) -> None:
         self.metadata = ObservedMetadata(self.trace)
         self.logs = PartitionLogs()
-        voters = [machine.host for machine in self.cluster.controllers]
+        voters = frozenset(Member(machine.host, b"") for machine in self.cluster.controllers)
+        if self.cluster.first_voters:
+            voters = voters_of(self.cluster.first_voters)
         election_s = int(self.plan.settings["controller.quorum.election.timeout.ms"]) / 1000
         self.raft = RaftChecker(
-            voters, self.trace, self.report, self._committed, lease_limit_s=3 * election_s + 0.5
+            voters,
+            self.trace,
+            self.report,
+            self._committed,
+            lease_limit_s=3 * election_s + 0.5,
+            fixed_voters=not self.cluster.first_voters,
+            on_voters=self._voters_changed,
         )
         self.metadata_checker = MetadataChecker(self.report)
         self.replicas = ReplicaChecker(
@@ -120,6 +134,7 @@ class World:
         self.metadata.on_change.append(self._notice)
         self.metadata.on_image.append(self._registrations)
         self._registered_after: dict[int, int] = {}
+        self._founders = {machine.node_id for machine in self.cluster.brokers}
 
     # What observers see.
 
@@ -144,11 +159,30 @@ class World:
     def _committed(self, offset: int, epoch: int, payload: bytes) -> None:
         self.metadata.committed(offset, epoch, payload)
 
+    def _formatted(self, machine: Machine, directory: bytes) -> None:
+        self.raft.voter_sets.directories[machine.host] = directory
+
+    def _voters_changed(self, before: Voters, after: Voters, leader: str) -> None:
+        added, removed = sorted(after - before), sorted(before - after)
+        gained, lost = list(map(str, added)), list(map(str, removed))
+        self.trace.event("voters-changed", node=leader, added=gained, removed=lost)
+        if added:
+            self.note("voter added")
+        if removed:
+            self.note("voter removed")
+        if any(member.host == leader for member in removed):
+            self.note("leader removed itself")
+
     def _registrations(
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
         for broker_id in delta.changed_brokers:
             old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
+            if old is None and broker_id not in self._founders:
+                self.note("broker joined")
+            elif new is None:
+                self.note("broker left")
+                self._founders.discard(broker_id)
             if new is not None and old is not None and old.epoch != new.epoch:
                 self.replicas.broker_registered(broker_id)
 
@@ -262,7 +296,7 @@ class World:
     def controller(self) -> Machine | None:
         """The active controller, as far as the wire shows."""
         host = self.raft.leader
-        return self.cluster.machines[int(host[1:])] if host is not None else None
+        return self.cluster.machines.get(int(host[1:])) if host is not None else None
 
     def machines(self, *, running: bool = True, brokers: bool = False) -> list[Machine]:
         return [
@@ -282,7 +316,8 @@ class World:
     # What faults and scenarios do to machines, with what observers have to know of it.
 
     def start(self, machine: Machine, cause: int | None = None) -> None:
-        if machine.process is None and not machine.broken:
+        in_use = self.cluster.machines.get(machine.node_id) is machine
+        if machine.process is None and not machine.broken and in_use:
             self._registered_after[machine.node_id] = self.raft.commit_index
             self.raft.excused[machine.host] = trio.current_time()
             self.cluster.start(machine, cause)
@@ -297,6 +332,11 @@ class World:
         self.trace.event("wipe", node=machine.host, cause=cause)
         for mirror in self.logs.on(machine.host):
             self.replicas.lost_disk(machine.host, mirror.key, len(mirror.batches()))
+        for topic, index, partition in self.image.partitions():
+            key = (topic.name, index)
+            counted = machine.node_id in (*partition.isr, *partition.elr)
+            if counted and self.logs.replica(machine.host, key) is None:
+                self.replicas.lost_disk(machine.host, key, 0)
         machine.medium.wipe(DATA)
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
@@ -337,6 +377,8 @@ class _SnapshotFile:
         except CorruptSnapshot:
             return
         self._world.note("metadata snapshot on disk")
+        voters = voters_of(snapshot.voters)
+        self._world.raft.snapshot_written(self._host, snapshot.index, voters)
         image = self._world.image
         if snapshot.payload and image.offset == snapshot.index:
             self._world.metadata_checker.snapshot_written(self._host, image, snapshot.payload)

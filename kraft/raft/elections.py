@@ -78,13 +78,19 @@ class Elections(Seams):
     @property
     def has_lease(self) -> bool:
         """Whether a majority has answered this leader within the last election timeout."""
-        return self.answered_by_majority_since(self.now - self._election_s)
+        return self.now < self._lease_end
 
     @property
     def lease_end(self) -> float:
         """When the lease is over, unless more answers come."""
+        return NEVER if Rule.LEADER_LEASE in self._off else self._lease_end
+
+    @property
+    def _lease_end(self) -> float:
+        """The one sum that both questions ask: at that very moment the lease is over, or the
+        engine would be due again and again until the clock has moved on."""
         needed = self.voters.current.majority - self.is_voter
-        if needed <= 0 or Rule.LEADER_LEASE in self._off:
+        if needed <= 0:
             return NEVER
         answers = sorted((self.last_response[peer] for peer in self.other_voters), reverse=True)
         return answers[needed - 1] + self._election_s

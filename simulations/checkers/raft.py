@@ -13,8 +13,10 @@ import trio
 
 from kraft.raft.engine import STAMP
 from kraft.raft.seams import REGULAR
+from simulations.checkers.voters import VoterSets
 from simulations.observers.journal import JournalMirror, LogEntry
 from simulations.observers.raft_wire import AnswerTap, RaftTap
+from simulations.observers.voters import Member, Voters, majority, named_in, words
 from simulations.trace import Trace
 
 Report = Callable[[str, str], None]
@@ -40,16 +42,20 @@ class RaftChecker:
 
     def __init__(
         self,
-        voters: list[str],
+        voters: Voters,
         trace: Trace,
         report: Report,
         on_committed: Callable[[int, int, bytes], None],
         *,
         lease_limit_s: float = 4.0,
+        fixed_voters: bool = True,
+        on_voters: Callable[[Voters, Voters, str], None] = lambda before, after, leader: None,
     ) -> None:
-        """`on_committed` gets (offset, epoch, payload) of each proposal once it is committed."""
-        self.voters = voters
+        """`on_committed` gets (offset, epoch, payload) of each proposal once it is committed,
+        `on_voters` (before, after, leader) of each change of the voters."""
         self.mirrors: dict[str, JournalMirror] = {}
+        self.voter_sets = VoterSets(voters, self.mirrors, report, fixed=fixed_voters)
+        self._on_voters = on_voters
         self.checks = 0
         self.committed: dict[int, CommittedEntry] = {}
         self.commit_index = 0
@@ -59,7 +65,7 @@ class RaftChecker:
         self._trace = trace
         self._report = report
         self._on_committed = on_committed
-        self._votes: dict[tuple[str, int], str] = {}
+        self._votes: dict[tuple[Member, int], str] = {}
         self._terms: dict[str, int] = {}
         self._heard: dict[tuple[str, str], float] = {}
         self._leads_since: dict[str, float] = {}
@@ -88,9 +94,15 @@ class RaftChecker:
         """Bytes of `source` reached `target`."""
         self._heard[target, source] = trio.current_time()
 
+    def disk_replaced(self, host: str) -> None:
+        """The metadata log of a host is gone: what begins there anew is another replica."""
+        self.voter_sets.disk_replaced(host)
+        self._terms.pop(host, None)
+
     @property
-    def _majority(self) -> int:
-        return len(self.voters) // 2 + 1
+    def voters(self) -> Voters:
+        """The newest committed voter set."""
+        return self.voter_sets.current
 
     # Journals.
 
@@ -113,26 +125,40 @@ class RaftChecker:
                     f" {known.leader} had announced it as committed at {known.at_s:.3f} s",
                 )
         if new_from:
+            if mirror.voter_sets and mirror.voter_sets[-1][0] >= new_from:
+                self.voter_sets.check_changes(mirror, new_from)
+                new_from = min(new_from, self.commit_index + 1)  # Who counts is another set now.
             self._note_majorities(mirror, new_from)
-        if self.voters == [host]:
-            # Alone it tells nobody that it leads, and what is durable is committed.
+        if self._leads_alone(mirror):
+            # It tells nobody that it leads, and what is durable is committed.
             self._leads(host, mirror.term)
             self._advance(mirror, mirror.last_index, mirror.term)
         elif mirror.commit_index > self.commit_index:
             self._advance(mirror, mirror.commit_index, mirror.term)
 
+    def _leads_alone(self, mirror: JournalMirror) -> bool:
+        voters = self.voter_sets.newest(mirror)
+        if len(voters) > 1 or self.voter_sets.identity(mirror.host) not in voters:
+            return False
+        elected = f"n{mirror.voted_for}" == mirror.host and mirror.term_at(mirror.last_index)
+        return elected == mirror.term and self.leaders.get(mirror.term) in (None, mirror.host)
+
     def _note_majorities(self, mirror: JournalMirror, new_from: int) -> None:
         """Remember which entries a majority held while their own term was still the newest: those
         their leader may have counted as committed."""
-        others = [self.mirror(host) for host in self.voters if host != mirror.host]
-        if mirror.host not in self.voters:
-            return
+        sets = self.voter_sets
+        own, leader = (
+            sets.identity(mirror.host),
+            self.mirrors.get(self.leaders.get(mirror.term, "")),
+        )
         for index in range(new_from, mirror.last_index + 1):
             entry = mirror.entry(index)
             if entry is None or entry.term != mirror.term:
                 continue
-            holders = [each for each in others if each.holds(index, entry.term)]
-            if 1 + len(holders) >= self._majority:
+            found = sets.since(mirror, index)
+            if leader is not None and leader is not mirror and not sets.fixed:
+                found += sets.since(leader, index)
+            if any(own in voters and sets.is_held(voters, index, entry.term) for voters in found):
                 self._in_own_term.add((index, entry.term))
 
     # Messages.
@@ -158,6 +184,7 @@ class RaftChecker:
             self._leads_since[host] = trio.current_time()
             self.elections.append((trio.current_time(), term, host))
             self._trace.event("controller-elected", node=host, epoch=term)
+            self._check_votes(host, term)
             self._check_completeness(host, term)
         elif known != host:
             self._report(
@@ -167,21 +194,37 @@ class RaftChecker:
         else:
             self._check_lease(host, term)
 
+    def _check_votes(self, host: str, term: int) -> None:
+        voters = self.voter_sets.newest(self.mirror(host))
+        given = [each for each in voters if self._votes.get((each, term)) == host]
+        own = self.voter_sets.identity(host)
+        if len(given) + (own in voters and own not in given) < majority(voters):
+            self._report(
+                "elected-without-majority",
+                f"{host} leads the metadata quorum in term {term} with the votes of"
+                f" {words(frozenset(given))} only; the voters in its log are {words(voters)}",
+            )
+
     def _check_lease(self, host: str, term: int) -> None:
         """A leader that no majority answers has to notice it and resign."""
         now = trio.current_time()
         since = max(self._leads_since[host], self.excused.get(host, 0.0))
-        heard = 1 + sum(
-            now - max(self._heard.get((host, other), 0.0), since) < self._lease_limit_s
-            for other in self.voters
-            if other != host
-        )
-        if heard < self._majority:
+
+        def answered(voters: Voters) -> bool:
+            heard = sum(
+                member.host == host
+                or now - max(self._heard.get((host, member.host), 0.0), since) < self._lease_limit_s
+                for member in voters
+            )
+            return heard >= majority(voters)
+
+        sets = self.voter_sets.since(self.mirror(host), self.commit_index)
+        if not any(map(answered, sets)):
             self._report(
                 "leader-without-majority",
                 f"{host} goes on leading the metadata quorum in term {term}, although for"
-                f" {self._lease_limit_s:g} s nothing from a majority of {self.voters} has reached"
-                " it: clients and brokers that reach it are held up",
+                f" {self._lease_limit_s:g} s nothing from a majority of {words(sets[-1])} has"
+                " reached it: clients and brokers that reach it are held up",
             )
 
     def _check_completeness(self, host: str, term: int) -> None:
@@ -203,7 +246,8 @@ class RaftChecker:
 
     def _promised(self, host: str, term: int, candidate: str) -> None:
         mirror = self.mirror(host)
-        before = self._votes.setdefault((host, term), candidate)
+        voter = self.voter_sets.identity(host)
+        before = self._votes.setdefault((voter, term), candidate)
         if before != candidate:
             self._report(
                 "one-vote-per-term",
@@ -233,6 +277,7 @@ class RaftChecker:
     def _advance(self, source: JournalMirror, index: int, term: int) -> None:
         """`source` says that entries up to `index` are committed, in `term`."""
         now = trio.current_time()
+        sets = self.voter_sets.since(source, index)
         while self.commit_index < index:
             next_index = self.commit_index + 1
             entry = source.entry(next_index)
@@ -246,7 +291,7 @@ class RaftChecker:
                     return
                 self.commit_index = source.base_index  # It got there by a snapshot.
                 continue
-            self._check_majority(source.host, next_index, entry)
+            self._check_majority(source.host, next_index, entry, sets)
             self.commit_index = next_index
             known = CommittedEntry(entry.term, digest(entry.command), source.host, now, term)
             self.committed[next_index] = known
@@ -265,14 +310,16 @@ class RaftChecker:
                 " held it, and a later leader may still overwrite it (Raft, figure 8)",
             )
 
-    def _check_majority(self, host: str, index: int, entry: LogEntry) -> None:
+    def _check_majority(self, host: str, index: int, entry: LogEntry, sets: list[Voters]) -> None:
         self.checks += 1
-        holders = [each for each in self.voters if self.mirror(each).holds(index, entry.term)]
-        if len(holders) < self._majority:
+        held = self.voter_sets.is_held
+        if not any(held(voters, index, entry.term) for voters in sets):
+            voters = sets[-1]
+            holders = [m for m in voters if self.voter_sets.holds(m, index, entry.term)]
             self._report(
                 "committed-without-majority",
                 f"{host} announced entry {index} of term {entry.term} as committed, but only"
-                f" {holders} of {self.voters} have it on disk",
+                f" {words(frozenset(holders))} of {words(voters)} have it on disk",
             )
 
     def _deliver(self, index: int, entry: LogEntry) -> None:
@@ -281,6 +328,23 @@ class RaftChecker:
             _, epoch, expected = STAMP.unpack_from(command)
             if epoch == entry.term and expected in (0, index):
                 self._on_committed(index, entry.term, command[STAMP.size :])
+        elif (voters := named_in(command)) is not None:
+            before, after = self.voter_sets.take(index, voters)
+            if before != after:
+                self._on_voters(before, after, self.leaders.get(entry.term, ""))
+
+    def snapshot_written(self, host: str, index: int, voters: Voters) -> None:
+        """A snapshot names the voters of its offset, unless the settings do."""
+        self.checks += 1
+        if self.voter_sets.fixed or index > self.commit_index:
+            return
+        expected = self.voter_sets.committed_at(index)
+        if voters != expected:
+            self._report(
+                "snapshot-voters",
+                f"the snapshot of {host} up to entry {index} names the voters {words(voters)}, but"
+                f" the log up to there says {words(expected)}",
+            )
 
     def compare_all(self) -> None:
         """At the end: the same committed entries on every disk."""

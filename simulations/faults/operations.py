@@ -38,7 +38,7 @@ async def reassign(world: World, dice: Random, cause: int) -> None:
     """a partition moves to other brokers, or its replicas change their order"""
     topic = dice.choice(world.plan.topics)
     target = TopicPartition(topic.name, dice.randrange(topic.partitions))
-    brokers = [machine.node_id for machine in world.cluster.brokers]
+    brokers = [machine.node_id for machine in world.cluster.brokers if not machine.leaves]
     count = dice.randrange(1, min(len(brokers), 3) + 1) if dice.random() < 0.3 else None
     replicas = dice.sample(brokers, count or min(topic.replication_factor, len(brokers)))
     needed = int(topic.configs.get("min.insync.replicas", "1"))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from kraft.raft import records
 from kraft.raft.records import INDEX, POSITION, STATE, Kind
+from simulations.observers.voters import Voters, named_in
 
 
 class LogEntry(NamedTuple):
@@ -31,6 +32,8 @@ class JournalMirror:
         self.base_term = 0
         self.entries: list[LogEntry] = []
         self.commit_index = 0
+        self.voter_sets: list[tuple[int, Voters]] = []
+        """Those that entries of this log bring into force, by index."""
         self.installed = 0
         """How often a leader's snapshot has taken the log's place."""
         self.truncated_entries: list[tuple[int, LogEntry]] = []
@@ -67,6 +70,7 @@ class JournalMirror:
         """Read all files again, as the node itself will."""
         self.term, self.voted_for, self.commit_index = 0, -1, 0
         self.base_index, self.base_term, self.entries = 0, 0, []
+        self.voter_sets = []
         for number, path in enumerate(sorted(self._files)):
             file = self._files[path]
             found = records.scan(bytes(file.data))
@@ -94,7 +98,10 @@ class JournalMirror:
     def _apply(self, kind: int, body: memoryview, *, first_file: bool) -> None:
         if kind == Kind.ENTRY:
             index, term = POSITION.unpack_from(body)
-            self.entries.append(LogEntry(term, bytes(body[POSITION.size :])))
+            command = bytes(body[POSITION.size :])
+            self.entries.append(LogEntry(term, command))
+            if (voters := named_in(command)) is not None:
+                self.voter_sets.append((index, voters))
             self._new_from = min(self._new_from or index, index)
         elif kind == Kind.TRUNCATE:
             (index,) = INDEX.unpack(body)
@@ -104,11 +111,12 @@ class JournalMirror:
             gone = self.entries[position:]
             self.truncated_entries += [(index + n, entry) for n, entry in enumerate(gone)]
             del self.entries[position:]
+            self.voter_sets = [each for each in self.voter_sets if each[0] < index]
         elif kind == Kind.STATE:
             self.term, self.voted_for, _ = STATE.unpack(body)
         elif kind == Kind.BASE or (kind == Kind.PREVIOUS and first_file):
             self.base_index, self.base_term = POSITION.unpack(body)
-            self.entries = []
+            self.entries, self.voter_sets = [], []
             self.installed += kind == Kind.BASE
         elif kind == Kind.COMMIT:
             (self.commit_index,) = INDEX.unpack(body)

@@ -1,0 +1,142 @@
+"""The quorum's voter sets: which of them counts where, and the rules for changing them (KIP-853).
+
+A set is in force on a node from when it is in that node's log, committed or not. It changes by one
+voter at a time, no change begins before the one before is committed, and none before the leader has
+committed an entry of its own term (dissertation 4.1, and the correction to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulations.observers.journal import JournalMirror
+from simulations.observers.voters import Member, Voters, majority, words
+
+Report = Callable[[str, str], None]
+
+
+class VoterSets:
+    """What the journals say about who votes, and who held what."""
+
+    def __init__(
+        self, first: Voters, mirrors: dict[str, JournalMirror], report: Report, *, fixed: bool
+    ) -> None:
+        """`first` are the voters that the quorum was formatted with, or that settings name."""
+        self.fixed = fixed
+        self.committed: list[tuple[int, Voters]] = [(0, first)]
+        self.directories: dict[str, bytes] = {}
+        self._mirrors = mirrors
+        self._former: dict[Member, JournalMirror] = {}
+        self._report = report
+        self._seen: set[tuple[int, int]] = set()
+
+    @property
+    def current(self) -> Voters:
+        """The newest committed set."""
+        return self.committed[-1][1]
+
+    # Replicas.
+
+    def identity(self, host: str) -> Member:
+        return Member(host, b"" if self.fixed else self.directories.get(host, b""))
+
+    def disk_replaced(self, host: str) -> None:
+        """What the host held is gone; what others counted on when it did is not undone by that."""
+        mirror = self._mirrors.pop(host, None)
+        if mirror is not None:
+            self._former[self.identity(host)] = mirror
+        self.directories.pop(host, None)
+
+    def holds(self, member: Member, index: int, term: int) -> bool:
+        """Whether that very replica has, or had until its disk was lost, an entry on disk."""
+        mirror = self._former.get(member)
+        if mirror is None and self.identity(member.host) == member:
+            mirror = self._mirrors.get(member.host)
+        return mirror is not None and mirror.holds(index, term)
+
+    def is_held(self, voters: Voters, index: int, term: int) -> bool:
+        """Whether a majority of `voters` has an entry on disk."""
+        count = sum(self.holds(member, index, term) for member in voters)
+        return count >= majority(voters)
+
+    # Sets.
+
+    def committed_at(self, index: int) -> Voters:
+        for since, voters in reversed(self.committed):
+            if since <= index:
+                return voters
+        return self.committed[0][1]
+
+    def newest(self, mirror: JournalMirror) -> Voters:
+        """In force on a node: the last set in its log."""
+        if mirror.voter_sets:
+            return mirror.voter_sets[-1][1]
+        return self.committed_at(mirror.base_index)
+
+    def since(self, mirror: JournalMirror, index: int) -> list[Voters]:
+        """The set in force at `index` of a log and all after it. Its node may have counted by any
+        of them, as it came to have them."""
+        if not mirror.voter_sets:
+            return [self.committed_at(mirror.base_index)]
+        later = [voters for at, voters in mirror.voter_sets if at > index]
+        earlier = [voters for at, voters in mirror.voter_sets if at <= index]
+        return [earlier[-1] if earlier else self.committed_at(mirror.base_index), *later]
+
+    def take(self, index: int, voters: Voters) -> tuple[Voters, Voters]:
+        """A set is committed; (before, after)."""
+        before = self.current
+        self.committed.append((index, voters))
+        return before, voters
+
+    # Rules.
+
+    def check_changes(self, mirror: JournalMirror, new_from: int) -> None:
+        """Look at the sets that a write brought; each is judged where it is seen first, on the
+        disk of the leader that made it."""
+        for position, (index, after) in enumerate(mirror.voter_sets):
+            if index < new_from:
+                continue
+            entry = mirror.entry(index)
+            if entry is None or (index, entry.term) in self._seen:
+                continue
+            self._seen.add((index, entry.term))
+            if position:
+                made, before = mirror.voter_sets[position - 1]
+            else:
+                made, before = 0, self.committed_at(mirror.base_index)
+            self._check(mirror, (index, entry.term), after, (made, before))
+
+    def _check(
+        self,
+        mirror: JournalMirror,
+        place: tuple[int, int],
+        after: Voters,
+        previous: tuple[int, Voters],
+    ) -> None:
+        index, term = place
+        made, before = previous
+        if after == before:
+            return  # The first leader writes down the voters that it was formatted with.
+        what = f"{mirror.host} changes the voters from {words(before)} to {words(after)} in entry"
+        what += f" {index} of term {term}"
+        if len(before ^ after) != 1:
+            self._report(
+                "voters-changed-by-more-than-one",
+                f"{what}: two majorities without a common voter would be possible",
+            )
+        made_in = mirror.term_at(made)
+        known = made > mirror.base_index and made_in is not None
+        if known and not self.is_held(before, made, made_in or 0):
+            self._report(
+                "two-voter-changes-in-flight",
+                f"{what}, while no majority has the change before it, entry {made}, on disk",
+            )
+        first = index
+        while mirror.term_at(first - 1) == term:
+            first -= 1
+        if first > mirror.base_index and not self.is_held(before, first, term):
+            self._report(
+                "voters-changed-before-own-term",
+                f"{what} before a majority has an entry of that term: a later leader might not see"
+                " the change",
+            )
