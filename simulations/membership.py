@@ -7,6 +7,11 @@ die in the middle of it is the faults' part.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Awaitable
+
+import trio
+
 from client.admin import Admin
 from model.ids import Endpoint
 from simulations.cluster import CONTROLLER_PORT, METADATA, Machine
@@ -15,6 +20,8 @@ from simulations.workload import CLIENT_ERRORS
 from simulations.world import World
 
 VOTERS_MAX = 5
+LATE_S = 31.0
+"""How long a controller goes on trying to change the voters, whether or not anybody still asks."""
 EXTRA_MACHINES_MAX = 2
 """So many more than the plan has: each costs time."""
 
@@ -72,23 +79,39 @@ def lose_metadata_disk(world: World, machine: Machine, cause: int) -> None:
     world.raft.disk_replaced(machine.host)
 
 
+def settled(world: World) -> bool:
+    """Whether no change of the voters is under way. A second administrator who removes a voter
+    while the disk of another is lost can end a quorum for good, and rightly."""
+    return trio.current_time() >= world.voters_settled_at
+
+
+async def _change(world: World, host: str, request: Awaitable[None]) -> None:
+    world.voters_settled_at = math.inf
+    try:
+        await request
+        world.voters_settled_at = 0.0
+    except CLIENT_ERRORS as error:
+        # A controller that took the request may still be at it.
+        world.voters_settled_at = trio.current_time() + LATE_S
+        world.trace.event("refused", node=host, error=str(error))
+
+
 async def add_voter(world: World, admin: Admin, machine: Machine) -> bool:
     """Ask for a vote for a controller that follows; whether it has one in the end."""
     member = replica_on(world, machine)
-    if not member.directory or votes(world, machine):
+    if not member.directory or votes(world, machine) or not settled(world):
         return False
     endpoint = {"CONTROLLER": Endpoint(machine.host, CONTROLLER_PORT)}
-    try:
-        await admin.add_raft_voter(machine.node_id, member.directory, endpoint)
-    except CLIENT_ERRORS as error:
-        world.trace.event("refused", node=machine.host, error=str(error))
+    await _change(
+        world,
+        machine.host,
+        admin.add_raft_voter(machine.node_id, member.directory, endpoint),
+    )
     return member in world.raft.voters
 
 
 async def remove_voter(world: World, admin: Admin, member: Member) -> bool:
     """Ask that a voter votes no longer; whether it does not in the end."""
-    try:
-        await admin.remove_raft_voter(int(member.host[1:]), member.directory)
-    except CLIENT_ERRORS as error:
-        world.trace.event("refused", node=member.host, error=str(error))
+    voter_id = int(member.host[1:])
+    await _change(world, member.host, admin.remove_raft_voter(voter_id, member.directory))
     return member not in world.raft.voters

@@ -9,7 +9,7 @@ from typing import Final
 from client.admin.configs import Alteration, Resource, ResourceType
 from client.admin.partitions import ElectionType
 from client.admin.topics import NewTopic
-from simulations.membership import add_voter, votes
+from simulations.membership import add_voter, settled, votes
 from simulations.workload import make_admin
 from simulations.world import World
 
@@ -57,6 +57,7 @@ async def elect_preferred(world: World, dice: Random, cause: int) -> None:
 
 async def give_vote(world: World, dice: Random, cause: int) -> None:
     """A vote for a controller that follows, once there is one."""
+    await world.until(lambda: settled(world), 15.0)
     waiting = [m for m in world.cluster.controllers if m.is_running and not votes(world, m)]
     if waiting:
         async with make_admin(world, f"voter-adder-{cause}") as admin:

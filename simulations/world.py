@@ -53,6 +53,8 @@ class World:
         if trace.detail is not None:
             trace.detail.attach(self)
         self.violation: Violation | None = None
+        self.voters_settled_at = 0.0
+        """When no change of the voters is under way any more; infinity while one is asked for."""
         self.faults_fired: dict[str, int] = {}
         self.last_id = max((node.node_id for node in plan.nodes), default=0)
         """Machines that join later get the ids after this one."""

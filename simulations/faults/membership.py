@@ -22,6 +22,7 @@ from simulations.membership import (
     remove_voter,
     replica_on,
     scrap,
+    settled,
     votes,
 )
 from simulations.observers.voters import Member
@@ -62,7 +63,7 @@ async def voter_joins(world: World, dice: Random, cause: int) -> None:
 def _removable(world: World, dice: Random) -> Member | None:
     """A voter without whom there is a majority; often the leader."""
     voters = world.raft.voters
-    if len(voters) < 2 or not lives(world, voters):
+    if len(voters) < 2 or not lives(world, voters) or not settled(world):
         return None
     leader = world.controller
     found = [member for member in sorted(voters) if lives(world, voters - {member})]
@@ -94,7 +95,7 @@ async def voter_disk_lost(world: World, dice: Random, cause: int) -> None:
     machines = [machine_of(world, member) for member in sorted(voters)]
     whole = [machine for machine in machines if machine is not None]
     running = [machine for machine in whole if machine.is_running]
-    if not running or len(whole) - 1 < len(voters) // 2 + 1:
+    if not running or not settled(world) or len(whole) - 1 < len(voters) // 2 + 1:
         return
     machine = dice.choice(running)
     lost = replica_on(world, machine)
@@ -102,7 +103,9 @@ async def voter_disk_lost(world: World, dice: Random, cause: int) -> None:
     lose_metadata_disk(world, machine, cause)
     await trio.sleep(down_time_s(dice))
     world.start(machine, cause)
-    await world.until(lambda: lives(world, world.raft.voters), 10.0)
+    await world.until(lambda: settled(world) and lives(world, world.raft.voters), 10.0)
+    if not settled(world):
+        return
     async with make_admin(world, f"voter-replacer-{cause}") as admin:
         if await remove_voter(world, admin, lost):
             await _give_vote(world, admin, machine)
