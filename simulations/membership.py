@@ -73,7 +73,7 @@ def scrap(world: World, machine: Machine, cause: int) -> None:
 def lose_metadata_disk(world: World, machine: Machine, cause: int) -> None:
     """A new disk for the metadata log of a machine whose process is down: another replica."""
     assert machine.process is None
-    world.trace.event("wipe", node=machine.host, cause=cause, directory=METADATA)
+    world.trace.event("metadata-disk-lost", node=machine.host, cause=cause)
     machine.founds = False
     machine.medium.wipe(METADATA)
     world.raft.disk_replaced(machine.host)

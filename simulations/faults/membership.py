@@ -131,7 +131,7 @@ async def _join_broker(world: World, dice: Random, cause: int) -> Machine | None
             replicas = list(partition.replicas)
             replicas[dice.randrange(len(replicas))] = machine.node_id
             wanted[TopicPartition(topic.name, index)] = replicas
-    world.trace.event("reassign", cause=cause, partitions=len(wanted), to=[machine.node_id])
+    world.trace.event("rebalance", cause=cause, partitions=len(wanted), to=machine.node_id)
     async with make_admin(world, f"balancer-{cause}") as admin:
         await admin.alter_partition_reassignments(wanted)
     return machine
