@@ -109,7 +109,10 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
     logs: dict[str, str] = {}
     for path in sorted(medium.files):
         if path.startswith(DATA) and path.endswith((".log", ".index", ".timeindex")):
-            directory = path.rpartition("/")[0] + path[path.rindex(".") :]
+            folder = path.rpartition("/")[0]
+            if not folder.rpartition("-")[2].isdecimal():
+                continue  # A partition that has moved away, or is about to come: nobody reads it.
+            directory = folder + path[path.rindex(".") :]
             if len(medium.files[path].data) >= 64:
                 logs[directory] = path
     if logs:
