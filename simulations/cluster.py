@@ -113,6 +113,7 @@ class Cluster:
         on_crash: Callable[[Machine, BaseException], None] = lambda machine, error: None,
         on_unclean_end: Callable[[Machine], None] = lambda machine: None,
         on_formatted: Callable[[Machine, bytes], None] = lambda machine, directory: None,
+        on_clean_end: Callable[[Machine], None] = lambda machine: None,
     ) -> None:
         """`on_formatted` is told the directory of a machine's metadata log before each start."""
         self.dice = dice
@@ -127,6 +128,7 @@ class Cluster:
         self._on_formatted = on_formatted
         self.first_voters: list[Voter] = []
         """Empty when settings name the voters."""
+        self._on_clean_end = on_clean_end
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -262,6 +264,7 @@ class Cluster:
             self.fabric.kill(machine.host)
             if process.failure is None:
                 self.trace.event("stopped", node=machine.host, life=process.number)
+                self._on_clean_end(machine)
             else:
                 words = describe(process.failure)
                 self.trace.event("crashed", node=machine.host, life=process.number, error=words)

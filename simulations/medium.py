@@ -136,6 +136,8 @@ class Medium:
         """Gives a new file its watcher, if its path is of interest."""
         self._durable_names: dict[str, Inode] = {}
         self._durable_directories: set[str] = {"/"}
+        self.was_interrupted = False
+        """Whether it ever lost power: what nobody reads again may be as it was left then."""
         self._names_log: list[NameChange] = []
         """Unsynced directory changes, to replay on the medium."""
 
@@ -165,6 +167,7 @@ class Medium:
 
     def lose_power(self) -> int:
         """Make the files what a reader finds after the machine comes back; lost changes."""
+        self.was_interrupted = True
         for change in self._names_log[: self.dice.randrange(len(self._names_log) + 1)]:
             change(self._durable_names, self._durable_directories)
         self._names_log.clear()
@@ -174,6 +177,8 @@ class Medium:
         kept = set(map(id, self.files.values()))
         for inode in before.values():
             if id(inode) not in kept and inode.watcher is not None:
+                # Its name was not durable yet: all that it had is lost with it.
+                inode.watcher.replaced(b"")
                 inode.watcher.removed()
         lost = 0
         for path in sorted(self.files):

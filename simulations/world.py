@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import trio
 
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage, PartitionImage
 from kraft.raft.snapshots import MAGIC, CorruptSnapshot, Snapshot
+from simulations.checkers.answers import AnswerChecker
+from simulations.checkers.files import FileChecker
+from simulations.checkers.groups import GroupChecker
 from simulations.checkers.history import History
 from simulations.checkers.metadata import MetadataChecker
 from simulations.checkers.raft import RaftChecker
@@ -31,6 +34,7 @@ from simulations.determinism import current_clock, sleep
 from simulations.medium import Watcher
 from simulations.mutations import Mutant
 from simulations.network import Fabric, Tap
+from simulations.observers.kafka_wire import Conversation, Watched
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Key, PartitionLogs
 from simulations.observers.voters import Member, Voters, voters_of
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from simulations.workload import ConsumerTask, ProducerTask
 
 STORY_EVENTS = 25
+OFFSETS_TOPIC: Final = "__consumer_offsets"
 
 
 class World:
@@ -90,6 +95,7 @@ class World:
             on_crash=self._crashed,
             on_unclean_end=self._ended_unclean,
             on_formatted=self._formatted,
+            on_clean_end=self._ended_clean,
         )
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)
@@ -130,6 +136,7 @@ class World:
         self.history.excused = lambda key: (
             self.allows_loss(key[0]) or self.replicas.truth(key).excused_at >= 0
         )
+        self._watch_answers()
         self.metadata.on_image.append(self.metadata_checker.image_committed)
         self.metadata.on_change.append(self.metadata_checker.partition_changed)
         self.metadata.on_change.append(self.replicas.partition_changed)
@@ -137,6 +144,64 @@ class World:
         self.metadata.on_image.append(self._registrations)
         self._registered_after: dict[int, int] = {}
         self._founders = {machine.node_id for machine in self.cluster.brokers}
+        self._wiped: set[int] = set()
+        """Brokers that have not registered since their disk was replaced."""
+
+    def _watch_answers(self) -> None:
+        self.watched = Watched()
+        self.answers = AnswerChecker(
+            self.watched,
+            self.metadata,
+            self.logs,
+            self.report,
+            life_of=self._life_of,
+            is_excused=self._may_lack,
+            later=lambda check: self.fabric.at(trio.current_time() + 0.005, check),
+        )
+        self.groups = GroupChecker(
+            self.watched,
+            self.report,
+            is_excused=lambda _: any(
+                self.replicas.truths[key].excused_at >= 0
+                for key in self.replicas.truths
+                if key[0] == OFFSETS_TOPIC
+            ),
+        )
+        self.files = FileChecker(self.logs, self.report)
+        self.logs.on_corrupt = lambda mirror, batches: self.report(
+            "corrupt-batch-written",
+            f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
+            " whose CRC is not what its header says",
+        )
+
+    @property
+    def checkers(self) -> tuple[Checker, ...]:
+        """All of them; each counts what it has checked."""
+        return (
+            *(self.raft, self.metadata_checker, self.replicas, self.history),
+            *(self.answers, self.groups, self.files),
+        )
+
+    def _life_of(self, host: str) -> int | None:
+        """The number of the process that serves on a host, when it is registered."""
+        node_id = int(host[1:])
+        machine = self.cluster.machines.get(node_id)
+        if machine is None or machine.process is None or not self.is_current(node_id):
+            return None
+        return machine.process.number
+
+    def _may_lack(self, key: Key, broker_id: int) -> bool:
+        truth = self.replicas.truth(key)
+        excused = truth.excused_at >= 0 or broker_id in truth.losers | truth.unclean
+        return excused or self.allows_loss(key[0])
+
+    def check_files(self) -> None:
+        """Compare what brokers that run have on their disks."""
+        for machine in self.machines(brokers=True):
+            # Who recovers from a power loss knows better than its files until it saves them.
+            settled = not machine.suspect and not machine.medium.was_interrupted
+            if settled and self.is_current(machine.node_id):
+                self.files.check_running(machine.host, machine.medium.files)
 
     # What observers see.
 
@@ -145,9 +210,11 @@ class World:
         self.raft.arrived(source, target)
 
     def _watch_link(self, client: str, server: str, port: int) -> tuple[Tap | None, Tap | None]:
+        talk = Conversation(client, server, self.watched)
         if port != CONTROLLER_PORT or not client.startswith("n"):
-            return None, None
-        return self.raft.taps(client, server)
+            return talk.asks, talk.answers
+        asks, answers = self.raft.taps(client, server)
+        return _both(asks, talk.asks), _both(answers, talk.answers)
 
     def _watch_file(self, host: str, path: str) -> Watcher | None:
         if path.startswith(METADATA):
@@ -185,8 +252,20 @@ class World:
             elif new is None:
                 self.note("broker left")
                 self._founders.discard(broker_id)
-            if new is not None and old is not None and old.epoch != new.epoch:
+            if new is None or (old is not None and old.epoch == new.epoch):
+                continue
+            if broker_id in self._wiped:
+                self._wiped.discard(broker_id)
+                self._lost_unseen(image, broker_id)
+            if old is not None:
                 self.replicas.broker_registered(broker_id)
+
+    def _lost_unseen(self, image: MetadataImage, broker_id: int) -> None:
+        """Partitions that were given to a broker after its disk was replaced, and before it could
+        say so, are on a disk that is no more."""
+        for topic, index, partition in image.partitions():
+            if broker_id in partition.replicas:
+                self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)
 
     def _notice(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
         """Rare situations that a batch of runs should reach."""
@@ -250,6 +329,14 @@ class World:
         self.replicas.ended_unclean(machine.host)
         if any(partition.is_reassigning for _, _, partition in self.image.partitions()):
             self.note("crash in mid-reassignment")
+
+    def _ended_clean(self, machine: Machine) -> None:
+        broker = self.image.brokers.get(machine.node_id)
+        # Who ends before it was registered may not have read its logs.
+        if broker is None or broker.epoch <= self._registered_after.get(machine.node_id, 0):
+            return
+        if not machine.suspect and not machine.medium.was_interrupted:
+            self.files.check_stopped(machine.host, machine.medium.files)
 
     def logged(self, node: str, level: str, words: str, details: dict[str, Any]) -> None:
         """A line of a node's log, or of a client's."""
@@ -332,6 +419,7 @@ class World:
         """A new disk for the logs of a machine whose process is down."""
         assert machine.process is None
         self.trace.event("wipe", node=machine.host, cause=cause)
+        self._wiped.add(machine.node_id)
         for mirror in self.logs.on(machine.host):
             self.replicas.lost_disk(machine.host, mirror.key, len(mirror.batches()))
         for topic, index, partition in self.image.partitions():
@@ -355,6 +443,20 @@ class World:
 
     def heal_network(self) -> None:
         self.fabric.heal()
+
+
+class Checker(Protocol):
+    """Whatever checks an invariant."""
+
+    checks: int
+
+
+def _both(one: Tap, other: Tap) -> Tap:
+    def tap(data: bytes) -> None:
+        one(data)
+        other(data)
+
+    return tap
 
 
 class _SnapshotFile:

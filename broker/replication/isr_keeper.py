@@ -34,8 +34,14 @@ class IsrKeeper(ReplicaIndex):
             self.proposals.submit(replica, proposal)
 
     def shrink_isrs(self, now_s: float) -> None:
-        """Propose to drop followers that lag; called every half of replica.lag.time.max.ms."""
+        """Propose to drop followers that lag; called every half of replica.lag.time.max.ms.
+
+        And to let in those that the controller has refused in the meantime, as it does while it
+        knows of an earlier or later process of theirs than we did: in a partition without new
+        records nothing else would ask again.
+        """
         for replica in self:
+            self.let_in(replica, now_s)
             proposal = replica.state.shrinking(now_s)
             if proposal is not None:
                 state = replica.state

@@ -24,6 +24,8 @@ class Accumulator:
         self._delivery_timeout_s = delivery_timeout_s
         self._in_flight_max = in_flight_max
         self._queues: dict[TopicPartition, PartitionQueue] = {}
+        self.is_abandoned = False
+        """Nobody waits for answers any more: the producer was closed."""
         self._active: dict[TopicPartition, PartitionQueue] = {}
         self._flushing = 0
 
@@ -120,6 +122,7 @@ class Accumulator:
 
     def abandon(self, error: BaseException) -> None:
         """Fail everything that has no answer yet."""
+        self.is_abandoned = True
         for batch in self.unfinished():
             batch.fail(error)
         self._active.clear()

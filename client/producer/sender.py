@@ -212,6 +212,8 @@ class Sender:
     # Answers
 
     def _handle(self, sent: list[Batch], future: Future[ProduceResponse]) -> None:
+        if self._accumulator.is_abandoned:
+            return
         if future.error is not None:
             self._cluster.refresh_soon()
             for batch in sent:

@@ -8,8 +8,12 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
-_HEAD = struct.Struct(">qiibIhi")
-"""Base offset, size after these 12 bytes, leader epoch, magic, CRC32C, attributes, last delta."""
+from crc32c import crc32c
+
+_HEAD = struct.Struct(">qiibIhiqq")
+"""Base offset, size after these 12 bytes, leader epoch, magic, CRC32C, attributes, last delta,
+first and largest timestamp."""
+_CRC_FROM = 21
 _SIZE_END = 12
 _PATH = re.compile(r".*/([^/]+)-(\d+)/(\d{20})\.log")
 
@@ -21,6 +25,7 @@ class Batch(NamedTuple):
     epoch: int
     crc: int
     size: int
+    max_timestamp: int
 
 
 Key = tuple[str, int]
@@ -30,8 +35,9 @@ Key = tuple[str, int]
 class SegmentMirror:
     """One .log file, as processes see it."""
 
-    def __init__(self, replica: ReplicaMirror, base_offset: int) -> None:
+    def __init__(self, replica: ReplicaMirror, base_offset: int, path: str) -> None:
         self.replica = replica
+        self.path = path
         self.base_offset = base_offset
         self.batches: list[Batch] = []
         self.size = 0
@@ -47,21 +53,24 @@ class SegmentMirror:
             self.truncated(offset)
         self.size = offset + len(data)
         before = len(self.batches)
-        self._parse(self._rest + data if self._rest else data)
+        self._parse(self._rest + data if self._rest else data, written=True)
         if len(self.batches) != before:
             self.replica.appended(self.batches[before:])
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes, *, written: bool) -> None:
         start = self.size - len(data)
         position = 0
         while len(data) - position >= _HEAD.size:
-            base, size, epoch, magic, crc, _, delta = _HEAD.unpack_from(data, position)
+            base, size, epoch, magic, crc, _, delta, _, latest = _HEAD.unpack_from(data, position)
             end = position + _SIZE_END + size
             if magic != 2 or end > len(data):
                 break
-            self.batches.append(
-                Batch(start + position, base, base + delta, epoch, crc, _SIZE_END + size)
+            batch = Batch(
+                start + position, base, base + delta, epoch, crc, _SIZE_END + size, latest
             )
+            self.batches.append(batch)
+            if written and crc32c(data[position + _CRC_FROM : end]) != crc:
+                self.replica.wrote_corrupt(batch)
             position = end
         self._rest = data[position:]
 
@@ -82,12 +91,13 @@ class SegmentMirror:
     def replaced(self, data: bytes) -> None:
         before = list(self.batches)
         self.batches, self._rest, self.size = [], b"", len(data)
-        self._parse(data)
+        self._parse(data, written=False)
         gone = before[len(self.batches) :]
         if gone:
             self.replica.lost(gone)
 
     def renamed(self, path: str) -> None:
+        self.path = path
         if _PATH.fullmatch(path) is None:
             self.replica.drop(self)
 
@@ -127,10 +137,24 @@ class ReplicaMirror:
     def batches(self) -> list[Batch]:
         return [batch for base in self._order for batch in self._segments[base].batches]
 
+    def segments(self) -> list[tuple[str, int, list[Batch]]]:
+        """(path, base offset, batches) of each segment."""
+        found = [self._segments[base] for base in self._order]
+        return [(segment.path, segment.base_offset, segment.batches) for segment in found]
+
+    @property
+    def directory(self) -> str:
+        """Where its files are."""
+        return self._segments[self._order[0]].path.rpartition("/")[0] if self._order else ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.key[0]}-{self.key[1]}"
+
     # Told by segments.
 
-    def segment(self, base_offset: int) -> SegmentMirror:
-        made = self._segments[base_offset] = SegmentMirror(self, base_offset)
+    def segment(self, base_offset: int, path: str) -> SegmentMirror:
+        made = self._segments[base_offset] = SegmentMirror(self, base_offset, path)
         self._order = sorted(self._segments)
         return made
 
@@ -150,6 +174,9 @@ class ReplicaMirror:
     def lost(self, batches: list[Batch]) -> None:
         self._logs.on_loss(self, batches)
 
+    def wrote_corrupt(self, batch: Batch) -> None:
+        self._logs.on_corrupt(self, [batch])
+
 
 Told = Callable[[ReplicaMirror, list[Batch]], None]
 
@@ -165,6 +192,8 @@ class PartitionLogs:
         self._replicas: dict[tuple[str, Key], ReplicaMirror] = {}
         self.on_append: Told = _ignore
         self.on_truncate: Told = _ignore
+        self.on_corrupt: Told = _ignore
+        """A process has written a batch whose CRC is not what its header says."""
         self.on_loss: Told = _ignore
         """A power loss or a fault of the disk took batches away."""
 
@@ -177,7 +206,7 @@ class PartitionLogs:
         replica = self._replicas.get((host, key))
         if replica is None:
             replica = self._replicas[host, key] = ReplicaMirror(host, key, self)
-        return replica.segment(int(match[3]))
+        return replica.segment(int(match[3]), path)
 
     def replica(self, host: str, key: Key) -> ReplicaMirror | None:
         return self._replicas.get((host, key))

@@ -1,0 +1,177 @@
+"""What brokers tell of their logs: log start <= last stable offset <= high watermark <= log end.
+
+The high watermark is a promise: every in-sync replica that runs has all records below it, it never
+goes back while one process leads in one epoch, and no consumer is given a record beyond it.
+The ends of the logs are those on the disks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from kraft.image import PartitionImage
+from model.record_batch import iter_batches
+from simulations.observers.kafka_wire import Watched
+from simulations.observers.metadata import ObservedMetadata
+from simulations.observers.partition_log import Key, PartitionLogs
+
+Report = Callable[[str, str], None]
+
+
+class AnswerChecker:
+    """Looks at the answers to Fetch requests, and at requests to change an ISR."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        metadata: ObservedMetadata,
+        logs: PartitionLogs,
+        report: Report,
+        *,
+        life_of: Callable[[str], int | None],
+        is_excused: Callable[[Key, int], bool],
+        later: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """`life_of`: which process of a host runs now, if it is registered. `is_excused`: a
+        broker's replica of a partition may lack records, as what happened to disks allows.
+        `later` calls a few milliseconds later."""
+        self.checks = 0
+        self._metadata = metadata
+        self._logs = logs
+        self._report = report
+        self._life_of = life_of
+        self._is_excused = is_excused
+        self._later = later
+        self._high_watermarks: dict[tuple[str, Key], tuple[tuple[int, int], int]] = {}
+        """What a host has told last: ((process, leader epoch), high watermark)."""
+        self._proposed: dict[Key, tuple[int, set[int]]] = {}
+        """Whom the leader has asked to have in the ISR: (leader epoch, brokers)."""
+        watched.answer("Fetch", self._fetched)
+        watched.request("AlterPartition", self._isr_proposed)
+        metadata.on_change.append(self._isr_changed)
+
+    # What Fetch tells.
+
+    def _fetched(self, client: str, server: str, request: Any, response: Any) -> None:
+        if response.error_code or not response.responses:
+            return
+        life = self._life_of(server)
+        if life is None:
+            return
+        image = self._metadata.image
+        is_follower = request.replica_id >= 0 or request.replica_state.replica_id >= 0
+        for topic in response.responses:
+            name = image.topic_names.get(topic.topic_id, topic.topic)
+            for data in topic.partitions:
+                partition = image.partition(name, data.partition_index) if name else None
+                if partition is None or data.error_code or data.high_watermark < 0:
+                    continue
+                key = (name, data.partition_index)
+                if f"n{partition.leader}" == server:
+                    self._check_leader(key, partition, server, life, data)
+                if not is_follower and data.records:
+                    self._check_records(key, server, client, data)
+
+    def _check_leader(
+        self, key: Key, partition: PartitionImage, server: str, life: int, data: Any
+    ) -> None:
+        self.checks += 1
+        high_watermark = data.high_watermark
+        mirror = self._logs.replica(server, key)
+        end = mirror.end_offset if mirror is not None else 0
+        stable = data.last_stable_offset
+        if not max(0, data.log_start_offset) <= stable <= high_watermark <= end:
+            self._report(
+                "offsets-out-of-order",
+                f"{server}, leader of {_name(key)} in epoch {partition.leader_epoch}, answers with"
+                f" log start {data.log_start_offset}, last stable offset {stable}, high watermark"
+                f" {high_watermark}, and its log ends at {end}",
+            )
+        reign = (life, partition.leader_epoch)
+        before = self._high_watermarks.get((server, key))
+        if before is not None and before[0] == reign and high_watermark < before[1]:
+            self._report(
+                "high-watermark-went-back",
+                f"{server}, leader of {_name(key)} in epoch {partition.leader_epoch}, has told the"
+                f" high watermark {before[1]} and now tells {high_watermark}",
+            )
+        if before is None or before != (reign, high_watermark):
+            self._high_watermarks[server, key] = (reign, high_watermark)
+            self._check_members(key, partition, server, high_watermark)
+
+    def _check_members(
+        self, key: Key, partition: PartitionImage, leader: str, high_watermark: int
+    ) -> None:
+        """Every in-sync replica that runs has what is below the high watermark."""
+        for broker_id in partition.isr:
+            host = f"n{broker_id}"
+            if host == leader or self._life_of(host) is None or self._is_excused(key, broker_id):
+                continue
+            mirror = self._logs.replica(host, key)
+            end = mirror.end_offset if mirror is not None else 0
+            if end < high_watermark:
+                words = (
+                    f"{leader}, leader of {_name(key)} in epoch {partition.leader_epoch}, told the"
+                    f" high watermark {high_watermark}, but broker {broker_id} of the ISR"
+                    f" {list(partition.isr)} had a log that ended at {end}"
+                )
+                # A leader may know of a smaller ISR a moment before who watches the quorum.
+                self._later(partial(self._still_member, key, partition, broker_id, words))
+
+    def _still_member(
+        self, key: Key, partition: PartitionImage, broker_id: int, words: str
+    ) -> None:
+        now = self._metadata.image.partition(*key)
+        if now is None or now.leader_epoch != partition.leader_epoch or broker_id not in now.isr:
+            return
+        if not self._is_excused(key, broker_id):
+            self._report("isr-member-below-high-watermark", words)
+
+    def _check_records(self, key: Key, server: str, client: str, data: Any) -> None:
+        self.checks += 1
+        for header, _ in iter_batches(data.records):
+            if header.last_offset >= data.high_watermark:
+                self._report(
+                    "record-beyond-high-watermark",
+                    f"{server} gives {client} the record at offset {header.last_offset} of"
+                    f" {_name(key)} and tells the high watermark {data.high_watermark}",
+                )
+
+    # Who may join the ISR.
+
+    def _isr_proposed(self, client: str, server: str, request: Any) -> None:
+        for topic in request.topics:
+            name = self._metadata.image.topic_names.get(topic.topic_id)
+            for data in topic.partitions:
+                if name is None:
+                    continue
+                key = (name, data.partition_index)
+                members = {each.broker_id for each in data.new_isr_with_epochs} | set(data.new_isr)
+                known = self._proposed.get(key)
+                if known is not None and known[0] == data.leader_epoch:
+                    members |= known[1]
+                self._proposed[key] = (data.leader_epoch, members)
+
+    def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
+        """The ISR that a leader counts on contains the controller's: nobody joins unasked."""
+        if before is None:
+            self._proposed.pop(key, None)
+            return
+        if before.leader_epoch != after.leader_epoch or not set(after.isr) - set(before.isr):
+            return
+        self.checks += 1
+        epoch, members = self._proposed.get(key, (-1, set()))
+        unasked = set(after.isr) - set(before.isr) - members
+        if epoch != after.leader_epoch or unasked:
+            self._report(
+                "isr-grew-unasked",
+                f"the ISR of {_name(key)} went from {list(before.isr)} to {list(after.isr)} in"
+                f" leader epoch {after.leader_epoch}, and its leader {after.leader} had not asked"
+                f" for {sorted(unasked) or list(after.isr)}",
+            )
+
+
+def _name(key: Key) -> str:
+    return f"{key[0]}-{key[1]}"

@@ -1,0 +1,127 @@
+"""The files beside the records: what is on a disk agrees with the log that it describes.
+
+Logs are contiguous, their epochs never go back, and every batch that is written has the CRC that
+its header says. The leader epoch checkpoint says what the batches say. After a clean shutdown each
+index entry points to a batch with which a look-up finds what it is asked for.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Final
+
+from simulations.medium import Inode
+from simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
+
+Report = Callable[[str, str], None]
+_OFFSET_ENTRY: Final = struct.Struct(">ii")
+_TIME_ENTRY: Final = struct.Struct(">qi")
+_EPOCHS: Final = "leader-epoch-checkpoint"
+
+
+class FileChecker:
+    """Compares files, when it is asked to."""
+
+    def __init__(self, logs: PartitionLogs, report: Report) -> None:
+        self.checks = 0
+        self._logs = logs
+        self._report = report
+
+    def check_running(self, host: str, files: Mapping[str, Inode]) -> None:
+        """What holds at any time on a machine whose broker has recovered."""
+        for mirror in self._logs.on(host):
+            batches = mirror.batches()
+            self.checks += 1
+            self._check_order(mirror, batches)
+            inode = files.get(f"{mirror.directory}/{_EPOCHS}")
+            if inode is not None:
+                self._check_epochs(mirror, batches, inode)
+
+    def check_stopped(self, host: str, files: Mapping[str, Inode]) -> None:
+        """What holds after a clean shutdown, too."""
+        self.check_running(host, files)
+        for mirror in self._logs.on(host):
+            for path, base_offset, batches in mirror.segments():
+                stem = path.removesuffix(".log")
+                self.checks += 1
+                self._check_offset_index(f"{stem}.index", files, base_offset, batches)
+                self._check_time_index(f"{stem}.timeindex", files, base_offset, batches)
+
+    def _check_order(self, mirror: ReplicaMirror, batches: list[Batch]) -> None:
+        for one, other in pairwise(batches):
+            if other.base_offset != one.last_offset + 1 or other.epoch < one.epoch:
+                self._report(
+                    "log-not-contiguous",
+                    f"in {mirror.host}'s log of {mirror.name} the batch {_words(one)} is followed"
+                    f" by {_words(other)}",
+                )
+                return
+
+    def _check_epochs(self, mirror: ReplicaMirror, batches: list[Batch], inode: Inode) -> None:
+        """Behind its last entry the file may be old: recovery reads those batches again."""
+        lines = bytes(inode.data).decode("ascii").split("\n")[2:-1]
+        entries = [(int(epoch), int(start)) for epoch, start in (x.split() for x in lines if x)]
+        bases = [batch.base_offset for batch in batches]
+        for place, (epoch, start) in enumerate(entries):
+            is_last = place == len(entries) - 1
+            first = bisect_left(bases, start)
+            end = len(bases) if is_last else bisect_left(bases, entries[place + 1][1])
+            for batch in batches[first:end]:
+                if batch.epoch < epoch or (not is_last and batch.epoch != epoch):
+                    self._report(
+                        "epoch-cache-differs",
+                        f"{mirror.host}'s {_EPOCHS} of {mirror.name} says {entries}, but its log"
+                        f" has the batch {_words(batch)}",
+                    )
+                    return
+
+    def _check_offset_index(
+        self, path: str, files: Mapping[str, Inode], base_offset: int, batches: list[Batch]
+    ) -> None:
+        inode = files.get(path)
+        if inode is None:
+            return
+        at = {batch.position: batch for batch in batches}
+        before = (-1, -1)
+        for relative, position in _OFFSET_ENTRY.iter_unpack(inode.data):
+            batch, offset = at.get(position), base_offset + relative
+            if (
+                batch is None
+                or not batch.base_offset <= offset <= batches[-1].last_offset
+                or (relative, position) <= before
+            ):
+                self._report(
+                    "index-differs",
+                    f"{path} has an entry for offset {offset} at position {position}, where the"
+                    f" log has {_words(batch) if batch else 'no batch begin'}",
+                )
+                return
+            before = (relative, position)
+
+    def _check_time_index(
+        self, path: str, files: Mapping[str, Inode], base_offset: int, batches: list[Batch]
+    ) -> None:
+        inode = files.get(path)
+        if inode is None:
+            return
+        before = (-2, -1)
+        for timestamp, relative in _TIME_ENTRY.iter_unpack(inode.data):
+            offset = base_offset + relative
+            # A look-up begins here when all that is before is older than what is looked for.
+            late = [b for b in batches if b.last_offset < offset and b.max_timestamp > timestamp]
+            ends = batches[-1].last_offset if batches else -1
+            if late or timestamp <= before[0] or relative < before[1] or offset > ends:
+                self._report(
+                    "time-index-differs",
+                    f"{path} says that nothing up to offset {offset} is later than {timestamp}, and"
+                    f" the log has {_words(late[0]) if late else f'its end at {ends}'}",
+                )
+                return
+            before = (timestamp, relative)
+
+
+def _words(batch: Batch) -> str:
+    return f"of offsets {batch.base_offset} to {batch.last_offset} in epoch {batch.epoch}"

@@ -1,0 +1,99 @@
+"""Consumer groups, as members are told: one owner for each partition and generation.
+
+A generation counts once its assignment was given to a member: it is durable then, no later one may
+be smaller, and whoever still is in an earlier one commits nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from net.protocol import codec
+from net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
+from simulations.observers.kafka_wire import Watched
+from simulations.observers.partition_log import Key
+
+Report = Callable[[str, str], None]
+
+
+class GroupChecker:
+    """Looks at joins, assignments and commits."""
+
+    def __init__(self, watched: Watched, report: Report, is_excused: Callable[[str], bool]) -> None:
+        """`is_excused`: what a group's coordinator knew may be lost with its disks."""
+        self.checks = 0
+        self._report = report
+        self._is_excused = is_excused
+        self._generations: dict[str, int] = {}
+        """The newest generation of each group of which a member has its assignment."""
+        self._owners: dict[str, dict[Key, str]] = {}
+        """Who owns what in that generation."""
+        self._commits: dict[int, tuple[Any, int]] = {}
+        """Commits under way, with the newest generation when they were sent."""
+        watched.answer("JoinGroup", self._joined)
+        watched.answer("SyncGroup", self._synced)
+        watched.request("OffsetCommit", self._commit_sent)
+        watched.answer("OffsetCommit", self._commit_answered)
+
+    def _joined(self, client: str, server: str, request: Any, response: Any) -> None:
+        if response.error_code or self._is_excused(request.group_id):
+            return
+        self.checks += 1
+        newest = self._generations.get(request.group_id, 0)
+        if response.generation_id < newest:
+            self._report(
+                "generation-went-back",
+                f"{server} lets {client} join generation {response.generation_id} of group"
+                f" {request.group_id}, which was in generation {newest} already",
+            )
+
+    def _synced(self, client: str, server: str, request: Any, response: Any) -> None:
+        if response.error_code or request.protocol_type not in (None, "", "consumer"):
+            return
+        self.checks += 1
+        group, generation = request.group_id, request.generation_id
+        newest = self._generations.get(group, -1)
+        if generation > newest:
+            self._generations[group] = generation
+            self._owners[group] = {}
+        elif generation < newest:
+            return  # Late, and of no use to its member: the next request tells it so.
+        if not response.assignment:
+            return
+        owners = self._owners[group]
+        assigned = codec.decode_versioned(
+            ConsumerProtocolAssignment, response.assignment, newest=True
+        )
+        for topic in assigned.assigned_partitions:
+            for index in topic.partitions:
+                owner = owners.setdefault((topic.topic, index), request.member_id)
+                if owner != request.member_id and not self._is_excused(group):
+                    self._report(
+                        "two-owners",
+                        f"{topic.topic}-{index} belongs to {owner} and to {request.member_id} in"
+                        f" generation {generation} of group {group}",
+                    )
+
+    def _commit_sent(self, client: str, server: str, request: Any) -> None:
+        self._commits[id(request)] = (request, self._generations.get(request.group_id, -1))
+
+    def _commit_answered(self, client: str, server: str, request: Any, response: Any) -> None:
+        _, newest = self._commits.pop(id(request), (None, -1))
+        generation = request.generation_id_or_member_epoch
+        if generation < 0 or generation >= newest or self._is_excused(request.group_id):
+            return
+        self.checks += 1
+        taken = [
+            f"{topic.name}-{partition.partition_index}"
+            for topic in response.topics
+            for partition in topic.partitions
+            if not partition.error_code
+        ]
+        if taken:
+            self._report(
+                "commit-of-an-old-generation",
+                f"{server} takes offsets of {', '.join(taken)} from {client}, which is in"
+                f" generation {generation} of group {request.group_id}, when members of generation"
+                f" {newest} had their partitions",
+            )

@@ -1,0 +1,112 @@
+"""Kafka's protocol on the wire: the requests of some APIs with their answers, as they are sent.
+
+An answer is told together with its request, at the moment at which the server hands it to its
+kernel. Only APIs that somebody watches are decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final
+
+from net.protocol import codec
+from net.protocol.apis import APIS
+from net.protocol.codec import REQUESTS
+
+_SIZE: Final = struct.Struct(">i")
+_REQUEST: Final = struct.Struct(">ihhi")
+"""Size, API key, version, correlation id."""
+_RESPONSE: Final = struct.Struct(">ii")
+_FRAME_MAX: Final = 1 << 27
+_KEYS: Final = {api.name: api.key for api in APIS.values()}
+
+OnRequest = Callable[[str, str, Any], None]
+"""(client, server, request), when the client sends it."""
+OnAnswer = Callable[[str, str, Any, Any], None]
+"""(client, server, request, response), when the server sends it."""
+
+
+class Watched:
+    """Which APIs are of interest, and who wants to know of them."""
+
+    def __init__(self) -> None:
+        self.requests: dict[int, list[OnRequest]] = {}
+        self.answers: dict[int, list[OnAnswer]] = {}
+        self.keys: frozenset[int] = frozenset()
+
+    def request(self, api: str, told: OnRequest) -> None:
+        """Tell of each request of an API, by Kafka's name for it."""
+        self.requests.setdefault(_KEYS[api], []).append(told)
+        self.keys |= {_KEYS[api]}
+
+    def answer(self, api: str, told: OnAnswer) -> None:
+        """Tell of each answer of an API, with its request."""
+        self.answers.setdefault(_KEYS[api], []).append(told)
+        self.keys |= {_KEYS[api]}
+
+
+class Conversation:
+    """One connection: `asks` sees what the client sends, `answers` what the server sends."""
+
+    def __init__(self, client: str, server: str, watched: Watched) -> None:
+        self._client = client
+        self._server = server
+        self._watched = watched
+        self._open: dict[int, tuple[int, int, Any]] = {}
+        """Requests that wait for an answer: (API key, version, request) by correlation id."""
+        self.asks = _Frames(self._asked)
+        self.answers = _Frames(self._answered)
+
+    def _asked(self, frame: memoryview) -> None:
+        _, key, version, correlation = _REQUEST.unpack_from(frame)
+        if key not in self._watched.keys:
+            return
+        header = codec.decode_request_header(frame[4:])
+        request = codec.decode(REQUESTS[key], version, frame, 4 + header.body_offset)
+        for told in self._watched.requests.get(key, ()):
+            told(self._client, self._server, request)
+        if key in self._watched.answers:
+            self._open[correlation] = (key, version, request)
+
+    def _answered(self, frame: memoryview) -> None:
+        _, correlation = _RESPONSE.unpack_from(frame)
+        found = self._open.pop(correlation, None)
+        if found is None:
+            return
+        key, version, request = found
+        _, response = codec.decode_response(REQUESTS[key].RESPONSE, version, frame[4:])
+        for told in self._watched.answers[key]:
+            told(self._client, self._server, request, response)
+
+
+class _Frames:
+    """Cuts what one side sends into frames, which mostly come whole; silent once it is no
+    Kafka."""
+
+    __slots__ = ("_rest", "_silent", "_told")
+
+    def __init__(self, told: Callable[[memoryview], None]) -> None:
+        self._told = told
+        self._rest = b""
+        self._silent = False
+
+    def __call__(self, data: bytes) -> None:
+        if self._silent:
+            return
+        if self._rest:
+            data = self._rest + data
+        view = memoryview(data)
+        start, size = 0, len(data)
+        while size - start >= _SIZE.size:
+            (length,) = _SIZE.unpack_from(data, start)
+            if not 0 <= length <= _FRAME_MAX:
+                self._silent = True
+                return
+            end = start + _SIZE.size + length
+            if end > size:
+                break
+            if length >= _RESPONSE.size - _SIZE.size:
+                self._told(view[start:end])
+            start = end
+        self._rest = data[start:]
