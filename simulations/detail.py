@@ -14,9 +14,9 @@ import trio
 from model.world import Connection
 from raftka.tracing.observer import Observer
 from raftka.tracing.wire import Ends
+from simulations.stream import Stream
 
 if TYPE_CHECKING:
-    from simulations.network import _Stream
     from simulations.world import World
 
 
@@ -87,7 +87,8 @@ class Detail:
         return None
 
     def _ends(self, connection: Connection, dialed: bool) -> Ends:
-        stream: _Stream = connection  # type: ignore[assignment]
+        assert isinstance(connection, Stream)
+        stream = connection
         if dialed:
             self._connections += 1
             stream.name = stream.other.name = f"{stream.local}>{stream.peer}#{self._connections}"

@@ -24,7 +24,6 @@ from math import inf
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
-import outcome
 import trio
 import trio._core._run as _trio_run
 import trio._core._traps as _trio_traps
@@ -143,7 +142,7 @@ class _Nothing:
     """What a task is woken with when there is nothing to tell it: one object for all of them."""
 
     def unwrap(self) -> None:
-        """As of an `outcome.Value(None)`, which may be used only once."""
+        """As of an `Value(None)`, which may be used only once."""
 
 
 _NOTHING: Final = _Nothing()
@@ -215,7 +214,7 @@ class _Loop:
             runner.close()
             _run.GLOBAL_RUN_CONTEXT.__dict__.clear()
             if runner.ki_pending:
-                runner.main_task_outcome = outcome.Error(KeyboardInterrupt())
+                runner.main_task_outcome = _run.Error(KeyboardInterrupt())
 
     def _turns(self, runner: Any) -> Generator[float, Any, None]:
         clock: VirtualClock = runner.clock
@@ -248,9 +247,9 @@ class _Loop:
                 try:
                     message = task.context.run(send, value)
                 except StopIteration as stop:
-                    ended = outcome.Value(stop.value)
+                    ended = _run.Value(stop.value)
                 except BaseException as error:
-                    ended = outcome.Error(error)
+                    ended = _run.Error(error)
                 if ended is not None:
                     runner.task_exited(task, ended)
                 elif type(message) is _traps.WaitTaskRescheduled:

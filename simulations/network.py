@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 from random import Random
 
 import trio
 
-from model.world import BrokenConnection, Connection, FileRegion, Listener, Piece
+from model.world import BrokenConnection, Connection, Listener
 from simulations.determinism import sleep
 from simulations.life import Life
-
-_WINDOW = 1 << 20
-"""Bytes that a sender may have on the way before it has to wait."""
-
+from simulations.stream import Stream
 
 Tap = Callable[[bytes], None]
 """Sees the bytes that one side of a connection sends, as they are sent."""
@@ -68,7 +65,7 @@ class Fabric:
         self._cut: set[tuple[str, str]] = set()
         self._clogged: dict[tuple[str, str], float] = {}
         self._listeners: dict[tuple[str, int], SimListener] = {}
-        self._connections: list[_Stream] = []
+        self._connections: list[Stream] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self._sooner = trio.Event()
@@ -161,7 +158,7 @@ class Fabric:
         for key in [key for key in self._listeners if key[0] == host]:
             self._listeners.pop(key).shut()
 
-    def _break(self, which: Callable[[_Stream], bool], *, tell_peer: bool) -> int:
+    def _break(self, which: Callable[[Stream], bool], *, tell_peer: bool) -> int:
         broken = [stream for stream in self._connections if which(stream)]
         for stream in broken:
             stream.die(tell_peer=tell_peer)
@@ -185,17 +182,17 @@ class Fabric:
     def listener(self, host: str, port: int) -> SimListener | None:
         return self._listeners.get((host, port))
 
-    def link(self, client: str, life: Life, listener: SimListener) -> tuple[_Stream, _Stream]:
+    def link(self, client: str, life: Life, listener: SimListener) -> tuple[Stream, Stream]:
         self._next_port += 1
         server, port = listener.host, listener.port
-        near = _Stream(self, client, server, f"{server}:{port}", life)
-        far = _Stream(self, server, client, f"{client}:{self._next_port}", listener.life)
+        near = Stream(self, client, server, f"{server}:{port}", life)
+        far = Stream(self, server, client, f"{client}:{self._next_port}", listener.life)
         near.other, far.other = far, near
         near.tap, far.tap = self._watch(client, server, port)
         self._connections += [near, far]
         return near, far
 
-    def forget(self, stream: _Stream) -> None:
+    def forget(self, stream: Stream) -> None:
         if stream in self._connections:
             self._connections.remove(stream)
 
@@ -203,205 +200,6 @@ class Fabric:
         self.delivered += 1
         if self._observe is not None:
             self._observe(source, target, size)
-
-
-class _Stream:
-    """One side of one connection; what it sends goes to `other`."""
-
-    other: _Stream
-
-    def __init__(self, fabric: Fabric, local: str, remote: str, peer: str, life: Life) -> None:
-        self.tap: Tap | None = None
-        self.name = ""
-        """What a trace calls this connection."""
-        self._life = life
-        self.local = local
-        self.remote = remote
-        self.peer = peer
-        self._fabric = fabric
-        self._outgoing: deque[tuple[float, bytes]] = deque()
-        self._on_the_way = 0
-        self._held_since: float | None = None
-        self._pumping = False
-        self._incoming = bytearray()
-        self._end: str | None = None
-        """Why nothing more will come: "eof", "reset" or "silent"; None while it may."""
-        self._closed = False
-        self._dead = False
-        self._room: trio.Event | None = None
-        """Set when what is sent has made room for more, while somebody waits for that."""
-        self._receiver: trio.lowlevel.Task | None = None
-
-    # The Connection port.
-
-    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
-        if self._incoming:
-            await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._incoming:
-            if self._closed:
-                raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
-            if self._end == "eof":
-                return 0
-            if self._end == "reset":
-                raise BrokenConnection(f"{self.peer}: Connection reset by peer")
-            self._receiver = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
-            if self._life.is_paused:
-                await self._life.passage()
-        size = min(len(buffer), len(self._incoming))
-        buffer[:size] = self._incoming[:size]
-        del self._incoming[:size]
-        return size
-
-    def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:
-        self._receiver = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def send_now(self, pieces: list[Piece]) -> list[Piece]:
-        if self._dead:
-            return []
-        if self._closed or self._end == "reset":
-            raise BrokenConnection(f"{self.peer}: Broken pipe")
-        if self._on_the_way > _WINDOW:
-            return pieces
-        data = b"".join(
-            [
-                piece.file.read(piece.size, piece.offset)
-                if isinstance(piece, FileRegion)
-                else piece
-                for piece in pieces
-            ]
-        )
-        if data:
-            fabric = self._fabric
-            if self.tap is not None:
-                self.tap(data)
-            self._on_the_way += len(data)
-            moment = fabric.delay(self.local, self.remote)
-            if self._outgoing:
-                moment = max(moment, self._outgoing[-1][0])
-            self._outgoing.append((moment, data))
-            self.pump()
-        return []
-
-    async def send(self, pieces: Sequence[Piece]) -> None:
-        remaining = list(pieces)
-        while remaining := self.send_now(remaining):
-            self._room = self._room or trio.Event()
-            await self._room.wait()
-            if self._closed:
-                raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
-
-    def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._fabric.forget(self)
-        self._wake()
-        if not self._dead:
-            # The end travels behind the bytes, as FIN does.
-            self._outgoing.append((self._fabric.delay(self.local, self.remote), b""))
-            self.pump()
-
-    # Delivery.
-
-    def pump(self) -> None:
-        """Arrange for the next bytes to arrive, unless the way is cut or that was done."""
-        if self._pumping or not self._outgoing or self._dead or self._life.is_paused:
-            return
-        fabric = self._fabric
-        now = trio.current_time()
-        if fabric._cut and not fabric.passes(self.local, self.remote):
-            if self._held_since is None:
-                self._held_since = now
-                fabric.at(now + fabric.faults.give_up_s, self._give_up)
-            return
-        self._held_since = None
-        self._pumping = True
-        fabric.at(max(now, self._outgoing[0][0]), self._arrive)
-
-    def _arrive(self) -> None:
-        self._pumping = False
-        fabric = self._fabric
-        if self._dead or not self._outgoing or not fabric.passes(self.local, self.remote):
-            self.pump()
-            return
-        _, data = self._outgoing.popleft()
-        split_rate = fabric.faults.split_rate
-        if split_rate and len(data) > 1 and fabric.dice.random() < split_rate:
-            cut = fabric.dice.randrange(1, len(data))
-            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
-            data = data[:cut]
-        self._on_the_way -= len(data)
-        if self._room is not None:
-            self._room.set()
-            self._room = None
-        self.other.take(data)
-        fabric.saw(self.local, self.remote, len(data))
-        if self._outgoing:
-            self.pump()
-
-    def take(self, data: bytes) -> None:
-        if self._end == "reset" and not self._dead and not self._closed:
-            self.other.reset()
-            return
-        if self._dead and not self._closed:
-            # The machine came back without this connection, or is gone: a reset answers, if it
-            # can get through.
-            return
-        if self._closed:
-            if data:
-                self.other.reset()
-            return
-        if data:
-            self._incoming += data
-        elif self._end is None:
-            self._end = "eof"
-        if self._receiver is not None:
-            receiver, self._receiver = self._receiver, None
-            trio.lowlevel.reschedule(receiver)
-
-    def reset(self) -> None:
-        if self._end is None and not self._closed:
-            self._end = "reset"
-            self._incoming.clear()
-            self._outgoing.clear()
-            self._wake()
-
-    def vanish(self) -> None:
-        """This side learns of a broken connection; the peer finds out when it sends."""
-        self._fabric.forget(self)
-        self.reset()
-
-    def die(self, *, tell_peer: bool) -> None:
-        """This side's process is gone."""
-        self._dead = True
-        self._outgoing.clear()
-        self._fabric.forget(self)
-        self._end = "reset"
-        self._wake()
-        if tell_peer:
-            moment = self._fabric.delay(self.local, self.remote)
-            self._fabric.at(moment, self._tell_reset)
-
-    def _tell_reset(self) -> None:
-        if self._fabric.passes(self.local, self.remote):
-            self.other.reset()
-        else:
-            self._fabric.at(trio.current_time() + 0.2, self._tell_reset)
-
-    def _give_up(self) -> None:
-        held = self._held_since
-        if held is not None and trio.current_time() >= held + self._fabric.faults.give_up_s:
-            self.reset()
-
-    def _wake(self) -> None:
-        if self._room is not None:
-            self._room.set()
-            self._room = None
-        if self._receiver is not None:
-            receiver, self._receiver = self._receiver, None
-            trio.lowlevel.reschedule(receiver)
 
 
 class SimListener:
@@ -412,7 +210,7 @@ class SimListener:
         self.host = host
         self.port = port
         self._fabric = fabric
-        self._backlog: deque[_Stream] = deque()
+        self._backlog: deque[Stream] = deque()
         self._arrived = trio.Event()
         self._open = True
 
@@ -425,7 +223,7 @@ class SimListener:
             await self.life.passage()
         return self._backlog.popleft()
 
-    def offer(self, stream: _Stream) -> None:
+    def offer(self, stream: Stream) -> None:
         self._backlog.append(stream)
         self._arrived.set()
 

@@ -147,6 +147,7 @@ def _outcome(
         violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
     if installed := sum(mirror.installed for mirror in world.raft.mirrors.values()):
         world.reached["metadata snapshot installed from the leader"] = installed
+    checkers = (world.raft, world.metadata_checker, world.replicas, world.history, world.witnesses)
     return Outcome(
         plan=world.plan,
         exit=violation.exit if violation is not None else Exit.HELD,
@@ -159,7 +160,7 @@ def _outcome(
         acked=world.history.acked,
         read=world.history.read,
         failed=world.history.failed,
-        checks=sum(checker.checks for checker in world.checkers),
+        checks=sum(checker.checks for checker in checkers),
         faults=dict(world.faults_fired),
         controller_elections=list(world.raft.elections),
         leader_elections=dict(world.metadata.leader_elections),
@@ -209,7 +210,7 @@ async def _workload(
                 check_invariants(world)
                 tell(world)
                 if look % _LOOKS_A_COLLECTION == 0:
-                    world.check_files()
+                    world.witnesses.look()
                     # The collector works at moments that the seed knows, and never by itself.
                     gc.collect(0)
         faults.cancel_scope.cancel()
@@ -218,7 +219,7 @@ async def _workload(
     await liveness.check(world)
     world.replicas.compare_all(world.image)
     world.raft.compare_all()
-    world.check_files()
+    world.witnesses.look()
     check_invariants(world)
 
 

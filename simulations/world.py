@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import trio
 
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage, PartitionImage
-from kraft.raft.snapshots import MAGIC, CorruptSnapshot, Snapshot
-from simulations.checkers.answers import AnswerChecker
-from simulations.checkers.files import FileChecker
-from simulations.checkers.groups import GroupChecker
 from simulations.checkers.history import History
 from simulations.checkers.metadata import MetadataChecker
 from simulations.checkers.raft import RaftChecker
@@ -34,19 +30,18 @@ from simulations.determinism import current_clock, sleep
 from simulations.medium import Watcher
 from simulations.mutations import Mutant
 from simulations.network import Fabric, Tap
-from simulations.observers.kafka_wire import Conversation, Watched
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Key, PartitionLogs
 from simulations.observers.voters import Member, Voters, voters_of
 from simulations.plan import Plan
 from simulations.trace import Trace
 from simulations.violation import Exit, Stopped, Violation
+from simulations.witnesses import SnapshotFile, Witnesses, both
 
 if TYPE_CHECKING:
     from simulations.workload import ConsumerTask, ProducerTask
 
 STORY_EVENTS = 25
-OFFSETS_TOPIC: Final = "__consumer_offsets"
 
 
 class World:
@@ -136,7 +131,7 @@ class World:
         self.history.excused = lambda key: (
             self.allows_loss(key[0]) or self.replicas.truth(key).excused_at >= 0
         )
-        self._watch_answers()
+        self.witnesses = Witnesses(self)
         self.metadata.on_image.append(self.metadata_checker.image_committed)
         self.metadata.on_change.append(self.metadata_checker.partition_changed)
         self.metadata.on_change.append(self.replicas.partition_changed)
@@ -147,62 +142,6 @@ class World:
         self._wiped: set[int] = set()
         """Brokers that have not registered since their disk was replaced."""
 
-    def _watch_answers(self) -> None:
-        self.watched = Watched()
-        self.answers = AnswerChecker(
-            self.watched,
-            self.metadata,
-            self.logs,
-            self.report,
-            life_of=self._life_of,
-            is_excused=self._may_lack,
-            later=lambda check: self.fabric.at(trio.current_time() + 0.005, check),
-        )
-        self.groups = GroupChecker(
-            self.watched,
-            self.report,
-            is_excused=lambda _: any(
-                self.replicas.truths[key].excused_at >= 0
-                for key in self.replicas.truths
-                if key[0] == OFFSETS_TOPIC
-            ),
-        )
-        self.files = FileChecker(self.logs, self.report)
-        self.logs.on_corrupt = lambda mirror, batches: self.report(
-            "corrupt-batch-written",
-            f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
-            " whose CRC is not what its header says",
-        )
-
-    @property
-    def checkers(self) -> tuple[Checker, ...]:
-        """All of them; each counts what it has checked."""
-        return (
-            *(self.raft, self.metadata_checker, self.replicas, self.history),
-            *(self.answers, self.groups, self.files),
-        )
-
-    def _life_of(self, host: str) -> int | None:
-        """The number of the process that serves on a host, when it is registered."""
-        node_id = int(host[1:])
-        machine = self.cluster.machines.get(node_id)
-        if machine is None or machine.process is None or not self.is_current(node_id):
-            return None
-        return machine.process.number
-
-    def _may_lack(self, key: Key, broker_id: int) -> bool:
-        truth = self.replicas.truth(key)
-        excused = truth.excused_at >= 0 or broker_id in truth.losers | truth.unclean
-        return excused or self.allows_loss(key[0])
-
-    def check_files(self) -> None:
-        """Compare what brokers that run have on their disks."""
-        for machine in self.machines(brokers=True):
-            # Who recovers from a power loss knows better than its files until it saves them.
-            settled = not machine.suspect and not machine.medium.was_interrupted
-            if settled and self.is_current(machine.node_id):
-                self.files.check_running(machine.host, machine.medium.files)
-
     # What observers see.
 
     def _delivered(self, source: str, target: str, size: int) -> None:
@@ -210,18 +149,18 @@ class World:
         self.raft.arrived(source, target)
 
     def _watch_link(self, client: str, server: str, port: int) -> tuple[Tap | None, Tap | None]:
-        talk = Conversation(client, server, self.watched)
+        talk = self.witnesses.conversation(client, server)
         if port != CONTROLLER_PORT or not client.startswith("n"):
             return talk.asks, talk.answers
         asks, answers = self.raft.taps(client, server)
-        return _both(asks, talk.asks), _both(answers, talk.answers)
+        return both(asks, talk.asks), both(answers, talk.answers)
 
     def _watch_file(self, host: str, path: str) -> Watcher | None:
         if path.startswith(METADATA):
             if path.endswith(".journal"):
                 return self.raft.mirror(host).watch(path)
             if path.endswith(".checkpoint.tmp"):
-                return _SnapshotFile(self, host)
+                return SnapshotFile(self, host)
             return None
         return self.logs.watch(host, path)
 
@@ -335,8 +274,7 @@ class World:
         # Who ends before it was registered may not have read its logs.
         if broker is None or broker.epoch <= self._registered_after.get(machine.node_id, 0):
             return
-        if not machine.suspect and not machine.medium.was_interrupted:
-            self.files.check_stopped(machine.host, machine.medium.files)
+        self.witnesses.stopped(machine)
 
     def logged(self, node: str, level: str, words: str, details: dict[str, Any]) -> None:
         """A line of a node's log, or of a client's."""
@@ -443,55 +381,3 @@ class World:
 
     def heal_network(self) -> None:
         self.fabric.heal()
-
-
-class Checker(Protocol):
-    """Whatever checks an invariant."""
-
-    checks: int
-
-
-def _both(one: Tap, other: Tap) -> Tap:
-    def tap(data: bytes) -> None:
-        one(data)
-        other(data)
-
-    return tap
-
-
-class _SnapshotFile:
-    """Watches a metadata snapshot on its way to the disk."""
-
-    def __init__(self, world: World, host: str) -> None:
-        self._world = world
-        self._host = host
-        self._data = bytearray()
-
-    def wrote(self, offset: int, data: bytes) -> None:
-        self._data[offset : offset + len(data)] = data
-
-    def truncated(self, size: int) -> None:
-        del self._data[size:]
-
-    def synced(self) -> None:
-        if not self._data.startswith(MAGIC):
-            return
-        try:
-            snapshot = Snapshot.decode(self._data)
-        except CorruptSnapshot:
-            return
-        self._world.note("metadata snapshot on disk")
-        voters = voters_of(snapshot.voters)
-        self._world.raft.snapshot_written(self._host, snapshot.index, voters)
-        image = self._world.image
-        if snapshot.payload and image.offset == snapshot.index:
-            self._world.metadata_checker.snapshot_written(self._host, image, snapshot.payload)
-
-    def replaced(self, data: bytes) -> None:
-        self._data[:] = data
-
-    def renamed(self, path: str) -> None:
-        """It is complete."""
-
-    def removed(self) -> None:
-        """Its contents have moved on."""

@@ -213,6 +213,17 @@ def test_a_dropped_follower_that_says_nothing_is_not_let_in_again() -> None:
     assert [proposal.members for _, proposal in leader.proposals] == [(1,), (1, 2)]
 
 
+def test_who_was_refused_is_let_in_later_although_nothing_new_is_written() -> None:
+    leader, second, _ = cluster(replace(REPLICATED, isr=(1,)))
+    leader.produce("logs", b"a")
+    second.copy(leader, rounds=2)
+    ((replica, proposal),) = leader.proposals
+    assert not replica.state.proposal_refused(proposal, ErrorCode.INELIGIBLE_REPLICA)
+    # The follower is at the end and has nothing to say: its fetches do not name the partition.
+    leader.replicas.shrink_isrs(leader.clock.now_s)
+    assert [proposal.members for _, proposal in leader.proposals] == [(1, 2), (1, 2)]
+
+
 def test_counts_for_the_dashboards() -> None:
     leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)))
     assert (leader.replicas.leader_count, leader.replicas.under_replicated_count) == (1, 1)

@@ -1,0 +1,135 @@
+"""Who watches what brokers tell and what lies on their disks: wire taps, file checks, snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kraft.raft.snapshots import MAGIC, CorruptSnapshot, Snapshot
+from simulations.checkers.answers import AnswerChecker
+from simulations.checkers.files import FileChecker
+from simulations.checkers.groups import GroupChecker
+from simulations.cluster import Machine
+from simulations.network import Tap
+from simulations.observers.kafka_wire import Conversation, Watched
+from simulations.observers.partition_log import Key
+from simulations.observers.voters import voters_of
+
+if TYPE_CHECKING:
+    from simulations.world import World
+
+_OFFSETS_TOPIC: Final = "__consumer_offsets"
+_LATER_S: Final = 0.005
+
+
+class Witnesses:
+    """The checkers of answers, groups and files, and what each of them is told."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._watched = Watched()
+        self.answers = AnswerChecker(
+            self._watched,
+            world.metadata,
+            world.logs,
+            world.report,
+            life_of=self._life_of,
+            is_excused=self._may_lack,
+            later=lambda check: world.fabric.at(trio.current_time() + _LATER_S, check),
+        )
+        self.groups = GroupChecker(
+            self._watched, world.report, is_excused=lambda group: self._groups_may_be_lost()
+        )
+        self.files = FileChecker(world.logs, world.report)
+        world.logs.on_corrupt = lambda mirror, batches: world.report(
+            "corrupt-batch-written",
+            f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
+            " whose CRC is not what its header says",
+        )
+
+    @property
+    def checks(self) -> int:
+        return self.answers.checks + self.groups.checks + self.files.checks
+
+    def conversation(self, client: str, server: str) -> Conversation:
+        """Watch a new connection."""
+        return Conversation(client, server, self._watched)
+
+    def look(self) -> None:
+        """Compare what brokers that run have on their disks."""
+        for machine in self._world.machines(brokers=True):
+            # Who recovers from a power loss knows better than its files until it saves them.
+            settled = not machine.suspect and not machine.medium.was_interrupted
+            if settled and self._world.is_current(machine.node_id):
+                self.files.check_running(machine.host, machine.medium.files)
+
+    def stopped(self, machine: Machine) -> None:
+        """A broker that served has ended with a clean shutdown."""
+        if not machine.suspect and not machine.medium.was_interrupted:
+            self.files.check_stopped(machine.host, machine.medium.files)
+
+    def _life_of(self, host: str) -> int | None:
+        """The number of the process that serves on a host, when it is registered."""
+        node_id = int(host[1:])
+        machine = self._world.cluster.machines.get(node_id)
+        if machine is None or machine.process is None or not self._world.is_current(node_id):
+            return None
+        return machine.process.number
+
+    def _may_lack(self, key: Key, broker_id: int) -> bool:
+        truth = self._world.replicas.truth(key)
+        excused = truth.excused_at >= 0 or broker_id in truth.losers | truth.unclean
+        return excused or self._world.allows_loss(key[0])
+
+    def _groups_may_be_lost(self) -> bool:
+        truths = self._world.replicas.truths
+        return any(truths[key].excused_at >= 0 for key in truths if key[0] == _OFFSETS_TOPIC)
+
+
+def both(one: Tap, other: Tap) -> Tap:
+    """Two taps on one stream."""
+
+    def tap(data: bytes) -> None:
+        one(data)
+        other(data)
+
+    return tap
+
+
+class SnapshotFile:
+    """Watches a metadata snapshot on its way to the disk."""
+
+    def __init__(self, world: World, host: str) -> None:
+        self._world = world
+        self._host = host
+        self._data = bytearray()
+
+    def wrote(self, offset: int, data: bytes) -> None:
+        self._data[offset : offset + len(data)] = data
+
+    def truncated(self, size: int) -> None:
+        del self._data[size:]
+
+    def synced(self) -> None:
+        if not self._data.startswith(MAGIC):
+            return
+        try:
+            snapshot = Snapshot.decode(self._data)
+        except CorruptSnapshot:
+            return
+        self._world.note("metadata snapshot on disk")
+        voters = voters_of(snapshot.voters)
+        self._world.raft.snapshot_written(self._host, snapshot.index, voters)
+        image = self._world.image
+        if snapshot.payload and image.offset == snapshot.index:
+            self._world.metadata_checker.snapshot_written(self._host, image, snapshot.payload)
+
+    def replaced(self, data: bytes) -> None:
+        self._data[:] = data
+
+    def renamed(self, path: str) -> None:
+        """It is complete."""
+
+    def removed(self) -> None:
+        """Its contents have moved on."""
