@@ -264,7 +264,8 @@ class Cluster:
             self.fabric.kill(machine.host)
             if process.failure is None:
                 self.trace.event("stopped", node=machine.host, life=process.number)
-                self._on_clean_end(machine)
+                if process.shutdown.is_set():
+                    self._on_clean_end(machine)
             else:
                 words = describe(process.failure)
                 self.trace.event("crashed", node=machine.host, life=process.number, error=words)
