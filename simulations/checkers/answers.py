@@ -124,7 +124,7 @@ class AnswerChecker:
         self, key: Key, partition: PartitionImage, broker_id: int, words: str
     ) -> None:
         now = self._metadata.image.partition(*key)
-        if now is None or now.leader_epoch != partition.leader_epoch or broker_id not in now.isr:
+        if now is None or now.partition_epoch != partition.partition_epoch:
             return
         if not self._is_excused(key, broker_id):
             self._report("isr-member-below-high-watermark", words)
