@@ -64,6 +64,7 @@ class Fabric:
         self._observe = observe
         self._cut: set[tuple[str, str]] = set()
         self._clogged: dict[tuple[str, str], float] = {}
+        self._slow: dict[tuple[str, str], float] = {}
         self._listeners: dict[tuple[str, int], SimListener] = {}
         self._connections: list[Stream] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -108,14 +109,20 @@ class Fabric:
         if source is None or target is None:
             self._cut.clear()
             self._clogged.clear()
+            self._slow.clear()
         else:
             self._cut.discard((source, target))
+            self._slow.pop((source, target), None)
         for stream in list(self._connections):
             stream.pump()
 
     def clog(self, source: str, target: str, seconds: float) -> None:
         """Hold everything from source to target back for a while."""
         self._clogged[(source, target)] = trio.current_time() + seconds
+
+    def slow(self, source: str, target: str, seconds: float) -> None:
+        """Everything from source to target takes so much longer, until the way is healed."""
+        self._slow[(source, target)] = seconds
 
     def reset(self, one: str, other: str) -> int:
         """Break all connections between two hosts, losing what is on its way."""
@@ -150,6 +157,8 @@ class Fabric:
         now = trio.current_time()
         faults = self.faults
         wait = faults.min_delay_s - faults.delay_s * log(1.0 - self.dice.random())
+        if self._slow:
+            wait += self._slow.get((source, target), 0.0)
         if not self._clogged:
             return now + wait
         return max(now, self._clogged.get((source, target), 0.0)) + wait

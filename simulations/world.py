@@ -13,6 +13,7 @@ import trio
 
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage, PartitionImage
+from simulations.checkers.agreement import AgreementChecker
 from simulations.checkers.history import History
 from simulations.checkers.metadata import MetadataChecker
 from simulations.checkers.raft import RaftChecker
@@ -125,6 +126,9 @@ class World:
             min_isr=self.min_isr,
             allows_loss=self.allows_loss,
         )
+        self.agreement = AgreementChecker(
+            self.metadata, self.logs, self.replicas, self.report, self.allows_loss
+        )
         self.history = History(
             self.report, self.replicas.told, strict_acks_1=self.plan.strict_acks_1
         )
@@ -162,7 +166,7 @@ class World:
             if path.endswith(".checkpoint.tmp"):
                 return SnapshotFile(self, host)
             return None
-        return self.logs.watch(host, path)
+        return self.logs.watch(host, path) or self.agreement.watch(host, path)
 
     def _committed(self, offset: int, epoch: int, payload: bytes) -> None:
         self.metadata.committed(offset, epoch, payload)

@@ -3,6 +3,7 @@
 from simulations.faults import (  # noqa: F401 - fills the table
     control,
     disk,
+    divergence,
     membership,
     network,
     operations,

@@ -1,0 +1,151 @@
+"""Logs agree where they must: before a copied batch, and below a high watermark.
+
+Two properties that hold at every moment, long before anybody reads a record or is elected:
+
+- A batch of a leader epoch has one predecessor. Who copies it has copied the one before it, too
+  (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
+- A high watermark covers nothing but committed records. What a broker writes down about its own
+  (replication-offset-checkpoint) is what it would serve and what it restarts with.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from simulations.checkers.replicas import ReplicaChecker, Truth
+from simulations.observers.metadata import ObservedMetadata
+from simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
+
+Report = Callable[[str, str], None]
+
+_CHECKPOINT = "/replication-offset-checkpoint"
+
+
+class AgreementChecker:
+    """Watches appends and checkpoints of high watermarks on all disks."""
+
+    def __init__(
+        self,
+        metadata: ObservedMetadata,
+        logs: PartitionLogs,
+        replicas: ReplicaChecker,
+        report: Report,
+        allows_loss: Callable[[str], bool],
+    ) -> None:
+        """`replicas` knows what clients were told, and which partitions are excused."""
+        self.checks = 0
+        self._metadata = metadata
+        self._logs = logs
+        self._replicas = replicas
+        self._report = report
+        self._allows_loss = allows_loss
+        self._agreed: dict[tuple[str, Key], int] = {}
+        """Up to where each replica's log was found to be what clients know."""
+        logs.on_append = self._appended
+
+    # Appends.
+
+    def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
+        """A follower that has copied from its leader holds what the leader holds before it."""
+        key, first = replica.key, batches[0]
+        self._forget_after(replica, first.base_offset)
+        partition = self._metadata.image.partition(*key)
+        leader = f"n{partition.leader}" if partition is not None else replica.host
+        if leader == replica.host or not first.base_offset:
+            return
+        source = self._logs.replica(leader, key)
+        if source is None:
+            return
+        copied = source.find(first.base_offset)
+        if copied is None or copied[1:5] != first[1:5]:
+            return
+        ours, theirs = (each.find(first.base_offset - 1) for each in (replica, source))
+        if ours is None or theirs is None or self._excused(key, replica.host, leader):
+            return
+        self.checks += 1
+        if ours[1:5] != theirs[1:5]:
+            self._report(
+                "divergent-append",
+                f"{replica.host} copies the batch at offset {first.base_offset} of"
+                f" {key[0]}-{key[1]} (leader epoch {first.epoch}) from {leader}, but the logs have"
+                f" parted before it: {replica.host} has offsets {ours.base_offset} to"
+                f" {ours.last_offset} of epoch {ours.epoch}, {leader} has {theirs.base_offset} to"
+                f" {theirs.last_offset} of epoch {theirs.epoch}",
+            )
+
+    def _forget_after(self, replica: ReplicaMirror, offset: int) -> None:
+        """What was compared beyond an append has been cut meanwhile."""
+        place = (replica.host, replica.key)
+        if self._agreed.get(place, 0) > offset:
+            self._agreed[place] = offset
+
+    def _excused(self, key: Key, *hosts: str) -> bool:
+        truth = self._replicas.truth(key)
+        lost = any(int(host[1:]) in truth.losers for host in hosts)
+        return lost or truth.excused_at >= 0 or self._allows_loss(key[0])
+
+    # High watermarks.
+
+    def watch(self, host: str, path: str) -> CheckpointFile | None:
+        """The watcher for a new file, if a checkpoint of high watermarks is on its way."""
+        return CheckpointFile(self, host) if path.endswith(_CHECKPOINT + ".tmp") else None
+
+    def claimed(self, host: str, key: Key, high_watermark: int) -> None:
+        """A broker has written down the high watermark of one of its replicas."""
+        truth = self._replicas.truths.get(key)
+        mirror = self._logs.replica(host, key)
+        if truth is None or mirror is None or self._excused(key, host):
+            return
+        self.checks += 1
+        place = (host, key)
+        end = min(high_watermark, truth.end)
+        begin = max(truth.start, self._agreed.get(place, 0))
+        for number in range(bisect_left(truth.order, begin), bisect_left(truth.order, end)):
+            batch = truth.batches[truth.order[number]]
+            found = mirror.find(batch.base_offset)
+            if found is not None and found.crc != batch.crc:
+                self._believed_too_early(host, key, high_watermark, truth, batch, found)
+                return
+        self._agreed[place] = max(begin, end)
+
+    def _believed_too_early(
+        self, host: str, key: Key, high_watermark: int, truth: Truth, batch: Batch, found: Batch
+    ) -> None:
+        self._report(
+            "uncommitted-below-high-watermark",
+            f"{host} writes down that {key[0]}-{key[1]} is committed up to offset"
+            f" {high_watermark}, but its log has offsets {found.base_offset} to"
+            f" {found.last_offset} of leader epoch {found.epoch} where offset"
+            f" {batch.base_offset} is a record of leader epoch {batch.epoch}, which"
+            f" {truth.witnesses[batch.base_offset]}",
+        )
+
+
+class CheckpointFile:
+    """Watches a checkpoint of high watermarks: it is written at once, and renamed when durable."""
+
+    def __init__(self, checker: AgreementChecker, host: str) -> None:
+        self._checker = checker
+        self._host = host
+
+    def wrote(self, offset: int, data: bytes) -> None:
+        # A version and a count, then one line for each partition.
+        for line in data.decode("ascii").splitlines()[2:]:
+            topic, index, mark = line.split()
+            self._checker.claimed(self._host, (topic, int(index)), int(mark))
+
+    def truncated(self, size: int) -> None:
+        """The one before is being replaced."""
+
+    def synced(self) -> None:
+        """What it claims was looked at when it was written."""
+
+    def replaced(self, data: bytes) -> None:
+        """By a power loss; the broker looks at it when it starts."""
+
+    def renamed(self, path: str) -> None:
+        """It is complete."""
+
+    def removed(self) -> None:
+        """Its contents have moved on."""
