@@ -147,7 +147,14 @@ def _outcome(
         violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
     if installed := sum(mirror.installed for mirror in world.raft.mirrors.values()):
         world.reached["metadata snapshot installed from the leader"] = installed
-    checkers = (world.raft, world.metadata_checker, world.replicas, world.agreement, world.history, world.witnesses)
+    checkers = (
+        world.raft,
+        world.metadata_checker,
+        world.replicas,
+        world.agreement,
+        world.history,
+        world.witnesses,
+    )
     return Outcome(
         plan=world.plan,
         exit=violation.exit if violation is not None else Exit.HELD,
