@@ -6,6 +6,8 @@ Each seed's outcome becomes a small dictionary and is added to running totals: m
 from __future__ import annotations
 
 import multiprocessing
+import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from simulations.violation import Exit
 
 _SAMPLES = 20_000
 """Values that are kept of each distribution."""
+_ERROR = re.compile(r"[\w.]+(Error|Exception|Touched|Journal|Connection)\b")
 _SEEDS_A_PROCESS = 50
 """A worker is replaced after so many, whatever it may have leaked."""
 
@@ -99,7 +102,7 @@ def run_batch(
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     work = ((replace(options, seed=options.seed + n), commit) for n in range(seeds))
     told = 0.0
-    for found in _outcomes(work, jobs, deadline):
+    for found in _until_interrupted(_outcomes(work, jobs, deadline)):
         totals.add(found)
         if found["exit"] != Exit.HELD:
             print(f"\rseed {found['seed']}: {words_of(found)}", file=progress, flush=True)
@@ -121,6 +124,14 @@ def run_batch(
     return totals
 
 
+def _until_interrupted(found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Ctrl-C ends a batch, and what was found so far is told."""
+    try:
+        yield from found
+    except KeyboardInterrupt:
+        return
+
+
 def _outcomes(
     work: Iterator[tuple[Options, str]], jobs: int, deadline: float | None
 ) -> Iterator[dict[str, Any]]:
@@ -134,7 +145,8 @@ def _outcomes(
         yield from map(run_one, until_late())
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs, maxtasksperchild=_SEEDS_A_PROCESS) as pool:
+    deaf = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started the batch.
+    with context.Pool(jobs, signal.signal, deaf, maxtasksperchild=_SEEDS_A_PROCESS) as pool:
         running: list[Any] = []
         for job in until_late():
             running.append(pool.apply_async(run_one, (job,)))
@@ -172,6 +184,9 @@ def words_of(failure: dict[str, Any]) -> str:
     """A failure in one line."""
     violation = failure["violations"][0]
     story = violation["story"].strip().splitlines()
-    # A traceback says what happened at its end.
-    words = story[-1] if failure["exit"] == Exit.CRASHED else story[0]
+    words = story[0]
+    if failure["exit"] == Exit.CRASHED:
+        # A traceback says what happened at its end, and groups draw frames around theirs.
+        plain = [line.strip(" |+-") for line in story]
+        words = next((line for line in reversed(plain) if _ERROR.match(line)), words)
     return f"{violation['name']} at {violation['at_s']:.3f} s: {words[:400]}"

@@ -304,3 +304,19 @@ async def test_records_without_a_key_leave_a_partition_that_lost_its_leader(
         with trio.fail_after(1):
             second = await (await producer.send("t", b"x"))
         assert second.partition != first.partition
+
+
+async def test_a_producer_that_is_cancelled_forgets_the_requests_on_their_way(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.create("t")
+    with trio.CancelScope() as scope:
+        async with Producer({**BOOTSTRAP, "linger.ms": 0}, **world) as producer:
+            await (await producer.send("t", b"first"))
+            future = await producer.send("t", b"second")
+            while not sum(producer._sender._in_flight.values()):
+                await trio.lowlevel.checkpoint()
+            scope.cancel()
+            await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+    assert future.done
