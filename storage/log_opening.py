@@ -11,7 +11,7 @@ from model.world import Clock, Dice, Disk
 from storage import clean_shutdown
 from storage.config import LogConfig
 from storage.log import Log
-from storage.log_directory import LogDirectory
+from storage.log_directory import RECOVERY_POINTS, LogDirectory
 from storage.log_files import LogOwner
 from storage.partition_metadata import read_topic_id, write_topic_id
 from storage.recovery import RecoveryReport, open_log
@@ -77,6 +77,12 @@ class LogOpener:
             ):
                 logs.append(log)
                 said += report.messages
+        known = home.recovery_points
+        if any(log.recovery_point < known.get(log.topic_partition, 0) for log in logs):
+            # Recovery ended a log before what had been durable once. What is written there from
+            # now on is not: a checkpoint that says so would keep the next recovery from looking.
+            points = {log.topic_partition: log.recovery_point for log in logs}
+            await self._disk.offload(partial(home.write_checkpoints, {RECOVERY_POINTS: points}))
         clean_shutdown.remove(self._disk, home.path)
         if mine and not home.was_clean:
             said.append(f"{home.path} was not closed cleanly: {len(mine)} logs recovered")

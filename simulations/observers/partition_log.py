@@ -100,6 +100,9 @@ class SegmentMirror:
         self.path = path
         if _PATH.fullmatch(path) is None:
             self.replica.drop(self)
+        else:
+            # Also back: a power loss takes back what was not durable, and so it does with names.
+            self.replica = self.replica.adopt(self)
 
     def removed(self) -> None:
         self.replica.drop(self)
@@ -157,6 +160,14 @@ class ReplicaMirror:
         made = self._segments[base_offset] = SegmentMirror(self, base_offset, path)
         self._order = sorted(self._segments)
         return made
+
+    def adopt(self, segment: SegmentMirror) -> ReplicaMirror:
+        """A file of this log has its name again; the mirror that it belongs to now."""
+        home = self._logs.home(self)
+        if home._segments.get(segment.base_offset) is not segment:
+            home._segments[segment.base_offset] = segment
+            home._order = sorted(home._segments)
+        return home
 
     def drop(self, segment: SegmentMirror) -> None:
         if self._segments.get(segment.base_offset) is segment:
@@ -216,6 +227,10 @@ class PartitionLogs:
 
     def on(self, host: str) -> list[ReplicaMirror]:
         return [mirror for (where, _), mirror in sorted(self._replicas.items()) if where == host]
+
+    def home(self, replica: ReplicaMirror) -> ReplicaMirror:
+        """The mirror that stands for a log now: the one that is known, else this one again."""
+        return self._replicas.setdefault((replica.host, replica.key), replica)
 
     def gone(self, replica: ReplicaMirror) -> None:
         if self._replicas.get((replica.host, replica.key)) is replica:

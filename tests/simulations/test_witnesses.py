@@ -353,3 +353,17 @@ def test_a_time_index(timestamp: int, offset: int, names: list[str]) -> None:
     entry = struct.pack(">qi", timestamp, offset)
     scene.add("n1", f"{DIRECTORY}/{0:020}.timeindex").write(0, entry)
     assert look(scene, stopped=True) == names
+
+
+def test_a_segment_whose_renaming_a_power_loss_takes_back_is_seen_again() -> None:
+    scene = Scene()
+    scene.append("n1", batch(0), batch(1))
+    path = f"{DIRECTORY}/{0:020}.log"
+    watcher = scene.files["n1"][path].watcher
+    assert watcher is not None
+    watcher.renamed(path + ".1")
+    assert scene.logs.replica("n1", ("t", 0)) is None
+    watcher.renamed(path)
+    mirror = scene.logs.replica("n1", ("t", 0))
+    assert mirror is not None
+    assert mirror.end_offset == 2

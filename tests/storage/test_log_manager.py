@@ -108,6 +108,32 @@ async def test_checkpoints_spare_the_next_start_work(
     assert read_file(disk, "/d1/recovery-point-offset-checkpoint") == b"0\n1\na 0 6\n"
 
 
+async def test_a_recovery_that_loses_records_takes_its_checkpoint_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = new_disk()
+    logs = await started(disk)
+    log = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
+    for number in range(9):
+        append(log, f"{number}")
+    await log.flush_in_background()
+    await logs.checkpoint()
+    disk.kill()
+    # The disk gives up what it had called durable: the last batch.
+    files = disk.medium.files
+    last = max(name for name in files if name.endswith(".log") and len(files[name].data))
+    disk.medium.flip_bit(last, len(files[last].data) - 1, 1)
+    disk = SimDisk(disk.medium)
+    logs = manager(disk)
+    await logs.load()
+    again = logs.get(A0)
+    assert again is not None
+    end = again.log_end_offset
+    assert end < 9
+    told = f"0\n1\na 0 {end}\n".encode()
+    assert read_file(disk, "/d1/recovery-point-offset-checkpoint") == told
+
+
 async def test_new_logs_go_where_the_fewest_are(autojump_clock: trio.testing.MockClock) -> None:
     logs = await started(new_disk(), "/d1", "/d2")
     for topic_partition in (A0, A1, B0):
