@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from model.ids import TopicPartition
@@ -103,6 +103,19 @@ class LogDirectory:
         """Replace checkpoint files, by name, durably."""
         for name, offsets in files.items():
             write_offsets(self._disk, f"{self.path}/{name}", offsets)
+            if name == RECOVERY_POINTS:
+                self.recovery_points = dict(offsets)
+            elif name == LOG_STARTS:
+                self.log_starts = dict(offsets)
+
+    def names_taken_again(self, topic_partitions: Iterable[TopicPartition]) -> None:
+        """New logs: what the checkpoints still say of earlier ones of their names goes, before a
+        crash makes a recovery believe it."""
+        if any(
+            self.recovery_points.get(each, 0) > 0 or self.log_starts.get(each, 0) > 0
+            for each in topic_partitions
+        ):
+            self.write_checkpoints(self.checkpoints())
 
     def partitions(self) -> list[TopicPartition]:
         """The partitions that have a log here. Those deleted before the last stop are doomed."""

@@ -204,10 +204,11 @@ class LogManager:
             raise LogDirFailure(home.path, home.failure)
         try:
             log = self._opener.make(home, topic_partition, topic_id, config)
+            self._adopt(log, home)
+            home.names_taken_again([topic_partition])
         except OSError as error:
             self.fail(home.path, str(error))
             raise LogDirFailure(home.path, str(error)) from error
-        self._adopt(log, home)
         return log
 
     async def create_ahead(self, wanted: Sequence[tuple[TopicPartition, Uuid, LogConfig]]) -> None:
@@ -239,6 +240,12 @@ class LogManager:
                 self._adopt(log, home)
             else:
                 log.let_go()
+        for home in self._directories.values():
+            if home.failure is None:
+                try:
+                    home.names_taken_again(log.topic_partition for at, log in made if at is home)
+                except OSError as error:
+                    self.fail(home.path, str(error))
 
     def _choose(self) -> LogDirectory:
         working = [home for home in self._directories.values() if home.failure is None]

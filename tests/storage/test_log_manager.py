@@ -134,6 +134,30 @@ async def test_a_recovery_that_loses_records_takes_its_checkpoint_back(
     assert read_file(disk, "/d1/recovery-point-offset-checkpoint") == told
 
 
+async def test_a_new_log_does_not_inherit_what_checkpoints_say_of_the_old_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    disk = new_disk()
+    logs = await started(disk)
+    log = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
+    for number in range(9):
+        append(log, f"{number}")
+    await log.flush_in_background()
+    log.advance_log_start(4)
+    await logs.checkpoint()
+    logs.delete(A0)
+    again = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
+    append(again, "anew")
+    disk.kill()
+    disk = SimDisk(disk.medium)
+    logs = manager(disk)
+    await logs.load()
+    found = logs.get(A0)
+    assert found is not None
+    assert (found.log_start_offset, found.recovery_point) == (0, 0)
+    assert list(all_records(found)) == [(0, "anew")]
+
+
 async def test_new_logs_go_where_the_fewest_are(autojump_clock: trio.testing.MockClock) -> None:
     logs = await started(new_disk(), "/d1", "/d2")
     for topic_partition in (A0, A1, B0):
