@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import trio
 
-from client.futures import SHORTEST_WAIT_S, Future, Signal
+from client.futures import Future, Signal
 from model.errors import ErrorCode, KafkaError
 from model.errors import text as error_text
-from model.world import BrokenConnection, Clock, Connection, Piece
+from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
 from net.protocol.codec import MalformedMessage

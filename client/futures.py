@@ -12,6 +12,8 @@ from typing import Generic, TypeVar, cast
 
 import trio
 
+from model.world import SHORTEST_WAIT_S
+
 T = TypeVar("T")
 
 
@@ -83,11 +85,6 @@ class Future(Generic[T]):
         callbacks, self._callbacks = self._callbacks, None
         for callback in callbacks or ():
             callback(self)
-
-
-SHORTEST_WAIT_S = 0.0005
-"""Rounding can leave a remainder so small that adding it does not move a clock: who waits for
-that would wait in vain, and for ever when time is virtual."""
 
 
 class Signal:

@@ -11,7 +11,7 @@ Errors: files and directories raise OSError as the operating system does; connec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
@@ -131,6 +131,16 @@ class FileRegion(NamedTuple):
 
 
 Piece = Buffer | FileRegion
+
+
+def bytes_of(piece: Piece) -> Buffer:
+    """What a piece is on the wire; a region of a file is read."""
+    return piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
+
+
+SHORTEST_WAIT_S: Final = 0.0005
+"""Rounding can leave a remainder so small that adding it does not move a clock: who waits for
+that would wait in vain, and for ever when time is virtual."""
 
 
 class BrokenConnection(Exception):

@@ -82,8 +82,7 @@ class Totals:
 def run_one(job: tuple[Options, str]) -> dict[str, Any]:
     """One seed, in whatever process."""
     options, commit = job
-    beside = own.beside(options.own) if options.own is not None else None
-    outcome = run_plan(plan_for(options), beside=beside)
+    outcome = run_plan(plan_for(options), beside=own.beside(options.own))
     return as_dict(outcome, commit)
 
 

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
@@ -16,10 +15,9 @@ from simulations.mutations import MUTANTS
 from simulations.own import UnusableFile
 from simulations.plan import DEFAULT_DURATION_S, QUORUMS, Options, Plan
 from simulations.progress import Progress
-from simulations.run import Outcome, plan_for, run_plan
+from simulations.run import Beside, Outcome, plan_for, run_plan
 from simulations.scenarios import command as scenarios
 from simulations.violation import Exit
-from simulations.world import World
 
 USAGE: Final = 64
 """The exit code for what cannot be run at all: EX_USAGE of sysexits.h."""
@@ -59,8 +57,7 @@ def _scenario(options: argparse.Namespace) -> int:
 
 def _seeds(options: argparse.Namespace) -> int:
     chosen = _options(options)
-    if options.own is not None:
-        own.beside(options.own)  # What is wrong with the file is told before anything runs.
+    own.beside(chosen.own)  # What is wrong with the file is told before anything runs.
     if options.seeds is not None and options.plan is None:
         totals = batch.run_batch(
             chosen,
@@ -82,7 +79,7 @@ def _one(options: argparse.Namespace, chosen: Options) -> int:
         plan = plan_for(chosen)
         if options.control is not None:
             plan = controls.CONTROLS[options.control].change(plan)
-    beside = own.beside(options.own) if options.own is not None else None
+    beside = own.beside(options.own)
     print(f"seed {plan.seed}: {len(plan.faults)} faults to come", file=sys.stderr)
     with _sink(options.trace) as sink, Progress(plan) as progress:
         outcome = run_plan(plan, sink=sink, beside=beside, tell=progress.tell)
@@ -99,9 +96,7 @@ def _one(options: argparse.Namespace, chosen: Options) -> int:
     return int(outcome.exit)
 
 
-def _shrink(
-    outcome: Outcome, output: str | None, beside: Callable[[World], None] | None
-) -> tuple[Outcome, str]:
+def _shrink(outcome: Outcome, output: str | None, beside: Beside) -> tuple[Outcome, str]:
     from simulations.shrink import shrink
 
     smaller = shrink(outcome, lambda words: print(words, file=sys.stderr), beside=beside)

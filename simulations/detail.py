@@ -6,12 +6,12 @@ since a run may name things after them; here they are translated.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 import trio
 
 from model.world import Connection
+from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.observer import Observer
 from raftka.tracing.wire import Ends
 from simulations.stream import Stream
@@ -60,14 +60,8 @@ class Detail:
     ) -> int:
         """One line; its id."""
         self._last_id += 1
-        event: dict[str, Any] = {"id": self._last_id, "t": round(trio.current_time(), 6)}
-        event["kind"] = kind
-        if node is not None:
-            event["node"] = node
-        if cause is not None:
-            event["cause"] = cause
-        event.update(fields)
-        self._file.write(json.dumps(event, default=str, separators=(",", ":")) + "\n")
+        event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
+        self._file.write(line_of(event) + "\n")
         return self._last_id
 
     def _name(self, topic_id: bytes) -> str | None:

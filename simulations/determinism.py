@@ -258,16 +258,11 @@ class _Loop:
                         task._attempt_delivery_of_pending_ki()
                     task._attempt_delivery_of_any_pending_cancel()
                 elif message is _traps.CancelShieldedCheckpoint:
-                    runq.append(_woken(task))
+                    _reschedule(runner, task)
                 else:
                     raise RuntimeError(f"a task asked trio for {message!r}")
                 ended = message = None
                 del context.task
-
-
-def _woken(task: Any) -> Any:
-    task._next_send_fn, task._next_send = task.coro.send, _NOTHING
-    return task
 
 
 def _age(task: Any) -> int:

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from simulations.run import Beside
 from simulations.stage import Stage, told_as_violations
 from simulations.world import World
 
@@ -52,8 +53,10 @@ def module_of(path: str) -> ModuleType:
     return module
 
 
-def beside(path: str) -> Callable[[World], None]:
-    """What to start beside the workload of a run. Raises UnusableFile."""
+def beside(path: str | None) -> Beside:
+    """What to start beside the workload of a run: nothing without a file. Raises UnusableFile."""
+    if path is None:
+        return None
     module = module_of(path)
     workload: Callable[[Stage], Awaitable[None]] | None = getattr(module, "workload", None)
     invariants = [

@@ -70,6 +70,8 @@ class Outcome:
 
 
 Hook = Callable[[World], Any]
+Beside = Callable[[World], None] | None
+"""What a user adds to a workload, if anything (simulations/own.py)."""
 
 
 def _tell_nobody(_: World) -> None:
@@ -86,7 +88,7 @@ def run_plan(
     *,
     sink: TextIO | None = None,
     story: Hook | None = None,
-    beside: Callable[[World], None] | None = None,
+    beside: Beside = None,
     tell: Callable[[World], None] = _tell_nobody,
 ) -> Outcome:
     """Run a plan to its end or to the first violation.
@@ -200,7 +202,7 @@ async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitabl
 
 async def _workload(
     world: World,
-    beside: Callable[[World], None] | None,
+    beside: Beside,
     tell: Callable[[World], None],
 ) -> None:
     assert world.nursery is not None

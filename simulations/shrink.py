@@ -12,12 +12,10 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from simulations.plan import Plan
-from simulations.run import Outcome, run_plan
+from simulations.run import Beside, Outcome, run_plan
 from simulations.violation import Exit
-from simulations.world import World
 
 T = TypeVar("T")
-Beside = Callable[[World], None] | None
 RUNS_MAX: Final = 200
 _LISTS: Final = ("faults", "operations", "producers", "consumers", "topics")
 

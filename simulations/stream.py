@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from model.world import BrokenConnection, FileRegion, Piece
+from model.world import BrokenConnection, Piece, bytes_of
 from simulations.life import Life
 
 if TYPE_CHECKING:
@@ -77,14 +77,7 @@ class Stream:
             raise BrokenConnection(f"{self.peer}: Broken pipe")
         if self._on_the_way > WINDOW:
             return pieces
-        data = b"".join(
-            [
-                piece.file.read(piece.size, piece.offset)
-                if isinstance(piece, FileRegion)
-                else piece
-                for piece in pieces
-            ]
-        )
+        data = b"".join([bytes_of(piece) for piece in pieces])
         if data:
             fabric = self._fabric
             if self.tap is not None:

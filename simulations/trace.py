@@ -9,11 +9,12 @@ describes; what it adds is in no hash and nothing depends on it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, TextIO
 
 import trio
+
+from raftka.tracing.lines import event_of, line_of
 
 if TYPE_CHECKING:
     from simulations.detail import Detail
@@ -66,14 +67,8 @@ class Trace:
     ) -> int:
         """Something happened on `node`, because of the event `cause`; the event's id."""
         self._last_id += 1
-        event: Event = {"id": self._last_id, "t": round(trio.current_time(), 6), "kind": kind}
-        if node is not None:
-            event["node"] = node
-        if cause is not None:
-            event["cause"] = cause
-        event.update(fields)
-        line = json.dumps(event, default=str, separators=(",", ":"))
-        self._unhashed.append(line)
+        event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
+        self._unhashed.append(line_of(event))
         if len(self._unhashed) > _UNHASHED_MAX:
             self._add_to_hash()
         self.counts[kind] += 1

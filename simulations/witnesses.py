@@ -78,9 +78,9 @@ class Witnesses:
         return machine.process.number
 
     def _may_lack(self, key: Key, broker_id: int) -> bool:
-        truth = self._world.replicas.truth(key)
-        excused = truth.excused_at >= 0 or broker_id in truth.losers | truth.unclean
-        return excused or self._world.allows_loss(key[0])
+        replicas = self._world.replicas
+        truth = replicas.truth(key)
+        return broker_id in truth.losers | truth.unclean or replicas.promises_nothing(key)
 
     def _groups_may_be_lost(self) -> bool:
         truths = self._world.replicas.truths

@@ -126,15 +126,11 @@ class World:
             min_isr=self.min_isr,
             allows_loss=self.allows_loss,
         )
-        self.agreement = AgreementChecker(
-            self.metadata, self.logs, self.replicas, self.report, self.allows_loss
-        )
+        self.agreement = AgreementChecker(self.metadata, self.logs, self.replicas, self.report)
         self.history = History(
             self.report, self.replicas.told, strict_acks_1=self.plan.strict_acks_1
         )
-        self.history.excused = lambda key: (
-            self.allows_loss(key[0]) or self.replicas.truth(key).excused_at >= 0
-        )
+        self.history.excused = self.replicas.promises_nothing
         self.witnesses = Witnesses(self)
         self.metadata.on_image.append(self.metadata_checker.image_committed)
         self.metadata.on_change.append(self.metadata_checker.partition_changed)
@@ -382,6 +378,16 @@ class World:
     def cut(self, pairs: Iterable[tuple[str, str]]) -> None:
         for source, target in pairs:
             self.fabric.cut(source, target)
+
+    def heal(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Take back what `cut` did."""
+        for source, target in pairs:
+            self.fabric.heal(source, target)
+
+    def ways_of(self, host: str) -> list[tuple[str, str]]:
+        """Both ways between a node and each of the others."""
+        others = [other for other in self.hosts() if other != host]
+        return [way for other in others for way in ((host, other), (other, host))]
 
     def heal_network(self) -> None:
         self.fabric.heal()

@@ -20,7 +20,7 @@ from broker.replication.follower_session import FollowerSession
 from broker.replication.following import Following
 from model.errors import ErrorCode, KafkaError
 from model.ids import Endpoint, TopicPartition
-from model.world import BrokenConnection, Clock, Connection, Network
+from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network
 from net.answers import Turn
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
@@ -39,8 +39,6 @@ _LIST_OFFSETS_VERSION = 9
 _MAX_FRAME_BYTES = 1 << 30
 _RECONNECT_S = 0.02
 _FOREVER_S = 3600.0
-_SHORTEST_WAIT_S = 0.0005
-"""Rounding can leave a remainder so small that waiting for it does not move a clock."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ class LeaderFetcher:
     ) -> list[memoryview]:
         """The answers that came; none when there is something to send before."""
         timeout_s = self._config.socket_timeout_s
-        with trio.move_on_after(max(_SHORTEST_WAIT_S, min(timeout_s, retry_s))) as scope:
+        with trio.move_on_after(max(SHORTEST_WAIT_S, min(timeout_s, retry_s))) as scope:
             self._waiting = scope
             if self._woken:
                 scope.cancel()

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from raftka.tracing.lines import line_of
+
 Event = dict[str, Any]
 
 
@@ -71,5 +73,5 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     files = [path.read_text(encoding="utf-8").splitlines(keepends=True) for path in options.file]
     for event in merge(files):
-        print(json.dumps(event, separators=(",", ":")))
+        print(line_of(event))
     return 0

@@ -17,6 +17,7 @@ from broker.quorum_setup import controller_endpoints
 from model.settings import Config
 from model.world import Connection, Disk, Network
 from net.transport import TcpConnection
+from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.metadata import changes
 from raftka.tracing.observer import Observer
 from raftka.tracing.wire import Ends
@@ -63,17 +64,9 @@ class TraceFile:
         """Write one event; its id."""
         with self._lock:
             self._last_id += 1
-            event: dict[str, Any] = {
-                "id": self._last_id,
-                "t": round(self._monotonic() - self._started, 6),
-                "kind": kind,
-            }
-            if node is not None:
-                event["node"] = node
-            if cause is not None:
-                event["cause"] = cause
-            event.update(fields)
-            self._file.write(json.dumps(event, default=str, separators=(",", ":")) + "\n")
+            seconds = self._monotonic() - self._started
+            event = event_of(self._last_id, seconds, kind, node, cause, fields)
+            self._file.write(line_of(event) + "\n")
             self._file.flush()
             return self._last_id
 

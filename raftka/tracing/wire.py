@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from kraft.raft.codec import MalformedMessage as MalformedRaft
 from kraft.raft.codec import decode as decode_raft
 from kraft.raft.links import PREAMBLE, Refused, decode_hello
-from model.world import Connection, FileRegion, Listener, Network, Piece
+from model.world import Connection, FileRegion, Listener, Network, Piece, bytes_of
 from net.protocol import codec
 from net.protocol.apis import APIS
 
@@ -245,10 +245,7 @@ def _size(piece: Piece) -> int:
 
 
 def _joined(pieces: Sequence[Piece]) -> bytes:
-    return b"".join(
-        piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else bytes(piece)
-        for piece in pieces
-    )
+    return b"".join(map(bytes_of, pieces))
 
 
 class TracedListener:

@@ -31,7 +31,6 @@ class AgreementChecker:
         logs: PartitionLogs,
         replicas: ReplicaChecker,
         report: Report,
-        allows_loss: Callable[[str], bool],
     ) -> None:
         """`replicas` knows what clients were told, and which partitions are excused."""
         self.checks = 0
@@ -39,7 +38,6 @@ class AgreementChecker:
         self._logs = logs
         self._replicas = replicas
         self._report = report
-        self._allows_loss = allows_loss
         self._agreed: dict[tuple[str, Key], int] = {}
         """Up to where each replica's log was found to be what clients know."""
         logs.on_append = self._appended
@@ -83,7 +81,7 @@ class AgreementChecker:
     def _excused(self, key: Key, *hosts: str) -> bool:
         truth = self._replicas.truth(key)
         lost = any(int(host[1:]) in truth.losers for host in hosts)
-        return lost or truth.excused_at >= 0 or self._allows_loss(key[0])
+        return lost or self._replicas.promises_nothing(key)
 
     # High watermarks.
 

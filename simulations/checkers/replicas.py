@@ -81,6 +81,11 @@ class ReplicaChecker:
             found = self.truths[key] = Truth()
         return found
 
+    def promises_nothing(self, key: Key) -> bool:
+        """Whether what clients were told may be lost: too many disks were, or elections there may
+        be unclean."""
+        return self.truth(key).excused_at >= 0 or self._allows_loss(key[0])
+
     def forget(self, topic: str) -> None:
         """The topic was deleted."""
         for key in [key for key in self.truths if key[0] == topic]:
@@ -254,7 +259,7 @@ class ReplicaChecker:
 
     def _lost(self, name: str, key: Key, story: str) -> None:
         truth = self.truth(key)
-        if self._allows_loss(key[0]) or truth.excused_at >= 0:
+        if self.promises_nothing(key):
             self.losses.append(f"{trio.current_time():.3f} s: {story}")
             self._trace.event("allowed-loss", partition=f"{key[0]}-{key[1]}", story=story)
             # From here on only what the survivors have counts.

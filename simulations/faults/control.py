@@ -27,13 +27,11 @@ async def leader_cut_off_and_killed(world: World, dice: Random, cause: int) -> N
     leader = _leader(world, dice)
     if leader is None:
         return
-    others = [host for host in world.hosts() if host != leader.host]
-    pairs = [(a, b) for other in others for a, b in ((leader.host, other), (other, leader.host))]
+    pairs = world.ways_of(leader.host)
     world.cut(pairs)
     await trio.sleep(dice.uniform(0.5, 2))
     world.cluster.kill(leader, cause)
-    for source, target in pairs:
-        world.fabric.heal(source, target)
+    world.heal(pairs)
     await trio.sleep(4)
     world.start(leader, cause)
 

@@ -217,5 +217,4 @@ async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
     await trio.sleep(dice.uniform(0.1, 0.5))
     world.start(leader, cause)
     await trio.sleep(dice.uniform(0.5, 3))
-    for source, target in pairs:
-        world.fabric.heal(source, target)
+    world.heal(pairs)

@@ -23,9 +23,8 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
     leader = world.leader_of(*target)
     if leader is None or not leader.is_running:
         return
-    others = [host for host in world.hosts() if host != leader.host]
     world.trace.event("divergent-failover", node=leader.host, cause=cause)
-    pairs = [(a, b) for other in others for a, b in ((leader.host, other), (other, leader.host))]
+    pairs = world.ways_of(leader.host)
     world.cut(pairs)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     records = round(10 ** dice.uniform(0.3, 2.3))
@@ -42,8 +41,7 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
             world.fabric.slow(source, end, slow_s)
     if slow_s:
         await trio.sleep(dice.uniform(1, 5))
-        for source, end in pairs:
-            world.fabric.heal(source, end)
+        world.heal(pairs)
 
 
 async def _write(world: World, host: str, name: str, to: TopicPartition, records: int) -> None:

@@ -25,8 +25,7 @@ def _two_hosts(world: World, dice: Random) -> tuple[str, str]:
 async def _cut_for(world: World, pairs: list[tuple[str, str]], seconds: float) -> None:
     world.cut(pairs)
     await trio.sleep(seconds)
-    for source, target in pairs:
-        world.fabric.heal(source, target)
+    world.heal(pairs)
 
 
 @fault("reset", "network", chance=0.5, rate=10)
@@ -96,9 +95,8 @@ async def stranded_leader(world: World, dice: Random, cause: int) -> None:
     leader = world.leader_of(topic.name, dice.randrange(topic.partitions))
     if leader is None:
         return
-    others = [host for host in world.hosts() if host != leader.host]
     world.trace.event("stranded-leader", node=leader.host, cause=cause)
-    pairs = [(a, b) for other in others for a, b in ((leader.host, other), (other, leader.host))]
+    pairs = world.ways_of(leader.host)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     await _cut_for(world, pairs, session_s + dice.uniform(0, 4))
 
@@ -127,8 +125,7 @@ async def shatter(world: World, dice: Random, cause: int) -> None:
         await trio.sleep(dice.uniform(0.1, 1))
         world.start(victim, cause)
     await trio.sleep(dice.uniform(0.2, 6))
-    for source, target in pairs:
-        world.fabric.heal(source, target)
+    world.heal(pairs)
 
 
 @fault("swizzle-clog", "network", chance=0.3, rate=1)

@@ -9,7 +9,8 @@ from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.records import iter_batches, iter_records
 from net.protocol.messages.fetch import FetchResponse
-from tests.support.data_plane import Broker, World, joined, make_batch
+from tests.support.data_plane import Broker, World, make_batch
+from tests.support.wire import joined
 
 REPLICATED = PartitionImage((1, 2, 3), (1, 2, 3), 1)
 

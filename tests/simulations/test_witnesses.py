@@ -45,6 +45,7 @@ from simulations.observers.kafka_wire import Conversation, Watched
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import PartitionLogs
 from simulations.trace import Trace
+from tests.support.wire import joined
 
 TOPIC_ID = b"t" * 16
 LED = PartitionImage((1, 2), (1, 2), 1, leader_epoch=3)
@@ -121,7 +122,7 @@ def converse(watched: Watched, request: Request[Any], answer: Response, version:
         (talk.asks, codec.encode_request(request, version, 7, "client")),
         (talk.answers, codec.encode_response(answer, version, 7)),
     ):
-        data = b"".join(bytes(piece) for piece in pieces)  # type: ignore[arg-type]
+        data = joined(pieces)
         tap(data[:9])
         tap(data[9:])
 
@@ -196,7 +197,7 @@ def test_who_joins_the_isr_was_asked_for(asked: list[int], names: list[str]) -> 
         topics=[RequestTopicData(topic_id=TOPIC_ID, partitions=[data])],
     )
     pieces = codec.encode_request(request, 3, 1, "n1")
-    Conversation("n1", "n2", scene.watched).asks(b"".join(bytes(p) for p in pieces))  # type: ignore[arg-type]
+    Conversation("n1", "n2", scene.watched).asks(joined(pieces))
     before = replace(LED, isr=(1,))
     for told in scene.metadata.on_change:
         told(("t", 0), before, LED)

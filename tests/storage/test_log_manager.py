@@ -15,6 +15,7 @@ from simulations.disk import SimDisk
 from storage import clean_shutdown
 from storage.config import LogConfig
 from storage.failure import LogDirFailure
+from storage.log import Log
 from storage.log_directory import parse_name
 from storage.log_manager import LogManager
 from storage.meta_properties import BadDirectory, MetaProperties, check, decode, read, write
@@ -47,6 +48,15 @@ async def started(disk: SimDisk, *directories: str) -> LogManager:
     logs = manager(disk, *directories)
     assert await logs.load() == []
     return logs
+
+
+async def nine_records(logs: LogManager) -> Log:
+    """A log of several segments, all of it durable."""
+    log = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
+    for number in range(9):
+        append(log, f"{number}")
+    await log.flush_in_background()
+    return log
 
 
 async def test_a_clean_life(autojump_clock: trio.testing.MockClock) -> None:
@@ -89,10 +99,7 @@ async def test_checkpoints_spare_the_next_start_work(
 ) -> None:
     disk = new_disk()
     logs = await started(disk)
-    log = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
-    for number in range(9):
-        append(log, f"{number}")
-    await log.flush_in_background()
+    log = await nine_records(logs)
     log.advance_log_start(4)
     await logs.checkpoint()
     assert read_file(disk, "/d1/recovery-point-offset-checkpoint") == b"0\n1\na 0 9\n"
@@ -113,10 +120,7 @@ async def test_a_recovery_that_loses_records_takes_its_checkpoint_back(
 ) -> None:
     disk = new_disk()
     logs = await started(disk)
-    log = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
-    for number in range(9):
-        append(log, f"{number}")
-    await log.flush_in_background()
+    await nine_records(logs)
     await logs.checkpoint()
     disk.kill()
     # The disk gives up what it had called durable: the last batch.
@@ -139,10 +143,7 @@ async def test_a_new_log_does_not_inherit_what_checkpoints_say_of_the_old_one(
 ) -> None:
     disk = new_disk()
     logs = await started(disk)
-    log = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
-    for number in range(9):
-        append(log, f"{number}")
-    await log.flush_in_background()
+    log = await nine_records(logs)
     log.advance_log_start(4)
     await logs.checkpoint()
     logs.delete(A0)

@@ -30,7 +30,6 @@ from kraft.snapshot import image_records
 from model.ids import TopicPartition, Uuid
 from model.records import Record, encode_batch, iter_batches, iter_records
 from model.settings import Config
-from model.world import FileRegion, Piece
 from net.answers import Turn
 from net.protocol import codec
 from net.protocol.message import Records, Request, Response
@@ -53,6 +52,7 @@ from net.router import ConnectionState, Context, Pending, encode_answer, routes
 from simulations.disk import SimDisk
 from simulations.medium import Medium
 from storage.log_manager import LogManager
+from tests.support.wire import joined
 
 R = TypeVar("R", bound=Response)
 
@@ -362,14 +362,6 @@ class Answer(Generic[R]):
     @property
     def is_nothing(self) -> bool:
         return self._answered and self._result is None
-
-
-def joined(pieces: list[Piece]) -> bytes:
-    """Pieces as a socket would send them."""
-    return b"".join(
-        piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
-        for piece in pieces
-    )
 
 
 def make_batch(*values: bytes, timestamp: int = 1_700_000_000_000, **batch: Any) -> bytes:

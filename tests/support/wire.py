@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.world import FileRegion, Piece
+from model.world import Piece, bytes_of
 from net.protocol.codec import encode
 from net.protocol.message import Message
 
 
 def joined(pieces: Sequence[Piece]) -> bytes:
     """What the pieces are on the wire; regions of files are read."""
-    return b"".join(
-        piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
-        for piece in pieces
-    )
+    return b"".join(map(bytes_of, pieces))
 
 
 def encoded(message: Message, version: int) -> bytes:

@@ -11,7 +11,7 @@ from broker.coordinators.timers import Moment
 from model import records as model_records
 from model.errors import ErrorCode, KafkaError
 from model.ids import OFFSETS_TOPIC
-from model.world import Buffer, Clock, FileRegion, Piece
+from model.world import Clock, bytes_of
 from storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class ReplicatedOffsetsLog:
             return [], end_offset
         try:
             pieces = log.read(offset, _READ_BYTES, end_offset).pieces
-            data = b"".join(_bytes_of(piece) for piece in pieces)
+            data = b"".join(bytes_of(piece) for piece in pieces)
         except OSError as error:
             lost = LogDirFailure(log.directory.rpartition("/")[0], str(error))
             self._replicas.disk_failed(lost)
@@ -102,7 +102,3 @@ class ReplicatedOffsetsLog:
         if replica is None or not replica.state.is_leader:
             raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
         return replica
-
-
-def _bytes_of(piece: Piece) -> Buffer:
-    return piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
