@@ -17,7 +17,7 @@ import trio
 from client.futures import Future, Signal
 from model.errors import ErrorCode, KafkaError
 from model.errors import text as error_text
-from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece
+from model.world import BrokenConnection, Clock, Connection, Piece
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
 from net.protocol.codec import MalformedMessage
@@ -59,6 +59,8 @@ class Channel:
         self._unsent: list[Piece] = []
         self._unsent_signal = Signal()
         self._busy = Signal()
+        self._looks_again = 0.0
+        """When the connection is looked after next, unless something is due before."""
 
     @property
     def in_flight(self) -> int:
@@ -107,7 +109,7 @@ class Channel:
             self._in_flight.append(
                 _InFlight(correlation_id, request, version, now + timeout_s, answer)
             )
-            if len(self._in_flight) == 1:
+            if now + timeout_s < self._looks_again:
                 self._busy.set()
         self._write(pieces)
         return answer
@@ -227,10 +229,10 @@ class Channel:
                     name = self._in_flight[0].request.API_NAME
                     self.close(f"no answer to {name} within its time")
                     return
-                await self._clock.sleep(max(SHORTEST_WAIT_S, deadline - now))
             elif self._last_used + self._idle_s <= now:
                 self.close("not used for long")
-            elif self._idle_s == float("inf"):
-                await self._busy.wait()
+                return
             else:
-                await self._busy.wait(self._last_used + self._idle_s - now)
+                deadline = self._last_used + self._idle_s
+            self._looks_again = deadline
+            await self._busy.wait(None if deadline == float("inf") else deadline - now)

@@ -7,9 +7,12 @@ and recognizes a repetition among the last five. So:
 - A batch that must be sent again returns to its place by number, before all that were never sent.
 - While any batch is on its second attempt, one batch is in flight at a time: its fate decides what
   the next one's means.
-- When a number can no longer be used (the broker reports a gap, or a batch was given up after it
-  may have arrived), the producer takes a new epoch. A queue adopts it once nothing of it is in
-  flight, and counts from 0 again.
+- When a number can no longer be used (the broker reports a gap), the producer takes a new epoch. A
+  queue adopts it once nothing of it is in flight, and counts from 0 again.
+- A batch that is given up after it was sent leaves open whether its numbers were used. Those behind
+  it may be stored as well, so they are sent again under the numbers that they have: given others,
+  they would be stored twice. No batch gets a number meanwhile. An answer to the last of them says
+  that no number is missing, a gap that one is; with nothing left to ask, a new epoch is taken.
 """
 
 from __future__ import annotations
@@ -20,12 +23,16 @@ from client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
 from model.ids import TopicPartition
 
 MAX_IN_FLIGHT = 5
+_HALF = 0x40000000
+"""Half of all sequence numbers."""
 
 
 class PartitionQueue:
     """Pure: moments are given in seconds of the monotonic clock."""
 
     __slots__ = (
+        "_acknowledged",
+        "_in_doubt",
         "_next_sequence",
         "_restart",
         "identity",
@@ -42,7 +49,11 @@ class PartitionQueue:
         self.in_flight_max = in_flight_max
         self.identity = NO_IDENTITY
         self._next_sequence = 0
+        self._acknowledged = 0
+        """The number after the last that a broker is known to have."""
         self._restart = False
+        self._in_doubt = False
+        """Whether a batch was given up that may have been stored."""
 
     @property
     def empty(self) -> bool:
@@ -51,7 +62,7 @@ class PartitionQueue:
     @property
     def restart_wanted(self) -> bool:
         """Whether its numbers can no longer be used: it needs a new epoch."""
-        return self._restart
+        return self._restart or (self._in_doubt and not self._numbered())
 
     def open_batch(self) -> Batch | None:
         """The batch that still takes records."""
@@ -64,7 +75,7 @@ class PartitionQueue:
         if not self.pending or self._restart:
             return None
         batch = self.pending[0]
-        if batch.not_before > now:
+        if batch.not_before > now or (self._in_doubt and batch.base_sequence < 0):
             return None
         if not self.in_flight:
             return batch
@@ -88,8 +99,18 @@ class PartitionQueue:
         self.in_flight.append(batch)
 
     def finish(self, batch: Batch) -> None:
-        """`batch` has its answer, for better or worse."""
+        """`batch` is stored."""
         self.in_flight.remove(batch)
+        if batch.base_sequence >= 0:
+            end = next_sequence(batch.base_sequence, len(batch))
+            if _distance(self._acknowledged, end) < _HALF:
+                self._acknowledged = end
+            self._doubt(self._in_doubt)
+
+    def give_up(self, batch: Batch) -> None:
+        """`batch` is not sent again, whether it is stored or not."""
+        self.in_flight.remove(batch)
+        self._doubt(batch.base_sequence >= 0)
 
     def put_back(self, batch: Batch, not_before: float) -> None:
         """`batch` must be sent again, not before that moment."""
@@ -122,7 +143,6 @@ class PartitionQueue:
             if batch.base_sequence >= 0:
                 batch.number(NO_IDENTITY, -1)
         self._adopt(identity)
-        self._restart = False
         return True
 
     def hurry(self) -> None:
@@ -131,12 +151,11 @@ class PartitionQueue:
             batch.not_before = 0.0
 
     def drop_expired(self, now: float, timeout_s: float) -> list[Batch]:
-        """Take out the waiting batches that are too old; a number wasted needs a restart."""
+        """Take out the waiting batches that are too old."""
         expired: list[Batch] = []
         while self.pending and self.pending[0].created + timeout_s <= now:
             batch = self.pending.popleft()
-            if batch.base_sequence >= 0:
-                self._restart = True
+            self._doubt(batch.base_sequence >= 0)
             expired.append(batch)
         return expired
 
@@ -145,7 +164,13 @@ class PartitionQueue:
 
     def _adopt(self, identity: Identity) -> None:
         self.identity = identity
-        self._next_sequence = 0
+        self._next_sequence = self._acknowledged = 0
+        self._restart = self._in_doubt = False
+
+    def _doubt(self, more: bool) -> None:
+        """A broker stores a number only after all before it: the last one answers for them."""
+        known = self._acknowledged == self._next_sequence
+        self._in_doubt = (self._in_doubt or more) and not known
 
     def _insert(self, batch: Batch) -> None:
         place = 0
@@ -161,4 +186,9 @@ def _before(one: Batch, other: Batch) -> bool:
     """Whether `one` comes first; numbers wrap, so the shorter way around decides."""
     if one.base_sequence < 0 or other.base_sequence < 0:
         return one.created < other.created
-    return (other.base_sequence - one.base_sequence) & 0x7FFFFFFF < 0x40000000
+    return _distance(one.base_sequence, other.base_sequence) < _HALF
+
+
+def _distance(one: int, other: int) -> int:
+    """How many numbers there are from one to the other, upwards."""
+    return (other - one) & 0x7FFFFFFF

@@ -285,9 +285,7 @@ class Sender:
         elif code in RETRIABLE and batch.attempts <= self._retries:
             queue.put_back(batch, again_at)
         else:
-            queue.finish(batch)
-            if batch.base_sequence >= 0:
-                queue.want_restart()
+            queue.give_up(batch)
             self._end(batch, KafkaError(ErrorCode(code), message or None))
 
     def _give_up(self, now: float) -> None:

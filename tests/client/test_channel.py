@@ -99,6 +99,21 @@ async def test_an_overdue_answer_breaks_the_connection(
     assert trio.current_time() == pytest.approx(5, abs=0.1)
 
 
+async def test_a_shorter_time_is_kept_beside_a_longer_one(
+    nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    async def script(connection: Connection, take: Callable[[], Awaitable[Frame]]) -> None:
+        await answer(connection, (await take())[0], "first")
+        await trio.sleep_forever()
+
+    channel = await opened(nursery, script, idle_s=300)
+    await channel.request(MetadataRequest(), 9, 60)
+    await trio.sleep(1)
+    with pytest.raises(BrokenConnection, match="no answer to Metadata within its time"):
+        await channel.request(MetadataRequest(), 9, 5)
+    assert trio.current_time() == pytest.approx(6, abs=0.1)
+
+
 async def test_a_connection_that_nobody_uses_is_closed(
     nursery: trio.Nursery, autojump_clock: object
 ) -> None:

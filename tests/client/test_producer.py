@@ -14,6 +14,8 @@ from model.errors import ErrorCode, KafkaError
 from net.protocol.message import Request
 from net.protocol.messages.init_producer_id import InitProducerIdRequest
 from net.protocol.messages.produce import ProduceRequest
+from simulations.determinism import run
+from tests.support.memory_network import MemoryNetwork, VirtualClock
 from tests.support.scripted_cluster import ScriptedCluster
 
 BOOTSTRAP = {"bootstrap.servers": "b1:9092,b2:9092"}
@@ -138,23 +140,92 @@ async def test_the_bootstrap_list_serves_again_when_all_known_brokers_are_gone(
         assert (await future).offset == 1
 
 
-async def test_five_batches_in_flight_keep_their_order_through_passing_errors(
-    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
-) -> None:
-    cluster.create("t", 2)
-    dice = random.Random(3)
+async def with_passing_errors(
+    cluster: ScriptedCluster, world: dict[str, Any], seed: int, delivery_timeout_ms: int
+) -> tuple[list[int], set[int]]:
+    """Produces numbers to a partition whose leader keeps failing; what is stored and what failed.
+
+    Three of five requests fail, so that nearly every batch is sent several times.
+    """
+    cluster.create("t")
+    dice = random.Random(seed)
     cluster.fault = lambda broker, request: (
         dice.choice([None, None, "error", "before", "after"])
         if isinstance(request, ProduceRequest)
         else None
     )
-    async with Producer({**BOOTSTRAP, "linger.ms": 0, "batch.size": 100}, **world) as producer:
-        for number in range(300):
-            await producer.send("t", b"%d" % number, partition=number % 2)
-            await trio.sleep(dice.random() * 0.02)
-    for partition in (0, 1):
-        wanted = [b"%d" % number for number in range(300) if number % 2 == partition]
-        assert values(cluster, "t", partition) == wanted
+    settings = {
+        **BOOTSTRAP,
+        "linger.ms": 0,
+        "batch.size": 100,
+        "request.timeout.ms": 1000,
+        "delivery.timeout.ms": delivery_timeout_ms,
+    }
+    async with Producer(settings, **world) as producer:
+        futures = []
+        for number in range(100):
+            futures.append(await producer.send("t", b"%d" % number))
+            await trio.sleep(dice.random() * 0.05)
+    stored = [int(value) for value in values(cluster, "t") if value is not None]
+    return stored, {number for number, future in enumerate(futures) if future.error is not None}
+
+
+def under_seed(seed: int, delivery_timeout_ms: int) -> tuple[list[int], set[int]]:
+    """The same with the order of tasks drawn from the seed."""
+    found: list[tuple[list[int], set[int]]] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            network = MemoryNetwork(nursery)
+            world = {"network": network, "clock": VirtualClock(), "dice": random.Random(7)}
+            cluster = ScriptedCluster(network)
+            found.append(await with_passing_errors(cluster, world, seed, delivery_timeout_ms))
+            nursery.cancel_scope.cancel()
+
+    run(main, seed)
+    return found[0]
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_five_batches_in_flight_keep_their_order_through_passing_errors(seed: int) -> None:
+    stored, failed = under_seed(seed, delivery_timeout_ms=100_000_000)
+    assert not failed
+    assert stored == list(range(100))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 93, 98])
+def test_batches_behind_one_that_is_given_up_are_stored_once(seed: int) -> None:
+    stored, failed = under_seed(seed, delivery_timeout_ms=1500)
+    assert failed, "or this tests nothing"
+    assert stored == sorted(set(stored))
+    assert set(range(100)) - failed <= set(stored)
+
+
+async def test_what_may_be_stored_is_sent_again_under_its_own_number(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.create("t")
+    settings = {
+        **BOOTSTRAP,
+        "linger.ms": 0,
+        "request.timeout.ms": 1000,
+        "delivery.timeout.ms": 2000,
+    }
+    fault = "mute"
+    cluster.fault = lambda broker, request: fault if isinstance(request, ProduceRequest) else None
+    async with Producer(settings, **world) as producer:
+        lost = await producer.send("t", b"1")
+        await trio.sleep(0.9)
+        late = await producer.send("t", b"2")
+        await trio.sleep(0.05)
+        assert values(cluster, "t") == [b"1", b"2"], "both are stored, and neither is answered"
+        fault = "error"
+        with pytest.raises(KafkaError, match=r"t-0 were not acknowledged within delivery"):
+            await lost
+        fault = ""
+        assert (await late).offset == 1
+        assert (await (await producer.send("t", b"3"))).offset == 2
+    assert values(cluster, "t") == [b"1", b"2", b"3"]
 
 
 async def test_a_batch_that_is_given_up_does_not_stop_those_behind_it(

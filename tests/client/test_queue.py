@@ -130,6 +130,65 @@ def test_an_expired_batch_that_may_have_arrived_wastes_its_number() -> None:
     assert queue.restart_wanted
 
 
+def given_up_before_another() -> tuple[PartitionQueue, Batch, Batch]:
+    """Two batches were sent and not answered, and the first has become too old."""
+    queue = PartitionQueue(TARGET)
+    one, two, three = filled(queue, 1, 1, 1)
+    two.created = three.created = 1000.0
+    queue.take(one, ONE)
+    queue.take(two, ONE)
+    queue.put_back(one, 0.0)
+    queue.put_back(two, 0.0)
+    assert queue.drop_expired(100.0, 10.0) == [one]
+    return queue, two, three
+
+
+def test_what_was_sent_behind_an_expired_batch_keeps_its_number() -> None:
+    queue, two, three = given_up_before_another()
+    assert not queue.restart_wanted
+    assert queue.sendable(1000.0) is two
+    queue.take(two, TWO)
+    assert (two.identity, two.base_sequence) == (ONE, 1)
+    assert queue.sendable(1000.0) is None, "whether number 2 is the next is not known"
+    queue.finish(two)
+    assert queue.sendable(1000.0) is three
+    assert not queue.restart_wanted, "a broker that has number 1 has number 0"
+
+
+def test_a_gap_behind_an_expired_batch_needs_a_new_epoch() -> None:
+    queue, two, _ = given_up_before_another()
+    queue.take(two, ONE)
+    assert queue.is_first(two)
+    queue.want_restart()
+    queue.put_back(two, 0.0)
+    assert queue.restart(TWO)
+    queue.take(two, TWO)
+    assert (two.identity, two.base_sequence) == (TWO, 0)
+    assert not queue.restart_wanted
+
+
+def test_nothing_behind_a_given_up_batch_needs_a_new_epoch() -> None:
+    queue, two, three = given_up_before_another()
+    queue.take(two, ONE)
+    queue.give_up(two)
+    assert queue.restart_wanted
+    assert queue.sendable(1000.0) is None
+    assert queue.restart(TWO)
+    assert queue.sendable(1000.0) is three
+
+
+def test_an_answer_to_a_later_batch_answers_for_those_before_it() -> None:
+    queue = PartitionQueue(TARGET)
+    one, two = filled(queue, 1, 1)
+    queue.take(one, ONE)
+    queue.take(two, ONE)
+    queue.finish(two)
+    queue.give_up(one)
+    assert not queue.restart_wanted
+    (three,) = filled(queue, 1)
+    assert queue.sendable(1000.0) is three
+
+
 def test_halves_divide_records_and_numbers() -> None:
     queue = PartitionQueue(TARGET)
     (whole,) = filled(queue, 5)

@@ -47,7 +47,8 @@ SERVED = (
     OffsetForLeaderEpochRequest,
 )
 Fault = Callable[[int, Request[Any]], str | None]
-"""For a broker and a request: None, or "before", "after" (the connection breaks), "error"."""
+"""For a broker and a request: None, or "before", "after" (the connection breaks), "error", "mute"
+(it is done, but the connection answers nothing any more)."""
 
 
 @dataclass
@@ -141,6 +142,7 @@ class ScriptedCluster:
 
     async def _serve(self, broker: int, connection: Connection) -> None:
         reader = FrameReader(1 << 26)
+        muted = False
         while True:
             size = await connection.receive_into(reader.space())
             if size == 0:
@@ -159,6 +161,9 @@ class ScriptedCluster:
                     await _wait_for_news(request, answer)
                 if fault == "after":
                     return
+                muted = muted or fault == "mute"
+                if muted:
+                    continue
                 pieces = codec.encode_response(answer, header.api_version, header.correlation_id)
                 await connection.send([joined(pieces)])
 
