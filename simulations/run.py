@@ -97,7 +97,6 @@ def run_plan(
     called when the workload begins, to add to it what is a user's own (simulations/own.py).
     `tell` is called every two virtual seconds, for whoever watches.
     """
-    logs.configure()
     gc.collect()
     gc.freeze()
     trace = Trace(sink)
