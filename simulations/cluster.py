@@ -15,7 +15,7 @@ import trio
 
 from broker.serve import serve
 from kraft.raft.port import Voter, VoterEndpoint
-from model.errors import KafkaError
+from model.errors import ErrorCode, KafkaError
 from model.settings import Config
 from model.world import Disk, Network
 from raftka.formatting import format_directories, new_uuid
@@ -355,3 +355,10 @@ def is_refusal(error: BaseException) -> bool:
 
     expected = (OSError, KafkaError, BadDirectory, CorruptJournal, BrokenConnection)
     return all(isinstance(leaf, expected) for leaf in leaves(error))
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether a process ended because the cluster does not know its broker any more."""
+    found = leaves(error)
+    unknown = ErrorCode.BROKER_ID_NOT_REGISTERED
+    return all(isinstance(leaf, KafkaError) and leaf.code == unknown for leaf in found)

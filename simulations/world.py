@@ -25,6 +25,7 @@ from simulations.cluster import (
     Cluster,
     Machine,
     describe,
+    is_gone,
     is_refusal,
 )
 from simulations.determinism import current_clock, sleep
@@ -68,6 +69,8 @@ class World:
         """Rare situations, and how often they came up."""
         self.quiet = trio.Event()
         """Set when producers shall send no more."""
+        self.unregistering: set[int] = set()
+        """Brokers whose unregistration was asked for; the request may arrive late."""
         self.ended = trio.Event()
         self.scope = trio.CancelScope()
         self.nursery: trio.Nursery | None = None
@@ -258,6 +261,9 @@ class World:
         """A process ended by itself. When its world let it down, that is no defect."""
         if is_refusal(error):
             self.note("node gave up")
+            if self.quiet.is_set() and machine.node_id in self.unregistering and is_gone(error):
+                # A late order to forget it found it healed: whoever gave it starts it again.
+                self.start(machine)
             return
         import traceback
 

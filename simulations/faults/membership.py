@@ -172,6 +172,7 @@ async def _leave(world: World, machine: Machine, cause: int) -> bool:
         if not _hosts_nothing(world, machine) or machine.process is not None:
             world.start(machine, cause)
             return False
+        world.unregistering.add(machine.node_id)
         await admin.unregister_broker(machine.node_id)
     known = world.image.brokers.get(machine.node_id)
     if known is not None or machine.process is not None or not _hosts_nothing(world, machine):

@@ -12,6 +12,7 @@ from simulations.observers.journal import JournalMirror
 from simulations.observers.voters import voters_of
 from simulations.plan import Options, Plan
 from simulations.run import Outcome, plan_for, run_plan
+from simulations.stage import Stage, run_scenario
 from simulations.violation import Exit
 
 
@@ -118,6 +119,34 @@ def test_brokers_join_and_leave() -> None:
     found = _run(2, "static", broker_joins=3, broker_leaves=8)
     assert found.exit is Exit.HELD, found.violation
     assert found.reached.get("broker joined") and found.reached.get("broker left")
+
+
+async def _unregistered_after_the_healing(stage: Stage) -> None:
+    """The node ends by itself, since the cluster does not know it any more."""
+    await stage.until(lambda: len(stage.world.image.alive_brokers()) == 3)
+    stage.heal()
+    stage.world.be_quiet()
+    async with stage.admin() as admin:
+        await admin.unregister_broker(3)
+    assert 3 not in stage.world.image.brokers
+    await stage.settle()
+
+
+async def _ordered_before_it(stage: Stage) -> None:
+    stage.world.unregistering.add(3)
+    await _unregistered_after_the_healing(stage)
+
+
+def test_a_broker_that_an_order_of_before_the_healing_finds_is_started_again() -> None:
+    found = run_scenario(_ordered_before_it)
+    assert found.exit is Exit.HELD, found.violation
+    assert found.reached["node gave up"] == 1
+
+
+def test_a_broker_that_nobody_has_sent_away_has_to_stay() -> None:
+    found = run_scenario(_unregistered_after_the_healing)
+    assert found.violation is not None
+    assert (found.violation.name, found.exit) == ("brokers-recover", Exit.LIVENESS)
 
 
 def test_who_was_away_gets_a_snapshot_and_a_reassignment_is_hit() -> None:
