@@ -57,8 +57,8 @@ class Channel:
         self._next_correlation = 0
         self._in_flight: deque[_InFlight] = deque()
         self._unsent: list[Piece] = []
-        self._unsent_signal = Signal()
-        self._busy = Signal()
+        self._unsent_signal = Signal(clock)
+        self._busy = Signal(clock)
         self._looks_again = 0.0
         """When the connection is looked after next, unless something is due before."""
 

@@ -81,7 +81,7 @@ class Cluster:
         self._all_topics = False
         self._allow_creation = True
         self._closed = False
-        self._wanted = Signal()
+        self._wanted = Signal(clock)
         self._news = trio.Event()
         self._quick = 0
         self._max_age_s = config.seconds("metadata.max.age.ms")

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar, cast
 
 import trio
 
-from model.world import SHORTEST_WAIT_S
+from model.world import SHORTEST_WAIT_S, Clock
 
 T = TypeVar("T")
 
@@ -90,9 +90,10 @@ class Future(Generic[T]):
 class Signal:
     """Wakes one task that waits for something to do; a signal while it is busy is not lost."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_clock", "_event")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._event = trio.Event()
 
     def set(self) -> None:
@@ -103,7 +104,6 @@ class Signal:
         if timeout_s is None:
             await self._event.wait()
         else:
-            with trio.move_on_after(max(SHORTEST_WAIT_S, timeout_s)):
-                await self._event.wait()
+            await self._clock.wait_for(self._event, max(SHORTEST_WAIT_S, timeout_s))
         if self._event.is_set():
             self._event = trio.Event()

@@ -17,6 +17,13 @@ T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
+class Event(Protocol):
+    """Something that happens once; `trio.Event` fits."""
+
+    def is_set(self) -> bool: ...
+    async def wait(self) -> None: ...
+
+
 class Clock(Protocol):
     """Time as one node sees it; two nodes' clocks may disagree."""
 
@@ -30,6 +37,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long on this node's clock; a checkpoint even for 0."""
+        ...
+
+    async def wait_for(self, event: Event, seconds: float) -> None:
+        """Until the event is set, or that long on this node's clock; a checkpoint in any case."""
         ...
 
 

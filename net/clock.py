@@ -7,7 +7,7 @@ import time
 
 import trio
 
-from model.world import Clock, Dice
+from model.world import Clock, Dice, Event
 
 
 class SystemClock:
@@ -21,6 +21,10 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(max(0.0, seconds))
+
+    async def wait_for(self, event: Event, seconds: float) -> None:
+        with trio.move_on_after(max(0.0, seconds)):
+            await event.wait()
 
 
 def system_clock() -> Clock:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import trio
 
-from simulations.determinism import sleep
+from model.world import Event
+from simulations.determinism import sleep, wait_for
 from simulations.life import Life
 
 EPOCH_MS = 1_767_225_600_000
@@ -29,5 +30,10 @@ class SimClock:
 
     async def sleep(self, seconds: float) -> None:
         await sleep(seconds / self.rate)
+        if self.life.is_paused:
+            await self.life.passage()
+
+    async def wait_for(self, event: Event, seconds: float) -> None:
+        await wait_for(event, seconds / self.rate)
         if self.life.is_paused:
             await self.life.passage()

@@ -29,6 +29,8 @@ import trio._core._run as _trio_run
 import trio._core._traps as _trio_traps
 import trio.abc
 
+from model.world import Event
+
 T = TypeVar("T")
 
 _run: Any = _trio_run
@@ -136,6 +138,37 @@ async def sleep(seconds: float) -> None:
 
     clock.at(clock.now + max(0.0, seconds), wake)
     await trio.lowlevel.wait_task_rescheduled(stop_waiting)
+
+
+async def wait_for(event: Event, seconds: float) -> None:
+    """As `event.wait` within `trio.move_on_after`, without a cancel scope and an exception."""
+    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
+    if not isinstance(clock, VirtualClock) or not isinstance(event, trio.Event) or event.is_set():
+        with trio.move_on_after(max(0.0, seconds)):
+            await event.wait()
+        return
+    task = trio.lowlevel.current_task()
+    others: set[Any] = event._tasks
+    waits = True
+
+    def time_is_up() -> None:
+        # Set at this very moment, the event has woken the task already.
+        if waits and task in others:
+            others.discard(task)
+            trio.lowlevel.reschedule(task)
+
+    def stop_waiting(_: object) -> trio.lowlevel.Abort:
+        others.discard(task)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    others.add(task)
+    if seconds < inf:
+        clock.at(clock.now + max(0.0, seconds), time_is_up)
+    try:
+        await trio.lowlevel.wait_task_rescheduled(stop_waiting)
+    finally:
+        # The task may wait for the same event again, before this time is up.
+        waits = False
 
 
 class _Nothing:

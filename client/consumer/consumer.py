@@ -162,12 +162,9 @@ class Consumer(Questions):
         if self._membership is not None:
             self._membership.polling(True)
         try:
-            with trio.move_on_after(max(0.0, timeout_s)):
-                return await self._reading.next_records(
-                    max_records or self._limit, self._membership
-                )
-            await trio.lowlevel.checkpoint()
-            return []
+            return await self._reading.next_records(
+                max_records or self._limit, self._membership, max(0.0, timeout_s)
+            )
         finally:
             if self._membership is not None:
                 self._membership.polling(False)

@@ -15,7 +15,7 @@ from client.consumer.completed import Aborted, CompletedFetch
 from client.consumer.fetch_session import FetchSession, SessionRequest, Wish
 from client.consumer.state import Assignment, ConsumerRecord, PartitionState, Position
 from client.futures import Future, Signal
-from client.metadata import Broker
+from client.metadata import Broker, PartitionView
 from client.settings import ClientConfig
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_BROKER, ZERO_UUID, TopicPartition
@@ -54,7 +54,7 @@ class Fetcher:
     def __init__(
         self, cluster: Cluster, assignment: Assignment, config: ClientConfig, reset: int | None
     ) -> None:
-        self.news = Signal()
+        self.news = Signal(cluster.clock)
         self.failures: dict[TopicPartition, KafkaError] = {}
         """What the caller must hear of, by partition."""
         self._cluster = cluster
@@ -77,28 +77,29 @@ class Fetcher:
     def has_records(self) -> bool:
         return bool(self._completed)
 
-    def send(self, connect: set[int]) -> None:
+    def send(self, connect: set[int], now: float) -> None:
         """Ask each broker that has no request under way; add those to connect to `connect`."""
-        now = self._clock.monotonic()
-        waiting = {fetch.target for fetch in self._completed}
+        view = self._cluster.view
+        waiting = [fetch.target for fetch in self._completed]
         by_node: dict[int, list[PartitionState]] = {}
         busy: set[int] = set()
         for state in self._assignment.states:
             if not state.fetchable(now):
                 continue
-            node = self._source(state, now)
+            partition = view.partition(*state.target)
+            node = self._source(state, partition, now)
             if node is None:
                 self._cluster.refresh_soon()
+            elif node in self._asked:
+                continue
             elif state.target in waiting:
                 busy.add(node)
-            elif self._checked(state):
+            elif partition is not None and not state.is_doubtful(partition):
                 by_node.setdefault(node, []).append(state)
         for node, states in by_node.items():
-            if node in busy or node in self._asked:
+            if node in busy:
                 continue
-            channel = self._cluster.connections.ready(
-                self._cluster.view.brokers[node].endpoint, LANE
-            )
+            channel = self._cluster.connections.ready(view.brokers[node].endpoint, LANE)
             if channel is None:
                 connect.add(node)
             else:
@@ -133,23 +134,18 @@ class Fetcher:
         state = self._assignment.get(fetch.target)
         return state is not None and state.paused and state.position == fetch.position
 
-    def _source(self, state: PartitionState, now: float) -> int | None:
+    def _source(
+        self, state: PartitionState, partition: PartitionView | None, now: float
+    ) -> int | None:
         """The broker to read from: a replica nearby that the leader named, or the leader."""
-        view = self._cluster.view
+        brokers = self._cluster.view.brokers
         if state.preferred_replica is not None and state.preferred_until > now:
-            if state.preferred_replica in view.brokers:
+            if state.preferred_replica in brokers:
                 return state.preferred_replica
             state.preferred_replica = None
-        leader = view.leader(*state.target)
-        return None if leader is None else leader.id
-
-    def _checked(self, state: PartitionState) -> bool:
-        """Whether the position was compared with the current leader's log (KIP-320)."""
-        part = self._cluster.view.partition(*state.target)
-        position = state.position
-        if part is None or position is None:
-            return False
-        return position.epoch < 0 or state.checked_epoch >= part.leader_epoch
+        if partition is None or partition.leader not in brokers:
+            return None
+        return partition.leader
 
     def _ask(self, node: int, channel: Channel, states: list[PartitionState]) -> None:
         session = self._sessions.setdefault(node, FetchSession())

@@ -125,11 +125,15 @@ class Membership:
             self._rejoin = reason
             self._news.set()
 
-    async def ensure_active(self) -> None:
-        """Be a member with partitions. May be cancelled, and goes on at the next call."""
+    def ready(self) -> bool:
+        """Whether `ensure_active` has nothing to do. Raises KafkaError when it never will."""
         if self.fatal is not None:
             raise self.fatal
         self._watch_partition_counts()
+        return self.stable
+
+    async def ensure_active(self) -> None:
+        """Be a member with partitions. May be cancelled, and goes on at the next call."""
         failures = 0
         while not self.stable:
             try:

@@ -64,10 +64,11 @@ class Positions:
     @property
     def complete(self) -> bool:
         """Whether nothing is left to find out."""
-        return all(
-            state.position is not None and not self._doubtful(state)
-            for state in self._assignment.states
-        )
+        view = self._cluster.view
+        for state in self._assignment.states:
+            if state.position is None or state.is_doubtful(view.partition(*state.target)):
+                return False
+        return True
 
     @property
     def retry_at(self) -> float:
@@ -132,10 +133,11 @@ class Positions:
             state.checked_epoch = self._leader_epoch(target)
 
     async def _compare(self) -> None:
+        view = self._cluster.view
         doubtful = {
             state.target: state.position
             for state in self._assignment.states
-            if state.position is not None and self._doubtful(state)
+            if state.position is not None and state.is_doubtful(view.partition(*state.target))
         }
         if not doubtful:
             return
@@ -167,12 +169,6 @@ class Positions:
             self._assignment.reset(state.target, self._reset)
         else:
             state.position = Position(end.end_offset, end.epoch)
-
-    def _doubtful(self, state: PartitionState) -> bool:
-        position = state.position
-        if position is None or position.epoch < 0:
-            return False
-        return state.checked_epoch < self._leader_epoch(state.target)
 
     def _leader_epoch(self, target: TopicPartition) -> int:
         view = self._cluster.view.partition(*target)

@@ -7,6 +7,7 @@ poll that is cut short by its timeout must not undo the work for the next one.
 from __future__ import annotations
 
 import logging
+from math import inf
 
 import trio
 
@@ -18,7 +19,7 @@ from client.consumer.positions import Positions
 from client.consumer.state import Assignment, ConsumerRecord
 from client.futures import Signal
 from model.errors import KafkaError
-from model.world import BrokenConnection
+from model.world import SHORTEST_WAIT_S, BrokenConnection
 
 log = logging.getLogger("raftka.consumer")
 
@@ -53,44 +54,63 @@ class Reading:
         """Where tasks run from now on."""
         self._tasks = nursery
 
-    async def next_records(self, limit: int, membership: Membership | None) -> list[ConsumerRecord]:
-        """Up to `limit` records, waiting for the first. Raises KafkaError; may be cancelled."""
+    async def next_records(
+        self, limit: int, membership: Membership | None, timeout_s: float
+    ) -> list[ConsumerRecord]:
+        """Up to `limit` records, waiting for the first; none when the time is over.
+
+        Raises KafkaError.
+        """
+        now = self._clock.monotonic()
+        end = now + timeout_s
+        has_waited = False
         while True:
-            if membership is not None:
-                await membership.ensure_active()
-            self._find_positions()
-            self._commits.maybe_send(self._clock.monotonic())
+            if membership is not None and not membership.ready():
+                with trio.move_on_after(end - now) as joining:
+                    await membership.ensure_active()
+                if joining.cancelled_caught:
+                    return []
+                now = self._clock.monotonic()
+            wake_at = min(end, self._find_positions(now))
+            self._commits.maybe_send(now)
             self._raise_failures()
             records = self._fetcher.take(limit)
-            self._send_fetches()
-            if records:
-                # Not to be lost to a timeout that is over by now.
-                await trio.lowlevel.cancel_shielded_checkpoint()
+            self._send_fetches(now)
+            is_over = end - now < SHORTEST_WAIT_S
+            if records or is_over:
+                if not has_waited:
+                    # Shielded: records are not to be lost to whoever cancels this.
+                    await trio.lowlevel.cancel_shielded_checkpoint()
                 return records
-            await self.news.wait(self._pause())
+            await self.news.wait(min(wake_at, self._next_moment(now)) - now)
+            has_waited = True
+            now = self._clock.monotonic()
 
     async def step(self) -> None:
         """Look for positions, and wait until something is new. Raises KafkaError."""
-        self._find_positions()
-        self._raise_failures()
-        await self.news.wait(self._pause())
-
-    def _pause(self) -> float | None:
-        """How long there is nothing to do but wait for answers."""
         now = self._clock.monotonic()
-        moments = [self._commits.due_at]
-        moments += [state.retry_at for state in self._assignment.states if state.retry_at > now]
-        if not self._finding and not self._positions.complete:
-            moments.append(self._positions.retry_at)
-        first = min(moments)
-        return None if first == float("inf") else max(0.0, first - now)
+        wake_at = self._find_positions(now)
+        self._raise_failures()
+        wake_at = min(wake_at, self._next_moment(now))
+        await self.news.wait(None if wake_at == inf else wake_at - now)
 
-    def _find_positions(self) -> None:
+    def _next_moment(self, now: float) -> float:
+        """When there is something to do, whether answers come or not."""
+        first = self._commits.due_at
+        for state in self._assignment.states:
+            if now < state.retry_at < first:
+                first = state.retry_at
+        return first
+
+    def _find_positions(self, now: float) -> float:
+        """Have positions looked for if some are missing; when to look again at the latest."""
         if self._finding or self._positions.complete:
-            return
-        if self._positions.retry_at <= self._clock.monotonic():
+            return inf
+        if self._positions.retry_at <= now:
             self._finding = True
             self._tasks.start_soon(self._update_positions)
+            return inf
+        return self._positions.retry_at
 
     async def _update_positions(self) -> None:
         try:
@@ -101,9 +121,9 @@ class Reading:
             self._finding = False
             self.news.set()
 
-    def _send_fetches(self) -> None:
+    def _send_fetches(self, now: float) -> None:
         wanted: set[int] = set()
-        self._fetcher.send(wanted)
+        self._fetcher.send(wanted, now)
         for node in sorted(wanted - self._connecting):
             self._connecting.add(node)
             self._tasks.start_soon(self._connect, node)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from client.metadata import PartitionView
 from model.errors import ErrorCode, KafkaError
 from model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
 from model.records import Header
@@ -67,6 +68,12 @@ class PartitionState:
 
     def fetchable(self, now: float) -> bool:
         return self.position is not None and not self.paused and self.retry_at <= now
+
+    def is_doubtful(self, view: PartitionView | None) -> bool:
+        """Whether the leader of `view` has not yet been asked about the position (KIP-320)."""
+        if view is None or self.checked_epoch >= view.leader_epoch:
+            return False
+        return self.position is not None and self.position.epoch >= 0
 
 
 class Assignment:

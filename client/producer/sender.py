@@ -75,7 +75,7 @@ class Sender:
         self._identities = Identities(cluster, accumulator, self._idempotent, self._give_up)
         self._in_flight: defaultdict[int, int] = defaultdict(int)
         self._connecting: set[int] = set()
-        self._signal = Signal()
+        self._signal = Signal(self._clock)
         self._leaders: dict[TopicPartition, tuple[int, int]] = {}
         self._nursery: trio.Nursery | None = None
         self.on_release: Callable[[], None] = lambda: None

@@ -10,7 +10,7 @@ import trio.testing
 
 from model.errors import KafkaError
 from model.ids import TopicPartition, Uuid
-from model.world import read_file
+from model.world import Event, read_file
 from simulations.disk import SimDisk
 from storage import clean_shutdown
 from storage.config import LogConfig
@@ -38,6 +38,10 @@ class StillClock:
 
     async def sleep(self, seconds: float) -> None:
         await trio.lowlevel.checkpoint()
+
+    async def wait_for(self, event: Event, seconds: float) -> None:
+        with trio.move_on_after(max(0.0, seconds)):
+            await event.wait()
 
 
 def manager(disk: SimDisk, *directories: str, clock: StillClock | None = None) -> LogManager:

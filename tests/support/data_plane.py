@@ -30,6 +30,7 @@ from kraft.snapshot import image_records
 from model.ids import TopicPartition, Uuid
 from model.records import Record, encode_batch, iter_batches, iter_records
 from model.settings import Config
+from model.world import Event
 from net.answers import Turn
 from net.protocol import codec
 from net.protocol.message import Records, Request, Response
@@ -72,6 +73,10 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+    async def wait_for(self, event: Event, seconds: float) -> None:
+        with trio.move_on_after(max(0.0, seconds)):
+            await event.wait()
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds
