@@ -13,12 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TextIO
 
 from simulations import coverage, own
 from simulations.plan import Options
-from simulations.report import as_dict, distribution
+from simulations.report import as_dict, distribution, story
 from simulations.run import plan_for, run_plan
+from simulations.story import explain
 from simulations.violation import Exit
 
 _SAMPLES = 20_000
@@ -155,6 +157,16 @@ def _outcomes(
             yield running.pop(0).get()
 
 
+def story_of_first(totals: Totals, options: Options) -> str:
+    """The first seed that failed is run once more, and what happened is told."""
+    seed = totals.failures[0]["seed"]
+    again = partial(run_plan, plan_for(replace(options, seed=seed)), beside=own.beside(options.own))
+    outcome = again()
+    explain(outcome, again)
+    words = story(outcome) if outcome.violation is not None else "run again, it held"
+    return f"\nthe story of seed {seed}: {words}"
+
+
 def describe(totals: Totals, replay: str) -> str:
     """The end of a batch: distributions, what was reached, what failed."""
     speed = totals.virtual_s / totals.wall_s if totals.wall_s else 0.0
@@ -182,10 +194,10 @@ def describe(totals: Totals, replay: str) -> str:
 def words_of(failure: dict[str, Any]) -> str:
     """A failure in one line."""
     violation = failure["violations"][0]
-    story = violation["story"].strip().splitlines()
-    words = story[0]
+    lines = violation["story"].strip().splitlines()
+    words = lines[0]
     if failure["exit"] == Exit.CRASHED:
         # A traceback says what happened at its end, and groups draw frames around theirs.
-        plain = [line.strip(" |+-") for line in story]
+        plain = [line.strip(" |+-") for line in lines]
         words = next((line for line in reversed(plain) if _ERROR.match(line)), words)
     return f"{violation['name']} at {violation['at_s']:.3f} s: {words[:400]}"

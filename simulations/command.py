@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
@@ -17,6 +18,7 @@ from simulations.plan import DEFAULT_DURATION_S, QUORUMS, Options, Plan
 from simulations.progress import Progress
 from simulations.run import Beside, Outcome, plan_for, run_plan
 from simulations.scenarios import command as scenarios
+from simulations.story import Again, explain
 from simulations.violation import Exit
 
 USAGE: Final = 64
@@ -68,6 +70,8 @@ def _seeds(options: argparse.Namespace) -> int:
             commit=commit(),
         )
         print(batch.describe(totals, replay_line(options, "{seed}")))
+        if totals.failures:
+            print(batch.story_of_first(totals, chosen))
         return int(totals.exit)
     return _one(options, chosen)
 
@@ -88,8 +92,13 @@ def _one(options: argparse.Namespace, chosen: Options) -> int:
         if options.plan is not None
         else replay_line(options, str(plan.seed))
     )
+    again: Again = partial(run_plan, plan, beside=beside)
     if options.shrink and outcome.exit is not Exit.HELD:
         outcome, replay = _shrink(outcome, options.output, beside)
+        again = partial(run_plan, outcome.plan, beside=beside)
+    if outcome.violation is not None:
+        print("run again, for its story", file=sys.stderr)
+        explain(outcome, again)
     print(report.summary(outcome, commit(), replay))
     if options.json:
         print(report.as_json(outcome, commit()))

@@ -6,7 +6,7 @@ since a run may name things after them; here they are translated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -17,13 +17,14 @@ from raftka.tracing.wire import Ends
 from simulations.stream import Stream
 
 if TYPE_CHECKING:
+    from simulations.trace import Sink
     from simulations.world import World
 
 
 class Detail:
     """Everything that is written about one run."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._file = file
         self._last_id = 0
         self._numbers: dict[int, int] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -12,7 +12,7 @@ from kraft.image import PartitionImage
 from model.ids import TopicPartition
 from simulations.checkers.history import parse
 from simulations.determinism import sleep
-from simulations.violation import Exit
+from simulations.violation import NOTHING, About, Exit
 from simulations.workload import CLIENT_ERRORS, client_ports
 from simulations.world import World
 
@@ -22,6 +22,13 @@ PARTITIONS_S: Final = 60.0
 ANSWERS_S: Final = 60.0
 READ_S: Final = 60.0
 _LOOK_S: Final = 0.1
+
+
+class Stuck(NamedTuple):
+    """What has not come true yet, in words, and what it is about."""
+
+    words: str
+    about: About = NOTHING
 
 
 async def check(world: World) -> None:
@@ -40,68 +47,74 @@ async def _answered(world: World) -> None:
     """Producers may have much to send still, but each has to get on with it."""
     started = moved = trio.current_time()
     left = -1
-    while (words := _answers(world)) is not None:
+    while (stuck := _answers(world)) is not None:
         now, count = trio.current_time(), sum(task.open for task in world.producers)
         if count != left:
             left, moved = count, now
         if now - moved > ANSWERS_S:
-            story = f"{now - started:.0f} s after everything was healed {words}, and gets none"
-            world.stop("answers-recover", story, Exit.LIVENESS)
+            story = f"{now - started:.0f} s after everything was healed {stuck.words}"
+            story += ", and gets none"
+            world.stop("answers-recover", story, Exit.LIVENESS, about=stuck.about)
         await sleep(_LOOK_S)
 
 
 async def _within(
-    world: World, limit_s: float, name: str, problem: Callable[[], str | None]
+    world: World, limit_s: float, name: str, problem: Callable[[], Stuck | None]
 ) -> None:
     started = trio.current_time()
-    while (words := problem()) is not None:
+    while (stuck := problem()) is not None:
         if trio.current_time() - started > limit_s:
             world.stop(
                 f"{name}-recover",
-                f"{limit_s:g} s after everything was healed {words}",
+                f"{limit_s:g} s after everything was healed {stuck.words}",
                 Exit.LIVENESS,
+                about=stuck.about,
             )
         await sleep(_LOOK_S)
 
 
-def _controller(world: World) -> str | None:
+def _controller(world: World) -> Stuck | None:
     machine = world.controller
     if machine is None or not machine.is_running:
-        return "no controller leads the quorum"
+        return Stuck("no controller leads the quorum")
     return None
 
 
-def _brokers(world: World) -> str | None:
+def _brokers(world: World) -> Stuck | None:
     for machine in world.cluster.brokers:
         broker = world.image.brokers.get(machine.node_id)
         if machine.broken:
             continue
         if not machine.is_running:
-            return f"{machine.host} does not run"
+            return Stuck(f"{machine.host} does not run", About(node=machine.host))
         if broker is None or broker.fenced or not world.is_current(machine.node_id):
-            return f"broker {machine.node_id} is not registered and unfenced"
+            words = f"broker {machine.node_id} is not registered and unfenced"
+            return Stuck(words, About(node=machine.host))
     return None
 
 
-def _partitions(world: World) -> str | None:
+def _partitions(world: World) -> Stuck | None:
     for topic, index, partition in world.image.partitions():
-        name = f"{topic.name}-{index}"
+        name, about = f"{topic.name}-{index}", About((topic.name, index))
         if world.replicas.truth((topic.name, index)).excused_at >= 0 and not partition.has_leader:
             world.note("partition lost with its disks")
             continue
         if not partition.has_leader:
-            return f"{name} has no leader: {partition.reason}"
+            return Stuck(f"{name} has no leader: {partition.reason}", about)
         if partition.is_reassigning:
-            return f"{name} is still being reassigned to {list(partition.replicas)}"
+            return Stuck(f"{name} is still being reassigned to {list(partition.replicas)}", about)
         if set(partition.isr) != set(partition.replicas):
-            return f"{name} has the ISR {list(partition.isr)} of {list(partition.replicas)}"
+            return Stuck(
+                f"{name} has the ISR {list(partition.isr)} of {list(partition.replicas)}", about
+            )
     return None
 
 
-def _answers(world: World) -> str | None:
+def _answers(world: World) -> Stuck | None:
     for task in world.producers:
         if not task.done.is_set() and not _lost(world, task.plan.topic):
-            return f"{task.plan.name} waits for {task.open} answers"
+            words = f"{task.plan.name} waits for {task.open} answers"
+            return Stuck(words, About((task.plan.topic, 0), node=task.plan.name))
     return None
 
 
@@ -110,18 +123,19 @@ def _lost(world: World, topic: str) -> bool:
     return found is None or any(not partition.has_leader for partition in found.partitions)
 
 
-def _metadata(world: World) -> str | None:
+def _metadata(world: World) -> Stuck | None:
     """Every node's metadata log has reached what is committed."""
     for host in sorted(world.hosts()):
         if world.raft.mirror(host).last_index < world.raft.commit_index:
-            return (
+            return Stuck(
                 f"the metadata log of {host} ends at {world.raft.mirror(host).last_index}, but"
-                f" {world.raft.commit_index} is committed"
+                f" {world.raft.commit_index} is committed",
+                About(node=host, index=world.raft.commit_index),
             )
     return None
 
 
-def _replicas(world: World) -> str | None:
+def _replicas(world: World) -> Stuck | None:
     """Every in-sync replica has reached its leader's end."""
     for topic, index, partition in world.image.partitions():
         leader = world.logs.replica(f"n{partition.leader}", (topic.name, index))
@@ -131,9 +145,10 @@ def _replicas(world: World) -> str | None:
             mirror = world.logs.replica(f"n{broker_id}", (topic.name, index))
             end = mirror.end_offset if mirror is not None else 0
             if end != leader.end_offset:
-                return (
+                return Stuck(
                     f"the replica of {topic.name}-{index} on broker {broker_id} ends at {end}, its"
-                    f" leader's at {leader.end_offset}"
+                    f" leader's at {leader.end_offset}",
+                    About((topic.name, index), node=f"n{broker_id}"),
                 )
     return None
 
@@ -192,7 +207,7 @@ def _partitions_of(world: World, topic: str) -> list[PartitionImage]:
     return list(found.partitions) if found is not None else []
 
 
-def _readers(world: World) -> str | None:
+def _readers(world: World) -> Stuck | None:
     """Whoever reads alone has seen everything that was acknowledged."""
     for task in world.consumers:
         if task.plan.group is not None:
@@ -205,9 +220,10 @@ def _readers(world: World) -> str | None:
             last = task.last.get(TopicPartition(*key), -1)
             if last < max(history.acked):
                 value, producer, _ = history.acked[max(history.acked)]
-                return (
+                return Stuck(
                     f"{task.plan.name} has not seen record {parse(value)[1]} of {producer} at"
-                    f" offset {max(history.acked)} of {key[0]}-{key[1]} (unseen); it is at {last}"
+                    f" offset {max(history.acked)} of {key[0]}-{key[1]} (unseen); it is at {last}",
+                    About(key, max(history.acked), node=task.plan.name),
                 )
     return None
 

@@ -62,6 +62,8 @@ class Fabric:
         self.faults = LinkFaults()
         self.delivered = 0
         self._observe = observe
+        self.on_links: Callable[[], None] | None = None
+        """Called when a way was cut or let pass again."""
         self._cut: set[tuple[str, str]] = set()
         self._clogged: dict[tuple[str, str], float] = {}
         self._slow: dict[tuple[str, str], float] = {}
@@ -103,6 +105,8 @@ class Fabric:
     def cut(self, source: str, target: str) -> None:
         """Nothing gets from source to target from now on."""
         self._cut.add((source, target))
+        if self.on_links is not None:
+            self.on_links()
 
     def heal(self, source: str | None = None, target: str | None = None) -> None:
         """Let the bytes of one direction pass again, or of all."""
@@ -113,6 +117,8 @@ class Fabric:
         else:
             self._cut.discard((source, target))
             self._slow.pop((source, target), None)
+        if self.on_links is not None:
+            self.on_links()
         for stream in list(self._connections):
             stream.pump()
 
@@ -148,6 +154,11 @@ class Fabric:
         for stream in list(self._connections):
             if stream.local == host:
                 stream.pump()
+
+    @property
+    def cuts(self) -> frozenset[tuple[str, str]]:
+        """The ways that let nothing pass now: (source, target)."""
+        return frozenset(self._cut)
 
     def passes(self, source: str, target: str) -> bool:
         return (source, target) not in self._cut

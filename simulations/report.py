@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from simulations.run import Outcome
+from simulations.story.story import wrapped
 from simulations.violation import Exit
 
 _FOUND = {
@@ -95,7 +96,13 @@ def story(outcome: Outcome) -> str:
     """The violation: what, when, and the last events that matter."""
     violation = outcome.violation
     assert violation is not None
-    lines = [f"{violation.name}, at {violation.at_s:.3f} s:", f"  {violation.story}"]
+    lines = [f"{violation.name}, at {violation.at_s:.3f} s", ""]
+    if violation.told is not None:
+        # Of a traceback the story tells what matters.
+        first = violation.story.strip().splitlines()[0]
+        lines += [f"  {line}" for line in wrapped(first, 96)]
+        return "\n".join([*lines, "", *violation.told.lines()])
+    lines.append(f"  {violation.story}")
     if violation.events:
         lines += ["", "the last events that matter:"]
         lines += [f"  {line_of(event)}" for event in violation.events]

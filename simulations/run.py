@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Any, TextIO
+from typing import Any
 
 import trio
 
@@ -24,7 +24,7 @@ from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.operations import OPERATIONS
 from simulations.plan import Options, Plan, Step, draw
-from simulations.trace import Trace
+from simulations.trace import Sink, Trace
 from simulations.violation import Exit, Stopped, Violation
 from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from simulations.world import World
@@ -86,16 +86,18 @@ def plan_for(options: Options) -> Plan:
 def run_plan(
     plan: Plan,
     *,
-    sink: TextIO | None = None,
+    sink: Sink | None = None,
     story: Hook | None = None,
     beside: Beside = None,
     tell: Callable[[World], None] = _tell_nobody,
+    watch: Callable[[World], None] = _tell_nobody,
 ) -> Outcome:
     """Run a plan to its end or to the first violation.
 
     `story` takes the place of the workload: a scenario's async function of the world. `beside` is
     called when the workload begins, to add to it what is a user's own (simulations/own.py).
-    `tell` is called every two virtual seconds, for whoever watches.
+    `tell` is called every two virtual seconds, for whoever shows progress, `watch` once before
+    anything happens, for whoever wants to see what does.
     """
     gc.collect()
     gc.freeze()
@@ -106,6 +108,7 @@ def run_plan(
     async def main() -> None:
         world = World(plan, trace, mutant)
         worlds.append(world)
+        watch(world)
         await _run(world, story, partial(_workload, world, beside, tell))
 
     started = _perf_counter()

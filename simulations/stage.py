@@ -20,7 +20,7 @@ import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any
 
 import trio
 
@@ -31,6 +31,7 @@ from simulations import liveness
 from simulations.cluster import Machine
 from simulations.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
 from simulations.run import Outcome, check_invariants, heal, run_plan
+from simulations.trace import Sink
 from simulations.violation import Exit
 from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from simulations.world import World
@@ -244,7 +245,8 @@ def run_scenario(
     seed: int = 1,
     nodes: int = 3,
     settings: Mapping[str, str] | None = None,
-    sink: TextIO | None = None,
+    sink: Sink | None = None,
+    watch: Callable[[World], None] | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Run one; a failed assertion is a safety violation with the assertion's words."""
@@ -258,6 +260,8 @@ def run_scenario(
     async def story(world: World) -> None:
         await told_as_violations(Stage(world), scenario, "scenario")
 
+    if watch is not None:
+        return run_plan(plan, sink=sink, story=story, watch=watch)
     return run_plan(plan, sink=sink, story=story)
 
 

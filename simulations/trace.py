@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -21,16 +21,24 @@ if TYPE_CHECKING:
 
 TAIL = 4000
 """Events that are kept for the story."""
+LAST_EVENTS = 25
+"""Those that are shown where a run cannot be run again."""
 _UNHASHED_MAX = 1000
 """Lines that wait for the hash, which takes many at once for the price of one."""
 
 Event = dict[str, Any]
 
 
+class Sink(Protocol):
+    """Takes every line that a run writes: a file, or who replays the run."""
+
+    def write(self, text: str, /) -> object: ...
+
+
 class Trace:
     """The events of one run."""
 
-    def __init__(self, sink: TextIO | None = None) -> None:
+    def __init__(self, sink: Sink | None = None) -> None:
         self.detail: Detail | None = None
         if sink is not None:
             from simulations.detail import Detail
@@ -61,6 +69,11 @@ class Trace:
     def events(self) -> int:
         """How many there were, messages included."""
         return self._last_id
+
+    def last_events(self) -> list[Event]:
+        """Those that tell something to who has no more than the end."""
+        found = [event for event in self.tail if event["kind"] not in ("log", "send-failed")]
+        return found[-LAST_EVENTS:]
 
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any

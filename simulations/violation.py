@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from simulations.story.story import Story
 
 
 class Exit(enum.IntEnum):
@@ -16,6 +19,35 @@ class Exit(enum.IntEnum):
     CRASHED = 3
 
 
+@dataclass(frozen=True)
+class About:
+    """What a violation is about: its story is made of what happened to this."""
+
+    partition: tuple[str, int] | None = None
+    offset: int | None = None
+    """Of the record, in `partition`."""
+    elsewhere: int | None = None
+    """Where the same record, or its neighbour, is too."""
+    node: str | None = None
+    """Who did it, or is stuck."""
+    other: str | None = None
+    """With whom."""
+    term: int | None = None
+    """Of the quorum."""
+    index: int | None = None
+    """Of an entry of the metadata log."""
+    group: str | None = None
+
+
+NOTHING: Final = About()
+
+
+class Report(Protocol):
+    """Takes an invariant that does not hold, and the story in one sentence."""
+
+    def __call__(self, name: str, story: str, *, about: About = NOTHING) -> None: ...
+
+
 @dataclass
 class Violation:
     """An invariant that did not hold: which, the story in plain words, and the moment."""
@@ -25,10 +57,15 @@ class Violation:
     exit: Exit = Exit.SAFETY
     at_s: float = 0.0
     events: list[dict[str, Any]] = field(default_factory=list)
-    """The last events that matter."""
+    """The last events before it."""
+    about: About = NOTHING
+    told: Story | None = None
+    """Everything else, once the run was run again (simulations/story/)."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "at_s": round(self.at_s, 6), "story": self.story}
+        """What scripts get."""
+        found = {"name": self.name, "at_s": round(self.at_s, 6), "story": self.story}
+        return found | (self.told.as_dict() if self.told is not None else {})
 
 
 class Stopped(Exception):

@@ -15,6 +15,7 @@ from simulations.network import Tap
 from simulations.observers.kafka_wire import Conversation, Watched
 from simulations.observers.partition_log import Key
 from simulations.observers.voters import voters_of
+from simulations.violation import About
 
 if TYPE_CHECKING:
     from simulations.world import World
@@ -46,6 +47,7 @@ class Witnesses:
             "corrupt-batch-written",
             f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
             " whose CRC is not what its header says",
+            about=About(mirror.key, batches[0].base_offset, node=mirror.host),
         )
 
     @property

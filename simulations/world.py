@@ -13,6 +13,7 @@ import trio
 
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage, PartitionImage
+from simulations import situations
 from simulations.checkers.agreement import AgreementChecker
 from simulations.checkers.history import History
 from simulations.checkers.metadata import MetadataChecker
@@ -37,13 +38,11 @@ from simulations.observers.partition_log import Key, PartitionLogs
 from simulations.observers.voters import Member, Voters, voters_of
 from simulations.plan import Plan
 from simulations.trace import Trace
-from simulations.violation import Exit, Stopped, Violation
+from simulations.violation import NOTHING, About, Exit, Stopped, Violation
 from simulations.witnesses import SnapshotFile, Witnesses, both
 
 if TYPE_CHECKING:
     from simulations.workload import ConsumerTask, ProducerTask
-
-STORY_EVENTS = 25
 
 
 class World:
@@ -55,6 +54,8 @@ class World:
         if trace.detail is not None:
             trace.detail.attach(self)
         self.violation: Violation | None = None
+        self.on_violation: list[Callable[[], None]] = []
+        """Called when there is one, before anything ends."""
         self.voters_settled_at = 0.0
         """When no change of the voters is under way any more; infinity while one is asked for."""
         self.faults_fired: dict[str, int] = {}
@@ -210,24 +211,14 @@ class World:
                 self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)
 
     def _notice(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
-        """Rare situations that a batch of runs should reach."""
         if before is None:
             return
-        if len(after.isr) == 1 and len(after.replicas) > 1 and len(before.isr) > 1:
-            self.note("ISR of one")
+        for situation in situations.of_partition(before, after):
+            self.note(situation)
         if before.has_leader and not after.has_leader:
-            self.note("partition without a leader")
             self._offline_since[key] = trio.current_time()
         if after.has_leader and (since := self._offline_since.pop(key, None)) is not None:
             self.outages_s.append(round(trio.current_time() - since, 3))
-        if after.elr and not before.elr:
-            self.note("ELR in use")
-        if not before.has_leader and after.has_leader and after.leader in before.elr:
-            self.note("leader from the ELR")
-        if after.leader_epoch > before.leader_epoch and before.is_reassigning:
-            self.note("election during reassignment")
-        if before.is_reassigning and not after.is_reassigning:
-            self.note("reassignment finished")
 
     def be_quiet(self) -> None:
         """Producers shall send no more."""
@@ -240,21 +231,21 @@ class World:
 
     # What ends a run.
 
-    def report(self, name: str, story: str, exit: Exit = Exit.SAFETY) -> None:
+    def report(
+        self, name: str, story: str, exit: Exit = Exit.SAFETY, *, about: About = NOTHING
+    ) -> None:
         """An invariant does not hold: the run ends."""
         if self.violation is not None:
             return
         now = trio.current_time()
         self.trace.event("violation", name=name, story=story)
-        self.violation = Violation(name, story, exit, now, self._last_events())
+        self.violation = Violation(name, story, exit, now, self.trace.last_events(), about)
+        for told in self.on_violation:
+            told()
         self.scope.cancel()
 
-    def _last_events(self) -> list[dict[str, Any]]:
-        found = [e for e in self.trace.tail if e["kind"] not in ("log", "send-failed")]
-        return found[-STORY_EVENTS:]
-
-    def stop(self, name: str, story: str, exit: Exit) -> NoReturn:
-        self.report(name, story, exit)
+    def stop(self, name: str, story: str, exit: Exit, *, about: About = NOTHING) -> NoReturn:
+        self.report(name, story, exit, about=about)
         raise Stopped(name)
 
     def _crashed(self, machine: Machine, error: BaseException) -> None:
@@ -268,7 +259,8 @@ class World:
         import traceback
 
         lines = "".join(traceback.format_exception(error))
-        self.report("node-crashed", f"{machine.host}: {describe(error)}\n{lines}", Exit.CRASHED)
+        story = f"{machine.host}: {describe(error)}\n{lines}"
+        self.report("node-crashed", story, Exit.CRASHED, about=About(node=machine.host))
 
     def _ended_unclean(self, machine: Machine) -> None:
         self.replicas.ended_unclean(machine.host)
@@ -286,18 +278,14 @@ class World:
         """A line of a node's log, or of a client's."""
         exception = details.pop("exception", None)
         self.trace.event("log", node=node, level=level, words=words, **details)
-        if words.startswith("truncating"):
-            self.note("follower truncated")
-            if any(not p.has_leader for _, _, p in self.metadata.image.partitions()):
-                self.note("truncation during an election")
-        elif "metadata snapshot loaded" in words:
-            self.note("metadata snapshot loaded")
-        elif "wrote a snapshot" in words:
-            self.note("metadata snapshot written")
-        elif "starting anew" in words:
-            self.note("follower started anew")
+        for situation in situations.of_log_line(words, self._is_leaderless):
+            self.note(situation)
         if exception is not None:
-            self.report("defect-logged", f"{node}: {words}\n{exception}", Exit.CRASHED)
+            story = f"{node}: {words}\n{exception}"
+            self.report("defect-logged", story, Exit.CRASHED, about=About(node=node))
+
+    def _is_leaderless(self) -> bool:
+        return any(not partition.has_leader for _, _, partition in self.image.partitions())
 
     # Questions that checkers, faults and scenarios ask.
 

@@ -11,13 +11,11 @@ Two properties that hold at every moment, long before anybody reads a record or 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 
 from simulations.checkers.replicas import ReplicaChecker, Truth
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
-
-Report = Callable[[str, str], None]
+from simulations.violation import About, Report
 
 _CHECKPOINT = "/replication-offset-checkpoint"
 
@@ -70,6 +68,7 @@ class AgreementChecker:
                 f" parted before it: {replica.host} has offsets {ours.base_offset} to"
                 f" {ours.last_offset} of epoch {ours.epoch}, {leader} has {theirs.base_offset} to"
                 f" {theirs.last_offset} of epoch {theirs.epoch}",
+                about=About(key, first.base_offset - 1, node=replica.host, other=leader),
             )
 
     def _forget_after(self, replica: ReplicaMirror, offset: int) -> None:
@@ -117,6 +116,7 @@ class AgreementChecker:
             f" {found.last_offset} of leader epoch {found.epoch} where offset"
             f" {batch.base_offset} is a record of leader epoch {batch.epoch}, which"
             f" {truth.witnesses[batch.base_offset]}",
+            about=About(key, batch.base_offset, node=host),
         )
 
 

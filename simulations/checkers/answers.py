@@ -16,8 +16,7 @@ from model.record_batch import iter_batches
 from simulations.observers.kafka_wire import Watched
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Key, PartitionLogs
-
-Report = Callable[[str, str], None]
+from simulations.violation import About, Report
 
 
 class AnswerChecker:
@@ -88,6 +87,7 @@ class AnswerChecker:
                 f"{server}, leader of {_name(key)} in epoch {partition.leader_epoch}, answers with"
                 f" log start {data.log_start_offset}, last stable offset {stable}, high watermark"
                 f" {high_watermark}, and its log ends at {end}",
+                about=About(key, node=server),
             )
         reign = (life, partition.leader_epoch)
         before = self._high_watermarks.get((server, key))
@@ -96,6 +96,7 @@ class AnswerChecker:
                 "high-watermark-went-back",
                 f"{server}, leader of {_name(key)} in epoch {partition.leader_epoch}, has told the"
                 f" high watermark {before[1]} and now tells {high_watermark}",
+                about=About(key, high_watermark, node=server),
             )
         if before is None or before != (reign, high_watermark):
             self._high_watermarks[server, key] = (reign, high_watermark)
@@ -117,17 +118,20 @@ class AnswerChecker:
                     f" high watermark {high_watermark}, but broker {broker_id} of the ISR"
                     f" {list(partition.isr)} had a log that ended at {end}"
                 )
+                about = About(key, end, node=host, other=leader)
                 # A leader may know of a smaller ISR a moment before who watches the quorum.
-                self._later(partial(self._still_member, key, partition, broker_id, words))
+                self._later(partial(self._still_member, about, partition, broker_id, words))
 
     def _still_member(
-        self, key: Key, partition: PartitionImage, broker_id: int, words: str
+        self, about: About, partition: PartitionImage, broker_id: int, words: str
     ) -> None:
+        key = about.partition
+        assert key is not None
         now = self._metadata.image.partition(*key)
         if now is None or now.partition_epoch != partition.partition_epoch:
             return
         if not self._is_excused(key, broker_id):
-            self._report("isr-member-below-high-watermark", words)
+            self._report("isr-member-below-high-watermark", words, about=about)
 
     def _check_records(self, key: Key, server: str, client: str, data: Any) -> None:
         self.checks += 1
@@ -137,6 +141,7 @@ class AnswerChecker:
                     "record-beyond-high-watermark",
                     f"{server} gives {client} the record at offset {header.last_offset} of"
                     f" {_name(key)} and tells the high watermark {data.high_watermark}",
+                    about=About(key, header.last_offset, node=server, other=client),
                 )
 
     # Who may join the ISR.
@@ -170,6 +175,7 @@ class AnswerChecker:
                 f"the ISR of {_name(key)} went from {list(before.isr)} to {list(after.isr)} in"
                 f" leader epoch {after.leader_epoch}, and its leader {after.leader} had not asked"
                 f" for {sorted(unasked) or list(after.isr)}",
+                about=About(key, node=f"n{after.leader}"),
             )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
 from simulations.medium import Inode
 from simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
+from simulations.violation import About, Report
 
-Report = Callable[[str, str], None]
 _OFFSET_ENTRY: Final = struct.Struct(">ii")
 _TIME_ENTRY: Final = struct.Struct(">qi")
 _EPOCHS: Final = "leader-epoch-checkpoint"
@@ -47,8 +47,9 @@ class FileChecker:
             for path, base_offset, batches in mirror.segments():
                 stem = path.removesuffix(".log")
                 self.checks += 1
-                self._check_offset_index(f"{stem}.index", files, base_offset, batches)
-                self._check_time_index(f"{stem}.timeindex", files, base_offset, batches)
+                about = About(mirror.key, node=host)
+                self._check_offset_index(f"{stem}.index", files, base_offset, batches, about)
+                self._check_time_index(f"{stem}.timeindex", files, base_offset, batches, about)
 
     def _check_order(self, mirror: ReplicaMirror, batches: list[Batch]) -> None:
         for one, other in pairwise(batches):
@@ -57,6 +58,7 @@ class FileChecker:
                     "log-not-contiguous",
                     f"in {mirror.host}'s log of {mirror.name} the batch {_words(one)} is followed"
                     f" by {_words(other)}",
+                    about=About(mirror.key, other.base_offset, node=mirror.host),
                 )
                 return
 
@@ -75,11 +77,17 @@ class FileChecker:
                         "epoch-cache-differs",
                         f"{mirror.host}'s {_EPOCHS} of {mirror.name} says {entries}, but its log"
                         f" has the batch {_words(batch)}",
+                        about=About(mirror.key, batch.base_offset, node=mirror.host),
                     )
                     return
 
     def _check_offset_index(
-        self, path: str, files: Mapping[str, Inode], base_offset: int, batches: list[Batch]
+        self,
+        path: str,
+        files: Mapping[str, Inode],
+        base_offset: int,
+        batches: list[Batch],
+        about: About,
     ) -> None:
         inode = files.get(path)
         if inode is None:
@@ -97,12 +105,18 @@ class FileChecker:
                     "index-differs",
                     f"{path} has an entry for offset {offset} at position {position}, where the"
                     f" log has {_words(batch) if batch else 'no batch begin'}",
+                    about=about,
                 )
                 return
             before = (relative, position)
 
     def _check_time_index(
-        self, path: str, files: Mapping[str, Inode], base_offset: int, batches: list[Batch]
+        self,
+        path: str,
+        files: Mapping[str, Inode],
+        base_offset: int,
+        batches: list[Batch],
+        about: About,
     ) -> None:
         inode = files.get(path)
         if inode is None:
@@ -118,6 +132,7 @@ class FileChecker:
                     "time-index-differs",
                     f"{path} says that nothing up to offset {offset} is later than {timestamp}, and"
                     f" the log has {_words(late[0]) if late else f'its end at {ends}'}",
+                    about=about,
                 )
                 return
             before = (timestamp, relative)

@@ -13,8 +13,7 @@ from net.protocol import codec
 from net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
 from simulations.observers.kafka_wire import Watched
 from simulations.observers.partition_log import Key
-
-Report = Callable[[str, str], None]
+from simulations.violation import About, Report
 
 
 class GroupChecker:
@@ -46,6 +45,7 @@ class GroupChecker:
                 "generation-went-back",
                 f"{server} lets {client} join generation {response.generation_id} of group"
                 f" {request.group_id}, which was in generation {newest} already",
+                about=About(group=request.group_id, node=server, other=client),
             )
 
     def _synced(self, client: str, server: str, request: Any, response: Any) -> None:
@@ -73,6 +73,7 @@ class GroupChecker:
                         "two-owners",
                         f"{topic.topic}-{index} belongs to {owner} and to {request.member_id} in"
                         f" generation {generation} of group {group}",
+                        about=About((topic.topic, index), group=group, node=server, other=client),
                     )
 
     def _commit_sent(self, client: str, server: str, request: Any) -> None:
@@ -96,4 +97,5 @@ class GroupChecker:
                 f"{server} takes offsets of {', '.join(taken)} from {client}, which is in"
                 f" generation {generation} of group {request.group_id}, when members of generation"
                 f" {newest} had their partitions",
+                about=About(group=request.group_id, node=server, other=client),
             )

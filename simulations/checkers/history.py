@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import trio
 
 from simulations.observers.partition_log import Key
+from simulations.violation import About, Report
 
-Report = Callable[[str, str], None]
 Told = Callable[[Key, int, str], None]
 
 
@@ -88,6 +88,7 @@ class History:
                 "inconsistent-offsets",
                 f"{producer} was told that {show(value)} is at offset {offset} of"
                 f" {key[0]}-{key[1]}, but a client knows {show(known)} there",
+                about=About(key, offset, node=producer),
             )
         elsewhere = history.offsets.setdefault(value, offset)
         if idempotent and elsewhere != offset and not self.excused(key):
@@ -95,6 +96,7 @@ class History:
                 "duplicate",
                 f"{producer} was told that {show(value)} is at offset {offset} of"
                 f" {key[0]}-{key[1]}, but it is at offset {elsewhere} already",
+                about=About(key, offset, elsewhere, node=producer),
             )
         history.acked[offset] = (value, producer, now)
         if acks == -1:
@@ -117,6 +119,7 @@ class History:
                 "inconsistent-offsets",
                 f"{consumer} read {show(value)} at offset {offset} of {key[0]}-{key[1]}, where"
                 f" another client knows {show(known)}",
+                about=About(key, offset, node=consumer),
             )
         elsewhere = history.offsets.setdefault(value, offset)
         if elsewhere != offset and is_idempotent(value) and not self.excused(key):
@@ -124,6 +127,7 @@ class History:
                 "duplicate",
                 f"{consumer} read {show(value)} of an idempotent producer at offset {offset} of"
                 f" {key[0]}-{key[1]}, and it is at offset {elsewhere} too",
+                about=About(key, offset, elsewhere, node=consumer),
             )
         if offset >= history.read_end:
             history.read_end = offset + 1
@@ -139,12 +143,14 @@ class History:
                 "nonmonotonic-poll",
                 f"{consumer} read offset {offset} of {key[0]}-{key[1]} after {last}, without a seek"
                 " in between",
+                about=About(key, offset, last, node=consumer),
             )
         elif offset > last + 1 and offset > history.start:
             self._report(
                 "poll-skip",
                 f"{consumer} read offset {offset} of {key[0]}-{key[1]} right after {last}: what is"
                 " between was passed over",
+                about=About(key, last + 1, node=consumer),
             )
 
     # Groups.
@@ -163,6 +169,7 @@ class History:
                 f"group {group} finds offset {offset} of {key[0]}-{key[1]} committed, but its"
                 f" members have been given records up to {self._consumed.get((group, key), 0)}"
                 " only: the rest would never be processed",
+                about=About(key, offset, group=group),
             )
 
     # At the end.
@@ -181,6 +188,7 @@ class History:
                     f"{producer} got {show(value)} acknowledged at offset {offset} of"
                     f" {key[0]}-{key[1]} at {when:.3f} s, and a reader of the whole partition finds"
                     f" {there} there (it ends at {end})",
+                    about=About(key, offset, node=producer),
                 )
                 return
         for offset, (value, producer) in history.acked_by_leader.items():
@@ -190,6 +198,7 @@ class History:
 
     def _check_producer_order(self, key: Key, found: dict[int, bytes]) -> None:
         last: dict[bytes, int] = {}
+        at: dict[bytes, int] = {}
         for offset in sorted(found):
             producer, number = parse(found[offset])
             if is_idempotent(found[offset]) and number <= last.get(producer, -1):
@@ -197,9 +206,10 @@ class History:
                     "reordered",
                     f"{key[0]}-{key[1]} has {show(found[offset])} at offset {offset}, after record"
                     f" {last[producer]} of the same idempotent producer",
+                    about=About(key, offset, at[producer], node=producer.decode()),
                 )
                 return
-            last[producer] = number
+            last[producer], at[producer] = number, offset
 
 
 def value_of(producer: str, number: int, idempotent: bool, padding: int) -> bytes:

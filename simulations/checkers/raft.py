@@ -18,9 +18,7 @@ from simulations.observers.journal import JournalMirror, LogEntry
 from simulations.observers.raft_wire import AnswerTap, RaftTap
 from simulations.observers.voters import Member, Voters, majority, named_in, words
 from simulations.trace import Trace
-
-Report = Callable[[str, str], None]
-"""(invariant, story)"""
+from simulations.violation import About, Report
 
 
 class CommittedEntry(NamedTuple):
@@ -114,6 +112,7 @@ class RaftChecker:
                 "term-went-back",
                 f"{host} had written term {self._terms[host]} of the quorum durably and now writes"
                 f" term {mirror.term}",
+                about=About(node=host, term=mirror.term),
             )
         self._terms[host] = mirror.term
         for index, entry in mirror.truncated_entries:
@@ -123,6 +122,7 @@ class RaftChecker:
                     "committed-entry-truncated",
                     f"{host} cut entry {index} of term {entry.term} off its metadata log, although"
                     f" {known.leader} had announced it as committed at {known.at_s:.3f} s",
+                    about=About(node=host, other=known.leader, term=mirror.term, index=index),
                 )
         if new_from:
             if mirror.voter_sets and mirror.voter_sets[-1][0] >= new_from:
@@ -190,6 +190,7 @@ class RaftChecker:
             self._report(
                 "election-safety",
                 f"{host} leads the metadata quorum in term {term}, which {known} has led already",
+                about=About(node=host, other=known, term=term),
             )
         else:
             self._check_lease(host, term)
@@ -203,6 +204,7 @@ class RaftChecker:
                 "elected-without-majority",
                 f"{host} leads the metadata quorum in term {term} with the votes of"
                 f" {words(frozenset(given))} only; the voters in its log are {words(voters)}",
+                about=About(node=host, term=term),
             )
 
     def _check_lease(self, host: str, term: int) -> None:
@@ -225,6 +227,7 @@ class RaftChecker:
                 f"{host} goes on leading the metadata quorum in term {term}, although for"
                 f" {self._lease_limit_s:g} s nothing from a majority of {words(sets[-1])} has"
                 " reached it: clients and brokers that reach it are held up",
+                about=About(node=host, term=term),
             )
 
     def _check_completeness(self, host: str, term: int) -> None:
@@ -241,6 +244,7 @@ class RaftChecker:
                     f"{host} was elected controller in term {term} without entry {index} of term"
                     f" {known.term}, which {known.leader} announced as committed at"
                     f" {known.at_s:.3f} s; it has {has}",
+                    about=About(node=host, other=known.leader, term=term, index=index),
                 )
                 return
 
@@ -253,6 +257,7 @@ class RaftChecker:
                 "one-vote-per-term",
                 f"{host} voted for {candidate} in term {term} of the quorum, after it had voted for"
                 f" {before} in the same term",
+                about=About(node=host, other=candidate, term=term),
             )
         if mirror.term <= term and (mirror.term, f"n{mirror.voted_for}") != (term, candidate):
             vote = f"n{mirror.voted_for}" if mirror.voted_for > 0 else "nobody"
@@ -261,6 +266,7 @@ class RaftChecker:
                 f"{host} told its vote for {candidate} in term {term} while its disk says: term"
                 f" {mirror.term}, vote for {vote}."
                 " After a restart it could vote again",
+                about=About(node=host, other=candidate, term=term),
             )
 
     def _acknowledged(self, host: str, leader: str, index: int) -> None:
@@ -270,6 +276,7 @@ class RaftChecker:
                 "acknowledged-before-durable",
                 f"{host} acknowledged entry {index} to {leader} while its disk holds entries up to"
                 f" {last} only: a power loss now would undo what the leader counts on",
+                about=About(node=host, other=leader, term=self.mirror(host).term, index=index),
             )
 
     # Commits.
@@ -287,6 +294,7 @@ class RaftChecker:
                         "committed-unwritten",
                         f"{source.host} says that entry {next_index} is committed, but it is not on"
                         " its own disk",
+                        about=About(node=source.host, term=term, index=next_index),
                     )
                     return
                 self.commit_index = source.base_index  # It got there by a snapshot.
@@ -308,6 +316,7 @@ class RaftChecker:
                 f"{source.host}, leader of term {term}, announced entry {index} of term"
                 f" {entry.term} as committed. While term {entry.term} was the newest no majority"
                 " held it, and a later leader may still overwrite it (Raft, figure 8)",
+                about=About(node=source.host, term=term, index=index),
             )
 
     def _check_majority(self, host: str, index: int, entry: LogEntry, sets: list[Voters]) -> None:
@@ -320,6 +329,7 @@ class RaftChecker:
                 "committed-without-majority",
                 f"{host} announced entry {index} of term {entry.term} as committed, but only"
                 f" {words(frozenset(holders))} of {words(voters)} have it on disk",
+                about=About(node=host, term=entry.term, index=index),
             )
 
     def _deliver(self, index: int, entry: LogEntry) -> None:
@@ -344,6 +354,7 @@ class RaftChecker:
                 "snapshot-voters",
                 f"the snapshot of {host} up to entry {index} names the voters {words(voters)}, but"
                 f" the log up to there says {words(expected)}",
+                about=About(node=host, index=index),
             )
 
     def compare_all(self) -> None:
@@ -361,5 +372,6 @@ class RaftChecker:
                         "state-machine-safety",
                         f"{host} has another entry {index} than what was committed: term"
                         f" {entry.term} instead of {known.term}",
+                        about=About(node=host, term=known.term, index=index),
                     )
                     return

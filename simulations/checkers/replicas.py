@@ -20,8 +20,7 @@ from kraft.image import MetadataImage, PartitionImage
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
 from simulations.trace import Trace
-
-Report = Callable[[str, str], None]
+from simulations.violation import About, Report
 
 
 @dataclass
@@ -134,6 +133,7 @@ class ReplicaChecker:
                         f" {key[0]}-{key[1]} but its log ends at"
                         f" {mirror.end_offset if mirror else 0}: it lacks the record at offset"
                         f" {offset}, which {witness}",
+                        About(key, offset, node=f"n{broker_id}"),
                     )
                     return None
             elif first is None:
@@ -145,6 +145,7 @@ class ReplicaChecker:
                     f"the in-sync replicas {list(partition.isr)} of {key[0]}-{key[1]} hold"
                     f" different batches at offset {offset}, which {witness}: leader epochs"
                     f" {first.epoch} and {batch.epoch}",
+                    About(key, offset, node=f"n{broker_id}"),
                 )
                 return None
         return first
@@ -209,6 +210,7 @@ class ReplicaChecker:
             f"broker {broker_id} {what} of {key[0]}-{key[1]} without the records at offsets"
             f" {batch.base_offset} to {batch.last_offset} (leader epoch {batch.epoch}), which"
             f" {truth.witnesses[batch.base_offset]}. It has {has}",
+            About(key, max(batch.base_offset, truth.start), node=f"n{broker_id}"),
         )
 
     def _disk_lost_batches(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
@@ -232,6 +234,7 @@ class ReplicaChecker:
                     f" and cuts its log at offset {batches[0].base_offset}: it gives up records up"
                     f" to {batch.last_offset}, which {truth.witnesses[batch.base_offset]}. Elected"
                     " now, it would lose them",
+                    About(key, batch.base_offset, node=replica.host),
                 )
                 return
 
@@ -257,7 +260,7 @@ class ReplicaChecker:
         if len(truth.losers | truth.unclean) >= needed:
             truth.excused_at = trio.current_time()
 
-    def _lost(self, name: str, key: Key, story: str) -> None:
+    def _lost(self, name: str, key: Key, story: str, about: About) -> None:
         truth = self.truth(key)
         if self.promises_nothing(key):
             self.losses.append(f"{trio.current_time():.3f} s: {story}")
@@ -276,7 +279,7 @@ class ReplicaChecker:
             truth.order = sorted(truth.batches)
             truth.end = max((b.last_offset + 1 for b in truth.batches.values()), default=0)
             return
-        self._report(name, story)
+        self._report(name, story, about=about)
 
     # At the end.
 
@@ -305,6 +308,7 @@ class ReplicaChecker:
                         f"after all has healed, {mirror.host} and {mirrors[0].host} hold different"
                         f" logs of {key[0]}-{key[1]} between offsets {start} and {end}:"
                         f" {_first_difference(views[0], view)}",
+                        about=About(key, node=mirror.host, other=mirrors[0].host),
                     )
                     return
             if partition.has_leader:

@@ -7,12 +7,9 @@ committed an entry of its own term (dissertation 4.1, and the correction to it).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from simulations.observers.journal import JournalMirror
 from simulations.observers.voters import Member, Voters, majority, words
-
-Report = Callable[[str, str], None]
+from simulations.violation import About, Report
 
 
 class VoterSets:
@@ -119,10 +116,12 @@ class VoterSets:
             return  # The first leader writes down the voters that it was formatted with.
         what = f"{mirror.host} changes the voters from {words(before)} to {words(after)} in entry"
         what += f" {index} of term {term}"
+        about = About(node=mirror.host, term=term, index=index)
         if len(before ^ after) != 1:
             self._report(
                 "voters-changed-by-more-than-one",
                 f"{what}: two majorities without a common voter would be possible",
+                about=about,
             )
         made_in = mirror.term_at(made)
         known = made > mirror.base_index and made_in is not None
@@ -130,6 +129,7 @@ class VoterSets:
             self._report(
                 "two-voter-changes-in-flight",
                 f"{what}, while no majority has the change before it, entry {made}, on disk",
+                about=about,
             )
         first = index
         while mirror.term_at(first - 1) == term:
@@ -139,4 +139,5 @@ class VoterSets:
                 "voters-changed-before-own-term",
                 f"{what} before a majority has an entry of that term: a later leader might not see"
                 " the change",
+                about=about,
             )

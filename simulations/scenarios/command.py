@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import TextIO
 
@@ -10,6 +11,7 @@ from simulations import report
 from simulations.own import UnusableFile, module_of
 from simulations.scenarios import NAMES
 from simulations.stage import load, run_scenario
+from simulations.story import explain
 from simulations.violation import Exit
 
 
@@ -30,13 +32,15 @@ def main(
     print(" ".join((module.__doc__ or "").split()))
     exit = Exit.HELD
     for seed in seeds:
-        outcome = run_scenario(
+        again = partial(
+            run_scenario,
             module.scenario,
             seed=seed,
             nodes=getattr(module, "NODES", 3),
             settings=getattr(module, "SETTINGS", None),
-            sink=sink,
         )
+        outcome = again(sink=sink)
+        explain(outcome, again)
         replay = f"raftka simulate --scenario {name} --seed {seed}"
         print(report.summary(outcome, commit, replay))
         if json:

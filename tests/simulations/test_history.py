@@ -14,7 +14,7 @@ class Told:
         monkeypatch.setattr("trio.current_time", lambda: 1.0)
         self.violations: list[str] = []
         self.history = History(
-            lambda name, story: self.violations.append(name),
+            lambda name, story, **about: self.violations.append(name),
             lambda key, offset, witness: None,
             strict_acks_1=strict_acks_1,
         )

@@ -29,7 +29,7 @@ class Logs:
         self.sets = VoterSets(
             voters_of(voters(*first)),
             self.mirrors,
-            lambda name, story: self.reports.append(name),
+            lambda name, story, **about: self.reports.append(name),
             fixed=False,
         )
         self._files = {host: mirror.watch("1.journal") for host, mirror in self.mirrors.items()}

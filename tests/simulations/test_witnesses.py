@@ -45,6 +45,7 @@ from simulations.observers.kafka_wire import Conversation, Watched
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import PartitionLogs
 from simulations.trace import Trace
+from simulations.violation import NOTHING, About
 from tests.support.wire import joined
 
 TOPIC_ID = b"t" * 16
@@ -63,8 +64,9 @@ class Told:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def __call__(self, name: str, story: str) -> None:
+    def __call__(self, name: str, story: str, *, about: About = NOTHING) -> None:
         assert story
+        assert about is not NOTHING
         self.names.append(name)
 
 

@@ -1,0 +1,284 @@
+"""Where one record was: on whose disk from when to when, who led, who was in the ISR, and since
+when it was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from simulations.checkers.history import parse, show
+from simulations.observers.partition_log import Batch
+from simulations.story.chronicle import Chronicle, Event, Sighting
+from simulations.story.story import Table
+from simulations.story.words import hosts
+
+
+@dataclass(frozen=True)
+class State:
+    """How a partition stood after an event."""
+
+    place: int
+    at_s: float
+    leader: int = -1
+    epoch: int = -1
+    isr: tuple[int, ...] = ()
+    elr: tuple[int, ...] = ()
+    has: frozenset[str] = frozenset()
+    """Whose disk has the record."""
+    sighting: Sighting | None = None
+    """What changed, if it is that."""
+
+    @property
+    def members(self) -> frozenset[str]:
+        return frozenset(f"n{member}" for member in self.isr)
+
+
+class Stay(NamedTuple):
+    """One replica's log had something at the record's offset for a while."""
+
+    host: str
+    batch: Batch
+    since_s: float
+    place: int
+    until_s: float | None
+    why: str
+
+
+class Copies:
+    """The copies of one record of one partition."""
+
+    def __init__(self, chronicle: Chronicle, offset: int | None) -> None:
+        self.chronicle = chronicle
+        self.offset = offset
+        self.name = _name(chronicle)
+        self.sightings = [each for each in chronicle.sightings if each.offset == offset]
+        self.value = chronicle.known.get(offset) if offset is not None else None
+        if self.value is None:
+            self.value = self._value_on_disk()
+        self.producer, self.number = self._record()
+        self.states = list(self._states())
+
+    def _record(self) -> tuple[str, int]:
+        """Whose record it is, and which: producers number their values."""
+        try:
+            producer, number = parse(self.value or b"")
+        except ValueError:
+            return "", -1
+        return producer.decode(), number
+
+    def is_it(self, batch: Batch | None) -> bool:
+        """Whether a batch at the offset has the record in it."""
+        if batch is None or self.offset is None:
+            return False
+        record = self.chronicle.records.get((self.offset, batch.crc))
+        return record is not None and record.value == self.value
+
+    def words_of(self, batch: Batch) -> str:
+        """What a batch has at the offset."""
+        assert self.offset is not None
+        record = self.chronicle.records.get((self.offset, batch.crc))
+        if record is None or record.value is None:
+            return "something else"
+        return "the record" if record.value == self.value else show(record.value)
+
+    def _value_on_disk(self) -> bytes | None:
+        """When no client knows what is there: what the other side has, or whoever was first."""
+        about = self.chronicle.about
+        first = None
+        for sighting in self.sightings:
+            if sighting.batch is None or self.offset is None:
+                continue
+            record = self.chronicle.records.get((self.offset, sighting.batch.crc))
+            if record is not None and (first is None or sighting.host == about.other):
+                first = record.value
+        return first
+
+    def state_at(self, place: int) -> State:
+        """How things stood after the event at a place."""
+        found = State(0, 0.0)
+        for state in self.states:
+            if state.place > place:
+                break
+            found = state
+        return found
+
+    def _states(self) -> Iterator[State]:
+        state = State(0, 0.0)
+        events = self.chronicle.events
+        changes: list[tuple[int, int, Any]] = [(each.place, 0, each) for each in self.sightings]
+        changes += [
+            (place, 1, event)
+            for place, event in enumerate(events)
+            if event["kind"] in ("leader-elected", "isr-changed")
+            and event["partition"] == self.name
+        ]
+        for place, _, change in sorted(changes, key=lambda each: each[:2]):
+            if isinstance(change, Sighting):
+                has = state.has - {change.host}
+                if self.is_it(change.batch):
+                    has |= {change.host}
+                state = replace(state, place=place, at_s=change.at_s, has=has, sighting=change)
+            else:
+                state = State(
+                    place,
+                    change["t"],
+                    change["leader"],
+                    change.get("epoch", state.epoch),
+                    tuple(change["isr"]),
+                    tuple(change["elr"]),
+                    state.has,
+                )
+            yield state
+
+    def stays(self) -> list[Stay]:
+        """What was at the offset on each disk, and what became of it."""
+        found: list[Stay] = []
+        for host in sorted({each.host for each in self.sightings}):
+            own = [each for each in self.sightings if each.host == host]
+            for number, each in enumerate(own):
+                if each.batch is None:
+                    continue
+                after = own[number + 1] if number + 1 < len(own) else None
+                until, why = (after.at_s, after.why) if after is not None else (None, "")
+                found.append(Stay(host, each.batch, each.at_s, each.place, until, why))
+        return sorted(found, key=lambda stay: (stay.since_s, stay.place, stay.host))
+
+    def table(self, replicas: frozenset[str]) -> Table:
+        """Which replica had what, from when to when."""
+        table = Table(
+            f"offset {self.offset} of {self.name} on the disks",
+            ("replica", "what it has there", "from", "epoch", "brought by", "until", "when it"),
+        )
+        stays = self.stays()
+        for stay in stays:
+            table.rows.append(
+                (
+                    stay.host,
+                    self.words_of(stay.batch),
+                    f"{stay.since_s:.3f}",
+                    str(stay.batch.epoch),
+                    self._brought_by(stay),
+                    f"{stay.until_s:.3f}" if stay.until_s is not None else "still",
+                    stay.why,
+                )
+            )
+        for host in sorted(replicas - {stay.host for stay in stays}):
+            table.rows.append((host, "nothing, ever", "", "", "", "", ""))
+        return table
+
+    def _brought_by(self, stay: Stay) -> str:
+        """Whose message an append follows from."""
+        events = self.chronicle.events
+        for event in events[stay.place : stay.place + 3]:
+            if event["kind"] == "append" and event.get("node") == stay.host:
+                cause = next(
+                    (e for e in reversed(events[: stay.place]) if e["id"] == event.get("cause")),
+                    None,
+                )
+                return str(cause["from"]) if cause is not None and "from" in cause else "itself"
+        return "?"
+
+    def is_acked_by(self, event: Event) -> bool:
+        """Whether an `ack` is of the record, at this offset or another."""
+        if event["node"] != self.producer or event.get("record") != self.number:
+            return False
+        return bool(event.get("partition") == self.name)
+
+    # Since when it was missing.
+
+    def told_at(self) -> int:
+        """The event with which a client first knew of the record."""
+        for place, event in enumerate(self.chronicle.events):
+            if self.tells(event):
+                return place
+        first = next((state.place for state in self.states if state.has), None)
+        return len(self.chronicle.events) if first is None else first
+
+    def tells(self, event: dict[str, Any]) -> bool:
+        """Whether a client is told of the record with an event."""
+        if self.offset is None or event.get("partition") != self.name:
+            return False
+        if event["kind"] == "ack":
+            own = (event["node"], event["record"]) == (self.producer, self.number)
+            return own and bool(event["offset"] == self.offset)
+        found = event["kind"] == "read"
+        return found and bool(event["first_offset"] <= self.offset <= event["last_offset"])
+
+    def moment(self) -> tuple[str, float | None]:
+        """From when on it was lost, in words and in seconds; nothing to say when it was not."""
+        told = self.told_at()
+        states = [self.state_at(told), *(each for each in self.states if each.place > told)]
+        last, culprit = states[-1], self.chronicle.about.node or ""
+        if not last.isr or self.offset is None:
+            return "", None
+        if not last.members & last.has:
+            since = _since(states, lambda state: not state.members & state.has)
+            words = f"from {since.at_s:.3f} s on no replica in the ISR had it:"
+            words += f" {self._change(since)}"
+            if not last.has:
+                gone = _since(states, lambda state: not state.has)
+                words += f". From {gone.at_s:.3f} s on it was on no disk at all"
+            else:
+                words += f". {hosts(last.has)}, outside of the ISR, still had it"
+            return _sentences(words, self._of(culprit, last)), since.at_s
+        leader = f"n{last.leader}"
+        if last.leader >= 0 and leader not in last.has:
+            since = _since(states, lambda state: f"n{state.leader}" == leader not in state.has)
+            words = f"from {since.at_s:.3f} s on the leader, {leader}, did not have it:"
+            words += f" {self._change(since)}. {hosts(last.has)} still had it"
+            return _sentences(words, self._of(culprit, last)), since.at_s
+        if culprit in last.members - last.has:
+            since = _since(states, lambda state: culprit in state.members - state.has)
+            words = f"from {since.at_s:.3f} s on {culprit} was in the ISR without it:"
+            words += f" {self._change(since)}. {hosts(last.has)} had it"
+            ends = since.sighting is not None and since.sighting.host == culprit
+            return words if ends else _sentences(words, self._of(culprit, last)), since.at_s
+        return self._of(culprit, last), None
+
+    def _change(self, state: State) -> str:
+        """What brought a state about."""
+        before = self.state_at(state.place - 1)
+        if state.sighting is not None and state.sighting.host in before.has:
+            return f"{state.sighting.host} {state.sighting.why}"
+        words = []
+        if state.leader != before.leader:
+            words.append(
+                f"n{state.leader} became the leader in epoch {state.epoch}"
+                if state.leader >= 0
+                else "nobody led any more"
+            )
+        if gone := before.members - state.members:
+            words.append(f"{hosts(gone)} left the ISR")
+        if came := state.members - before.members - {f"n{state.leader}"}:
+            words.append(f"{hosts(came)} joined the ISR")
+        return ", and ".join(words) or "a client had been told of it"
+
+    def _of(self, host: str, last: State) -> str:
+        """What became of it on the replica that the violation is about."""
+        stays = [stay for stay in self.stays() if stay.host == host and self.is_it(stay.batch)]
+        if not host.removeprefix("n").isdecimal() or host in last.has:
+            return ""
+        if not stays:
+            return f"{host} never had it"
+        words = f"{host} had it until {stays[-1].until_s:.3f} s"
+        return f"{words}, when it {stays[-1].why}" if stays[-1].why else words
+
+
+def _since(states: list[State], holds: Any) -> State:
+    """The first of the last states in a row of which something holds."""
+    found = states[-1]
+    for state in reversed(states):
+        if not holds(state):
+            break
+        found = state
+    return found
+
+
+def _sentences(*words: str) -> str:
+    return ". ".join(each for each in words if each)
+
+
+def _name(chronicle: Chronicle) -> str:
+    key = chronicle.about.partition
+    return f"{key[0]}-{key[1]}" if key is not None else ""

@@ -1,0 +1,59 @@
+"""Running a failing run again, to see how it came to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from simulations.run import Outcome
+from simulations.story.chronicle import Chronicle
+from simulations.story.crash import crash_story
+from simulations.story.group import group_story
+from simulations.story.partition import PartitionStory
+from simulations.story.quorum import quorum_story
+from simulations.story.rules import RULES
+from simulations.story.story import Story
+from simulations.story.stuck import stuck_story
+from simulations.trace import Sink
+from simulations.violation import Exit
+from simulations.world import World
+
+
+class Again(Protocol):
+    """Does the same run once more."""
+
+    def __call__(self, *, sink: Sink, watch: Callable[[World], None]) -> Outcome: ...
+
+
+def explain(outcome: Outcome, again: Again) -> None:
+    """Give the violation of a run its story, if it has one."""
+    violation = outcome.violation
+    if violation is None:
+        return
+    chronicle = Chronicle(violation.about)
+    second = again(sink=chronicle, watch=chronicle.attach)
+    story = tell(chronicle, violation.name, violation.exit, violation.story)
+    story.rule = RULES.get(violation.name, "")
+    if second.trace_hash != outcome.trace_hash:
+        story.trouble = (
+            f"run again, the trace had the hash {second.trace_hash} instead of"
+            f" {outcome.trace_hash}: this is the story of another run, and that the two differ is a"
+            " defect of its own"
+        )
+    violation.told = story
+
+
+def tell(chronicle: Chronicle, name: str, exit: Exit, words: str) -> Story:
+    """The story that suits a violation."""
+    about = chronicle.about
+    if exit is Exit.CRASHED:
+        return crash_story(chronicle, words)
+    if exit is Exit.LIVENESS:
+        return stuck_story(chronicle)
+    if about.group is not None:
+        return group_story(chronicle, name)
+    if about.partition is not None:
+        return PartitionStory(chronicle, name).tell()
+    if about.term is not None or about.index is not None:
+        return quorum_story(chronicle, name)
+    return stuck_story(chronicle)
