@@ -179,6 +179,7 @@ class _Nothing:
 
 
 _NOTHING: Final = _Nothing()
+_EXPLICIT: Final = _run.CancelReason(source="explicit")
 
 
 def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
@@ -188,6 +189,36 @@ def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
     task._abort_func = None
     task.custom_sleep_data = None
     runner.runq.append(task)
+
+
+class _Wait:
+    """What a task that waits hands to the loop: how to take it back. trio makes two of these."""
+
+    __slots__ = ("abort",)
+
+    def __init__(self, abort: Callable[[Any], trio.lowlevel.Abort]) -> None:
+        self.abort = abort
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self).unwrap()
+
+
+async def _wait(abort: Callable[[Any], trio.lowlevel.Abort]) -> Any:
+    """In the place of `wait_task_rescheduled`."""
+    return await _Wait(abort)
+
+
+def _now() -> float:
+    """In the place of `current_time`, which asks three objects in turn; raises as it does."""
+    try:
+        return float(_run.GLOBAL_RUN_CONTEXT.runner.clock.now)
+    except AttributeError:
+        raise RuntimeError("must be called from async context") from None
+
+
+def _cancel(scope: Any, reason: str | None = None) -> None:
+    """In the place of `CancelScope.cancel`, which describes the task that asks for it in words."""
+    scope._cancel(_EXPLICIT)
 
 
 class _Registering:
@@ -285,11 +316,12 @@ class _Loop:
                     ended = _run.Error(error)
                 if ended is not None:
                     runner.task_exited(task, ended)
-                elif type(message) is _traps.WaitTaskRescheduled:
-                    task._abort_func = message.abort_func
+                elif type(message) is _Wait:
+                    task._abort_func = message.abort
                     if runner.ki_pending and task is runner.main_task:
                         task._attempt_delivery_of_pending_ki()
-                    task._attempt_delivery_of_any_pending_cancel()
+                    if task._cancel_status.effectively_cancelled:
+                        task._attempt_delivery_of_any_pending_cancel()
                 elif message is _traps.CancelShieldedCheckpoint:
                     _reschedule(runner, task)
                 else:
@@ -331,6 +363,9 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
         (_run, "unrolled_run", _Loop(seed)),
         (_run.Runner, "reschedule", _reschedule),
         (_run.CancelScope, "_might_change_registered_deadline", lambda scope: _Registering(scope)),
+        (_run.CancelScope, "cancel", _cancel),
+        *((place, "current_time", _now) for place in (_run, trio)),
+        *((place, "wait_task_rescheduled", _wait) for place in (_run, trio._core, trio.lowlevel)),
     )
     saved = [(place, name, getattr(place, name)) for place, name, _ in ours]
     try:

@@ -194,11 +194,13 @@ def _drift(dice: Random) -> float:
 def _settings(dice: Random) -> dict[str, str]:
     """Timeouts and sizes: what is rare with the defaults happens within a minute."""
     session_ms = dice.choice([2000, 3000, 6000, 9000])
+    lag_ms = dice.choice([1500, 3000, 10000, 30000])
     return {
         "broker.session.timeout.ms": str(session_ms),
-        "broker.heartbeat.interval.ms": str(session_ms // dice.choice([3, 4, 6])),
-        "replica.lag.time.max.ms": str(dice.choice([1500, 3000, 10000, 30000])),
-        "replica.fetch.wait.max.ms": str(dice.choice([*(8 * [500]), 100, 1000])),
+        "broker.heartbeat.interval.ms": str(session_ms // dice.choice([2, 3, 4])),
+        "replica.lag.time.max.ms": str(lag_ms),
+        # Long polls answer as soon as there is something: what they wait for longer is nothing.
+        "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([500, 1000, 2000, 2000]))),
         "controller.quorum.election.timeout.ms": str(dice.choice([500, 1000, 1000, 2000])),
         "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
         "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000])),
@@ -257,7 +259,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
 
 def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
     names = tuple(topic.name for topic in topics)
-    waits_ms = [500, 1000, 2000]
+    waits_ms = [500, 2000, 4000]
     found = [ConsumerPlan("reader", names, settings={"fetch.max.wait.ms": dice.choice(waits_ms)})]
     for number in range(dice.choice([1, 2, 2])):
         settings: dict[str, int | str] = {

@@ -365,7 +365,7 @@ class World:
         """Wait until observers see that something is so; whether it came in time."""
         with trio.move_on_after(within_s):
             while not condition():
-                await sleep(0.005)
+                await sleep(0.02)
             return True
         return False
 

@@ -21,10 +21,13 @@ _RESPONSE: Final = struct.Struct(">ii")
 _FRAME_MAX: Final = 1 << 27
 _KEYS: Final = {api.name: api.key for api in APIS.values()}
 
+_FETCH: Final = _KEYS["Fetch"]
+
 OnRequest = Callable[[str, str, Any], None]
 """(client, server, request), when the client sends it."""
 OnAnswer = Callable[[str, str, Any, Any], None]
-"""(client, server, request, response), when the server sends it."""
+"""(client, server, request, response), when the server sends it; of Fetch, those that tell of a
+partition."""
 
 
 class Watched:
@@ -36,7 +39,9 @@ class Watched:
         self.keys: frozenset[int] = frozenset()
 
     def request(self, api: str, told: OnRequest) -> None:
-        """Tell of each request of an API, by Kafka's name for it."""
+        """Tell of each request of an API, by Kafka's name for it; Fetch's are read with their
+        answers."""
+        assert _KEYS[api] != _FETCH
         self.requests.setdefault(_KEYS[api], []).append(told)
         self.keys |= {_KEYS[api]}
 
@@ -54,7 +59,8 @@ class Conversation:
         self._server = server
         self._watched = watched
         self._open: dict[int, tuple[int, int, Any]] = {}
-        """Requests that wait for an answer: (API key, version, request) by correlation id."""
+        """Requests that wait for an answer: (API key, version, request) by correlation id; those
+        to Fetch as they came."""
         self.asks = _Frames(self._asked)
         self.answers = _Frames(self._answered)
 
@@ -62,8 +68,7 @@ class Conversation:
         _, key, version, correlation = _REQUEST.unpack_from(frame)
         if key not in self._watched.keys:
             return
-        header = codec.decode_request_header(frame[4:])
-        request = codec.decode(REQUESTS[key], version, frame, 4 + header.body_offset)
+        request: Any = frame if key == _FETCH else _decode_request(frame, key, version)
         for told in self._watched.requests.get(key, ()):
             told(self._client, self._server, request)
         if key in self._watched.answers:
@@ -76,8 +81,17 @@ class Conversation:
             return
         key, version, request = found
         _, response = codec.decode_response(REQUESTS[key].RESPONSE, version, frame[4:])
+        if key == _FETCH:
+            if not response.responses:
+                return  # Most tell nothing, and their requests cost as much to read as others.
+            request = _decode_request(request, key, version)
         for told in self._watched.answers[key]:
             told(self._client, self._server, request, response)
+
+
+def _decode_request(frame: memoryview, key: int, version: int) -> Any:
+    header = codec.decode_request_header(frame[4:])
+    return codec.decode(REQUESTS[key], version, frame, 4 + header.body_offset)
 
 
 class _Frames:
