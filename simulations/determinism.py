@@ -4,8 +4,7 @@ The private names of trio that this needs are in this file and nowhere else. tri
 that become runnable together; here the shuffle comes from the seed. The clock jumps to the next
 thing that happens as soon as every task waits.
 
-While a simulation runs, the ways around the ports fail loudly: the machine's clock, its dice, its
-disk, sockets, threads and processes.
+While a simulation runs, the ways around the ports fail loudly (simulations/real_world.py).
 """
 
 from __future__ import annotations
@@ -13,11 +12,7 @@ from __future__ import annotations
 import gc
 import heapq
 import logging
-import os
 import random
-import sys
-import threading
-import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from math import inf
@@ -30,30 +25,17 @@ import trio._core._traps as _trio_traps
 import trio.abc
 
 from model.world import Event
+from simulations.real_world import out_of_reach
 
 T = TypeVar("T")
 
 _run: Any = _trio_run
 _traps: Any = _trio_traps
-_CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "sleep", "perf_counter")
-_DICE = ("random", "randrange", "getrandbits", "randint", "choice", "shuffle", "uniform")
-_AUDITED = frozenset(
-    {
-        *("open", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.mkdir", "os.truncate"),
-        *("socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo"),
-        *("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "_thread.start_new_thread"),
-    }
-)
 _STALLED_MAX = 1000
 _TURNS_A_MOMENT = 500_000
 """So many turns at one moment are a loop that waits for nothing."""
 _TURNS_A_LOOK = 4096
 """How often an interrupt from the keyboard is looked for."""
-_IMPORTED = (".py", ".pyc", ".so")
-
-
-class RealWorldTouched(AssertionError):
-    """Code under simulation read the machine's clock or dice, or used its disk or a thread."""
 
 
 class VirtualClock(trio.abc.Clock):
@@ -334,26 +316,6 @@ def _age(task: Any) -> int:
     return int(task._counter)
 
 
-class _Guard:
-    """The audit hook, which Python never lets go of: installed once, armed by runs."""
-
-    armed = False
-    installed = False
-
-    @classmethod
-    def hook(cls, event: str, arguments: tuple[Any, ...]) -> None:
-        if not cls.armed or event not in _AUDITED:
-            return
-        subject = arguments[0] if arguments else ""
-        if event in ("open", "os.listdir", "os.scandir"):
-            # Importing a module late reads the disk, and nothing else may.
-            if isinstance(subject, str) and subject.endswith(_IMPORTED):
-                return
-            if isinstance(subject, str) and event != "open" and subject in sys.path_importer_cache:
-                return
-        raise RealWorldTouched(f"{event} {subject!r} under simulation")
-
-
 def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
     """Run `main` in virtual time, every choice drawn from `seed`."""
     # A collection runs finalizers at a moment that depends on the process's past.
@@ -382,7 +344,7 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
 async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
     clock = current_clock()
     found: list[T] = []
-    with _no_real_world(), clock.scope:
+    with out_of_reach(), _no_stamps(), clock.scope:
         found.append(await main())
     if not found:
         raise RuntimeError(clock.gave_up)
@@ -390,37 +352,15 @@ async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def _no_real_world() -> Iterator[None]:
-    """Make the ways around the ports fail loudly for as long as the simulation runs."""
-
-    def refuse(name: str) -> Callable[..., None]:
-        def touched(*_: object, **__: object) -> None:
-            raise RealWorldTouched(f"{name} was called under simulation")
-
-        return touched
-
-    places: list[tuple[Any, str]] = [
-        *((time, name) for name in _CLOCKS),
-        *((random, name) for name in _DICE),
-        (os, "urandom"),
-        (threading.Thread, "start"),
-        (trio.to_thread, "run_sync"),
-    ]
-    saved = [(place, name, getattr(place, name)) for place, name in places]
-    if not _Guard.installed:
-        sys.addaudithook(_Guard.hook)
-        _Guard.installed = True
+def _no_stamps() -> Iterator[None]:
+    """Log records carry the moment, process and thread that made them, which nobody reads here."""
     stamps: Any = logging
-    saved_stamps = stamps.time
+    names = ("time", "logProcesses", "logMultiprocessing", "logThreads")
+    saved = [(name, getattr(stamps, name)) for name in names]
+    stamps.time = SimpleNamespace(time=lambda: 0.0)
+    stamps.logProcesses = stamps.logMultiprocessing = stamps.logThreads = False
     try:
-        for place, name in places:
-            setattr(place, name, refuse(f"{place.__name__}.{name}"))
-        # Log records carry the time at which they were made, which nobody reads here.
-        stamps.time = SimpleNamespace(time=lambda: 0.0)
-        _Guard.armed = True
         yield
     finally:
-        _Guard.armed = False
-        stamps.time = saved_stamps
-        for place, name, function in saved:
-            setattr(place, name, function)
+        for name, value in saved:
+            setattr(stamps, name, value)

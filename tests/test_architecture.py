@@ -25,13 +25,13 @@ MAY_IMPORT = {
     "raftka": set(PACKAGES),
 }
 
-# Modules that may touch the machine itself; everything else goes through model/world.py.
+# Modules that may touch the machine itself; everything else goes through model/world.py, which
+# tests/test_real_world.py checks.
 REAL_WORLD = {
     "net/clock.py",
     "net/transport.py",
     "storage/posix.py",
 }
-MACHINE = {"time", "random", "os", "socket", "threading", "subprocess", "asyncio", "select"}
 
 # Whoever waits. All other modules of a server are called with the time.
 SERVER = ("model", "storage", "kraft", "net", "broker")
@@ -109,18 +109,6 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
         if name.partition(".")[0] in PACKAGES
         and name.partition(".")[0] not in allowed
         and name not in allowed
-    ]
-    assert wrong == []
-
-
-@pytest.mark.parametrize("package", ["model", "storage", "kraft", "net", "broker"])
-def test_time_chance_files_and_sockets_come_in_through_ports(package: str) -> None:
-    wrong = [
-        f"{path.relative_to(ROOT)} imports {name}"
-        for path in sources(package)
-        if str(path.relative_to(ROOT)) not in REAL_WORLD
-        for name in imported(path)
-        if name.partition(".")[0] in MACHINE
     ]
     assert wrong == []
 

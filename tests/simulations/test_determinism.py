@@ -7,16 +7,13 @@ import os
 import random
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
-from simulations.determinism import RealWorldTouched, run
+from simulations.determinism import run
 from simulations.network import Fabric
 from simulations.plan import Options, Plan, Step
 from simulations.run import plan_for, run_plan
@@ -108,29 +105,6 @@ def network_story() -> str:
 
 def test_the_scheduler_and_the_network_are_golden() -> None:
     assert network_story() == GOLDEN
-
-
-@pytest.mark.parametrize(
-    "touch",
-    [
-        lambda: time.time(),
-        lambda: time.monotonic(),
-        lambda: time.sleep(0),
-        lambda: random.random(),
-        lambda: os.urandom(4),
-        lambda: open("/etc/hostname"),  # noqa: SIM115
-        lambda: os.listdir("/tmp"),
-        lambda: threading.Thread(target=print).start(),
-        lambda: subprocess.run(["true"]),
-    ],
-)
-def test_the_real_world_is_out_of_reach(touch: Callable[[], object]) -> None:
-    async def main() -> None:
-        await trio.sleep(1)
-        with pytest.raises(RealWorldTouched):
-            touch()
-
-    run(main, 1)
 
 
 def test_a_deadlock_is_told() -> None:

@@ -9,8 +9,9 @@ import pytest
 import trio
 
 from model.world import BrokenConnection, Connection
-from simulations.determinism import RealWorldTouched, run
+from simulations.determinism import run
 from simulations.network import Fabric
+from simulations.real_world import RealWorldTouched
 
 Scenario = Callable[[Fabric, Connection, Connection], Awaitable[None]]
 
