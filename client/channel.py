@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeVar
 
 import trio
 
-from client.futures import Future, Signal
+from client.futures import Future
 from model.errors import ErrorCode, KafkaError
 from model.errors import text as error_text
-from model.world import BrokenConnection, Clock, Connection, Piece
+from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
 from net.protocol.codec import MalformedMessage
@@ -43,7 +44,7 @@ class Channel:
     """An open connection; `run` must be running for answers to come."""
 
     def __init__(
-        self, connection: Connection, client_id: str, clock: Clock, idle_s: float = float("inf")
+        self, connection: Connection, client_id: str, clock: Clock, idle_s: float = inf
     ) -> None:
         self.peer = connection.peer
         self.versions: Mapping[int, tuple[int, int]] = {}
@@ -57,8 +58,8 @@ class Channel:
         self._next_correlation = 0
         self._in_flight: deque[_InFlight] = deque()
         self._unsent: list[Piece] = []
-        self._unsent_signal = Signal(clock)
-        self._busy = Signal(clock)
+        self._is_unsent = clock.alarm()
+        self._busy = clock.alarm()
         self._looks_again = 0.0
         """When the connection is looked after next, unless something is due before."""
 
@@ -110,7 +111,7 @@ class Channel:
                 _InFlight(correlation_id, request, version, now + timeout_s, answer)
             )
             if now + timeout_s < self._looks_again:
-                self._busy.set()
+                self._busy.ring()
         self._write(pieces)
         return answer
 
@@ -159,8 +160,8 @@ class Channel:
         for item in failed:
             item.answer.set_error(self.broken)
         self._unsent = []
-        self._unsent_signal.set()
-        self._busy.set()
+        self._is_unsent.ring()
+        self._busy.ring()
 
     def _write(self, pieces: list[Piece]) -> None:
         if self._unsent:
@@ -172,13 +173,13 @@ class Channel:
             self.close(str(error))
             return
         if self._unsent:
-            self._unsent_signal.set()
+            self._is_unsent.ring()
 
     async def _write_rest(self) -> None:
         """What the system did not take at once; a checkpoint only on full buffers."""
         while self.broken is None:
             if not self._unsent:
-                await self._unsent_signal.wait()
+                await self._is_unsent.wait(inf)
                 continue
             # What is being sent stays in front, so that `_write` keeps queueing behind it.
             batch = list(self._unsent)
@@ -235,4 +236,4 @@ class Channel:
             else:
                 deadline = self._last_used + self._idle_s
             self._looks_again = deadline
-            await self._busy.wait(None if deadline == float("inf") else deadline - now)
+            await self._busy.wait(max(deadline, now + SHORTEST_WAIT_S))

@@ -16,7 +16,6 @@ import trio
 from client.backoff import Backoff
 from client.channel import Channel
 from client.connections import Connections
-from client.futures import Signal
 from client.metadata import Broker, ClusterView
 from client.settings import ClientConfig
 from model.errors import ErrorCode, KafkaError
@@ -81,7 +80,7 @@ class Cluster:
         self._all_topics = False
         self._allow_creation = True
         self._closed = False
-        self._wanted = Signal(clock)
+        self._wanted = clock.alarm()
         self._news = trio.Event()
         self._quick = 0
         self._max_age_s = config.seconds("metadata.max.age.ms")
@@ -128,7 +127,7 @@ class Cluster:
 
     def refresh_soon(self) -> None:
         """Something moved: ask again as soon as the pause between questions allows."""
-        self._wanted.set()
+        self._wanted.ring()
 
     async def refreshed(self, version: int) -> None:
         """Until there is a view newer than `version`, or an attempt at one failed."""
@@ -229,7 +228,7 @@ class Cluster:
             self.last_error = None
             asked_at = self.clock.monotonic()
             self._publish(view)
-            await self._wanted.wait(self._max_age_s)
+            await self._wanted.wait(asked_at + self._max_age_s)
             waited = self.clock.monotonic() - asked_at
             self._quick = self._quick + 1 if waited < 2 * self.retry_backoff.longest_s else 0
             pause = self.retry_backoff.pause(max(1, self._quick - _QUICK_RETRIES))

@@ -12,8 +12,6 @@ from typing import Generic, TypeVar, cast
 
 import trio
 
-from model.world import SHORTEST_WAIT_S, Clock
-
 T = TypeVar("T")
 
 
@@ -85,25 +83,3 @@ class Future(Generic[T]):
         callbacks, self._callbacks = self._callbacks, None
         for callback in callbacks or ():
             callback(self)
-
-
-class Signal:
-    """Wakes one task that waits for something to do; a signal while it is busy is not lost."""
-
-    __slots__ = ("_clock", "_event")
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._event = trio.Event()
-
-    def set(self) -> None:
-        self._event.set()
-
-    async def wait(self, timeout_s: float | None = None) -> None:
-        """Until the next signal, or until the time is over."""
-        if timeout_s is None:
-            await self._event.wait()
-        else:
-            await self._clock.wait_for(self._event, max(SHORTEST_WAIT_S, timeout_s))
-        if self._event.is_set():
-            self._event = trio.Event()

@@ -17,11 +17,20 @@ T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
-class Event(Protocol):
-    """Something that happens once; `trio.Event` fits."""
+class Alarm(Protocol):
+    """What one task waits with, for a moment or for somebody who rings."""
 
-    def is_set(self) -> bool: ...
-    async def wait(self) -> None: ...
+    async def wait(self, until: float) -> bool:
+        """Until the clock's `monotonic` shows `until`, or until it rings; whether it was the time.
+
+        At once, but for a checkpoint, when it has rung since the last wait. The time may be told
+        by as little early as a sum of floats is inexact.
+        """
+        ...
+
+    def ring(self) -> None:
+        """End the wait, or the next one. Never a checkpoint."""
+        ...
 
 
 class Clock(Protocol):
@@ -39,8 +48,8 @@ class Clock(Protocol):
         """Wait that long on this node's clock; a checkpoint even for 0."""
         ...
 
-    async def wait_for(self, event: Event, seconds: float) -> None:
-        """Until the event is set, or that long on this node's clock; a checkpoint in any case."""
+    def alarm(self) -> Alarm:
+        """For waits that mostly end before their time: cheaper than to cancel a `sleep`."""
         ...
 
 

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
+from collections.abc import Callable
 
 import trio
 
-from model.world import Clock, Dice, Event
+from model.world import Alarm, Clock, Dice
+
+
+class TrioAlarm:
+    """An alarm of any clock that runs as fast as trio's."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._rung = trio.Event()
+
+    async def wait(self, until: float) -> bool:
+        if until == math.inf or self._rung.is_set():
+            await self._rung.wait()
+        else:
+            # An event within the scope, not a cancelled scope: an exception costs more than both.
+            with trio.move_on_after(max(0.0, until - self._monotonic())):
+                await self._rung.wait()
+        if not self._rung.is_set():
+            return True
+        self._rung = trio.Event()
+        return False
+
+    def ring(self) -> None:
+        self._rung.set()
 
 
 class SystemClock:
@@ -22,9 +47,8 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(max(0.0, seconds))
 
-    async def wait_for(self, event: Event, seconds: float) -> None:
-        with trio.move_on_after(max(0.0, seconds)):
-            await event.wait()
+    def alarm(self) -> Alarm:
+        return TrioAlarm(self.monotonic)
 
 
 def system_clock() -> Clock:

@@ -24,7 +24,6 @@ import trio._core._run as _trio_run
 import trio._core._traps as _trio_traps
 import trio.abc
 
-from model.world import Event
 from simulations.real_world import out_of_reach
 
 T = TypeVar("T")
@@ -94,18 +93,24 @@ class VirtualClock(trio.abc.Clock):
             heapq.heappop(events)[2]()
 
 
+def virtual_clock() -> VirtualClock | None:
+    """The clock of the simulation that runs now; None in other tests' virtual time, where the
+    ports are of use, too."""
+    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
+    return clock if isinstance(clock, VirtualClock) else None
+
+
 def current_clock() -> VirtualClock:
     """The clock of the simulation that runs now."""
-    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
-    assert isinstance(clock, VirtualClock)
+    clock = virtual_clock()
+    assert clock is not None
     return clock
 
 
 async def sleep(seconds: float) -> None:
     """As `trio.sleep`, without a cancel scope and an exception each time."""
-    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
-    if not isinstance(clock, VirtualClock):
-        # The ports are of use in other tests' virtual time, too.
+    clock = virtual_clock()
+    if clock is None:
         await trio.sleep(max(0.0, seconds))
         return
     waiting: list[Any] = [trio.lowlevel.current_task()]
@@ -120,37 +125,6 @@ async def sleep(seconds: float) -> None:
 
     clock.at(clock.now + max(0.0, seconds), wake)
     await trio.lowlevel.wait_task_rescheduled(stop_waiting)
-
-
-async def wait_for(event: Event, seconds: float) -> None:
-    """As `event.wait` within `trio.move_on_after`, without a cancel scope and an exception."""
-    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
-    if not isinstance(clock, VirtualClock) or not isinstance(event, trio.Event) or event.is_set():
-        with trio.move_on_after(max(0.0, seconds)):
-            await event.wait()
-        return
-    task = trio.lowlevel.current_task()
-    others: set[Any] = event._tasks
-    waits = True
-
-    def time_is_up() -> None:
-        # Set at this very moment, the event has woken the task already.
-        if waits and task in others:
-            others.discard(task)
-            trio.lowlevel.reschedule(task)
-
-    def stop_waiting(_: object) -> trio.lowlevel.Abort:
-        others.discard(task)
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    others.add(task)
-    if seconds < inf:
-        clock.at(clock.now + max(0.0, seconds), time_is_up)
-    try:
-        await trio.lowlevel.wait_task_rescheduled(stop_waiting)
-    finally:
-        # The task may wait for the same event again, before this time is up.
-        waits = False
 
 
 class _Nothing:

@@ -331,7 +331,7 @@ class Consumer(Questions):
     def _layout_changed(self) -> None:
         if self._pattern is not None:
             self._match_pattern()
-        self._reading.news.set()
+        self._reading.news.ring()
 
     def _match_pattern(self) -> None:
         assert self._pattern is not None and self._membership is not None

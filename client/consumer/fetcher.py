@@ -14,7 +14,7 @@ from client.cluster import Cluster
 from client.consumer.completed import Aborted, CompletedFetch
 from client.consumer.fetch_session import FetchSession, SessionRequest, Wish
 from client.consumer.state import Assignment, ConsumerRecord, PartitionState, Position
-from client.futures import Future, Signal
+from client.futures import Future
 from client.metadata import Broker, PartitionView
 from client.settings import ClientConfig
 from model.errors import ErrorCode, KafkaError
@@ -54,7 +54,7 @@ class Fetcher:
     def __init__(
         self, cluster: Cluster, assignment: Assignment, config: ClientConfig, reset: int | None
     ) -> None:
-        self.news = Signal(cluster.clock)
+        self.news = cluster.clock.alarm()
         self.failures: dict[TopicPartition, KafkaError] = {}
         """What the caller must hear of, by partition."""
         self._cluster = cluster
@@ -171,7 +171,7 @@ class Fetcher:
                     self._forget_preference(target)
             else:
                 self._handle(node, session, starts, future.result())
-            self.news.set()
+            self.news.ring()
 
         answer.when_done(handle)
 

@@ -29,11 +29,11 @@ from client.consumer.group_messages import (
 )
 from client.consumer.listener import RebalanceListener
 from client.consumer.state import Assignment
-from client.futures import Future, Signal
+from client.futures import Future
 from client.settings import ClientConfig
 from model.errors import RETRIABLE, ErrorCode, KafkaError
 from model.ids import TopicPartition
-from model.world import BrokenConnection
+from model.world import Alarm, BrokenConnection
 from net.protocol.messages.join_group import (
     JoinGroupRequest,
     JoinGroupRequestProtocol,
@@ -63,7 +63,7 @@ class Membership:
         assignment: Assignment,
         config: ClientConfig,
         before_revoke: Callable[[], Awaitable[None]],
-        news: Signal,
+        news: Alarm,
     ) -> None:
         """`before_revoke` commits what was consumed; `news` wakes a poll that waits."""
         self.listener: RebalanceListener | None = None
@@ -123,7 +123,7 @@ class Membership:
     def request_rejoin(self, reason: str) -> None:
         if self._rejoin is None:
             self._rejoin = reason
-            self._news.set()
+            self._news.ring()
 
     def ready(self) -> bool:
         """Whether `ensure_active` has nothing to do. Raises KafkaError when it never will."""

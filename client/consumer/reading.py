@@ -17,9 +17,8 @@ from client.consumer.fetcher import LANE, Fetcher
 from client.consumer.membership import Membership
 from client.consumer.positions import Positions
 from client.consumer.state import Assignment, ConsumerRecord
-from client.futures import Signal
 from model.errors import KafkaError
-from model.world import SHORTEST_WAIT_S, BrokenConnection
+from model.world import SHORTEST_WAIT_S, Alarm, BrokenConnection
 
 log = logging.getLogger("raftka.consumer")
 
@@ -46,7 +45,7 @@ class Reading:
         self._found_out: KafkaError | None = None
 
     @property
-    def news(self) -> Signal:
+    def news(self) -> Alarm:
         """Wakes a poll that waits."""
         return self._fetcher.news
 
@@ -82,7 +81,7 @@ class Reading:
                     # Shielded: records are not to be lost to whoever cancels this.
                     await trio.lowlevel.cancel_shielded_checkpoint()
                 return records
-            await self.news.wait(min(wake_at, self._next_moment(now)) - now)
+            await self._wait(min(wake_at, self._next_moment(now)), now)
             has_waited = True
             now = self._clock.monotonic()
 
@@ -91,8 +90,10 @@ class Reading:
         now = self._clock.monotonic()
         wake_at = self._find_positions(now)
         self._raise_failures()
-        wake_at = min(wake_at, self._next_moment(now))
-        await self.news.wait(None if wake_at == inf else wake_at - now)
+        await self._wait(min(wake_at, self._next_moment(now)), now)
+
+    async def _wait(self, until: float, now: float) -> None:
+        await self.news.wait(max(until, now + SHORTEST_WAIT_S))
 
     def _next_moment(self, now: float) -> float:
         """When there is something to do, whether answers come or not."""
@@ -119,7 +120,7 @@ class Reading:
             self._found_out = error
         finally:
             self._finding = False
-            self.news.set()
+            self.news.ring()
 
     def _send_fetches(self, now: float) -> None:
         wanted: set[int] = set()
@@ -136,7 +137,7 @@ class Reading:
             log.info("broker %d cannot be reached: %s", node, error)
         finally:
             self._connecting.discard(node)
-            self.news.set()
+            self.news.ring()
 
     def _raise_failures(self) -> None:
         """What went wrong in the background, one at a time."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from math import inf
 
 import trio
 
 from client.channel import Channel
 from client.cluster import Cluster
-from client.futures import Future, Signal
+from client.futures import Future
 from client.metadata import Broker
 from client.producer.accumulator import Accumulator
 from client.producer.batch import BATCH_OVERHEAD, Batch
@@ -25,7 +26,7 @@ from client.settings import ClientConfig
 from model.errors import RETRIABLE, ErrorCode, KafkaError
 from model.errors import text as error_text
 from model.ids import NO_TIMESTAMP, TopicPartition
-from model.world import BrokenConnection
+from model.world import SHORTEST_WAIT_S, BrokenConnection
 from net.protocol.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,
@@ -75,7 +76,7 @@ class Sender:
         self._identities = Identities(cluster, accumulator, self._idempotent, self._give_up)
         self._in_flight: defaultdict[int, int] = defaultdict(int)
         self._connecting: set[int] = set()
-        self._signal = Signal(self._clock)
+        self._alarm = self._clock.alarm()
         self._leaders: dict[TopicPartition, tuple[int, int]] = {}
         self._nursery: trio.Nursery | None = None
         self.on_release: Callable[[], None] = lambda: None
@@ -83,7 +84,7 @@ class Sender:
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._signal.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -91,17 +92,17 @@ class Sender:
             self._nursery = nursery
             while True:
                 await self._identities.prepare()
-                self._give_up(self._clock.monotonic())
-                wake_at = self._send_due(self._clock.monotonic())
-                timeout = wake_at - self._clock.monotonic()
-                await self._signal.wait(None if wake_at == float("inf") else timeout)
+                now = self._clock.monotonic()
+                self._give_up(now)
+                wake_at = self._send_due(now)
+                await self._alarm.wait(max(wake_at, now + SHORTEST_WAIT_S))
 
     # Sending
 
     def _send_due(self, now: float) -> float:
         """Send what is due; the moment to look again, unless woken before."""
         while True:
-            wake_at = float("inf")
+            wake_at = inf
             by_node: dict[int, list[tuple[PartitionQueue, Batch]]] = {}
             for queue in self._accumulator.active():
                 wake_at = min(wake_at, self._accumulator.expires_at(queue))
@@ -196,7 +197,7 @@ class Sender:
         def handle(future: Future[ProduceResponse]) -> None:
             self._in_flight[node_id] -= 1
             self._handle(sent, future)
-            self._signal.set()
+            self._alarm.ring()
 
         answer.when_done(handle)
 
@@ -207,7 +208,7 @@ class Sender:
             log.info("broker %s cannot be reached: %s", broker, error)
         finally:
             self._connecting.discard(broker.id)
-            self._signal.set()
+            self._alarm.ring()
 
     # Answers
 

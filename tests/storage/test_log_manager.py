@@ -10,7 +10,8 @@ import trio.testing
 
 from model.errors import KafkaError
 from model.ids import TopicPartition, Uuid
-from model.world import Event, read_file
+from model.world import Alarm, read_file
+from net.clock import TrioAlarm
 from simulations.disk import SimDisk
 from storage import clean_shutdown
 from storage.config import LogConfig
@@ -39,9 +40,8 @@ class StillClock:
     async def sleep(self, seconds: float) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def wait_for(self, event: Event, seconds: float) -> None:
-        with trio.move_on_after(max(0.0, seconds)):
-            await event.wait()
+    def alarm(self) -> Alarm:
+        return TrioAlarm(self.monotonic)
 
 
 def manager(disk: SimDisk, *directories: str, clock: StillClock | None = None) -> LogManager:

@@ -30,8 +30,9 @@ from kraft.snapshot import image_records
 from model.ids import TopicPartition, Uuid
 from model.records import Record, encode_batch, iter_batches, iter_records
 from model.settings import Config
-from model.world import Event
+from model.world import Alarm
 from net.answers import Turn
+from net.clock import TrioAlarm
 from net.protocol import codec
 from net.protocol.message import Records, Request, Response
 from net.protocol.messages.fetch import (
@@ -74,9 +75,8 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
 
-    async def wait_for(self, event: Event, seconds: float) -> None:
-        with trio.move_on_after(max(0.0, seconds)):
-            await event.wait()
+    def alarm(self) -> Alarm:
+        return TrioAlarm(self.monotonic)
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds

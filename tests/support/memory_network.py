@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from model.world import BrokenConnection, Buffer, Connection, Event, FileRegion, Listener, Piece
+from model.world import (
+    Alarm,
+    BrokenConnection,
+    Buffer,
+    Connection,
+    FileRegion,
+    Listener,
+    Piece,
+)
+from net.clock import TrioAlarm
 
 Server = Callable[[Connection], Awaitable[None]]
 
@@ -117,6 +126,5 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(max(0.0, seconds))
 
-    async def wait_for(self, event: Event, seconds: float) -> None:
-        with trio.move_on_after(max(0.0, seconds)):
-            await event.wait()
+    def alarm(self) -> Alarm:
+        return TrioAlarm(self.monotonic)
