@@ -5,6 +5,7 @@ Each seed's outcome becomes a small dictionary and is added to running totals: m
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import re
 import signal
@@ -16,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TextIO
 
-from simulations import coverage, own
+from simulations import coverage, distribution, own
 from simulations.plan import Options
-from simulations.report import as_dict, distribution, story
-from simulations.run import plan_for, run_plan
+from simulations.report import as_dict, story, table
+from simulations.run import Outcome, plan_for, run_plan
 from simulations.story import explain
 from simulations.violation import Exit
 
@@ -46,9 +47,14 @@ class Totals:
     reached: Counter[str] = field(default_factory=Counter)
     outages_s: list[float] = field(default_factory=list)
     gaps_s: list[float] = field(default_factory=list)
+    controller_election_s: list[float] = field(default_factory=list)
+    partition_election_s: list[float] = field(default_factory=list)
     controller_elections: list[float] = field(default_factory=list)
+    partition_elections: list[float] = field(default_factory=list)
+    faults_a_seed: list[float] = field(default_factory=list)
     speeds: list[float] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    """What is needed to name and to replay each."""
 
     def add(self, found: dict[str, Any]) -> None:
         self.seeds += 1
@@ -63,13 +69,37 @@ class Totals:
         for values, new in (
             (self.outages_s, found["outages_s"]),
             (self.gaps_s, [found["longest_gap_s"]]),
+            (self.controller_election_s, found["controller_election_s"]),
+            (self.partition_election_s, found["partition_election_s"]),
             (self.controller_elections, [float(found["elections"]["controller"])]),
+            (self.partition_elections, [float(sum(found["elections"]["partition"].values()))]),
+            (self.faults_a_seed, [float(sum(found["faults"].values()))]),
             (self.speeds, [found["speed"]]),
         ):
             if len(values) < _SAMPLES:
                 values.extend(new)
         if found["exit"] != Exit.HELD:
-            self.failures.append(found)
+            kept = ("seed", "exit", "trace_hash", "violations")
+            self.failures.append({name: found[name] for name in kept})
+
+    def distributions(self) -> dict[str, tuple[str, list[float]]]:
+        """By the key in JSON: what people call it, and the values."""
+        return {
+            "controller_election_s": (
+                "a controller gone until the next, s",
+                self.controller_election_s,
+            ),
+            "partition_election_s": (
+                "a partition's leader gone until the next, s",
+                self.partition_election_s,
+            ),
+            "outage_s": ("partition without a leader, s", self.outages_s),
+            "longest_gap_s": ("longest time without an ack in a seed, s", self.gaps_s),
+            "controller_elections": ("controller elections a seed", self.controller_elections),
+            "partition_elections": ("partition elections a seed", self.partition_elections),
+            "faults": ("faults a seed", self.faults_a_seed),
+            "speed": ("speed, times real time", self.speeds),
+        }
 
     @property
     def exit(self) -> Exit:
@@ -157,14 +187,60 @@ def _outcomes(
             yield running.pop(0).get()
 
 
-def story_of_first(totals: Totals, options: Options) -> str:
-    """The first seed that failed is run once more, and what happened is told."""
+def as_json(totals: Totals, commit: str, replay: str, explained: Outcome | None) -> str:
+    """What `describe` says, for scripts; the keys are documented."""
+    failures = [
+        {
+            "seed": failure["seed"],
+            "exit": failure["exit"],
+            "name": failure["violations"][0]["name"],
+            "at_s": failure["violations"][0]["at_s"],
+            "story": words_of(failure),
+            "trace_hash": failure["trace_hash"],
+            "replay": replay.format(seed=failure["seed"]),
+        }
+        for failure in totals.failures
+    ]
+    violation = explained.violation if explained is not None else None
+    found = {
+        "seeds": totals.seeds,
+        "commit": commit,
+        "virtual_s": round(totals.virtual_s, 3),
+        "wall_s": round(totals.wall_s, 3),
+        "acked": totals.acked,
+        "read": totals.read,
+        "checks": totals.checks,
+        "distributions": {
+            key: distribution.of(values) for key, (_, values) in totals.distributions().items()
+        },
+        "faults": {
+            kind: {"times": totals.faults[kind], "seeds": totals.seeds_with[kind]}
+            for kind in sorted(totals.faults)
+        },
+        "coverage": dict(sorted(totals.reached.items())),
+        "never_reached": coverage.never_reached(totals.faults, totals.reached),
+        "failures": failures,
+        "violations": [violation.as_dict()] if violation is not None else [],
+        "exit": int(totals.exit),
+    }
+    return json.dumps(found)
+
+
+def explain_first(totals: Totals, options: Options) -> Outcome | None:
+    """The first seed that failed is run once more, to tell what happened."""
+    if not totals.failures:
+        return None
     seed = totals.failures[0]["seed"]
     again = partial(run_plan, plan_for(replace(options, seed=seed)), beside=own.beside(options.own))
     outcome = again()
     explain(outcome, again)
+    return outcome
+
+
+def told(outcome: Outcome) -> str:
+    """The story of the first failure, as `describe` leaves it out."""
     words = story(outcome) if outcome.violation is not None else "run again, it held"
-    return f"\nthe story of seed {seed}: {words}"
+    return f"\nthe story of seed {outcome.plan.seed}: {words}"
 
 
 def describe(totals: Totals, replay: str) -> str:
@@ -175,16 +251,17 @@ def describe(totals: Totals, replay: str) -> str:
         f" {totals.wall_s:.0f} s of one core each ({speed:.0f} times real time)",
         f"{totals.acked} records acknowledged, {totals.read} read, {totals.checks} checks",
         "",
-        f"partition without a leader, s    {distribution(totals.outages_s)}",
-        f"longest time without an ack, s   {distribution(totals.gaps_s)}",
-        f"controller elections a run       {distribution(totals.controller_elections)}",
-        f"speed                            {distribution(totals.speeds)}",
+        distribution.table_of(totals.distributions().values()),
         "",
         coverage.table_of(totals.faults, totals.seeds_with, totals.reached, totals.seeds),
         "",
     ]
     if not totals.failures:
         lines.append("every seed held")
+    elif len(totals.failures) > 1:
+        names = Counter(failure["violations"][0]["name"] for failure in totals.failures)
+        rows: list[tuple[object, ...]] = [("violation", "seeds"), *names.most_common()]
+        lines += [table(rows), ""]
     for failure in totals.failures:
         lines.append(f"seed {failure['seed']}: {words_of(failure)}")
         lines.append(f"  {replay.format(seed=failure['seed'])}")

@@ -6,6 +6,7 @@ network. A process is one life of `broker.serve.serve` on it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -67,6 +68,8 @@ class Machine:
         self.wall_offset_ms = 0
         self.process: Process | None = None
         self.lives = 0
+        self.fates: deque[tuple[float, str]] = deque(maxlen=64)
+        """What became of its processes lately, and when; kinds as in the trace."""
         self.suspect = False
         """Whether its disk has refused something: only a restart makes it whole again."""
         self.founds = False
@@ -196,6 +199,13 @@ class Cluster:
             task_status.started()
             await trio.sleep_forever()
 
+    def _tell(
+        self, machine: Machine, kind: str, cause: int | None = None, **fields: object
+    ) -> None:
+        """Something has become of a machine."""
+        machine.fates.append((trio.current_time(), kind))
+        self.trace.event(kind, node=machine.host, cause=cause, **fields)
+
     # What can be done to a machine.
 
     def start(self, machine: Machine, cause: int | None = None) -> Process:
@@ -205,7 +215,7 @@ class Cluster:
         life = Life()
         clock = SimClock(rate=machine.clock_rate, wall_offset_ms=machine.wall_offset_ms, life=life)
         process = machine.process = Process(machine.lives, life, clock)
-        self.trace.event("start", node=machine.host, cause=cause, life=machine.lives)
+        self._tell(machine, "start", cause, life=machine.lives)
         self._nursery.start_soon(self._run, machine, process)
         return process
 
@@ -221,7 +231,7 @@ class Cluster:
 
         def ready(node: Any) -> None:
             process.node = node
-            self.trace.event("serving", node=machine.host, life=process.number)
+            self._tell(machine, "serving", life=process.number)
 
         try:
             with process.scope:
@@ -263,12 +273,12 @@ class Cluster:
             machine.medium.locks.clear()
             self.fabric.kill(machine.host)
             if process.failure is None:
-                self.trace.event("stopped", node=machine.host, life=process.number)
+                self._tell(machine, "stopped", life=process.number)
                 if process.shutdown.is_set():
                     self._on_clean_end(machine)
             else:
                 words = describe(process.failure)
-                self.trace.event("crashed", node=machine.host, life=process.number, error=words)
+                self._tell(machine, "crashed", life=process.number, error=words)
                 self._on_unclean_end(machine)
                 self._on_crash(machine, process.failure)
 
@@ -286,7 +296,7 @@ class Cluster:
 
     def _end(self, machine: Machine, kind: str, cause: int | None) -> None:
         process = machine.process
-        self.trace.event(kind, node=machine.host, cause=cause)
+        self._tell(machine, kind, cause)
         machine.process = None
         self._on_unclean_end(machine)
         if process is not None:
@@ -297,12 +307,12 @@ class Cluster:
 
     def pause(self, machine: Machine, cause: int | None = None) -> None:
         if machine.process is not None:
-            self.trace.event("pause", node=machine.host, cause=cause)
+            self._tell(machine, "pause", cause)
             machine.process.life.pause()
 
     def resume(self, machine: Machine, cause: int | None = None) -> None:
         if machine.process is not None and machine.process.life.is_paused:
-            self.trace.event("resume", node=machine.host, cause=cause)
+            self._tell(machine, "resume", cause)
             machine.process.life.resume()
             self.fabric.resumed(machine.host)
 
@@ -311,7 +321,7 @@ class Cluster:
         process = machine.process
         if process is None:
             return True
-        self.trace.event("shutdown", node=machine.host)
+        self._tell(machine, "shutdown")
         process.shutdown.set()
         with trio.move_on_after(within_s):
             await process.done.wait()

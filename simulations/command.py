@@ -70,8 +70,11 @@ def _seeds(options: argparse.Namespace) -> int:
             commit=commit(),
         )
         print(batch.describe(totals, replay_line(options, "{seed}")))
-        if totals.failures:
-            print(batch.story_of_first(totals, chosen))
+        explained = batch.explain_first(totals, chosen)
+        if explained is not None:
+            print(batch.told(explained))
+        if options.json:
+            print(batch.as_json(totals, commit(), replay_line(options, "{seed}"), explained))
         return int(totals.exit)
     return _one(options, chosen)
 
@@ -81,8 +84,6 @@ def _one(options: argparse.Namespace, chosen: Options) -> int:
         plan = Plan.loads(Path(options.plan).read_text())
     else:
         plan = plan_for(chosen)
-        if options.control is not None:
-            plan = controls.CONTROLS[options.control].change(plan)
     beside = own.beside(options.own)
     print(f"seed {plan.seed}: {len(plan.faults)} faults to come", file=sys.stderr)
     with _sink(options.trace) as sink, Progress(plan) as progress:
@@ -128,6 +129,7 @@ def _options(options: argparse.Namespace) -> Options:
         rates={name: float(rate) for name, _, rate in (r.partition("=") for r in options.rate)},
         load=options.load,
         quorum=options.quorum,
+        control=options.control,
         own=options.own,
     )
 

@@ -33,6 +33,13 @@ SITUATIONS: Final = (
 )
 
 
+def never_reached(faults: Mapping[str, int], reached: Mapping[str, int]) -> list[str]:
+    """Faults that are drawn and rare situations that did not come up at all."""
+    drawn = [kind for kind, each in FAULTS.items() if each.chance > 0]
+    never = [kind for kind in drawn if not faults.get(kind)]
+    return never + [name for name in SITUATIONS if not reached.get(name)]
+
+
 def table_of(
     faults: Mapping[str, int], seeds_with: Mapping[str, int], reached: Mapping[str, int], seeds: int
 ) -> str:
@@ -42,9 +49,7 @@ def table_of(
     others: list[tuple[object, ...]] = [("situation", "seeds")]
     names = [*SITUATIONS, *sorted(set(reached) - set(SITUATIONS))]
     others += [(name, reached.get(name, 0)) for name in names]
-    drawn = [kind for kind, each in FAULTS.items() if each.chance > 0]
-    never = [kind for kind in drawn if not faults.get(kind)]
-    never += [name for name in SITUATIONS if not reached.get(name)]
+    never = never_reached(faults, reached)
     lines = [table(rows), "", table(others)]
     if never and seeds >= 100:
         lines += ["", f"never reached in {seeds} seeds: {', '.join(never)}"]

@@ -62,6 +62,8 @@ class Fabric:
         self.faults = LinkFaults()
         self.delivered = 0
         self._observe = observe
+        self.broken_at: dict[frozenset[str], float] = {}
+        """When the connections between two hosts were broken last."""
         self.on_links: Callable[[], None] | None = None
         """Called when a way was cut or let pass again."""
         self._cut: set[tuple[str, str]] = set()
@@ -132,10 +134,12 @@ class Fabric:
 
     def reset(self, one: str, other: str) -> int:
         """Break all connections between two hosts, losing what is on its way."""
+        self.broken_at[frozenset((one, other))] = trio.current_time()
         return self._break(lambda s: {s.local, s.remote} == {one, other}, tell_peer=True)
 
     def half_open(self, one: str, other: str) -> None:
         """The connections of `one` to `other` end there, and the other side is not told."""
+        self.broken_at[frozenset((one, other))] = trio.current_time()
         for stream in [s for s in self._connections if (s.local, s.remote) == (one, other)]:
             stream.vanish()
 

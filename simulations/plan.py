@@ -135,6 +135,8 @@ class Options:
     load: float = 1.0
     quorum: str | None = None
     """One of QUORUMS, instead of a drawn one."""
+    control: str | None = None
+    """A change after which data must be lost; see simulations/controls.py."""
     own: str | None = None
     """A file with a workload and invariants of the user's own; see simulations/own.py."""
 

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from simulations.reigns import ControllerElection
 from simulations.run import Outcome
 from simulations.story.story import wrapped
+from simulations.story.words import plural
 from simulations.violation import Exit
 
 _FOUND = {
@@ -32,7 +34,8 @@ def as_dict(outcome: Outcome, commit: str) -> dict[str, Any]:
         "messages": outcome.messages,
         "faults": outcome.faults,
         "elections": {
-            "controller": len(outcome.controller_elections),
+            "controller": len(outcome.controllers),
+            "controllers": [each.as_dict() for each in outcome.controllers],
             "partition": outcome.leader_elections,
         },
         "acked": outcome.acked,
@@ -44,6 +47,8 @@ def as_dict(outcome: Outcome, commit: str) -> dict[str, Any]:
         "lost_acks_1": outcome.lost_acks_1,
         "longest_gap_s": outcome.longest_gap_s,
         "outages_s": outcome.outages_s,
+        "controller_election_s": outcome.controller_election_s,
+        "partition_election_s": outcome.partition_election_s,
         "violations": [outcome.violation.as_dict()] if outcome.violation is not None else [],
         "exit": int(outcome.exit),
     }
@@ -69,12 +74,19 @@ def summary(outcome: Outcome, commit: str, replay: str) -> str:
         f"  records      {outcome.acked} acknowledged, {outcome.read} read,"
         f" {outcome.failed} refused or given up",
         f"  faults       {_counts(outcome.faults)}",
-        f"  controllers  {len(outcome.controller_elections)} elections:"
-        f" {', '.join(f'{host} at {at:.1f} s' for at, _, host in outcome.controller_elections)}",
-        f"  leaders      {sum(outcome.leader_elections.values())} elections of partition leaders"
-        + (":" if outcome.leader_elections else ""),
+        f"  controllers  {plural(len(outcome.controllers), 'election')}"
+        + (":" if outcome.controllers else ""),
+        *map(_reign, outcome.controllers),
+        f"  leaders      {plural(sum(outcome.leader_elections.values()), 'election')} of partition"
+        f" leaders{':' if outcome.leader_elections else ''}",
     ]
     lines += [f"  {count:10}   {reason}" for reason, count in _by_reason(outcome.leader_elections)]
+    if outcome.partition_election_s:
+        took_s = sorted(outcome.partition_election_s)
+        lines.append(
+            f"               after a leader was gone the next one came within {took_s[-1]:.2f} s,"
+            f" in the median {took_s[len(took_s) // 2]:.2f} s"
+        )
     if outcome.outages_s:
         lines.append(
             f"  outages      {len(outcome.outages_s)} times a partition had no leader, the longest"
@@ -90,6 +102,12 @@ def summary(outcome: Outcome, commit: str, replay: str) -> str:
     if outcome.violation is not None:
         lines += ["", story(outcome), "", f"replay: {replay}"]
     return "\n".join(lines)
+
+
+def _reign(election: ControllerElection) -> str:
+    took = "" if election.took_s is None else f"; {election.took_s:.2f} s without a controller"
+    words = f"{election.node} in term {election.term}: {election.reason}{took}"
+    return f"  {election.at_s:9.1f} s   {words}"
 
 
 def story(outcome: Outcome) -> str:
@@ -134,21 +152,6 @@ def general(reason: str) -> str:
     if len(words) > 1 and words[0] == "broker" and words[1].isdecimal():
         words[:2] = ["a", "broker"]
     return " ".join(words)
-
-
-def distribution(values: Sequence[float]) -> str:
-    """min, median, 90th, 99th percentile and max."""
-    if not values:
-        return "none"
-    found = sorted(values)
-
-    def at(part: float) -> float:
-        return found[min(len(found) - 1, int(part * len(found)))]
-
-    return (
-        f"n={len(found)} min {found[0]:.2f}, median {at(0.5):.2f}, p90 {at(0.9):.2f},"
-        f" p99 {at(0.99):.2f}, max {found[-1]:.2f}"
-    )
 
 
 def table(rows: Iterable[Sequence[object]]) -> str:

@@ -19,11 +19,13 @@ from client.admin import Admin
 from client.admin.topics import NewTopic
 from kraft.raft import replication
 from simulations import determinism, liveness, logs
+from simulations.controls import CONTROLS
 from simulations.determinism import sleep
 from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.operations import OPERATIONS
 from simulations.plan import Options, Plan, Step, draw
+from simulations.reigns import ControllerElection
 from simulations.trace import Sink, Trace
 from simulations.violation import Exit, Stopped, Violation
 from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
@@ -53,7 +55,7 @@ class Outcome:
     failed: int
     checks: int
     faults: dict[str, int]
-    controller_elections: list[tuple[float, int, str]]
+    controllers: list[ControllerElection]
     leader_elections: dict[str, int]
     reached: dict[str, int]
     losses: list[str]
@@ -61,6 +63,10 @@ class Outcome:
     longest_gap_s: float
     outages_s: list[float] = field(default_factory=list)
     """How long partitions were without a leader, each time."""
+    controller_election_s: list[float] = field(default_factory=list)
+    """From when a controller was gone until there was another, each time."""
+    partition_election_s: list[float] = field(default_factory=list)
+    """The same of partitions whose leader's place was taken by somebody else at once."""
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -80,7 +86,8 @@ def _tell_nobody(_: World) -> None:
 
 def plan_for(options: Options) -> Plan:
     """Draw the plan of a seed."""
-    return draw(options, {kind: (each.chance, each.rate) for kind, each in FAULTS.items()})
+    plan = draw(options, {kind: (each.chance, each.rate) for kind, each in FAULTS.items()})
+    return plan if options.control is None else CONTROLS[options.control].change(plan)
 
 
 def run_plan(
@@ -173,13 +180,15 @@ def _outcome(
         failed=world.history.failed,
         checks=sum(checker.checks for checker in checkers),
         faults=dict(world.faults_fired),
-        controller_elections=list(world.raft.elections),
+        controllers=list(world.reigns.controllers),
         leader_elections=dict(world.metadata.leader_elections),
         reached=dict(world.reached),
         losses=list(world.replicas.losses),
         lost_acks_1=len(world.history.lost_acks_1),
         longest_gap_s=round(world.history.longest_gap_s, 3),
-        outages_s=list(world.outages_s),
+        outages_s=list(world.reigns.outages_s),
+        controller_election_s=world.reigns.controller_election_s,
+        partition_election_s=list(world.reigns.partition_election_s),
         counts=Counter(trace.counts),
     )
 

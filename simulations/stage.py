@@ -204,6 +204,11 @@ class Stage:
 
     # Time.
 
+    @property
+    def now(self) -> float:
+        """Seconds since the start, virtual."""
+        return trio.current_time()
+
     async def run(self, seconds: float) -> None:
         """Let the cluster run."""
         await trio.sleep(seconds)

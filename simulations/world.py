@@ -37,6 +37,7 @@ from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Key, PartitionLogs
 from simulations.observers.voters import Member, Voters, voters_of
 from simulations.plan import Plan
+from simulations.reigns import Reigns
 from simulations.trace import Trace
 from simulations.violation import NOTHING, About, Exit, Stopped, Violation
 from simulations.witnesses import SnapshotFile, Witnesses, both
@@ -63,9 +64,6 @@ class World:
         """Machines that join later get the ids after this one."""
         self.producers: list[ProducerTask] = []
         self.consumers: list[ConsumerTask] = []
-        self.outages_s: list[float] = []
-        """How long partitions were without a leader, each time."""
-        self._offline_since: dict[Key, float] = {}
         self.reached: dict[str, int] = {}
         """Rare situations, and how often they came up."""
         self.quiet = trio.Event()
@@ -120,6 +118,8 @@ class World:
             fixed_voters=not self.cluster.first_voters,
             on_voters=self._voters_changed,
         )
+        self.reigns = Reigns(self, election_s)
+        self.raft.on_elected = self.reigns.controller_elected
         self.metadata_checker = MetadataChecker(self.report)
         self.replicas = ReplicaChecker(
             self.metadata,
@@ -140,6 +140,7 @@ class World:
         self.metadata.on_change.append(self.metadata_checker.partition_changed)
         self.metadata.on_change.append(self.replicas.partition_changed)
         self.metadata.on_change.append(self._notice)
+        self.metadata.on_change.append(self.reigns.partition_changed)
         self.metadata.on_image.append(self._registrations)
         self._registered_after: dict[int, int] = {}
         self._founders = {machine.node_id for machine in self.cluster.brokers}
@@ -215,10 +216,6 @@ class World:
             return
         for situation in situations.of_partition(before, after):
             self.note(situation)
-        if before.has_leader and not after.has_leader:
-            self._offline_since[key] = trio.current_time()
-        if after.has_leader and (since := self._offline_since.pop(key, None)) is not None:
-            self.outages_s.append(round(trio.current_time() - since, 3))
 
     def be_quiet(self) -> None:
         """Producers shall send no more."""

@@ -59,7 +59,12 @@ class RaftChecker:
         self.commit_index = 0
         self.leaders: dict[int, str] = {}
         """By term."""
-        self.elections: list[tuple[float, int, str]] = []
+        self.on_elected: Callable[[str, int], None] = lambda host, term: None
+        """Told of each leader with its term, when it shows itself."""
+        self.resigned: dict[str, float] = {}
+        """When leaders said that they lead no longer."""
+        self.led_at: dict[str, float] = {}
+        """When each leader showed itself last."""
         self._trace = trace
         self._report = report
         self._on_committed = on_committed
@@ -91,6 +96,10 @@ class RaftChecker:
     def arrived(self, source: str, target: str) -> None:
         """Bytes of `source` reached `target`."""
         self._heard[target, source] = trio.current_time()
+
+    def last_heard(self, host: str, by: str) -> float:
+        """When bytes of `host` reached the other one last."""
+        return self._heard.get((by, host), 0.0)
 
     def disk_replaced(self, host: str) -> None:
         """The metadata log of a host is gone: what begins there anew is another replica."""
@@ -168,12 +177,15 @@ class RaftChecker:
         kind, term = message["type"], message["term"]
         if kind == "append_entries":
             self._leads(sender, term)
+            self.led_at[sender] = trio.current_time()
             if message["commit_index"] > self.commit_index:
                 self._advance(self.mirror(sender), message["commit_index"], term)
         elif kind == "request_vote":
             self._promised(sender, term, sender)
         elif kind == "response_vote":
             self._promised(sender, term, receiver)
+        elif kind == "end_epoch":
+            self.resigned[sender] = trio.current_time()
         elif kind == "next_node_idx" and message["success"]:
             self._acknowledged(sender, receiver, message["next_node_idx"] - 1)
 
@@ -182,7 +194,7 @@ class RaftChecker:
         if known is None:
             self.leaders[term] = host
             self._leads_since[host] = trio.current_time()
-            self.elections.append((trio.current_time(), term, host))
+            self.on_elected(host, term)
             self._trace.event("controller-elected", node=host, epoch=term)
             self._check_votes(host, term)
             self._check_completeness(host, term)

@@ -1,0 +1,64 @@
+"""How values are spread: percentiles for scripts, and a line of a table with a small histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import log
+from typing import Final
+
+from simulations.report import table
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_BUCKETS: Final = 16
+
+
+def of(values: Sequence[float]) -> dict[str, float]:
+    """n, min, median, p90, p99 and max; of no values n only."""
+    if not values:
+        return {"n": 0}
+    found = sorted(values)
+
+    def at(part: float) -> float:
+        return found[min(len(found) - 1, int(part * len(found)))]
+
+    return {
+        "n": len(found),
+        "min": found[0],
+        "median": at(0.5),
+        "p90": at(0.9),
+        "p99": at(0.99),
+        "max": found[-1],
+    }
+
+
+def histogram(values: Sequence[float]) -> str:
+    """One character for each part of the way from the smallest to the largest value; the parts are
+    equal on a scale where twice as much is always as far. A space is none."""
+    if not values or min(values) == max(values):
+        return ""
+    # What is nearly nothing must not take most of the scale.
+    least = max(min(values), max(values) / 1000)
+    width = log(max(values) / least)
+    counts = [0] * _BUCKETS
+    for value in values:
+        part = log(max(value, least) / least) / width
+        counts[min(_BUCKETS - 1, int(part * _BUCKETS))] += 1
+    most = max(counts)
+    return "".join(
+        _BARS[(count * (len(_BARS) - 1) + most - 1) // most] if count else " " for count in counts
+    )
+
+
+def table_of(named: Iterable[tuple[str, Sequence[float]]]) -> str:
+    """A line for each: its name, the percentiles, the histogram."""
+    rows: list[tuple[object, ...]] = [
+        ("", "n", "min", "median", "p90", "p99", "max", "min to max (logarithmic)")
+    ]
+    for name, values in named:
+        found = of(values)
+        numbers = [
+            f"{found[key]:.2f}" if key in found else "-"
+            for key in ("min", "median", "p90", "p99", "max")
+        ]
+        rows.append((name, found["n"], *numbers, histogram(values)))
+    return table(rows)
