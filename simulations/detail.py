@@ -52,6 +52,10 @@ class Detail:
         number = self._numbers[own] = self.write(kind, node=node, cause=cause, **fields)
         elections.told(kind, node, fields, number, now)
 
+    def ordered(self, client: str, cause: int) -> None:
+        """A client is made for an operation or a fault: what it asks for follows from that."""
+        self.observer.ordered(client, self._numbers[cause])
+
     def outcome(self, operation: int, name: str) -> None:
         """An administrator's operation has been done; one that has not is `refused`."""
         self.write("operation-done", cause=self._numbers[operation], name=name)

@@ -19,7 +19,7 @@ Operation = Callable[[World, Random, int], Awaitable[None]]
 async def create_topic(world: World, dice: Random, cause: int) -> None:
     """A topic that nobody uses: its partitions still have to be led and kept in sync."""
     brokers = len(world.cluster.brokers)
-    async with make_admin(world, f"creator-{cause}") as admin:
+    async with make_admin(world, "creator", cause) as admin:
         topic = NewTopic(f"extra-{cause}", dice.randrange(1, 5), dice.randrange(1, brokers + 1))
         await admin.create_topics([topic])
 
@@ -28,7 +28,7 @@ async def delete_topic(world: World, dice: Random, cause: int) -> None:
     """One of the topics that nobody uses."""
     extra = sorted(name for name in world.image.topics if name.startswith("extra-"))
     if extra:
-        async with make_admin(world, f"deleter-{cause}") as admin:
+        async with make_admin(world, "deleter", cause) as admin:
             await admin.delete_topics([dice.choice(extra)])
 
 
@@ -37,21 +37,21 @@ async def add_partitions(world: World, dice: Random, cause: int) -> None:
     if extra:
         name = dice.choice(extra)
         count = len(world.image.topics[name].partitions) + 1
-        async with make_admin(world, f"grower-{cause}") as admin:
+        async with make_admin(world, "grower", cause) as admin:
             await admin.create_partitions({name: count})
 
 
 async def alter_config(world: World, dice: Random, cause: int) -> None:
     topic = dice.choice(world.plan.topics).name
     value = str(dice.choice([1000, 5000, 604_800_000]))
-    async with make_admin(world, f"configurer-{cause}") as admin:
+    async with make_admin(world, "configurer", cause) as admin:
         await admin.incremental_alter_configs(
             {Resource(ResourceType.TOPIC, topic): [Alteration("segment.ms", value)]}
         )
 
 
 async def elect_preferred(world: World, dice: Random, cause: int) -> None:
-    async with make_admin(world, f"elector-{cause}") as admin:
+    async with make_admin(world, "elector", cause) as admin:
         await admin.elect_leaders(ElectionType.PREFERRED, None)
 
 
@@ -60,7 +60,7 @@ async def give_vote(world: World, dice: Random, cause: int) -> None:
     await world.until(lambda: settled(world), 15.0)
     waiting = [m for m in world.cluster.controllers if m.is_running and not votes(world, m)]
     if waiting:
-        async with make_admin(world, f"voter-adder-{cause}") as admin:
+        async with make_admin(world, "voter-adder", cause) as admin:
             await add_voter(world, admin, waiting[0])
 
 

@@ -206,7 +206,12 @@ def _names(partitions: Sequence[TopicPartition]) -> list[str]:
     return [f"{topic}-{index}" for topic, index in partitions]
 
 
-def make_admin(world: World, name: str = "admin") -> Admin:
+def make_admin(world: World, name: str = "admin", cause: int | None = None) -> Admin:
+    """An administrator's client; `cause` is the operation or fault that it is for."""
+    if cause is not None:
+        name = f"{name}-{cause}"
+        if (detail := world.trace.detail) is not None:
+            detail.ordered(name, cause)
     config = {
         "bootstrap.servers": ",".join(world.cluster.bootstrap),
         "client.id": name,

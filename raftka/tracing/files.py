@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from kraft.raft import records
@@ -12,6 +13,7 @@ from kraft.raft.records import INDEX, POSITION, STATE, Kind
 from model.errors import KafkaError
 from model.record_batch import BatchHeader, iter_batches, parse_header
 from model.world import Buffer, Disk, File, FileLock
+from raftka.tracing.safely import Safely
 
 T = TypeVar("T")
 
@@ -59,23 +61,34 @@ class TracedSegment(_Traced):
         super().__init__(inner)
         self._partition = partition
         self._disk = disk
+        self._safely = disk.safely(inner.path)
 
     def write(self, buffers: Sequence[Buffer], offset: int) -> int:
         """As the port says."""
-        data = b"".join(bytes(buffer) for buffer in buffers)
         written = self._inner.write(buffers, offset)
+        self._safely(self._wrote, b"".join(bytes(buffer) for buffer in buffers))
+        return written
+
+    def _wrote(self, data: bytes) -> None:
         try:
             for header, _ in iter_batches(data):
                 self._disk.on_append(self._partition, header)
         except KafkaError:
             self._disk.on_event("append-unread", {"partition": self._partition, "bytes": len(data)})
-        return written
 
     def truncate(self, size: int) -> None:
         """As the port says."""
-        before = self._inner.size()
-        head = self._inner.read(61, size) if size < before else b""
+        cut = self._safely(self._cut, size)
         self._inner.truncate(size)
+        if cut is not None:
+            self._safely(self._truncated, *cut)
+
+    def _cut(self, size: int) -> tuple[bytes, int] | None:
+        """The head of the first batch that goes, and how much goes."""
+        before = self._inner.size()
+        return (self._inner.read(61, size), before - size) if size < before else None
+
+    def _truncated(self, head: bytes, gone: int) -> None:
         if len(head) == 61 and (first := parse_header(head)).magic == 2:
             self._disk.on_event(
                 "truncate",
@@ -83,7 +96,7 @@ class TracedSegment(_Traced):
                     "partition": self._partition,
                     "offset": first.base_offset,
                     "leader_epoch": first.leader_epoch,
-                    "bytes": before - size,
+                    "bytes": gone,
                 },
             )
 
@@ -95,16 +108,21 @@ class TracedJournal(_Traced):
         super().__init__(inner)
         self._disk = disk
         self._written = bytearray()
+        self._safely = disk.safely(inner.path)
 
     def write(self, buffers: Sequence[Buffer], offset: int) -> int:
         """As the port says."""
         written = self._inner.write(buffers, offset)
-        self._written += b"".join(bytes(buffer) for buffer in buffers)
+        if not self._safely.ended:
+            self._written += b"".join(bytes(buffer) for buffer in buffers)
         return written
 
     def sync(self) -> None:
         """As the port says."""
         self._inner.sync()
+        self._safely(self._synced)
+
+    def _synced(self) -> None:
         data, offset = memoryview(bytes(self._written)), 0
         self._written.clear()
         first, last, term = 0, 0, 0
@@ -136,11 +154,23 @@ class TracedJournal(_Traced):
 class TracedDisk:
     """A process's disk port, watched."""
 
-    def __init__(self, inner: Disk, on_append: OnAppend, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        inner: Disk,
+        on_append: OnAppend,
+        on_event: OnEvent,
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        """Who is told holds `lock`."""
         self._inner = inner
+        self._lock = lock
         self.on_append = on_append
         self.on_event = on_event
         self._state = (0, -1)
+
+    def safely(self, path: str) -> Safely:
+        """What guards a file from its watcher."""
+        return Safely(path, self._lock)
 
     def voted(self, term: int, voted_for: int) -> None:
         """A term and a vote have become durable; they are written again with each new file."""

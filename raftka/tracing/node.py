@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+import structlog
+
 from broker.quorum_setup import controller_endpoints
 from model.settings import Config
 from model.world import Connection, Disk, Network
@@ -20,7 +22,10 @@ from net.transport import TcpConnection
 from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.metadata import changes
 from raftka.tracing.observer import Observer
+from raftka.tracing.safely import Safely
 from raftka.tracing.wire import Ends
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     from broker.node import Node
@@ -55,27 +60,42 @@ class TraceFile:
         self._lock = threading.RLock()
         """Files are synced in threads."""
         self.observer = Observer(
-            self.event, self._name, self._high_watermark, self._ends, sees_all=False
+            self.event,
+            self._name,
+            self._high_watermark,
+            self._ends,
+            sees_all=False,
+            lock=self._lock,
         )
+        self._line = Safely("log lines", self._lock)
+        self._file_failed = False
 
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
-        """Write one event; its id."""
+        """Write one event; its id. A file that cannot be written to is told of once."""
         with self._lock:
             self._last_id += 1
             seconds = self._monotonic() - self._started
             event = event_of(self._last_id, seconds, kind, node, cause, fields)
-            self._file.write(line_of(event) + "\n")
-            self._file.flush()
+            if not self._file_failed:
+                try:
+                    self._file.write(line_of(event) + "\n")
+                    self._file.flush()
+                except OSError as error:
+                    self._file_failed = True
+                    log.error(f"the trace ends here, its file cannot be written: {error}")
             return self._last_id
 
     def line(self, _: object, method: str, event: MutableMapping[str, Any]) -> Any:
         """A structlog processor: a line of the log passes by."""
+        self._line(self._logged, method, event)
+        return event
+
+    def _logged(self, method: str, event: MutableMapping[str, Any]) -> None:
         details = {name: value for name, value in event.items() if name not in _TAKEN}
         words = str(event.get("event", ""))
         self.event("log", node=self._host, level=method, words=words, **details)
-        return event
 
     def network(self, inner: Network) -> Network:
         """The node's network port, listened to."""
@@ -98,7 +118,7 @@ class TraceFile:
 
         image_offset = [0]
 
-        def published(image: MetadataImage, delta: MetadataDelta) -> None:
+        def changed(image: MetadataImage, delta: MetadataDelta) -> None:
             before, self._image = self._image, image
             image_offset[0] = image.offset
             if before is None:
@@ -109,11 +129,19 @@ class TraceFile:
             for kind, fields in changes(before, image, delta):
                 tell(kind, None, fields)
 
+        safely = Safely("the metadata", self._lock)
+
+        def published(image: MetadataImage, delta: MetadataDelta) -> None:
+            safely(changed, image, delta)
+
         node.loader.add(published)
 
-    def _ends(self, connection: Connection, dialed: bool) -> Ends:
+    def _ends(self, connection: Connection, dialed: bool) -> Ends | None:
         assert isinstance(connection, TcpConnection)
-        here, there = connection.addresses
+        try:
+            here, there = connection.addresses
+        except OSError:
+            return None  # It was broken before anybody could ask.
         client, server = (here, there) if dialed else (there, here)
         peer = self._peer(connection.peer) if dialed else there
         return Ends(f"{client}>{server}", self._host, peer)
@@ -139,8 +167,6 @@ class TraceFile:
 
 def trace_to(path: str, config: Config, monotonic: Callable[[], float]) -> TraceFile:
     """Begin a trace that also takes every line of the log. Raises OSError."""
-    import structlog
-
     host = f"n{config.int('node.id')}"
     peers = {
         f"{endpoint[0]}:{endpoint[1]}": f"n{node_id}"

@@ -8,6 +8,7 @@ request with its correlation id. No node is asked, except for its high watermark
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from model.errors import KafkaError
@@ -40,18 +41,21 @@ class Observer:
         write: Write,
         names: Names,
         high_watermark: Callable[[str, str], int | None],
-        ends: Callable[[Connection, bool], Ends],
+        ends: Callable[[Connection, bool], Ends | None],
         *,
         sees_all: bool,
+        lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         """`high_watermark` tells that of a node's replica of a partition. `sees_all`: both ends of
-        every connection are seen, so that what does not arrive is known to be lost."""
+        every connection are seen, so that what does not arrive is known to be lost. `lock` keeps
+        threads apart."""
         self._sees_all = sees_all
         self.elections = Elections()
         self._write = write
         self._names = names
         self._high_watermark = high_watermark
         self._ends = ends
+        self._lock = lock
         self._on_the_way: dict[tuple[str, bool], dict[int, int]] = {}
         """Messages that have not arrived, by number; by connection and whether the dialer's."""
         self._carried: Memory[tuple[str, str, int]] = Memory()
@@ -73,12 +77,14 @@ class Observer:
         """The newest answer a client got: by client, API and partition."""
         self._commits: dict[tuple[str, int], Fields] = {}
         """What commits of offsets ask for, until they are answered."""
+        self._orders: dict[str, int] = {}
+        """What a client does for somebody: the event that its requests follow from."""
         self._last_answer: Memory[tuple[str, str]] = Memory()
         """The newest answer on a connection: by its name and API."""
 
     def network(self, node: str, inner: Network) -> Network:
         """A process's network port, listened to."""
-        return TracedNetwork(inner, node, self, self._ends)
+        return TracedNetwork(inner, node, self, self._ends, self._lock)
 
     def disk(self, node: str, inner: Disk) -> Disk:
         """A process's disk port, watched."""
@@ -89,7 +95,7 @@ class Observer:
         def on_event(kind: str, fields: Fields) -> None:
             self._of_disk(node, kind, fields)
 
-        return TracedDisk(inner, on_append, on_event)
+        return TracedDisk(inner, on_append, on_event, self._lock)
 
     # The wire.
 
@@ -183,7 +189,7 @@ class Observer:
         if api == "Fetch":
             answer = self._last_answer.get((link.ends.name, api))
             return answer, self._since.pop((node, answer), []) if answer is not None else []
-        return None, []
+        return self._orders.get(node), []
 
     def _shown(self, node: str, api: str, fields: Fields) -> Iterator[int]:
         """The events that an answer tells of."""
@@ -318,6 +324,10 @@ class Observer:
             touched.pop(next(iter(touched)))
 
     # What clients are asked to do, and told.
+
+    def ordered(self, client: str, event: int) -> None:
+        """A client acts for an administrator's operation or a fault."""
+        self._orders[client] = event
 
     def produced(self, client: str, topic: str, record: int, value: bytes) -> int:
         """A client was given a record to send."""

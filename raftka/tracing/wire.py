@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from kraft.raft.codec import MalformedMessage as MalformedRaft
@@ -16,6 +17,7 @@ from kraft.raft.links import PREAMBLE, Refused, decode_hello
 from model.world import Connection, FileRegion, Listener, Network, Piece, bytes_of
 from net.protocol import codec
 from net.protocol.apis import APIS
+from raftka.tracing.safely import Safely
 
 _SIZE = 4
 _NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
@@ -188,11 +190,12 @@ def _carried(envelope: Any) -> tuple[str, Any]:
 class TracedConnection:
     """A connection that tells what passes."""
 
-    def __init__(self, inner: Connection, link: Link, listening: Listening) -> None:
+    def __init__(self, inner: Connection, link: Link, listening: Listening, safely: Safely) -> None:
         self.peer = inner.peer
         self._inner = inner
         self._link = link
         self._listening = listening
+        self._safely = safely
         self._out = _Direction(link, True, listening)
         self._in = _Direction(link, False, listening)
 
@@ -204,25 +207,26 @@ class TracedConnection:
             self._ended(str(error))
             raise
         if size:
-            self._in.take(bytes(buffer[:size]))
+            self._safely(self._in.take, bytes(buffer[:size]))
         else:
             self._ended("closed by the other side")
         return size
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         """As the port says."""
-        data = _joined(pieces)
+        data = self._safely(_joined, pieces)
         try:
             rest = self._inner.send_now(pieces)
         except Exception as error:
             self._ended(str(error))
             raise
-        self._out.take(data[: len(data) - sum(map(_size, rest))])
+        if data is not None:
+            self._safely(self._out.take, data[: len(data) - sum(map(_size, rest))])
         return rest
 
     async def send(self, pieces: Sequence[Piece]) -> None:
         """As the port says."""
-        self._out.take(_joined(pieces))
+        self._safely(lambda: self._out.take(_joined(pieces)))
         try:
             await self._inner.send(pieces)
         except Exception as error:
@@ -237,7 +241,7 @@ class TracedConnection:
     def _ended(self, reason: str) -> None:
         if not self._link.ended:
             self._link.ended = True
-            self._listening.broken(self._link, reason)
+            self._safely(self._listening.broken, self._link, reason)
 
 
 def _size(piece: Piece) -> int:
@@ -273,13 +277,16 @@ class TracedNetwork:
         inner: Network,
         node: str,
         listening: Listening,
-        ends: Callable[[Connection, bool], Ends],
+        ends: Callable[[Connection, bool], Ends | None],
+        lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """`ends` names a connection, given whether this side dialed."""
+        """`ends` names a connection, given whether this side dialed; None for one that is over.
+        Whoever listens holds `lock`."""
         self._inner = inner
         self._node = node
         self._listening = listening
         self._ends = ends
+        self._lock = lock
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
         """As the port says."""
@@ -292,5 +299,8 @@ class TracedNetwork:
 
     def traced(self, connection: Connection, *, dialed: bool) -> Connection:
         """The same connection, listened to."""
-        link = Link(self._node, self._ends(connection, dialed), dialed)
-        return TracedConnection(connection, link, self._listening)
+        ends = Safely(f"a connection with {connection.peer}")(self._ends, connection, dialed)
+        if ends is None:
+            return connection
+        link, safely = Link(self._node, ends, dialed), Safely(f"connection {ends.name}", self._lock)
+        return TracedConnection(connection, link, self._listening, safely)

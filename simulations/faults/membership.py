@@ -56,7 +56,7 @@ async def voter_joins(world: World, dice: Random, cause: int) -> None:
         machine = join(world, "controller", cause)
         await trio.sleep(dice.uniform(0, 3))
     if machine is not None:
-        async with make_admin(world, f"voter-adder-{cause}") as admin:
+        async with make_admin(world, "voter-adder", cause) as admin:
             await _give_vote(world, admin, machine)
 
 
@@ -80,7 +80,7 @@ async def voter_leaves(world: World, dice: Random, cause: int) -> None:
     member = _removable(world, dice)
     if member is None or (len(world.raft.voters) == 2 and dice.random() < 0.5):
         return
-    async with make_admin(world, f"voter-remover-{cause}") as admin:
+    async with make_admin(world, "voter-remover", cause) as admin:
         gone = await remove_voter(world, admin, member)
         machine = machine_of(world, member)
         if gone and machine is not None and dice.random() < 0.6:
@@ -106,7 +106,7 @@ async def voter_disk_lost(world: World, dice: Random, cause: int) -> None:
     await world.until(lambda: settled(world) and lives(world, world.raft.voters), 10.0)
     if not settled(world):
         return
-    async with make_admin(world, f"voter-replacer-{cause}") as admin:
+    async with make_admin(world, "voter-replacer", cause) as admin:
         if await remove_voter(world, admin, lost):
             await _give_vote(world, admin, machine)
 
@@ -132,7 +132,7 @@ async def _join_broker(world: World, dice: Random, cause: int) -> Machine | None
             replicas[dice.randrange(len(replicas))] = machine.node_id
             wanted[TopicPartition(topic.name, index)] = replicas
     world.trace.event("rebalance", cause=cause, partitions=len(wanted), to=machine.node_id)
-    async with make_admin(world, f"balancer-{cause}") as admin:
+    async with make_admin(world, "balancer", cause) as admin:
         await admin.alter_partition_reassignments(wanted)
     return machine
 
@@ -164,7 +164,7 @@ async def broker_leaves(world: World, dice: Random, cause: int) -> None:
 
 async def _leave(world: World, machine: Machine, cause: int) -> bool:
     """Whether the cluster has forgotten it; otherwise it goes on."""
-    async with make_admin(world, f"drainer-{cause}") as admin:
+    async with make_admin(world, "drainer", cause) as admin:
         moved = await _drained(world, machine, admin)
         if not moved or not machine.is_running:
             return False

@@ -45,7 +45,7 @@ async def reassign(world: World, dice: Random, cause: int) -> None:
     if len(replicas) < needed:
         replicas = dice.sample(brokers, min(needed, len(brokers)))
     world.trace.event("reassign", cause=cause, partition=f"{target[0]}-{target[1]}", to=replicas)
-    async with make_admin(world, f"reassigner-{cause}") as admin:
+    async with make_admin(world, "reassigner", cause) as admin:
         await admin.alter_partition_reassignments({target: replicas})
 
 
@@ -58,7 +58,7 @@ async def reassignment_crash(world: World, dice: Random, cause: int) -> None:
     if partition is None or leader is None or partition.is_reassigning:
         return
     others = [m for m in world.machines(brokers=True) if m.node_id not in partition.replicas]
-    async with make_admin(world, f"reassigner-{cause}") as admin:
+    async with make_admin(world, "reassigner", cause) as admin:
         if not others and len(partition.replicas) > max(1, world.min_isr(topic.name)):
             # Everybody has it: one gives it up first, and is the one that gets it again.
             left = [b for b in partition.replicas if b != leader.node_id]
@@ -95,7 +95,7 @@ async def quorum_change(world: World, dice: Random, cause: int) -> None:
     controllers = world.cluster.controllers
     machine = dice.choice(controllers)
     world.trace.event("quorum-change", node=machine.host, cause=cause)
-    async with make_admin(world, f"voter-admin-{cause}") as admin:
+    async with make_admin(world, "voter-admin", cause) as admin:
         info = await admin.describe_quorum()
         voter = dice.choice(info.voters)
         await admin.remove_raft_voter(voter.id, voter.directory_id)
@@ -124,7 +124,7 @@ async def stale_clients(world: World, dice: Random, cause: int) -> None:
     hosts = [host for host in world.hosts() if host != kept]
     world.trace.event("stale-client", node=client, cause=cause, still_reaches=kept)
     world.cut((client, host) for host in hosts)
-    async with make_admin(world, f"mover-{cause}") as admin:
+    async with make_admin(world, "mover", cause) as admin:
         with trio.move_on_after(dice.uniform(0.5, 5)):
             try:
                 await admin.elect_leaders(ElectionType.PREFERRED, None)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kraft.image import EMPTY_IMAGE, PartitionImage
 from raftka.tracing.kinds import COMMON, KINDS
 from raftka.tracing.metadata import broker_event, partition_event
 from raftka.tracing.node import TraceFile
-from simulations.plan import Options
+from simulations.plan import Options, Step
 from simulations.run import plan_for, run_plan
 from simulations.stage import Stage, run_scenario
 
@@ -161,3 +162,27 @@ def test_changes_of_partitions_have_names() -> None:
     assert found[1]["reason"] == "why"
     assert partition_event("t", 0, moved, moved) is None
     assert broker_event(EMPTY_IMAGE, EMPTY_IMAGE, 1) == ("broker-unregistered", {"broker": 1})
+
+
+def test_an_operation_leads_to_its_request() -> None:
+    plan = replace(
+        plan_for(Options(5, duration_s=3.0, faults=())),
+        operations=(Step(1.0, "create-topic", "create-topic 0"),),
+        faults=(),
+    )
+    file = io.StringIO()
+    run_plan(plan, sink=file)
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    operation = next(event for event in events if event["kind"] == "operation")
+    requests = [
+        event["api"]
+        for event in events
+        if event["kind"] == "message-sent" and event.get("cause") == operation["id"]
+    ]
+    assert "CreateTopics" in requests
+    led = next(
+        event
+        for event in events
+        if event["kind"] == "leader-elected" and event["partition"].startswith("extra-")
+    )
+    assert operation in list(ancestors(events, led))

@@ -1,0 +1,36 @@
+"""Between a node and whoever watches it: an error of the watcher is told once and ends the
+watching, never what is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger()
+
+R = TypeVar("R")
+
+
+class Safely:
+    """Calls what watches one connection, file or node, until it fails for the first time."""
+
+    def __init__(self, what: str, lock: AbstractContextManager[Any] | None = None) -> None:
+        """`lock` is held during calls: files are synced in threads."""
+        self.ended = False
+        self._what = what
+        self._lock = nullcontext() if lock is None else lock
+
+    def __call__(self, function: Callable[..., R], *arguments: Any) -> R | None:
+        """What it returns; None when it has failed, now or before."""
+        if self.ended:
+            return None
+        try:
+            with self._lock:
+                return function(*arguments)
+        except Exception:
+            self.ended = True
+            log.exception(f"the trace of {self._what} ends here: what writes it has failed")
+            return None
