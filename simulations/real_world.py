@@ -27,8 +27,10 @@ import trio
 _CLOCKS: Final = (
     *("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"),
     *("process_time", "process_time_ns", "thread_time", "thread_time_ns", "clock_gettime"),
-    *("clock_gettime_ns", "localtime", "gmtime", "ctime", "asctime", "strftime", "sleep"),
+    *("clock_gettime_ns", "localtime", "ctime", "sleep"),
 )
+_DATES: Final = {"gmtime": 0, "asctime": 0, "strftime": 1}
+"""They take the present moment only if they get none, at that place."""
 _DICE: Final = (
     *("random", "randrange", "randint", "getrandbits", "randbytes", "choice", "choices", "sample"),
     *("shuffle", "uniform", "triangular", "gauss", "normalvariate", "expovariate", "betavariate"),
@@ -103,6 +105,15 @@ def _look(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     return looked
 
 
+def _dated(name: str, place: int, original: Callable[..., Any]) -> Callable[..., Any]:
+    def dated(*arguments: Any) -> Any:
+        if len(arguments) > place and arguments[place] is not None:
+            return original(*arguments)
+        raise RealWorldTouched(f"time.{name} was called under simulation")
+
+    return dated
+
+
 def _seeded(original: Callable[..., Any]) -> Callable[..., Any]:
     def seed(self: random.Random, a: Any = None, *arguments: Any, **options: Any) -> None:
         if a is None:
@@ -127,6 +138,9 @@ def _replacements() -> dict[int, tuple[Any, Callable[..., Any]]]:
         for name in names:
             if (original := getattr(module, name, None)) is not None:
                 found[id(original)] = (original, _refusal(f"{module.__name__}.{name}"))
+    for name, place in _DATES.items():
+        original = getattr(time, name)
+        found[id(original)] = (original, _dated(name, place, original))
     for name in _LOOKS:
         original = getattr(os, name)
         found[id(original)] = (original, _look(f"os.{name}", original))

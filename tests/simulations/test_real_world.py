@@ -135,6 +135,13 @@ def test_an_error_may_be_written_with_its_lines() -> None:
     assert 'raise ValueError("lost")' in run(main, 1)
 
 
+def test_a_moment_that_is_given_may_be_written() -> None:
+    async def main() -> str:
+        return time.strftime("%Y", time.gmtime(0))
+
+    assert run(main, 1) == "1970"
+
+
 def test_dice_with_a_seed_are_nobodys_business() -> None:
     async def main() -> float:
         return random.Random(3).random()
