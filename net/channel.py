@@ -87,24 +87,34 @@ class Channel:
         """Send a whole frame and wait for the frame that answers it. Raises BrokenConnection."""
         waiting = _Waiting(correlation_id)
         with trio.move_on_after(timeout_s):
-            async with self._send_lock:
-                if self.broken:
-                    raise BrokenConnection(f"{self.peer}: the connection is closed")
-                self._waiting.append(waiting)
-                try:
-                    await self._connection.send(pieces)
-                except trio.ClosedResourceError as error:
-                    raise BrokenConnection(f"{self.peer}: the connection is closed") from error
-                except BaseException:
-                    # Half a frame may be out: nothing that follows could be understood.
-                    self.close()
-                    raise
+            await self._send(pieces, waiting)
             await waiting.arrived.wait()
             if waiting.frame is None:
                 raise BrokenConnection(f"{self.peer}: the connection broke before the answer came")
             return waiting.frame
         self.close()
         raise BrokenConnection(f"{self.peer}: no answer within {timeout_s:g} s")
+
+    async def _send(self, pieces: list[Piece], waiting: _Waiting) -> None:
+        """A whole frame, behind those that others are sending."""
+        if self._send_lock.locked():
+            await self._send_lock.acquire()
+        else:
+            # As `acquire`, without giving way to other tasks: the wait for the answer does.
+            self._send_lock.acquire_nowait()
+        try:
+            if self.broken:
+                raise BrokenConnection(f"{self.peer}: the connection is closed")
+            self._waiting.append(waiting)
+            await self._connection.send(pieces)
+        except trio.ClosedResourceError as error:
+            raise BrokenConnection(f"{self.peer}: the connection is closed") from error
+        except BaseException:
+            # Half a frame may be out: nothing that follows could be understood.
+            self.close()
+            raise
+        finally:
+            self._send_lock.release()
 
     def _next_correlation_id(self) -> int:
         self._next_id = (self._next_id + 1) & 0x7FFFFFFF

@@ -21,18 +21,12 @@ from typing import Any, Final, TypeVar, cast
 
 from model.world import Buffer, Piece
 from net.protocol.apis import APIS
-from net.protocol.headers import (
-    MalformedMessage,
-    RequestHeader,
-    decode_request_header,
-    response_header_is_flexible,
-)
+from net.protocol.headers import MalformedMessage, RequestHeader, decode_request_header
 from net.protocol.message import Message, Request, Response
 from net.protocol.primitives import (
     READ_ERRORS,
     WRITE_ERRORS,
     Flaw,
-    read_varint,
     size_of,
     skip_tags,
 )
@@ -56,6 +50,7 @@ __all__ = [
 M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Response)
 
+_SIZE: Final = struct.Struct(">i")
 _SIZE_AND_ID: Final = struct.Struct(">ii")
 _REQUEST_HEAD: Final = struct.Struct(">ihhih")
 _VERSION: Final = struct.Struct(">h")
@@ -126,18 +121,21 @@ def encode_request(
     if version >= message.FLEXIBLE_FROM:
         w.append(0)
     pieces = _encode(message, version, w)
-    w[:4] = (size_of(pieces) - 4).to_bytes(4, "big")
+    _SIZE.pack_into(w, 0, _size_of(pieces) - 4)
     return pieces
 
 
 def encode_response(message: Response, version: int, correlation_id: int) -> list[Piece]:
     """A whole frame, its 4-byte size in front. Raises as `encode` does."""
-    flexible = response_header_is_flexible(message.API_KEY, version, message.FLEXIBLE_FROM)
+    flexible = version >= message.HEADER_FLEXIBLE_FROM
     w = bytearray(9 if flexible else 8)
     pieces = _encode(message, version, w)
-    size = len(w) if len(pieces) == 1 else size_of(pieces)
-    _SIZE_AND_ID.pack_into(w, 0, size - 4, correlation_id)
+    _SIZE_AND_ID.pack_into(w, 0, _size_of(pieces) - 4, correlation_id)
     return pieces
+
+
+def _size_of(pieces: list[Piece]) -> int:
+    return len(cast(bytearray, pieces[0])) if len(pieces) == 1 else size_of(pieces)
 
 
 def decode_response(cls: type[R], version: int, frame: Buffer) -> tuple[int, R]:
@@ -145,9 +143,9 @@ def decode_response(cls: type[R], version: int, frame: Buffer) -> tuple[int, R]:
     try:
         correlation_id = int.from_bytes(frame[:4], "big", signed=True)
         offset = 4
-        if response_header_is_flexible(cls.API_KEY, version, cls.FLEXIBLE_FROM):
-            count, offset = read_varint(frame, offset)
-            offset = skip_tags(frame, offset, len(frame), count) if count else offset
+        if version >= cls.HEADER_FLEXIBLE_FROM:
+            count = frame[4]
+            offset = skip_tags(frame, 5, len(frame), count) if count else 5
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"{cls.__name__} v{version}, header: {error}") from error
     return correlation_id, decode(cls, version, frame, offset)

@@ -1,7 +1,7 @@
 """The headers in front of requests and responses (protocol guide, "Headers"; KIP-482).
 
-A request's header has tagged fields when its version is flexible. A response's has them too,
-except ApiVersions': who asks does not know yet what we speak (KIP-511).
+A request's header has tagged fields when its version is flexible. Of a response's header its class
+tells (Response.HEADER_FLEXIBLE_FROM).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from model.world import Buffer
 from net.protocol.apis import APIS
 from net.protocol.primitives import READ_ERRORS, Flaw, skip_tags
 
-API_VERSIONS: Final = 18
 _FLEXIBLE: Final = frozenset(
     api.key << 16 | version
     for api in APIS.values()
@@ -62,8 +61,3 @@ def decode_request_header(frame: Buffer) -> RequestHeader:
         return RequestHeader(key, version, correlation_id, client_id, offset)
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"request header: {error}") from error
-
-
-def response_header_is_flexible(api_key: int, version: int, flexible_from: int) -> bool:
-    """Whether a response's header ends with tagged fields."""
-    return version >= flexible_from and api_key != API_VERSIONS

@@ -18,6 +18,8 @@ Records = Buffer | list[Piece] | None
 NEVER: Final = 32768
 """Above every version: where a range has no end, and since when a rigid message is flexible."""
 
+_API_VERSIONS: Final = 18
+
 FRESH: Final[Any] = object()
 """As an argument's default: a new empty list, or a new struct of defaults."""
 
@@ -70,6 +72,13 @@ class Response(Message):
 
     API_KEY: ClassVar[int]
     API_NAME: ClassVar[str]
+    HEADER_FLEXIBLE_FROM: ClassVar[int]
+    """The first version whose header ends with tagged fields. That of ApiVersions never does: who
+    asks does not know yet what we speak (KIP-511)."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.HEADER_FLEXIBLE_FROM = NEVER if cls.API_KEY == _API_VERSIONS else cls.FLEXIBLE_FROM
 
 
 ResponseT = TypeVar("ResponseT", bound=Response)
