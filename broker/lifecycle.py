@@ -89,7 +89,7 @@ class Lifecycle:
         self._metadata_offset = metadata_offset
         self._offline_log_dirs = offline_log_dirs
         self._heard = heard
-        self._wake = trio.Event()
+        self._alarm = clock.alarm()
         self._registered = trio.Event()
         self._unfenced = trio.Event()
         self._may_stop = trio.Event()
@@ -109,13 +109,12 @@ class Lifecycle:
             except BrokenConnection as error:
                 log.warning(f"broker {self.identity.broker_id}: no heartbeat got through: {error}")
             eager = self._fenced or self.state is not State.RUNNING
-            with trio.move_on_after(_EAGER_S if eager else self._interval_s):
-                await self._wake.wait()
-            self._wake = trio.Event()
+            pause_s = _EAGER_S if eager else self._interval_s
+            await self._alarm.wait(self._clock.monotonic() + pause_s)
 
     def wake(self) -> None:
         """Send the next heartbeat now: there is a new controller, or there is news for it."""
-        self._wake.set()
+        self._alarm.ring()
 
     async def registered(self) -> int:
         """Wait for the registration; the broker epoch."""

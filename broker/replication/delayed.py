@@ -8,11 +8,10 @@ of one bucket, and only the first bucket in which somebody still waits wakes the
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
-
-import trio
 
 from model.world import Clock
 
@@ -31,11 +30,11 @@ class Deadlines:
     """All deadlines of a node's waiting requests; `run` is the task that keeps them."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._alarm = clock.alarm()
+        self._waiting_for = math.inf
+        """The bucket that the alarm is set for."""
         self._buckets: dict[int, dict[Waiting, None]] = {}
         self._order: list[int] = []
-        self._sleeping_until: int | None = None
-        self._sleep: trio.CancelScope | None = None
 
     def add(self, waiting: Waiting, deadline_s: float) -> int:
         """Expire it at `deadline_s` (monotonic), a bucket's width later at most.
@@ -47,9 +46,8 @@ class Deadlines:
         if members is None:
             self._buckets[bucket] = {waiting: None}
             heapq.heappush(self._order, bucket)
-            until = self._sleeping_until
-            if self._sleep is not None and (until is None or bucket < until):
-                self._sleep.cancel()
+            if bucket < self._waiting_for:
+                self._alarm.ring()
         else:
             members[waiting] = None
         return bucket
@@ -81,14 +79,8 @@ class Deadlines:
         """Expire what is due until cancelled; `around` runs each round of it as one turn."""
         while True:
             bucket = self.next_bucket()
-            with trio.CancelScope() as scope:
-                self._sleep, self._sleeping_until = scope, bucket
-                if bucket is None:
-                    await trio.sleep_forever()
-                else:
-                    left_s = bucket / _BUCKETS_PER_S - self._clock.monotonic()
-                    await self._clock.sleep(max(0.0, left_s))
-            self._sleep = None
-            if bucket is not None and not scope.cancelled_caught:
+            self._waiting_for = math.inf if bucket is None else bucket
+            is_time = await self._alarm.wait(self._waiting_for / _BUCKETS_PER_S)
+            if is_time and bucket is not None:
                 # By number, not by the time now: rounding must not make it wait once more.
                 around(partial(self.expire_through, bucket))

@@ -1,13 +1,16 @@
-"""Fetches from one leader broker: one task, one connection, all partitions in each fetch.
+"""Fetches from one leader broker: one connection, all partitions in each fetch.
 
-The next fetch is also the acknowledgement of the last, so it leaves before anything else is done.
-While nothing is new the leader holds a fetch for replica.fetch.wait.max.ms; when a partition is
-added meanwhile, another fetch goes after it, which makes the leader answer the first.
+The next fetch is also the acknowledgement of the last, so it leaves before anything else is done,
+from the task that takes the answers. While nothing is new the leader holds a fetch for
+replica.fetch.wait.max.ms; when a partition is added meanwhile, another fetch goes after it, which
+makes the leader answer the first. A second task sends that one, and keeps the time: a timeout
+around each receive would cost more than all else of a fetch that brings nothing.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +23,7 @@ from broker.replication.follower_session import FollowerSession
 from broker.replication.following import Following
 from model.errors import ErrorCode, KafkaError
 from model.ids import Endpoint, TopicPartition
-from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network
+from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network, Piece
 from net.answers import Turn
 from net.connection import FrameReader, FrameTooLarge
 from net.protocol import codec
@@ -38,7 +41,6 @@ _FETCH_VERSION = 17
 _LIST_OFFSETS_VERSION = 9
 _MAX_FRAME_BYTES = 1 << 30
 _RECONNECT_S = 0.02
-_FOREVER_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,24 @@ class LeaderFetcher:
         self._clock = clock
         self._turn = turn
         self._config = config
+        self._client_id = f"broker-{local_id}-fetcher-{leader_id}"
         self._endpoint = endpoint
         self._broker_epoch = broker_epoch
         self._contact = contact
         self._session = FollowerSession(self._new_request, config.partition_max_bytes)
         self._in_flight = 0
+        self._heard_s = 0.0
+        """When the leader was heard last, or was asked while it owed no answer."""
+        self._retry_s = math.inf
+        """When partitions may be asked for again that the leader has refused."""
+        self._unsent: list[Piece] = []
+        """What the system did not take at once."""
+        self._ended_by: BrokenConnection | None = None
+        """Why this side has closed the connection."""
         self._failures = 0
         """Since the last answer; a connection that is only accepted is no success."""
         self._correlation = itertools.count(1)
-        self._woken = False
-        self._waiting: trio.CancelScope | None = None
+        self._alarm = clock.alarm()
 
     @property
     def max_lag(self) -> int:
@@ -109,17 +119,14 @@ class LeaderFetcher:
 
     def wake(self) -> None:
         """There is something to say to the leader, or another place to find it at."""
-        self._woken = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Fetch until cancelled, connecting again after each failure."""
         while True:
-            self._woken = False
             endpoint = self._endpoint(self._leader_id) if self._session.following else None
             if endpoint is None:
-                await self._pause(_FOREVER_S)
+                await self._alarm.wait(math.inf)
                 continue
             try:
                 connection = await self._network.connect(*endpoint)
@@ -138,9 +145,8 @@ class LeaderFetcher:
                 finally:
                     connection.close()
             self._failures += 1
-            await self._pause(
-                min(_RECONNECT_S * 2 ** min(self._failures, 10), self._config.backoff_max_s)
-            )
+            pause_s = min(_RECONNECT_S * 2 ** min(self._failures, 10), self._config.backoff_max_s)
+            await self._alarm.wait(self._clock.monotonic() + pause_s)
 
     def _report(self, error: Exception) -> None:
         if not self._failures and self._session.following:
@@ -151,25 +157,66 @@ class LeaderFetcher:
 
     async def _converse(self, connection: Connection) -> None:
         """Fetch over one connection until it breaks, or there is nothing left to fetch."""
-        session = self._session
-        session.restart()
-        self._in_flight = 0
-        reader = FrameReader(_MAX_FRAME_BYTES)
+        self._session.restart()
+        self._in_flight, self._unsent, self._ended_by = 0, [], None
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._mind, connection)
+            try:
+                await self._listen(connection)
+            except trio.ClosedResourceError:
+                failure = self._ended_by
+            except Exception as error:  # Raised below, outside of the nursery's group.
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _listen(self, connection: Connection) -> None:
+        """Take answers, and say what follows from each."""
+        session, reader = self._session, FrameReader(_MAX_FRAME_BYTES)
         while session.following:
-            self._woken = False
             if session.lost and not self._in_flight:
                 await self._find(connection, reader)
-                continue
-            retry_s = session.retry(self._clock.monotonic())
-            if not session.lost and (session.has_news or not self._in_flight):
-                request = session.request()
-                if request is not None:
-                    await self._send(connection, request, _FETCH_VERSION)
-                    self._in_flight += 1
-            if self._in_flight:
-                self._process(await self._receive(connection, reader, retry_s))
-            else:
-                await self._pause(min(retry_s, _FOREVER_S))
+            self._speak(connection)
+            self._process(await self._receive(connection, reader))
+
+    async def _mind(self, connection: Connection) -> None:
+        """Say what comes up between two answers, and end a connection that has become silent."""
+        timeout_s = self._config.socket_timeout_s
+        while True:
+            heard_s = self._heard_s if self._in_flight else self._clock.monotonic()
+            await self._alarm.wait(min(self._retry_s, heard_s + timeout_s))
+            if not self._session.following:
+                break
+            try:
+                if self._unsent:
+                    await connection.send(self._unsent)
+                    self._unsent = []
+                self._speak(connection)
+            except BrokenConnection as error:
+                self._ended_by = error
+                break
+            if self._in_flight and self._clock.monotonic() >= self._heard_s + timeout_s:
+                silence = f"{connection.peer}: no answer within {timeout_s:g} s"
+                self._ended_by = BrokenConnection(silence)
+                break
+        connection.close()
+
+    def _speak(self, connection: Connection) -> None:
+        """Send the next fetch if it is time for it. Raises BrokenConnection."""
+        session, now_s = self._session, self._clock.monotonic()
+        wait_s = session.retry(now_s)
+        if now_s + wait_s < self._retry_s:
+            self._alarm.ring()
+        self._retry_s = now_s + max(SHORTEST_WAIT_S, wait_s)
+        if session.lost or self._unsent or (self._in_flight and not session.has_news):
+            return
+        request = session.request()
+        if request is not None:
+            self._unsent = connection.send_now(self._frame(request, _FETCH_VERSION))
+            if self._unsent:
+                self._alarm.ring()
 
     def _new_request(self) -> FetchRequest:
         config = self._config
@@ -182,39 +229,20 @@ class LeaderFetcher:
             max_bytes=config.response_max_bytes,
         )
 
-    async def _send(self, connection: Connection, request: Any, version: int) -> None:
-        client_id = f"broker-{self._local_id}-fetcher-{self._leader_id}"
-        await connection.send(
-            codec.encode_request(request, version, next(self._correlation), client_id)
-        )
+    def _frame(self, request: Any, version: int) -> list[Piece]:
+        """A request's bytes; from now on its answer is waited for."""
+        if not self._in_flight:
+            self._heard_s = self._clock.monotonic()
+        self._in_flight += 1
+        return codec.encode_request(request, version, next(self._correlation), self._client_id)
 
-    async def _receive(
-        self, connection: Connection, reader: FrameReader, retry_s: float
-    ) -> list[memoryview]:
-        """The answers that came; none when there is something to send before."""
-        timeout_s = self._config.socket_timeout_s
-        with trio.move_on_after(max(SHORTEST_WAIT_S, min(timeout_s, retry_s))) as scope:
-            self._waiting = scope
-            if self._woken:
-                scope.cancel()
-            received = await connection.receive_into(reader.space(), reader.missing)
-            self._waiting = None
-            if not received:
-                raise BrokenConnection(f"{connection.peer} has closed the connection")
-            return reader.frames(received)
-        self._waiting = None
-        if not self._woken and retry_s >= timeout_s:
-            raise BrokenConnection(f"{connection.peer}: no answer within {timeout_s:g} s")
-        return []
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than until there is something to say."""
-        with trio.CancelScope() as scope:
-            self._waiting = scope
-            if self._woken:
-                scope.cancel()
-            await self._clock.sleep(seconds)
-        self._waiting = None
+    async def _receive(self, connection: Connection, reader: FrameReader) -> list[memoryview]:
+        """The answers that came; none when only a part of one did."""
+        received = await connection.receive_into(reader.space(), reader.missing)
+        if not received:
+            raise BrokenConnection(f"{connection.peer} has closed the connection")
+        self._heard_s = self._clock.monotonic()
+        return reader.frames(received)
 
     def _process(self, frames: list[memoryview]) -> None:
         self._turn.begin()
@@ -251,11 +279,11 @@ class LeaderFetcher:
             request.topics.append(
                 ListOffsetsTopic(name=following.replica.topic, partitions=[wanted])
             )
-        await self._send(connection, request, _LIST_OFFSETS_VERSION)
+        await connection.send(self._frame(request, _LIST_OFFSETS_VERSION))
         frames: list[memoryview] = []
         while not frames:
-            self._woken = False
-            frames = await self._receive(connection, reader, float("inf"))
+            frames = await self._receive(connection, reader)
+        self._in_flight -= 1
         _, response = codec.decode_response(ListOffsetsResponse, _LIST_OFFSETS_VERSION, frames[0])
         return {
             TopicPartition(topic.name, part.partition_index): part.offset

@@ -25,7 +25,7 @@ def _voter(engine: Engine, voter: Voter, now: float, wall_ms: int) -> ReplicaSta
     if engine.is_voter and voter.id == engine.replica.id:
         end = engine.log.last_index + 1
         return ReplicaState(*engine.replica, end, wall_ms, wall_ms, voter.endpoints)
-    peer = Peer(voter.id)
+    peer = Peer.of(voter.id)
     key = engine.key_of(peer) or ReplicaKey(voter.id, voter.directory_id)
     return _state(engine, key, peer, now, wall_ms)
 

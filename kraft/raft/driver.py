@@ -4,13 +4,14 @@ It is woken by what comes (messages, links, calls) and by the engine's own next 
 
     deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox
 
+(to a heartbeat there is only an answer, so that a step of nothing else is the first and the last)
+
 so nothing leaves before it is durable, and all that gathered during one sync shares the next.
 The listener is told right after each tick, before anything else of the node can run.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -93,17 +94,16 @@ class Driver:
         self._take_snapshot, self._link_broken = take_snapshot, link_broken
         self._settings = settings
         self._rules_off = rules.off()
-        self._woken = trio.Event()
+        self._alarm = clock.alarm()
         self._started = trio.Event()
-        self._timer_scope = trio.CancelScope()
-        self._deadline = math.inf
         self._calls: deque[_Call] = deque()
         self._open_calls: dict[_Call, None] = {}
         self._queued_bytes = 0
-        self._drained = trio.Event()
+        self._drained: trio.Event | None = None
+        """While somebody waits for room."""
         self._linked_for: tuple[VoterSet, bool] | None = None
         self._namesakes: set[ReplicaKey] = set()
-        self._inbox = Inbox(self._wake)
+        self._inbox = Inbox(self._alarm.ring)
         self._links = Links(
             Hello(cluster_id, self._replica),
             clock=clock,
@@ -116,6 +116,7 @@ class Driver:
     async def room(self) -> None:
         """Wait while too much is queued."""
         while self._queued_bytes > _QUEUED_BYTES_MAX:
+            self._drained = self._drained or trio.Event()
             await self._drained.wait()
 
     async def call(self, work: Callable[[Done], Any], size: int = 0) -> int:
@@ -124,7 +125,7 @@ class Driver:
         self._open_calls[call] = None
         self._queued_bytes += size
         self._calls.append(call)
-        self._wake()
+        self._alarm.ring()
         try:
             return await call.outcome()
         finally:
@@ -140,7 +141,6 @@ class Driver:
             await self._load()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._links.run)
-                nursery.start_soon(self._keep_time)
                 self._tell_listener()
                 self._started.set()
                 task_status.started()
@@ -181,52 +181,60 @@ class Driver:
             rules_off=self._rules_off,
         )
         self.engine.tick()
-        self._wake()
 
     async def _drive(self) -> None:
         engine = self.engine
         assert engine is not None
+        matters = True  # What was loaded may.
         while True:
-            await self._woken.wait()
-            self._woken = trio.Event()
             engine.at(self._clock.monotonic())
-            self._take_inbox(engine)
-            self._make_calls(engine)
-            engine.tick()
-            self._tell_listener()
-            if Rule.SYNC_BEFORE_SEND in self._rules_off:
-                self._send_outbox(engine)
-            while engine.store.dirty:
-                await self._disk.offload(engine.store.sync)
-                if engine.wants_tick:
-                    engine.at(self._clock.monotonic())
-                    engine.tick()
-                    self._tell_listener()
+            matters = self._take_inbox(engine) or matters
+            if matters or self._calls or engine.now >= engine.next_deadline():
+                await self._step(engine)
             self._send_outbox(engine)
             if engine.snapshot_is_due and self._take_snapshot is not None:
                 await self._write_snapshot(engine, self._take_snapshot())
-            self._want_links(engine)
-            if engine.take_stale_links():
-                self._links.renew(self._settings.fetch_timeout_s)
-            self._set_timer(engine.next_deadline())
             if self._inbox or self._calls:
-                self._wake()
+                self._alarm.ring()
+            matters = False
+            await self._alarm.wait(engine.next_deadline())
 
-    def _take_inbox(self, engine: Engine) -> None:
+    async def _step(self, engine: Engine) -> None:
+        """All of it, until what it leads to may be sent."""
+        self._make_calls(engine)
+        engine.tick()
+        self._tell_listener()
+        if Rule.SYNC_BEFORE_SEND in self._rules_off:
+            self._send_outbox(engine)
+        while engine.store.dirty:
+            await self._disk.offload(engine.store.sync)
+            if engine.wants_tick:
+                engine.at(self._clock.monotonic())
+                engine.tick()
+                self._tell_listener()
+        self._want_links(engine)
+        if engine.take_stale_links():
+            self._links.renew(self._settings.fetch_timeout_s)
+
+    def _take_inbox(self, engine: Engine) -> bool:
+        """Whether anything may follow from it but what is to be sent."""
+        matters = False
         for _ in range(_MESSAGES_A_STEP):
             if not self._inbox:
                 break
             link, item = self._inbox.take()
-            if item is False:
+            if isinstance(item, dict):
+                matters = engine.deliver(link.replica, item) or matters
+                continue
+            matters = True
+            if not item:
                 engine.link_down(link.replica)
                 if self._link_broken is not None and not link.given_up:
                     self._link_broken(link.replica.id)
-            elif item is True:
-                if not engine.link_up(link.replica):
-                    self._complain_of_namesake(link.replica)
-                    link.close()
-            elif isinstance(item, dict):
-                engine.deliver(link.replica, item)
+            elif not engine.link_up(link.replica):
+                self._complain_of_namesake(link.replica)
+                link.close()
+        return matters
 
     def _complain_of_namesake(self, replica: ReplicaKey) -> None:
         if replica not in self._namesakes:
@@ -244,9 +252,9 @@ class Driver:
                 call.work(call.finish)
             except (NotLeader, NotYet, ProposalVoid, KafkaError) as refusal:
                 call.finish(0, refusal)
-        if not self._calls:
+        if self._drained is not None and not self._calls:
             self._drained.set()
-            self._drained = trio.Event()
+            self._drained = None
 
     def _send_outbox(self, engine: Engine) -> None:
         frames: dict[ReplicaKey, list[bytes]] = {}
@@ -297,26 +305,3 @@ class Driver:
             known = {(target.host, target.port) for target in targets}
             targets += [Target(None, *where) for where in self._bootstrap if where not in known]
         self._links.want(targets)
-
-    # Waking up.
-
-    def _wake(self) -> None:
-        self._woken.set()
-
-    def _set_timer(self, deadline: float) -> None:
-        """The timer finds out by itself when the deadline moved away, as it mostly does."""
-        sooner = deadline < self._deadline
-        self._deadline = deadline
-        if sooner:
-            self._timer_scope.cancel()
-
-    async def _keep_time(self) -> None:
-        while True:
-            with trio.CancelScope() as self._timer_scope:
-                left = self._deadline - self._clock.monotonic()
-                if left > 0:
-                    await self._clock.sleep(min(left, 3600.0))
-                else:
-                    self._deadline = math.inf
-                    self._wake()
-                    await trio.sleep_forever()

@@ -43,10 +43,12 @@ class Elections(Seams):
         now: float,
     ) -> None:
         self.replica, self.can_vote, self.voters = replica, can_vote, voters
-        self._dice, self._off, self.now = dice, off, now
+        self._dice, self._off, self.now = dice, frozenset(off), now
         self._election_s = election_s
         self._heard_at = -math.inf
+        self._heard: Peer | None = None
         self._reason = "it knows no leader"
+        """Why an election would be due; while a leader is heard, that it was not for a while."""
         self._news: list[str] = []
         self._leader_lost = False
         self._attempts = 0
@@ -55,7 +57,7 @@ class Elections(Seams):
         self._won_term = -1
         self._votes: tuple[int, set[Peer]] = (-1, set())
         lease_s = election_s if Rule.LEADER_LEASE not in off else 1e9
-        super().__init__(Peer(replica.id) if can_vote else None, log, election_s, lease_s)
+        super().__init__(Peer.of(replica.id) if can_vote else None, log, election_s, lease_s)
         hurry = 0.0 if self.is_only_voter else dice.uniform(0, election_s / 20)
         self.election_deadline = now + hurry
 
@@ -92,8 +94,8 @@ class Elections(Seams):
         needed = self.voters.current.majority - self.is_voter
         if needed <= 0:
             return NEVER
-        answers = sorted((self.last_response[peer] for peer in self.other_voters), reverse=True)
-        return answers[needed - 1] + self._election_s
+        answers = sorted(map(self.last_response.__getitem__, self.other_voters))
+        return answers[-needed] + self._election_s
 
     def answered_by_majority_since(self, moment: float) -> bool:
         """Whether a majority has answered messages that were sent at `moment` or later."""
@@ -113,7 +115,7 @@ class Elections(Seams):
         """A message that only the leader of a current term sends has come."""
         self._heard_at, self._leader_lost = self.now, False
         self._attempts, self._asking = 0, False
-        self._reason = f"it heard nothing from its leader, node {leader}"
+        self._heard, self._reason = leader, ""
 
     def leader_gone(self, reason: str) -> None:
         """The leader has said farewell, or the link to it broke: look for another at once."""
@@ -146,7 +148,8 @@ class Elections(Seams):
             return self.stock_may_start_election() or self._wait_for_peers()
         if self.is_only_voter or self._won_term == self.term + 1:
             self._won_term = -1
-            self._news.append(f"stands for election in epoch {self.term + 1}: {self._reason}")
+            reason = self._reason or f"it heard nothing from its leader, node {self._heard}"
+            self._news.append(f"stands for election in epoch {self.term + 1}: {reason}")
             return True
         self._ask_for_support()
         return False
@@ -197,7 +200,7 @@ class Elections(Seams):
         if not self._asking or message["term"] != self.term + 1:
             return False
         theirs = (message["last_log_term"], message["last_log_index"], node.order)
-        own = (self.log.last_term, self.log.last_index, Peer(self.replica.id).order)
+        own = (self.log.last_term, self.log.last_index, Peer.of(self.replica.id).order)
         return own > theirs
 
     def receive_pre_vote_response(self, node: Peer, message: Message) -> None:

@@ -2,7 +2,8 @@
 
 One step is: `link_up`/`link_down`/`deliver` what came, `propose` what waits, `tick`, make the store
 durable, and only then send what `take_outbox` gives. The driver says in every step what time it is
-(seconds, monotonic) and calls again at `next_deadline`, or at once while `wants_tick`.
+(seconds, monotonic) and calls again at `next_deadline`, or at once while `wants_tick`. A step that
+only delivers what `deliver` says is of no consequence, before the deadline, needs no tick.
 
 Entries are b"\\0" + epoch + expected offset (0: any) + payload. The stamp travels with the entry,
 so every node finds the same entries void: those that did not land where they were decided for.
@@ -113,12 +114,14 @@ class Engine(Reconfiguration):
 
     # Steps.
 
-    def deliver(self, key: ReplicaKey, message: Message) -> None:
-        """A message that codec.decode accepted, in the order in which the link brought it."""
+    def deliver(self, key: ReplicaKey, message: Message) -> bool:
+        """A message that codec.decode accepted, in the order in which the link brought it; whether
+        a tick may find something that follows from it."""
         peer = self.peer_behind(key)
         if peer is None:
-            return
+            return False
         kind = message["type"]
+        matters = not self._is_old_news(peer, message)
         if kind == "append_entries":
             self.receive_append_entries(peer, message)
         elif kind == "next_node_idx":
@@ -133,6 +136,23 @@ class Engine(Reconfiguration):
             self.receive_pre_vote_response(peer, message)
         elif kind == "end_epoch":
             self.receive_end_epoch(peer, message)
+        return matters
+
+    def _is_old_news(self, peer: Peer, message: Message) -> bool:
+        """Whether it is a heartbeat of the known leader, or the answer to one: most of what comes,
+        and all that follows from it is an answer, or a later deadline."""
+        if message["term"] != self.term or self._barriers:
+            return False
+        if message["type"] == "append_entries":
+            brings_nothing = not message.get("entries", True)  # A piece of a snapshot has none.
+            known = peer == self.leader and not self._leader_lost
+            return known and brings_nothing and message["commit_index"] <= self.commit_index
+        if message["type"] != "next_node_idx" or not (self.is_leader and message["success"]):
+            return False
+        progress = self.progress.get(peer)
+        if progress is None or progress.probing or progress.transfer is not None:
+            return False
+        return bool(message["next_node_idx"] - 1 <= self.match_index[peer])
 
     def propose(self, payload: bytes, epoch: int, expected_offset: int | None, done: Done) -> int:
         """Append to the leader's log; the offset. `done` is called once, then or in a later step.
@@ -319,11 +339,11 @@ class Engine(Reconfiguration):
         self._barriers = waiting
 
     def _tell_leader(self) -> None:
-        known = LeaderChanged(self.leader_id, self.term)
+        leader_id = self.leader_id
         if self.is_leader and self.last_applied < self._first_index_as_leader:
-            known = LeaderChanged(None, self.term)
-        if known != self._told:
-            self._told = known
+            leader_id = None
+        if (leader_id, self.term) != self._told:
+            self._told = known = LeaderChanged(leader_id, self.term)
             self._news.append(self._words_for(known))
             self.events.append(known)
 

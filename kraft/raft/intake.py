@@ -18,6 +18,8 @@ from kraft.raft.seams import MEMBERSHIP, Peer
 from kraft.raft.snapshots import CorruptSnapshot, Snapshot
 from kraft.raft.store import Store
 
+_TRUNCATE_WITH_CARE = frozenset({Rule.KEEP_MATCHING_ENTRIES, Rule.KEEP_COMMITTED})
+
 
 class QuorumCorrupt(Exception):
     """This replica's log contradicts what the quorum has committed. Going on would spread it."""
@@ -59,7 +61,7 @@ class Intake(Elections):
         if "serialized" in message:
             self._receive_chunk(node, message)
             return
-        if not self._off & {Rule.KEEP_MATCHING_ENTRIES, Rule.KEEP_COMMITTED}:
+        if self._off.isdisjoint(_TRUNCATE_WITH_CARE):
             self._skip_matching(message)
         if Rule.COMMIT_ONLY_VERIFIED not in self._off:
             verified = message["prevLogIdx"] + len(message["entries"])

@@ -76,7 +76,8 @@ class Inbox:
         self._items: deque[tuple[Link, Message | bool, int]] = deque()
         self._bytes = 0
         self._wake = wake
-        self._drained = trio.Event()
+        self._drained: trio.Event | None = None
+        """While a reader waits for room."""
 
     def put(self, link: Link, item: Message | bool, size: int = 0) -> None:
         """A message, or True for a link that is up and False for one that is down."""
@@ -86,6 +87,7 @@ class Inbox:
 
     async def room(self) -> None:
         while self._bytes > INBOX_BYTES_MAX:
+            self._drained = self._drained or trio.Event()
             await self._drained.wait()
 
     def __bool__(self) -> bool:
@@ -94,9 +96,9 @@ class Inbox:
     def take(self) -> tuple[Link, Message | bool]:
         link, item, size = self._items.popleft()
         self._bytes -= size
-        if not self._items:
+        if self._drained is not None and not self._items:
             self._drained.set()
-            self._drained = trio.Event()
+            self._drained = None
         return link, item
 
 

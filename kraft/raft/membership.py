@@ -19,10 +19,12 @@ from model.ids import ZERO_UUID
 class VoterSet:
     """Immutable; iterates in the order of ids."""
 
-    __slots__ = ("_voters",)
+    __slots__ = ("_voters", "majority")
 
     def __init__(self, voters: Iterable[Voter] = ()) -> None:
         self._voters = {voter.id: voter for voter in sorted(voters, key=lambda voter: voter.id)}
+        self.majority = len(self._voters) // 2 + 1
+        """How many voters must agree."""
 
     def __iter__(self) -> Iterator[Voter]:
         return iter(self._voters.values())
@@ -46,11 +48,6 @@ class VoterSet:
 
     def get(self, voter_id: int) -> Voter | None:
         return self._voters.get(voter_id)
-
-    @property
-    def majority(self) -> int:
-        """How many voters must agree."""
-        return len(self._voters) // 2 + 1
 
     def adding(self, voter: Voter) -> VoterSet:
         return VoterSet([*self, voter])

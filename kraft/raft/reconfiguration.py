@@ -83,7 +83,7 @@ class Reconfiguration(Replication):
             self.leader_gone(f"its link to the leader, node {peer}, broke")
 
     def _peer(self, key: ReplicaKey) -> Peer:
-        return Peer(key.id if key in self.voters.current else key)
+        return Peer.of(key.id if key in self.voters.current else key)
 
     def peer_behind(self, key: ReplicaKey) -> Peer | None:
         """Whom a message is from; None when its link is down already."""
@@ -112,9 +112,9 @@ class Reconfiguration(Replication):
 
     def _set_peers(self) -> None:
         """Tell the library; it expects every table to hold every voter."""
-        voting = {Peer(voter.id) for voter in self.voters.current}
+        voting = {Peer.of(voter.id) for voter in self.voters.current}
         if self.is_voter:
-            voting.discard(Peer(self.replica.id))
+            voting.discard(Peer.of(self.replica.id))
         connected = set(self._keys)
         self.set_peers(voting, connected - voting, connected)
         for peer in voting | connected:

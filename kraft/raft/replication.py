@@ -9,6 +9,7 @@ pieces of which few are unanswered.
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from typing import Any
 
 from kraft.raft.codec import Entry, Message
@@ -20,6 +21,7 @@ from kraft.raft.seams import LEADER, Peer
 ENTRIES_MAX = 4096
 """Entries in one message, however small they are."""
 ENTRY_OVERHEAD = 32
+_ORDER = attrgetter("order")
 
 
 class Replication(Intake):
@@ -86,7 +88,7 @@ class Replication(Intake):
 
     def send_to_all(self, *, heartbeat: bool = False) -> None:
         """Send what the windows allow; to those without news only a heartbeat."""
-        for peer in sorted(self.progress, key=lambda peer: peer.order):
+        for peer in sorted(self.progress, key=_ORDER):
             self._send_to(peer, self.progress[peer], heartbeat)
 
     def _send_to(self, peer: Peer, progress: Progress, heartbeat: bool) -> None:
@@ -96,10 +98,8 @@ class Replication(Intake):
                 self._append(peer, progress, [], previous=self.log.base_index)
             return
         said = False
-        while progress.may_send:
+        while self.next_index[peer] <= self.log.last_index and progress.may_send:
             entries = self._batch(self.next_index[peer])
-            if not entries:
-                break
             self._append(peer, progress, entries)
             progress.sent(entries)
             self.next_index[peer] = entries[-1][1] + 1

@@ -10,6 +10,7 @@ A contract test holds every name below against the installed library.
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 import pysyncobj.journal
@@ -103,6 +104,12 @@ class Peer(Node):  # type: ignore[misc]
         super().__init__(id, is_observer=observer, order=order)
         self._hash = zlib.crc32(repr(order).encode())
 
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def of(id: int | ReplicaKey) -> Peer:
+        """One object for each: they are keys of tables that are looked into all the time."""
+        return Peer(id)
+
     def __hash__(self) -> int:
         return self._hash
 
@@ -124,6 +131,8 @@ class _Outlet(Transport):  # type: ignore[misc]
 
 class Seams(SyncObj):  # type: ignore[misc]
     """SyncObj without threads, sockets, pickle or clock of its own."""
+
+    _commit_index = 0
 
     def __init__(self, own: Peer | None, log: Journal, election_s: float, lease_s: float) -> None:
         conf = SyncObjConf(
@@ -216,13 +225,15 @@ class Seams(SyncObj):  # type: ignore[misc]
         """When the library replicates next even with nothing new; `moment` moves that."""
         if moment is not None:
             self._SyncObj__newAppendEntriesTime = moment
-        return float(self._SyncObj__newAppendEntriesTime)
+        due: float = self._SyncObj__newAppendEntriesTime
+        return due
 
     # State.
 
     @property
     def term(self) -> int:
-        return int(self._SyncObj__raftCurrentTerm)
+        term: int = self._SyncObj__raftCurrentTerm
+        return term
 
     @property
     def voted_for(self) -> VotedFor:
@@ -231,11 +242,12 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     @property
     def role(self) -> int:
-        return int(self._SyncObj__raftState)
+        role: int = self._SyncObj__raftState
+        return role
 
     @property
     def is_leader(self) -> bool:
-        return self.role == LEADER
+        return bool(self._SyncObj__raftState == LEADER)
 
     @property
     def leader(self) -> Peer | None:
@@ -248,7 +260,8 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     @property
     def election_deadline(self) -> float:
-        return float(self._SyncObj__raftElectionDeadline)
+        moment: float = self._SyncObj__raftElectionDeadline
+        return moment
 
     @election_deadline.setter
     def election_deadline(self, moment: float) -> None:
@@ -261,7 +274,7 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     @property
     def commit_index(self) -> int:
-        return int(self.__dict__.get("_commit_index", 0))
+        return self._commit_index
 
     @commit_index.setter
     def commit_index(self, index: int) -> None:
@@ -269,7 +282,8 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     @property
     def last_applied(self) -> int:
-        return int(self._SyncObj__raftLastApplied)
+        index: int = self._SyncObj__raftLastApplied
+        return index
 
     @last_applied.setter
     def last_applied(self, index: int) -> None:
@@ -314,7 +328,7 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     @_SyncObj__raftCommitIndex.setter
     def _SyncObj__raftCommitIndex(self, index: int) -> None:
-        self.__dict__["_commit_index"] = self.admit_commit(index)
+        self._commit_index = self.admit_commit(index)
 
     def _SyncObj__onMessageReceived(self, node: Peer, message: Message) -> None:
         self.receive(node, message)
@@ -354,6 +368,10 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     def _SyncObj__tryLogCompaction(self) -> None:
         """Snapshots are taken by the driver, between steps."""
+
+    def _checkCommandsToApply(self) -> None:
+        """The library's queue of commands, which it looks through in each tick, is not used:
+        proposals go into the log at once."""
 
     def _SyncObj__onSetCodeVersion(self, newVersion: int) -> None:
         """No replicated methods: entries are bytes."""

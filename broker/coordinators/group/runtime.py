@@ -101,7 +101,7 @@ class ShardRuntime:
         """Not committed yet, in the log's order."""
         self._timely: deque[_Append] = deque()
         """Those among them that are not late, and some that have been committed since."""
-        self._nap: trio.CancelScope | None = None
+        self._alarm = clock.alarm()
         self._nap_until_s = float("inf")
         self._failure: KafkaError | None = None
 
@@ -166,12 +166,7 @@ class ShardRuntime:
         if self.shard.outbox.records or self._failure is not None:
             return
         self._nap_until_s = self._next_wake_s()
-        with trio.CancelScope() as self._nap:
-            if self._nap_until_s == float("inf"):
-                await trio.sleep_forever()
-            else:
-                await self._clock.sleep(max(self._nap_until_s - self._clock.monotonic(), 0))
-        self._nap = None
+        await self._alarm.wait(self._nap_until_s)
         self._nap_until_s = float("-inf")
 
     def _next_wake_s(self) -> float:
@@ -180,8 +175,8 @@ class ShardRuntime:
         return min(due_s, self._timely[0].deadline_s) if self._timely else due_s
 
     def _wake(self) -> None:
-        if self._nap is not None:
-            self._nap.cancel()
+        if self._nap_until_s > float("-inf"):
+            self._alarm.ring()
 
     def _append(self) -> None:
         records = self.shard.outbox.take_records()

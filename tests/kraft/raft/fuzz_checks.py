@@ -220,3 +220,21 @@ class Checker:
             raise Violation(
                 f"{replica} has entries up to {journal.last_index}, it acknowledged {index}"
             )
+
+
+def tick(replica: Replica, engine: Engine, matters: bool) -> None:
+    """Nothing may follow from what the engine has said does not matter."""
+    before = _consequences(engine)
+    engine.tick()
+    if not matters and _consequences(engine) != before:
+        raise Violation(f"{replica} thought that nothing could follow from what came")
+
+
+def _consequences(engine: Engine) -> tuple[object, ...]:
+    """What a tick may change that anybody would notice. A snapshot that became possible to send
+    may begin with the next heartbeat."""
+    outbox = [message for _, message in engine._outbox if "serialized" not in message]
+    voters = engine.voters.current
+    log = (engine.log.last_index, engine.log.last_term, engine.commit_index, engine.last_applied)
+    known = (engine.term, engine.role, engine.leader_id, engine.store.dirty, voters)
+    return (*log, *known, len(outbox), len(engine.events), engine.next_deadline())

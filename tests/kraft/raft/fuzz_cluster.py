@@ -28,7 +28,7 @@ from kraft.raft.store import Store
 from simulations.disk import SimDisk
 from simulations.life import Killed
 from simulations.medium import Medium
-from tests.kraft.raft.fuzz_checks import Checker, Promise, StateMachine, Violation
+from tests.kraft.raft.fuzz_checks import Checker, Promise, StateMachine, Violation, tick
 
 DIRECTORY = "/data/__cluster_metadata-0"
 Item = tuple[str, Any]
@@ -62,6 +62,7 @@ class Replica:
     inbox: deque[Item] = field(default_factory=deque)
     life: int = 0
     busy: bool = False
+    is_new: bool = False
     woken_at: float = -1.0
     term_seen: int = 0
     commit_seen: int = 0
@@ -157,7 +158,7 @@ class Cluster:
         self.checker.recovered(replica, store)
         replica.machine, replica.commit_seen, replica.term_seen = StateMachine(), 0, 0
         replica.on_disk, replica.inbox, replica.busy = None, deque(), False
-        replica.life += 1
+        replica.life, replica.is_new = replica.life + 1, True
         replica.engine = Engine(
             replica.key,
             store,
@@ -221,10 +222,12 @@ class Cluster:
         replica.woken_at = -1.0
         self.steps += 1
         engine.at(replica.clock(self.now))
+        due = engine.now + 1e-4 >= engine.next_deadline()  # Within a step its clock ticks on.
+        matters, replica.is_new = replica.is_new or due, False
         for _ in range(min(len(replica.inbox), self.dice.randrange(1, 9))):
             kind, item = replica.inbox.popleft()
-            self._take(replica, engine, kind, item)
-        engine.tick()
+            matters = self._take(replica, engine, kind, item) or matters
+        tick(replica, engine, matters)
         self._look(replica, engine)
         if self.sends_before_sync:
             self._send(replica, engine)
@@ -232,15 +235,14 @@ class Cluster:
         took = self.dice.expovariate(1 / self.sync_s) if engine.store.dirty else 0.0
         self.at(self.now + took, lambda: self._finish_step(replica, life))
 
-    def _take(self, replica: Replica, engine: Engine, kind: str, item: Any) -> None:
-        if kind == "up":
-            engine.link_up(item)
-        elif kind == "down":
-            engine.link_down(item)
-        elif kind == "message":
-            engine.deliver(*item)
+    def _take(self, replica: Replica, engine: Engine, kind: str, item: Any) -> bool:
+        if kind == "message":
+            return engine.deliver(*item)
+        if kind in ("up", "down"):
+            (engine.link_up if kind == "up" else engine.link_down)(item)
         else:
             item(engine)
+        return True
 
     def _finish_step(self, replica: Replica, life: int) -> None:
         engine = replica.engine
