@@ -95,6 +95,9 @@ class Channels:
 
     async def _channel(self, endpoint: Endpoint, lane: str) -> Channel:
         key = (endpoint, lane)
+        channel = self._open.get(key)
+        if channel is not None and not channel.broken:
+            return channel
         async with self._locks.setdefault(key, trio.Lock()):
             channel = self._open.get(key)
             if channel is None or channel.broken:

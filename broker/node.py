@@ -6,7 +6,7 @@ node: ARCHITECTURE.md.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from broker.channels import Channels
@@ -137,14 +137,9 @@ class Node:
         alive = image.alive_brokers()
         return alive[0].broker_id if alive else NO_BROKER
 
-    def controller_endpoints(self) -> dict[int, Endpoint]:
+    def controller_endpoints(self) -> Mapping[int, Endpoint]:
         """Where the controllers listen: by the quorum's own voter set, or as configured."""
-        known = {
-            voter.id: Endpoint(voter.endpoints[0].host, voter.endpoints[0].port)
-            for voter in self.quorum.describe().voters
-            if voter.endpoints
-        }
-        return known or self._bootstrap_controllers
+        return self.quorum.addresses() or self._bootstrap_controllers
 
     def listener_kind(self, name: str) -> Literal["broker", "controller"]:
         """Whom a listener of this node serves. Raises KeyError for a name that is not one."""

@@ -12,6 +12,7 @@ The listener is told right after each tick, before anything else of the node can
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -185,19 +186,19 @@ class Driver:
     async def _drive(self) -> None:
         engine = self.engine
         assert engine is not None
-        matters = True  # What was loaded may.
+        due = -math.inf  # What was loaded may matter.
         while True:
             engine.at(self._clock.monotonic())
-            matters = self._take_inbox(engine) or matters
-            if matters or self._calls or engine.now >= engine.next_deadline():
+            matters = self._take_inbox(engine)
+            if matters or self._calls or engine.now >= due:
                 await self._step(engine)
             self._send_outbox(engine)
             if engine.snapshot_is_due and self._take_snapshot is not None:
                 await self._write_snapshot(engine, self._take_snapshot())
             if self._inbox or self._calls:
                 self._alarm.ring()
-            matters = False
-            await self._alarm.wait(engine.next_deadline())
+            due = engine.next_deadline()  # What does not matter moves it away at most.
+            await self._alarm.wait(due)
 
     async def _step(self, engine: Engine) -> None:
         """All of it, until what it leads to may be sent."""

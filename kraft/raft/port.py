@@ -9,11 +9,11 @@ An epoch is Raft's term. Sources: the Raft dissertation, KIP-595, KIP-630, KIP-8
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from model.ids import ZERO_UUID
+from model.ids import ZERO_UUID, Endpoint
 
 
 class ReplicaKey(NamedTuple):
@@ -168,4 +168,5 @@ class QuorumPort(Protocol):
         self, voter_id: int, directory_id: bytes, endpoints: Sequence[VoterEndpoint]
     ) -> None: ...
     async def remove_voter(self, voter_id: int, directory_id: bytes) -> None: ...
+    def addresses(self) -> Mapping[int, Endpoint]: ...
     def describe(self) -> QuorumDescription: ...

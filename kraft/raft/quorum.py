@@ -118,6 +118,16 @@ class Quorum:
         """The offset on which the next proposal would land, if this node leads."""
         return self._driver.engine.log.last_index + 1 if self._driver.engine is not None else 1
 
+    def addresses(self) -> dict[int, Endpoint]:
+        """Where the voters listen, as far as the set in force says so."""
+        engine = self._driver.engine
+        voters = engine.voters.current if engine is not None else ()
+        return {
+            voter.id: Endpoint(voter.endpoints[0].host, voter.endpoints[0].port)
+            for voter in voters
+            if voter.endpoints
+        }
+
     def describe(self) -> QuorumDescription:
         if self._driver.engine is None:
             return QuorumDescription(None, 0, 1, (), ())

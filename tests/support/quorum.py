@@ -14,6 +14,7 @@ from kraft.raft.port import (
     ReplicaState,
     VoterEndpoint,
 )
+from model.ids import Endpoint
 
 DIRECTORY = b"d" * 16
 
@@ -81,6 +82,9 @@ class PaperQuorum:
 
     async def remove_voter(self, voter_id: int, directory_id: bytes) -> None:
         raise NotLeader(self.leader_id, self.epoch)
+
+    def addresses(self) -> dict[int, Endpoint]:
+        return {self.node_id: Endpoint("localhost", 9093)}
 
     def describe(self) -> QuorumDescription:
         endpoints = (VoterEndpoint("CONTROLLER", "localhost", 9093),)
