@@ -21,11 +21,12 @@ from simulations import coverage, distribution, own
 from simulations.plan import Options
 from simulations.report import as_dict, story, table
 from simulations.run import Outcome, plan_for, run_plan
+from simulations.sample import Sample
 from simulations.story import explain
 from simulations.violation import Exit
 
-_SAMPLES = 20_000
-"""Values that are kept of each distribution."""
+_FAILURES_KEPT = 1000
+"""Failing seeds that are told one by one at the end; each is told when it fails, too."""
 _ERROR = re.compile(r"[\w.]+(Error|Exception|Touched|Journal|Connection)\b")
 _SEEDS_A_PROCESS = 50
 """A worker is replaced after so many, whatever it may have leaked."""
@@ -45,16 +46,19 @@ class Totals:
     seeds_with: Counter[str] = field(default_factory=Counter)
     """In how many seeds each fault came up."""
     reached: Counter[str] = field(default_factory=Counter)
-    outages_s: list[float] = field(default_factory=list)
-    gaps_s: list[float] = field(default_factory=list)
-    controller_election_s: list[float] = field(default_factory=list)
-    partition_election_s: list[float] = field(default_factory=list)
-    controller_elections: list[float] = field(default_factory=list)
-    partition_elections: list[float] = field(default_factory=list)
-    faults_a_seed: list[float] = field(default_factory=list)
-    speeds: list[float] = field(default_factory=list)
+    outages_s: Sample = field(default_factory=Sample)
+    gaps_s: Sample = field(default_factory=Sample)
+    controller_election_s: Sample = field(default_factory=Sample)
+    partition_election_s: Sample = field(default_factory=Sample)
+    controller_elections: Sample = field(default_factory=Sample)
+    partition_elections: Sample = field(default_factory=Sample)
+    faults_a_seed: Sample = field(default_factory=Sample)
+    speeds: Sample = field(default_factory=Sample)
     failures: list[dict[str, Any]] = field(default_factory=list)
-    """What is needed to name and to replay each."""
+    """What is needed to name and to replay each of the first."""
+    violated: Counter[str] = field(default_factory=Counter)
+    """How many seeds failed, by the name of what was violated."""
+    exits: set[Exit] = field(default_factory=set)
 
     def add(self, found: dict[str, Any]) -> None:
         self.seeds += 1
@@ -76,13 +80,25 @@ class Totals:
             (self.faults_a_seed, [float(sum(found["faults"].values()))]),
             (self.speeds, [found["speed"]]),
         ):
-            if len(values) < _SAMPLES:
-                values.extend(new)
+            values.extend(new)
         if found["exit"] != Exit.HELD:
-            kept = ("seed", "exit", "trace_hash", "violations")
-            self.failures.append({name: found[name] for name in kept})
+            self._failed(found)
 
-    def distributions(self) -> dict[str, tuple[str, list[float]]]:
+    def _failed(self, found: dict[str, Any]) -> None:
+        violation = found["violations"][0]
+        self.exits.add(Exit(found["exit"]))
+        self.violated[violation["name"]] += 1
+        if len(self.failures) < _FAILURES_KEPT:
+            kept = {name: found[name] for name in ("seed", "exit", "trace_hash")}
+            named = {name: violation[name] for name in ("name", "at_s")}
+            self.failures.append({**kept, **named, "story": words_of(found)})
+
+    @property
+    def failed(self) -> int:
+        """How many seeds failed."""
+        return self.violated.total()
+
+    def distributions(self) -> dict[str, tuple[str, Sample]]:
         """By the key in JSON: what people call it, and the values."""
         return {
             "controller_election_s": (
@@ -104,9 +120,8 @@ class Totals:
     @property
     def exit(self) -> Exit:
         """A safety violation outweighs a crash, which outweighs a liveness violation."""
-        found = {Exit(failure["exit"]) for failure in self.failures}
         for each in (Exit.SAFETY, Exit.CRASHED, Exit.LIVENESS):
-            if each in found:
+            if each in self.exits:
                 return each
         return Exit.HELD
 
@@ -142,12 +157,12 @@ def run_batch(
             told = now
             print(
                 f"\r{totals.seeds}/{seeds} seeds, {totals.virtual_s:.0f} virtual s,"
-                f" {len(totals.failures)} failed",
+                f" {totals.failed} failed",
                 end="",
                 file=progress,
                 flush=True,
             )
-        if totals.failures and not collect:
+        if totals.failed and not collect:
             break
         if deadline is not None and now > deadline:
             break
@@ -190,16 +205,7 @@ def _outcomes(
 def as_json(totals: Totals, commit: str, replay: str, explained: Outcome | None) -> str:
     """What `describe` says, for scripts; the keys are documented."""
     failures = [
-        {
-            "seed": failure["seed"],
-            "exit": failure["exit"],
-            "name": failure["violations"][0]["name"],
-            "at_s": failure["violations"][0]["at_s"],
-            "story": words_of(failure),
-            "trace_hash": failure["trace_hash"],
-            "replay": replay.format(seed=failure["seed"]),
-        }
-        for failure in totals.failures
+        {**failure, "replay": replay.format(seed=failure["seed"])} for failure in totals.failures
     ]
     violation = explained.violation if explained is not None else None
     found = {
@@ -219,6 +225,7 @@ def as_json(totals: Totals, commit: str, replay: str, explained: Outcome | None)
         },
         "coverage": dict(sorted(totals.reached.items())),
         "never_reached": coverage.never_reached(totals.faults, totals.reached),
+        "failed": dict(sorted(totals.violated.items())),
         "failures": failures,
         "violations": [violation.as_dict()] if violation is not None else [],
         "exit": int(totals.exit),
@@ -256,15 +263,16 @@ def describe(totals: Totals, replay: str) -> str:
         coverage.table_of(totals.faults, totals.seeds_with, totals.reached, totals.seeds),
         "",
     ]
-    if not totals.failures:
+    if not totals.failed:
         lines.append("every seed held")
-    elif len(totals.failures) > 1:
-        names = Counter(failure["violations"][0]["name"] for failure in totals.failures)
-        rows: list[tuple[object, ...]] = [("violation", "seeds"), *names.most_common()]
+    elif totals.failed > 1:
+        rows: list[tuple[object, ...]] = [("violation", "seeds"), *totals.violated.most_common()]
         lines += [table(rows), ""]
     for failure in totals.failures:
-        lines.append(f"seed {failure['seed']}: {words_of(failure)}")
+        lines.append(f"seed {failure['seed']}: {failure['story']}")
         lines.append(f"  {replay.format(seed=failure['seed'])}")
+    if totals.failed > len(totals.failures):
+        lines.append(f"and {totals.failed - len(totals.failures)} more")
     return "\n".join(lines)
 
 

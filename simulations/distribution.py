@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import log
 from typing import Final
 
 from simulations.report import table
+from simulations.sample import Sample
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _BUCKETS: Final = 16
 
 
-def of(values: Sequence[float]) -> dict[str, float]:
+def of(values: Sample) -> dict[str, float]:
     """n, min, median, p90, p99 and max; of no values n only."""
-    if not values:
+    if not values.count:
         return {"n": 0}
-    found = sorted(values)
+    found = sorted(values.kept)
 
     def at(part: float) -> float:
         return found[min(len(found) - 1, int(part * len(found)))]
 
     return {
-        "n": len(found),
-        "min": found[0],
+        "n": values.count,
+        "min": values.least,
         "median": at(0.5),
         "p90": at(0.9),
         "p99": at(0.99),
-        "max": found[-1],
+        "max": values.greatest,
     }
 
 
-def histogram(values: Sequence[float]) -> str:
+def histogram(values: Sample) -> str:
     """One character for each part of the way from the smallest to the largest value; the parts are
     equal on a scale where twice as much is always as far. A space is none."""
-    if not values or min(values) == max(values):
+    if values.least == values.greatest:
         return ""
     # What is nearly nothing must not take most of the scale.
-    least = max(min(values), max(values) / 1000)
-    width = log(max(values) / least)
+    least = max(values.least, values.greatest / 1000)
+    width = log(values.greatest / least)
     counts = [0] * _BUCKETS
-    for value in values:
+    for value in values.kept:
         part = log(max(value, least) / least) / width
         counts[min(_BUCKETS - 1, int(part * _BUCKETS))] += 1
     most = max(counts)
@@ -49,7 +50,7 @@ def histogram(values: Sequence[float]) -> str:
     )
 
 
-def table_of(named: Iterable[tuple[str, Sequence[float]]]) -> str:
+def table_of(named: Iterable[tuple[str, Sample]]) -> str:
     """A line for each: its name, the percentiles, the histogram."""
     rows: list[tuple[object, ...]] = [
         ("", "n", "min", "median", "p90", "p99", "max", "min to max (logarithmic)")

@@ -132,6 +132,8 @@ def run_plan(
     wall_s = _perf_counter() - started
     outcome = _outcome(worlds[0], trace, crash, trace.last_s, wall_s)
     worlds.clear()
+    # What is frozen and becomes garbage would stay for ever.
+    gc.unfreeze()
     gc.collect()
     return outcome
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import statistics
+from typing import Any
 
 import pytest
 
 from simulations import command, distribution
+from simulations.batch import Totals, describe
+from simulations.sample import Sample
+from simulations.violation import Exit
 
 
 def batch(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, dict[str, object]]:
@@ -59,13 +64,57 @@ def test_a_batch_of_a_control_loses_data(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_percentiles() -> None:
-    found = distribution.of([float(n) for n in range(1, 101)])
+    found = distribution.of(Sample(float(n) for n in range(1, 101)))
     assert found == {"n": 100, "min": 1, "median": 51, "p90": 91, "p99": 100, "max": 100}
-    assert distribution.of([]) == {"n": 0}
+    assert distribution.of(Sample()) == {"n": 0}
 
 
 def test_a_histogram_has_its_peak_where_most_values_are() -> None:
-    found = distribution.histogram([1.0] + [1000.0] * 8)
+    found = distribution.histogram(Sample([1.0] + [1000.0] * 8))
     assert len(found) == 16
     assert (found[0], found[1:15], found[15]) == ("▂", " " * 14, "█")
-    assert distribution.histogram([2.0, 2.0]) == distribution.histogram([]) == ""
+    assert distribution.histogram(Sample([2.0, 2.0])) == distribution.histogram(Sample()) == ""
+
+
+def test_a_sample_is_drawn_from_all_of_them() -> None:
+    sample = Sample((float(number) for number in range(50_000)), room=1000)
+    assert (sample.count, sample.least, sample.greatest) == (50_000, 0.0, 49_999.0)
+    assert len(sample.kept) == 1000
+    # The standard error is 456; the first thousand values would have a mean of 500.
+    assert statistics.mean(sample.kept) == pytest.approx(25_000, abs=1400)
+    found = distribution.of(sample)
+    assert (found["n"], found["min"], found["max"]) == (50_000, 0.0, 49_999.0)
+
+
+def outcome(seed: int, exit: Exit) -> dict[str, Any]:
+    violation = {"name": f"broken-{exit.name.lower()}", "story": "words", "at_s": 1.5}
+    return {
+        **dict.fromkeys(("virtual_s", "wall_s", "acked", "read", "checks", "speed"), 1),
+        "seed": seed,
+        "trace_hash": "00",
+        "faults": {"kill": 2},
+        "reached": {"ISR of one": 1},
+        "outages_s": [float(seed)] * 3,
+        "controller_election_s": [1.0],
+        "partition_election_s": [1.0],
+        "longest_gap_s": 2.0,
+        "elections": {"controller": 1, "partition": {"why": 2}},
+        "violations": [violation] if exit is not Exit.HELD else [],
+        "exit": int(exit),
+    }
+
+
+def test_a_batch_that_fails_for_days_keeps_no_more_than_it_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simulations.batch._FAILURES_KEPT", 10)
+    totals = Totals()
+    for seed in range(1, 41):
+        totals.add(outcome(seed, Exit.LIVENESS if seed % 4 else Exit.HELD))
+    totals.add(outcome(41, Exit.SAFETY))
+    assert (totals.seeds, totals.failed, len(totals.failures)) == (41, 31, 10)
+    assert totals.exit is Exit.SAFETY, "though it came after those that are told"
+    assert totals.outages_s.count == 123
+    words = describe(totals, "replay {seed}").splitlines()
+    assert "seed 1: broken-liveness at 1.500 s: words" in words and "  replay 1" in words
+    assert "  broken-liveness  30" in words and words[-1] == "and 21 more"
