@@ -236,6 +236,22 @@ class Copies:
             return words if ends else _sentences(words, self._of(culprit, last)), since.at_s
         return self._of(culprit, last), None
 
+    def parting(self) -> str:
+        """How the logs of the two that a violation is about differ at the offset."""
+        last = {stay.host: stay for stay in self.stays() if stay.until_s is None}
+        one, other = (
+            last.get(h or "") for h in (self.chronicle.about.node, self.chronicle.about.other)
+        )
+        if one is None or other is None or one.batch[1:5] == other.batch[1:5]:
+            return ""
+        has = [
+            f"{stay.host} has {self.words_of(stay.batch)} of leader epoch {stay.batch.epoch} since"
+            f" {stay.since_s:.3f} s"
+            for stay in sorted((one, other), key=lambda stay: stay.since_s)
+        ]
+        later = max(one.since_s, other.since_s)
+        return f"from {later:.3f} s on the two logs part at offset {self.offset}: {', '.join(has)}"
+
     def _change(self, state: State) -> str:
         """What brought a state about."""
         before = self.state_at(state.place - 1)

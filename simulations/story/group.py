@@ -64,7 +64,8 @@ def _rows(chronicle: Chronicle, members: list[str]) -> Iterator[Row]:
         generation = max(generation, event.get("generation_id", -1) if is_ours else -1)
         found = _row(event, request if is_ours else None, members)
         if found is not None:
-            yield Row(event["t"], found[1], found[0], (str(generation),), event)
+            known = str(generation) if generation >= 0 else "-"
+            yield Row(event["t"], found[1], found[0], (known,), event)
 
 
 def _row(event: Event, request: Event | None, members: list[str]) -> tuple[float, str] | None:
@@ -78,7 +79,7 @@ def _row(event: Event, request: Event | None, members: list[str]) -> tuple[float
         return 3.0, sentence(event)
     if kind == "leader-elected" and event["partition"].startswith(_OFFSETS):
         return 2.0, f"{event['partition']}: {sentence(event)}"
-    if kind in _OF_NODES:
+    if kind in _OF_NODES and event.get("life", 2) > 1:
         return 2.0, sentence(event)
     if kind == LINKS:
         hosts = {host for pair in (*event["cut"], *event["healed"]) for host in pair}

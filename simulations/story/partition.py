@@ -9,7 +9,7 @@ from simulations.story.chronicle import LINKS, Chronicle, Event
 from simulations.story.copies import Copies, State
 from simulations.story.record import record_facts, stored_twice
 from simulations.story.story import Row, Story, prune
-from simulations.story.words import brokers, hosts, sentence
+from simulations.story.words import brokers, hosts, is_node, sentence
 
 ROWS_MAX: Final = 36
 _ENDS: Final[Mapping[str, float]] = {
@@ -44,6 +44,9 @@ _OF_ALL: Final[Mapping[str, float]] = {
     "voters-changed": 0.5,
     "slow-network": 0.3,
 }
+_ABOUT_REQUESTS: Final = ("duplicate", "reordered", "inconsistent-offsets")
+"""Violations in which it matters how often the record was sent."""
+_ABOUT_FILES: Final = ("epoch-cache", "log-not", "index", "time-index", "corrupt")
 _BETWEEN: Final[Mapping[str, tuple[str, str]]] = {
     "clog": ("source", "target"),
     "half-open": ("lost_by", "peer"),
@@ -66,6 +69,9 @@ class PartitionStory:
         self.requests = self._requests()
         self._seen: set[tuple[str, ...]] = set()
         self._before = State(0, 0.0)
+        self._weight_of_requests = 3.5 if name in _ABOUT_REQUESTS else 2.4
+        if name.startswith(_ABOUT_FILES):
+            self._weight_of_requests = 0.5
         self._with_elr = any(state.elr for state in self.copies.states)
 
     def _replicas(self) -> frozenset[str]:
@@ -103,8 +109,12 @@ class PartitionStory:
             if self.copies.sightings:
                 story.tables.append(self.copies.table(self.replicas))
             story.moment, story.lost_from_s = self.copies.moment()
+            if not story.moment:
+                story.moment = self.copies.parting()
         else:
             story.facts += self._of_node()
+        if self.violation == "fenced-in-isr":
+            story.moment = self._fenced()
         if self.others is not None and self.others.sightings:
             if self.others.value == self.copies.value:
                 story.moment = stored_twice(self.copies, self.others)
@@ -130,6 +140,20 @@ class PartitionStory:
                 last[event["kind"]] = f"at {event['t']:.3f} s {sentence(event)}"
         if node is not None and last:
             yield node, "; ".join(list(last.values())[-4:])
+
+    def _fenced(self) -> str:
+        """From when on a fenced broker was in the ISR."""
+        node, last = self.chronicle.about.node or "", "it was not registered"
+        for event in self.chronicle.events:
+            if event["kind"] in _OF_BROKERS and f"n{event['broker']}" == node:
+                how = "fenced" if event["kind"] == "broker-fenced" else "registered, as fenced,"
+                last = f"it was {how} at {event['t']:.3f} s"
+        since = self.copies.states[-1]
+        for state in reversed(self.copies.states):
+            if node not in state.members:
+                break
+            since = state
+        return f"from {since.at_s:.3f} s on {node} was in the ISR, although {last}"
 
     # The timeline.
 
@@ -221,12 +245,12 @@ class PartitionStory:
         }
         if not own["cut"] and not own["healed"]:
             return None
-        of_nodes = any(_is_node(a) and _is_node(b) for pairs in own.values() for a, b in pairs)
+        of_nodes = any(is_node(a) and is_node(b) for pairs in own.values() for a, b in pairs)
         return (2.0 if of_nodes else 1.0), sentence({**event, **own})
 
     def _counts(self, host: str) -> bool:
         """Nodes do, as any may be the controller; of clients those that it is about."""
-        if _is_node(host):
+        if is_node(host):
             return True
         return host in (self.producer, self.chronicle.about.node, self.chronicle.about.other)
 
@@ -244,6 +268,8 @@ class PartitionStory:
             return (4.0 if takes else 1.5), sentence(event)
         if kind == "high-watermark":
             return self._mark(event)
+        if kind == "leader-epoch" and self.violation.startswith(_ABOUT_FILES):
+            return (3.0, sentence(event)) if event["node"] == self.chronicle.about.node else None
         if kind == "ack" and (
             self.copies.is_acked_by(event) or event["offset"] == self.copies.offset
         ):
@@ -260,8 +286,8 @@ class PartitionStory:
 
     def _isr(self, event: Event, state: State) -> str:
         came, went = state.members - self._before.members, self._before.members - state.members
-        words = [f"{hosts(went)} leaves the ISR"] * bool(went)
-        words += [f"{hosts(came)} joins the ISR"] * bool(came)
+        words = [f"{hosts(went)} leave{'s' * (len(went) == 1)} the ISR"] * bool(went)
+        words += [f"{hosts(came)} join{'s' * (len(came) == 1)} the ISR"] * bool(came)
         cause = self.by_id.get(event.get("cause", 0), {})
         if cause.get("kind") == "broker-fenced":
             words.append("fenced" if went else f"as n{cause['broker']} is fenced")
@@ -325,10 +351,14 @@ class PartitionStory:
             return None
         own = [p for p in event.get("partitions", ()) if p.get("partition") == self.partition]
         if number is not None and event["side"] == "request":
-            return 3.5, f"{node} sends its record {self.number} to {event['to']} (request {number})"
+            words = f"{node} sends its record {self.number} to {event['to']} (request {number})"
+            return self._weight_of_requests, words
         error = f" with {own[0]['error']}" if own and "error" in own[0] else ""
         if number is not None:
-            return 3.0, f"{node} answers request {number} of {event['to']}{error}"
+            return (
+                self._weight_of_requests - 0.3,
+                f"{node} answers request {number} of {event['to']}{error}",
+            )
         asks_for_isr = "AlterPartition" in (event["api"], event.get("carries"))
         if not own or not asks_for_isr:
             return None
@@ -336,10 +366,6 @@ class PartitionStory:
             isr = brokers(own[0].get("new_isr", ()))
             return 1.8, f"{node} asks {event['to']} for the ISR {isr}"
         return (1.8, f"{node} answers {event['to']}{error}") if error else None
-
-
-def _is_node(host: str) -> bool:
-    return host.removeprefix("n").isdecimal()
 
 
 def _is_of_record(row: Row) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from simulations.story.chronicle import LINKS, Chronicle, Event, Scene
 from simulations.story.story import Row, Story, Table, prune
-from simulations.story.words import hosts, sentence
+from simulations.story.words import hosts, is_node, sentence
 
 ROWS_MAX: Final = 40
 _SILENCE: Final = ("leader-without-majority",)
@@ -175,8 +175,13 @@ class _Quorum:
         if kind == "controller-elected":
             return 3.0, sentence(event)
         if kind == LINKS:
-            nodes = [a for pair in (*event["cut"], *event["healed"]) for a in pair]
-            return (2.0, sentence(event)) if any(n.startswith("n") for n in nodes) else None
+            own = {
+                name: [pair for pair in event[name] if all(map(is_node, pair))]
+                for name in ("cut", "healed")
+            }
+            return (2.0, sentence({**event, **own})) if own["cut"] or own["healed"] else None
+        if kind == "clog" and not (is_node(event["source"]) and is_node(event["target"])):
+            return None
         if kind == "start" and event.get("life", 1) == 1:
             return None
         if kind in _MACHINES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Protocol
 
@@ -32,7 +33,11 @@ def explain(outcome: Outcome, again: Again) -> None:
         return
     chronicle = Chronicle(violation.about)
     second = again(sink=chronicle, watch=chronicle.attach)
-    story = tell(chronicle, violation.name, violation.exit, violation.story)
+    try:
+        story = tell(chronicle, violation.name, violation.exit, violation.story)
+    except Exception:
+        # The verdict and the line that replays it matter more, and come after this.
+        story = Story(trouble=f"the story could not be told: {traceback.format_exc()}")
     story.rule = RULES.get(violation.name, "")
     if second.trace_hash != outcome.trace_hash:
         story.trouble = (

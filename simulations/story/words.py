@@ -10,6 +10,9 @@ from simulations.story.chronicle import LINKS
 
 Event = Mapping[str, Any]
 
+_NAME: Final = 28
+"""Of ids of members, which are random at their ends."""
+
 _PLAIN: Final[Mapping[str, str]] = {
     "serving": "{node} serves",
     "shutdown": "{node} is told to stop",
@@ -118,6 +121,11 @@ def hosts(names: Iterable[str]) -> str:
     return f"{', '.join(found[:-1])} and {found[-1]}"
 
 
+def is_node(host: str) -> bool:
+    """Whether a host is a node's, not a client's."""
+    return host.removeprefix("n").isdecimal()
+
+
 def plural(count: int, noun: str) -> str:
     """2 records."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -150,9 +158,9 @@ def _message(event: Event) -> str:
     way = f"to {there}" if verb == "sends" else f"from {there}"
     side = "request" if event["side"] == "request" else "answer"
     fields = ", ".join(
-        f"{name} {event[name]}"
+        f"{name} {str(event[name])[:_NAME]}"
         for name in ("term", "granted", "success", "generation_id", "member_id", "error")
-        if name in event
+        if event.get(name, "") != ""
     )
     return f"{event['node']} {verb} {way}: {event['api']} {side}" + (
         f" ({fields})" if fields else ""

@@ -176,6 +176,34 @@ def test_the_innermost_frames_of_ours() -> None:
     assert frames == ["broker/serve.py:12, in serve", "    await work()", "ValueError: no"]
 
 
+def test_two_logs_part_where_the_same_record_is_in_two_epochs() -> None:
+    scroll = Scroll()
+    scroll.chronicle.about = About(("t", 0), 5, node="n2", other="n1")
+    scroll.led(1.0, 2, 0, 1, 2)
+    scroll.append(2.0, "n2", MINE)
+    scroll.led(3.0, 1, 1, 1)
+    scroll.append(3.5, "n1", MINE._replace(epoch=1))
+    story = PartitionStory(scroll.chronicle, "divergent-append").tell()
+    assert story.moment == (
+        "from 3.500 s on the two logs part at offset 5: n2 has the record of leader epoch 0 since"
+        " 2.000 s, n1 has the record of leader epoch 1 since 3.500 s"
+    )
+
+
+def test_a_fenced_broker_in_the_isr_has_its_moment() -> None:
+    scroll = Scroll()
+    scroll.chronicle.about = About(("t", 0), node="n2")
+    scroll.led(1.0, 1, 0, 1, 2)
+    scroll.event(2.0, "broker-fenced", broker=2, epoch=4)
+    change = {"leader": 1, "isr": [1], "elr": [], "replicas": [1, 2], "partition_epoch": 1}
+    scroll.event(2.0, "isr-changed", partition="t-0", **change)
+    scroll.event(2.5, "isr-changed", partition="t-0", **{**change, "isr": [1, 2]})
+    story = PartitionStory(scroll.chronicle, "fenced-in-isr").tell()
+    assert story.moment == ("from 2.500 s on n2 was in the ISR, although it was fenced at 2.000 s")
+    words = [row.words for row in story.timeline]
+    assert words[-2:] == ["n2 leaves the ISR", "n2 joins the ISR"]
+
+
 # Runs that fail.
 
 
@@ -250,6 +278,24 @@ def test_what_is_stuck_is_told_with_how_all_stands() -> None:
     assert "cut off from" in found["facts"]["links"]
     states = {row["node"]: row["broker"] for row in found["tables"]["the nodes"]}
     assert sorted(states.values()) == ["fenced", "unfenced", "unfenced"]
+
+
+async def a_group_is_said_to_be_wrong(stage: Stage) -> None:
+    await stage.topic("t")
+    stage.produce("t")
+    stage.consume("t", group="g")
+    await stage.run(seconds=2)
+    about = About(("t", 0), group="g", node="n1", other="consumer0")
+    stage.world.report("two-owners", "t-0 belongs to two", about=about)
+
+
+def test_a_group_is_told_by_generations() -> None:
+    again = partial(run_scenario, a_group_is_said_to_be_wrong)
+    _, found = explained(again(), again)
+    assert found["facts"]["the group"] == "g, of consumer0"
+    rows = {row["event"]: row["generation"] for row in found["timeline"]}
+    assert rows["consumer0 gets t-0"] == "1"
+    assert any("JoinGroup answer" in words for words in rows)
 
 
 async def a_node_fails(stage: Stage) -> None:
