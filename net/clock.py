@@ -2,37 +2,109 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from model.world import Alarm, Clock, Dice
 
 
+class _Timekeeper:
+    """Calls back at moments of trio's clock: one task for all alarms of a run."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._sooner = trio.Event()
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        number = next(self._numbers)
+        heapq.heappush(self._calls, (moment, number, action))
+        if self._calls[0][1] == number:
+            self._sooner.set()
+
+    async def run(self) -> None:
+        while True:
+            self._sooner = trio.Event()
+            while self._calls and self._calls[0][0] <= trio.current_time():
+                heapq.heappop(self._calls)[2]()
+            with trio.move_on_at(self._calls[0][0] if self._calls else math.inf):
+                await self._sooner.wait()
+
+
+_timekeeper: Final[trio.lowlevel.RunVar[_Timekeeper]] = trio.lowlevel.RunVar("timekeeper")
+
+
+def _at(moment: float, action: Callable[[], None]) -> None:
+    try:
+        keeper = _timekeeper.get()
+    except LookupError:
+        keeper = _Timekeeper()
+        _timekeeper.set(keeper)
+        trio.lowlevel.spawn_system_task(keeper.run)
+    keeper.at(moment, action)
+
+
 class TrioAlarm:
-    """An alarm of any clock that runs as fast as trio's."""
+    """An alarm of any clock that runs as fast as trio's.
+
+    A wait that is over early leaves the call that was arranged for its time. The next one mostly
+    ends later: the call finds that out and is arranged anew, so that a wait costs no cancel scope
+    and no exception.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._rung = trio.Event()
+        self._rung = False
+        self._task: trio.lowlevel.Task | None = None
+        self._due = self._arranged = math.inf
+        """By trio's clock: when the wait is over, and the first moment at which we look."""
 
     async def wait(self, until: float) -> bool:
-        if until == math.inf or self._rung.is_set():
-            await self._rung.wait()
+        if self._rung:
+            await trio.lowlevel.checkpoint()
         else:
-            # An event within the scope, not a cancelled scope: an exception costs more than both.
-            with trio.move_on_after(max(0.0, until - self._monotonic())):
-                await self._rung.wait()
-        if not self._rung.is_set():
-            return True
-        self._rung = trio.Event()
-        return False
+            left = until - self._monotonic()
+            self._due = trio.current_time() + max(0.0, left)
+            if self._due < self._arranged:
+                self._arranged = self._due
+                _at(self._due, self._look)
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+        rung, self._rung = self._rung, False
+        return not rung
 
     def ring(self) -> None:
-        self._rung.set()
+        self._rung = True
+        self._wake()
+
+    def _look(self) -> None:
+        now = trio.current_time()
+        if now < self._arranged:
+            return  # There is another call, for a wait that came later and ends sooner.
+        self._arranged = math.inf
+        if self._task is None:
+            return
+        if self._due <= now:
+            self._wake()
+        elif self._due < math.inf:
+            self._arranged = self._due
+            _at(self._due, self._look)
+
+    def _wake(self) -> None:
+        if self._task is not None:
+            task, self._task = self._task, None
+            trio.lowlevel.reschedule(task)
+
+    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class SystemClock:
