@@ -74,9 +74,10 @@ class ReplicaIndex:
         """Refuse to act as leader when the controller has not heard of us for too long.
 
         Raises KafkaError NOT_LEADER_OR_FOLLOWER. By the clock and not by a timer: a process that
-        was stopped and continued must know before its first answer.
+        was stopped and continued must know before its first answer. A follower may go on: what is
+        below its high watermark stays committed, whoever leads (KIP-392).
         """
-        if now_s > self.lease_until_s:
+        if now_s > self.lease_until_s and replica.state.is_leader:
             raise KafkaError(
                 ErrorCode.NOT_LEADER_OR_FOLLOWER,
                 f"broker {self.node_id} has lost touch with the controller and may not lead "

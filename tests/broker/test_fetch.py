@@ -270,6 +270,17 @@ class TestRacks:
         second.copy(leader, rounds=2)
         assert values(only(leader.fetch("logs", 0, rack_id=rack).message)) == [b"a"]
 
+    def test_a_follower_serves_its_rack_while_the_controller_is_out_of_reach(self) -> None:
+        leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)))
+        leader.produce("logs", b"a")
+        second.copy(leader, rounds=3)
+        for broker in (leader, second):
+            broker.replicas.lease_until_s = broker.clock.now_s - 1
+        assert only(leader.fetch("logs", 0).message).error_code == (
+            ErrorCode.NOT_LEADER_OR_FOLLOWER
+        )
+        assert values(only(second.fetch("logs", 0, rack_id="r2").message)) == [b"a"]
+
     def test_followers_hear_of_the_high_watermark_at_once(self) -> None:
         leader, second, third = cluster(replica_selector_class=self.RACK_AWARE)
         leader.produce("logs", b"a")
