@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -12,7 +14,7 @@ from simulations.checkers.files import FileChecker
 from simulations.checkers.groups import GroupChecker
 from simulations.cluster import Machine
 from simulations.network import Tap
-from simulations.observers.kafka_wire import Conversation, Watched
+from simulations.observers.kafka_wire import Conversation, OnRequest, Watched
 from simulations.observers.partition_log import Key
 from simulations.observers.voters import voters_of
 from simulations.violation import About
@@ -37,6 +39,7 @@ class Witnesses:
             world.report,
             life_of=self._life_of,
             is_excused=self._may_lack,
+            claimed=world.agreement.claimed,
             later=lambda check: world.fabric.at(trio.current_time() + _LATER_S, check),
         )
         self.groups = GroupChecker(
@@ -57,6 +60,15 @@ class Witnesses:
     def conversation(self, client: str, server: str) -> Conversation:
         """Watch a new connection."""
         return Conversation(client, server, self._watched)
+
+    @contextmanager
+    def hearing(self, api: str, told: OnRequest) -> Iterator[None]:
+        """Tell a fault of the requests of an API while this lasts, as each is sent."""
+        self._watched.request(api, told)
+        try:
+            yield
+        finally:
+            self._watched.leave(api, told)
 
     def look(self) -> None:
         """Compare what brokers that run have on their disks."""

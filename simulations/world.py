@@ -13,6 +13,7 @@ import trio
 
 from kraft.delta import MetadataDelta
 from kraft.image import MetadataImage, PartitionImage
+from model.ids import TopicPartition
 from simulations import situations
 from simulations.checkers.agreement import AgreementChecker
 from simulations.checkers.history import History
@@ -327,6 +328,14 @@ class World:
         """The hosts that the workload's clients are on."""
         names = [producer.name for producer in self.plan.producers]
         return names + [consumer.name for consumer in self.plan.consumers]
+
+    def targets(self) -> list[TopicPartition]:
+        """The partitions of the workload."""
+        return [
+            TopicPartition(topic.name, index)
+            for topic in self.plan.topics
+            for index in range(topic.partitions)
+        ]
 
     def hosts(self) -> list[str]:
         return [machine.host for machine in self.cluster.machines.values()]

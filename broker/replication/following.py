@@ -104,6 +104,8 @@ class Following:
             if state.diverged(data.high_watermark):
                 leader = EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
                 self._diverged(leader)
+            else:
+                replica.high_watermark_moved()
             return Outcome.COPIED
         records = data.records
         if records and not isinstance(records, list):

@@ -4,8 +4,9 @@ Two properties that hold at every moment, long before anybody reads a record or 
 
 - A batch of a leader epoch has one predecessor. Who copies it has copied the one before it, too
   (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
-- A high watermark covers nothing but committed records. What a broker writes down about its own
-  (replication-offset-checkpoint) is what it would serve and what it restarts with.
+- A high watermark covers nothing but committed records. What a broker tells a consumer of its own,
+  as leader or as a follower nearby (KIP-392), is what it serves; what it writes down
+  (replication-offset-checkpoint) is what it restarts with.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ class AgreementChecker:
         """The watcher for a new file, if a checkpoint of high watermarks is on its way."""
         return CheckpointFile(self, host) if path.endswith(_CHECKPOINT + ".tmp") else None
 
-    def claimed(self, host: str, key: Key, high_watermark: int) -> None:
-        """A broker has written down the high watermark of one of its replicas."""
+    def claimed(self, host: str, key: Key, high_watermark: int, how: str) -> None:
+        """A broker has said up to where one of its replicas is committed: `how`."""
         truth = self._replicas.truths.get(key)
         mirror = self._logs.replica(host, key)
         if truth is None or mirror is None or self._excused(key, host):
@@ -102,20 +103,19 @@ class AgreementChecker:
             batch = truth.batches[truth.order[number]]
             found = mirror.find(batch.base_offset)
             if found is not None and found.crc != batch.crc:
-                self._believed_too_early(host, key, high_watermark, truth, batch, found)
+                self._believed_too_early(host, key, f"{how} {high_watermark}", truth, batch, found)
                 return
         self._agreed[place] = max(begin, end)
 
     def _believed_too_early(
-        self, host: str, key: Key, high_watermark: int, truth: Truth, batch: Batch, found: Batch
+        self, host: str, key: Key, claim: str, truth: Truth, batch: Batch, found: Batch
     ) -> None:
         self._report(
             "uncommitted-below-high-watermark",
-            f"{host} writes down that {key[0]}-{key[1]} is committed up to offset"
-            f" {high_watermark}, but its log has offsets {found.base_offset} to"
-            f" {found.last_offset} of leader epoch {found.epoch} where offset"
-            f" {batch.base_offset} is a record of leader epoch {batch.epoch}, which"
-            f" {truth.witnesses[batch.base_offset]}",
+            f"{host} {claim} as the high watermark of {key[0]}-{key[1]}: all before it is"
+            f" committed. But its log has offsets {found.base_offset} to {found.last_offset} of"
+            f" leader epoch {found.epoch} where offset {batch.base_offset} is a record of leader"
+            f" epoch {batch.epoch}, which {truth.witnesses[batch.base_offset]}",
             about=About(key, batch.base_offset, node=host),
         )
 
@@ -131,7 +131,7 @@ class CheckpointFile:
         # A version and a count, then one line for each partition.
         for line in data.decode("ascii").splitlines()[2:]:
             topic, index, mark = line.split()
-            self._checker.claimed(self._host, (topic, int(index)), int(mark))
+            self._checker.claimed(self._host, (topic, int(index)), int(mark), "writes down")
 
     def truncated(self, size: int) -> None:
         """The one before is being replaced."""

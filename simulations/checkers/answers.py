@@ -31,10 +31,12 @@ class AnswerChecker:
         *,
         life_of: Callable[[str], int | None],
         is_excused: Callable[[Key, int], bool],
+        claimed: Callable[[str, Key, int, str], None],
         later: Callable[[Callable[[], None]], None],
     ) -> None:
         """`life_of`: which process of a host runs now, if it is registered. `is_excused`: a
         broker's replica of a partition may lack records, as what happened to disks allows.
+        `claimed` hears of each high watermark that a consumer is told, by a follower too.
         `later` calls a few milliseconds later."""
         self.checks = 0
         self._metadata = metadata
@@ -42,11 +44,15 @@ class AnswerChecker:
         self._report = report
         self._life_of = life_of
         self._is_excused = is_excused
+        self._claimed = claimed
         self._later = later
         self._high_watermarks: dict[tuple[str, Key], tuple[tuple[int, int], int]] = {}
         """What a host has told last: ((process, leader epoch), high watermark)."""
         self._proposed: dict[Key, tuple[int, set[int]]] = {}
         """Whom the leader has asked to have in the ISR: (leader epoch, brokers)."""
+        self._sessions: dict[tuple[str, int], tuple[int | None, int]] = {}
+        """(leader's host, follower) -> (process, broker epoch) that began to fetch last."""
+        watched.request("Fetch", self._session_begins)
         watched.answer("Fetch", self._fetched)
         watched.request("AlterPartition", self._isr_proposed)
         metadata.on_change.append(self._isr_changed)
@@ -70,8 +76,10 @@ class AnswerChecker:
                 key = (name, data.partition_index)
                 if f"n{partition.leader}" == server:
                     self._check_leader(key, partition, server, life, data)
-                if not is_follower and data.records:
-                    self._check_records(key, server, client, data)
+                if not is_follower:
+                    self._claimed(server, key, data.high_watermark, f"tells {client} offset")
+                    if data.records:
+                        self._check_records(key, server, client, data)
 
     def _check_leader(
         self, key: Key, partition: PartitionImage, server: str, life: int, data: Any
@@ -159,6 +167,13 @@ class AnswerChecker:
                     members |= known[1]
                 self._proposed[key] = (data.leader_epoch, members)
 
+    def _session_begins(self, client: str, server: str, request: Any) -> None:
+        """A follower's process, or a consumer, asks that broker for the first time."""
+        follower = request.replica_state
+        if follower.replica_id >= 0:
+            life = (self._life_of(client), follower.replica_epoch)
+            self._sessions[server, follower.replica_id] = life
+
     def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
         """The ISR that a leader counts on contains the controller's: nobody joins unasked."""
         if before is None:
@@ -177,6 +192,27 @@ class AnswerChecker:
                 f" for {sorted(unasked) or list(after.isr)}",
                 about=About(key, node=f"n{after.leader}"),
             )
+        for joined in sorted(set(after.isr) - set(before.isr)):
+            self._check_life(key, after, joined)
+
+    def _check_life(self, key: Key, after: PartitionImage, joined: int) -> None:
+        """Who joins the ISR has fetched from its leader in its present life (KIP-903)."""
+        life = self._life_of(f"n{joined}")
+        fetched = self._sessions.get((f"n{after.leader}", joined))
+        broker = self._metadata.image.brokers.get(joined)
+        if life is None or broker is None:
+            return  # Whether it still lives, and as which process, the controller is yet to hear.
+        if fetched is not None and (fetched[0] == life or fetched[1] == broker.epoch):
+            return
+        last = "nobody" if fetched is None else f"a process that is gone (epoch {fetched[1]})"
+        self._report(
+            "isr-member-of-a-former-life",
+            f"broker {joined} joined the ISR {list(after.isr)} of {_name(key)} in leader epoch"
+            f" {after.leader_epoch}. Its process, registered with epoch {broker.epoch}, has not"
+            f" fetched from the leader {after.leader} yet: {last} did, and the log may have been"
+            " lost since (KIP-903)",
+            about=About(key, node=f"n{joined}", other=f"n{after.leader}"),
+        )
 
 
 def _name(key: Key) -> str:

@@ -4,6 +4,7 @@ from simulations.faults import (  # noqa: F401 - fills the table
     control,
     disk,
     divergence,
+    isr,
     membership,
     network,
     operations,

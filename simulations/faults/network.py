@@ -7,6 +7,7 @@ from random import Random
 
 import trio
 
+from simulations import loyal
 from simulations.faults.registry import fault
 from simulations.world import World
 
@@ -22,10 +23,33 @@ def _two_hosts(world: World, dice: Random) -> tuple[str, str]:
     return (one, dice.choice(others)) if others else (one, one)
 
 
-async def _cut_for(world: World, pairs: list[tuple[str, str]], seconds: float) -> None:
+Ways = list[tuple[str, str]]
+"""(source, target) each."""
+
+
+async def _cut_for(world: World, pairs: Ways, seconds: float) -> None:
     world.cut(pairs)
     await trio.sleep(seconds)
     world.heal(pairs)
+
+
+async def come_back(world: World, dice: Random, pairs: Ways) -> None:
+    """Heal at once, or host by host, or slowly: who was away hears of its successor before it
+    reaches it, or the other way round, and does not catch up in one breath."""
+    slow_s = dice.choice([0.0, dice.uniform(0.02, 0.4)])
+    if dice.random() < 0.5:
+        between = sorted({frozenset(pair) for pair in pairs}, key=sorted)
+        dice.shuffle(between)
+        for ends in between[:-1]:
+            world.heal(pair for pair in pairs if frozenset(pair) == ends)
+            await trio.sleep(dice.uniform(0, 2))
+    world.heal(pairs)
+    if slow_s:
+        for source, target in pairs:
+            world.fabric.slow(source, target, slow_s)
+    await trio.sleep(dice.uniform(0.5, 3))
+    if slow_s:
+        world.heal(pairs)
 
 
 @fault("reset", "network", chance=0.5, rate=10)
@@ -98,7 +122,13 @@ async def stranded_leader(world: World, dice: Random, cause: int) -> None:
     world.trace.event("stranded-leader", node=leader.host, cause=cause)
     pairs = world.ways_of(leader.host)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
-    await _cut_for(world, pairs, session_s + dice.uniform(0, 4))
+    world.cut(pairs)
+    async with trio.open_nursery() as clients:
+        name = f"loyal-reader-{cause}"
+        clients.start_soon(loyal.read, world, leader.host, name, world.targets())
+        await trio.sleep(session_s + dice.uniform(0, 4))
+        await come_back(world, dice, pairs)
+        clients.cancel_scope.cancel()
 
 
 @fault("bridge", "network", chance=0.3, rate=1.5)

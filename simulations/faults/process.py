@@ -104,37 +104,3 @@ async def rolling_restart(world: World, dice: Random, cause: int) -> None:
             await trio.sleep(dice.uniform(0, 1))
             world.start(machine, cause)
             await trio.sleep(dice.uniform(0.5, 3))
-
-
-@fault("late-isr-change", "process", chance=0.25, rate=1)
-async def late_isr_change(world: World, dice: Random, cause: int) -> None:
-    """a leader's wish to take a follower in is held up; meanwhile the follower loses its disk"""
-    topic = dice.choice(world.plan.topics)
-    index = dice.randrange(topic.partitions)
-    partition, leader = world.image.partition(topic.name, index), world.leader_of(topic.name, index)
-    controller = world.controller
-    if partition is None or leader is None or controller is None:
-        return
-    others = [world.cluster.machines[b] for b in partition.replicas if b != leader.node_id]
-    others = [machine for machine in others if machine.is_running and machine is not controller]
-    if not others:
-        return
-    follower = dice.choice(others)
-    world.cluster.kill(follower, cause)
-    await trio.sleep(dice.uniform(0.1, 0.5))
-    world.start(follower, cause)
-    held_s = dice.uniform(1.5, 3)
-    await world.until(lambda: world.is_current(follower.node_id), 5.0)
-    world.fabric.clog(leader.host, controller.host, held_s)
-    await trio.sleep(dice.uniform(0.2, 0.8))
-    if not follower.is_up:
-        return
-    world.cluster.kill(follower, cause)
-    world.wipe(follower, cause)
-    links = [(leader.host, follower.host), (follower.host, leader.host)]
-    if leader is not controller:
-        world.cut(links)
-    world.start(follower, cause)
-    await trio.sleep(held_s + 0.5)
-    for source, target in links:
-        world.fabric.heal(source, target)

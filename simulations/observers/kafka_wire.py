@@ -22,6 +22,10 @@ _FRAME_MAX: Final = 1 << 27
 _KEYS: Final = {api.name: api.key for api in APIS.values()}
 
 _FETCH: Final = _KEYS["Fetch"]
+_REPLICA_STATE_SINCE: Final = 15
+_SESSION_EPOCH_AT: Final = 17
+"""From there on: after the wait, minimum and maximum of bytes, isolation level and session id."""
+_SHORT: Final = struct.Struct(">h")
 
 OnRequest = Callable[[str, str, Any], None]
 """(client, server, request), when the client sends it."""
@@ -39,11 +43,14 @@ class Watched:
         self.keys: frozenset[int] = frozenset()
 
     def request(self, api: str, told: OnRequest) -> None:
-        """Tell of each request of an API, by Kafka's name for it; Fetch's are read with their
-        answers."""
-        assert _KEYS[api] != _FETCH
+        """Tell of each request of an API, by Kafka's name for it; of Fetch, of those that begin a
+        session (the others are read with their answers)."""
         self.requests.setdefault(_KEYS[api], []).append(told)
         self.keys |= {_KEYS[api]}
+
+    def leave(self, api: str, told: OnRequest) -> None:
+        """Tell no more."""
+        self.requests[_KEYS[api]].remove(told)
 
     def answer(self, api: str, told: OnAnswer) -> None:
         """Tell of each answer of an API, with its request."""
@@ -69,8 +76,12 @@ class Conversation:
         if key not in self._watched.keys:
             return
         request: Any = frame if key == _FETCH else _decode_request(frame, key, version)
-        for told in self._watched.requests.get(key, ()):
-            told(self._client, self._server, request)
+        if listeners := self._watched.requests.get(key):
+            first = key == _FETCH and _begins_session(frame, version)
+            if first or key != _FETCH:
+                whole = _decode_request(frame, key, version) if first else request
+                for told in listeners:
+                    told(self._client, self._server, whole)
         if key in self._watched.answers:
             self._open[correlation] = (key, version, request)
 
@@ -87,6 +98,16 @@ class Conversation:
             request = _decode_request(request, key, version)
         for told in self._watched.answers[key]:
             told(self._client, self._server, request, response)
+
+
+def _begins_session(frame: memoryview, version: int) -> bool:
+    """Whether a Fetch begins a session, as a follower's first does; without decoding it."""
+    if version < _REPLICA_STATE_SINCE:
+        return False
+    (client_id_size,) = _SHORT.unpack_from(frame, _REQUEST.size)
+    body = _REQUEST.size + _SHORT.size + max(0, client_id_size) + 1
+    (session_epoch,) = _SIZE.unpack_from(frame, body + _SESSION_EPOCH_AT)
+    return bool(session_epoch == 0)
 
 
 def _decode_request(frame: memoryview, key: int, version: int) -> Any:

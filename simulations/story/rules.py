@@ -29,6 +29,8 @@ RULES: Final[Mapping[str, str]] = {
     " watermark",
     "record-beyond-high-watermark": "consumers are given nothing beyond the high watermark",
     "isr-grew-unasked": "who joins an ISR was asked for by the leader",
+    "isr-member-of-a-former-life": "who joins an ISR has fetched from the leader since its process"
+    " was registered: what its process before had counts for nothing (KIP-903)",
     # The metadata.
     "fenced-in-isr": "a fenced broker is in no ISR (KIP-841)",
     "isr-and-elr": "nobody is in the ISR and in the ELR (KIP-966)",

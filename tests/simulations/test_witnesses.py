@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kraft.image import MetadataImage, PartitionImage, TopicImage
+from kraft.image import BrokerImage, MetadataImage, PartitionImage, TopicImage
 from model.record_batch import parse_header
 from model.records import Record, encode_batch
 from net.protocol import codec
@@ -25,9 +25,12 @@ from net.protocol.messages.consumer_protocol_assignment import (
 )
 from net.protocol.messages.fetch import (
     FetchableTopicResponse,
+    FetchPartition,
     FetchRequest,
     FetchResponse,
+    FetchTopic,
     PartitionData,
+    ReplicaState,
 )
 from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
 from net.protocol.messages.offset_commit import (
@@ -37,9 +40,11 @@ from net.protocol.messages.offset_commit import (
     OffsetCommitResponseTopic,
 )
 from net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from simulations.checkers.agreement import AgreementChecker
 from simulations.checkers.answers import AnswerChecker
 from simulations.checkers.files import FileChecker
 from simulations.checkers.groups import GroupChecker
+from simulations.checkers.replicas import ReplicaChecker
 from simulations.medium import Inode
 from simulations.observers.kafka_wire import Conversation, Watched
 from simulations.observers.metadata import ObservedMetadata
@@ -79,6 +84,7 @@ class Scene:
         self.metadata = ObservedMetadata(Trace())
         self.set_partition(LED)
         self.watched = Watched()
+        self.claims: list[tuple[str, tuple[str, int], int]] = []
         self.life = 1
         self.files: dict[str, dict[str, Inode]] = {"n1": {}, "n2": {}}
         for host in ("n1", "n2"):
@@ -90,6 +96,7 @@ class Scene:
             self.told,
             life_of=lambda host: self.life,
             is_excused=lambda key, broker_id: False,
+            claimed=lambda host, key, mark, how: self.claims.append((host, key, mark)),
             later=lambda check: check(),
         )
 
@@ -182,9 +189,113 @@ def test_a_record_beyond_the_high_watermark() -> None:
     assert scene.told.names == ["record-beyond-high-watermark"]
 
 
+def test_a_high_watermark_that_a_consumer_is_told_is_a_claim_also_a_followers() -> None:
+    scene = Scene()
+    for host in ("n1", "n2"):
+        scene.append(host, batch(0), batch(1))
+    scene.set_partition(replace(LED, leader=2))
+    scene.fetch()
+    assert scene.claims == [("n1", ("t", 0), 1)]
+
+
+class Agreement:
+    """A client was told of what n1 has at offset 1; n2 has something else there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("trio.current_time", lambda: 1.0)
+        self.scene = Scene()
+        self.scene.append("n1", batch(0), batch(1))
+        self.scene.append("n2", batch(0), batch(1, epoch=2, timestamp=2000))
+        self.scene.set_partition(replace(LED, isr=(1,)))
+        replicas = ReplicaChecker(
+            self.scene.metadata,
+            self.scene.logs,
+            Trace(),
+            self.scene.told,
+            is_current=lambda broker: True,
+            min_isr=lambda topic: 2,
+            allows_loss=lambda topic: False,
+        )
+        self.checker = AgreementChecker(
+            self.scene.metadata, self.scene.logs, replicas, self.scene.told
+        )
+        for offset in (0, 1):
+            replicas.told(("t", 0), offset, "p got acknowledged")
+
+
+@pytest.mark.parametrize(
+    ("host", "mark", "names"),
+    [
+        ("n1", 2, []),
+        ("n2", 1, []),
+        ("n2", 2, ["uncommitted-below-high-watermark"]),
+    ],
+)
+def test_a_high_watermark_covers_what_clients_know(
+    monkeypatch: pytest.MonkeyPatch, host: str, mark: int, names: list[str]
+) -> None:
+    found = Agreement(monkeypatch)
+    found.checker.claimed(host, ("t", 0), mark, "tells c offset")
+    assert found.checker.checks == 1
+    assert found.scene.told.names == names
+
+
+def test_a_checkpoint_of_high_watermarks_is_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Agreement(monkeypatch)
+    file = found.checker.watch("n2", "/data/replication-offset-checkpoint.tmp")
+    assert file is not None
+    file.wrote(0, b"0\n1\nt 0 2\n")
+    assert found.scene.told.names == ["uncommitted-below-high-watermark"]
+
+
+def follower_fetches(scene: Scene, life: int) -> None:
+    """Broker 2 begins to fetch from broker 1."""
+    scene.life = life
+    topic = FetchTopic(topic_id=TOPIC_ID, partitions=[FetchPartition(partition=0)])
+    state = ReplicaState(replica_id=2, replica_epoch=10 * life)
+    request = FetchRequest(
+        replica_state=state, session_epoch=0, topics=[topic], forgotten_topics_data=[]
+    )
+    Conversation("n2", "n1", scene.watched).asks(joined(codec.encode_request(request, 17, 1, "n2")))
+
+
+@pytest.mark.parametrize(
+    ("fetched", "names"),
+    [
+        ([7], []),
+        ([5, 7], []),
+        ([5], ["isr-member-of-a-former-life"]),
+        ([], ["isr-member-of-a-former-life"]),
+    ],
+)
+def test_who_joins_the_isr_has_fetched_in_its_present_life(
+    fetched: list[int], names: list[str]
+) -> None:
+    scene = Scene()
+    broker = BrokerImage(2, b"", epoch=7, endpoints=(), fenced=False)
+    scene.metadata.image = replace(scene.metadata.image, brokers={2: broker})
+    for life in fetched:
+        follower_fetches(scene, life)
+    scene.life = 7
+    ask_for(scene, [1, 2])
+    for told in scene.metadata.on_change:
+        told(("t", 0), replace(LED, isr=(1,)), LED)
+    assert scene.told.names == names
+
+
 @pytest.mark.parametrize(("asked", "names"), [([1, 2], []), ([1, 3], ["isr-grew-unasked"])])
 def test_who_joins_the_isr_was_asked_for(asked: list[int], names: list[str]) -> None:
     scene = Scene()
+    follower_fetches(scene, 1)
+    ask_for(scene, asked)
+    before = replace(LED, isr=(1,))
+    for told in scene.metadata.on_change:
+        told(("t", 0), before, LED)
+    assert scene.told.names == names
+
+
+def ask_for(scene: Scene, asked: list[int]) -> None:
+    """The leader asks for an ISR."""
     data = RequestPartitionData(
         partition_index=0,
         leader_epoch=3,
@@ -200,10 +311,6 @@ def test_who_joins_the_isr_was_asked_for(asked: list[int], names: list[str]) -> 
     )
     pieces = codec.encode_request(request, 3, 1, "n1")
     Conversation("n1", "n2", scene.watched).asks(joined(pieces))
-    before = replace(LED, isr=(1,))
-    for told in scene.metadata.on_change:
-        told(("t", 0), before, LED)
-    assert scene.told.names == names
 
 
 class Group:

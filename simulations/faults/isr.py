@@ -1,0 +1,99 @@
+"""Faults of the ISR: a decision about a replica that arrives when the replica is another one."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, NamedTuple
+
+import trio
+
+from simulations.cluster import Machine
+from simulations.faults.registry import fault
+from simulations.observers.partition_log import Key
+from simulations.world import World
+
+
+class _Cast(NamedTuple):
+    key: Key
+    leader: Machine
+    follower: Machine
+
+
+def _choose(world: World, dice: Random) -> _Cast | None:
+    """A partition whose leader has to ask another machine, and a follower that may die."""
+    controller = world.controller
+    found = []
+    for target in world.targets():
+        key = (target.topic, target.partition)
+        partition, leader = world.image.partition(*key), world.leader_of(*key)
+        if partition is None or leader is None or leader is controller or not leader.is_running:
+            continue
+        followers = [world.cluster.machines.get(each) for each in partition.replicas]
+        found += [
+            _Cast(key, leader, each)
+            for each in followers
+            if each is not None and each.is_running and each not in (leader, controller)
+        ]
+    return dice.choice(found) if found else None
+
+
+@fault("late-isr-change", "process", chance=0.35, rate=1.5)
+async def late_isr_change(world: World, dice: Random, cause: int) -> None:
+    """a leader's wish to take a follower in is held up; meanwhile the follower loses its disk"""
+    cast = _choose(world, dice)
+    if cast is None:
+        return
+    leader, follower = cast.leader, cast.follower
+    world.cluster.kill(follower, cause)
+    await trio.sleep(dice.uniform(0.1, 0.5))
+    world.start(follower, cause)
+    controller = await _hold_wish(world, cast, within_s=8.0)
+    if controller is None:
+        return
+    world.note("ISR change held up")
+    if follower.is_up:
+        world.cluster.kill(follower, cause)
+    if not follower.is_up and dice.random() < 0.7:
+        world.wipe(follower, cause)
+    links = [(leader.host, follower.host), (follower.host, leader.host)]
+    world.cut(links)
+    world.start(follower, cause)
+    # The leader's heartbeats are held up, too: not for so long that it is replaced.
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    await world.until(lambda: _serves(world, follower), 0.6 * session_s)
+    world.heal([(leader.host, controller)])
+    await trio.sleep(0.5)
+    world.heal(links)
+
+
+async def _hold_wish(world: World, cast: _Cast, within_s: float) -> str | None:
+    """Wait until the leader asks for the follower, and let that not arrive; who was asked."""
+    asked: list[str] = []
+    sent = trio.Event()
+
+    def hold(client: str, server: str, request: Any) -> None:
+        if client != cast.leader.host or server == client or asked:
+            return
+        if cast.follower.node_id in _wished(world, cast.key, request):
+            world.cut([(client, server)])
+            asked.append(server)
+            sent.set()
+
+    with world.witnesses.hearing("AlterPartition", hold), trio.move_on_after(within_s):
+        await sent.wait()
+    return asked[0] if asked else None
+
+
+def _wished(world: World, key: Key, request: Any) -> set[int]:
+    """The ISR that an AlterPartition asks for, of one partition."""
+    for topic in request.topics:
+        if world.image.topic_names.get(topic.topic_id) == key[0]:
+            for data in topic.partitions:
+                if data.partition_index == key[1]:
+                    return {each.broker_id for each in data.new_isr_with_epochs}
+    return set()
+
+
+def _serves(world: World, machine: Machine) -> bool:
+    broker = world.image.brokers.get(machine.node_id)
+    return world.is_current(machine.node_id) and broker is not None and not broker.fenced
