@@ -9,24 +9,23 @@ settings. Seeds whose only alarm is that something does not recover are counted 
 from __future__ import annotations
 
 import argparse
+import io
 import multiprocessing
 import statistics
-from typing import Any
 
-from simulations.batch import run_one
+from simulations.hunt import hunt
 from simulations.mutations import MUTANTS
 from simulations.plan import Options
-from simulations.violation import Exit
 
 
 def catch(job: tuple[str, int, int]) -> tuple[str, int | None, str]:
     """(mutation, seeds that it took or None, what was seen)."""
     name, first, seeds = job
-    for count in range(seeds):
-        found: dict[str, Any] = run_one((Options(first + count, mutation=name), "benchmark"))
-        if found["exit"] == Exit.SAFETY:
-            return name, count + 1, f"{found['violations'][0]['name']} (seed {first + count})"
-    return name, None, "not caught"
+    caught = hunt(Options(first, mutation=name), seeds=seeds, progress=io.StringIO())
+    if caught.found is None:
+        return name, None, "not caught"
+    seen = caught.found["violations"][0]["name"]
+    return name, caught.tried, f"{seen} (seed {caught.seed})"
 
 
 def main() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
-from simulations import batch, controls, own, report
+from simulations import batch, hunt, own, report
+from simulations.controls import CONTROLS
 from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.own import UnusableFile
@@ -23,6 +25,7 @@ from simulations.violation import Exit
 
 USAGE: Final = 64
 """The exit code for what cannot be run at all: EX_USAGE of sysexits.h."""
+_CAUGHT: Final = f"from seed 1 on until it is caught, {hunt.SEEDS_MAX} seeds at most"
 
 
 def main(argv: list[str]) -> int:
@@ -34,12 +37,18 @@ def main(argv: list[str]) -> int:
     if options.list:
         print(_list())
         return 0
+    must_be_caught = options.mutation is not None or options.control is not None
+    hunts = must_be_caught and options.seed is None and options.seeds is None
+    if options.seed is None:
+        options.seed = 1
     if options.list_scenarios:
         print(scenarios.names())
         return 0
     try:
         if options.scenario is not None:
             return _scenario(options)
+        if hunts and options.plan is None:
+            return _hunt(options)
         return _seeds(options)
     except UnusableFile as error:
         print(f"raftka simulate: {error}", file=sys.stderr)
@@ -77,6 +86,20 @@ def _seeds(options: argparse.Namespace) -> int:
             print(batch.as_json(totals, commit(), replay_line(options, "{seed}"), explained))
         return int(totals.exit)
     return _one(options, chosen)
+
+
+def _hunt(options: argparse.Namespace) -> int:
+    """Seed after seed until the mutation or control is caught, and then that seed as asked for."""
+    chosen = _options(options)
+    own.beside(chosen.own)
+    catch = hunt.hunt(chosen, commit=commit())
+    print(catch.words())
+    if catch.seed is None:
+        if options.json:
+            print(json.dumps(catch.last))
+        return int(Exit.HELD)
+    options.seed = catch.seed
+    return _one(options, _options(options))
 
 
 def _one(options: argparse.Namespace, chosen: Options) -> int:
@@ -212,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         f" {USAGE} an option or file that cannot be used.",
     )
     add = parser.add_argument
-    add("--seed", type=int, default=1, help="what everything is drawn from (default: 1)")
+    add("--seed", type=int, help="what everything is drawn from (default: 1)")
     add("--seeds", type=int, metavar="N", help="run so many seeds, from --seed on")
     add("--jobs", type=int, default=1, help="processes for --seeds (default: 1)")
     add("--minutes", type=float, help="with --seeds: begin no seed after so long")
@@ -224,8 +247,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--load", type=float, default=1.0, help="how much of the default load")
     add("--faults", type=_kinds, metavar="KIND,...", help="only these; none for a quiet run")
     add("--rate", type=_rate, action="append", default=[], metavar="KIND=PER_MINUTE")
-    add("--mutation", choices=sorted(MUTANTS), help="switch a rule off: it must be caught")
-    add("--control", choices=sorted(controls.CONTROLS), help="a run that must lose data")
+    add("--mutation", choices=sorted(MUTANTS), help=f"switch a rule off: {_CAUGHT}")
+    add("--control", choices=sorted(CONTROLS), help=f"runs that must lose data: {_CAUGHT}")
     add("--json", action="store_true", help="print the summary as JSON too, on the last line")
     add("--trace", metavar="FILE", help="write every event as JSON lines (docs/trace.md)")
     add("--plan", metavar="FILE", help="run the plan in a file that --shrink wrote")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from simulations.mutations import MUTANTS
 from simulations.plan import Options, Plan, Step
 from simulations.report import as_dict, summary
 from simulations.run import plan_for, run_plan
@@ -48,13 +47,6 @@ def test_shrinking_keeps_what_is_needed_to_fail() -> None:
     assert smaller.violation.name == failed.violation.name
     assert smaller.plan.faults == ()
     assert smaller.plan.consumers == ()
-
-
-@pytest.mark.parametrize("name", ["vote-not-persisted", "ack-before-fsync"])
-def test_a_mutation_is_caught(name: str) -> None:
-    outcome = run_plan(plan_for(Options(1, duration_s=5.0, mutation=name)))
-    assert outcome.exit is Exit.SAFETY
-    assert name in MUTANTS
 
 
 def test_the_summary_in_json_has_its_keys() -> None:
