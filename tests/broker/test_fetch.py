@@ -250,50 +250,6 @@ class TestVisibility:
         assert leader.replica("logs").state.follower(2).log_end_offset == -1
 
 
-class TestRacks:
-    RACK_AWARE = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
-
-    def test_a_consumer_is_sent_to_the_replica_in_its_rack(self) -> None:
-        leader, second, _ = cluster(replica_selector_class=self.RACK_AWARE)
-        leader.produce("logs", b"a")
-        second.copy(leader, rounds=2)
-        partition = only(leader.fetch("logs", 0, rack_id="r2").message)
-        assert partition.preferred_read_replica == 2
-        assert not partition.records
-
-    @pytest.mark.parametrize("rack", ["", "r1", "r9", "r3"])
-    def test_others_stay_with_the_leader(self, rack: str) -> None:
-        leader, second, _ = cluster(
-            replace(REPLICATED, isr=(1, 2)), replica_selector_class=self.RACK_AWARE
-        )
-        leader.produce("logs", b"a")
-        second.copy(leader, rounds=2)
-        assert values(only(leader.fetch("logs", 0, rack_id=rack).message)) == [b"a"]
-
-    def test_a_follower_serves_its_rack_while_the_controller_is_out_of_reach(self) -> None:
-        leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)))
-        leader.produce("logs", b"a")
-        second.copy(leader, rounds=3)
-        for broker in (leader, second):
-            broker.replicas.lease_until_s = broker.clock.now_s - 1
-        assert only(leader.fetch("logs", 0).message).error_code == (
-            ErrorCode.NOT_LEADER_OR_FOLLOWER
-        )
-        assert values(only(second.fetch("logs", 0, rack_id="r2").message)) == [b"a"]
-
-    def test_followers_hear_of_the_high_watermark_at_once(self) -> None:
-        leader, second, third = cluster(replica_selector_class=self.RACK_AWARE)
-        leader.produce("logs", b"a")
-        second.copy(leader)
-        third.copy(leader)
-        request = second.sessions[1].request()
-        assert request is not None
-        held = leader.ask(request, 17)
-        assert held.is_waiting
-        third.copy(leader, rounds=2)
-        assert only(held.message).high_watermark == 1
-
-
 class TestSessions:
     def test_only_news_is_told(self) -> None:
         broker = lone_broker()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from kraft.image import BrokerImage, MetadataImage, PartitionImage, TopicImage
+from kraft.image import BrokerImage
 from model.record_batch import parse_header
-from model.records import Record, encode_batch
 from net.protocol import codec
-from net.protocol.message import Request, Response
 from net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
     BrokerState,
@@ -24,12 +21,9 @@ from net.protocol.messages.consumer_protocol_assignment import (
     TopicPartition,
 )
 from net.protocol.messages.fetch import (
-    FetchableTopicResponse,
     FetchPartition,
     FetchRequest,
-    FetchResponse,
     FetchTopic,
-    PartitionData,
     ReplicaState,
 )
 from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
@@ -40,100 +34,11 @@ from net.protocol.messages.offset_commit import (
     OffsetCommitResponseTopic,
 )
 from net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
-from simulations.checkers.agreement import AgreementChecker
-from simulations.checkers.answers import AnswerChecker
 from simulations.checkers.files import FileChecker
 from simulations.checkers.groups import GroupChecker
-from simulations.checkers.replicas import ReplicaChecker
-from simulations.medium import Inode
 from simulations.observers.kafka_wire import Conversation, Watched
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import PartitionLogs
-from simulations.trace import Trace
-from simulations.violation import NOTHING, About
+from tests.support.scene import DIRECTORY, LED, TOPIC_ID, Scene, Told, batch, converse
 from tests.support.wire import joined
-
-TOPIC_ID = b"t" * 16
-LED = PartitionImage((1, 2), (1, 2), 1, leader_epoch=3)
-DIRECTORY = "/data/t-0"
-
-
-def batch(base_offset: int, *, epoch: int = 3, timestamp: int = 1000) -> bytes:
-    records = [Record(0, timestamp, b"k", b"v", ())]
-    return bytes(encode_batch(records, base_offset=base_offset, leader_epoch=epoch))
-
-
-class Told:
-    """What was reported."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def __call__(self, name: str, story: str, *, about: About = NOTHING) -> None:
-        assert story
-        assert about is not NOTHING
-        self.names.append(name)
-
-
-class Scene:
-    """Two replicas of t-0 on disks, their leader's answers, and an AnswerChecker."""
-
-    def __init__(self) -> None:
-        self.told = Told()
-        self.logs = PartitionLogs()
-        self.metadata = ObservedMetadata(Trace())
-        self.set_partition(LED)
-        self.watched = Watched()
-        self.claims: list[tuple[str, tuple[str, int], int]] = []
-        self.life = 1
-        self.files: dict[str, dict[str, Inode]] = {"n1": {}, "n2": {}}
-        for host in ("n1", "n2"):
-            self.add(host, f"{DIRECTORY}/{0:020}.log")
-        self.checker = AnswerChecker(
-            self.watched,
-            self.metadata,
-            self.logs,
-            self.told,
-            life_of=lambda host: self.life,
-            is_excused=lambda key, broker_id: False,
-            claimed=lambda host, key, mark, how: self.claims.append((host, key, mark)),
-            later=lambda check: check(),
-        )
-
-    def set_partition(self, partition: PartitionImage) -> None:
-        topic = TopicImage("t", TOPIC_ID, (partition,))
-        self.metadata.image = replace(
-            MetadataImage(), topics={"t": topic}, topic_names={TOPIC_ID: "t"}
-        )
-
-    def add(self, host: str, path: str) -> Inode:
-        made = self.files[host][path] = Inode(watcher=self.logs.watch(host, path))
-        return made
-
-    def append(self, host: str, *data: bytes) -> None:
-        inode = self.files[host][f"{DIRECTORY}/{0:020}.log"]
-        for each in data:
-            inode.write(len(inode.data), each)
-
-    def fetch(self, **fields: Any) -> None:
-        values = {"high_watermark": 1, "last_stable_offset": 1, "log_start_offset": 0, **fields}
-        data = PartitionData(partition_index=0, error_code=0, **values)
-        topic = FetchableTopicResponse(topic_id=TOPIC_ID, partitions=[data])
-        answer = FetchResponse(error_code=0, responses=[topic])
-        request = FetchRequest(max_wait=1, min_bytes=1, topics=[], forgotten_topics_data=[])
-        converse(self.watched, request, answer, version=17)
-
-
-def converse(watched: Watched, request: Request[Any], answer: Response, version: int) -> None:
-    """Over a wire, in pieces that do not end where frames do."""
-    talk = Conversation("c", "n1", watched)
-    for tap, pieces in (
-        (talk.asks, codec.encode_request(request, version, 7, "client")),
-        (talk.answers, codec.encode_response(answer, version, 7)),
-    ):
-        data = joined(pieces)
-        tap(data[:9])
-        tap(data[9:])
 
 
 def test_what_is_right_is_not_reported() -> None:
@@ -196,56 +101,6 @@ def test_a_high_watermark_that_a_consumer_is_told_is_a_claim_also_a_followers() 
     scene.set_partition(replace(LED, leader=2))
     scene.fetch()
     assert scene.claims == [("n1", ("t", 0), 1)]
-
-
-class Agreement:
-    """A client was told of what n1 has at offset 1; n2 has something else there."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("trio.current_time", lambda: 1.0)
-        self.scene = Scene()
-        self.scene.append("n1", batch(0), batch(1))
-        self.scene.append("n2", batch(0), batch(1, epoch=2, timestamp=2000))
-        self.scene.set_partition(replace(LED, isr=(1,)))
-        replicas = ReplicaChecker(
-            self.scene.metadata,
-            self.scene.logs,
-            Trace(),
-            self.scene.told,
-            is_current=lambda broker: True,
-            min_isr=lambda topic: 2,
-            allows_loss=lambda topic: False,
-        )
-        self.checker = AgreementChecker(
-            self.scene.metadata, self.scene.logs, replicas, self.scene.told
-        )
-        for offset in (0, 1):
-            replicas.told(("t", 0), offset, "p got acknowledged")
-
-
-@pytest.mark.parametrize(
-    ("host", "mark", "names"),
-    [
-        ("n1", 2, []),
-        ("n2", 1, []),
-        ("n2", 2, ["uncommitted-below-high-watermark"]),
-    ],
-)
-def test_a_high_watermark_covers_what_clients_know(
-    monkeypatch: pytest.MonkeyPatch, host: str, mark: int, names: list[str]
-) -> None:
-    found = Agreement(monkeypatch)
-    found.checker.claimed(host, ("t", 0), mark, "tells c offset")
-    assert found.checker.checks == 1
-    assert found.scene.told.names == names
-
-
-def test_a_checkpoint_of_high_watermarks_is_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Agreement(monkeypatch)
-    file = found.checker.watch("n2", "/data/replication-offset-checkpoint.tmp")
-    assert file is not None
-    file.wrote(0, b"0\n1\nt 0 2\n")
-    assert found.scene.told.names == ["uncommitted-below-high-watermark"]
 
 
 def follower_fetches(scene: Scene, life: int) -> None:

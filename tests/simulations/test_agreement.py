@@ -1,0 +1,62 @@
+"""What a broker says to be committed agrees with what clients were told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from simulations.checkers.agreement import AgreementChecker
+from simulations.checkers.replicas import ReplicaChecker
+from simulations.trace import Trace
+from tests.support.scene import LED, Scene, batch
+
+
+class Agreement:
+    """A client was told of what n1 has at offset 1; n2 has something else there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("trio.current_time", lambda: 1.0)
+        self.scene = Scene()
+        self.scene.append("n1", batch(0), batch(1))
+        self.scene.append("n2", batch(0), batch(1, epoch=2, timestamp=2000))
+        self.scene.set_partition(replace(LED, isr=(1,)))
+        replicas = ReplicaChecker(
+            self.scene.metadata,
+            self.scene.logs,
+            Trace(),
+            self.scene.told,
+            is_current=lambda broker: True,
+            min_isr=lambda topic: 2,
+            allows_loss=lambda topic: False,
+        )
+        self.checker = AgreementChecker(
+            self.scene.metadata, self.scene.logs, replicas, self.scene.told
+        )
+        for offset in (0, 1):
+            replicas.told(("t", 0), offset, "p got acknowledged")
+
+
+@pytest.mark.parametrize(
+    ("host", "mark", "names"),
+    [
+        ("n1", 2, []),
+        ("n2", 1, []),
+        ("n2", 2, ["uncommitted-below-high-watermark"]),
+    ],
+)
+def test_a_high_watermark_covers_what_clients_know(
+    monkeypatch: pytest.MonkeyPatch, host: str, mark: int, names: list[str]
+) -> None:
+    found = Agreement(monkeypatch)
+    found.checker.claimed(host, ("t", 0), mark, "tells c offset")
+    assert found.checker.checks == 1
+    assert found.scene.told.names == names
+
+
+def test_a_checkpoint_of_high_watermarks_is_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Agreement(monkeypatch)
+    file = found.checker.watch("n2", "/data/replication-offset-checkpoint.tmp")
+    assert file is not None
+    file.wrote(0, b"0\n1\nt 0 2\n")
+    assert found.scene.told.names == ["uncommitted-below-high-watermark"]
