@@ -331,7 +331,7 @@ def _no_stamps() -> Iterator[None]:
     stamps: Any = logging
     names = ("time", "logProcesses", "logMultiprocessing", "logThreads")
     saved = [(name, getattr(stamps, name)) for name in names]
-    stamps.time = SimpleNamespace(time=lambda: 0.0)
+    stamps.time = SimpleNamespace(time=lambda: 0.0, time_ns=lambda: 0)
     stamps.logProcesses = stamps.logMultiprocessing = stamps.logThreads = False
     try:
         yield

@@ -94,4 +94,5 @@ class Trace:
         """Bytes arrived."""
         self._last_id += 1
         self.messages += 1
-        self._unhashed.append(f"{trio.current_time()!r}{source}{target}{size}")
+        # To the microsecond: the last bit of a logarithm may differ from machine to machine.
+        self._unhashed.append(f"{trio.current_time():.6f}{source}{target}{size}")

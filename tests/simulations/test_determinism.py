@@ -20,7 +20,7 @@ from simulations.run import plan_for, run_plan
 from simulations.trace import Trace
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = "057e8edbbc50584a"
+GOLDEN = "fdac6ae1e4aa83dd"
 
 
 def short_plan(seed: int = 7) -> Plan:
