@@ -15,6 +15,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import count
 from math import inf
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -135,6 +136,7 @@ class _Nothing:
 
 
 _NOTHING: Final = _Nothing()
+_NUMBERS: Final = count()
 _EXPLICIT: Final = _run.CancelReason(source="explicit")
 
 
@@ -170,6 +172,12 @@ def _now() -> float:
         return float(_run.GLOBAL_RUN_CONTEXT.runner.clock.now)
     except AttributeError:
         raise RuntimeError("must be called from async context") from None
+
+
+def _add_deadline(deadlines: Any, deadline: float, scope: Any) -> None:
+    """In the place of trio's, which orders equal deadlines by where scopes lie in memory."""
+    heapq.heappush(deadlines._heap, (deadline, next(_NUMBERS), scope))
+    deadlines._active += 1
 
 
 def _cancel(scope: Any, reason: str | None = None) -> None:
@@ -300,6 +308,7 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
         (_run.Runner, "reschedule", _reschedule),
         (_run.CancelScope, "_might_change_registered_deadline", lambda scope: _Registering(scope)),
         (_run.CancelScope, "cancel", _cancel),
+        (_run.Deadlines, "add", _add_deadline),
         *((place, "current_time", _now) for place in (_run, trio)),
         *((place, "wait_task_rescheduled", _wait) for place in (_run, trio._core, trio.lowlevel)),
     )

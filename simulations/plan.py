@@ -239,7 +239,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
         acks = -1 if idempotent or dice.random() < 0.7 else 1
         settings: dict[str, int | str] = {
             "linger.ms": dice.choice([0, 5, 20]),
-            "batch.size": dice.choice([200, 1000, 16384, 16384]),
+            "batch.size": dice.choice([300, 2000, 16384, 16384]),
             "max.in.flight.requests.per.connection": dice.choice([1, 5, 5]),
             "request.timeout.ms": dice.choice([1000, 3000, 10000]),
             "delivery.timeout.ms": 120_000,
@@ -252,7 +252,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 acks,
                 idempotent,
                 records_per_burst=max(1, round(dice.choice([1, 5, 15, 30]) * load)),
-                pause_s=dice.choice([1.5, 3.0, 6.0]),
+                pause_s=dice.choice([2.0, 4.0, 8.0]),
                 settings=settings,
             )
         )
