@@ -33,7 +33,8 @@ from simulations.world import World
 
 _perf_counter = time.process_time
 LOOK_S = 2.0
-_LOOKS_A_COLLECTION = 5
+_LOOKS_AT_DISKS = 5
+_LOOKS_A_COLLECTION = 30
 START_S = 30.0
 """How long a fresh cluster may take until its topics are there."""
 
@@ -106,8 +107,11 @@ def run_plan(
     `tell` is called every two virtual seconds, for whoever shows progress, `watch` once before
     anything happens, for whoever wants to see what does.
     """
-    gc.collect()
-    gc.freeze()
+    if not gc.get_freeze_count():
+        # What a process begins with stays: no collection needs to look at it. Once is enough, for
+        # what is frozen and becomes garbage stays for ever.
+        gc.collect()
+        gc.freeze()
     trace = Trace(sink)
     mutant = MUTANTS[plan.mutation] if plan.mutation is not None else None
     worlds: list[World] = []
@@ -132,8 +136,6 @@ def run_plan(
     wall_s = _perf_counter() - started
     outcome = _outcome(worlds[0], trace, crash, trace.last_s, wall_s)
     worlds.clear()
-    # What is frozen and becomes garbage would stay for ever.
-    gc.unfreeze()
     gc.collect()
     return outcome
 
@@ -231,8 +233,9 @@ async def _workload(
                 await sleep(LOOK_S)
                 check_invariants(world)
                 tell(world)
-                if look % _LOOKS_A_COLLECTION == 0:
+                if look % _LOOKS_AT_DISKS == 0:
                     world.witnesses.look()
+                if look % _LOOKS_A_COLLECTION == 0:
                     # The collector works at moments that the seed knows, and never by itself.
                     gc.collect(0)
         faults.cancel_scope.cancel()

@@ -206,10 +206,10 @@ class LeaderFetcher:
     def _speak(self, connection: Connection) -> None:
         """Send the next fetch if it is time for it. Raises BrokenConnection."""
         session, now_s = self._session, self._clock.monotonic()
-        wait_s = session.retry(now_s)
-        if now_s + wait_s < self._retry_s:
+        retry_s = now_s + max(SHORTEST_WAIT_S, session.retry(now_s))
+        if retry_s < self._retry_s:
             self._alarm.ring()
-        self._retry_s = now_s + max(SHORTEST_WAIT_S, wait_s)
+        self._retry_s = retry_s
         if session.lost or self._unsent or (self._in_flight and not session.has_news):
             return
         request = session.request()

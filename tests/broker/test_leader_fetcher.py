@@ -220,3 +220,24 @@ def test_a_leader_that_only_hangs_up_is_told_of_once_and_asked_less_often() -> N
         with_pair(scenario)
     assert 5 < accepted < 30
     assert sum("is interrupted" in line["event"] for line in lines) == 1
+
+
+def test_a_back_off_that_is_all_but_over_is_waited_for_and_not_asked_about() -> None:
+    asked = 0
+
+    def almost(now_s: float) -> float:
+        nonlocal asked
+        asked += 1
+        # What rounding leaves of a back-off; without a limit the clock would never move again.
+        return 1e-12 if asked < 10_000 else 1.0
+
+    async def scenario(pair: Pair) -> None:
+        await pair.start()
+        await trio.sleep(1)
+        (fetcher,) = pair.fetchers._fetchers.values()
+        fetcher._session.retry = almost  # type: ignore[method-assign]
+        pair.leader.produce("logs", b"a")
+        await trio.sleep(0.02)
+
+    with_pair(scenario)
+    assert 1 < asked < 200
