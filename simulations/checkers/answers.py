@@ -163,6 +163,8 @@ class AnswerChecker:
                 key = (name, data.partition_index)
                 members = {each.broker_id for each in data.new_isr_with_epochs} | set(data.new_isr)
                 known = self._proposed.get(key)
+                if known is not None and known[0] > data.leader_epoch:
+                    continue  # A former leader that has not heard of its successor.
                 if known is not None and known[0] == data.leader_epoch:
                     members |= known[1]
                 self._proposed[key] = (data.leader_epoch, members)

@@ -149,11 +149,21 @@ def test_who_joins_the_isr_was_asked_for(asked: list[int], names: list[str]) -> 
     assert scene.told.names == names
 
 
-def ask_for(scene: Scene, asked: list[int]) -> None:
-    """The leader asks for an ISR."""
+def test_a_former_leader_that_asks_takes_nothing_back() -> None:
+    scene = Scene()
+    follower_fetches(scene, 1)
+    ask_for(scene, [1, 2])
+    ask_for(scene, [3], leader_epoch=2)
+    for told in scene.metadata.on_change:
+        told(("t", 0), replace(LED, isr=(1,)), LED)
+    assert scene.told.names == []
+
+
+def ask_for(scene: Scene, asked: list[int], *, leader_epoch: int = 3) -> None:
+    """A leader asks for an ISR."""
     data = RequestPartitionData(
         partition_index=0,
-        leader_epoch=3,
+        leader_epoch=leader_epoch,
         new_isr=[],
         new_isr_with_epochs=[BrokerState(broker_id=each, broker_epoch=1) for each in asked],
         leader_recovery_state=0,
