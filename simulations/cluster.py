@@ -64,6 +64,7 @@ class Machine:
         self.roles = roles
         self.medium = medium
         self.dice = dice
+        self.rack = ""
         self.clock_rate = 1.0
         self.wall_offset_ms = 0
         self.process: Process | None = None
@@ -190,6 +191,8 @@ class Cluster:
             "group.initial.rebalance.delay.ms": "500",
             **self.settings,
         }
+        if machine.rack:
+            properties["broker.rack"] = machine.rack
         return Config.from_properties(properties, hostname=machine.host)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

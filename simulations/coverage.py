@@ -13,6 +13,8 @@ SITUATIONS: Final = (
     "ELR in use",
     "leader from the ELR",
     "partition without a leader",
+    "ISR change held up",
+    "consumer read from a follower",
     "follower truncated",
     "truncation during an election",
     "election during reassignment",

@@ -23,6 +23,7 @@ QUORUMS = ("static", "standalone", "initial-controllers")
 class NodePlan:
     node_id: int
     roles: str = "broker,controller"
+    rack: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,15 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
     quorum = options.quorum or dice("quorum").choice(["static"] * 4 + list(QUORUMS[1:]))
     brokers = sum("broker" in node.roles for node in nodes)
     topics = _topics(dice("topics"), brokers)
+    nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
         nodes=nodes,
-        settings={**_settings(dice("settings")), **_retention(dice("membership"))},
+        settings={**_settings(dice("settings")), **_retention(dice("membership")), **selector},
         topics=topics,
         producers=_producers(dice("producers"), topics, options.load),
-        consumers=_consumers(dice("consumers"), topics),
+        consumers=consumers,
         operations=(
             *_operations(dice("operations"), options.duration_s),
             *_first_voters(dice("first voters"), nodes, quorum),
@@ -282,6 +284,31 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
         else each
         for each in found
     )
+
+
+def _racks(
+    dice: Random, nodes: tuple[NodePlan, ...], consumers: tuple[ConsumerPlan, ...]
+) -> tuple[tuple[NodePlan, ...], dict[str, str], tuple[ConsumerPlan, ...]]:
+    """In some runs nodes are in racks, and consumers read from the replica nearby (KIP-392)."""
+    if dice.random() > 0.3:
+        return nodes, {}, consumers
+    racks = [f"r{number}" for number in range(1, dice.choice([2, 3]) + 1)]
+    placed = tuple(
+        replace(node, rack=racks[place % len(racks)]) for place, node in enumerate(nodes)
+    )
+    near = tuple(
+        replace(
+            each,
+            settings={
+                **each.settings,
+                "client.rack": dice.choice(racks),
+                # So often the leader is asked again who is near.
+                "metadata.max.age.ms": dice.choice([2000, 10_000, 300_000]),
+            },
+        )
+        for each in consumers
+    )
+    return placed, {"replica.selector.class": "RackAwareReplicaSelector"}, near
 
 
 def _operations(dice: Random, duration_s: float) -> tuple[Step, ...]:

@@ -40,6 +40,7 @@ class Witnesses:
             life_of=self._life_of,
             is_excused=self._may_lack,
             claimed=world.agreement.claimed,
+            note=world.note,
             later=lambda check: world.fabric.at(trio.current_time() + _LATER_S, check),
         )
         self.groups = GroupChecker(

@@ -98,6 +98,7 @@ class World:
         )
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)
+            machine.rack = node.rack
             machine.clock_rate = plan.drift.get(machine.host, 1.0)
         if plan.quorum != "static":
             self.cluster.found_quorum(plan.quorum, Random(f"{plan.seed} founders"))

@@ -32,11 +32,13 @@ class AnswerChecker:
         life_of: Callable[[str], int | None],
         is_excused: Callable[[Key, int], bool],
         claimed: Callable[[str, Key, int, str], None],
+        note: Callable[[str], None],
         later: Callable[[Callable[[], None]], None],
     ) -> None:
         """`life_of`: which process of a host runs now, if it is registered. `is_excused`: a
         broker's replica of a partition may lack records, as what happened to disks allows.
-        `claimed` hears of each high watermark that a consumer is told, by a follower too.
+        `claimed` hears of each high watermark that a consumer is told, by a follower too;
+        `note` of rare situations.
         `later` calls a few milliseconds later."""
         self.checks = 0
         self._metadata = metadata
@@ -45,6 +47,7 @@ class AnswerChecker:
         self._life_of = life_of
         self._is_excused = is_excused
         self._claimed = claimed
+        self._note = note
         self._later = later
         self._high_watermarks: dict[tuple[str, Key], tuple[tuple[int, int], int]] = {}
         """What a host has told last: ((process, leader epoch), high watermark)."""
@@ -80,6 +83,8 @@ class AnswerChecker:
                     self._claimed(server, key, data.high_watermark, f"tells {client} offset")
                     if data.records:
                         self._check_records(key, server, client, data)
+                        if f"n{partition.leader}" != server:
+                            self._note("consumer read from a follower")
 
     def _check_leader(
         self, key: Key, partition: PartitionImage, server: str, life: int, data: Any

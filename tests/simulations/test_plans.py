@@ -31,6 +31,16 @@ def test_a_plan_survives_being_written() -> None:
     assert Plan.loads(plan.dumps()) == plan
 
 
+def test_consumers_read_from_followers_where_nodes_are_in_racks() -> None:
+    plans = (plan_for(Options(seed, duration_s=4.0, faults=())) for seed in range(1, 30))
+    plan = next(plan for plan in plans if plan.nodes[0].rack)
+    racks = {node.rack for node in plan.nodes}
+    assert all(consumer.settings["client.rack"] in racks for consumer in plan.consumers)
+    outcome = run_plan(plan)
+    assert outcome.exit is Exit.HELD
+    assert outcome.reached["consumer read from a follower"]
+
+
 def test_taking_a_fault_away_leaves_the_others_as_they_were() -> None:
     plan = plan_for(Options(5))
     fewer = plan_for(Options(5, rates={plan.faults[0].kind: 0.0}))

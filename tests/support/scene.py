@@ -68,6 +68,7 @@ class Scene:
             life_of=lambda host: self.life,
             is_excused=lambda key, broker_id: False,
             claimed=lambda host, key, mark, how: self.claims.append((host, key, mark)),
+            note=lambda situation: None,
             later=lambda check: check(),
         )
 
