@@ -7,6 +7,7 @@ from typing import Any
 
 from broker.coordinators.group.config import GroupConfig
 from broker.coordinators.group.join import Client
+from broker.coordinators.group.offsets import FindPartition
 from broker.coordinators.group.outbox import Record, deliver
 from broker.coordinators.group.shard import GroupShard
 from broker.coordinators.timers import Moment
@@ -264,9 +265,14 @@ class ShardWorld:
         return ErrorCode(answer.partitions[0].error_code)
 
     def committed(
-        self, topic: str = "access", partition: int = 0, *, group: str = GROUP
+        self,
+        topic: str = "access",
+        partition: int = 0,
+        *,
+        group: str = GROUP,
+        find: FindPartition | None = None,
     ) -> tuple[int, str | None]:
-        (found,) = self.shard.fetch_offsets(group, [(topic, [partition])])
+        (found,) = self.shard.fetch_offsets(group, [(topic, [partition])], find or find_partition)
         return found.partitions[0].committed_offset, found.partitions[0].metadata
 
     def delete_offset(

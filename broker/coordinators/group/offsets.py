@@ -10,7 +10,7 @@ from broker.coordinators.group.group import Group, GroupState
 from broker.coordinators.group.sync import check_generation
 from broker.coordinators.timers import Moment
 from model.errors import ErrorCode, KafkaError
-from model.ids import NO_OFFSET
+from model.ids import NO_OFFSET, ZERO_UUID
 from net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -133,18 +133,36 @@ def store(core: Core, group_id: str, topic: str, partition: int, value: OffsetCo
 
 
 def fetch(
-    core: Core, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
+    core: Core,
+    group_id: str,
+    topics: Iterable[tuple[str, Iterable[int]]] | None,
+    find: FindPartition,
 ) -> list[OffsetFetchResponseTopics]:
-    """The offsets of these partitions, or all that the group has; -1 where it has none."""
+    """The offsets of these partitions, or all that the group has; -1 where it has none.
+
+    One of a deleted topic, whose name another has by now, is none: whoever coordinated the group
+    then may have had no time to delete it.
+    """
     stored = core.offsets.get(group_id, {})
-    wanted = stored.items() if topics is None else topics
+
+    def found(name: str, index: int) -> OffsetCommitValue | None:
+        value = stored.get(name, {}).get(index)
+        return None if value is None or _is_of_another(value, find(name, index)) else value
+
+    if topics is None:
+        all_of_it = ((n, [i for i in indexes if found(n, i)]) for n, indexes in stored.items())
+        topics = [(name, indexes) for name, indexes in all_of_it if indexes]
     return [
         OffsetFetchResponseTopics(
-            name=name,
-            partitions=[_fetched(stored.get(name, {}).get(index), index) for index in indexes],
+            name=name, partitions=[_fetched(found(name, index), index) for index in indexes]
         )
-        for name, indexes in wanted
+        for name, indexes in topics
     ]
+
+
+def _is_of_another(value: OffsetCommitValue, topic_id: bytes | None) -> bool:
+    """Whether an offset was committed for another topic than the one that has its name now."""
+    return topic_id is not None and value.topic_id not in (topic_id, ZERO_UUID)
 
 
 def _fetched(value: OffsetCommitValue | None, index: int) -> OffsetFetchResponsePartitions:

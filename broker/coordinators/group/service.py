@@ -200,7 +200,7 @@ class GroupCoordinatorService:
     ) -> list[OffsetFetchResponseTopics]:
         """A group's offsets, of these (topic, partitions) or all; all of them are committed."""
         runtime = self._runtime(group_id, writing=False)
-        found = runtime.shard.fetch_offsets(group_id, topics)
+        found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of)
         return await _when_safe(runtime, found)
 
     async def delete_offsets(self, request: OffsetDeleteRequest) -> list[OffsetDeleteResponseTopic]:

@@ -151,10 +151,13 @@ class GroupShard:
         return offsets.commit(self._core, request, version, find, now)
 
     def fetch_offsets(
-        self, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
+        self,
+        group_id: str,
+        topics: Iterable[tuple[str, Iterable[int]]] | None,
+        find: FindPartition,
     ) -> list[OffsetFetchResponseTopics]:
         """See offsets.fetch."""
-        return offsets.fetch(self._core, group_id, topics)
+        return offsets.fetch(self._core, group_id, topics, find)
 
     def delete_offsets(
         self, request: OffsetDeleteRequest, find: FindPartition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model.errors import ErrorCode
-from tests.support.groups import ShardWorld, subscription
+from tests.support.groups import ShardWorld, find_partition, subscription
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -25,12 +25,12 @@ def test_all_offsets_of_a_group_are_found_without_naming_them() -> None:
     world = ShardWorld()
     world.commit(1, topic="access", partition=2)
     world.commit(2, topic="errors", partition=0)
-    found = world.shard.fetch_offsets("payroll", None)
+    found = world.shard.fetch_offsets("payroll", None, find_partition)
     assert [(t.name, [p.partition_index for p in t.partitions]) for t in found] == [
         ("access", [2]),
         ("errors", [0]),
     ]
-    assert world.shard.fetch_offsets("nobody", None) == []
+    assert world.shard.fetch_offsets("nobody", None, find_partition) == []
 
 
 def test_members_commit_in_their_generation() -> None:
@@ -138,6 +138,19 @@ def test_deleting_offsets_is_refused() -> None:
     world.new_member(protocol_type="connect")
     world.advance(3000)
     assert world.delete_offset() is ErrorCode.NON_EMPTY_GROUP
+
+
+def test_an_offset_of_a_topic_that_is_no_more_says_nothing_about_the_next_of_its_name() -> None:
+    world = ShardWorld()
+    world.commit(5)
+
+    def find_another(topic: str, partition: int) -> bytes | None:
+        return b"another topic id" if find_partition(topic, partition) else None
+
+    assert world.committed(find=find_another) == (-1, "")
+    assert world.shard.fetch_offsets("payroll", None, find_another) == []
+    assert world.committed(find=lambda topic, partition: None) == (5, "")
+    assert world.committed() == (5, "")
 
 
 def test_a_deleted_topic_takes_its_offsets_along() -> None:
