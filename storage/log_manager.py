@@ -150,12 +150,9 @@ class LogManager:
         return len(self._logs)
 
     def hosted(self) -> list[tuple[TopicPartition, Uuid]]:
-        """Each partition that has a log here, with its topic's id where that is known."""
-        return [
-            (topic_partition, log.topic_id)
-            for topic_partition, log in self._logs.items()
-            if log.topic_id != ZERO_UUID
-        ]
+        """Each partition that has a log here, with its topic's id; ZERO_UUID where a crash has
+        taken that."""
+        return [(topic_partition, log.topic_id) for topic_partition, log in self._logs.items()]
 
     def log_config(self, overrides: Mapping[str, str]) -> LogConfig:
         """The settings of a topic with these overrides."""

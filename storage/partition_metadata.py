@@ -16,7 +16,7 @@ FILE_NAME: Final = "partition.metadata"
 def write_topic_id(disk: Disk, directory: str, topic_id: Uuid) -> None:
     """Write the file; the log's first flush makes it durable, before any record is.
 
-    Where a crash cuts it off, the id does not parse and is learned again from the metadata.
+    Where a crash cuts it off, the id does not parse, and the log counts as nobody's.
     """
     text = f"version: 0\ntopic_id: {uuid_text(topic_id)}"
     file = disk.open(f"{directory}/{FILE_NAME}", create=True)

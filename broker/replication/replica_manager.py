@@ -306,14 +306,18 @@ class ReplicaManager(IsrKeeper):
                 listener.resigned(replica.topic_partition, replica.state.view.leader_epoch)
 
     def _remove_strays(self, image: MetadataImage) -> None:
-        """Logs from before our restart whose topics are gone, or other ones of the same name."""
+        """Logs from before our restart whose topics are gone, or other ones of the same name.
+
+        One that has lost its topic's id in a crash may be either. What it has was never flushed,
+        since a flush makes the id durable first.
+        """
         for topic_partition, topic_id in self.logs.hosted():
             topic = image.topics.get(topic_partition.topic)
             view = None if topic is None else topic.partition(topic_partition.partition)
             if (
                 topic is None
                 or view is None
-                or topic.topic_id != topic_id
+                or topic_id != topic.topic_id
                 or self.node_id not in view.replicas
             ):
                 path = self.logs.set_stray(topic_partition)

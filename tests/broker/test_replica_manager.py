@@ -132,6 +132,27 @@ def test_logs_of_topics_that_are_gone_are_put_aside() -> None:
     assert again.replicas.get("logs", 0) is None
 
 
+def test_a_log_that_has_lost_its_topics_id_is_put_aside() -> None:
+    world = World()
+    names = ("anew", "gone", "moved")
+    for name in names:
+        world.add_topic(name)
+    broker = Broker(world)
+    broker.publish()
+    for name in names:
+        broker.produce(name, b"a")
+        broker.disk.remove(f"/data/{name}-0/partition.metadata")
+    del world.topics["gone"]
+    world.change("moved", replicas=(2, 3), isr=(2, 3), leader=2)
+    world.add_topic("anew", id_=topic_id("another"))
+    again = Broker(world, medium=broker.medium)
+    again.publish()
+    found = again.disk.list_dir("/data")
+    strays = sorted(name.partition(".")[0] for name in found if name.endswith("-stray"))
+    assert strays == ["anew-0", "gone-0", "moved-0"]
+    assert again.replica("anew").log.log_end_offset == 0, "those were another topic's records"
+
+
 def test_changed_settings_take_effect() -> None:
     leader, *_ = cluster(replace(REPLICATED, isr=(1,)), min_insync_replicas="2")
     leader.produce("logs", b"a")

@@ -9,7 +9,7 @@ import trio.lowlevel
 import trio.testing
 
 from model.errors import KafkaError
-from model.ids import TopicPartition, Uuid
+from model.ids import ZERO_UUID, TopicPartition, Uuid
 from model.world import Alarm, read_file
 from net.clock import TrioAlarm
 from simulations.disk import SimDisk
@@ -292,7 +292,7 @@ async def test_a_missing_topic_id_is_learned(autojump_clock: trio.testing.MockCl
     await logs.close()
     disk.remove("/d1/a-0/partition.metadata")
     logs = await started(SimDisk(disk.medium))
-    assert logs.hosted() == []
+    assert logs.hosted() == [(A0, ZERO_UUID)]
     assert logs.create(A0, TOPIC_ID, LogConfig()).log_end_offset == 1
     assert logs.hosted() == [(A0, TOPIC_ID)]
 
