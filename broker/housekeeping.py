@@ -28,12 +28,13 @@ async def housekeeping(node: Node) -> None:
 
 async def _tidy(node: Node) -> None:
     """Delete what retention gives up, and what was marked as deleted."""
-    await node.clock.sleep(_FIRST_TIDY_S)
+    interval_s = node.config.int("log.retention.check.interval.ms") / 1000
+    await node.clock.sleep(min(_FIRST_TIDY_S, interval_s))
     while True:
         marks = {replica.topic_partition: replica.state.high_watermark for replica in node.replicas}
         for line in await node.logs.housekeeping(node.clock.wall_ms(), marks):
             log.info(line)
-        await node.clock.sleep(node.config.int("log.retention.check.interval.ms") / 1000)
+        await node.clock.sleep(interval_s)
 
 
 async def _flush(node: Node) -> None:

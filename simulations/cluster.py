@@ -34,6 +34,7 @@ BROKER_PORT = 9092
 CONTROLLER_PORT = 9093
 DATA = "/data"
 METADATA = "/metadata"
+_OLD_TIME_S = 60.0
 
 
 @dataclass(eq=False)
@@ -67,6 +68,8 @@ class Machine:
         self.rack = ""
         self.clock_rate = 1.0
         self.wall_offset_ms = 0
+        self._jumped_back: tuple[float, int] = (0.0, 0)
+        """When the wall clock was last set back, and by how much."""
         self.process: Process | None = None
         self.lives = 0
         self.fates: deque[tuple[float, str]] = deque(maxlen=64)
@@ -79,6 +82,21 @@ class Machine:
         """Whether an administrator is about to take it out of the cluster."""
         self.broken = ""
         """Why it must not be started again, for a machine whose operator has to act first."""
+
+    def jump(self, milliseconds: int) -> None:
+        """Set the wall clock forward or back, for the process that runs as well."""
+        self.wall_offset_ms += milliseconds
+        self._jumped_back = (trio.current_time(), -milliseconds)
+        if self.process is not None:
+            self.process.clock.wall_offset_ms = self.wall_offset_ms
+
+    def latest_wall_ms(self) -> int:
+        """The latest that a broker may take for the present: after its clock has been set back, it
+        may go on for a while with the time that it had looked up before."""
+        clock = self.process.clock if self.process is not None else SimClock()
+        at_s, back_ms = self._jumped_back
+        recent = trio.current_time() - at_s < _OLD_TIME_S
+        return clock.wall_ms() + (max(0, back_ms) if recent else 0)
 
     @property
     def is_broker(self) -> bool:

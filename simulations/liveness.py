@@ -9,7 +9,8 @@ import trio
 
 from client.consumer.consumer import Consumer
 from kraft.image import PartitionImage
-from model.ids import TopicPartition
+from model.ids import OFFSETS_TOPIC, TopicPartition
+from simulations import audit
 from simulations.checkers.history import parse
 from simulations.determinism import sleep
 from simulations.violation import NOTHING, About, Exit
@@ -22,6 +23,8 @@ PARTITIONS_S: Final = 60.0
 ANSWERS_S: Final = 60.0
 READ_S: Final = 60.0
 _LOOK_S: Final = 0.1
+_SLOW_CLOCK: Final = 1.1
+_SLOW_DISK_S: Final = 5.0
 
 
 class Stuck(NamedTuple):
@@ -41,6 +44,7 @@ async def check(world: World) -> None:
     await _within(world, PARTITIONS_S, "replicas", lambda: _replicas(world))
     await read_everything(world)
     await _within(world, READ_S, "readers", lambda: _readers(world))
+    await audit.check(world)
 
 
 async def _answered(world: World) -> None:
@@ -175,6 +179,8 @@ async def read_everything(world: World) -> None:
             ends = await consumer.end_offsets(targets)
             left = {target for target in targets if starts[target] < ends[target]}
             while left:
+                # Retention goes on meanwhile: there may be less left than there was.
+                left = {each for each in left if world.history.of(each).start < ends[each]}
                 for record in await consumer.poll(1.0):
                     target = TopicPartition(record.topic, record.partition)
                     found[target][record.offset] = record.value or b""
@@ -183,7 +189,23 @@ async def read_everything(world: World) -> None:
     if scope.cancelled_caught:
         world.stop("audit", f"reading everything took more than {READ_S:g} s", Exit.LIVENESS)
     for target in targets:
-        world.history.final_read(target, found[target], starts[target], ends[target])
+        world.history.final_read(target, found[target], ends[target])
+        _check_deletion(world, target, starts[target])
+
+
+def _check_deletion(world: World, target: TopicPartition, start: int) -> None:
+    """What DeleteRecords has answered for stays deleted; until it is written down, only as long as
+    no broker ends without a shutdown."""
+    offset, at_s = world.ledger.begins_at.get(target, (0, 0.0))
+    interval_ms = world.plan.settings.get("log.flush.offset.checkpoint.interval.ms", "60000")
+    written_s = at_s + int(interval_ms) / 1000 * _SLOW_CLOCK + _SLOW_DISK_S
+    forgotten = any(at_s <= each <= written_s for each in world.replicas.unclean_ends)
+    if start < offset and not forgotten and not world.history.excused(target):
+        world.report(
+            "deleted-records-came-back",
+            f"an administrator was told at {at_s:.3f} s that {target} begins at {offset} now, and"
+            f" it begins at {start}",
+        )
 
 
 async def read_partition(world: World, target: TopicPartition) -> dict[int, bytes]:
@@ -208,20 +230,24 @@ def _partitions_of(world: World, topic: str) -> list[PartitionImage]:
 
 
 def _readers(world: World) -> Stuck | None:
-    """Whoever reads alone has seen everything that was acknowledged."""
+    """Whoever reads alone has seen everything that was acknowledged, and so has each group."""
     for task in world.consumers:
-        if task.plan.group is not None:
-            continue
         for key, history in world.history.partitions.items():
-            if key[0] not in task.plan.topics or not history.acked:
+            if key[0] not in task.plan.topics or max(history.acked, default=-1) < history.start:
                 continue
             if world.history.excused(key):
                 continue
-            last = task.last.get(TopicPartition(*key), -1)
+            if task.plan.group is not None:
+                if _lost(world, OFFSETS_TOPIC):
+                    continue
+                last = world.history.consumed_to(task.plan.group, key) - 1
+            else:
+                last = task.last.get(TopicPartition(*key), -1)
             if last < max(history.acked):
                 value, producer, _ = history.acked[max(history.acked)]
+                reader = task.plan.group or task.plan.name
                 return Stuck(
-                    f"{task.plan.name} has not seen record {parse(value)[1]} of {producer} at"
+                    f"{reader} has not seen record {parse(value)[1]} of {producer} at"
                     f" offset {max(history.acked)} of {key[0]}-{key[1]} (unseen); it is at {last}",
                     About(key, max(history.acked), node=task.plan.name),
                 )

@@ -22,7 +22,9 @@ from model.records import iter_batches, iter_records
 from model.world import BrokenConnection
 from net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic, PartitionData
 from simulations.checkers.history import value_of
+from simulations.clock import SimClock
 from simulations.cluster import BROKER_PORT
+from simulations.contents import headers_of, key_of
 from simulations.logs import current_node
 from simulations.workload import CLIENT_ERRORS, client_ports
 from simulations.world import World
@@ -51,11 +53,19 @@ async def write(world: World, host: str, name: str, to: TopicPartition, records:
         "request.timeout.ms": 1000,
         "delivery.timeout.ms": 1000,
     }
+    clock = SimClock()
     async with Producer(config, **client_ports(world, name)) as producer:
         try:
             for number in range(records):
-                value = value_of(name, number, False, 0)
-                await producer.send(to.topic, value, partition=to.partition)
+                at_ms = clock.wall_ms()
+                await producer.send(
+                    to.topic,
+                    value_of(name, number, False, 0, at_ms),
+                    key_of(number),
+                    partition=to.partition,
+                    headers=headers_of(number),
+                    timestamp_ms=at_ms,
+                )
             await producer.flush()
         except CLIENT_ERRORS as error:
             world.trace.event("send-refused", node=name, error=str(error))

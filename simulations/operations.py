@@ -9,6 +9,7 @@ from typing import Final
 from client.admin.configs import Alteration, Resource, ResourceType
 from client.admin.partitions import ElectionType
 from client.admin.topics import NewTopic
+from simulations.administration import delete_records, look_up, recreate_topic
 from simulations.membership import add_voter, settled, votes
 from simulations.workload import make_admin
 from simulations.world import World
@@ -21,7 +22,8 @@ async def create_topic(world: World, dice: Random, cause: int) -> None:
     brokers = len(world.cluster.brokers)
     async with make_admin(world, "creator", cause) as admin:
         topic = NewTopic(f"extra-{cause}", dice.randrange(1, 5), dice.randrange(1, brokers + 1))
-        await admin.create_topics([topic])
+        with world.ledger.change(("topic", topic.name), topic.partitions):
+            await admin.create_topics([topic])
 
 
 async def delete_topic(world: World, dice: Random, cause: int) -> None:
@@ -29,7 +31,9 @@ async def delete_topic(world: World, dice: Random, cause: int) -> None:
     extra = sorted(name for name in world.image.topics if name.startswith("extra-"))
     if extra:
         async with make_admin(world, "deleter", cause) as admin:
-            await admin.delete_topics([dice.choice(extra)])
+            name = dice.choice(extra)
+            with world.ledger.change(("topic", name), None):
+                await admin.delete_topics([name])
 
 
 async def add_partitions(world: World, dice: Random, cause: int) -> None:
@@ -38,16 +42,18 @@ async def add_partitions(world: World, dice: Random, cause: int) -> None:
         name = dice.choice(extra)
         count = len(world.image.topics[name].partitions) + 1
         async with make_admin(world, "grower", cause) as admin:
-            await admin.create_partitions({name: count})
+            with world.ledger.change(("topic", name), count):
+                await admin.create_partitions({name: count})
 
 
 async def alter_config(world: World, dice: Random, cause: int) -> None:
     topic = dice.choice(world.plan.topics).name
     value = str(dice.choice([1000, 5000, 604_800_000]))
     async with make_admin(world, "configurer", cause) as admin:
-        await admin.incremental_alter_configs(
-            {Resource(ResourceType.TOPIC, topic): [Alteration("segment.ms", value)]}
-        )
+        with world.ledger.change(("setting", topic, "segment.ms"), value):
+            await admin.incremental_alter_configs(
+                {Resource(ResourceType.TOPIC, topic): [Alteration("segment.ms", value)]}
+            )
 
 
 async def elect_preferred(world: World, dice: Random, cause: int) -> None:
@@ -71,4 +77,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "alter-config": alter_config,
     "elect-preferred": elect_preferred,
     "add-voter": give_vote,
+    "delete-records": delete_records,
+    "look-up": look_up,
+    "recreate-topic": recreate_topic,
 }

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
+from simulations import traits
+
 DEFAULT_DURATION_S = 60.0
 WARM_UP_S = 3.0
 QUORUMS = ("static", "standalone", "initial-controllers")
@@ -153,18 +155,36 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
     nodes = _nodes(options)
     quorum = options.quorum or dice("quorum").choice(["static"] * 4 + list(QUORUMS[1:]))
     brokers = sum("broker" in node.roles for node in nodes)
-    topics = _topics(dice("topics"), brokers)
+    topics = tuple(
+        replace(topic, configs={**topic.configs, **traits.shape(dice(f"contents {topic.name}"))})
+        for topic in _topics(dice("topics"), brokers)
+    )
+    producers = tuple(
+        replace(each, settings={**each.settings, **traits.compression(dice(f"bytes {each.name}"))})
+        for each in _producers(dice("producers"), topics, options.load)
+    )
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
         nodes=nodes,
-        settings={**_settings(dice("settings")), **_retention(dice("membership")), **selector},
+        settings={
+            **_settings(dice("settings")),
+            **_retention(dice("membership")),
+            **traits.housekeeping(dice("housekeeping")),
+            **selector,
+        },
         topics=topics,
-        producers=_producers(dice("producers"), topics, options.load),
+        producers=producers,
         consumers=consumers,
         operations=(
             *_operations(dice("operations"), options.duration_s),
+            *(
+                Step(*each)
+                for each in traits.administration(
+                    dice("administration"), WARM_UP_S, options.duration_s
+                )
+            ),
             *_first_voters(dice("first voters"), nodes, quorum),
         ),
         faults=_faults(dice("faults"), options, _possible(kinds, quorum)),
@@ -270,6 +290,8 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
             "fetch.max.wait.ms": dice.choice(waits_ms),
             "session.timeout.ms": dice.choice([3000, 6000, 10000]),
             "heartbeat.interval.ms": 1000,
+            # A join waits so long for an answer from a coordinator that lost power: not for ever.
+            "max.poll.interval.ms": 20_000,
             "auto.commit.interval.ms": dice.choice([500, 2000]),
             "max.poll.records": dice.choice([10, 500]),
             "partition.assignment.strategy": dice.choice(

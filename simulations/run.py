@@ -18,7 +18,7 @@ import trio
 from client.admin import Admin
 from client.admin.topics import NewTopic
 from kraft.raft import replication
-from simulations import determinism, liveness, logs
+from simulations import audit, determinism, liveness, logs
 from simulations.controls import CONTROLS
 from simulations.determinism import sleep
 from simulations.faults import FAULTS
@@ -162,6 +162,8 @@ def _outcome(
         violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
     if installed := sum(mirror.installed for mirror in world.raft.mirrors.values()):
         world.reached["metadata snapshot installed from the leader"] = installed
+    if world.witnesses.retention.deleted:
+        world.reached["retention deleted segments"] = world.witnesses.retention.deleted
     checkers = (
         world.raft,
         world.metadata_checker,
@@ -242,6 +244,7 @@ async def _workload(
     heal(world)
     world.be_quiet()
     await liveness.check(world)
+    await audit.check_effects(world)
     world.replicas.compare_all(world.image)
     world.raft.compare_all()
     world.witnesses.look()
@@ -275,6 +278,8 @@ async def create_topics(world: World) -> None:
                     world.trace.event("refused", node="founder", error=str(error))
                     done = all(topic.name in world.image.topics for topic in world.plan.topics)
             await sleep(0.2)
+    for topic in world.plan.topics:
+        world.ledger.created(topic.name, topic.partitions, topic.configs)
     if not done:
         world.stop("start", f"no topics could be made within {START_S:g} s", Exit.LIVENESS)
 
@@ -283,6 +288,11 @@ def start_clients(world: World) -> None:
     """Producers and consumers of the plan, until `quiet` and `ended` are set."""
     assert world.nursery is not None
     world.producers = [ProducerTask(world, each) for each in world.plan.producers]
+    world.history.one_at_a_time = frozenset(
+        each.name
+        for each in world.plan.producers
+        if each.settings.get("max.in.flight.requests.per.connection") == 1
+    )
     world.consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
     for producer in world.producers:
         world.nursery.start_soon(producer.run)

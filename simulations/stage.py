@@ -120,7 +120,7 @@ class Stage:
         """Start a consumer, alone or in a group."""
         name = f"consumer{len(self.world.consumers)}"
         settings: dict[str, int | str] = {"session.timeout.ms": 3000}
-        settings["heartbeat.interval.ms"] = 1000
+        settings |= {"heartbeat.interval.ms": 1000, "max.poll.interval.ms": 20_000}
         task = ConsumerTask(self.world, ConsumerPlan(name, topics, group, settings))
         self.world.consumers.append(task)
         self._nursery.start_soon(task.run)

@@ -12,6 +12,10 @@ from kraft.raft.snapshots import MAGIC, CorruptSnapshot, Snapshot
 from simulations.checkers.answers import AnswerChecker
 from simulations.checkers.files import FileChecker
 from simulations.checkers.groups import GroupChecker
+from simulations.checkers.identities import ProducerIds
+from simulations.checkers.lookups import LookUps
+from simulations.checkers.offsets import CommittedOffsets
+from simulations.checkers.retention import RetentionChecker
 from simulations.cluster import Machine
 from simulations.network import Tap
 from simulations.observers.kafka_wire import Conversation, OnRequest, Watched
@@ -42,10 +46,32 @@ class Witnesses:
             claimed=world.agreement.claimed,
             note=world.note,
             later=lambda check: world.fabric.at(trio.current_time() + _LATER_S, check),
+            min_isr=world.min_isr,
+            may_begin_at=lambda key: world.replicas.truth(key).start,
+        )
+        self.retention = RetentionChecker(
+            world.metadata,
+            world.logs,
+            world.replicas,
+            world.report,
+            wall_ms=lambda host: world.cluster.machines[int(host[1:])].latest_wall_ms(),
+            min_isr=world.min_isr,
+            may_begin_at=self._may_begin_at,
+        )
+        self.lookups = LookUps(
+            self._watched, world.metadata, world.logs, world.replicas, self.answers, world.report
         )
         self.groups = GroupChecker(
             self._watched, world.report, is_excused=lambda group: self._groups_may_be_lost()
         )
+        self.offsets = CommittedOffsets(
+            self._watched,
+            world.report,
+            is_excused=lambda group: self._groups_may_be_lost(),
+            log_end=self._offsets_end,
+            check_stored=self._check_stored,
+        )
+        self.producer_ids = ProducerIds(self._watched, world.report)
         self.files = FileChecker(world.logs, world.report)
         world.logs.on_corrupt = lambda mirror, batches: world.report(
             "corrupt-batch-written",
@@ -56,7 +82,16 @@ class Witnesses:
 
     @property
     def checks(self) -> int:
-        return self.answers.checks + self.groups.checks + self.files.checks
+        checkers = (
+            self.answers,
+            self.lookups,
+            self.retention,
+            self.groups,
+            self.offsets,
+            self.producer_ids,
+            self.files,
+        )
+        return sum(each.checks for each in checkers)
 
     def conversation(self, client: str, server: str) -> Conversation:
         """Watch a new connection."""
@@ -70,6 +105,19 @@ class Witnesses:
             yield
         finally:
             self._watched.leave(api, told)
+
+    def forget(self, topic: str) -> None:
+        """It was deleted: one of its name that is made anew has nothing to do with it."""
+        self._world.replicas.forget(topic)
+        self._world.history.forget(topic)
+        self._world.agreement.forget(topic)
+        for checker in (self.answers, self.offsets, self.retention):
+            checker.forget(topic)
+
+    def _may_begin_at(self, key: Key, offset: int) -> None:
+        """Records before `offset` may be gone from now on, on purpose."""
+        self._world.replicas.may_begin_at(key, offset)
+        self._world.history.may_begin_at(key, offset)
 
     def look(self) -> None:
         """Compare what brokers that run have on their disks."""
@@ -100,6 +148,43 @@ class Witnesses:
     def _groups_may_be_lost(self) -> bool:
         truths = self._world.replicas.truths
         return any(truths[key].excused_at >= 0 for key in truths if key[0] == _OFFSETS_TOPIC)
+
+    # The logs of __consumer_offsets.
+
+    def _offsets_log(self, group: str) -> Key | None:
+        topic = self._world.image.topics.get(_OFFSETS_TOPIC)
+        if topic is None:
+            return None
+        return _OFFSETS_TOPIC, (_java_hash(group) & 0x7FFFFFFF) % len(topic.partitions)
+
+    def _offsets_end(self, group: str, host: str) -> int:
+        key = self._offsets_log(group)
+        mirror = self._world.logs.replica(host, key) if key is not None else None
+        return mirror.end_offset if mirror is not None else 0
+
+    def _check_stored(self, group: str, host: str, end: int) -> None:
+        """A commit is acknowledged when a record was added to the coordinator's log behind `end`,
+        and is committed."""
+        key = self._offsets_log(group)
+        partition = self._world.image.partition(*key) if key is not None else None
+        if key is None or partition is None or f"n{partition.leader}" != host:
+            return
+        if self._offsets_end(group, host) <= end:
+            self._world.report(
+                "commit-not-stored",
+                f"{host} acknowledged offsets of group {group}, and has added nothing to its log of"
+                f" {_OFFSETS_TOPIC}-{key[1]}, which ends at {end}",
+            )
+        what = f"acknowledged offsets of group {group} that are at {end} or beyond"
+        self.answers.check_committed(key, partition, host, end + 1, what)
+
+
+def _java_hash(text: str) -> int:
+    """What Java's String.hashCode gives for ASCII."""
+    code = 0
+    for character in text:
+        code = (31 * code + ord(character)) & 0xFFFFFFFF
+    return code
 
 
 def both(one: Tap, other: Tap) -> Tap:

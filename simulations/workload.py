@@ -12,6 +12,7 @@ import trio
 
 from client.admin import Admin
 from client.consumer.consumer import Consumer
+from client.consumer.state import ConsumerRecord
 from client.futures import Future
 from client.producer.batch import RecordMetadata
 from client.producer.producer import Producer
@@ -20,6 +21,7 @@ from model.ids import TopicPartition
 from model.world import BrokenConnection, Network
 from simulations.checkers.history import value_of
 from simulations.clock import SimClock
+from simulations.contents import differs, headers_of, key_of
 from simulations.logs import current_node
 from simulations.plan import ConsumerPlan, ProducerPlan
 
@@ -78,16 +80,22 @@ class ProducerTask:
         self._stirred.set()
 
     async def _burst(self, producer: Producer, dice: Random) -> None:
-        plan = self.plan
+        plan, clock = self.plan, SimClock()
         for _ in range(1 + dice.randrange(2 * plan.records_per_burst)):
-            value = value_of(plan.name, self.sent, plan.idempotent, 20 + dice.randrange(60))
-            key = b"k%d" % dice.randrange(20) if dice.random() < 0.5 else None
+            number, at_ms = self.sent, clock.wall_ms()
+            padding = 20 + dice.randrange(60)
+            value = value_of(plan.name, number, plan.idempotent, padding, at_ms)
             if (detail := self.world.trace.detail) is not None:
-                detail.observer.produced(plan.name, plan.topic, self.sent, value)
-            number = self.sent
+                detail.observer.produced(plan.name, plan.topic, number, value)
             self.sent += 1
             try:
-                future = await producer.send(plan.topic, value, key)
+                future = await producer.send(
+                    plan.topic,
+                    value,
+                    key_of(number),
+                    headers=headers_of(number),
+                    timestamp_ms=at_ms,
+                )
             except CLIENT_ERRORS as error:
                 self.world.history.failed += 1
                 self.world.trace.event("send-refused", node=plan.name, error=str(error))
@@ -180,6 +188,7 @@ class ConsumerTask:
                 detail.observer.read(name, self.host, where, offsets[0], offsets[-1])
         for record in records:
             target = TopicPartition(record.topic, record.partition)
+            self._check_contents(record)
             history.polled(name, target, self.last.get(target), record.offset, record.value)
             if group is not None:
                 if target not in self.last:
@@ -187,6 +196,20 @@ class ConsumerTask:
                     history.found_committed(group, target, record.offset)
                 history.consumed(group, target, record.offset + 1)
             self.last[target] = record.offset
+
+    def _stamps(self, topic: str) -> bool:
+        """Whether its records have the time at which the leader appended them."""
+        config = self.world.image.topic_config(topic)
+        return config.get("message.timestamp.type") == "LogAppendTime"
+
+    def _check_contents(self, record: ConsumerRecord) -> None:
+        stamps = self._stamps(record.topic)
+        if (words := differs(record, log_append_time=stamps)) is not None:
+            self.world.report(
+                "record-differs",
+                f"{self.plan.name} read a record at offset {record.offset} of {record.topic}-"
+                f"{record.partition} that is not what was sent: {words}",
+            )
 
     # client.consumer.membership.RebalanceListener
 

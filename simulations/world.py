@@ -31,9 +31,11 @@ from simulations.cluster import (
     is_refusal,
 )
 from simulations.determinism import current_clock, sleep
+from simulations.ledger import Ledger
 from simulations.medium import Watcher
 from simulations.mutations import Mutant
 from simulations.network import Fabric, Tap
+from simulations.observers import topic_id
 from simulations.observers.metadata import ObservedMetadata
 from simulations.observers.partition_log import Key, PartitionLogs
 from simulations.observers.voters import Member, Voters, voters_of
@@ -65,6 +67,7 @@ class World:
         """Machines that join later get the ids after this one."""
         self.producers: list[ProducerTask] = []
         self.consumers: list[ConsumerTask] = []
+        self.ledger = Ledger()
         self.reached: dict[str, int] = {}
         """Rare situations, and how often they came up."""
         self.quiet = trio.Event()
@@ -169,7 +172,8 @@ class World:
             if path.endswith(".checkpoint.tmp"):
                 return SnapshotFile(self, host)
             return None
-        return self.logs.watch(host, path) or self.agreement.watch(host, path)
+        watched = self.logs.watch(host, path) or self.agreement.watch(host, path)
+        return watched or topic_id.watch(self.replicas, host, path)
 
     def _committed(self, offset: int, epoch: int, payload: bytes) -> None:
         self.metadata.committed(offset, epoch, payload)
@@ -191,6 +195,8 @@ class World:
     def _registrations(
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
+        for topic in delta.deleted_topics:
+            self.witnesses.forget(topic.name)
         for broker_id in delta.changed_brokers:
             old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
             if old is None and broker_id not in self._founders:

@@ -41,6 +41,11 @@ class AgreementChecker:
         """Up to where each replica's log was found to be what clients know."""
         logs.on_append = self._appended
 
+    def forget(self, topic: str) -> None:
+        """The topic was deleted."""
+        for place in [place for place in self._agreed if place[1][0] == topic]:
+            del self._agreed[place]
+
     # Appends.
 
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:

@@ -34,12 +34,15 @@ class AnswerChecker:
         claimed: Callable[[str, Key, int, str], None],
         note: Callable[[str], None],
         later: Callable[[Callable[[], None]], None],
+        min_isr: Callable[[str], int],
+        may_begin_at: Callable[[Key], int],
     ) -> None:
         """`life_of`: which process of a host runs now, if it is registered. `is_excused`: a
         broker's replica of a partition may lack records, as what happened to disks allows.
         `claimed` hears of each high watermark that a consumer is told, by a follower too;
         `note` of rare situations.
-        `later` calls a few milliseconds later."""
+        `later` calls a few milliseconds later. `min_isr`: a topic's min.insync.replicas.
+        `may_begin_at`: up to where records were deleted on purpose."""
         self.checks = 0
         self._metadata = metadata
         self._logs = logs
@@ -49,6 +52,8 @@ class AnswerChecker:
         self._claimed = claimed
         self._note = note
         self._later = later
+        self._min_isr = min_isr
+        self._may_begin_at = may_begin_at
         self._high_watermarks: dict[tuple[str, Key], tuple[tuple[int, int], int]] = {}
         """What a host has told last: ((process, leader epoch), high watermark)."""
         self._proposed: dict[Key, tuple[int, set[int]]] = {}
@@ -59,6 +64,13 @@ class AnswerChecker:
         watched.answer("Fetch", self._fetched)
         watched.request("AlterPartition", self._isr_proposed)
         metadata.on_change.append(self._isr_changed)
+
+    def forget(self, topic: str) -> None:
+        """The topic was deleted."""
+        for place in [place for place in self._high_watermarks if place[1][0] == topic]:
+            del self._high_watermarks[place]
+        for key in [key for key in self._proposed if key[0] == topic]:
+            del self._proposed[key]
 
     # What Fetch tells.
 
@@ -102,6 +114,7 @@ class AnswerChecker:
                 f" {high_watermark}, and its log ends at {end}",
                 about=About(key, node=server),
             )
+        self.check_start(key, server, data.log_start_offset)
         reign = (life, partition.leader_epoch)
         before = self._high_watermarks.get((server, key))
         if before is not None and before[0] == reign and high_watermark < before[1]:
@@ -113,23 +126,58 @@ class AnswerChecker:
             )
         if before is None or before != (reign, high_watermark):
             self._high_watermarks[server, key] = (reign, high_watermark)
-            self._check_members(key, partition, server, high_watermark)
+            self.check_committed(key, partition, server, high_watermark)
+            if before is not None and before[0] == reign:
+                self._check_copies(key, partition, server, high_watermark)
 
-    def _check_members(
+    def check_start(self, key: Key, server: str, log_start_offset: int) -> None:
+        """Nothing is left out at the front that nobody has deleted."""
+        allowed = self._may_begin_at(key)
+        if log_start_offset > allowed and not self._is_excused(key, int(server[1:])):
+            self._report(
+                "log-begins-too-late",
+                f"{server}, leader of {_name(key)}, says that its log begins at"
+                f" {log_start_offset}, but nothing was deleted from {allowed} on",
+                about=About(key, allowed, node=server),
+            )
+
+    def _check_copies(
         self, key: Key, partition: PartitionImage, leader: str, high_watermark: int
     ) -> None:
-        """Every in-sync replica that runs has what is below the high watermark."""
+        """What became committed in this epoch is on min.insync.replicas disks, at the least."""
+        needed = min(self._min_isr(key[0]), len(partition.replicas))
+        copies = []
+        for broker_id in partition.replicas:
+            mirror = self._logs.replica(f"n{broker_id}", key)
+            # Who lost some of its disk since may have had it.
+            has_it = mirror is not None and mirror.end_offset >= high_watermark
+            if has_it or self._is_excused(key, broker_id):
+                copies.append(broker_id)
+        if len(copies) < needed:
+            self._report(
+                "committed-on-too-few",
+                f"{leader}, leader of {_name(key)} in epoch {partition.leader_epoch}, raised its"
+                f" high watermark to {high_watermark}, and only brokers {copies} have that much;"
+                f" min.insync.replicas is {needed}",
+                about=About(key, high_watermark - 1, node=leader),
+            )
+
+    def check_committed(
+        self, key: Key, partition: PartitionImage, leader: str, offset: int, what: str = ""
+    ) -> None:
+        """Every in-sync replica that runs has what is before `offset`, the high watermark, or what
+        else a leader has just told as being committed."""
         for broker_id in partition.isr:
             host = f"n{broker_id}"
             if host == leader or self._life_of(host) is None or self._is_excused(key, broker_id):
                 continue
             mirror = self._logs.replica(host, key)
             end = mirror.end_offset if mirror is not None else 0
-            if end < high_watermark:
+            if end < offset:
                 words = (
-                    f"{leader}, leader of {_name(key)} in epoch {partition.leader_epoch}, told the"
-                    f" high watermark {high_watermark}, but broker {broker_id} of the ISR"
-                    f" {list(partition.isr)} had a log that ended at {end}"
+                    f"{leader}, leader of {_name(key)} in epoch {partition.leader_epoch},"
+                    f" {what or f'told the high watermark {offset}'}, but broker {broker_id} of the"
+                    f" ISR {list(partition.isr)} had a log that ended at {end}"
                 )
                 about = About(key, end, node=host, other=leader)
                 # A leader may know of a smaller ISR a moment before who watches the quorum.

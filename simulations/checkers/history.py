@@ -30,7 +30,7 @@ class PartitionHistory:
     """By offset, acks=1: a promise that a leader's crash may break."""
     read_end: int = 0
     start: int = 0
-    """Where the log begins after records were deleted on purpose."""
+    """Up to where records may be gone: retention, or an administrator, has deleted them."""
 
 
 class History:
@@ -49,6 +49,8 @@ class History:
         self.longest_gap_s = 0.0
         """The longest time in which a partition acknowledged nothing."""
         self.lost_acks_1: list[str] = []
+        self.one_at_a_time: frozenset[str] = frozenset()
+        """Producers with max.in.flight.requests.per.connection = 1."""
         self._report = report
         self._told = told
         self._committed: dict[tuple[str, Key], int] = {}
@@ -65,6 +67,11 @@ class History:
     def forget(self, topic: str) -> None:
         for key in [key for key in self.partitions if key[0] == topic]:
             del self.partitions[key]
+
+    def may_begin_at(self, key: Key, offset: int) -> None:
+        """What is before `offset` may be gone from now on."""
+        history = self.of(key)
+        history.start = max(history.start, offset)
 
     # Producers.
 
@@ -91,7 +98,7 @@ class History:
                 about=About(key, offset, node=producer),
             )
         elsewhere = history.offsets.setdefault(value, offset)
-        if idempotent and elsewhere != offset and not self.excused(key):
+        if idempotent and self._is_repeated(key, history, offset, elsewhere):
             self._report(
                 "duplicate",
                 f"{producer} was told that {show(value)} is at offset {offset} of"
@@ -122,7 +129,7 @@ class History:
                 about=About(key, offset, node=consumer),
             )
         elsewhere = history.offsets.setdefault(value, offset)
-        if elsewhere != offset and is_idempotent(value) and not self.excused(key):
+        if is_idempotent(value) and self._is_repeated(key, history, offset, elsewhere):
             self._report(
                 "duplicate",
                 f"{consumer} read {show(value)} of an idempotent producer at offset {offset} of"
@@ -132,6 +139,10 @@ class History:
         if offset >= history.read_end:
             history.read_end = offset + 1
             self._told(key, offset, f"{consumer} read")
+
+    def _is_repeated(self, key: Key, history: PartitionHistory, one: int, other: int) -> bool:
+        """What a producer is remembered by may be deleted with its records, and only then."""
+        return one != other and min(one, other) >= history.start and not self.excused(key)
 
     def _check_order(
         self, consumer: str, history: PartitionHistory, key: Key, last: int, offset: int
@@ -160,10 +171,15 @@ class History:
         known = self._consumed.get((group, key), 0)
         self._consumed[group, key] = max(known, position)
 
+    def consumed_to(self, group: str, key: Key) -> int:
+        """The offset after the last record that a member of the group was given."""
+        return self._consumed.get((group, key), 0)
+
     def found_committed(self, group: str, key: Key, offset: int) -> None:
         """A member begins where the group has committed `offset`."""
         self.checks += 1
-        if offset > self._consumed.get((group, key), 0) and not self.excused(key):
+        passed = max(self._consumed.get((group, key), 0), self.of(key).start)
+        if offset > passed and not self.excused(key):
             self._report(
                 "commit-past-consumption",
                 f"group {group} finds offset {offset} of {key[0]}-{key[1]} committed, but its"
@@ -174,11 +190,11 @@ class History:
 
     # At the end.
 
-    def final_read(self, key: Key, found: dict[int, bytes], start: int, end: int) -> None:
-        """A new consumer read the whole partition, from `start` to `end`."""
+    def final_read(self, key: Key, found: dict[int, bytes], end: int) -> None:
+        """A new consumer read the whole partition, up to `end`."""
         history = self.of(key)
         for offset, (value, producer, when) in history.acked.items():
-            if offset < start or self.excused(key):
+            if offset < history.start or self.excused(key):
                 continue
             self.checks += 1
             if found.get(offset) != value:
@@ -192,9 +208,29 @@ class History:
                 )
                 return
         for offset, (value, producer) in history.acked_by_leader.items():
-            if offset >= start and found.get(offset) != value:
+            if offset >= history.start and found.get(offset) != value:
                 self.lost_acks_1.append(f"{producer}: {show(value)} at {key[0]}-{key[1]}@{offset}")
         self._check_producer_order(key, found)
+        if not history.start:
+            self._check_first_ones(key, found)
+
+    def _check_first_ones(self, key: Key, found: dict[int, bytes]) -> None:
+        """One request at a time, and what is sent again comes again, but nothing comes late."""
+        last: dict[bytes, int] = {}
+        seen: set[tuple[bytes, int]] = set()
+        for offset in sorted(found):
+            producer, number = parse(found[offset])
+            if producer.decode() not in self.one_at_a_time or (producer, number) in seen:
+                continue
+            seen.add((producer, number))
+            if number < last.get(producer, -1):
+                self._report(
+                    "reordered",
+                    f"{key[0]}-{key[1]} has {show(found[offset])} at offset {offset}, after record"
+                    f" {last[producer]} of the same producer, which has one request in flight",
+                )
+                return
+            last[producer] = number
 
     def _check_producer_order(self, key: Key, found: dict[int, bytes]) -> None:
         last: dict[bytes, int] = {}
@@ -212,10 +248,10 @@ class History:
             last[producer], at[producer] = number, offset
 
 
-def value_of(producer: str, number: int, idempotent: bool, padding: int) -> bytes:
-    """A record's value: unique, and it says whose it is."""
+def value_of(producer: str, number: int, idempotent: bool, padding: int, at_ms: int = 0) -> bytes:
+    """A record's value: unique, and it says whose it is, and when it was sent."""
     kind = "i" if idempotent else "p"
-    return f"{kind}:{producer}:{number}:".encode().ljust(padding, b".")
+    return f"{kind}:{producer}:{number}:{at_ms}:".encode().ljust(padding, b".")
 
 
 def is_idempotent(value: bytes) -> bool:

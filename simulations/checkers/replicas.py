@@ -62,6 +62,8 @@ class ReplicaChecker:
         `allows_loss`: topics with unclean elections."""
         self.checks = 0
         self.truths: dict[Key, Truth] = {}
+        self.unclean_ends: list[float] = []
+        """When brokers ended without a shutdown."""
         self.losses: list[str] = []
         """Losses that were allowed: unclean elections, too many disks."""
         self._metadata = metadata
@@ -84,6 +86,11 @@ class ReplicaChecker:
         """Whether what clients were told may be lost: too many disks were, or elections there may
         be unclean."""
         return self.truth(key).excused_at >= 0 or self._allows_loss(key[0])
+
+    def may_begin_at(self, key: Key, offset: int) -> None:
+        """What is before `offset` may be gone from now on."""
+        truth = self.truth(key)
+        truth.start = max(truth.start, offset)
 
     def forget(self, topic: str) -> None:
         """The topic was deleted."""
@@ -247,6 +254,7 @@ class ReplicaChecker:
     def ended_unclean(self, host: str) -> None:
         """A broker's process ended without a shutdown."""
         broker_id = int(host[1:])
+        self.unclean_ends.append(trio.current_time())
         for topic, index, partition in self._metadata.image.partitions():
             if broker_id in partition.replicas:
                 self.truth((topic.name, index)).unclean.add(broker_id)

@@ -20,9 +20,7 @@ async def clock_jump(world: World, dice: Random, cause: int) -> None:
     machine = dice.choice(list(world.cluster.machines.values()))
     jump_ms = dice.choice([dice.randrange(-3_600_000, 3_600_000), dice.randrange(-2000, 2000)])
     world.trace.event("clock-jump", node=machine.host, cause=cause, ms=jump_ms)
-    machine.wall_offset_ms += jump_ms
-    if machine.process is not None:
-        machine.process.clock.wall_offset_ms = machine.wall_offset_ms
+    machine.jump(jump_ms)
 
 
 @fault("clock-drift", "other", chance=0.2, rate=1)

@@ -15,6 +15,7 @@ _HEAD = struct.Struct(">qiibIhiqq")
 first and largest timestamp."""
 _CRC_FROM = 21
 _SIZE_END = 12
+_DELETED = ".log.deleted"
 _PATH = re.compile(r".*/([^/]+)-(\d+)/(\d{20})\.log")
 
 
@@ -100,6 +101,8 @@ class SegmentMirror:
         self.path = path
         if _PATH.fullmatch(path) is None:
             self.replica.drop(self)
+            if path.endswith(_DELETED):
+                self.replica.retired(self)
         else:
             # Also back: a power loss takes back what was not durable, and so it does with names.
             self.replica = self.replica.adopt(self)
@@ -176,6 +179,12 @@ class ReplicaMirror:
             if not self._order:
                 self._logs.gone(self)
 
+    def retired(self, segment: SegmentMirror) -> None:
+        """A segment was marked for removal. What is cut off at the end goes last one first, so
+        that only at the front another one follows."""
+        if self._order and self._order[-1] > segment.base_offset:
+            self._logs.on_retired(self, segment)
+
     def appended(self, batches: list[Batch]) -> None:
         self._logs.on_append(self, batches)
 
@@ -196,6 +205,10 @@ def _ignore(_: ReplicaMirror, __: list[Batch]) -> None:
     """Nobody wants to know."""
 
 
+def _ignore_segment(_: ReplicaMirror, __: SegmentMirror) -> None:
+    """Nobody wants to know."""
+
+
 class PartitionLogs:
     """All replicas of all partitions."""
 
@@ -203,6 +216,8 @@ class PartitionLogs:
         self._replicas: dict[tuple[str, Key], ReplicaMirror] = {}
         self.on_append: Told = _ignore
         self.on_truncate: Told = _ignore
+        self.on_retired: Callable[[ReplicaMirror, SegmentMirror], None] = _ignore_segment
+        """A broker has deleted a segment at the front of a log."""
         self.on_corrupt: Told = _ignore
         """A process has written a batch whose CRC is not what its header says."""
         self.on_loss: Told = _ignore

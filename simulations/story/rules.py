@@ -22,6 +22,13 @@ RULES: Final[Mapping[str, str]] = {
     "poll-skip": "a consumer is given all records, without gaps",
     "commit-past-consumption": "a group commits only what its members were given",
     "readers-recover": "whoever reads sees every record that was acknowledged",
+    "record-differs": "a record is read with the key, headers and time that it was sent with",
+    "record-of-a-deleted-topic": "a topic that is made anew has no record of its predecessor",
+    "deleted-too-early": "records go when the topic's settings or an administrator give them up",
+    "deleted-before-committed": "retention deletes committed records only",
+    "deleted-records-came-back": "records that an administrator has deleted stay deleted",
+    "records-not-deleted": "when nothing is broken any more, records can be deleted",
+    "logs-of-nobody": "a broker keeps no log of a partition that it has no replica of",
     # What brokers say.
     "offsets-out-of-order": "log start <= last stable offset <= high watermark <= log end",
     "high-watermark-went-back": "the high watermark of one leader in one epoch does not go back",
@@ -31,6 +38,14 @@ RULES: Final[Mapping[str, str]] = {
     "isr-grew-unasked": "who joins an ISR was asked for by the leader",
     "isr-member-of-a-former-life": "who joins an ISR has fetched from the leader since its process"
     " was registered: what its process before had counts for nothing (KIP-903)",
+    "committed-on-too-few": "what is committed is on min.insync.replicas disks (KIP-966)",
+    "log-begins-too-late": "a log begins where nothing was given up before",
+    "end-before-what-is-known": "the end of a partition is behind all that clients know of",
+    "look-up-by-time": "a look-up by time finds the first record that is late enough",
+    "metadata-differs": "every broker tells the metadata that is committed, and administrators find"
+    " the topics that they were told of",
+    "settings-differ": "every broker tells the settings that administrators have made",
+    "settings-without-effect": "a setting that is changed has an effect, until it is taken back",
     # The metadata.
     "fenced-in-isr": "a fenced broker is in no ISR (KIP-841)",
     "isr-and-elr": "nobody is in the ISR and in the ELR (KIP-966)",
@@ -41,6 +56,9 @@ RULES: Final[Mapping[str, str]] = {
     "broker-epoch-went-back": "broker epochs grow",
     "two-leaders-in-epoch": "a leader epoch has one leader",
     "snapshot-equals-replay": "a snapshot says what the metadata log up to it says",
+    "replica-added-before-in-sync": "a reassignment ends when what it adds is in sync (KIP-455)",
+    "reassignment-forgot-to-remove": "a reassignment ends without what it removes (KIP-455)",
+    "producer-ids-given-twice": "a producer id is given to one producer (KIP-730)",
     # The quorum.
     "election-safety": "a term has at most one leader (Raft 5.2)",
     "elected-without-majority": "a leader has the votes of a majority (Raft 5.2)",
@@ -65,6 +83,9 @@ RULES: Final[Mapping[str, str]] = {
     "generation-went-back": "generations of a group do not go back",
     "two-owners": "a partition has one owner in a generation",
     "commit-of-an-old-generation": "members of an earlier generation commit nothing",
+    "commit-not-stored": "a commit is acknowledged when it is on all in-sync replicas",
+    "committed-offset-lost": "a group finds what was committed last",
+    "offset-of-a-deleted-topic": "a topic that is made anew has no committed offsets",
     # Files.
     "corrupt-batch-written": "a batch on the disk has the CRC of its header",
     "log-not-contiguous": "the batches of a log follow one another, and epochs do not go back",

@@ -38,7 +38,7 @@ def test_a_good_history_is_silent(told: Told) -> None:
     for offset in range(5):
         told.poll(offset, offset, offset - 1 if offset else None)
     values = {offset: value_of("p", offset, True, 10) for offset in range(5)}
-    told.history.final_read(KEY, values, 0, 5)
+    told.history.final_read(KEY, values, 5)
     assert told.violations == []
 
 
@@ -68,7 +68,7 @@ def test_passing_records_over(told: Told) -> None:
 
 def test_an_acknowledged_record_that_nobody_can_read(told: Told) -> None:
     told.ack(0, 0)
-    told.history.final_read(KEY, {}, 0, 0)
+    told.history.final_read(KEY, {}, 0)
     assert told.violations == ["lost-write"]
 
 
@@ -76,18 +76,18 @@ def test_acks_1_may_lose_unless_it_is_held_to_more(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told.ack(0, 0, acks=1, idempotent=False)
-    told.history.final_read(KEY, {}, 0, 0)
+    told.history.final_read(KEY, {}, 0)
     assert told.violations == []
     assert len(told.history.lost_acks_1) == 1
     strict = Told(monkeypatch, strict_acks_1=True)
     strict.ack(0, 0, acks=1, idempotent=False)
-    strict.history.final_read(KEY, {}, 0, 0)
+    strict.history.final_read(KEY, {}, 0)
     assert strict.violations == ["lost-write"]
 
 
 def test_an_idempotent_producer_out_of_order(told: Told) -> None:
     values = {0: value_of("p", 1, True, 10), 1: value_of("p", 0, True, 10)}
-    told.history.final_read(KEY, values, 0, 2)
+    told.history.final_read(KEY, values, 2)
     assert told.violations == ["reordered"]
 
 
@@ -101,3 +101,18 @@ def test_a_commit_past_what_was_consumed(told: Told) -> None:
 
 def test_records_have_names() -> None:
     assert show(value_of("p1", 7, False, 40)) == "record 7 of p1"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names"),
+    [([0, 1, 1, 0, 2], []), ([1, 2, 2], []), ([1, 0], ["reordered"])],
+)
+def test_one_request_at_a_time_keeps_the_order(
+    told: Told, numbers: list[int], names: list[str]
+) -> None:
+    values = {at: value_of("p", number, False, 10) for at, number in enumerate(numbers)}
+    told.history.final_read(KEY, values, len(values))
+    assert told.violations == [], "of others nobody knows"
+    told.history.one_at_a_time = frozenset({"p"})
+    told.history.final_read(KEY, values, len(values))
+    assert told.violations == names

@@ -57,6 +57,8 @@ class Scene:
         self.watched = Watched()
         self.claims: list[tuple[str, tuple[str, int], int]] = []
         self.life = 1
+        self.min_isr = 1
+        self.begins_at = 0
         self.files: dict[str, dict[str, Inode]] = {"n1": {}, "n2": {}}
         for host in ("n1", "n2"):
             self.add(host, f"{DIRECTORY}/{0:020}.log")
@@ -70,6 +72,8 @@ class Scene:
             claimed=lambda host, key, mark, how: self.claims.append((host, key, mark)),
             note=lambda situation: None,
             later=lambda check: check(),
+            min_isr=lambda topic: self.min_isr,
+            may_begin_at=lambda key: self.begins_at,
         )
 
     def set_partition(self, partition: PartitionImage) -> None:

@@ -1,0 +1,56 @@
+"""Producer ids: under each, one producer, whoever led the metadata when it was handed out.
+
+Two producers with one id would have their records taken for repetitions of each other's (KIP-98).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simulations.observers.kafka_wire import Watched
+
+Report = Callable[[str, str], None]
+
+
+class ProducerIds:
+    """Looks at the blocks that controllers give to brokers, and the ids that producers get."""
+
+    def __init__(self, watched: Watched, report: Report) -> None:
+        self.checks = 0
+        self._report = report
+        self._blocks: list[tuple[int, int, str]] = []
+        """(first id, the one after the last, who has it)"""
+        self._owners: dict[tuple[int, int], str] = {}
+        """Who got an id with an epoch."""
+        watched.answer("AllocateProducerIds", self._allocated)
+        watched.answer("InitProducerId", self._given)
+
+    def _allocated(self, client: str, server: str, request: Any, response: Any) -> None:
+        if response.error_code:
+            return
+        self.checks += 1
+        first = response.producer_id_start
+        end = first + response.producer_id_len
+        for other_first, other_end, who in self._blocks:
+            if first < other_end and other_first < end:
+                self._report(
+                    "producer-ids-given-twice",
+                    f"controller {server} gives {client} the producer ids {first} to {end - 1};"
+                    f" {who} has {other_first} to {other_end - 1}",
+                )
+        self._blocks.append((first, end, client))
+
+    def _given(self, client: str, server: str, request: Any, response: Any) -> None:
+        if response.error_code:
+            return
+        self.checks += 1
+        identity = (response.producer_id, response.producer_epoch)
+        before = self._owners.get(identity)
+        self._owners[identity] = client
+        if before is not None:
+            self._report(
+                "producer-ids-given-twice",
+                f"{server} gives {client} the producer id {identity[0]} with epoch {identity[1]},"
+                f" which {before} has already",
+            )

@@ -1,0 +1,102 @@
+"""What is deleted at the front of logs: only what the topic's settings or an administrator give up.
+
+Whole segments go, at each replica by its own clock. What went may be missing from then on wherever
+it is looked for; what went too early, or was not committed yet, is a loss like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from simulations.checkers.replicas import ReplicaChecker
+from simulations.observers.metadata import ObservedMetadata
+from simulations.observers.partition_log import Key, PartitionLogs, ReplicaMirror, SegmentMirror
+from simulations.violation import About, Report
+
+
+class RetentionChecker:
+    """Looks at each segment that a broker takes away from the front of a log."""
+
+    def __init__(
+        self,
+        metadata: ObservedMetadata,
+        logs: PartitionLogs,
+        replicas: ReplicaChecker,
+        report: Report,
+        *,
+        wall_ms: Callable[[str], int],
+        min_isr: Callable[[str], int],
+        may_begin_at: Callable[[Key, int], None],
+    ) -> None:
+        """`wall_ms`: what a host's clock says. `may_begin_at` is told of what may be missing."""
+        self.checks = 0
+        self.deleted = 0
+        self._metadata = metadata
+        self._logs = logs
+        self._replicas = replicas
+        self._report = report
+        self._wall_ms = wall_ms
+        self._min_isr = min_isr
+        self._may_begin_at = may_begin_at
+        self.given_up: dict[Key, int] = {}
+        """Up to where administrators have asked for records to be deleted."""
+        logs.on_retired = self._retired
+
+    def forget(self, topic: str) -> None:
+        """The topic was deleted."""
+        for key in [key for key in self.given_up if key[0] == topic]:
+            del self.given_up[key]
+
+    def asked_to_delete(self, key: Key, offset: int) -> None:
+        """An administrator asks that a partition begins at `offset`, which may happen or not."""
+        self.given_up[key] = max(offset, self.given_up.get(key, 0))
+        self._may_begin_at(key, offset)
+
+    def _retired(self, replica: ReplicaMirror, segment: SegmentMirror) -> None:
+        key, end = replica.key, segment.end_offset
+        partition = self._metadata.image.partition(*key)
+        truth = self._replicas.truth(key)
+        # Another replica may have had a clock, or a request, that gave up as much before.
+        known = max(truth.start, self.given_up.get(key, 0))
+        if partition is None or not segment.batches or end <= known:
+            return
+        self.checks += 1
+        self.deleted += 1
+        excused = int(replica.host[1:]) in truth.losers
+        if not excused and not self._replicas.promises_nothing(key):
+            self._check(replica, segment, min(self._min_isr(key[0]), len(partition.replicas)))
+        self._may_begin_at(key, end)
+
+    def _check(self, replica: ReplicaMirror, segment: SegmentMirror, needed: int) -> None:
+        end = segment.end_offset
+        what = f"{replica.host} deletes the records of {replica.name} at {segment.base_offset} to"
+        what += f" {end - 1}"
+        config = self._metadata.image.topic_config(replica.key[0])
+        if not self._is_due(replica, segment, config):
+            self._report(
+                "deleted-too-early",
+                f"{what}, which neither its settings {dict(config)} nor an administrator give up"
+                f" yet (its clock says {self._wall_ms(replica.host)} ms, the latest is of"
+                f" {max(batch.max_timestamp for batch in segment.batches)})",
+                about=About(replica.key, end - 1, node=replica.host),
+            )
+        copies = {m.host for m in self._logs.replicas(replica.key) if m.end_offset >= end}
+        copies |= {f"n{each}" for each in self._replicas.truth(replica.key).losers}
+        if len(copies) < needed:
+            self._report(
+                "deleted-before-committed",
+                f"{what}, and only {sorted(copies)} ever had them, fewer than {needed}: they are"
+                " not committed yet",
+                about=About(replica.key, end - 1, node=replica.host),
+            )
+
+    def _is_due(
+        self, replica: ReplicaMirror, segment: SegmentMirror, config: Mapping[str, str]
+    ) -> bool:
+        retention_ms = int(config.get("retention.ms", "604800000"))
+        latest = max(batch.max_timestamp for batch in segment.batches)
+        if 0 <= retention_ms < self._wall_ms(replica.host) - latest:
+            return True
+        retention_bytes = int(config.get("retention.bytes", "-1"))
+        left = sum(batch.size for batch in replica.batches())
+        return 0 <= retention_bytes <= left

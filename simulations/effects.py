@@ -1,0 +1,90 @@
+"""Whether a setting that was changed has an effect, and none any more when it is taken back.
+
+What brokers tell of a setting is one thing, what they do by it another. `max.message.bytes` shows
+in one request to the leader.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from client.admin import Admin
+from client.admin.configs import Alteration, AlterOp, Resource, ResourceType
+from client.producer.producer import Producer
+from model.errors import ErrorCode, KafkaError
+from simulations.checkers.history import value_of
+from simulations.clock import SimClock
+from simulations.contents import headers_of, key_of
+from simulations.workload import client_ports
+from simulations.world import World
+
+_NAME: Final = "max.message.bytes"
+_SMALL: Final = "100"
+_RECORD_BYTES: Final = 300
+
+
+class Effect:
+    """One topic of which records become too large, and then are not any more."""
+
+    def __init__(self, world: World, admin: Admin, topic: str) -> None:
+        self._world = world
+        self._admin = admin
+        self._topic = topic
+        self._sent = 0
+
+    async def set(self) -> None:
+        """Let records be small."""
+        await self._alter(Alteration(_NAME, _SMALL))
+
+    async def take_back(self) -> None:
+        """Let them be what they were."""
+        await self._alter(Alteration(_NAME, op=AlterOp.DELETE))
+
+    async def _alter(self, alteration: Alteration) -> None:
+        resource = Resource(ResourceType.TOPIC, self._topic)
+        await self._admin.incremental_alter_configs({resource: [alteration]})
+
+    async def not_refused(self) -> str | None:
+        """How it is wrong that a large record is taken; None when it is refused."""
+        if await self._is_taken():
+            return f"a record of {_RECORD_BYTES} bytes is taken for {self._topic}, {self._words}"
+        return None
+
+    async def not_taken(self) -> str | None:
+        """The other way round."""
+        if not await self._is_taken():
+            return f"a record of {_RECORD_BYTES} bytes is refused for {self._topic}, {self._words}"
+        return None
+
+    @property
+    def _words(self) -> str:
+        there = self._world.image.topic_config(self._topic).get(_NAME)
+        return f"whose {_NAME} is {there or 'not given any more'}"
+
+    async def _is_taken(self) -> bool:
+        config = {
+            "bootstrap.servers": ",".join(self._world.cluster.bootstrap),
+            "client.id": "effector",
+            "enable.idempotence": False,
+            "request.timeout.ms": 2000,
+            "delivery.timeout.ms": 10_000,
+            "max.block.ms": 10_000,
+        }
+        number, at_ms = self._sent, SimClock().wall_ms()
+        self._sent += 1
+        async with Producer(config, **client_ports(self._world, "effector")) as producer:
+            sent = await producer.send(
+                self._topic,
+                value_of("effector", number, False, _RECORD_BYTES, at_ms),
+                key_of(number),
+                partition=0,
+                headers=headers_of(number),
+                timestamp_ms=at_ms,
+            )
+            try:
+                await sent
+            except KafkaError as error:
+                if error.code is ErrorCode.MESSAGE_TOO_LARGE:
+                    return False
+                raise
+        return True

@@ -1,0 +1,53 @@
+"""Which topic, by its id, the log in a directory belongs to: partition.metadata (KIP-516).
+
+A power loss may take the file and leave the records. Then nobody knows whether they are of the
+topic that has the name now, so they count as lost with it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from simulations.checkers.replicas import ReplicaChecker
+
+_PATH: Final = re.compile(r".*/([^/]+)-(\d+)/partition\.metadata")
+
+
+def watch(replicas: ReplicaChecker, host: str, path: str) -> TopicIdFile | None:
+    """The watcher for a new file, if it is one of these."""
+    return TopicIdFile(replicas, host, path) if _PATH.fullmatch(path) else None
+
+
+class TopicIdFile:
+    """Watches one such file."""
+
+    def __init__(self, replicas: ReplicaChecker, host: str, path: str) -> None:
+        self._replicas = replicas
+        self._host = host
+        self._path = path
+        self._size = 0
+
+    def wrote(self, offset: int, data: bytes) -> None:
+        self._size = offset + len(data)
+
+    def truncated(self, size: int) -> None:
+        """Nobody does that."""
+
+    def synced(self) -> None:
+        """It stays from now on."""
+
+    def replaced(self, data: bytes) -> None:
+        if len(data) < self._size:
+            self._lost()
+
+    def renamed(self, path: str) -> None:
+        self._path = path
+
+    def removed(self) -> None:
+        self._lost()
+
+    def _lost(self) -> None:
+        match = _PATH.fullmatch(self._path)
+        if match is not None:
+            self._replicas.lost_disk(self._host, (match[1], int(match[2])), 0)

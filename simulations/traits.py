@@ -1,0 +1,49 @@
+"""What a run has beyond the plain: topics, brokers and administrators, drawn from the seed."""
+
+from __future__ import annotations
+
+from random import Random
+
+
+def shape(dice: Random) -> dict[str, str]:
+    """A topic that asks for more than to be kept as it comes: retention, other bytes or times."""
+    configs = {"file.delete.delay.ms": str(dice.choice([60_000, 1000]))}
+    kept = dice.random()
+    if kept < 0.12:
+        configs["retention.ms"] = str(dice.choice([2000, 5000, 15_000]))
+        configs["segment.ms"] = "1500"
+    elif kept < 0.2:
+        configs["retention.bytes"] = str(dice.choice([1000, 10_000]))
+        configs["segment.ms"] = "1500"
+    if dice.random() < 0.12:
+        configs["message.timestamp.type"] = "LogAppendTime"
+    if dice.random() < 0.15:
+        configs["compression.type"] = dice.choice(["gzip", "lz4", "zstd", "uncompressed"])
+    if dice.random() < 0.4:
+        configs["index.interval.bytes"] = "100"
+    return configs
+
+
+def housekeeping(dice: Random) -> dict[str, str]:
+    """How often a broker looks at what it keeps, and writes down what it has."""
+    return {
+        "log.retention.check.interval.ms": str(dice.choice([300_000, 1000, 5000])),
+        "log.flush.offset.checkpoint.interval.ms": str(dice.choice([60_000, 3000])),
+    }
+
+
+def compression(dice: Random) -> dict[str, str]:
+    """A producer's; most have none."""
+    kinds = ["none", "none", "none", "none", "gzip", "snappy", "lz4", "zstd"]
+    return {"compression.type": dice.choice(kinds)}
+
+
+def administration(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, str, str]]:
+    """(moment, kind, name) of what administrators and clients ask for now and then, and hold the
+    answers against."""
+    kinds = ["delete-records", "look-up", "look-up", "recreate-topic"]
+    moments = sorted(dice.uniform(first_s, duration_s) for _ in range(dice.randrange(5)))
+    return [
+        (round(at, 3), dice.choice(kinds), f"administration {number}")
+        for number, at in enumerate(moments)
+    ]
