@@ -150,7 +150,8 @@ def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
 
 
 class _Wait:
-    """What a task that waits hands to the loop: how to take it back. trio makes two of these."""
+    """In the place of `wait_task_rescheduled`: what a task that waits hands to the loop, which is
+    how to take it back. trio makes three objects for it."""
 
     __slots__ = ("abort",)
 
@@ -161,17 +162,14 @@ class _Wait:
         return (yield self).unwrap()
 
 
-async def _wait(abort: Callable[[Any], trio.lowlevel.Abort]) -> Any:
-    """In the place of `wait_task_rescheduled`."""
-    return await _Wait(abort)
+def _now() -> Any:
+    """In the place of `current_time`, which asks three objects in turn."""
+    return _run.GLOBAL_RUN_CONTEXT.runner.clock.now
 
 
-def _now() -> float:
-    """In the place of `current_time`, which asks three objects in turn; raises as it does."""
-    try:
-        return float(_run.GLOBAL_RUN_CONTEXT.runner.clock.now)
-    except AttributeError:
-        raise RuntimeError("must be called from async context") from None
+def _wake(task: Any, next_send: Any = _NOTHING) -> None:
+    """In the place of `reschedule`."""
+    _reschedule(_run.GLOBAL_RUN_CONTEXT.runner, task, next_send)
 
 
 def _add_deadline(deadlines: Any, deadline: float, scope: Any) -> None:
@@ -310,7 +308,9 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
         (_run.CancelScope, "cancel", _cancel),
         (_run.Deadlines, "add", _add_deadline),
         *((place, "current_time", _now) for place in (_run, trio)),
-        *((place, "wait_task_rescheduled", _wait) for place in (_run, trio._core, trio.lowlevel)),
+        *((place, "wait_task_rescheduled", _Wait) for place in (_run, trio._core, trio.lowlevel)),
+        (trio.lowlevel, "reschedule", _wake),
+        (trio._core, "reschedule", _wake),
     )
     saved = [(place, name, getattr(place, name)) for place, name, _ in ours]
     try:
