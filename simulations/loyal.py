@@ -8,8 +8,8 @@ too, covers nothing but committed records.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
@@ -37,6 +37,7 @@ _WAIT_MS: Final = 1000
 _TIMEOUT_S: Final = 3.0
 _RETRY_S: Final = 0.02
 _RETRY_MAX_S: Final = 0.1
+_READERS_MAX: Final = 3
 
 
 async def write(world: World, host: str, name: str, to: TopicPartition, records: int) -> None:
@@ -71,11 +72,21 @@ async def write(world: World, host: str, name: str, to: TopicPartition, records:
             world.trace.event("send-refused", node=name, error=str(error))
 
 
-async def read(world: World, host: str, name: str, targets: Sequence[TopicPartition]) -> None:
-    """Read partitions at one broker until cancelled, from where others have read up to by now."""
+@asynccontextmanager
+async def readers(world: World, host: str, cause: int) -> AsyncIterator[None]:
+    """Read at a broker meanwhile what it leads now, each partition by a reader of its own."""
+    led = [each for each in world.targets() if (m := world.leader_of(*each)) and m.host == host]
+    async with trio.open_nursery() as nursery:
+        for number, target in enumerate(led[:_READERS_MAX]):
+            nursery.start_soon(_read, world, host, f"loyal-reader-{cause}-{number}", target)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def _read(world: World, host: str, name: str, target: TopicPartition) -> None:
     current_node.set(name)
     ports = client_ports(world, name)
-    reader = _Reader(world, host, name, targets)
+    reader = _Reader(world, host, name, target)
     while True:
         try:
             connection = await ports["network"].connect(host, BROKER_PORT)
@@ -88,81 +99,57 @@ async def read(world: World, host: str, name: str, targets: Sequence[TopicPartit
                 channel.close("the reader leaves")
         except* BrokenConnection:
             pass
-        await trio.sleep(_RETRY_S)
-
-
-@dataclass
-class _Place:
-    """Where a reader is in one partition."""
-
-    offset: int
-    last: int | None = None
-    """What it has read last."""
-    refused: int = 0
-    """How often the broker has refused it in a row."""
-    not_before_s: float = 0.0
+        await trio.sleep(_RETRY_MAX_S)
 
 
 class _Reader:
-    """Reads partitions at one broker."""
+    """Reads one partition at one broker, from where others have read up to by now."""
 
-    def __init__(
-        self, world: World, host: str, name: str, targets: Sequence[TopicPartition]
-    ) -> None:
-        self._world = world
+    def __init__(self, world: World, host: str, name: str, target: TopicPartition) -> None:
+        self._history = world.history
         self._host = host
         self._name = name
-        self._places = {each: _Place(world.history.of(each).read_end) for each in targets}
+        self._target = target
+        self._offset = world.history.of(target).read_end
+        self._last: int | None = None
 
     async def converse(self, channel: Channel) -> None:
         """Fetch over one connection until it breaks."""
+        pause_s = _RETRY_S
         while True:
-            now = trio.current_time()
-            asked = [each for each, place in self._places.items() if place.not_before_s <= now]
-            if not asked:
-                soonest = min(place.not_before_s for place in self._places.values())
-                await trio.sleep_until(soonest)
+            answer = await channel.request(self._request(), _FETCH_VERSION, _TIMEOUT_S)
+            parts = [part for topic in answer.responses for part in topic.partitions]
+            if any(part.error_code != ErrorCode.NONE for part in parts):
+                # No leader at present, or a log that is not that long yet.
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _RETRY_MAX_S)
                 continue
-            answer = await channel.request(self._request(asked), _FETCH_VERSION, _TIMEOUT_S)
-            for topic in answer.responses:
-                for part in topic.partitions:
-                    self._take(TopicPartition(topic.topic, part.partition_index), part)
+            pause_s = _RETRY_S
+            for part in parts:
+                self._take(part)
 
-    def _request(self, asked: Sequence[TopicPartition]) -> FetchRequest:
-        topics: dict[str, FetchTopic] = {}
-        for target in asked:
-            topic = topics.setdefault(target.topic, FetchTopic(topic=target.topic))
-            topic.partitions.append(
-                FetchPartition(
-                    partition=target.partition,
-                    current_leader_epoch=NO_EPOCH,
-                    fetch_offset=self._places[target].offset,
-                    partition_max_bytes=1 << 20,
-                )
-            )
+    def _request(self) -> FetchRequest:
+        partition = FetchPartition(
+            partition=self._target.partition,
+            current_leader_epoch=NO_EPOCH,
+            fetch_offset=self._offset,
+            partition_max_bytes=1 << 20,
+        )
         return FetchRequest(
             max_wait=_WAIT_MS,
             min_bytes=1,
             session_epoch=_NO_SESSION,
-            topics=list(topics.values()),
+            topics=[FetchTopic(topic=self._target.topic, partitions=[partition])],
             rack_id=self._host,
         )
 
-    def _take(self, target: TopicPartition, part: PartitionData) -> None:
-        place = self._places[target]
-        if part.error_code != ErrorCode.NONE:
-            # No replica there, no leader at present, or a log that is not that long yet.
-            wait_s = min(_RETRY_S * 2 ** min(place.refused, 10), _RETRY_MAX_S)
-            place.not_before_s = trio.current_time() + wait_s
-            place.refused += 1
-            return
-        place.refused = 0
+    def _take(self, part: PartitionData) -> None:
         if part.records is None or isinstance(part.records, list):
             return
-        told = self._world.history.polled
         for header, batch in iter_batches(part.records):
             for record in iter_records(batch):
-                if record.offset >= place.offset:
-                    told(self._name, target, place.last, record.offset, record.value or b"")
-                    place.last = record.offset
-            place.offset = max(place.offset, header.last_offset + 1)
+                if record.offset >= self._offset:
+                    value = record.value or b""
+                    self._history.polled(self._name, self._target, self._last, record.offset, value)
+                    self._last = record.offset
+            self._offset = max(self._offset, header.last_offset + 1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 from random import Random
 
 import trio
 
+from model.ids import TopicPartition
 from simulations import loyal
+from simulations.cluster import Machine
 from simulations.faults.registry import fault
 from simulations.world import World
 
@@ -36,8 +39,8 @@ async def _cut_for(world: World, pairs: Ways, seconds: float) -> None:
 async def come_back(world: World, dice: Random, pairs: Ways) -> None:
     """Heal at once, or host by host, or slowly: who was away hears of its successor before it
     reaches it, or the other way round, and does not catch up in one breath."""
-    slow_s = dice.choice([0.0, dice.uniform(0.02, 0.4)])
-    if dice.random() < 0.5:
+    slow_s = dice.choice([0.0, *(2 * [dice.uniform(0.02, 0.4)])])
+    if dice.random() < 0.7:
         between = sorted({frozenset(pair) for pair in pairs}, key=sorted)
         dice.shuffle(between)
         for ends in between[:-1]:
@@ -109,26 +112,54 @@ async def isolate(world: World, dice: Random, cause: int) -> None:
     others = [host for host in world.hosts() if host != target]
     world.trace.event("isolate", node=target, cause=cause)
     pairs = [(target, other) for other in others] + [(other, target) for other in others]
-    await _cut_for(world, pairs, dice.uniform(0.2, 12))
+    world.cut(pairs)
+    async with loyal.readers(world, target, cause):
+        await trio.sleep(dice.uniform(0.2, 12))
+        await come_back(world, dice, pairs)
 
 
-@fault("stranded-leader", "network", chance=0.4, rate=2.5)
+@fault("stranded-leader", "network", chance=0.5, rate=2.5)
 async def stranded_leader(world: World, dice: Random, cause: int) -> None:
     """a partition's leader reaches no other node but all clients: what it takes, nobody copies"""
-    topic = dice.choice(world.plan.topics)
-    leader = world.leader_of(topic.name, dice.randrange(topic.partitions))
+    target = led_by_enough(world, dice)
+    leader = world.leader_of(*target)
     if leader is None:
         return
     world.trace.event("stranded-leader", node=leader.host, cause=cause)
     pairs = world.ways_of(leader.host)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     world.cut(pairs)
-    async with trio.open_nursery() as clients:
-        name = f"loyal-reader-{cause}"
-        clients.start_soon(loyal.read, world, leader.host, name, world.targets())
-        await trio.sleep(session_s + dice.uniform(0, 4))
+    async with loyal.readers(world, leader.host, cause):
+        _stir(world, target.topic)
+        replaced = partial(_is_led_elsewhere, world, target, leader)
+        await world.until(replaced, session_s + 4)
+        _stir(world, target.topic)
+        await trio.sleep(dice.uniform(0, 3))
         await come_back(world, dice, pairs)
-        clients.cancel_scope.cancel()
+
+
+def led_by_enough(world: World, dice: Random) -> TopicPartition:
+    """A partition that goes on without its leader, if there is one: only where its successor has
+    min.insync.replicas is anything committed that the old leader lacks."""
+    targets = world.targets()
+    enough = [
+        target
+        for target in targets
+        if (found := world.image.partition(*target)) is not None
+        and len(found.isr) > world.min_isr(target.topic)
+    ]
+    return dice.choice(enough or targets)
+
+
+def _stir(world: World, topic: str) -> None:
+    """Whoever writes to a topic does so now."""
+    for producer in world.producers:
+        if producer.plan.topic == topic:
+            producer.stir()
+
+
+def _is_led_elsewhere(world: World, target: TopicPartition, than: Machine) -> bool:
+    return world.leader_of(*target) not in (than, None)
 
 
 @fault("bridge", "network", chance=0.3, rate=1.5)
