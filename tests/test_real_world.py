@@ -7,6 +7,7 @@ The rest is refused while it happens (simulations/real_world.py).
 from __future__ import annotations
 
 import ast
+import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -149,11 +150,15 @@ def looked_on(main: Callable[[], object]) -> set[str]:
             if where.partition(".")[0] in _OURS and method not in ("__hash__", "looked_on"):
                 found.add(f"{name} in {where}")
 
+    collecting = gc.isenabled()
+    gc.disable()  # Between runs a collection may come at any time, and hypothesis times it.
     sys.setprofile(called)
     try:
         main()
     finally:
         sys.setprofile(None)
+        if collecting:
+            gc.enable()
     return found
 
 

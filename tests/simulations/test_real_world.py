@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import mmap
 import os
 import random
@@ -28,8 +29,11 @@ import pytest
 import trio
 from trio.to_thread import run_sync as captured_run_sync
 
+import simulations.run as simulated
 from simulations.determinism import run
+from simulations.plan import Options
 from simulations.real_world import RealWorldTouched
+from simulations.violation import Exit
 
 TOUCHES: dict[str, Callable[[], object]] = {
     "time": lambda: time.time(),
@@ -147,3 +151,24 @@ def test_dice_with_a_seed_are_nobodys_business() -> None:
         return random.Random(3).random()
 
     assert run(main, 1) == random.Random(3).random()
+
+
+def test_who_times_collections_is_not_told_of_those_of_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(simulated, "_LOOKS_A_COLLECTION", 1)
+
+    def listen(phase: str, _: object) -> None:
+        told.append(phase)
+
+    gc.disable()  # Those that come by themselves are between runs, and none of its business.
+    gc.callbacks.append(listen)
+    try:
+        outcome = simulated.run_plan(simulated.plan_for(Options(1, duration_s=3.0, faults=())))
+        assert listen in gc.callbacks
+    finally:
+        gc.callbacks.remove(listen)
+        gc.enable()
+    assert outcome.exit is Exit.HELD
+    assert not told
