@@ -95,6 +95,8 @@ class LeaderFetcher:
         """When partitions may be asked for again that the leader has refused."""
         self._unsent: list[Piece] = []
         """What the system did not take at once."""
+        self._finding = False
+        """Whether the leader is asked where its logs begin and end: no fetch comes in between."""
         self._ended_by: BrokenConnection | None = None
         """Why this side has closed the connection."""
         self._failures = 0
@@ -159,6 +161,7 @@ class LeaderFetcher:
         """Fetch over one connection until it breaks, or there is nothing left to fetch."""
         self._session.restart()
         self._in_flight, self._unsent, self._ended_by = 0, [], None
+        self._finding = False
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._mind, connection)
@@ -177,7 +180,9 @@ class LeaderFetcher:
         session, reader = self._session, FrameReader(_MAX_FRAME_BYTES)
         while session.following:
             if session.lost and not self._in_flight:
+                self._finding = True
                 await self._find(connection, reader)
+                self._finding = False
             self._speak(connection)
             self._process(await self._receive(connection, reader))
 
@@ -210,7 +215,8 @@ class LeaderFetcher:
         if retry_s < self._retry_s:
             self._alarm.ring()
         self._retry_s = retry_s
-        if session.lost or self._unsent or (self._in_flight and not session.has_news):
+        busy = self._unsent or (self._in_flight and not session.has_news)
+        if self._finding or session.lost or busy:
             return
         request = session.request()
         if request is not None:

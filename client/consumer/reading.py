@@ -65,7 +65,7 @@ class Reading:
         has_waited = False
         while True:
             if membership is not None and not membership.ready():
-                with trio.move_on_after(end - now) as joining:
+                with trio.move_on_after(max(0.0, end - now)) as joining:
                     await membership.ensure_active()
                 if joining.cancelled_caught:
                     return []
@@ -77,9 +77,11 @@ class Reading:
             self._send_fetches(now)
             is_over = end - now < SHORTEST_WAIT_S
             if records or is_over:
-                if not has_waited:
+                if records and not has_waited:
                     # Shielded: records are not to be lost to whoever cancels this.
                     await trio.lowlevel.cancel_shielded_checkpoint()
+                elif not has_waited:
+                    await trio.lowlevel.checkpoint()
                 return records
             await self._wait(min(wake_at, self._next_moment(now)), now)
             has_waited = True

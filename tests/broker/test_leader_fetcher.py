@@ -241,3 +241,25 @@ def test_a_back_off_that_is_all_but_over_is_waited_for_and_not_asked_about() -> 
 
     with_pair(scenario)
     assert 1 < asked < 200
+
+
+def test_no_fetch_goes_out_between_two_questions_of_where_the_log_begins() -> None:
+    async def scenario(pair: Pair) -> None:
+        pair.leader.publish()
+        pair.world.change("logs", isr=(1,))
+        pair.leader.publish()
+        for value in (b"a", b"b", b"c"):
+            pair.leader.produce("logs", value)
+        pair.leader.replica("logs").delete_records(2)
+        await pair.start()
+        (fetcher,) = pair.fetchers._fetchers.values()
+        with trio.fail_after(2.0):
+            while not fetcher._session.lost:
+                await SimClock().sleep(0.00005)
+        # Meanwhile the partition gets another leader, and this one again.
+        pair.fetchers.follow(pair.follower.replica("logs"))
+        await pair.caught_up(0.3)
+
+    with capture_logs() as lines:
+        with_pair(scenario)
+    assert not [line["event"] for line in lines if "is interrupted" in line["event"]]

@@ -13,6 +13,7 @@ from model.ids import TopicPartition as TP
 from model.records import Record, encode_batch
 from net.protocol.message import Request
 from net.protocol.messages.fetch import FetchRequest
+from tests.support.memory_network import VirtualClock
 from tests.support.scripted_cluster import ScriptedCluster, ScriptedPartition
 
 SETTINGS = {"bootstrap.servers": "b1:9092,b2:9092", "auto.offset.reset": "earliest"}
@@ -248,3 +249,60 @@ async def test_what_makes_no_sense_is_refused(
             consumer.seek(TP("t", 5), 0)
         with pytest.raises(KafkaError, match="not both"):
             consumer.subscribe(["t"])
+
+
+async def test_a_loop_of_polls_that_wait_for_nothing_can_be_cancelled(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.create("t")
+    async with Consumer(SETTINGS, **world) as consumer:
+        consumer.assign([T0])
+        await consumer.poll(1)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            for _ in range(10):
+                await consumer.poll(0)
+        assert scope.cancelled_caught
+
+
+class Stalling(VirtualClock):
+    """A clock of a process that stands still for a while."""
+
+    stalled_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.stalled_s
+
+
+class Rejoining:
+    """A membership that learns in the meantime that it has to join again."""
+
+    def __init__(self, clock: Stalling) -> None:
+        self._clock = clock
+
+    def ready(self) -> bool:
+        return not self._clock.stalled_s
+
+    async def ensure_active(self) -> None:
+        await trio.sleep_forever()
+
+
+async def test_a_poll_whose_time_is_over_before_it_may_join_again_ends(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.create("t")
+    clock = Stalling()
+    membership: Any = Rejoining(clock)
+    async with Consumer(SETTINGS, **{**world, "clock": clock}) as consumer:
+        consumer.assign([T0])
+        await consumer.poll(1)
+        reading = consumer._reading
+
+        async def stall() -> None:
+            await trio.sleep(0.1)
+            clock.stalled_s = 10.0
+            reading.news.ring()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stall)
+            assert await reading.next_records(1, membership, 1.0) == []
