@@ -62,6 +62,15 @@ class Pair:
         self.leader.publish()
         self.follower.publish()
 
+    def leave_behind(self) -> None:
+        """The leader takes three records alone, and deletes two."""
+        self.leader.publish()
+        self.world.change("logs", isr=(1,))
+        self.leader.publish()
+        for value in (b"a", b"b", b"c"):
+            self.leader.produce("logs", value)
+        self.leader.replica("logs").delete_records(2)
+
     async def serve(self) -> None:
         """The leader's listener, until `stop`; its connections go with it."""
         server = Server(
@@ -170,12 +179,7 @@ def test_partitions_that_are_left_cost_nothing_and_the_connection_ends_with_the_
 
 def test_a_follower_that_was_left_behind_asks_where_the_log_begins() -> None:
     async def scenario(pair: Pair) -> None:
-        pair.leader.publish()
-        pair.world.change("logs", isr=(1,))
-        pair.leader.publish()
-        for value in (b"a", b"b", b"c"):
-            pair.leader.produce("logs", value)
-        pair.leader.replica("logs").delete_records(2)
+        pair.leave_behind()
         await pair.start()
         await pair.caught_up(2.0)
         log = pair.follower.replica("logs").log
@@ -245,12 +249,7 @@ def test_a_back_off_that_is_all_but_over_is_waited_for_and_not_asked_about() -> 
 
 def test_no_fetch_goes_out_between_two_questions_of_where_the_log_begins() -> None:
     async def scenario(pair: Pair) -> None:
-        pair.leader.publish()
-        pair.world.change("logs", isr=(1,))
-        pair.leader.publish()
-        for value in (b"a", b"b", b"c"):
-            pair.leader.produce("logs", value)
-        pair.leader.replica("logs").delete_records(2)
+        pair.leave_behind()
         await pair.start()
         (fetcher,) = pair.fetchers._fetchers.values()
         with trio.fail_after(2.0):
