@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 import trio
@@ -105,18 +106,8 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
         return
     world.cluster.lose_power(machine, cause)
     medium = machine.medium
-    # The newest segment: what is older was verified when it was flushed, and is not read again.
-    logs: dict[str, str] = {}
-    for path in sorted(medium.files):
-        if path.startswith(DATA) and path.endswith((".log", ".index", ".timeindex")):
-            folder = path.rpartition("/")[0]
-            if not folder.rpartition("-")[2].isdecimal():
-                continue  # A partition that has moved away, or is about to come: nobody reads it.
-            directory = folder + path[path.rindex(".") :]
-            if len(medium.files[path].data) >= 64:
-                logs[directory] = path
-    if logs:
-        path = dice.choice(list(logs.values()))
+    if paths := newest_segments({path: len(file.data) for path, file in medium.files.items()}):
+        path = dice.choice(paths)
         size = len(medium.files[path].data)
         position = size - 1 - dice.randrange(min(size, 400))
         if path.endswith(".log"):
@@ -133,6 +124,25 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
             medium.flip_bit(path, position, dice.randrange(8))
     await trio.sleep(down_time_s(dice))
     world.start(machine, cause)
+
+
+def newest_segments(sizes: Mapping[str, int]) -> list[str]:
+    """Files of each log's newest segment that have something to lose, out of files by path.
+
+    What is older was verified when it was flushed and is not read again, also when the newest one
+    is empty.
+    """
+    newest: dict[str, str] = {}
+    for path in sorted(sizes):
+        if path.startswith(DATA) and path.endswith((".log", ".index", ".timeindex")):
+            folder = path.rpartition("/")[0]
+            if folder.rpartition("-")[2].isdecimal():
+                newest[folder + path[path.rindex(".") :]] = path
+            # Else a partition that has moved away, or is about to come: nobody reads it.
+    return [path for path in newest.values() if sizes[path] >= _ENOUGH]
+
+
+_ENOUGH = 64
 
 
 def _into_what_a_crc_covers(world: World, machine: Machine, path: str, position: int) -> int:

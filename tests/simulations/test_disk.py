@@ -8,6 +8,7 @@ import pytest
 
 from model.world import read_file, write_atomically
 from simulations.disk import SimDisk
+from simulations.faults.disk import newest_segments
 from simulations.life import Killed
 from simulations.medium import Medium
 
@@ -69,3 +70,15 @@ def test_the_lock_of_a_dead_process_is_free_again() -> None:
         SimDisk(medium).lock("/.lock")
     disk.kill()
     SimDisk(medium).lock("/.lock").release()
+
+
+def test_corruption_spares_what_is_older_than_the_newest_segment() -> None:
+    sizes = {
+        "/data/t-0/00000000000000000000.log": 500,
+        "/data/t-0/00000000000000000007.log": 0,
+        "/data/u-1/00000000000000000000.log": 500,
+        "/data/u-1/00000000000000000009.log": 90,
+        "/data/u-1/00000000000000000009.index": 8,
+        "/data/v-1.f00-delete/00000000000000000000.log": 500,
+    }
+    assert newest_segments(sizes) == ["/data/u-1/00000000000000000009.log"]
