@@ -76,15 +76,12 @@ class _Hook:
 
 
 def _is_import(event: str, subject: object) -> bool:
-    """Importing a module late looks at the disk, and leaves there what it has compiled."""
+    """Importing a module late looks at the disk."""
     if not isinstance(subject, str):
         return False
     if event in ("os.listdir", "os.scandir"):
         return subject in sys.path_importer_cache
-    if event == "os.mkdir":
-        return subject.endswith("__pycache__")
-    name = os.path.basename(subject)
-    return event in ("open", "os.rename") and (name.endswith(_IMPORTED) or ".pyc." in name)
+    return event == "open" and subject.endswith(_IMPORTED)
 
 
 def _refusal(name: str) -> Callable[..., Any]:
@@ -199,7 +196,10 @@ def out_of_reach() -> Iterator[None]:
     ]
     saved = [(place, name, vars(place)[name]) for place, name, _ in changes]
     before = set(sys.modules)
+    writes_nothing = sys.dont_write_bytecode
     try:
+        # A module that is imported late is not left on the disk compiled.
+        sys.dont_write_bytecode = True
         for place, name, new in changes:
             setattr(place, name, new)
         _Hook.armed = True
@@ -208,4 +208,5 @@ def out_of_reach() -> Iterator[None]:
         _Hook.armed = False
         for place, name, old in saved:
             setattr(place, name, old)
+        sys.dont_write_bytecode = writes_nothing
         _PLACES.mend(before)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from itertools import count
 from random import Random
 from typing import Any
@@ -30,6 +31,16 @@ from simulations.trace import Sink, Trace
 from simulations.violation import Exit, Stopped, Violation
 from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from simulations.world import World
+
+for _late in (
+    "encodings.utf_16_be",
+    "model.error_texts",
+    "model.settings.rules",
+    "net.protocol.decoder",
+    "net.protocol.encoder",
+):
+    # What nodes import when they need it: no run begins with reading and compiling it.
+    import_module(_late)
 
 _perf_counter = time.process_time
 LOOK_S = 2.0
