@@ -183,6 +183,12 @@ def _cancel(scope: Any, reason: str | None = None) -> None:
     scope._cancel(_EXPLICIT)
 
 
+def _unsaid(cancelled: trio.Cancelled) -> str:
+    """In the place of `Cancelled.__repr__`: what ends with its nursery is told each time in words
+    that nobody reads."""
+    return "Cancelled"
+
+
 class _Registering:
     """In the place of a generator of trio's, which every cancel scope runs through twice."""
 
@@ -306,6 +312,7 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
         (_run.Runner, "reschedule", _reschedule),
         (_run.CancelScope, "_might_change_registered_deadline", lambda scope: _Registering(scope)),
         (_run.CancelScope, "cancel", _cancel),
+        (trio.Cancelled, "__repr__", _unsaid),
         (_run.Deadlines, "add", _add_deadline),
         *((place, "current_time", _now) for place in (_run, trio)),
         *((place, "wait_task_rescheduled", _Wait) for place in (_run, trio._core, trio.lowlevel)),

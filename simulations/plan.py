@@ -217,17 +217,17 @@ def _drift(dice: Random) -> float:
 
 def _settings(dice: Random) -> dict[str, str]:
     """Timeouts and sizes: what is rare with the defaults happens within a minute."""
-    session_ms = dice.choice([2000, 3000, 6000, 9000])
-    lag_ms = dice.choice([1500, 3000, 10000, 30000])
+    session_ms = dice.choice([2000, 4000, 6000, 9000])
+    lag_ms = dice.choice([2000, 5000, 10000, 30000])
     return {
         "broker.session.timeout.ms": str(session_ms),
-        "broker.heartbeat.interval.ms": str(session_ms // dice.choice([2, 3, 4])),
+        "broker.heartbeat.interval.ms": str(session_ms // dice.choice([2, 3])),
         "replica.lag.time.max.ms": str(lag_ms),
         # Long polls answer as soon as there is something: what they wait for longer is nothing.
-        "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([500, 1000, 2000, 2000]))),
-        "controller.quorum.election.timeout.ms": str(dice.choice([500, 1000, 1000, 2000])),
+        "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([1000, 2000, 4000, 4000]))),
+        "controller.quorum.election.timeout.ms": str(dice.choice([1000, 2000, 4000])),
         "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
-        "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000])),
+        "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000, 5000])),
         "group.min.session.timeout.ms": "1000",
         "leader.imbalance.check.interval.seconds": str(dice.choice([5, 30, 300])),
         "unclean.leader.election.enable": "false",
@@ -242,7 +242,7 @@ def _retention(dice: Random) -> dict[str, str]:
 
 def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
     found = []
-    for number in range(dice.choice([1, 2, 2, 3])):
+    for number in range(dice.choice([1, 1, 2, 3])):
         factor = min(dice.choice([2, 3, 3]), brokers)
         configs = {
             "min.insync.replicas": str(min(2, factor)),
@@ -250,7 +250,7 @@ def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
         }
         if dice.random() < 0.2:
             configs["flush.messages"] = "1"
-        found.append(TopicPlan(f"t{number}", dice.choice([1, 2, 3]), factor, configs))
+        found.append(TopicPlan(f"t{number}", dice.choice([1, 1, 2, 3]), factor, configs))
     return tuple(found)
 
 
@@ -273,8 +273,8 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 topics[number % len(topics)].name,
                 acks,
                 idempotent,
-                records_per_burst=max(1, round(dice.choice([1, 5, 15, 30]) * load)),
-                pause_s=dice.choice([2.0, 4.0, 8.0]),
+                records_per_burst=max(1, round(dice.choice([1, 3, 10, 20]) * load)),
+                pause_s=dice.choice([4.0, 8.0, 16.0]),
                 settings=settings,
             )
         )
@@ -283,16 +283,16 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
 
 def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
     names = tuple(topic.name for topic in topics)
-    waits_ms = [500, 2000, 4000]
+    waits_ms = [1000, 3000, 6000]
     found = [ConsumerPlan("reader", names, settings={"fetch.max.wait.ms": dice.choice(waits_ms)})]
-    for number in range(dice.choice([1, 2, 2])):
+    for number in range(dice.choice([1, 2])):
         settings: dict[str, int | str] = {
             "fetch.max.wait.ms": dice.choice(waits_ms),
             "session.timeout.ms": dice.choice([3000, 6000, 10000]),
             "heartbeat.interval.ms": 1000,
             # A join waits so long for an answer from a coordinator that lost power: not for ever.
             "max.poll.interval.ms": 20_000,
-            "auto.commit.interval.ms": dice.choice([500, 2000]),
+            "auto.commit.interval.ms": dice.choice([500, 3000]),
             "max.poll.records": dice.choice([10, 500]),
             "partition.assignment.strategy": dice.choice(
                 ["range", "roundrobin", "cooperative-sticky"]
@@ -366,12 +366,14 @@ def _faults(
     dice: Random, options: Options, kinds: Mapping[str, tuple[float, float]]
 ) -> tuple[Step, ...]:
     found: list[Step] = []
+    # In most runs something breaks now and then, in some all the time; who names kinds wants them.
+    intensity = dice.choice([0.1, 0.3, 1.0]) if options.faults is None else 1.0
     for kind in kinds:
         chance, rate = kinds[kind]
         own = Random(f"{options.seed} fault {kind}")
         on = own.random() < chance
         # How often is drawn too: some defects show only under many faults, some only under few.
-        rate *= math.exp(own.uniform(-1.2, 1.2))
+        rate *= intensity * math.exp(own.uniform(-1.2, 1.2))
         if options.faults is not None:
             on = kind in options.faults
         if kind in options.rates:

@@ -193,7 +193,6 @@ async def epoch_ends(
             )
             answer = await cluster.ask(channel, request)
         except BrokenConnection:
-            cluster.refresh_soon()
             continue
         for told in answer.topics:
             for part in told.partitions:
@@ -202,9 +201,9 @@ async def epoch_ends(
                     found[target] = EpochEnd(part.leader_epoch, part.end_offset)
                 elif not (error := KafkaError(ErrorCode(part.error_code))).retriable:
                     found[target] = error
-                else:
-                    # Most of these say that the layout we asked by is out of date.
-                    cluster.refresh_soon()
+    if len(found) < len(epochs):
+        # No leader, none that answers, or one that says that the layout we asked by is out of date.
+        cluster.refresh_soon()
     return found
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kraft.raft.codec import SIZE, MalformedMessage, decode
+import msgpack
+
+from kraft.raft.codec import SIZE
 from kraft.raft.links import PREAMBLE
 
 OnMessage = Callable[[str, str, dict[str, Any]], None]
@@ -47,8 +49,10 @@ class RaftTap:
                 self._greeted = True  # The hello, or a refusal after which nothing comes.
                 continue
             try:
-                message = decode(body)
-            except MalformedMessage:
+                message = msgpack.unpackb(body, use_list=False)
+            except (ValueError, msgpack.UnpackException):
+                message = None
+            if not isinstance(message, dict):  # Its fields are for the receiver to check.
                 self._silent = True
                 return
             self._on_message(self._sender, self._receiver, message)

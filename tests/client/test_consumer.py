@@ -149,6 +149,32 @@ async def test_broken_connections_skip_and_repeat_nothing(
     assert [offset for _, offset, _ in found] == list(range(30))
 
 
+async def test_who_reads_nearby_asks_for_the_layout_until_there_is_a_leader_to_compare_with(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    """Seed 5000228: nothing was on its way that could have failed, so nobody asked."""
+    part, _ = cluster.create("t", 2)
+    fill(part, b"a")
+    cluster.near = 3
+    async with Consumer({**SETTINGS, "client.rack": "r"}, **world) as consumer:
+        consumer.assign([T0, TP("t", 1)])
+        await read(consumer, 1)
+        consumer.pause([T0])
+        await consumer.poll(1)
+        cluster.kill(part.leader)
+        cluster.elect("t", 0, part.leader)
+        broken = iter(["before"])
+        cluster.fault = lambda broker, request: next(broken, None)
+        await consumer.poll(1)  # The other partition's fetch: its loss brings the new layout.
+        consumer.resume([T0])
+        assert await consumer.poll(1) == []
+        cluster.elect("t", 0, 2)
+        fill(part, b"b")
+        begun = trio.current_time()
+        assert await read(consumer, 1) == [(0, 1, b"b")]
+        assert trio.current_time() - begun < 3
+
+
 @pytest.mark.parametrize("policy", ["earliest", "latest", "none"])
 async def test_an_offset_outside_the_log(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object, policy: str

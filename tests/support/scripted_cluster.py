@@ -104,6 +104,8 @@ class ScriptedCluster:
         self.topics: dict[str, list[ScriptedPartition]] = {}
         self.requests: list[tuple[int, Request[Any]]] = []
         self.fault: Fault = lambda broker, request: None
+        self.near: int | None = None
+        """The replica that leaders send readers to who name their rack (KIP-392)."""
         self.next_producer_id = 1000
         for broker in sorted(self.alive):
             self.start(broker)
@@ -266,18 +268,21 @@ class ScriptedCluster:
             for item in topic.partitions:
                 part = partitions[item.partition]
                 code = ErrorCode.NONE
-                if part.leader != broker:
+                near = self.near if request.rack_id else None
+                if broker not in (part.leader, near):
                     code = ErrorCode.NOT_LEADER_OR_FOLLOWER
                 elif item.current_leader_epoch < part.epoch:
                     code = ErrorCode.FENCED_LEADER_EPOCH
                 elif item.fetch_offset > part.end:
                     code = ErrorCode.OFFSET_OUT_OF_RANGE
-                data = b"" if code else _from(part, item.fetch_offset)
+                elsewhere = -1 if near in (None, broker) or code else near
+                data = b"" if code or elsewhere != -1 else _from(part, item.fetch_offset)
                 parts.append(
                     fetch.PartitionData(
                         partition_index=item.partition,
                         error_code=code,
                         high_watermark=part.end,
+                        preferred_read_replica=elsewhere,
                         records=data,
                     )
                 )
