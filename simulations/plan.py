@@ -217,7 +217,7 @@ def _drift(dice: Random) -> float:
 
 def _settings(dice: Random) -> dict[str, str]:
     """Timeouts and sizes: what is rare with the defaults happens within a minute."""
-    session_ms = dice.choice([2000, 4000, 6000, 9000])
+    session_ms = dice.choice([3000, 6000, 9000])
     lag_ms = dice.choice([2000, 5000, 10000, 30000])
     return {
         "broker.session.timeout.ms": str(session_ms),
@@ -261,7 +261,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
         acks = -1 if idempotent or dice.random() < 0.7 else 1
         settings: dict[str, int | str] = {
             "linger.ms": dice.choice([0, 5, 20]),
-            "batch.size": dice.choice([300, 2000, 16384, 16384]),
+            "batch.size": dice.choice([400, 4000, 16384, 16384]),
             "max.in.flight.requests.per.connection": dice.choice([1, 5, 5]),
             "request.timeout.ms": dice.choice([1000, 3000, 10000]),
             "delivery.timeout.ms": 120_000,
@@ -273,7 +273,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 topics[number % len(topics)].name,
                 acks,
                 idempotent,
-                records_per_burst=max(1, round(dice.choice([1, 3, 10, 20]) * load)),
+                records_per_burst=max(1, round(dice.choice([1, 3, 8, 15]) * load)),
                 pause_s=dice.choice([4.0, 8.0, 16.0]),
                 settings=settings,
             )
@@ -286,10 +286,11 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
     waits_ms = [1000, 3000, 6000]
     found = [ConsumerPlan("reader", names, settings={"fetch.max.wait.ms": dice.choice(waits_ms)})]
     for number in range(dice.choice([1, 2])):
+        session_ms = dice.choice([3000, 6000, 10000])
         settings: dict[str, int | str] = {
             "fetch.max.wait.ms": dice.choice(waits_ms),
-            "session.timeout.ms": dice.choice([3000, 6000, 10000]),
-            "heartbeat.interval.ms": 1000,
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": session_ms // 3,
             # A join waits so long for an answer from a coordinator that lost power: not for ever.
             "max.poll.interval.ms": 20_000,
             "auto.commit.interval.ms": dice.choice([500, 3000]),
