@@ -104,8 +104,8 @@ class Stream:
         self._closed = True
         self._fabric.forget(self)
         self._wake()
-        if not self._dead:
-            # The end travels behind the bytes, as FIN does.
+        if not self._dead and self._end != "reset":
+            # The end travels behind the bytes, as FIN does; after a reset a kernel sends none.
             self._outgoing.append((self._fabric.delay(self.local, self.remote), b""))
             self.pump()
 

@@ -87,6 +87,22 @@ def test_a_machine_without_power_says_nothing() -> None:
     with_link(scenario)
 
 
+def test_who_closes_what_it_has_lost_says_nothing() -> None:
+    async def scenario(fabric: Fabric, near: Connection, far: Connection) -> None:
+        fabric.half_open("a", "b")
+        with pytest.raises(BrokenConnection):
+            await receive(near, 1)
+        near.close()
+        with trio.move_on_after(60) as waited:
+            await receive(far, 1)
+        assert waited.cancelled_caught
+        await far.send([b"still there?"])
+        with pytest.raises(BrokenConnection):
+            await receive(far, 1)
+
+    with_link(scenario)
+
+
 def test_an_end_of_stream_comes_after_the_bytes() -> None:
     async def scenario(fabric: Fabric, near: Connection, far: Connection) -> None:
         await near.send([b"bye"])
