@@ -85,7 +85,7 @@ class Engine(Reconfiguration):
         self._bytes_since_snapshot = 0
         self._snapshot_at = now
         self._removed = False
-        self._links_tried_at = now
+        self._waiting_since = now
         self._links_are_stale = False
         step_clock.now = now
         super().__init__(
@@ -248,7 +248,7 @@ class Engine(Reconfiguration):
     @property
     def _silent_at(self) -> float:
         """When who only follows gives up waiting for word of a leader."""
-        return max(self._heard_at, self._links_tried_at) + self._settings.fetch_timeout_s
+        return max(self._heard_at, self._waiting_since) + self._settings.fetch_timeout_s
 
     # Hooks.
 
@@ -286,6 +286,8 @@ class Engine(Reconfiguration):
 
     def role_changed(self, before: int) -> None:
         super().role_changed(before)
+        if before == LEADER:
+            self._waiting_since = self.now  # There was no other leader to hear until now.
         if before == LEADER and Rule.PROPOSALS_END not in self._off:
             pending, self._pending = self._pending, {}
             barriers, self._barriers = self._barriers, []
@@ -325,7 +327,7 @@ class Engine(Reconfiguration):
             return
         silent = self.now >= self._silent_at
         if silent:
-            self._links_tried_at, self._links_are_stale = self.now, True
+            self._waiting_since, self._links_are_stale = self.now, True
         if silent or self._leader_lost:
             self.leader = None
 

@@ -91,11 +91,15 @@ class Links:
             self._start_calls()
 
     def renew(self, older_than_s: float) -> None:
-        """End the links that were made here longer ago than this: their targets are called again.
-        Over a connection that the other side has lost nothing ever comes, not even its end."""
+        """End the links that are older than this and that this side made, or would make now: their
+        targets are called again. Over a connection that the other side has lost nothing ever comes,
+        not even its end. A voter that called this node while it was one, too, does not call it as
+        an observer, and as long as the link that it made stands nobody calls."""
         now = self._clock.monotonic()
-        for link in list(self._links.values()):
-            if link.dialed and now - link.since >= older_than_s:
+        wanted = {target.node_id for target in self._wanted}
+        for replica, link in list(self._links.items()):
+            ours = link.dialed or replica.id in wanted
+            if ours and now - link.since >= older_than_s:
                 link.given_up = True
                 link.close()
 

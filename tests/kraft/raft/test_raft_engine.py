@@ -359,6 +359,18 @@ def test_a_leader_that_removes_itself_leads_until_that_is_committed() -> None:
     assert len(engine_of(successor).voters.current) == 2
 
 
+def test_a_leader_that_was_removed_gives_its_successor_time_before_it_calls_again() -> None:
+    """It has heard no leader for long, having been it; its farewell needs the links that it has."""
+    cluster = cluster_of(3)
+    run(cluster, 2 * SETTINGS.fetch_timeout_s)
+    leader = leader_of(cluster)
+    _, done = promised()
+    cluster.call(leader, "remove", lambda engine, _: engine.remove_voter(leader.key, done))
+    run(cluster, SETTINGS.fetch_timeout_s / 2)
+    assert engine_of(leader).leader_id == leader_of(cluster).key.id
+    assert not engine_of(leader).take_stale_links()
+
+
 def test_a_description_names_everybody_and_how_far_they_are() -> None:
     cluster = cluster_of(3, observers=1)
     run(cluster, 2.0)

@@ -107,6 +107,41 @@ def test_a_link_that_breaks_is_told_on_both_sides_and_made_again() -> None:
     between(scenario)
 
 
+def test_a_link_that_the_other_side_made_and_lost_is_made_anew_from_here() -> None:
+    """The other side called while this node was a voter, and does not call observers."""
+
+    async def scenario(fabric: Fabric, one: End, two: End) -> None:
+        two.links.want([Target(1, "host1", PORT)])
+        await trio.sleep(1)
+        one.links.want([Target(2, "host2", PORT)])
+        two.links.want([])
+        fabric.half_open("host2", "host1")
+        await trio.sleep(1)
+        lost = one.links.get(key(2))
+        assert lost is not None and not lost.dialed
+        one.links.renew(3)
+        await trio.sleep(0.5)
+        assert one.links.get(key(2)) is lost, "it is not that old yet"
+        one.links.renew(2)
+        await trio.sleep(0.5)
+        near, far = one.links.get(key(2)), two.links.get(key(1))
+        assert near is not None and near.dialed
+        assert far is not None and not far.dialed
+
+    between(scenario)
+
+
+def test_links_of_those_who_only_follow_are_left_to_them() -> None:
+    async def scenario(fabric: Fabric, one: End, two: End) -> None:
+        two.links.want([Target(1, "host1", PORT)])
+        await trio.sleep(1)
+        link = one.links.get(key(2))
+        one.links.renew(0)
+        assert link is not None and not link.closed.is_set()
+
+    between(scenario)
+
+
 def test_another_cluster_is_refused() -> None:
     async def scenario(fabric: Fabric, one: End, two: End) -> None:
         two.links.want([Target(1, "host1", PORT)])
