@@ -122,13 +122,12 @@ class Witnesses:
     def look(self) -> None:
         """Compare what brokers that run have on their disks."""
         for machine in self._world.machines(brokers=True):
-            # Who recovers from a power loss knows better than its files until it saves them.
-            settled = not machine.suspect and not machine.medium.was_interrupted
-            if settled and self._world.is_current(machine.node_id):
+            if not machine.suspect and self._world.is_current(machine.node_id):
                 self.files.check_running(machine.host, machine.medium.files)
 
     def stopped(self, machine: Machine) -> None:
         """A broker that served has ended with a clean shutdown."""
+        # After a power loss the indexes of segments that nobody reads may be as it left them.
         if not machine.suspect and not machine.medium.was_interrupted:
             self.files.check_stopped(machine.host, machine.medium.files)
 

@@ -3,8 +3,10 @@
 A follower asks where the leader's records of an epoch end, and cuts its own there (KIP-101). The
 cache equals what the batches' headers say, plus epochs in which nothing was written. It is kept in
 leader-epoch-checkpoint for what lies before the recovery point: the log saves it with a segment's
-first batch, at truncations, and before it calls anything durable, so that a change of leaders
-writes nothing. Behind that point, recovery takes from the scanned batches what they say.
+first batch, when entries go (at truncations and when it is opened), and before it calls anything
+durable, so that a change of leaders writes nothing. Behind that point, recovery takes from the
+scanned batches what they say. There the file may be late, but never says a later epoch than the
+records have: a recovery like Apache Kafka's, which adds to the file what it lacks, would keep it.
 """
 
 from __future__ import annotations
@@ -22,21 +24,25 @@ FILE_NAME = "leader-epoch-checkpoint"
 class LeaderEpochCache:
     """(epoch, start offset) pairs, ascending in both."""
 
-    __slots__ = ("_changed", "_disk", "_unsynced", "epochs", "latest", "path", "starts")
+    __slots__ = ("_disk", "_saved", "_unsynced", "epochs", "latest", "path", "starts")
 
     def __init__(self, disk: Disk, directory: str) -> None:
         self._disk = disk
-        self._changed = self._unsynced = False
+        self._unsynced = False
         self.path = f"{directory}/{FILE_NAME}"
         self.epochs: list[int] = []
         self.starts: list[int] = []
         self.latest = NO_EPOCH
         """The largest epoch known, -1 for none."""
+        self._saved: tuple[list[int], list[int]] | None = ([], [])
+        """The epochs and starts that the file has; None when it cannot be read."""
 
     def load(self) -> None:
         """Take the entries from the file, if there is one. Raises CheckpointCorrupt."""
         if not self._disk.exists(self.path):
             return
+        self._saved = None
+        self._unsynced = True  # by a process that was killed, perhaps
         fields = decode_lines(self.path, read_file(self._disk, self.path))
         try:
             entries = [(int(epoch), int(start)) for epoch, start in fields]
@@ -46,7 +52,7 @@ class LeaderEpochCache:
         if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(entries)):
             self._set([])
             raise CheckpointCorrupt(f"{self.path} has entries out of order")
-        self._changed = False
+        self._saved = (self.epochs, self.starts)
 
     def entries(self) -> list[tuple[int, int]]:
         return list(zip(self.epochs, self.starts, strict=True))
@@ -55,7 +61,6 @@ class LeaderEpochCache:
         self.epochs = [epoch for epoch, _ in entries]
         self.starts = [start for _, start in entries]
         self.latest = self.epochs[-1] if entries else NO_EPOCH
-        self._changed = True
 
     def assign(self, epoch: int, start_offset: int) -> None:
         """Note that `epoch` begins at `start_offset`; entries that this contradicts go."""
@@ -104,10 +109,11 @@ class LeaderEpochCache:
 
     def save(self) -> None:
         """Bring the file up to the entries."""
-        if self._changed:
+        present = (self.epochs, self.starts)
+        if present != self._saved:
             lines = [f"{epoch} {start}" for epoch, start in self.entries()]
             replace_file(self._disk, self.path, encode_lines(lines))
-            self._changed = False
+            self._saved = present
             self._unsynced = True
 
     def sync(self) -> None:

@@ -108,6 +108,8 @@ def open_log(
     log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
     epochs.truncate_from_start(log_start_offset)
     epochs.truncate_from_end(log_end_offset)
+    # What follows may be of an epoch before those that went: the file must not say otherwise.
+    epochs.save()
     segments[-1].know_timestamps()
     log = Log(
         disk,

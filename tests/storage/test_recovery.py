@@ -200,6 +200,34 @@ def test_a_corrupt_epoch_file_is_rebuilt_from_the_log() -> None:
         assert "leader epochs" in report.messages[0]
 
 
+@pytest.mark.parametrize("clean", [False, True])
+def test_an_epoch_without_records_is_forgotten_by_the_file_too(clean: bool) -> None:
+    disk = new_disk()
+    log, leader = new_log(disk), new_log()
+    for each in (log, leader):
+        append(each, "a", "b", epoch=0)
+        append(each, "c", epoch=1)
+    log.assign_epoch(2, 3)
+    log.close()
+    log, _ = reopen(disk, clean=clean)
+    assert epochs_on_disk(disk) == log.epochs.entries() == [(0, 0), (1, 2)]
+    # Its successor had not heard of epoch 2 yet when it wrote this.
+    append(leader, "d", epoch=1)
+    piece = leader.read(3, 1000, 4).pieces[0]
+    log.append_as_follower(piece.file.read(piece.size, piece.offset))  # type: ignore[union-attr]
+    assert epochs_on_disk(disk) == epochs_by_scan(disk, log)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_epochs_that_a_killed_process_saved_become_durable_with_the_next_flush(seed: int) -> None:
+    disk = new_disk(seed)
+    append(new_log(disk), "a", epoch=1)
+    log, _ = reopen(disk)
+    log.flush()
+    disk.medium.lose_power()
+    assert epochs_on_disk(SimDisk(disk.medium)) == [(1, 0)]
+
+
 class Story:
     """A broker's life on one disk with power losses, and what must be true after each."""
 
@@ -218,7 +246,8 @@ class Story:
 
     def step(self) -> None:
         act = self.dice.choices(
-            [self.append, self.flush, self.truncate, self.crash], [20, 3, 1, 2]
+            [self.append, self.flush, self.lead, self.rest, self.truncate, self.crash],
+            [20, 3, 1, 1, 1, 2],
         )[0]
         act()
 
@@ -238,6 +267,13 @@ class Story:
         self.durable = self.log.recovery_point
         self.cut.clear()
 
+    def lead(self) -> None:
+        self.epoch += 1
+        self.log.assign_epoch(self.epoch, self.log.log_end_offset)
+
+    def rest(self) -> None:
+        self.log.rest()
+
     def truncate(self) -> None:
         end = self.log.log_end_offset
         self.cut.append(self.written.copy())
@@ -254,6 +290,8 @@ class Story:
         self.log, _ = reopen(self.disk, recovery_point=self.durable, config=self.settings)
         self.check(self.durable if power else len(self.written))
         self.durable = min(self.durable, self.log.log_end_offset)
+        # Whoever leads next may not have heard of an epoch in which nothing was written.
+        self.epoch = max(0, self.log.latest_epoch)
 
     def check(self, at_least: int) -> None:
         log = self.log
@@ -268,7 +306,7 @@ class Story:
                 header = segment.header_at(position)
                 assert header is not None
                 assert header.last_offset == key
-        assert log.epochs.entries() == epochs_by_scan(self.disk, log)
+        assert log.epochs.entries() == epochs_by_scan(self.disk, log) == epochs_on_disk(self.disk)
         assert producers_of(log.producer_state) == producers_of(producers_by_scan(log))
 
 
@@ -277,6 +315,12 @@ def epochs_by_scan(disk: SimDisk, log: Log) -> list[tuple[int, int]]:
     for segment in log.segments:
         for _, header in segment.headers():
             cache.assign(header.leader_epoch, header.base_offset)
+    return cache.entries()
+
+
+def epochs_on_disk(disk: SimDisk) -> list[tuple[int, int]]:
+    cache = LeaderEpochCache(disk, DIRECTORY)
+    cache.load()
     return cache.entries()
 
 
