@@ -182,6 +182,12 @@ class _Places:
 _PLACES: Final = _Places()
 
 
+def look_around() -> None:
+    """Look through the modules that are there, which the first run would do otherwise."""
+    for _ in _PLACES.all():
+        pass
+
+
 @contextmanager
 def out_of_reach() -> Iterator[None]:
     """Make the ways around the ports fail loudly."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from itertools import count
 from random import Random
 from typing import Any
@@ -26,21 +24,12 @@ from simulations.faults import FAULTS
 from simulations.mutations import MUTANTS
 from simulations.operations import OPERATIONS
 from simulations.plan import Options, Plan, Step, draw
+from simulations.preparation import collect, prepare
 from simulations.reigns import ControllerElection
 from simulations.trace import Sink, Trace
 from simulations.violation import Exit, Stopped, Violation
 from simulations.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from simulations.world import World
-
-for _late in (
-    "encodings.utf_16_be",
-    "model.error_texts",
-    "model.settings.rules",
-    "net.protocol.decoder",
-    "net.protocol.encoder",
-):
-    # What nodes import when they need it: no run begins with reading and compiling it.
-    import_module(_late)
 
 _perf_counter = time.process_time
 LOOK_S = 2.0
@@ -118,11 +107,7 @@ def run_plan(
     `tell` is called every two virtual seconds, for whoever shows progress, `watch` once before
     anything happens, for whoever wants to see what does.
     """
-    if not gc.get_freeze_count():
-        # What a process begins with stays: no collection needs to look at it. Once is enough, for
-        # what is frozen and becomes garbage stays for ever.
-        _collect()
-        gc.freeze()
+    prepare()
     trace = Trace(sink)
     mutant = MUTANTS[plan.mutation] if plan.mutation is not None else None
     worlds: list[World] = []
@@ -147,18 +132,8 @@ def run_plan(
     wall_s = _perf_counter() - started
     outcome = _outcome(worlds[0], trace, crash, trace.last_s, wall_s)
     worlds.clear()
-    _collect()
+    collect()
     return outcome
-
-
-def _collect(generation: int = 2) -> None:
-    """Without those who want to know how long it takes, as hypothesis does: they look at clocks."""
-    told = gc.callbacks[:]
-    gc.callbacks.clear()
-    try:
-        gc.collect(generation)
-    finally:
-        gc.callbacks[:] = told
 
 
 @contextmanager
@@ -260,7 +235,7 @@ async def _workload(
                     world.witnesses.look()
                 if look % _LOOKS_A_COLLECTION == 0:
                     # The collector works at moments that the seed knows, and never by itself.
-                    _collect(0)
+                    collect(0)
         faults.cancel_scope.cancel()
     heal(world)
     world.be_quiet()

@@ -215,6 +215,17 @@ class _Requests(Mapping[int, type[Request[Any]]]):
 REQUESTS: Final[Mapping[int, type[Request[Any]]]] = _Requests()
 
 
+def compile_codecs(cls: type[Message], version: int) -> None:
+    """Make now what the first message of this class in this version would have to wait for.
+
+    Raises MalformedMessage and ValueError for a version that the class does not have.
+    """
+    if version not in cls.DECODERS:
+        _compiled_decoder(cls, version)
+    if version not in cls.ENCODERS:
+        _compiled_encoder(cls, version)
+
+
 def _compiled_decoder(cls: type[Message], version: int) -> Any:
     from net.protocol.decoder import compile_decoder
 
