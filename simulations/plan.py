@@ -368,7 +368,7 @@ def _faults(
 ) -> tuple[Step, ...]:
     found: list[Step] = []
     # In most runs something breaks now and then, in some all the time; who names kinds wants them.
-    intensity = dice.choice([0.1, 0.3, 1.0]) if options.faults is None else 1.0
+    intensity = dice.choice([0.1, 0.2, 0.3, 1.0]) if options.faults is None else 1.0
     for kind in kinds:
         chance, rate = kinds[kind]
         own = Random(f"{options.seed} fault {kind}")
