@@ -315,6 +315,11 @@ class Cluster:
         lost = machine.medium.lose_power()
         self.trace.event("unsynced-lost", node=machine.host, changes=lost)
 
+    def unplug(self, machine: Machine, cause: int | None = None) -> None:
+        """A machine on which nothing runs any more loses power: what ended cleanly is durable."""
+        lost = machine.medium.lose_power()
+        self.trace.event("unsynced-lost", node=machine.host, cause=cause, changes=lost)
+
     def _end(self, machine: Machine, kind: str, cause: int | None) -> None:
         process = machine.process
         self._tell(machine, kind, cause)

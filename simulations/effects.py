@@ -61,6 +61,14 @@ class Effect:
         there = self._world.image.topic_config(self._topic).get(_NAME)
         return f"whose {_NAME} is {there or 'not given any more'}"
 
+    def _leader_ms(self) -> int:
+        """What the leader takes for the present: clocks may be hours apart, and a record from too
+        far in the future is refused (message.timestamp.after.max.ms)."""
+        partition = self._world.image.partition(self._topic, 0)
+        machine = self._world.cluster.machines.get(partition.leader) if partition else None
+        process = machine.process if machine is not None else None
+        return (process.clock if process is not None else SimClock()).wall_ms()
+
     async def _is_taken(self) -> bool:
         config = {
             "bootstrap.servers": ",".join(self._world.cluster.bootstrap),
@@ -70,7 +78,7 @@ class Effect:
             "delivery.timeout.ms": 10_000,
             "max.block.ms": 10_000,
         }
-        number, at_ms = self._sent, SimClock().wall_ms()
+        number, at_ms = self._sent, self._leader_ms()
         self._sent += 1
         async with Producer(config, **client_ports(self._world, "effector")) as producer:
             sent = await producer.send(

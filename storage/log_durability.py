@@ -35,6 +35,12 @@ class DurableLog(LogFiles):
             or now_ms - self._last_flush_ms >= self.config.flush_ms
         )
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether a power loss now would take nothing, and bring back nothing that was cut."""
+        settled = self._truncations == self._durable_truncations and not self._active.was_cut
+        return settled and self.recovery_point >= self.log_end_offset
+
     def has_unflushed_segment(self) -> bool:
         """Whether a segment was closed since the last flush: it will not change any more."""
         return self.recovery_point < self._active.base_offset
@@ -88,6 +94,7 @@ class DurableLog(LogFiles):
     def _flushed(self, plan: _FlushPlan, now_ms: int | None) -> None:
         # After a truncation in the meantime, other records may stand at these offsets. After a
         # roll, the segment that was active then has indexes that are not durable yet.
+        self._durable_truncations = plan.truncations
         if plan.truncations == self._truncations:
             end = plan.end if plan.active is self._active else plan.active.base_offset
             self.recovery_point = max(self.recovery_point, end)

@@ -92,7 +92,7 @@ class LogFiles:
         self._directory_dirty = self._is_new = not is_durable
         """Names in the log's directory, and the directory's own, that a crash may still undo."""
         self._doomed: list[tuple[int, str]] = []
-        self._truncations = 0
+        self._truncations = self._durable_truncations = 0
         self._config = config
         self._activate()
 

@@ -119,7 +119,7 @@ class LogManager:
 
     async def _flush_all(self) -> None:
         """Flush every log, several at a time: the disk can join what it is asked together."""
-        waiting = iter([log for log in self if log.recovery_point < log.log_end_offset])
+        waiting = iter([log for log in self if not log.is_durable])
 
         async def flush() -> None:
             for log in waiting:

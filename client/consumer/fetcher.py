@@ -68,7 +68,8 @@ class Fetcher:
         self._check_crcs = config.flag("check.crcs")
         self._committed_only = config.text("isolation.level") == "read_committed"
         self._rack = config.text("client.rack")
-        self._max_age_s = config.seconds("metadata.max.age.ms")
+        # Its connection may be busy with a fetch that waits: long enough for the one after that.
+        self._preference_s = config.seconds("metadata.max.age.ms") + self._max_wait_ms / 1000
         self._sessions: dict[int, FetchSession] = {}
         self._asked: set[int] = set()
         self._completed: deque[CompletedFetch] = deque()
@@ -260,7 +261,7 @@ class Fetcher:
         state.log_start_offset = part.log_start_offset
         if part.preferred_read_replica >= 0:
             state.preferred_replica = part.preferred_read_replica
-            state.preferred_until = self._clock.monotonic() + self._max_age_s
+            state.preferred_until = self._clock.monotonic() + self._preference_s
         records = part.records
         if records is None or isinstance(records, list) or not len(records):
             return

@@ -41,10 +41,12 @@ async def kill(world: World, dice: Random, cause: int) -> None:
 
 @fault("stop", "process", chance=0.4, rate=1.5)
 async def stop(world: World, dice: Random, cause: int) -> None:
-    """a process is told to stop, moves its leadership away, and is started again"""
+    """a process ends cleanly, and its leadership moves; its machine may be off for a while"""
     machine = pick(world, dice)
     if machine is not None:
         await world.cluster.stop(machine)
+        if machine.process is None and dice.random() < 0.4:
+            world.cluster.unplug(machine, cause)
         await trio.sleep(down_time_s(dice))
         world.start(machine, cause)
 

@@ -175,6 +175,24 @@ async def test_who_reads_nearby_asks_for_the_layout_until_there_is_a_leader_to_c
         assert trio.current_time() - begun < 3
 
 
+async def test_a_replica_nearby_that_is_busy_for_longer_than_the_layout_lasts_is_read_from(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    """Seed 21000162: the leader's word was out of date each time before it could be followed."""
+    part, *_ = cluster.create("t", 3)
+    cluster.near = 3
+    settings = {"client.rack": "r", "metadata.max.age.ms": 2000, "fetch.max.wait.ms": 3000}
+    async with Consumer({**SETTINGS, **settings}, **world) as consumer:
+        consumer.assign([T0, TP("t", 2)])
+        consumer.pause([T0])
+        await consumer.poll(0.5)  # From now on a fetch waits at the replica, which leads the other.
+        fill(part, b"a")
+        consumer.resume([T0])
+        begun = trio.current_time()
+        assert await read(consumer, 1) == [(0, 0, b"a")]
+        assert trio.current_time() - begun < 4
+
+
 @pytest.mark.parametrize("policy", ["earliest", "latest", "none"])
 async def test_an_offset_outside_the_log(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object, policy: str

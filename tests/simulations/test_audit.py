@@ -120,6 +120,18 @@ def test_settings_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     assert name_of(settle(prepare)) == "settings-without-effect"
 
 
+def test_settings_of_brokers_whose_clocks_are_hours_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seed 20000083: a record of the present was one of the future for the leader."""
+
+    async def prepare(stage: Stage) -> None:
+        for machine in stage.world.cluster.machines.values():
+            machine.jump(-7_200_000)
+        await audit.check_effects(stage.world)
+
+    monkeypatch.setattr("simulations.audit._EFFECTS", 1.0)
+    assert settle(prepare).exit is Exit.HELD
+
+
 def test_records_that_cannot_be_deleted() -> None:
     async def prepare(stage: Stage) -> None:
         stage.world.witnesses.retention.asked_to_delete(TARGET, 1)

@@ -84,6 +84,30 @@ async def test_a_clean_life(autojump_clock: trio.testing.MockClock) -> None:
     assert not clean_shutdown.exists(disk, "/d1")
 
 
+@pytest.mark.parametrize("start_at", [6, 0])
+async def test_what_was_cut_stays_away_after_a_clean_stop(
+    autojump_clock: trio.testing.MockClock, start_at: int
+) -> None:
+    """All of the log is flushed, but not the cut: nothing that lies behind it may come back."""
+    for seed in range(20):
+        disk = new_disk(seed)
+        logs = await started(disk)
+        log = await nine_records(logs)
+        if start_at:
+            log.truncate_to(6)
+        else:
+            log.truncate_fully_and_start_at(20)
+        end = log.log_end_offset
+        await logs.close()
+        disk.medium.lose_power()
+        logs = manager(SimDisk(disk.medium))
+        await logs.load()  # Snapshots of producers may be lost: they are made anew.
+        again = logs.get(A0)
+        assert again is not None
+        assert again.log_end_offset == end
+        assert all(offset < end for offset, _ in all_records(again))
+
+
 async def test_after_a_kill_it_says_what_it_did(autojump_clock: trio.testing.MockClock) -> None:
     disk = new_disk()
     logs = await started(disk)

@@ -339,7 +339,7 @@ class ScriptedCluster:
 async def _wait_for_news(request: FetchRequest, answer: FetchResponse) -> None:
     """A broker that has nothing to tell lets the client wait as long as it said it would."""
     told = [part for topic in answer.responses for part in topic.partitions]
-    if not any(part.records or part.error_code for part in told):
+    if not any(p.records or p.error_code or p.preferred_read_replica >= 0 for p in told):
         await trio.sleep(request.max_wait / 1000)
 
 
