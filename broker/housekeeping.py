@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
+from model.ids import TopicPartition
+
 if TYPE_CHECKING:
     from broker.node import Node
 
@@ -32,9 +34,21 @@ async def _tidy(node: Node) -> None:
     await node.clock.sleep(min(_FIRST_TIDY_S, interval_s))
     while True:
         marks = {replica.topic_partition: replica.state.high_watermark for replica in node.replicas}
+        starts = {each.topic_partition: each.log.log_start_offset for each in node.replicas}
         for line in await node.logs.housekeeping(node.clock.wall_ms(), marks):
             log.info(line)
+        _tell_moved_starts(node, starts)
         await node.clock.sleep(interval_s)
+
+
+def _tell_moved_starts(node: Node, before: dict[TopicPartition, int]) -> None:
+    """Leaders choose replicas for consumers by what followers have."""
+    if node.replicas.fetching is None:
+        return
+    for replica in node.replicas:
+        start = replica.log.log_start_offset
+        if start != before.get(replica.topic_partition, start):
+            node.replicas.fetching.log_start_moved(replica.topic_partition)
 
 
 async def _flush(node: Node) -> None:

@@ -101,10 +101,12 @@ async def _write(world: World, dice: Random, life: Life, topic: str, partitions:
         "max.block.ms": 20_000,
     }
     async with Producer(config, **client_ports(world, life.name)) as producer:
+        await producer.partitions_for(topic)
         for number in range(dice.randrange(1, 12)):
             target = TopicPartition(topic, dice.randrange(partitions))
             at_ms = clock.wall_ms()
             value = value_of(life.name, number, True, 0, at_ms)
+            known = _knows(world, producer, topic)
             sent = await producer.send(
                 topic,
                 value,
@@ -113,7 +115,16 @@ async def _write(world: World, dice: Random, life: Life, topic: str, partitions:
                 headers=headers_of(number),
                 timestamp_ms=at_ms,
             )
-            life.acked[target, (await sent).offset] = value
+            offset = (await sent).offset
+            if known and _knows(world, producer, topic):
+                life.acked[target, offset] = value
+
+
+def _knows(world: World, producer: Producer, topic: str) -> bool:
+    """Whether a producer means the topic that there is. A broker that has not heard that the one
+    before it was deleted tells of that, and takes records for it."""
+    theirs, ours = producer.cluster.view.topics.get(topic), world.image.topics.get(topic)
+    return theirs is not None and ours is not None and theirs.id == ours.topic_id
 
 
 def _consumer(world: World, name: str) -> Consumer:

@@ -192,8 +192,10 @@ class FetchReader:
         fetched.high_watermark = state.high_watermark
         fetched.last_stable_offset = state.high_watermark
         fetched.log_start_offset = start
-        if limits.replica_id < 0 and limits.rack is not None and self.select_replica is not None:
-            chosen = self.select_replica(replica, limits.rack, offset)
+        # What is gone here is not looked for elsewhere: followers are late to say what they lost.
+        rack = limits.rack if limits.replica_id < 0 and offset >= start else None
+        if rack is not None and self.select_replica is not None:
+            chosen = self.select_replica(replica, rack, offset)
             if chosen != NO_REPLICA:
                 fetched.preferred_read_replica = chosen
                 return

@@ -87,6 +87,10 @@ class FollowerSession:
             mapping.pop(key, None)
         self._changed[key] = None
 
+    def tell_again(self, topic_partition: TopicPartition) -> None:
+        """The next request says where the log begins now."""
+        self._changed[self._by_name[topic_partition]] = None
+
     def restart(self) -> None:
         """A new connection: the leader knows nothing of us."""
         self.session_id, self._epoch = NO_SESSION, INITIAL_EPOCH

@@ -119,6 +119,11 @@ class LeaderFetcher:
         self._session.remove(topic_partition)
         self.wake()
 
+    def log_start_moved(self, topic_partition: TopicPartition) -> None:
+        """Tell the leader, who sends consumers here for what this replica has (KIP-392)."""
+        self._session.tell_again(topic_partition)
+        self.wake()
+
     def wake(self) -> None:
         """There is something to say to the leader, or another place to find it at."""
         self._alarm.ring()

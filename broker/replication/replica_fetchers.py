@@ -67,6 +67,12 @@ class ReplicaFetchers:
         if fetcher is not None:
             fetcher.remove(topic_partition)
 
+    def log_start_moved(self, topic_partition: TopicPartition) -> None:
+        """Records at the beginning of a log are gone; its leader is told, if another broker is."""
+        fetcher = self._following.get(topic_partition)
+        if fetcher is not None:
+            fetcher.log_start_moved(topic_partition)
+
     def _new_fetcher(self, leader_id: int) -> LeaderFetcher:
         fetcher = self._fetchers[leader_id] = LeaderFetcher(
             leader_id,

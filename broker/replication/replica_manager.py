@@ -49,6 +49,10 @@ class Fetching(Protocol):
         """Fetch it no more: this broker leads it, or has no replica of it."""
         ...
 
+    def log_start_moved(self, topic_partition: TopicPartition) -> None:
+        """Retention has taken records from the beginning of its log."""
+        ...
+
     def brokers_changed(self) -> None:
         """Brokers may have come, gone, or have other addresses."""
         ...

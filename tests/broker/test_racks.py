@@ -8,6 +8,7 @@ import pytest
 
 from kraft.image import PartitionImage
 from model.errors import ErrorCode
+from model.ids import TopicPartition
 from tests.support.data_plane import Broker, World, only, values
 
 REPLICATED = PartitionImage((1, 2, 3), (1, 2, 3), 1)
@@ -41,6 +42,35 @@ class TestRacks:
         leader.produce("logs", b"a")
         second.copy(leader, rounds=2)
         assert values(only(leader.fetch("logs", 0, rack_id=rack).message)) == [b"a"]
+
+    def test_nobody_is_sent_away_for_what_is_gone(self) -> None:
+        """Seed 21000364: the follower, whose start the leader did not know, sent them back."""
+        leader, second, _ = cluster(
+            replace(REPLICATED, isr=(1, 2)), replica_selector_class=self.RACK_AWARE
+        )
+        for value in (b"a", b"b"):
+            leader.produce("logs", value)
+        second.copy(leader, rounds=3)
+        leader.replicas.find(TopicPartition("logs", 0)).log.advance_log_start(1)
+        partition = only(leader.fetch("logs", 0, rack_id="r2").message)
+        assert partition.error_code == ErrorCode.OFFSET_OUT_OF_RANGE
+        assert partition.preferred_read_replica == -1
+
+    def test_a_follower_that_has_less_of_the_beginning_says_so(self) -> None:
+        leader, second, _ = cluster(
+            replace(REPLICATED, isr=(1, 2)), replica_selector_class=self.RACK_AWARE
+        )
+        for value in (b"a", b"b"):
+            leader.produce("logs", value)
+        second.copy(leader, rounds=3)
+        name = TopicPartition("logs", 0)
+        second.replicas.find(name).log.advance_log_start(1)
+        second.log_start_moved(name)
+        request = second.sessions[1].request()
+        assert request is not None
+        leader.ask(request, 17)
+        assert values(only(leader.fetch("logs", 0, rack_id="r2").message))[:1] == [b"a"]
+        assert only(leader.fetch("logs", 1, rack_id="r2").message).preferred_read_replica == 2
 
     def test_a_follower_serves_its_rack_while_the_controller_is_out_of_reach(self) -> None:
         leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)))

@@ -246,6 +246,10 @@ class Broker:
         if leader is not None:
             self.sessions[leader].remove(topic_partition)
 
+    def log_start_moved(self, topic_partition: TopicPartition) -> None:
+        if topic_partition in self._followed:
+            self.sessions[self._followed[topic_partition]].tell_again(topic_partition)
+
     def brokers_changed(self) -> None: ...
 
     def _new_fetch(self) -> FetchRequest:
