@@ -36,6 +36,7 @@ class Witnesses:
     def __init__(self, world: World) -> None:
         self._world = world
         self._watched = Watched()
+        world.ledger.listen(self._watched)
         self.answers = AnswerChecker(
             self._watched,
             world.metadata,

@@ -11,10 +11,14 @@ import pytest
 from client.consumer.state import ConsumerRecord
 from kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, PartitionImage, TopicImage
 from kraft.snapshot import encode_snapshot
+from net.protocol.message import Request
+from net.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from net.protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from simulations.checkers.history import value_of
 from simulations.checkers.metadata import MetadataChecker
 from simulations.contents import differs, headers_of, key_of
 from simulations.ledger import Ledger
+from simulations.observers.kafka_wire import Watched
 from simulations.violation import NOTHING, About
 
 KEY = ("t", 0)
@@ -121,6 +125,28 @@ def test_the_ledger_knows_no_more_than_it_was_told() -> None:
     with ledger.change(thing, 5):
         pass
     assert ledger.may_be(thing) == {3, 5, None}, "the one before may come about yet"
+
+
+def test_a_change_that_was_sent_twice_may_come_once_more() -> None:
+    """Seed 31000273: a broker that had waited for a controller created a deleted topic again."""
+    ledger, watched = Ledger(), Watched()
+    ledger.listen(watched)
+    create = CreateTopicsRequest(topics=[CreatableTopic(name="t")])
+    delete = DeleteTopicsRequest(topics=[DeleteTopicState(name="t")])
+
+    def send(request: Request[Any]) -> None:
+        for told in watched.requests[request.API_KEY]:
+            told("admin", "n1", request)
+
+    thing = ("topic", "t")
+    for times, possible in ((1, {None}), (2, {3, None})):
+        with ledger.change(thing, 3):
+            for _ in range(times):
+                send(create)
+        with ledger.change(thing, None):
+            send(delete)
+        assert ledger.may_be(thing) == possible
+    assert ledger.is_doubtful(thing)
 
 
 def test_of_two_changes_at_a_time_either_may_be_the_last() -> None:
