@@ -110,11 +110,12 @@ async def _run(
         await nursery.start(node.quorum.run)
         if node.is_broker:
             async with trio.open_nursery() as broker_tasks:
-                await _start_broker(node, broker_tasks)
+                roles = await _start_broker(node, broker_tasks)
                 if ready is not None:
                     ready(node)
                 await shutdown.wait()
                 await _stop_broker(node)
+                roles.stop()
                 broker_tasks.cancel_scope.cancel()
             await node.logs.close(node.broker_epoch)
         else:
@@ -197,8 +198,9 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     plane.replicas.on_failed_dir(node.lifecycle.wake)
 
 
-async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
-    """Recover, register, catch up, serve: in this order (KIP-631)."""
+async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
+    """Recover, register, catch up, serve: in this order (KIP-631). What gives partitions their
+    roles from then on."""
     for line in await node.logs.load():
         log.warning(line)
     tasks.start_soon(node.lifecycle.run)
@@ -225,6 +227,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> None:
     await node.lifecycle.unfenced()
     for name, listener in bound.items():
         tasks.start_soon(_server(node, name).run, listener)
+    return roles
 
 
 async def _stop_broker(node: Node) -> None:

@@ -39,6 +39,9 @@ class _Asked(NamedTuple):
     last_epoch: int
     request: int
     """The number of the request within the session."""
+    following: Following
+    since: int
+    """The number of the first request for this following of it."""
 
 
 class FollowerSession:
@@ -125,8 +128,14 @@ class FollowerSession:
                     left.partitions.append(index)
                 continue
             wanted = following.request(self._partition_max_bytes)
+            before = self._asked.get(key)
             self._asked[key] = _Asked(
-                wanted.fetch_offset, wanted.log_start_offset, wanted.last_fetched_epoch, number
+                wanted.fetch_offset,
+                wanted.log_start_offset,
+                wanted.last_fetched_epoch,
+                number,
+                following,
+                before.since if before is not None and before.following is following else number,
             )
             topic = topics.get(topic_id)
             if topic is None:
@@ -164,9 +173,14 @@ class FollowerSession:
                 key = (topic_id, data.partition_index)
                 following = self.following.get(key)
                 asked = self._asked.get(key)
-                # What was asked again since then will be answered again.
-                if following is not None and asked is not None and asked.request <= self._answers:
+                if following is None or asked is None:
+                    continue
+                if asked.request <= self._answers:
                     self._take(key, following, asked, data, now_s, now_ms)
+                elif asked.since <= self._answers:
+                    # It was asked again since then, and will be answered again; but not with marks
+                    # that the leader has told by this answer.
+                    following.heard(data)
 
     def _take(
         self,

@@ -115,11 +115,25 @@ class Following:
             ):
                 # Before the next fetch, which tells the leader that we have them.
                 partition_log.flush(now_ms)
+        self._hear(data)
+        return Outcome.COPIED
+
+    def heard(self, data: PartitionData) -> None:
+        """Take over the leader's marks from an answer to an earlier question than the last.
+
+        What was copied since that question is the leader's, too: the marks hold for it.
+        """
+        parts = data.diverging_epoch.epoch != NO_EPOCH or data.diverging_epoch.end_offset >= 0
+        if self.is_current and data.error_code == ErrorCode.NONE and not parts:
+            self._hear(data)
+
+    def _hear(self, data: PartitionData) -> None:
+        """High watermark and log start of the leader."""
+        replica, state, partition_log = self.replica, self.replica.state, self.replica.log
         if state.follower_appended(partition_log.log_end_offset, data.high_watermark):
             replica.high_watermark_moved()
         if data.log_start_offset > partition_log.log_start_offset:
             partition_log.advance_log_start(min(data.log_start_offset, state.high_watermark))
-        return Outcome.COPIED
 
     def _refused(self, code: ErrorCode, now_s: float) -> Outcome:
         topic_partition, leader = self.replica.topic_partition, self.replica.state.view.leader

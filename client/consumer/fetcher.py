@@ -260,6 +260,11 @@ class Fetcher:
         state.last_stable_offset = part.last_stable_offset
         state.log_start_offset = part.log_start_offset
         if part.preferred_read_replica >= 0:
+            if part.preferred_read_replica not in self._cluster.view.brokers:
+                # A layout that was told while it was away: the leader would name it again at once.
+                self._cluster.refresh_soon()
+                state.retry_at = self._clock.monotonic() + self._cluster.retry_backoff.pause(1)
+                return
             state.preferred_replica = part.preferred_read_replica
             state.preferred_until = self._clock.monotonic() + self._preference_s
         records = part.records

@@ -7,6 +7,7 @@ from dataclasses import replace
 from broker.replication.follower_session import FollowerSession
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
+from model.ids import TopicPartition
 from model.records import iter_batches, iter_records
 from net.protocol.messages.fetch import FetchResponse
 from tests.support.data_plane import Broker, World, make_batch
@@ -241,6 +242,31 @@ def test_an_answer_to_an_earlier_request_than_the_last_is_not_taken() -> None:
     assert session.request() is not None
     session.answered(held.message, 0.0, 0)
     assert session.retry(0.0) == float("inf"), "the old epoch's refusal says nothing now"
+
+
+def test_marks_of_an_answer_to_an_earlier_request_are_taken() -> None:
+    """Seed 30001651: the leader had told the high watermark, and did not tell it again."""
+    view = replace(REPLICATED, isr=(1, 3))
+    leader, second, third = cluster(view, view)
+    leader.world.brokers[2] = replace(leader.world.brokers[2], fenced=True)
+    leader.publish()  # Nobody asks the second into the ISR: the high watermark is the third's.
+    second.copy(leader)
+    leader.produce("logs", b"a")
+    session = second.sessions[1]
+    first = session.request()
+    assert first is not None
+    answer = leader.ask(first, 17)
+    session.tell_again(TopicPartition("logs", 1))
+    beside = session.request()
+    assert beside is not None
+    third.copy(leader, rounds=3)
+    later = leader.ask(beside, 17)
+    session.answered(answer.message, second.clock.now_s, second.clock.now_ms)
+    assert contents(second) == [b"a"]
+    assert second.replica("logs").state.high_watermark == 0
+    assert session.request() is not None, "with what it has now it asks for what follows"
+    session.answered(later.message, second.clock.now_s, second.clock.now_ms)
+    assert second.replica("logs").state.high_watermark == 1
 
 
 def test_corrupt_records_are_not_stored() -> None:

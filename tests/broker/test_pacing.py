@@ -113,3 +113,22 @@ async def test_a_large_change_lets_others_go_on_and_keeps_the_order(
     recorder.paced(small.image, change(small.image, *topic("c", 1)))
     assert recorder.told[-1] == ("other", 1, 1)
     nursery.cancel_scope.cancel()
+
+
+async def test_who_is_about_to_end_takes_up_no_new_work(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Seeds 30001359 and 31001658: a coordinator was given a partition when its tasks had ended."""
+    told: list[MetadataDelta] = []
+    publisher = PacedPublisher([lambda image, delta: told.append(delta)], SimClock())
+    small, large = change(EMPTY_IMAGE, *topic("a", 1)), change(EMPTY_IMAGE, *topic("b", 10 * SLICE))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(publisher.run)
+        publisher(small.image, small)
+        publisher(large.image, large)
+        publisher.stop()
+        publisher(small.image, small)
+        await publisher.caught_up()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert told == [small]

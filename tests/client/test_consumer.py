@@ -193,6 +193,26 @@ async def test_a_replica_nearby_that_is_busy_for_longer_than_the_layout_lasts_is
         assert trio.current_time() - begun < 4
 
 
+async def test_a_replica_nearby_that_the_layout_does_not_know_yet(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    """Seed 31001763: the leader named it as often as it was asked, and nobody else was."""
+    (part,) = cluster.create("t")
+    fill(part, b"a")
+    cluster.kill(3)
+    async with Consumer({**SETTINGS, "client.rack": "r"}, **world) as consumer:
+        consumer.assign([T0])
+        await read(consumer, 1)
+        cluster.start(3)
+        cluster.near = 3
+        fill(part, b"b")
+        asked = len(cluster.requests)
+        begun = trio.current_time()
+        assert await read(consumer, 1) == [(0, 1, b"b")]
+        assert trio.current_time() - begun < 2
+        assert len(cluster.requests) - asked < 30
+
+
 @pytest.mark.parametrize("policy", ["earliest", "latest", "none"])
 async def test_an_offset_outside_the_log(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object, policy: str
