@@ -64,7 +64,7 @@ class SegmentMirror:
         while len(data) - position >= _HEAD.size:
             base, size, epoch, magic, crc, _, delta, _, latest = _HEAD.unpack_from(data, position)
             end = position + _SIZE_END + size
-            if magic != 2 or end > len(data):
+            if magic != 2 or not position + _HEAD.size <= end <= len(data):
                 break
             batch = Batch(
                 start + position, base, base + delta, epoch, crc, _SIZE_END + size, latest

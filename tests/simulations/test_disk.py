@@ -6,11 +6,13 @@ import random
 
 import pytest
 
+from model.records import Record, encode_batch
 from model.world import read_file, write_atomically
 from simulations.disk import SimDisk
 from simulations.faults.disk import newest_segments
 from simulations.life import Killed
 from simulations.medium import Medium
+from simulations.observers.partition_log import PartitionLogs
 
 
 def machine(seed: int = 0) -> tuple[Medium, SimDisk]:
@@ -82,3 +84,18 @@ def test_corruption_spares_what_is_older_than_the_newest_segment() -> None:
         "/data/v-1.f00-delete/00000000000000000000.log": 500,
     }
     assert newest_segments(sizes) == ["/data/u-1/00000000000000000009.log"]
+
+
+def test_a_log_full_of_rubbish_has_no_more_batches() -> None:
+    """Seed 50000077: a write in the wrong place left a batch with a size below nothing."""
+    logs = PartitionLogs()
+    watcher = logs.watch("n1", "/data/t-0/00000000000000000000.log")
+    assert watcher is not None
+    whole = encode_batch([Record(0, 1, None, b"a")])
+    for size in (-1000, -1, 0, 10, 1 << 30):
+        rubbish = bytearray(whole)
+        rubbish[8:12] = size.to_bytes(4, "big", signed=True)
+        watcher.replaced(whole + rubbish)
+        mirror = logs.replica("n1", ("t", 0))
+        assert mirror is not None
+        assert mirror.end_offset == 1
