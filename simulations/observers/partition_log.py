@@ -93,7 +93,11 @@ class SegmentMirror:
         before = list(self.batches)
         self.batches, self._rest, self.size = [], b"", len(data)
         self._parse(data, written=False)
-        gone = before[len(self.batches) :]
+        # What had been cut before may be back in the place of what was written there since.
+        same = 0
+        while same < min(len(before), len(self.batches)) and before[same] == self.batches[same]:
+            same += 1
+        gone = before[same:]
         if gone:
             self.replica.lost(gone)
 

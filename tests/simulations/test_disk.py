@@ -86,6 +86,24 @@ def test_corruption_spares_what_is_older_than_the_newest_segment() -> None:
     assert newest_segments(sizes) == ["/data/u-1/00000000000000000009.log"]
 
 
+def test_what_was_cut_comes_back_in_the_place_of_what_was_written_since() -> None:
+    """Seed 50000394: as many batches as before, and yet one of them is lost."""
+    logs = PartitionLogs()
+    lost: list[int] = []
+    logs.on_loss = lambda mirror, batches: lost.extend(each.epoch for each in batches)
+    watcher = logs.watch("n1", "/data/t-0/00000000000000000000.log")
+    assert watcher is not None
+    first, old, new = (
+        encode_batch([Record(0, 1, None, b"a")], base_offset=offset, leader_epoch=epoch)
+        for offset, epoch in ((0, 1), (1, 1), (1, 2))
+    )
+    watcher.wrote(0, first + old)
+    watcher.truncated(len(first))
+    watcher.wrote(len(first), new)
+    watcher.replaced(first + old)
+    assert lost == [2]
+
+
 def test_a_log_full_of_rubbish_has_no_more_batches() -> None:
     """Seed 50000077: a write in the wrong place left a batch with a size below nothing."""
     logs = PartitionLogs()
