@@ -239,8 +239,10 @@ class FetchReader:
             dirty.clear()
         for fetched in fetched_all:
             entry = fetched.entry
-            entry.sent_high_watermark = fetched.high_watermark
-            entry.sent_log_start_offset = fetched.log_start_offset
+            # Where logs part a follower truncates and believes no mark: it has to hear them again.
+            parts = fetched.diverging_epoch is not None
+            entry.sent_high_watermark = NO_OFFSET if parts else fetched.high_watermark
+            entry.sent_log_start_offset = NO_OFFSET if parts else fetched.log_start_offset
             dirty.pop(entry, None)
             if fetched.size or fetched.is_urgent:
                 dirty[entry] = None

@@ -302,7 +302,7 @@ class ReplicaChecker:
             ]
             if not mirrors:
                 continue
-            start = max(mirror.start_offset for mirror in mirrors)
+            start = max(self.truth(key).start, *(mirror.start_offset for mirror in mirrors))
             end = min(mirror.end_offset for mirror in mirrors)
             views = [
                 [b[1:5] for b in mirror.batches() if start <= b.base_offset < end]

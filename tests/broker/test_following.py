@@ -101,6 +101,26 @@ def test_an_old_leader_gives_up_what_only_it_had() -> None:
     assert contents(leader) == contents(second) == [b"both", b"new"]
 
 
+def test_who_was_cut_hears_where_the_leaders_log_begins() -> None:
+    """What the leader says beside where logs part is not believed, so it has to say it again."""
+    leader, second, third = cluster()
+    for value in (b"a", b"b"):
+        leader.produce("logs", value)
+    for follower in (second, third):
+        follower.copy(leader, rounds=3)
+    for value in (b"lost 1", b"lost 2"):
+        leader.produce("logs", value)
+    leader.world.change("logs", leader=2, isr=(2, 3))
+    for broker in (second, third, leader):
+        broker.publish()
+    second.produce("logs", b"c")
+    third.copy(second, rounds=3)
+    second.replica("logs").delete_records(3)
+    leader.copy(second, rounds=2)
+    log = leader.replica("logs").log
+    assert (log.log_start_offset, log.log_end_offset) == (3, 3)
+
+
 def test_kip_279_several_fast_elections() -> None:
     leader, second, third = cluster()
     leader.produce("logs", b"0")

@@ -30,6 +30,7 @@ class Agreement:
             min_isr=lambda topic: 2,
             allows_loss=lambda topic: False,
         )
+        self.replicas = replicas
         self.checker = AgreementChecker(
             self.scene.metadata, self.scene.logs, replicas, self.scene.told
         )
@@ -51,6 +52,18 @@ def test_a_high_watermark_covers_what_clients_know(
     found = Agreement(monkeypatch)
     found.checker.claimed(host, ("t", 0), mark, "tells c offset")
     assert found.checker.checks == 1
+    assert found.scene.told.names == names
+
+
+@pytest.mark.parametrize(("start", "names"), [(0, ["divergent-append"]), (2, [])])
+def test_what_was_given_up_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch, start: int, names: list[str]
+) -> None:
+    """Seed 20020: DeleteRecords took what differed, and the follower was cut at the new start."""
+    found = Agreement(monkeypatch)
+    found.replicas.may_begin_at(("t", 0), start)
+    for host in ("n1", "n2"):
+        found.scene.append(host, batch(2, epoch=3))
     assert found.scene.told.names == names
 
 
