@@ -7,6 +7,7 @@ is answered.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -180,7 +181,8 @@ class FollowerSession:
                 elif asked.since <= self._answers:
                     # It was asked again since then, and will be answered again; but not with marks
                     # that the leader has told by this answer.
-                    following.heard(data)
+                    with contextlib.suppress(LogDirFailure):  # we have been told to leave it
+                        following.heard(data)
 
     def _take(
         self,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import Mock
+
+import pytest
 
 from broker.replication.follower_session import FollowerSession
+from broker.replication.following import Following
 from kraft.image import PartitionImage
 from model.errors import ErrorCode, KafkaError
 from model.ids import TopicPartition
 from model.records import iter_batches, iter_records
 from net.protocol.messages.fetch import FetchResponse
+from storage.failure import LogDirFailure
 from tests.support.data_plane import Broker, World, make_batch
 from tests.support.wire import joined
 
@@ -264,7 +269,10 @@ def test_an_answer_to_an_earlier_request_than_the_last_is_not_taken() -> None:
     assert session.retry(0.0) == float("inf"), "the old epoch's refusal says nothing now"
 
 
-def test_marks_of_an_answer_to_an_earlier_request_are_taken() -> None:
+@pytest.mark.parametrize("offline", [False, True])
+def test_marks_of_an_answer_to_an_earlier_request_are_taken(
+    monkeypatch: pytest.MonkeyPatch, offline: bool
+) -> None:
     """Seed 30001651: the leader had told the high watermark, and did not tell it again."""
     view = replace(REPLICATED, isr=(1, 3))
     leader, second, third = cluster(view, view)
@@ -285,8 +293,10 @@ def test_marks_of_an_answer_to_an_earlier_request_are_taken() -> None:
     assert contents(second) == [b"a"]
     assert second.replica("logs").state.high_watermark == 0
     assert session.request() is not None, "with what it has now it asks for what follows"
+    if offline:
+        monkeypatch.setattr(Following, "heard", Mock(side_effect=LogDirFailure("/d", "gone")))
     session.answered(later.message, second.clock.now_s, second.clock.now_ms)
-    assert second.replica("logs").state.high_watermark == 1
+    assert second.replica("logs").state.high_watermark == (0 if offline else 1)
 
 
 def test_corrupt_records_are_not_stored() -> None:
