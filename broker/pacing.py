@@ -43,18 +43,13 @@ class PacedPublisher:
         self._more = trio.Event()
         self._done = trio.Event()
         self._done.set()
-        self._stopped = False
 
     def stop(self) -> None:
-        """Publish nothing any more: who follows is about to end, and takes up no new work."""
-        self._stopped = True
-        self._backlog.clear()
-        self._done.set()
+        """Publish to nobody any more: who follows is about to end, and takes up no new work."""
+        self._publishers = ()
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: at once when it is small and nothing is before it."""
-        if self._stopped:
-            return
         if not self._backlog and _partitions(delta) <= INLINE:
             self._publish(image, delta)
             return
@@ -78,11 +73,9 @@ class PacedPublisher:
                 for part in slices(delta, SLICE):
                     if self._prepare is not None:
                         await self._prepare(image, part)
-                    if not self._stopped:
-                        self._publish(image, part)
+                    self._publish(image, part)
                     await self._clock.sleep(0)
-                if self._backlog:
-                    self._backlog.popleft()
+                self._backlog.popleft()
             self._done.set()
 
     def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:

@@ -312,8 +312,7 @@ class Cluster:
         """The machine stops: unsynced writes are lost in part, peers are told nothing."""
         self._end(machine, "power-loss", cause)
         self.fabric.lose_power(machine.host)
-        lost = machine.medium.lose_power()
-        self.trace.event("unsynced-lost", node=machine.host, changes=lost)
+        self.unplug(machine)
 
     def unplug(self, machine: Machine, cause: int | None = None) -> None:
         """A machine on which nothing runs any more loses power: what ended cleanly is durable."""

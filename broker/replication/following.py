@@ -100,7 +100,7 @@ class Following:
         if asked_offset != partition_log.log_end_offset:
             # About a log that is not ours any more; to truncate by it would lose records.
             return Outcome.COPIED
-        if data.diverging_epoch.epoch != NO_EPOCH or data.diverging_epoch.end_offset != NO_OFFSET:
+        if _logs_part(data):
             if state.diverged(data.high_watermark):
                 leader = EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
                 self._diverged(leader)
@@ -123,8 +123,7 @@ class Following:
 
         What was copied since that question is the leader's, too: the marks hold for it.
         """
-        parts = data.diverging_epoch.epoch != NO_EPOCH or data.diverging_epoch.end_offset >= 0
-        if self.is_current and data.error_code == ErrorCode.NONE and not parts:
+        if self.is_current and data.error_code == ErrorCode.NONE and not _logs_part(data):
             self._hear(data)
 
     def _hear(self, data: PartitionData) -> None:
@@ -194,3 +193,9 @@ class Following:
             )
             replica.log.truncate_fully_and_start_at(start_offset, now_ms)
             state.restarted_at(start_offset)
+
+
+def _logs_part(data: PartitionData) -> bool:
+    """Whether the leader says that our log is not a beginning of its own."""
+    parting = data.diverging_epoch
+    return parting.epoch != NO_EPOCH or parting.end_offset != NO_OFFSET

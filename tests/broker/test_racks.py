@@ -43,26 +43,25 @@ class TestRacks:
         second.copy(leader, rounds=2)
         assert values(only(leader.fetch("logs", 0, rack_id=rack).message)) == [b"a"]
 
-    def test_nobody_is_sent_away_for_what_is_gone(self) -> None:
-        """Seed 21000364: the follower, whose start the leader did not know, sent them back."""
+    def two_records_on_two_brokers(self) -> tuple[Broker, Broker]:
         leader, second, _ = cluster(
             replace(REPLICATED, isr=(1, 2)), replica_selector_class=self.RACK_AWARE
         )
         for value in (b"a", b"b"):
             leader.produce("logs", value)
         second.copy(leader, rounds=3)
+        return leader, second
+
+    def test_nobody_is_sent_away_for_what_is_gone(self) -> None:
+        """Seed 21000364: the follower, whose start the leader did not know, sent them back."""
+        leader, _ = self.two_records_on_two_brokers()
         leader.replicas.find(TopicPartition("logs", 0)).log.advance_log_start(1)
         partition = only(leader.fetch("logs", 0, rack_id="r2").message)
         assert partition.error_code == ErrorCode.OFFSET_OUT_OF_RANGE
         assert partition.preferred_read_replica == -1
 
     def test_a_follower_that_has_less_of_the_beginning_says_so(self) -> None:
-        leader, second, _ = cluster(
-            replace(REPLICATED, isr=(1, 2)), replica_selector_class=self.RACK_AWARE
-        )
-        for value in (b"a", b"b"):
-            leader.produce("logs", value)
-        second.copy(leader, rounds=3)
+        leader, second = self.two_records_on_two_brokers()
         name = TopicPartition("logs", 0)
         second.replicas.find(name).log.advance_log_start(1)
         second.log_start_moved(name)
