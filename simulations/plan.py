@@ -224,8 +224,8 @@ def _settings(dice: Random) -> dict[str, str]:
         "broker.heartbeat.interval.ms": str(session_ms // dice.choice([2, 3])),
         "replica.lag.time.max.ms": str(lag_ms),
         # Long polls answer as soon as there is something: what they wait for longer is nothing.
-        "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([1000, 2000, 4000, 4000]))),
-        "controller.quorum.election.timeout.ms": str(dice.choice([1000, 2000, 4000])),
+        "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([2000, 4000, 4000]))),
+        "controller.quorum.election.timeout.ms": str(dice.choice([1000, 2000, 4000, 4000])),
         "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
         "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000, 5000])),
         "group.min.session.timeout.ms": "1000",
@@ -274,7 +274,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
                 acks,
                 idempotent,
                 records_per_burst=max(1, round(dice.choice([1, 3, 8, 15]) * load)),
-                pause_s=dice.choice([4.0, 8.0, 16.0]),
+                pause_s=dice.choice([8.0, 16.0, 32.0]),
                 settings=settings,
             )
         )
@@ -283,7 +283,7 @@ def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[
 
 def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
     names = tuple(topic.name for topic in topics)
-    waits_ms = [1000, 3000, 6000]
+    waits_ms = [3000, 6000, 9000]
     found = [ConsumerPlan("reader", names, settings={"fetch.max.wait.ms": dice.choice(waits_ms)})]
     for number in range(dice.choice([1, 2])):
         session_ms = dice.choice([3000, 6000, 10000])
@@ -368,7 +368,7 @@ def _faults(
 ) -> tuple[Step, ...]:
     found: list[Step] = []
     # In most runs something breaks now and then, in some all the time; who names kinds wants them.
-    intensity = dice.choice([0.1, 0.2, 0.3, 1.0]) if options.faults is None else 1.0
+    intensity = dice.choice([0.1, 0.1, 0.2, 0.3, 0.7]) if options.faults is None else 1.0
     for kind in kinds:
         chance, rate = kinds[kind]
         own = Random(f"{options.seed} fault {kind}")
