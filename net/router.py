@@ -15,6 +15,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast
 
 import structlog
@@ -27,6 +29,7 @@ from net.protocol.message import Response
 
 log = structlog.get_logger()
 
+Listener = Literal["broker", "controller"]
 Listeners = Literal["broker", "controller", "both"]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -144,18 +147,22 @@ def handles(
             handler=function,
             is_async=inspect.iscoroutinefunction(function),
         )
+        routes.cache_clear()
         return function
 
     return register
 
 
-def routes(listener: Literal["broker", "controller"]) -> Mapping[int, Route]:
+@lru_cache
+def routes(listener: Listener) -> Mapping[int, Route]:
     """The APIs that a listener of that kind answers, by key in ascending order."""
-    return {
-        key: route
-        for key, route in sorted(_ROUTES.items())
-        if route.listeners in (listener, "both") or (route.forward and listener == "controller")
-    }
+    return MappingProxyType(
+        {
+            key: route
+            for key, route in sorted(_ROUTES.items())
+            if route.listeners in (listener, "both") or (route.forward and listener == "controller")
+        }
+    )
 
 
 def encode_answer(context: Context, answer: object) -> list[Piece]:

@@ -61,9 +61,15 @@ class Stream:
             await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
             if self._life.is_paused:
                 await self._life.passage()
-        size = min(len(buffer), len(self._incoming))
-        buffer[:size] = self._incoming[:size]
-        del self._incoming[:size]
+        incoming = self._incoming
+        size = len(incoming)
+        if size <= len(buffer):
+            buffer[:size] = incoming
+            incoming.clear()
+        else:
+            size = len(buffer)
+            buffer[:] = incoming[:size]
+            del incoming[:size]
         return size
 
     def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:

@@ -7,6 +7,7 @@ and the range. KIP-584: supported and finalized features.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kraft.controller.features import supported_features
@@ -18,7 +19,7 @@ from net.protocol.messages.api_versions import (
     FinalizedFeatureKey,
     SupportedFeatureKey,
 )
-from net.router import Context, handles, routes
+from net.router import Context, Listener, handles, routes
 
 if TYPE_CHECKING:
     from kraft.image import MetadataImage
@@ -40,17 +41,10 @@ def answer(
     kind: str, image: MetadataImage, error: ErrorCode = ErrorCode.NONE
 ) -> ApiVersionsResponse:
     """What a listener of that kind ("broker" or "controller") promises."""
-    table = routes("controller" if kind == "controller" else "broker")
+    listener: Listener = "controller" if kind == "controller" else "broker"
     return ApiVersionsResponse(
         error_code=int(error),
-        api_keys=[
-            ApiVersion(
-                api_key=key,
-                min_version=_LISTED_FROM.get(key, route.min_version),
-                max_version=route.max_version,
-            )
-            for key, route in table.items()
-        ],
+        api_keys=_promised(listener, len(routes(listener))),
         supported_features=[
             SupportedFeatureKey(name=name, min_version=low, max_version=high)
             for name, low, high in supported_features()
@@ -61,6 +55,20 @@ def answer(
             for name, level in sorted(image.features.items())
         ],
     )
+
+
+@lru_cache
+def _promised(listener: Listener, count: int) -> list[ApiVersion]:
+    """The same for every connection, so made once: not to be changed. By `count` it is made anew
+    when there are more handlers."""
+    return [
+        ApiVersion(
+            api_key=key,
+            min_version=_LISTED_FROM.get(key, route.min_version),
+            max_version=route.max_version,
+        )
+        for key, route in routes(listener).items()
+    ]
 
 
 def _valid(request: ApiVersionsRequest) -> bool:

@@ -7,6 +7,7 @@ from random import Random
 
 import trio
 
+from model.ids import TopicPartition
 from simulations.cluster import DATA, METADATA, Machine
 from simulations.faults.process import down_time_s, pick
 from simulations.faults.registry import fault
@@ -199,15 +200,13 @@ async def journal_bit_flip(world: World, dice: Random, cause: int) -> None:
     world.start(machine, cause)
 
 
-@fault("last-standing-lost", "disk", chance=0.25, rate=1)
+@fault("last-standing-lost", "disk", chance=0.5, rate=2)
 async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
     """a partition's other replicas are cut off, and the one that is left loses power"""
-    topic = dice.choice(world.plan.topics)
-    index = dice.randrange(topic.partitions)
-    partition, leader = world.image.partition(topic.name, index), world.leader_of(topic.name, index)
-    if partition is None or leader is None or not leader.is_running:
+    cast = _outnumbered(world, dice)
+    if cast is None:
         return
-    followers = [world.cluster.machines[b] for b in partition.replicas if b != leader.node_id]
+    target, leader, followers = cast
     pairs = [
         pair
         for follower in followers
@@ -218,7 +217,7 @@ async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
     world.cut(pairs)
     await world.until(
         lambda: (
-            (now := world.image.partition(topic.name, index)) is None
+            (now := world.image.partition(target.topic, target.partition)) is None
             or now.isr == (leader.node_id,)
         ),
         12.0,
@@ -228,3 +227,21 @@ async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
     world.start(leader, cause)
     await trio.sleep(dice.uniform(0.5, 3))
     world.heal(pairs)
+
+
+def _outnumbered(
+    world: World, dice: Random
+) -> tuple[TopicPartition, Machine, list[Machine]] | None:
+    """A partition, its leader and its followers; rather one whose followers can be cut off without
+    the quorum, or no controller would take them out of the ISR."""
+    found, controllers = [], world.cluster.controllers
+    for target in world.targets():
+        partition = world.image.partition(target.topic, target.partition)
+        leader = world.leader_of(target.topic, target.partition)
+        if partition is None or leader is None or not leader.is_running:
+            continue
+        others = [world.cluster.machines[b] for b in partition.replicas if b != leader.node_id]
+        left = sum(each.is_running and each not in others for each in controllers)
+        found.append((2 * left > len(controllers), (target, leader, others)))
+    hopeful = [each for has_quorum, each in found if has_quorum]
+    return dice.choice(hopeful or [each for _, each in found]) if found else None
