@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import heapq
 import itertools
 import math
@@ -51,41 +52,42 @@ def _at(moment: float, action: Callable[[], None]) -> None:
     keeper.at(moment, action)
 
 
-class TrioAlarm:
-    """An alarm of any clock that runs as fast as trio's.
+class TaskAlarm(abc.ABC):
+    """What wakes the task that waits for it: a ring, or the moment that it waits for.
 
     A wait that is over early leaves the call that was arranged for its time. The next one mostly
     ends later: the call finds that out and is arranged anew, so that a wait costs no cancel scope
-    and no exception.
+    and no exception. Whoever waits sets `_due`, by the clock of `_now`, and `_task`.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+    def __init__(self) -> None:
         self._rung = False
         self._task: trio.lowlevel.Task | None = None
         self._due = self._arranged = math.inf
-        """By trio's clock: when the wait is over, and the first moment at which we look."""
+        """When the wait is over, and the first moment at which we look."""
 
+    @abc.abstractmethod
     async def wait(self, until: float) -> bool:
-        if self._rung:
-            await trio.lowlevel.checkpoint()
-        else:
-            left = until - self._monotonic()
-            self._due = trio.current_time() + max(0.0, left)
-            if self._due < self._arranged:
-                self._arranged = self._due
-                _at(self._due, self._look)
-            self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-        rung, self._rung = self._rung, False
-        return not rung
+        """As `model.world.Alarm.wait`."""
+
+    @abc.abstractmethod
+    def _now(self) -> float: ...
+
+    @abc.abstractmethod
+    def _at(self, moment: float, action: Callable[[], None]) -> None:
+        """Have `action` called at `moment`."""
 
     def ring(self) -> None:
         self._rung = True
         self._wake()
 
+    def _arrange(self) -> None:
+        if self._due < self._arranged:
+            self._arranged = self._due
+            self._at(self._due, self._look)
+
     def _look(self) -> None:
-        now = trio.current_time()
+        now = self._now()
         if now < self._arranged:
             return  # There is another call, for a wait that came later and ends sooner.
         self._arranged = math.inf
@@ -93,9 +95,8 @@ class TrioAlarm:
             return
         if self._due <= now:
             self._wake()
-        elif self._due < math.inf:
-            self._arranged = self._due
-            _at(self._due, self._look)
+        else:
+            self._arrange()
 
     def _wake(self) -> None:
         if self._task is not None:
@@ -105,6 +106,31 @@ class TrioAlarm:
     def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+
+class TrioAlarm(TaskAlarm):
+    """An alarm of any clock that runs as fast as trio's."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+
+    async def wait(self, until: float) -> bool:
+        if self._rung:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._due = trio.current_time() + max(0.0, until - self._monotonic())
+            self._arrange()
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+        rung, self._rung = self._rung, False
+        return not rung
+
+    def _now(self) -> float:
+        return trio.current_time()
+
+    def _at(self, moment: float, action: Callable[[], None]) -> None:
+        _at(moment, action)
 
 
 class SystemClock:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, nextafter
 
 import trio
 
 from model.world import Alarm
-from net.clock import TrioAlarm
+from net.clock import TaskAlarm, TrioAlarm
 from simulations.determinism import current_clock, sleep, virtual_clock
 from simulations.life import Life
 
@@ -37,76 +38,35 @@ class SimClock:
             await self.life.passage()
 
     def alarm(self) -> Alarm:
-        return SimAlarm(self)
+        return SimAlarm(self) if virtual_clock() is not None else TrioAlarm(self.monotonic)
 
 
-class SimAlarm:
-    """Waits without a cancel scope. A moment that moves away leaves the event that was arranged
-    for the earlier one: it then finds that there is more to wait, which costs less than taking
-    it back each time.
-    """
+class SimAlarm(TaskAlarm):
+    """An alarm of a node whose clock runs at a rate of its own, and which may be paused."""
 
     def __init__(self, clock: SimClock) -> None:
+        super().__init__()
         self._clock = clock
-        self._rung = False
-        self._task: trio.lowlevel.Task | None = None
-        self._due = self._arranged = inf
-        """Virtual moments: when the wait is over, and the first at which `_look` is called."""
-        self._elsewhere: TrioAlarm | None = None
-        """In other tests' virtual time."""
 
     async def wait(self, until: float) -> bool:
-        virtual = virtual_clock()
-        if virtual is None:
-            return await self._wait_elsewhere(until)
         if self._rung:
             await trio.lowlevel.checkpoint()
         else:
             rate = self._clock.rate
-            due = max(virtual.now, until / rate)
+            due = max(trio.current_time(), until / rate)
             while due * rate < until:
                 due = nextafter(due, inf)  # Or the clock would not show it yet.
             self._due = due
             if due < self._arranged:
-                self._arranged = due
-                virtual.at(due, self._look)
+                self._arrange()
             self._task = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
             await self._clock.life.passage()
         rung, self._rung = self._rung, False
         return not rung
 
-    async def _wait_elsewhere(self, until: float) -> bool:
-        if self._elsewhere is None:
-            self._elsewhere = TrioAlarm(self._clock.monotonic)
-            if self._rung:
-                self._elsewhere.ring()
-        return await self._elsewhere.wait(until)
+    def _now(self) -> float:
+        return current_clock().now
 
-    def ring(self) -> None:
-        self._rung = True
-        if self._elsewhere is not None:
-            self._elsewhere.ring()
-        self._wake()
-
-    def _look(self) -> None:
-        virtual = current_clock()
-        if virtual.now < self._arranged:
-            return  # Of a wait that was over before its time; there is an event for this one.
-        self._arranged = inf
-        if self._task is None:
-            return
-        if self._due <= virtual.now:
-            self._wake()
-        elif self._due < inf:
-            self._arranged = self._due
-            virtual.at(self._due, self._look)
-
-    def _wake(self) -> None:
-        if self._task is not None:
-            task, self._task = self._task, None
-            trio.lowlevel.reschedule(task)
-
-    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
-        self._task = None
-        return trio.lowlevel.Abort.SUCCEEDED
+    def _at(self, moment: float, action: Callable[[], None]) -> None:
+        current_clock().at(moment, action)

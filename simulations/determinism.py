@@ -95,9 +95,10 @@ class VirtualClock(trio.abc.Clock):
 
 
 def virtual_clock() -> VirtualClock | None:
-    """The clock of the simulation that runs now; None in other tests' virtual time, where the
-    ports are of use, too."""
-    clock = _run.GLOBAL_RUN_CONTEXT.runner.clock
+    """The clock of the simulation that runs now; None in other tests, where the ports are of use,
+    too."""
+    runner = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
+    clock = runner.clock if runner is not None else None
     return clock if isinstance(clock, VirtualClock) else None
 
 

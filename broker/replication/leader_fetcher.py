@@ -166,7 +166,6 @@ class LeaderFetcher:
         """Fetch over one connection until it breaks, or there is nothing left to fetch."""
         self._session.restart()
         self._in_flight, self._unsent, self._ended_by = 0, [], None
-        self._finding = False
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._mind, connection)
@@ -186,8 +185,10 @@ class LeaderFetcher:
         while session.following:
             if session.lost and not self._in_flight:
                 self._finding = True
-                await self._find(connection, reader)
-                self._finding = False
+                try:
+                    await self._find(connection, reader)
+                finally:
+                    self._finding = False
             self._speak(connection)
             self._process(await self._receive(connection, reader))
 
