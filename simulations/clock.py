@@ -61,7 +61,8 @@ class SimAlarm(TaskAlarm):
                 self._arrange()
             self._task = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-            await self._clock.life.passage()
+            if self._clock.life.is_paused:
+                await self._clock.life.passage()
         rung, self._rung = self._rung, False
         return not rung
 

@@ -19,25 +19,23 @@ class Life:
 
     def __init__(self) -> None:
         self.is_alive = True
-        self._resumed: trio.Event | None = None
-
-    @property
-    def is_paused(self) -> bool:
-        return self._resumed is not None
+        self.is_paused = False
+        """Asked at every wakeup; while it is True, `passage` takes time."""
+        self._resumed = trio.Event()
 
     def pause(self) -> None:
-        if self._resumed is None:
+        if not self.is_paused:
+            self.is_paused = True
             self._resumed = trio.Event()
 
     def resume(self) -> None:
-        if self._resumed is not None:
-            self._resumed.set()
-            self._resumed = None
+        self.is_paused = False
+        self._resumed.set()
 
     def end(self) -> None:
         self.is_alive = False
 
     async def passage(self) -> None:
         """Wait until the process runs. No checkpoint when it does."""
-        while self._resumed is not None:
+        while self.is_paused:
             await self._resumed.wait()

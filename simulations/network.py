@@ -58,7 +58,8 @@ class Fabric:
         new connection (client, server, port): for what the client sends, and the server."""
         self.dice = dice
         self._watch = watch
-        self._at = at
+        self.at = at or self._later
+        """Calls back at a moment."""
         self.faults = LinkFaults()
         self.delivered = 0
         self._observe = observe
@@ -89,10 +90,7 @@ class Fabric:
             with trio.move_on_at(self._events[0][0]):
                 await self._sooner.wait()
 
-    def at(self, moment: float, action: Callable[[], None]) -> None:
-        if self._at is not None:
-            self._at(moment, action)
-            return
+    def _later(self, moment: float, action: Callable[[], None]) -> None:
         self._sequence += 1
         heapq.heappush(self._events, (moment, self._sequence, action))
         if self._events[0][1] == self._sequence:

@@ -135,15 +135,16 @@ class Stream:
     def _arrive(self) -> None:
         self._pumping = False
         fabric = self._fabric
-        if self._dead or not self._outgoing or not fabric.passes(self.local, self.remote):
+        cut = fabric._cut and not fabric.passes(self.local, self.remote)
+        if self._dead or not self._outgoing or cut:
             self.pump()
             return
         _, data = self._outgoing.popleft()
         split_rate = fabric.faults.split_rate
         if split_rate and len(data) > 1 and fabric.dice.random() < split_rate:
-            cut = fabric.dice.randrange(1, len(data))
-            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
-            data = data[:cut]
+            half = fabric.dice.randrange(1, len(data))
+            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[half:]))
+            data = data[:half]
         self._on_the_way -= len(data)
         if self._room is not None:
             self._room.set()

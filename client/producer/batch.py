@@ -58,6 +58,7 @@ class Batch:
         "futures",
         "identity",
         "not_before",
+        "place",
         "records",
         "size",
         "target",
@@ -76,6 +77,8 @@ class Batch:
         self.not_before = 0.0
         self.identity = NO_IDENTITY
         self.base_sequence = -1
+        self.place: tuple[int, ...] = ()
+        """Its place among its partition's batches, once it was sent; halves of one share theirs."""
         self._encoded: bytes | None = None
 
     def __len__(self) -> int:
@@ -120,6 +123,7 @@ class Batch:
         first, second = Batch(self.target, self.created), Batch(self.target, self.created)
         for half, start, stop in ((first, 0, middle), (second, middle, len(self.records))):
             half.closed = True
+            half.place = (*self.place, start)
             half.attempts = self.attempts
             half.records = [
                 Record(index, record.timestamp, record.key, record.value, record.headers)

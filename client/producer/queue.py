@@ -4,7 +4,8 @@ Theory of operation. A broker takes a producer's batches only in the order of th
 and recognizes a repetition among the last five. So:
 
 - A batch gets its number when it is first sent, and keeps it for each further attempt.
-- A batch that must be sent again returns to its place by number, before all that were never sent.
+- A batch that must be sent again returns to its place, before all that were never sent. Its place is
+  counted when it is first sent: numbers may be taken back, and two batches may be of one moment.
 - While any batch is on its second attempt, one batch is in flight at a time: its fate decides what
   the next one's means.
 - When a number can no longer be used (the broker reports a gap), the producer takes a new epoch. A
@@ -35,6 +36,7 @@ class PartitionQueue:
         "_in_doubt",
         "_next_sequence",
         "_restart",
+        "_taken",
         "identity",
         "in_flight",
         "in_flight_max",
@@ -54,6 +56,8 @@ class PartitionQueue:
         self._restart = False
         self._in_doubt = False
         """Whether a batch was given up that may have been stored."""
+        self._taken = 0
+        """How many batches were sent so far."""
 
     @property
     def empty(self) -> bool:
@@ -93,6 +97,8 @@ class PartitionQueue:
         if batch.base_sequence < 0 and self.identity != NO_IDENTITY:
             batch.number(self.identity, self._next_sequence)
             self._next_sequence = next_sequence(self._next_sequence, len(batch))
+        if not batch.place:
+            batch.place, self._taken = (self._taken,), self._taken + 1
         self.pending.popleft()
         batch.closed = True
         batch.attempts += 1
@@ -129,7 +135,7 @@ class PartitionQueue:
     def is_first(self, batch: Batch) -> bool:
         """Whether no earlier batch is without an answer, so that a gap before it is real."""
         older = [b for b in (*self.in_flight, *self.pending) if b.base_sequence >= 0]
-        return all(_before(batch, other) for other in older if other is not batch)
+        return all(batch.place < other.place for other in older if other is not batch)
 
     def want_restart(self) -> None:
         """The numbers given so far can no longer be used."""
@@ -175,20 +181,12 @@ class PartitionQueue:
     def _insert(self, batch: Batch) -> None:
         place = 0
         for other in self.pending:
-            # Without numbers the batch that was sent earlier goes first.
-            if other.attempts == 0 or _before(batch, other):
+            if other.attempts == 0 or batch.place < other.place:
                 break
             place += 1
         self.pending.insert(place, batch)
 
 
-def _before(one: Batch, other: Batch) -> bool:
-    """Whether `one` comes first; numbers wrap, so the shorter way around decides."""
-    if one.base_sequence < 0 or other.base_sequence < 0:
-        return one.created < other.created
-    return _distance(one.base_sequence, other.base_sequence) < _HALF
-
-
 def _distance(one: int, other: int) -> int:
-    """How many numbers there are from one to the other, upwards."""
+    """How many numbers there are from one to the other, upwards; they wrap."""
     return (other - one) & 0x7FFFFFFF

@@ -70,6 +70,31 @@ def test_failures_in_any_order_come_back_in_order() -> None:
     assert list(queue.pending) == batches + fresh
 
 
+def test_batches_of_one_moment_come_back_in_order() -> None:
+    queue = PartitionQueue(TARGET)
+    batches = filled(queue, 1, 1, 1)
+    for batch in batches:
+        batch.created = 7.0
+        queue.take(batch, NO_IDENTITY)
+    for batch in (batches[1], batches[0], batches[2]):
+        queue.put_back(batch, 0.0)
+    assert list(queue.pending) == batches
+
+
+def test_a_batch_that_has_its_number_back_goes_before_those_that_have_not() -> None:
+    """Seed 130000515: they were begun in one moment, and the second one was sent first."""
+    queue = PartitionQueue(TARGET)
+    one, two = filled(queue, 1, 1)
+    one.created = two.created = 7.0
+    send_all(queue)
+    queue.put_back(one, 0.0)
+    queue.put_back(two, 0.0)
+    assert queue.restart(TWO)
+    queue.take(one, TWO)
+    queue.put_back(one, 0.0)
+    assert queue.sendable(100.0) is one
+
+
 def test_a_pause_holds_back_all_that_follows() -> None:
     queue = PartitionQueue(TARGET)
     one, _ = filled(queue, 1, 1)
@@ -198,6 +223,17 @@ def test_halves_divide_records_and_numbers() -> None:
     assert (first.base_sequence, second.base_sequence) == (0, 2)
     assert list(queue.pending) == [first, second]
     assert first.futures + second.futures == whole.futures
+
+
+def test_halves_without_numbers_stay_in_order() -> None:
+    queue = PartitionQueue(TARGET)
+    (whole,) = filled(queue, 4)
+    queue.take(whole, NO_IDENTITY)
+    first, second = queue.split(whole)
+    assert list(queue.pending) == [first, second]
+    queue.take(first, NO_IDENTITY)
+    quarters = queue.split(first)
+    assert list(queue.pending) == [*quarters, second]
 
 
 def test_without_idempotence_nothing_is_numbered() -> None:
