@@ -4,8 +4,8 @@ Theory of operation. A broker takes a producer's batches only in the order of th
 and recognizes a repetition among the last five. So:
 
 - A batch gets its number when it is first sent, and keeps it for each further attempt.
-- A batch that must be sent again returns to its place, before all that were never sent. Its place is
-  counted when it is first sent: numbers may be taken back, and two batches may be of one moment.
+- A batch that must be sent again returns to its place, before all that were never sent. The place
+  is counted when it is first sent: numbers may be taken back, and batches may be of one moment.
 - While any batch is on its second attempt, one batch is in flight at a time: its fate decides what
   the next one's means.
 - When a number can no longer be used (the broker reports a gap), the producer takes a new epoch. A
