@@ -44,7 +44,9 @@ def main() -> None:
             counts[name].append(options.seeds + 1 if count is None else count)
     print()
     for name, found in counts.items():
-        print(f"| `{name}` | {MUTANTS[name].meaning} | {statistics.median(found):g} |")
+        low, high = min(found), max(found)
+        spread = f" ({low} to {high})" if low < high else ""
+        print(f"| `{name}` | {MUTANTS[name].meaning} | {statistics.median(found):g}{spread} |")
 
 
 if __name__ == "__main__":
