@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from math import inf
-from types import SimpleNamespace, coroutine
+from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 import trio
@@ -150,12 +150,17 @@ def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
     runner.runq.append(task)
 
 
-@coroutine
-def _wait(abort: Callable[[Any], trio.lowlevel.Abort]) -> Generator[Any, Any, Any]:
-    """In the place of `wait_task_rescheduled`: what a task that waits hands to the loop is how to
-    take it back. trio makes three objects for it."""
-    outcome = yield abort
-    return None if outcome is _NOTHING else outcome.unwrap()
+class _Wait:
+    """In the place of `wait_task_rescheduled`: what a task that waits hands to the loop, which is
+    how to take it back. trio makes three objects for it."""
+
+    __slots__ = ("abort",)
+
+    def __init__(self, abort: Callable[[Any], trio.lowlevel.Abort]) -> None:
+        self.abort = abort
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self).unwrap()
 
 
 def _now() -> Any:
@@ -165,11 +170,7 @@ def _now() -> Any:
 
 def _wake(task: Any, next_send: Any = _NOTHING) -> None:
     """In the place of `reschedule`."""
-    task._next_send_fn = task.coro.send
-    task._next_send = next_send
-    task._abort_func = None
-    task.custom_sleep_data = None
-    _run.GLOBAL_RUN_CONTEXT.runner.runq.append(task)
+    _reschedule(_run.GLOBAL_RUN_CONTEXT.runner, task, next_send)
 
 
 def _add_deadline(deadlines: Any, deadline: float, scope: Any) -> None:
@@ -256,7 +257,7 @@ class _Loop:
         while runner.tasks:
             turns += 1
             if not runq:
-                clock.advance(deadlines.next_deadline() if deadlines._heap else inf)
+                clock.advance(deadlines.next_deadline())
             if clock.stalled or turns % _TURNS_A_LOOK == 0:
                 runner.io_manager.process_events((yield 0.0))
                 if clock.now > then:
@@ -284,14 +285,14 @@ class _Loop:
                     ended = _run.Error(error)
                 if ended is not None:
                     runner.task_exited(task, ended)
-                elif message is _traps.CancelShieldedCheckpoint:
-                    _reschedule(runner, task)
-                elif callable(message):
-                    task._abort_func = message
+                elif type(message) is _Wait:
+                    task._abort_func = message.abort
                     if runner.ki_pending and task is runner.main_task:
                         task._attempt_delivery_of_pending_ki()
                     if task._cancel_status.effectively_cancelled:
                         task._attempt_delivery_of_any_pending_cancel()
+                elif message is _traps.CancelShieldedCheckpoint:
+                    _reschedule(runner, task)
                 else:
                     raise RuntimeError(f"a task asked trio for {message!r}")
                 ended = message = None
@@ -315,7 +316,7 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
         (trio.Cancelled, "__repr__", _unsaid),
         (_run.Deadlines, "add", _add_deadline),
         *((place, "current_time", _now) for place in (_run, trio)),
-        *((place, "wait_task_rescheduled", _wait) for place in (_run, trio._core, trio.lowlevel)),
+        *((place, "wait_task_rescheduled", _Wait) for place in (_run, trio._core, trio.lowlevel)),
         (trio.lowlevel, "reschedule", _wake),
         (trio._core, "reschedule", _wake),
     )

@@ -216,8 +216,7 @@ class SimDisk:
     async def offload(self, function: Callable[[], T]) -> T:
         """Inline, after the time that the disk takes; a kill may come in between."""
         await sleep(self.medium.dice.uniform(*self.medium.faults.sync_latency_s))
-        if self._life.is_paused:
-            await self._life.passage()
+        await self._life.passage()
         self.check_alive()
         return function()
 

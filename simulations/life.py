@@ -19,23 +19,25 @@ class Life:
 
     def __init__(self) -> None:
         self.is_alive = True
-        self.is_paused = False
-        """Asked at every wakeup; while it is True, `passage` takes time."""
-        self._resumed = trio.Event()
+        self._resumed: trio.Event | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        return self._resumed is not None
 
     def pause(self) -> None:
-        if not self.is_paused:
-            self.is_paused = True
+        if self._resumed is None:
             self._resumed = trio.Event()
 
     def resume(self) -> None:
-        self.is_paused = False
-        self._resumed.set()
+        if self._resumed is not None:
+            self._resumed.set()
+            self._resumed = None
 
     def end(self) -> None:
         self.is_alive = False
 
     async def passage(self) -> None:
         """Wait until the process runs. No checkpoint when it does."""
-        while self.is_paused:
+        while self._resumed is not None:
             await self._resumed.wait()

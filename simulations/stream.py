@@ -61,15 +61,9 @@ class Stream:
             await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
             if self._life.is_paused:
                 await self._life.passage()
-        incoming = self._incoming
-        size = len(incoming)
-        if size <= len(buffer):
-            buffer[:size] = incoming
-            incoming.clear()
-        else:
-            size = len(buffer)
-            buffer[:] = incoming[:size]
-            del incoming[:size]
+        size = min(len(buffer), len(self._incoming))
+        buffer[:size] = self._incoming[:size]
+        del self._incoming[:size]
         return size
 
     def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:
@@ -135,16 +129,15 @@ class Stream:
     def _arrive(self) -> None:
         self._pumping = False
         fabric = self._fabric
-        cut = fabric._cut and not fabric.passes(self.local, self.remote)
-        if self._dead or not self._outgoing or cut:
+        if self._dead or not self._outgoing or not fabric.passes(self.local, self.remote):
             self.pump()
             return
         _, data = self._outgoing.popleft()
         split_rate = fabric.faults.split_rate
         if split_rate and len(data) > 1 and fabric.dice.random() < split_rate:
-            half = fabric.dice.randrange(1, len(data))
-            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[half:]))
-            data = data[:half]
+            cut = fabric.dice.randrange(1, len(data))
+            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
+            data = data[:cut]
         self._on_the_way -= len(data)
         if self._room is not None:
             self._room.set()
