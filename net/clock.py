@@ -57,25 +57,38 @@ class TaskAlarm(abc.ABC):
 
     A wait that is over early leaves the call that was arranged for its time. The next one mostly
     ends later: the call finds that out and is arranged anew, so that a wait costs no cancel scope
-    and no exception. Whoever waits sets `_due`, by the clock of `_now`, and `_task`.
+    and no exception.
     """
 
     def __init__(self) -> None:
         self._rung = False
         self._task: trio.lowlevel.Task | None = None
         self._due = self._arranged = math.inf
-        """When the wait is over, and the first moment at which we look."""
+        """By trio's clock: when the wait is over, and the first moment at which we look."""
 
-    @abc.abstractmethod
     async def wait(self, until: float) -> bool:
-        """As `model.world.Alarm.wait`."""
+        if self._rung:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._due = self._moment(until)
+            self._arrange()
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+            await self._woken()
+        rung, self._rung = self._rung, False
+        return not rung
 
     @abc.abstractmethod
-    def _now(self) -> float: ...
+    def _moment(self, until: float) -> float:
+        """When trio's clock is where the alarm's own clock says `until`; now if that is over."""
 
     @abc.abstractmethod
     def _at(self, moment: float, action: Callable[[], None]) -> None:
         """Have `action` called at `moment`."""
+
+    @abc.abstractmethod
+    async def _woken(self) -> None:
+        """Called before it is seen what woke the task; may take time, but is no checkpoint."""
 
     def ring(self) -> None:
         self._rung = True
@@ -87,7 +100,7 @@ class TaskAlarm(abc.ABC):
             self._at(self._due, self._look)
 
     def _look(self) -> None:
-        now = self._now()
+        now = trio.current_time()
         if now < self._arranged:
             return  # There is another call, for a wait that came later and ends sooner.
         self._arranged = math.inf
@@ -115,19 +128,11 @@ class TrioAlarm(TaskAlarm):
         super().__init__()
         self._monotonic = monotonic
 
-    async def wait(self, until: float) -> bool:
-        if self._rung:
-            await trio.lowlevel.checkpoint()
-        else:
-            self._due = trio.current_time() + max(0.0, until - self._monotonic())
-            self._arrange()
-            self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-        rung, self._rung = self._rung, False
-        return not rung
+    def _moment(self, until: float) -> float:
+        return trio.current_time() + max(0.0, until - self._monotonic())
 
-    def _now(self) -> float:
-        return trio.current_time()
+    async def _woken(self) -> None:
+        """Nothing holds it up."""
 
     def _at(self, moment: float, action: Callable[[], None]) -> None:
         _at(moment, action)

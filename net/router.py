@@ -30,7 +30,7 @@ from net.protocol.message import Response
 log = structlog.get_logger()
 
 Listener = Literal["broker", "controller"]
-Listeners = Literal["broker", "controller", "both"]
+Listeners = Literal[Listener, "both"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 

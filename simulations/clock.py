@@ -48,26 +48,15 @@ class SimAlarm(TaskAlarm):
         super().__init__()
         self._clock = clock
 
-    async def wait(self, until: float) -> bool:
-        if self._rung:
-            await trio.lowlevel.checkpoint()
-        else:
-            rate = self._clock.rate
-            due = max(trio.current_time(), until / rate)
-            while due * rate < until:
-                due = nextafter(due, inf)  # Or the clock would not show it yet.
-            self._due = due
-            if due < self._arranged:
-                self._arrange()
-            self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-            if self._clock.life.is_paused:
-                await self._clock.life.passage()
-        rung, self._rung = self._rung, False
-        return not rung
+    def _moment(self, until: float) -> float:
+        rate = self._clock.rate
+        due = max(trio.current_time(), until / rate)
+        while due * rate < until:
+            due = nextafter(due, inf)  # Or the clock would not show it yet.
+        return due
 
-    def _now(self) -> float:
-        return current_clock().now
+    async def _woken(self) -> None:
+        await self._clock.life.passage()
 
     def _at(self, moment: float, action: Callable[[], None]) -> None:
         current_clock().at(moment, action)
