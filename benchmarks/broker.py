@@ -24,11 +24,11 @@ from pathlib import Path
 import trio
 
 from benchmarks.load import Result, cpu_seconds, pss_mb, run
-from client.admin import Admin, NewTopic
-from model.records import Record, encode_batch
-from net.protocol import codec
-from net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
-from net.protocol.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
+from raftka.client.admin import Admin, NewTopic
+from raftka.model.records import Record, encode_batch
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from raftka.net.protocol.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from raftka.local_cluster import LocalCluster, free_ports
 
 TOPIC = "bench"

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from net.protocol import codec
-from net.protocol.fetch_writer import FetchedPartition, write_fetch_response
-from net.protocol.messages.fetch import (
+from raftka.net.protocol import codec
+from raftka.net.protocol.fetch_writer import FetchedPartition, write_fetch_response
+from raftka.net.protocol.messages.fetch import (
     FetchableTopicResponse,
     FetchPartition,
     FetchRequest,
@@ -25,13 +25,13 @@ from net.protocol.messages.fetch import (
     FetchTopic,
     PartitionData,
 )
-from net.protocol.messages.metadata import (
+from raftka.net.protocol.messages.metadata import (
     MetadataResponse,
     MetadataResponseBroker,
     MetadataResponsePartition,
     MetadataResponseTopic,
 )
-from net.protocol.messages.produce import (
+from raftka.net.protocol.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,

@@ -23,10 +23,10 @@ from typing import Final
 
 import trio
 
-from client.admin import Admin, ElectionType, NewTopic
-from client.producer import Producer
-from model.errors import KafkaError
-from model.ids import TopicPartition
+from raftka.client.admin import Admin, ElectionType, NewTopic
+from raftka.client.producer import Producer
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
 from raftka.local_cluster import LocalCluster
 
 TOPIC: Final = "failover"

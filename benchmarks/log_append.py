@@ -14,12 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from model.ids import TopicPartition, Uuid
-from model.records import Record, encode_batch, iter_records
-from storage.config import LogConfig
-from storage.log import Log
-from storage.posix import PosixDisk
-from storage.recovery import open_log
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.records import Record, encode_batch, iter_records
+from raftka.storage.config import LogConfig
+from raftka.storage.log import Log
+from raftka.storage.posix import PosixDisk
+from raftka.storage.recovery import open_log
 
 NOW_MS = 1_700_000_000_000
 ROUNDS = 9

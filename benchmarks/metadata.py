@@ -24,9 +24,9 @@ from typing import Final
 
 import trio
 
-from client.admin import Admin, Alteration, NewTopic, Resource, ResourceType
-from client.producer import Producer
-from model.errors import KafkaError
+from raftka.client.admin import Admin, Alteration, NewTopic, Resource, ResourceType
+from raftka.client.producer import Producer
+from raftka.model.errors import KafkaError
 from raftka import logs
 from raftka.local_cluster import LocalCluster, free_ports
 

@@ -13,9 +13,9 @@ import io
 import multiprocessing
 import statistics
 
-from simulations.hunt import hunt
-from simulations.mutations import MUTANTS
-from simulations.plan import Options
+from raftka.simulations.runs.hunt import hunt
+from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.load.plan import Options
 
 
 def catch(job: tuple[str, int, int]) -> tuple[str, int | None, str]:

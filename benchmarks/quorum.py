@@ -26,14 +26,14 @@ import structlog
 import trio
 
 from benchmarks.load import cpu_seconds
-from kraft.raft.port import NotLeader, QuorumSettings
-from kraft.raft.quorum import Quorum
-from model.ids import Endpoint
-from model.world import Connection, Listener
-from net.clock import system_clock, system_dice
-from net.transport import TcpNetwork
+from raftka.kraft.raft.port import NotLeader, QuorumSettings
+from raftka.kraft.raft.quorum import Quorum
+from raftka.model.ids import Endpoint
+from raftka.model.ports import Connection, Listener
+from raftka.net.clock import system_clock, system_dice
+from raftka.net.transport import TcpNetwork
 from raftka.local_cluster import free_ports
-from storage.posix import PosixDisk
+from raftka.storage.posix import PosixDisk
 
 HOST = "127.0.0.1"
 PAYLOAD = bytes(100)

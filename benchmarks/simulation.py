@@ -15,12 +15,12 @@ import statistics
 from collections import Counter
 from typing import Any
 
-from simulations.plan import Options
-from simulations.report import table
-from simulations.run import Outcome, plan_for, run_plan
+from raftka.simulations.load.plan import Options
+from raftka.simulations.runs.report import table
+from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 
 PARTS = (
-    ("trio", ("trio/", "outcome/", "contextlib.py", "simulations/determinism.py")),
+    ("trio", ("trio/", "outcome/", "contextlib.py", "simulations/machines/determinism.py")),
     ("simulated network and disk", ("simulations/network", "simulations/stream", "simulations/disk",
                                     "simulations/medium", "simulations/clock")),
     ("observers and checkers", ("simulations/observers", "simulations/checkers",

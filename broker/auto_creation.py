@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from model.errors import ErrorCode
-from model.ids import OFFSETS_TOPIC
-from model.world import BrokenConnection
-from net.protocol.messages.create_topics import (
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
     CreatableTopicConfig,
     CreateTopicsRequest,
 )
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 log = structlog.get_logger()
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import trio
 
-from model.errors import ErrorCode
-from model.ids import Endpoint
-from model.world import BrokenConnection, Clock, Network
-from net.channel import Channel, open_channel
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import Endpoint
+from raftka.model.ports import BrokenConnection, Clock, Network
+from raftka.net.channel import Channel, open_channel
 
 _RETRY_S = 0.05
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.mutations import Mutation, Mutations
-from model.ids import NO_EPOCH, ZERO_UUID, Uuid
-from model.settings import Config
-from model.world import Clock, Dice, Disk, FileLock
-from storage import clean_shutdown, meta_properties
-from storage.config import LogConfig
-from storage.log_directory import LOCK
-from storage.log_manager import LogManager
-from storage.meta_properties import BadDirectory, MetaProperties
-from storage.producer_state import REMEMBERED_BATCHES
+from raftka.broker.mutations import Mutation, Mutations
+from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
+from raftka.model.settings import Config
+from raftka.model.ports import Clock, Dice, Disk, FileLock
+from raftka.storage import clean_shutdown, meta_properties
+from raftka.storage.config import LogConfig
+from raftka.storage.log_directory import LOCK
+from raftka.storage.log_manager import LogManager
+from raftka.storage.meta_properties import BadDirectory, MetaProperties
+from raftka.storage.producer_state import REMEMBERED_BATCHES
 
 
 @dataclass

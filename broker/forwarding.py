@@ -10,11 +10,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, cast
 
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection, Piece
-from net.protocol import codec
-from net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
-from net.router import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection, Piece
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
+from raftka.net.router import (
     CloseConnection,
     ConnectionState,
     Context,
@@ -25,7 +25,7 @@ from net.router import (
 )
 
 if TYPE_CHECKING:
-    from broker.channels import Channels
+    from raftka.broker.channels import Channels
 
 _FORWARD_TIMEOUT_S = 30.0
 _SIZE = struct.Struct(">i")

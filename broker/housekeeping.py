@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from model.ids import TopicPartition
+from raftka.model.ids import TopicPartition
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 log = structlog.get_logger()
 

@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 import trio
 
-from broker.channels import Channels
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint, Uuid, uuid_text
-from model.world import BrokenConnection, Clock
-from net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
-from net.protocol.messages.broker_registration import (
+from raftka.broker.channels import Channels
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Endpoint, Uuid, uuid_text
+from raftka.model.ports import BrokenConnection, Clock
+from raftka.net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
+from raftka.net.protocol.messages.broker_registration import (
     BrokerRegistrationRequest,
     Feature,
     Listener,

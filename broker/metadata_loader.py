@@ -13,9 +13,9 @@ from typing import Protocol
 import structlog
 import trio
 
-from kraft.delta import MetadataDelta, replay_batch
-from kraft.image import EMPTY_IMAGE, MetadataImage
-from kraft.snapshot import decode_snapshot, encode_snapshot, image_records
+from raftka.kraft.delta import MetadataDelta, replay_batch
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.kraft.snapshot import decode_snapshot, encode_snapshot, image_records
 
 log = structlog.get_logger()
 

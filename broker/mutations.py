@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Set as AbstractSet
 
-from kraft.controller.result import Mutation as ControllerMutation
+from raftka.kraft.controller.result import Mutation as ControllerMutation
 
 
 class Mutation(enum.Enum):

@@ -9,35 +9,35 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from broker.channels import Channels
-from broker.forwarding import forward
-from broker.handlers import api_versions
-from broker.metadata_loader import MetadataLoader
-from broker.suspects import Suspects
-from kraft.delta import MetadataDelta
-from kraft.image import MetadataImage
-from model.errors import ErrorCode
-from model.ids import NO_BROKER, Endpoint
-from model.settings.listeners import Listener, listeners
-from net.answers import Turn
+from raftka.broker.channels import Channels
+from raftka.broker.forwarding import forward
+from raftka.broker.handlers import api_versions
+from raftka.broker.metadata_loader import MetadataLoader
+from raftka.broker.suspects import Suspects
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import NO_BROKER, Endpoint
+from raftka.model.settings.listeners import Listener, listeners
+from raftka.net.answers import Turn
 
 if TYPE_CHECKING:
-    from broker.controller.service import ControllerService
-    from broker.coordinators.group.service import GroupCoordinatorService
-    from broker.lifecycle import Lifecycle
-    from broker.mutations import Mutations
-    from broker.replication.data_plane import DataPlane
-    from broker.replication.delayed import Deadlines
-    from broker.replication.fetch_reader import FetchReader
-    from broker.replication.fetch_session import SessionCache
-    from broker.replication.producer_ids import ProducerIds
-    from broker.replication.replica_manager import ReplicaManager
-    from kraft.raft.quorum import Quorum
-    from model.settings import Config
-    from model.world import Clock, Dice, Disk, Network, Piece
-    from net.admission import Admission
-    from net.router import Context
-    from storage.log_manager import LogManager
+    from raftka.broker.controller.service import ControllerService
+    from raftka.broker.coordinators.group.service import GroupCoordinatorService
+    from raftka.broker.lifecycle import Lifecycle
+    from raftka.broker.mutations import Mutations
+    from raftka.broker.replication.data_plane import DataPlane
+    from raftka.broker.replication.deadlines import Deadlines
+    from raftka.broker.replication.fetch_reader import FetchReader
+    from raftka.broker.replication.fetch_session import SessionCache
+    from raftka.broker.replication.producer_ids import ProducerIds
+    from raftka.broker.replication.replica_manager import ReplicaManager
+    from raftka.kraft.raft.quorum import Quorum
+    from raftka.model.settings import Config
+    from raftka.model.ports import Clock, Dice, Disk, Network, Piece
+    from raftka.net.admission import Admission
+    from raftka.net.router import Context
+    from raftka.storage.log_manager import LogManager
 
 
 class Node:

@@ -16,10 +16,10 @@ from typing import Final
 
 import trio
 
-from broker.metadata_loader import Publisher
-from kraft.delta import MetadataDelta
-from kraft.image import MetadataImage
-from model.world import Clock
+from raftka.broker.metadata_loader import Publisher
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage
+from raftka.model.ports import Clock
 
 SLICE: Final = 50
 """Partitions that take effect in one turn."""

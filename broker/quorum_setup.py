@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.raft.port import QuorumSettings
-from kraft.raft.quorum import Quorum
-from model.ids import Endpoint
-from model.settings import Config
-from model.settings.listeners import bootstrap_servers, quorum_voters
+from raftka.kraft.raft.port import QuorumSettings
+from raftka.kraft.raft.quorum import Quorum
+from raftka.model.ids import Endpoint
+from raftka.model.settings import Config
+from raftka.model.settings.listeners import bootstrap_servers, quorum_voters
 
 if TYPE_CHECKING:
-    from broker.directories import Directories
-    from broker.node import Node
+    from raftka.broker.directories import Directories
+    from raftka.broker.node import Node
 
 METADATA_LOG = "__cluster_metadata-0"
 

@@ -13,27 +13,27 @@ import structlog
 import trio
 
 import broker.handlers.all  # noqa: F401 - importing a handler registers it
-from broker.controller.service import ControllerService
-from broker.coordinators.group.config import GroupConfig
-from broker.coordinators.group.replicated_log import ReplicatedOffsetsLog
-from broker.coordinators.group.service import GroupCoordinatorService
-from broker.directories import Directories, open_directories
-from broker.housekeeping import end_without_directories, housekeeping
-from broker.lifecycle import Identity, Lifecycle
-from broker.mutations import NO_MUTATIONS, Mutations, of_controller
-from broker.node import Node
-from broker.pacing import PacedPublisher
-from broker.quorum_setup import controller_endpoints, make_quorum
-from broker.replication.data_plane import DataPlane
-from broker.replication.producer_ids import ProducerIds
-from kraft.controller.features import supported_features
-from model.ids import Uuid
-from model.settings import Config
-from model.world import Clock, Dice, Disk, Listener, Network
-from net.admission import Admission, Limits, parse_overrides
-from net.router import routes
-from net.server import Server
-from storage.config import LogConfig
+from raftka.broker.controller.service import ControllerService
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
+from raftka.broker.coordinators.group.service import GroupCoordinatorService
+from raftka.broker.directories import Directories, open_directories
+from raftka.broker.housekeeping import end_without_directories, housekeeping
+from raftka.broker.lifecycle import Identity, Lifecycle
+from raftka.broker.mutations import NO_MUTATIONS, Mutations, of_controller
+from raftka.broker.node import Node
+from raftka.broker.pacing import PacedPublisher
+from raftka.broker.quorum_setup import controller_endpoints, make_quorum
+from raftka.broker.replication.data_plane import DataPlane
+from raftka.broker.replication.producer_ids import ProducerIds
+from raftka.kraft.controller.features import supported_features
+from raftka.model.ids import Uuid
+from raftka.model.settings import Config
+from raftka.model.ports import Clock, Dice, Disk, Listener, Network
+from raftka.net.admission import Admission, Limits, parse_overrides
+from raftka.net.router import routes
+from raftka.net.server import Server
+from raftka.storage.config import LogConfig
 
 log = structlog.get_logger()
 

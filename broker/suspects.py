@@ -14,10 +14,10 @@ from typing import Final
 
 import trio
 
-from broker.metadata_loader import MetadataLoader
-from kraft.delta import MetadataDelta
-from kraft.image import BrokerImage, MetadataImage
-from model.world import Clock
+from raftka.broker.metadata_loader import MetadataLoader
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import BrokerImage, MetadataImage
+from raftka.model.ports import Clock
 
 _PATIENCE_S: Final = 0.5
 """How long a broken connection alone is held against a broker, and answers wait."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.world import Dice
+from raftka.model.ports import Dice
 
 _SPREAD = 0.2
 

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 
 import trio
 
-from client.futures import Future
-from model.errors import ErrorCode, KafkaError
-from model.errors import text as error_text
-from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece
-from net.connection import FrameReader, FrameTooLarge
-from net.protocol import codec
-from net.protocol.codec import MalformedMessage
-from net.protocol.message import Request, Response
-from net.protocol.messages.api_versions import ApiVersionsRequest
+from raftka.client.futures import Future
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import text as error_text
+from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece
+from raftka.net.connection import FrameReader, FrameTooLarge
+from raftka.net.protocol import codec
+from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
 
 R = TypeVar("R", bound=Response)
 

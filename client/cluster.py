@@ -13,18 +13,18 @@ from typing import TypeVar
 
 import trio
 
-from client.backoff import Backoff
-from client.channel import Channel
-from client.connections import Connections
-from client.metadata import Broker, ClusterView
-from client.settings import ClientConfig
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint
-from model.world import BrokenConnection, Clock, Dice, Network
-from net.protocol.message import Request, Response
-from net.protocol.messages.describe_cluster import DescribeClusterRequest
-from net.protocol.messages.find_coordinator import FindCoordinatorRequest
-from net.protocol.messages.metadata import (
+from raftka.client.backoff import Backoff
+from raftka.client.channel import Channel
+from raftka.client.connections import Connections
+from raftka.client.metadata import Broker, ClusterView
+from raftka.client.settings import ClientConfig
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Endpoint
+from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
+from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from raftka.net.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
     MetadataResponse,

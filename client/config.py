@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from client.settings import (
+from raftka.client.settings import (
     ClientConfig,
     ConfigError,
     Setting,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import trio
 
-from client.backoff import Backoff
-from client.channel import Channel
-from client.settings import ClientConfig
-from model.ids import Endpoint
-from model.world import BrokenConnection, Clock, Dice, Network
-from raftka.version import __version__
+from raftka.client.backoff import Backoff
+from raftka.client.channel import Channel
+from raftka.client.settings import ClientConfig
+from raftka.model.ids import Endpoint
+from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.model.version import __version__
 
 SOFTWARE_NAME = "raftka"
 SOFTWARE_VERSION = __version__

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from model.errors import ErrorCode
-from model.ids import NO_BROKER, NO_EPOCH, ZERO_UUID, Endpoint
-from net.protocol.messages.metadata import MetadataResponse, MetadataResponseTopic
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import NO_BROKER, NO_EPOCH, ZERO_UUID, Endpoint
+from raftka.net.protocol.messages.metadata import MetadataResponse, MetadataResponseTopic
 
 
 @dataclass(frozen=True, slots=True)

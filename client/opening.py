@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import trio
 
-from client.cluster import Cluster
-from client.settings import ClientConfig
-from model.world import Clock, Dice, Network
-from net.clock import system_clock, system_dice
-from net.transport import TcpNetwork
+from raftka.client.cluster import Cluster
+from raftka.client.settings import ClientConfig
+from raftka.model.ports import Clock, Dice, Network
+from raftka.net.clock import system_clock, system_dice
+from raftka.net.transport import TcpNetwork
 
 C = TypeVar("C", bound="Client")
 

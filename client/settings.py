@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Endpoint
 
 Value = str | int | float | bool | list[str] | None
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgpack
 
-from kraft.records import LATEST_METADATA_VERSION, RECORDS, MetadataRecord
+from raftka.kraft.records import LATEST_METADATA_VERSION, RECORDS, MetadataRecord
 
 
 class UnreadableRecord(Exception):

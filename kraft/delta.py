@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from kraft.codec import decode_records
-from kraft.image import (
+from raftka.kraft.codec import decode_records
+from raftka.kraft.image import (
     TOPIC_RESOURCE,
     BrokerImage,
     ConfigResource,
@@ -25,7 +25,7 @@ from kraft.image import (
     PartitionImage,
     TopicImage,
 )
-from kraft.records import (
+from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
     BrokerRegistrationChangeRecord,
     ConfigRecord,

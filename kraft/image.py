@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from kraft.records import NO_LEADER, RECOVERED
-from model.ids import Endpoint
+from raftka.kraft.records import NO_LEADER, RECOVERED
+from raftka.model.ids import Endpoint
 
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from model.ids import NO_BROKER
+from raftka.model.ids import NO_BROKER
 
 NO_LEADER: Final = NO_BROKER
 OFFSET_OF_THE_BATCH: Final = -1

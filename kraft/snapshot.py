@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kraft.codec import decode_records, encode_records
-from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
-from kraft.records import (
+from raftka.kraft.codec import decode_records, encode_records
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
+from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     METADATA_VERSION,
     ConfigRecord,
@@ -22,7 +22,7 @@ from kraft.records import (
     RegisterBrokerRecord,
     TopicRecord,
 )
-from model.ids import NO_BROKER
+from raftka.model.ids import NO_BROKER
 
 
 def image_records(image: MetadataImage) -> Iterator[MetadataRecord]:

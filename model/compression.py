@@ -14,7 +14,7 @@ from typing import Final
 
 import cramjam
 
-from model.errors import ErrorCode, KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 
 Buffer = bytes | bytearray | memoryview
 

@@ -216,6 +216,6 @@ def text(code: int) -> str:
     except ValueError:
         return f"Error code {code}, which this version does not know."
     # The words are only needed where something failed, and the table has no part in a start.
-    from model.error_texts import TEXTS
+    from raftka.model.error_texts import TEXTS
 
     return TEXTS[known]

@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 
 from crc32c import crc32c
 
-from model.compression import NAMES as COMPRESSIONS
-from model.errors import ErrorCode, KafkaError
+from raftka.model.compression import NAMES as COMPRESSIONS
+from raftka.model.errors import ErrorCode, KafkaError
 
 Buffer = bytes | bytearray | memoryview
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from crc32c import crc32c
 
-from model import compression as codecs
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
-from model.record_batch import (
+from raftka.model import compression as codecs
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
+from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     COMPRESSION_MASK,
     CONTROL_BIT,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import trio
 
-from model.world import BrokenConnection, Connection, Piece
+from raftka.model.ports import BrokenConnection, Connection, Piece
 
 
 class Turn:

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import trio
 
-from model.world import BrokenConnection, Connection, Network, Piece
-from net.connection import FrameReader, FrameTooLarge
-from net.protocol import codec
-from net.protocol.message import Request, Response
+from raftka.model.ports import BrokenConnection, Connection, Network, Piece
+from raftka.net.connection import FrameReader, FrameTooLarge
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Request, Response
 
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _CORRELATION = struct.Struct(">i")

@@ -1,4 +1,4 @@
-"""The real clock and the real dice, behind the ports of model/world.py."""
+"""The real clock and the real dice, behind the ports of model/ports.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from model.world import Alarm, Clock, Dice
+from raftka.model.ports import Alarm, Clock, Dice
 
 
 class _Timekeeper:

@@ -22,10 +22,10 @@ from typing import Any, Literal, TypeVar, cast
 import structlog
 import trio
 
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection, Piece
-from net.protocol import codec
-from net.protocol.message import Response
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection, Piece
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Response
 
 log = structlog.get_logger()
 

@@ -13,13 +13,13 @@ from typing import Any
 import structlog
 import trio
 
-from model.errors import KafkaError
-from model.world import BrokenConnection, Clock, Connection, Listener, Piece
-from net.admission import Admission
-from net.answers import Answers, Turn
-from net.connection import FrameReader, FrameTooLarge
-from net.protocol import codec
-from net.router import (
+from raftka.model.errors import KafkaError
+from raftka.model.ports import BrokenConnection, Clock, Connection, Listener, Piece
+from raftka.net.admission import Admission
+from raftka.net.answers import Answers, Turn
+from raftka.net.connection import FrameReader, FrameTooLarge
+from raftka.net.protocol import codec
+from raftka.net.router import (
     CloseConnection,
     ConnectionState,
     Context,

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import trio
 
-from model.world import BrokenConnection, Buffer, Connection, FileRegion, Listener, Piece
+from raftka.model.ports import BrokenConnection, Buffer, Connection, FileRegion, Listener, Piece
 
 _IOV_MAX = 1024
 _SENDFILE_FROM = 32 * 1024

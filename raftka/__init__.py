@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raftka.version import __version__
+from raftka.model.version import __version__
 
 if TYPE_CHECKING:
-    from client.admin import Admin, NewTopic
-    from client.consumer import Consumer
-    from client.producer import Producer
-    from model.errors import ErrorCode, KafkaError
+    from raftka.client.admin import Admin, NewTopic
+    from raftka.client.consumer import Consumer
+    from raftka.client.producer import Producer
+    from raftka.model.errors import ErrorCode, KafkaError
     from raftka.local_cluster import LocalCluster
 
 _HOMES = {
-    "Admin": "client.admin",
-    "Consumer": "client.consumer",
-    "ErrorCode": "model.errors",
-    "KafkaError": "model.errors",
+    "Admin": "raftka.client.admin",
+    "Consumer": "raftka.client.consumer",
+    "ErrorCode": "raftka.model.errors",
+    "KafkaError": "raftka.model.errors",
     "LocalCluster": "raftka.local_cluster",
-    "NewTopic": "client.admin",
-    "Producer": "client.producer",
+    "NewTopic": "raftka.client.admin",
+    "Producer": "raftka.client.producer",
 }
 
 __all__ = [

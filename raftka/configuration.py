@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from model.settings import Config
-from model.settings.config import parse_overrides
-from model.settings.properties import parse_properties
+from raftka.model.settings import Config
+from raftka.model.settings.config import parse_overrides
+from raftka.model.settings.properties import parse_properties
 from raftka.environment import settings_from, with_listeners
 
 SINGLE_NODE: Final = {

@@ -7,8 +7,8 @@ import sys
 from typing import Final
 
 from raftka.offsets_decoder import decode_offsets
-from storage.dump import Decoder, DumpOptions, Findings, decode_text, dump
-from storage.posix import PosixDisk
+from raftka.storage.dump import Decoder, DumpOptions, Findings, decode_text, dump
+from raftka.storage.posix import PosixDisk
 
 _NOT_HERE: Final = {
     "cluster_metadata_decoder": "the metadata log has a format of its own: use raftka metadata",

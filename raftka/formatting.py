@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kraft.raft.port import Voter, VoterEndpoint
-from kraft.raft.snapshots import write_first_voters
-from model.ids import METADATA_TOPIC_UUID, Uuid, parse_uuid, uuid_text
-from model.settings import Config
-from model.settings.listeners import listeners, parse_endpoint
-from model.world import Disk
-from storage import meta_properties
-from storage.meta_properties import MetaProperties
+from raftka.kraft.raft.port import Voter, VoterEndpoint
+from raftka.kraft.raft.snapshots import write_first_voters
+from raftka.model.ids import METADATA_TOPIC_UUID, Uuid, parse_uuid, uuid_text
+from raftka.model.settings import Config
+from raftka.model.settings.listeners import listeners, parse_endpoint
+from raftka.model.ports import Disk
+from raftka.storage import meta_properties
+from raftka.storage.meta_properties import MetaProperties
 
 METADATA_LOG: Final = "__cluster_metadata-0"
 _RESERVED_IDS: Final = frozenset({bytes(16), METADATA_TOPIC_UUID})

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from model.ids import uuid_text
+from raftka.model.ids import uuid_text
 
 READY_LINE = "is unfenced and serves"
 """What a broker logs when it answers clients."""

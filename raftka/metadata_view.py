@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from kraft.image import BROKER_RESOURCE, CLUSTER_DEFAULT, MetadataImage, PartitionImage
-from kraft.records import MetadataRecord
-from model.ids import uuid_text
+from raftka.kraft.image import BROKER_RESOURCE, CLUSTER_DEFAULT, MetadataImage, PartitionImage
+from raftka.kraft.records import MetadataRecord
+from raftka.model.ids import uuid_text
 
 Tree = dict[str, Any]
 

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from broker.coordinators.group.records import GroupRecord, OffsetRecord, decode
-from model.ids import uuid_text
-from model.records import Record
-from net.protocol import codec
-from net.protocol.message import Message, Struct
-from net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
-from net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
+from raftka.broker.coordinators.group.records import GroupRecord, OffsetRecord, decode
+from raftka.model.ids import uuid_text
+from raftka.model.records import Record
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Message, Struct
+from raftka.net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
+from raftka.net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
 
 _VERSIONS: Final = re.compile(r"(\d+)(\+|-(\d+))?")
 _EMBEDDED: Final[dict[str, type[Message]]] = {

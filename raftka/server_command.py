@@ -16,16 +16,16 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from model.settings import WrongSettings
-from model.settings.listeners import listeners
+from raftka.model.settings import WrongSettings
+from raftka.model.settings.listeners import listeners
 from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
-from raftka.version import __version__
+from raftka.model.version import __version__
 
 if TYPE_CHECKING:
-    from broker.node import Node
-    from model.settings import Config
-    from model.world import Disk, Network
+    from raftka.broker.node import Node
+    from raftka.model.settings import Config
+    from raftka.model.ports import Disk, Network
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -49,11 +49,11 @@ def main(argv: list[str]) -> int:
 
 def run(config: Config, *, format_first: bool) -> int:
     """Format the directories if asked to, then serve; the exit code."""
-    from model.errors import KafkaError
-    from model.world import BrokenConnection
+    from raftka.model.errors import KafkaError
+    from raftka.model.ports import BrokenConnection
     from raftka.formatting import FormatRefused
-    from storage.meta_properties import BadDirectory
-    from storage.posix import PosixDisk
+    from raftka.storage.meta_properties import BadDirectory
+    from raftka.storage.posix import PosixDisk
 
     refusals = (BadDirectory, BrokenConnection, FormatRefused, KafkaError, OSError)
     _take_descriptors()
@@ -84,9 +84,9 @@ async def _serve(config: Config, disk: Disk) -> int:
     import structlog
     import trio
 
-    from broker.serve import serve
-    from net.clock import SystemClock, system_dice
-    from net.transport import TcpNetwork
+    from raftka.broker.serve import serve
+    from raftka.net.clock import SystemClock, system_dice
+    from raftka.net.transport import TcpNetwork
 
     network: Network = TcpNetwork()
 

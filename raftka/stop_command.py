@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from model.settings.config import parse_overrides
-from model.settings.setting import split_list
+from raftka.model.settings.config import parse_overrides
+from raftka.model.settings.setting import split_list
 from raftka.configuration import SINGLE_NODE, Unreadable, read_file
 
 

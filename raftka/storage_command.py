@@ -9,10 +9,10 @@ import argparse
 import sys
 from typing import Final
 
-from kraft.controller.features import SUPPORTED
-from kraft.records import LATEST_METADATA_VERSION
-from model.ids import uuid_text
-from model.settings import Config, WrongSettings
+from raftka.kraft.controller.features import SUPPORTED
+from raftka.kraft.records import LATEST_METADATA_VERSION
+from raftka.model.ids import uuid_text
+from raftka.model.settings import Config, WrongSettings
 from raftka.configuration import Unreadable, make_config, read_file
 from raftka.formatting import (
     FormatRefused,
@@ -22,8 +22,8 @@ from raftka.formatting import (
     parse_initial_controllers,
     standalone_voter,
 )
-from storage.meta_properties import BadDirectory
-from storage.posix import PosixDisk
+from raftka.storage.meta_properties import BadDirectory
+from raftka.storage.posix import PosixDisk
 
 RELEASES: Final = {"4.0-IV3": 25}
 """Metadata versions by the name of the release that they are of."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from raftka.version import __version__
+from raftka.model.version import __version__
 
 
 def main(argv: list[str]) -> int:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from broker.mutations import Mutation as BrokerMutation
-from kraft.controller.result import Mutation as ControllerMutation
-from kraft.raft import rules
-from kraft.raft.rules import Rule
+from raftka.broker.mutations import Mutation as BrokerMutation
+from raftka.kraft.controller.result import Mutation as ControllerMutation
+from raftka.kraft.raft import rules
+from raftka.kraft.raft.rules import Rule
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import trio
 from raftka.tracing.lines import event_of, line_of
 
 if TYPE_CHECKING:
-    from simulations.detail import Detail
+    from raftka.simulations.trace_file import Detail
 
 TAIL = 4000
 """Events that are kept for the story."""
@@ -41,7 +41,7 @@ class Trace:
     def __init__(self, sink: Sink | None = None) -> None:
         self.detail: Detail | None = None
         if sink is not None:
-            from simulations.detail import Detail
+            from raftka.simulations.trace_file import Detail
 
             self.detail = Detail(sink)
         self._hash = hashlib.blake2b(digest_size=8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from simulations.story.story import Story
+    from raftka.simulations.story.story import Story
 
 
 class Exit(enum.IntEnum):

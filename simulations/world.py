@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import trio
 
-from kraft.delta import MetadataDelta
-from kraft.image import MetadataImage, PartitionImage
-from model.ids import TopicPartition
-from simulations import situations
-from simulations.checkers.agreement import AgreementChecker
-from simulations.checkers.history import History
-from simulations.checkers.metadata import MetadataChecker
-from simulations.checkers.raft import RaftChecker
-from simulations.checkers.replicas import ReplicaChecker
-from simulations.cluster import (
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.model.ids import TopicPartition
+from raftka.simulations.runs import situations
+from raftka.simulations.checkers.agreement import AgreementChecker
+from raftka.simulations.checkers.history import History
+from raftka.simulations.checkers.metadata import MetadataChecker
+from raftka.simulations.checkers.raft import RaftChecker
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.machines.cluster import (
     CONTROLLER_PORT,
     DATA,
     METADATA,
@@ -30,23 +30,23 @@ from simulations.cluster import (
     is_gone,
     is_refusal,
 )
-from simulations.determinism import current_clock, sleep
-from simulations.ledger import Ledger
-from simulations.medium import Watcher
-from simulations.mutations import Mutant
-from simulations.network import Fabric, Tap
-from simulations.observers import topic_id
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import Key, PartitionLogs
-from simulations.observers.voters import Member, Voters, voters_of
-from simulations.plan import Plan
-from simulations.reigns import Reigns
-from simulations.trace import Trace
-from simulations.violation import NOTHING, About, Exit, Stopped, Violation
-from simulations.witnesses import SnapshotFile, Witnesses, both
+from raftka.simulations.machines.determinism import current_clock, sleep
+from raftka.simulations.checkers.ledger import Ledger
+from raftka.simulations.machines.medium import Watcher
+from raftka.simulations.mutations import Mutant
+from raftka.simulations.machines.network import Fabric, Tap
+from raftka.simulations.observers import topic_id
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.observers.voters import Member, Voters, voters_of
+from raftka.simulations.load.plan import Plan
+from raftka.simulations.story.leadership_history import Reigns
+from raftka.simulations.trace import Trace
+from raftka.simulations.violation import NOTHING, About, Exit, Stopped, Violation
+from raftka.simulations.observers.witnesses import SnapshotFile, Witnesses, both
 
 if TYPE_CHECKING:
-    from simulations.workload import ConsumerTask, ProducerTask
+    from raftka.simulations.load.workload import ConsumerTask, ProducerTask
 
 
 class World:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_OFFSET, NO_TIMESTAMP, TopicPartition
-from model.record_batch import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, TopicPartition
+from raftka.model.record_batch import (
     HEADER_BYTES,
     LENGTH_OVERHEAD,
     LOG_APPEND_TIME,
@@ -23,9 +23,9 @@ from model.record_batch import (
     parse_header,
     stamp_log_append_time,
 )
-from model.records import iter_records, recompress
-from model.world import Buffer
-from storage.config import MAX_LONG, LogConfig
+from raftka.model.records import iter_records, recompress
+from raftka.model.ports import Buffer
+from raftka.storage.config import MAX_LONG, LogConfig
 
 PLAIN_ATTRIBUTES: Final = frozenset(range(5))
 """Attributes that need no second look: a known compression and nothing else."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from model.ids import TopicPartition
-from model.world import Disk, read_file, write_atomically
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Disk, read_file, write_atomically
 
 _VERSION = 0
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from model.ids import NO_EPOCH
-from model.world import Disk, read_file, write_atomically
+from raftka.model.ids import NO_EPOCH
+from raftka.model.ports import Disk, read_file, write_atomically
 
 FILE_NAME: Final = ".kafka_cleanshutdown"
 

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
-from model.record_batch import CREATE_TIME
+from raftka.model.record_batch import CREATE_TIME
 
 MAX_LONG: Final = 2**63 - 1
 DAY_MS: Final = 24 * 3600 * 1000

@@ -15,8 +15,8 @@ from typing import Final
 
 from crc32c import crc32c
 
-from model.errors import KafkaError
-from model.record_batch import (
+from raftka.model.errors import KafkaError
+from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     HEADER,
     HEADER_BYTES,
@@ -24,11 +24,11 @@ from model.record_batch import (
     BatchHeader,
     advance_sequence,
 )
-from model.records import Record, iter_records
-from model.world import Disk, File, read_file
-from storage.index import OffsetIndex, TimeIndex
-from storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
-from storage.producer_snapshot import SnapshotCorrupt, decode
+from raftka.model.records import Record, iter_records
+from raftka.model.ports import Disk, File, read_file
+from raftka.storage.index import OffsetIndex, TimeIndex
+from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
+from raftka.storage.producer_snapshot import SnapshotCorrupt, decode
 
 Decoder = Callable[[Record], tuple[str | None, str | None]]
 """(key, payload) of a record as text, None for what is not shown."""

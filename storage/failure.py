@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.errors import ErrorCode, KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 
 
 class LogDirFailure(KafkaError):

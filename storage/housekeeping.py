@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from model.ids import TopicPartition
-from model.world import Disk
-from storage.failure import LogDirFailure
-from storage.log import Log
-from storage.log_directory import LogDirectory
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Disk
+from raftka.storage.failure import LogDirFailure
+from raftka.storage.log import Log
+from raftka.storage.log_directory import LogDirectory
 
 
 async def tidy_logs(

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from operator import le, lt
 from typing import Final
 
-from model.world import Disk
+from raftka.model.ports import Disk
 
 _GROUP: Final = 128
 """Entries that wait before they are written: about one write per 512 KiB of log."""

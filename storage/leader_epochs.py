@@ -14,9 +14,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
-from model.ids import NO_EPOCH, NO_OFFSET
-from model.world import Disk, read_file
-from storage.checkpoints import CheckpointCorrupt, decode_lines, encode_lines, replace_file
+from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.ports import Disk, read_file
+from raftka.storage.checkpoints import CheckpointCorrupt, decode_lines, encode_lines, replace_file
 
 FILE_NAME = "leader-epoch-checkpoint"
 

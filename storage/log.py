@@ -16,9 +16,9 @@ from typing import Final
 
 from crc32c import crc32c
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_TIMESTAMP
-from model.record_batch import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_TIMESTAMP
+from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     CONTROL_BIT,
     HEADER,
@@ -28,8 +28,8 @@ from model.record_batch import (
     parse_header,
     place_bytes,
 )
-from model.world import Buffer
-from storage.appending import (
+from raftka.model.ports import Buffer
+from raftka.storage.appending import (
     NOTHING_APPENDED,
     PLAIN_ATTRIBUTES,
     AppendInfo,
@@ -40,8 +40,8 @@ from storage.appending import (
     is_opaque,
     out_of_range,
 )
-from storage.log_reads import LogReads, Slice
-from storage.segment import MAX_RELATIVE_OFFSET
+from raftka.storage.log_reads import LogReads, Slice
+from raftka.storage.segment import MAX_RELATIVE_OFFSET
 
 __all__ = ["AppendInfo", "Log", "Slice"]
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from model.ids import TopicPartition
-from model.world import Dice, Disk, FileLock
-from storage import clean_shutdown
-from storage.checkpoints import CheckpointCorrupt, read_offsets, write_offsets
-from storage.log import Log
-from storage.meta_properties import BadDirectory
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Dice, Disk, FileLock
+from raftka.storage import clean_shutdown
+from raftka.storage.checkpoints import CheckpointCorrupt, read_offsets, write_offsets
+from raftka.storage.log import Log
+from raftka.storage.meta_properties import BadDirectory
 
 RECOVERY_POINTS: Final = "recovery-point-offset-checkpoint"
 LOG_STARTS: Final = "log-start-offset-checkpoint"

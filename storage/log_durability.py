@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from storage.log_files import LogFiles
-from storage.partition_metadata import sync_topic_id
-from storage.segment import Segment
+from raftka.storage.log_files import LogFiles
+from raftka.storage.partition_metadata import sync_topic_id
+from raftka.storage.segment import Segment
 
 
 class _FlushPlan(NamedTuple):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import partial
 
-from storage import retention
-from storage.log_durability import DurableLog
-from storage.producer_state import ProducerState
-from storage.segment import Segment
+from raftka.storage import retention
+from raftka.storage.log_durability import DurableLog
+from raftka.storage.producer_state import ProducerState
+from raftka.storage.segment import Segment
 
 
 class LogEnds(DurableLog):

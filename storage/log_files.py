@@ -16,14 +16,14 @@ from array import array
 from bisect import bisect_right
 from typing import Final, Protocol
 
-from model.ids import TopicPartition, Uuid
-from model.world import Dice, Disk
-from storage.config import MAX_LONG, LogConfig
-from storage.failure import LogDirFailure
-from storage.leader_epochs import LeaderEpochCache
-from storage.producer_state import ProducerState
-from storage.segment import MAX_RELATIVE_OFFSET, Segment
-from storage.snapshots import ProducerSnapshots
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.ports import Dice, Disk
+from raftka.storage.config import MAX_LONG, LogConfig
+from raftka.storage.failure import LogDirFailure
+from raftka.storage.leader_epochs import LeaderEpochCache
+from raftka.storage.producer_state import ProducerState
+from raftka.storage.segment import MAX_RELATIVE_OFFSET, Segment
+from raftka.storage.snapshots import ProducerSnapshots
 
 
 class LogOwner(Protocol):

@@ -14,23 +14,23 @@ from typing import Final
 
 import trio
 
-from model.ids import NO_EPOCH, ZERO_UUID, TopicPartition, Uuid
-from model.world import Clock, Dice, Disk
-from storage import clean_shutdown, housekeeping
-from storage.config import LogConfig
-from storage.failure import LogDirFailure
-from storage.log import Log
-from storage.log_directory import (
+from raftka.model.ids import NO_EPOCH, ZERO_UUID, TopicPartition, Uuid
+from raftka.model.ports import Clock, Dice, Disk
+from raftka.storage import clean_shutdown, housekeeping
+from raftka.storage.config import LogConfig
+from raftka.storage.failure import LogDirFailure
+from raftka.storage.log import Log
+from raftka.storage.log_directory import (
     DELETED_SUFFIX,
     HIGH_WATERMARKS,
     RECOVERY_POINTS,
     STRAY_SUFFIX,
     LogDirectory,
 )
-from storage.log_files import LogFiles
-from storage.log_opening import LogOpener
-from storage.partition_metadata import write_topic_id
-from storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
+from raftka.storage.log_files import LogFiles
+from raftka.storage.log_opening import LogOpener
+from raftka.storage.partition_metadata import write_topic_id
+from raftka.storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
 
 __all__ = ["LogDirFailure", "LogManager"]
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from model.ids import TopicPartition, Uuid
-from model.world import Clock, Dice, Disk
-from storage import clean_shutdown
-from storage.config import LogConfig
-from storage.log import Log
-from storage.log_directory import RECOVERY_POINTS, LogDirectory
-from storage.log_files import LogOwner
-from storage.partition_metadata import read_topic_id, write_topic_id
-from storage.recovery import RecoveryReport, open_log
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.ports import Clock, Dice, Disk
+from raftka.storage import clean_shutdown
+from raftka.storage.config import LogConfig
+from raftka.storage.log import Log
+from raftka.storage.log_directory import RECOVERY_POINTS, LogDirectory
+from raftka.storage.log_files import LogOwner
+from raftka.storage.partition_metadata import read_topic_id, write_topic_id
+from raftka.storage.recovery import RecoveryReport, open_log
 
 _OPENED_AT_ONCE: Final = 32
 """Logs per piece of offloaded work: other tasks go on in between."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final, NamedTuple
 
-from model.errors import ErrorCode, KafkaError
-from model.world import FileRegion
-from storage import lookup
-from storage.log_ends import LogEnds
-from storage.segment import Segment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import FileRegion
+from raftka.storage import lookup
+from raftka.storage.log_ends import LogEnds
+from raftka.storage.segment import Segment
 
 _NO_RECORDS: Final[list[FileRegion | bytes]] = []
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.records import iter_records
-from storage.index import IndexDisagrees
-from storage.segment import Segment
+from raftka.model.records import iter_records
+from raftka.storage.index import IndexDisagrees
+from raftka.storage.segment import Segment
 
 Found = tuple[int, int, int]
 """(timestamp, offset, leader epoch)"""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from model.ids import Uuid, parse_uuid, uuid_text
-from model.settings.properties import parse_properties
-from model.world import Disk, read_file, write_atomically
+from raftka.model.ids import Uuid, parse_uuid, uuid_text
+from raftka.model.settings.properties import parse_properties
+from raftka.model.ports import Disk, read_file, write_atomically
 
 FILE_NAME: Final = "meta.properties"
 VERSION: Final = 1

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.ids import ZERO_UUID, Uuid, parse_uuid, uuid_text
-from model.world import Disk, read_file
+from raftka.model.ids import ZERO_UUID, Uuid, parse_uuid, uuid_text
+from raftka.model.ports import Disk, read_file
 
 FILE_NAME: Final = "partition.metadata"
 

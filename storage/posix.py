@@ -1,4 +1,4 @@
-"""The disk of a real machine, behind the port in model/world.py."""
+"""The disk of a real machine, behind the port in model/ports.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from model.world import Buffer, File, FileLock
+from raftka.model.ports import Buffer, File, FileLock
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, NO_OFFSET
-from model.record_batch import CONTROL_BIT, TRANSACTIONAL_BIT, BatchHeader, advance_sequence
-from model.records import iter_records
-from model.world import Buffer
-from storage.producer_snapshot import SnapshotEntry
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.record_batch import CONTROL_BIT, TRANSACTIONAL_BIT, BatchHeader, advance_sequence
+from raftka.model.records import iter_records
+from raftka.model.ports import Buffer
+from raftka.storage.producer_snapshot import SnapshotEntry
 
 REMEMBERED_BATCHES: Final = 5
 """max.in.flight.requests.per.connection may not be larger with idempotence."""

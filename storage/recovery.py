@@ -25,19 +25,19 @@ import re
 from functools import partial
 from typing import Final
 
-from model.ids import NO_EPOCH, TopicPartition, Uuid
-from model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
-from model.world import Dice, Disk
-from storage.checkpoints import CheckpointCorrupt
-from storage.config import LogConfig
-from storage.leader_epochs import LeaderEpochCache
-from storage.log import Log
-from storage.log_ends import replay_producers
-from storage.log_files import LogOwner
-from storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
-from storage.producer_state import REMEMBERED_BATCHES, ProducerState
-from storage.segment import Segment, file_name
-from storage.snapshots import ProducerSnapshots
+from raftka.model.ids import NO_EPOCH, TopicPartition, Uuid
+from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
+from raftka.model.ports import Dice, Disk
+from raftka.storage.checkpoints import CheckpointCorrupt
+from raftka.storage.config import LogConfig
+from raftka.storage.leader_epochs import LeaderEpochCache
+from raftka.storage.log import Log
+from raftka.storage.log_ends import replay_producers
+from raftka.storage.log_files import LogOwner
+from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
+from raftka.storage.producer_state import REMEMBERED_BATCHES, ProducerState
+from raftka.storage.segment import Segment, file_name
+from raftka.storage.snapshots import ProducerSnapshots
 
 CORRUPT_SUFFIX: Final = ".corrupt"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from storage.config import LogConfig
-from storage.segment import Segment
+from raftka.storage.config import LogConfig
+from raftka.storage.segment import Segment
 
 
 def count_deletable(

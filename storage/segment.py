@@ -16,12 +16,12 @@ from typing import Final
 
 from crc32c import crc32c
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_TIMESTAMP
-from model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
-from model.world import Disk, File
-from storage.index import IndexDisagrees, OffsetIndex, TimeIndex
-from storage.spans import Spans
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_TIMESTAMP
+from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
+from raftka.model.ports import Disk, File
+from raftka.storage.index import IndexDisagrees, OffsetIndex, TimeIndex
+from raftka.storage.spans import Spans
 
 MAX_RELATIVE_OFFSET: Final = 2**31 - 1
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from model.world import Disk, read_file
-from storage.checkpoints import replace_file
-from storage.producer_snapshot import SUFFIX, SnapshotCorrupt, decode, encode
-from storage.producer_state import ProducerState
-from storage.segment import file_name
+from raftka.model.ports import Disk, read_file
+from raftka.storage.checkpoints import replace_file
+from raftka.storage.producer_snapshot import SUFFIX, SnapshotCorrupt, decode, encode
+from raftka.storage.producer_state import ProducerState
+from raftka.storage.segment import file_name
 
 
 class ProducerSnapshots:

@@ -20,12 +20,12 @@ MAY_IMPORT = {
     "kraft": {"model", "kraft"},
     "net": {"model", "net"},
     "broker": {"model", "storage", "kraft", "net", "broker"},
-    "client": {"model", "net", "client", "raftka.version"},
+    "client": {"model", "net", "client", "raftka.model.version"},
     "simulations": set(PACKAGES),
     "raftka": set(PACKAGES),
 }
 
-# Modules that may touch the machine itself; everything else goes through model/world.py, which
+# Modules that may touch the machine itself; everything else goes through model/ports.py, which
 # tests/test_real_world.py checks.
 REAL_WORLD = {
     "net/clock.py",

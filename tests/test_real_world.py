@@ -1,7 +1,7 @@
 """What reaches around the ports where nothing can be replaced: read off the sources, and off the
 calls into C of a whole run.
 
-The rest is refused while it happens (simulations/real_world.py).
+The rest is refused while it happens (simulations/machines/real_world.py).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import trio
 
-from simulations.determinism import run
-from simulations.plan import Options, Step
-from simulations.run import plan_for, run_plan
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.load.plan import Options, Step
+from raftka.simulations.runs.run import plan_for, run_plan
 from tests.test_architecture import REAL_WORLD, ROOT, sources
 
 SIMULATED = ("model", "storage", "kraft", "net", "broker", "client")

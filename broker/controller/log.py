@@ -14,10 +14,10 @@ from typing import Final
 import structlog
 import trio
 
-from kraft.delta import ElectionOutcome, MetadataDelta
-from kraft.image import BrokerImage
-from kraft.records import NO_LEADER
-from model.world import Clock
+from raftka.kraft.delta import ElectionOutcome, MetadataDelta
+from raftka.kraft.image import BrokerImage
+from raftka.kraft.records import NO_LEADER
+from raftka.model.ports import Clock
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kraft.image import BrokerImage
-from model.ids import Endpoint
-from model.world import BrokenConnection, Clock, Network
+from raftka.kraft.image import BrokerImage
+from raftka.model.ids import Endpoint
+from raftka.model.ports import BrokenConnection, Clock, Network
 
 _TIMEOUT_S: Final = 1.0
 _SILENCE: Final = 0.9

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kraft.controller.result import MIN_INSYNC_REPLICAS
-from kraft.image import CLUSTER_DEFAULT, TOPIC_RESOURCE, ConfigResource, MetadataImage
-from model.errors import ErrorCode, KafkaError
-from model.settings import Config
-from model.settings.altering import is_list, validate_broker_config, validate_topic_configs
-from model.settings.catalog import BROKER
-from model.settings.describe import Description, describe_topic
-from model.settings.setting import to_text
+from raftka.kraft.controller.result import MIN_INSYNC_REPLICAS
+from raftka.kraft.image import CLUSTER_DEFAULT, TOPIC_RESOURCE, ConfigResource, MetadataImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings import Config
+from raftka.model.settings.altering import is_list, validate_broker_config, validate_topic_configs
+from raftka.model.settings.catalog import BROKER
+from raftka.model.settings.describe import Description, describe_topic
+from raftka.model.settings.setting import to_text
 
 
 class SettingsSchema:

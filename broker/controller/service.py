@@ -15,23 +15,23 @@ from typing import Any, Final
 import structlog
 import trio
 
-from broker.controller.leaders import keep_leaders
-from broker.controller.log import ElectionLog, log_brokers
-from broker.controller.probe import probe_endpoint, probe_intervals, refuses
-from broker.controller.schema import SettingsSchema
-from broker.controller.sessions import BrokerSession, BrokerSessions
-from broker.controller.writer import Decide, MetadataWriter, R, not_controller
-from kraft.controller import brokers, features, leaders
-from kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
-from kraft.controller.result import Mutation, Result, Rules
-from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
-from kraft.raft.port import QuorumPort
-from kraft.records import OFFSET_OF_THE_BATCH
-from model.errors import ErrorCode, KafkaError
-from model.settings import Config
-from model.world import Clock, Dice, Network
-from net.router import ConnectionState
+from raftka.broker.controller.leader_upkeep import keep_leaders
+from raftka.broker.controller.log import ElectionLog, log_brokers
+from raftka.broker.controller.probe import probe_endpoint, probe_intervals, refuses
+from raftka.broker.controller.schema import SettingsSchema
+from raftka.broker.controller.sessions import BrokerSession, BrokerSessions
+from raftka.broker.controller.writer import Decide, MetadataWriter, R, not_controller
+from raftka.kraft.controller import brokers, features, leaders
+from raftka.kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
+from raftka.kraft.controller.result import Mutation, Result, Rules
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
+from raftka.kraft.raft.port import QuorumPort
+from raftka.kraft.records import OFFSET_OF_THE_BATCH
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings import Config
+from raftka.model.ports import Clock, Dice, Network
+from raftka.net.router import ConnectionState
 
 log = structlog.get_logger()
 

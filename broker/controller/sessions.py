@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from kraft.image import BrokerImage
+from raftka.kraft.image import BrokerImage
 
 _PAUSE_FACTOR: Final = 0.25
 """Not having looked for this part of the timeout means that it was us who slept."""

@@ -18,14 +18,14 @@ from typing import Any, Final, TypeVar
 import structlog
 import trio
 
-from kraft.codec import encode_records
-from kraft.controller.result import Result
-from kraft.delta import MetadataDelta
-from kraft.image import MetadataImage
-from kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
-from kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, MetadataRecord
-from model.errors import ErrorCode, KafkaError
-from model.world import Clock
+from raftka.kraft.codec import encode_records
+from raftka.kraft.controller.result import Result
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage
+from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
+from raftka.kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, MetadataRecord
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Clock
 
 log = structlog.get_logger()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from broker.handlers.remove_raft_voter import check_cluster, voter_change
-from kraft.raft.port import VoterEndpoint
-from net.protocol.messages.add_raft_voter import AddRaftVoterRequest, AddRaftVoterResponse
-from net.router import Context, handles
+from raftka.broker.handlers.remove_raft_voter import check_cluster, voter_change
+from raftka.kraft.raft.port import VoterEndpoint
+from raftka.net.protocol.messages.add_raft_voter import AddRaftVoterRequest, AddRaftVoterResponse
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(AddRaftVoterRequest, versions=(0, 1), forward=True)

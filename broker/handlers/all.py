@@ -1,7 +1,7 @@
 """Every handler of the broker and the controller: importing this registers them all."""
 
-from broker import forwarding
-from broker.handlers import (
+from raftka.broker import forwarding
+from raftka.broker.handlers import (
     add_raft_voter,
     allocate_producer_ids,
     alter_configs,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.producer_ids import allocate
-from kraft.image import PRODUCER_ID_BLOCK_SIZE
-from net.protocol.messages.allocate_producer_ids import (
+from raftka.kraft.controller.producer_ids import allocate
+from raftka.kraft.image import PRODUCER_ID_BLOCK_SIZE
+from raftka.net.protocol.messages.allocate_producer_ids import (
     AllocateProducerIdsRequest,
     AllocateProducerIdsResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(AllocateProducerIdsRequest, versions=(0, 0), listeners="controller")

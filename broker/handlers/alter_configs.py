@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.configs import Answers, replace_all
-from kraft.image import ConfigResource
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.alter_configs import (
+from raftka.kraft.controller.configs import Answers, replace_all
+from raftka.kraft.image import ConfigResource
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.alter_configs import (
     AlterConfigsRequest,
     AlterConfigsResourceResponse,
     AlterConfigsResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(AlterConfigsRequest, versions=(0, 2), forward=True)

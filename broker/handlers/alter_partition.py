@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.in_sync_replicas import (
+from raftka.kraft.controller.in_sync_replicas import (
     ANY_BROKER_EPOCH,
     IsrAnswer,
     IsrWish,
     alter_partitions,
 )
-from model.errors import KafkaError
-from net.protocol.messages.alter_partition import (
+from raftka.model.errors import KafkaError
+from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
     AlterPartitionResponse,
     RequestPartitionData,
     ResponsePartitionData,
     ResponseTopicData,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(AlterPartitionRequest, versions=(2, 3), listeners="controller")

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.reassignments import Move, alter_reassignments
-from model.errors import ErrorCode
-from model.ids import TopicPartition
-from net.protocol.messages.alter_partition_reassignments import (
+from raftka.kraft.controller.reassignments import Move, alter_reassignments
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages.alter_partition_reassignments import (
     AlterPartitionReassignmentsRequest,
     AlterPartitionReassignmentsResponse,
     ReassignablePartitionResponse,
     ReassignableTopicResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(AlterPartitionReassignmentsRequest, versions=(0, 1), forward=True)

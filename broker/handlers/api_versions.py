@@ -10,19 +10,19 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kraft.controller.features import supported_features
-from model.errors import ErrorCode
-from net.protocol.messages.api_versions import (
+from raftka.kraft.controller.features import supported_features
+from raftka.model.errors import ErrorCode
+from raftka.net.protocol.messages.api_versions import (
     ApiVersion,
     ApiVersionsRequest,
     ApiVersionsResponse,
     FinalizedFeatureKey,
     SupportedFeatureKey,
 )
-from net.router import Context, Listener, handles, routes
+from raftka.net.router import Context, Listener, handles, routes
 
 if TYPE_CHECKING:
-    from kraft.image import MetadataImage
+    from raftka.kraft.image import MetadataImage
 
 # librdkafka before 2.11.1 sends no compressed batches to a broker that does not list Produce 0;
 # Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.brokers import Heartbeat
-from net.protocol.messages.broker_heartbeat import (
+from raftka.kraft.controller.brokers import Heartbeat
+from raftka.net.protocol.messages.broker_heartbeat import (
     BrokerHeartbeatRequest,
     BrokerHeartbeatResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(BrokerHeartbeatRequest, versions=(0, 2), listeners="controller")

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.brokers import Registration
-from kraft.image import ListenerEndpoint
-from net.protocol.messages.broker_registration import (
+from raftka.kraft.controller.brokers import Registration
+from raftka.kraft.image import ListenerEndpoint
+from raftka.net.protocol.messages.broker_registration import (
     BrokerRegistrationRequest,
     BrokerRegistrationResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(BrokerRegistrationRequest, versions=(0, 4), listeners="controller")

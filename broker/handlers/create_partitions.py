@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.partitions import Growth, create_partitions
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.create_partitions import (
+from raftka.kraft.controller.partitions import Growth, create_partitions
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.create_partitions import (
     CreatePartitionsRequest,
     CreatePartitionsResponse,
     CreatePartitionsTopic,
     CreatePartitionsTopicResult,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(CreatePartitionsRequest, versions=(0, 3), forward=True)

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.topics import CreatedTopic, NewTopic, create_topics
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.create_topics import (
+from raftka.kraft.controller.topics import CreatedTopic, NewTopic, create_topics
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
     CreatableTopicConfigs,
     CreatableTopicResult,
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.controller.service import ControllerService
-    from broker.node import Node
+    from raftka.broker.controller.service import ControllerService
+    from raftka.broker.node import Node
 
 
 @handles(CreateTopicsRequest, versions=(2, 7), forward=True)

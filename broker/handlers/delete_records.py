@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from broker.handlers.metadata import INTERNAL_TOPICS
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.delete_records import (
+from raftka.broker.handlers.metadata import INTERNAL_TOPICS
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.delete_records import (
     DeleteRecordsPartitionResult,
     DeleteRecordsRequest,
     DeleteRecordsResponse,
     DeleteRecordsTopicResult,
 )
-from net.router import Context, Pending, handles
+from raftka.net.router import Context, Pending, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
-    from broker.replication.replica import Replica
+    from raftka.broker.node import Node
+    from raftka.broker.replication.replica import Replica
 
 _TO_HIGH_WATERMARK = -1
 

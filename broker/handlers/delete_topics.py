@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.topics import delete_topics
-from kraft.image import TopicImage
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.delete_topics import (
+from raftka.kraft.controller.topics import delete_topics
+from raftka.kraft.image import TopicImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.delete_topics import (
     DeletableTopicResult,
     DeleteTopicsRequest,
     DeleteTopicsResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 Wish = tuple[str | None, bytes]
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.describe_cluster import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.describe_cluster import (
     DescribeClusterBroker,
     DescribeClusterRequest,
     DescribeClusterResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 _BROKERS = 1
 _CONTROLLERS = 2

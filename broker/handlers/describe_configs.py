@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
-from model.errors import ErrorCode, KafkaError
-from model.settings.describe import (
+from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings.describe import (
     Description,
     describe_broker,
     describe_broker_defaults,
     describe_topic,
 )
-from net.protocol.messages.describe_configs import (
+from raftka.net.protocol.messages.describe_configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
     DescribeConfigsResourceResult,
@@ -25,10 +25,10 @@ from net.protocol.messages.describe_configs import (
     DescribeConfigsResult,
     DescribeConfigsSynonym,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(DescribeConfigsRequest, versions=(1, 4), listeners="both")

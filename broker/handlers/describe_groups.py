@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from broker.coordinators.group.group import GroupState
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.describe_groups import (
+from raftka.broker.coordinators.group.group import GroupState
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.describe_groups import (
     DescribedGroup,
     DescribeGroupsRequest,
     DescribeGroupsResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 _NOT_FOUND_IS_ERROR_FROM = 6
 

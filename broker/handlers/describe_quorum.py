@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.topics import METADATA_TOPIC
-from kraft.raft.port import QuorumDescription, ReplicaState
-from model.errors import ErrorCode
-from model.ids import NO_BROKER
-from net.protocol.messages import describe_quorum as messages
-from net.protocol.messages.describe_quorum import (
+from raftka.kraft.controller.topics import METADATA_TOPIC
+from raftka.kraft.raft.port import QuorumDescription, ReplicaState
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import NO_BROKER
+from raftka.net.protocol.messages import describe_quorum as messages
+from raftka.net.protocol.messages.describe_quorum import (
     DescribeQuorumRequest,
     DescribeQuorumResponse,
     ResponsePartitionData,
     ResponseTopicData,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(DescribeQuorumRequest, versions=(0, 2), forward=True)

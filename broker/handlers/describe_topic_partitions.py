@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from broker.handlers.metadata import INTERNAL_TOPICS
-from broker.handlers.reach import Reach
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.describe_topic_partitions import (
+from raftka.broker.handlers.metadata import INTERNAL_TOPICS
+from raftka.broker.listener_view import Reach
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.describe_topic_partitions import (
     Cursor,
     DescribeTopicPartitionsRequest,
     DescribeTopicPartitionsResponse,
     DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(DescribeTopicPartitionsRequest, versions=(0, 0))

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.election import Election
-from kraft.controller.leaders import elect_leaders
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from net.protocol.messages.elect_leaders import (
+from raftka.kraft.controller.election import Election
+from raftka.kraft.controller.leaders import elect_leaders
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages.elect_leaders import (
     ElectLeadersRequest,
     ElectLeadersResponse,
     PartitionResult,
     ReplicaElectionResult,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 _TYPES = {0: Election.PREFERRED, 1: Election.UNCLEAN}
 

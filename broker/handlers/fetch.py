@@ -15,23 +15,23 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from broker.handlers.endpoints import node_endpoints
-from broker.replication.fetch_reader import Fetched, FetchLimits
-from broker.replication.fetch_session import (
+from raftka.broker.endpoints import node_endpoints
+from raftka.broker.replication.fetch_reader import Fetched, FetchLimits
+from raftka.broker.replication.fetch_session import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
     NO_SESSION,
     Feed,
     FetchSession,
 )
-from model.errors import ErrorCode, KafkaError
-from model.world import Piece
-from net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
-from net.protocol.messages.fetch import FetchRequest, FetchResponse
-from net.router import ConnectionState, Context, Pending, handles
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Piece
+from raftka.net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
+from raftka.net.protocol.messages.fetch import FetchRequest, FetchResponse
+from raftka.net.router import ConnectionState, Context, Pending, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(FetchRequest, versions=(4, 18))

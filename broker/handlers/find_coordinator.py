@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from broker.auto_creation import ensure_offsets_topic
-from broker.coordinators.group.service import group_partition
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_BROKER, OFFSETS_TOPIC, Endpoint
-from net.protocol.messages.find_coordinator import (
+from raftka.broker.auto_creation import ensure_offsets_topic
+from raftka.broker.coordinators.group.service import group_partition
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_BROKER, OFFSETS_TOPIC, Endpoint
+from raftka.net.protocol.messages.find_coordinator import (
     Coordinator,
     FindCoordinatorRequest,
     FindCoordinatorResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 _MANY_FROM = 4
 _GROUP, _TRANSACTION = 0, 1

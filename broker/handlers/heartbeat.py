@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from net.router import Context, handles
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(HeartbeatRequest, versions=(0, 4))

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.configs import Alteration, Answers, Op, alter_incrementally
-from kraft.image import ConfigResource
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.incremental_alter_configs import (
+from raftka.kraft.controller.configs import Alteration, Answers, Op, alter_incrementally
+from raftka.kraft.image import ConfigResource
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.incremental_alter_configs import (
     AlterableConfig,
     AlterConfigsResource,
     AlterConfigsResourceResponse,
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(IncrementalAlterConfigsRequest, versions=(0, 1), forward=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
-from net.router import Context, handles
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(InitProducerIdRequest, versions=(0, 5), concurrent=True)

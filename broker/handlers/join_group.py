@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from broker.coordinators.group.join import Client
-from net.protocol.messages.join_group import JoinGroupRequest
-from net.router import Context, Pending, handles
+from raftka.broker.coordinators.group.join import Client
+from raftka.net.protocol.messages.join_group import JoinGroupRequest
+from raftka.net.router import Context, Pending, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(JoinGroupRequest, versions=(0, 9))

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
-from net.protocol.messages.list_config_resources import (
+from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from raftka.net.protocol.messages.list_config_resources import (
     ConfigResource,
     ListConfigResourcesRequest,
     ListConfigResourcesResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(ListConfigResourcesRequest, versions=(0, 1))

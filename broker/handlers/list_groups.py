@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from net.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
-from net.router import Context, handles
+from raftka.net.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(ListGroupsRequest, versions=(0, 5))

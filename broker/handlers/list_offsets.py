@@ -14,20 +14,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
-from net.protocol.messages.list_offsets import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
+from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsPartitionResponse,
     ListOffsetsRequest,
     ListOffsetsResponse,
     ListOffsetsTopicResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
-    from broker.replication.replica import Replica
+    from raftka.broker.node import Node
+    from raftka.broker.replication.replica import Replica
 
 LATEST: Final = -1
 EARLIEST: Final = -2

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.reassignments import ongoing
-from kraft.controller.result import Result
-from model.ids import TopicPartition
-from net.protocol.messages.list_partition_reassignments import (
+from raftka.kraft.controller.reassignments import ongoing
+from raftka.kraft.controller.result import Result
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages.list_partition_reassignments import (
     ListPartitionReassignmentsRequest,
     ListPartitionReassignmentsResponse,
     OngoingPartitionReassignment,
     OngoingTopicReassignment,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(ListPartitionReassignmentsRequest, versions=(0, 0), forward=True)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from broker.auto_creation import create_missing
-from broker.handlers.reach import Reach
-from broker.suspects import Suspects
-from kraft.controller.topics import check_name
-from kraft.image import MetadataImage, PartitionImage, TopicImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import OFFSETS_TOPIC, ZERO_UUID
-from net.protocol.messages.metadata import (
+from raftka.broker.auto_creation import create_missing
+from raftka.broker.listener_view import Reach
+from raftka.broker.suspects import Suspects
+from raftka.kraft.controller.topics import check_name
+from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC, ZERO_UUID
+from raftka.net.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
     MetadataResponse,
@@ -25,10 +25,10 @@ from net.protocol.messages.metadata import (
     MetadataResponsePartition,
     MetadataResponseTopic,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 INTERNAL_TOPICS = frozenset({OFFSETS_TOPIC, "__transaction_state"})
 

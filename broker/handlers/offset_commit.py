@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from net.protocol.messages.offset_commit import OffsetCommitRequest
-from net.router import Context, Pending, handles
+from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest
+from raftka.net.router import Context, Pending, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(OffsetCommitRequest, versions=(2, 9))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponse
-from net.router import Context, handles
+from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponse
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(OffsetDeleteRequest, versions=(0, 0))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_OFFSET
-from net.protocol.messages.offset_fetch import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_OFFSET
+from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopic,
@@ -21,13 +21,13 @@ from net.protocol.messages.offset_fetch import (
     OffsetFetchResponsePartition,
     OffsetFetchResponseTopic,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from broker.coordinators.group.service import GroupCoordinatorService
-    from broker.node import Node
+    from raftka.broker.coordinators.group.service import GroupCoordinatorService
+    from raftka.broker.node import Node
 
 _ERROR_FROM = 2
 _MANY_FROM = 8

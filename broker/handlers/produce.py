@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from broker.handlers.endpoints import node_endpoints
-from broker.handlers.metadata import INTERNAL_TOPICS
-from broker.handlers.record_errors import culprits
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
-from model.world import Piece
-from net.protocol.messages.produce import (
+from raftka.broker.endpoints import node_endpoints
+from raftka.broker.handlers.metadata import INTERNAL_TOPICS
+from raftka.broker.record_errors import culprits
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
+from raftka.model.ports import Piece
+from raftka.net.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
     LeaderIdAndEpoch,
     NodeEndpoint,
@@ -29,13 +29,13 @@ from net.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceResponse,
 )
-from net.protocol.produce_writer import write_produced
-from net.router import CloseConnection, Context, Pending, handles
+from raftka.net.protocol.produce_writer import write_produced
+from raftka.net.router import CloseConnection, Context, Pending, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
-    from broker.replication.replica import Replica
-    from storage.log import AppendInfo
+    from raftka.broker.node import Node
+    from raftka.broker.replication.replica import Replica
+    from raftka.storage.log import AppendInfo
 
 _ALL: Final = -1
 _BY_ID: Final = 13

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from broker.controller.writer import not_controller
-from kraft.raft.port import NotLeader
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.remove_raft_voter import (
+from raftka.broker.controller.writer import not_controller
+from raftka.kraft.raft.port import NotLeader
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.remove_raft_voter import (
     RemoveRaftVoterRequest,
     RemoveRaftVoterResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 
 @handles(RemoveRaftVoterRequest, versions=(0, 0), forward=True)

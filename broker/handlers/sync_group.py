@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.sync_group import SyncGroupRequest
-from net.router import Context, Pending, handles
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest
+from raftka.net.router import Context, Pending, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 _PROTOCOL_REQUIRED_FROM = 5
 

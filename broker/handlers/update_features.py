@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kraft.controller.features import FeatureUpdate, update
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.update_features import (
+from raftka.kraft.controller.features import FeatureUpdate, update
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.update_features import (
     FeatureUpdateKey,
     UpdatableFeatureResult,
     UpdateFeaturesRequest,
     UpdateFeaturesResponse,
 )
-from net.router import Context, handles
+from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from broker.node import Node
+    from raftka.broker.node import Node
 
 _UPGRADE = 1
 

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from broker.replication.partition import IsrProposal
-from broker.replication.replica import Replica
-from model.errors import ErrorCode
-from model.world import BrokenConnection, Clock
-from net.protocol.messages.alter_partition import (
+from raftka.broker.replication.partition import IsrProposal
+from raftka.broker.replication.replica import Replica
+from raftka.model.errors import ErrorCode
+from raftka.model.ports import BrokenConnection, Clock
+from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
     AlterPartitionResponse,
     BrokerState,

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from broker.channels import Channels
-from broker.mutations import NO_MUTATIONS, Mutations
-from broker.replication.alter_partition import AlterPartitionSender
-from broker.replication.delayed import Deadlines
-from broker.replication.fetch_reader import FetchReader
-from broker.replication.fetch_session import SessionCache
-from broker.replication.leader_fetcher import FetcherConfig
-from broker.replication.replica_fetchers import ReplicaFetchers
-from broker.replication.replica_manager import ReplicaManager
-from broker.replication.replica_selector import rack_aware, selector_name
-from model.ids import Endpoint
-from model.settings import Config
-from model.world import Clock, Dice, Network
-from net.answers import Turn
-from storage.config import LogConfig
+from raftka.broker.channels import Channels
+from raftka.broker.mutations import NO_MUTATIONS, Mutations
+from raftka.broker.replication.alter_partition import AlterPartitionSender
+from raftka.broker.replication.deadlines import Deadlines
+from raftka.broker.replication.fetch_reader import FetchReader
+from raftka.broker.replication.fetch_session import SessionCache
+from raftka.broker.replication.leader_fetcher import FetcherConfig
+from raftka.broker.replication.replica_fetchers import ReplicaFetchers
+from raftka.broker.replication.replica_manager import ReplicaManager
+from raftka.broker.replication.replica_selector import rack_aware, selector_name
+from raftka.model.ids import Endpoint
+from raftka.model.settings import Config
+from raftka.model.ports import Clock, Dice, Network
+from raftka.net.answers import Turn
+from raftka.storage.config import LogConfig
 
 if TYPE_CHECKING:
-    from storage.log_manager import LogManager
+    from raftka.storage.log_manager import LogManager
 
 
 class DataPlane:

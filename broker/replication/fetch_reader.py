@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from broker.replication.fetch_session import Feed, FetchEntry
-from broker.replication.partition import PartitionState
-from broker.replication.truncation import NO_EPOCH_END, EpochEnd, divergence
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
-from model.world import Piece
+from raftka.broker.replication.fetch_session import Feed, FetchEntry
+from raftka.broker.replication.partition import PartitionState
+from raftka.broker.replication.truncation import NO_EPOCH_END, EpochEnd, divergence
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
+from raftka.model.ports import Piece
 
 if TYPE_CHECKING:
-    from broker.replication.replica import Replica
-    from broker.replication.replica_manager import ReplicaManager
+    from raftka.broker.replication.replica import Replica
+    from raftka.broker.replication.replica_manager import ReplicaManager
 
 NO_REPLICA: Final = NO_BROKER
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Final, Protocol
 
-from broker.replication.follower_progress import NO_LINK
-from broker.replication.replica import Replica
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
-from model.world import Dice
+from raftka.broker.replication.follower_progress import NO_LINK
+from raftka.broker.replication.replica import Replica
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
+from raftka.model.ports import Dice
 
 NO_SESSION: Final = 0
 INITIAL_EPOCH: Final = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.ids import NO_EPOCH, NO_OFFSET
 
 NEVER: Final = float("-inf")
 

@@ -13,18 +13,18 @@ from typing import NamedTuple
 
 import structlog
 
-from broker.replication.fetch_session import INITIAL_EPOCH, NO_SESSION
-from broker.replication.following import Following, Outcome
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from net.protocol.messages.fetch import (
+from raftka.broker.replication.fetch_session import INITIAL_EPOCH, NO_SESSION
+from raftka.broker.replication.following import Following, Outcome
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages.fetch import (
     FetchRequest,
     FetchResponse,
     FetchTopic,
     ForgottenTopic,
     PartitionData,
 )
-from storage.failure import LogDirFailure
+from raftka.storage.failure import LogDirFailure
 
 log = structlog.get_logger()
 

@@ -12,13 +12,13 @@ from typing import Final
 
 import structlog
 
-from broker.mutations import Mutation, Mutations
-from broker.replication.replica import Replica
-from broker.replication.truncation import EpochEnd, cut
-from model.errors import ErrorCode
-from model.ids import NO_EPOCH, NO_OFFSET
-from net.protocol.messages.fetch import FetchPartition, PartitionData
-from storage.config import MAX_LONG
+from raftka.broker.mutations import Mutation, Mutations
+from raftka.broker.replication.replica import Replica
+from raftka.broker.replication.truncation import EpochEnd, cut
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.net.protocol.messages.fetch import FetchPartition, PartitionData
+from raftka.storage.config import MAX_LONG
 
 log = structlog.get_logger()
 

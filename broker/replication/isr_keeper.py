@@ -6,10 +6,10 @@ from typing import Protocol
 
 import structlog
 
-from broker.replication.partition import IsrProposal
-from broker.replication.replica import Replica
-from broker.replication.replica_index import ReplicaIndex
-from model.ids import NO_EPOCH
+from raftka.broker.replication.partition import IsrProposal
+from raftka.broker.replication.replica import Replica
+from raftka.broker.replication.replica_index import ReplicaIndex
+from raftka.model.ids import NO_EPOCH
 
 log = structlog.get_logger()
 

@@ -18,17 +18,17 @@ from typing import Any
 import structlog
 import trio
 
-from broker.handlers.list_offsets import EARLIEST, LATEST
-from broker.replication.follower_session import FollowerSession
-from broker.replication.following import Following
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint, TopicPartition
-from model.world import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network, Piece
-from net.answers import Turn
-from net.connection import FrameReader, FrameTooLarge
-from net.protocol import codec
-from net.protocol.messages.fetch import FetchRequest, FetchResponse, ReplicaState
-from net.protocol.messages.list_offsets import (
+from raftka.broker.handlers.list_offsets import EARLIEST, LATEST
+from raftka.broker.replication.follower_session import FollowerSession
+from raftka.broker.replication.following import Following
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Endpoint, TopicPartition
+from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network, Piece
+from raftka.net.answers import Turn
+from raftka.net.connection import FrameReader, FrameTooLarge
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.fetch import FetchRequest, FetchResponse, ReplicaState
+from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsRequest,
     ListOffsetsResponse,

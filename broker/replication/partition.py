@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker.mutations import NO_MUTATIONS, Mutation, Mutations
-from broker.replication.follower_progress import NEVER, FollowerProgress
-from broker.replication.replica_view import ReplicaView
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
+from raftka.broker.mutations import NO_MUTATIONS, Mutation, Mutations
+from raftka.broker.replication.follower_progress import NEVER, FollowerProgress
+from raftka.broker.replication.replica_view import ReplicaView
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
 
 IsrEligibility = Callable[[int, int], bool]
 """(broker id, its epoch or NO_EPOCH) -> registered under that epoch, unfenced, not leaving."""

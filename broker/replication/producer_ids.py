@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import trio
 
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection
-from net.protocol.messages.allocate_producer_ids import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.allocate_producer_ids import (
     AllocateProducerIdsRequest,
     AllocateProducerIdsResponse,
 )

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from broker.replication.follower_progress import FollowerProgress
-from broker.replication.partition import IsrProposal, PartitionState
-from model.errors import ErrorCode
-from model.ids import TopicPartition
-from model.world import Buffer
-from storage.config import MAX_LONG
+from raftka.broker.replication.follower_progress import FollowerProgress
+from raftka.broker.replication.partition import IsrProposal, PartitionState
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Buffer
+from raftka.storage.config import MAX_LONG
 
 if TYPE_CHECKING:
-    from broker.replication.fetch_session import FetchEntry
-    from storage.log import AppendInfo, Log
+    from raftka.broker.replication.fetch_session import FetchEntry
+    from raftka.storage.log import AppendInfo, Log
 
 
 class AckWaiter(Protocol):

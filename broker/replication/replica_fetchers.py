@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import trio
 
-from broker.replication.following import Following
-from broker.replication.leader_fetcher import FetcherConfig, LeaderFetcher
-from broker.replication.replica import Replica
-from broker.replication.replica_manager import ReplicaManager
-from model.ids import Endpoint, TopicPartition
-from model.world import Clock, Network
-from net.answers import Turn
+from raftka.broker.replication.following import Following
+from raftka.broker.replication.leader_fetcher import FetcherConfig, LeaderFetcher
+from raftka.broker.replication.replica import Replica
+from raftka.broker.replication.replica_manager import ReplicaManager
+from raftka.model.ids import Endpoint, TopicPartition
+from raftka.model.ports import Clock, Network
+from raftka.net.answers import Turn
 
 
 class ReplicaFetchers:

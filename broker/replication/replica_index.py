@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from broker.replication.fetch_session import PartitionKey
-from broker.replication.replica import Replica
-from kraft.image import EMPTY_IMAGE, MetadataImage
-from model.errors import ErrorCode, KafkaError
+from raftka.broker.replication.fetch_session import PartitionKey
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.model.errors import ErrorCode, KafkaError
 
 _MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
 

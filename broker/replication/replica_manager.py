@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from broker.mutations import NO_MUTATIONS, Mutations
-from broker.replication.isr_keeper import IsrKeeper
-from broker.replication.partition import PartitionState
-from broker.replication.replica import Replica
-from kraft.delta import MetadataDelta
-from kraft.image import (
+from raftka.broker.mutations import NO_MUTATIONS, Mutations
+from raftka.broker.replication.isr_keeper import IsrKeeper
+from raftka.broker.replication.partition import PartitionState
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import (
     BROKER_RESOURCE,
     EMPTY_IMAGE,
     TOPIC_RESOURCE,
@@ -25,15 +25,15 @@ from kraft.image import (
     PartitionImage,
     TopicImage,
 )
-from model.ids import TopicPartition, Uuid
-from model.world import Buffer, Clock
-from net.answers import Turn
-from storage.config import LogConfig
-from storage.failure import LogDirFailure
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.ports import Buffer, Clock
+from raftka.net.answers import Turn
+from raftka.storage.config import LogConfig
+from raftka.storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
-    from storage.log import AppendInfo
-    from storage.log_manager import LogManager
+    from raftka.storage.log import AppendInfo
+    from raftka.storage.log_manager import LogManager
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from broker.replication.replica import Replica
-from kraft.image import MetadataImage
-from model.ids import NO_BROKER
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.image import MetadataImage
+from raftka.model.ids import NO_BROKER
 
 _RACK_AWARE: Final = "RackAwareReplicaSelector"
 _LEADER: Final = "LeaderSelector"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from broker.mutations import NO_MUTATIONS, Mutation, Mutations
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_BROKER, NO_EPOCH, TopicPartition
+from raftka.broker.mutations import NO_MUTATIONS, Mutation, Mutations
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_BROKER, NO_EPOCH, TopicPartition
 
 NO_VIEW: Final = PartitionImage(
     replicas=(), isr=(), leader=NO_BROKER, leader_epoch=NO_EPOCH, partition_epoch=NO_EPOCH

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.ids import NO_EPOCH, NO_OFFSET
 
 
 class EpochEnd(NamedTuple):

@@ -4,7 +4,7 @@ async with Admin({"bootstrap.servers": "localhost:9092"}) as admin:
     await admin.create_topics([NewTopic("topic", partitions=3, replication_factor=3)])
 """
 
-from client.admin.configs import (
+from raftka.client.admin.configs import (
     Alteration,
     AlterOp,
     ConfigEntry,
@@ -13,18 +13,18 @@ from client.admin.configs import (
     Resource,
     ResourceType,
 )
-from client.admin.groups import GroupDescription, GroupListing, GroupMember, GroupOperations
-from client.admin.nodes import ClusterDescription, Node, NodeOperations, QuorumInfo, QuorumReplica
-from client.admin.outcomes import SomeFailed
-from client.admin.partitions import (
+from raftka.client.admin.groups import GroupDescription, GroupListing, GroupMember, GroupOperations
+from raftka.client.admin.nodes import ClusterDescription, Node, NodeOperations, QuorumInfo, QuorumReplica
+from raftka.client.admin.outcomes import SomeFailed
+from raftka.client.admin.partitions import (
     ElectionType,
     LogDirDescription,
     PartitionOperations,
     Reassignment,
     ReplicaInfo,
 )
-from client.admin.records import RecordOperations
-from client.admin.topics import (
+from raftka.client.admin.records import RecordOperations
+from raftka.client.admin.topics import (
     CreatedTopic,
     NewTopic,
     PartitionDescription,

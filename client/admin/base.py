@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import trio
 
-from client.channel import Channel
-from client.config import admin_config
-from client.opening import Client
-from model.errors import RETRIABLE, ErrorCode, KafkaError
-from model.world import BrokenConnection, Clock, Dice, Network
-from net.protocol.message import Request, Response
+from raftka.client.channel import Channel
+from raftka.client.config import admin_config
+from raftka.client.opening import Client
+from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.net.protocol.message import Request, Response
 
 log = logging.getLogger("raftka.admin")
 

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from client.admin.base import AdminBase
-from client.admin.outcomes import checked, error_of, raise_for
-from model.errors import KafkaError
-from net.protocol.messages import alter_configs, describe_configs, incremental_alter_configs
-from net.protocol.messages.alter_configs import AlterConfigsRequest
-from net.protocol.messages.describe_configs import (
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import checked, error_of, raise_for
+from raftka.model.errors import KafkaError
+from raftka.net.protocol.messages import alter_configs, describe_configs, incremental_alter_configs
+from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest
+from raftka.net.protocol.messages.describe_configs import (
     DescribeConfigsRequest,
     DescribeConfigsResourceResult,
 )
-from net.protocol.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
-from net.protocol.messages.list_config_resources import ListConfigResourcesRequest
+from raftka.net.protocol.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from raftka.net.protocol.messages.list_config_resources import ListConfigResourcesRequest
 
 
 class ResourceType(enum.IntEnum):

@@ -6,22 +6,22 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from client.admin.base import AdminBase
-from client.admin.outcomes import checked, error_of, raise_for
-from client.consumer.group_client import COORDINATOR_MOVED, GroupClient
-from client.consumer.group_messages import PROTOCOL_TYPE, decode_assignment
-from client.consumer.state import OffsetAndMetadata
-from client.metadata import Broker
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.world import BrokenConnection, Buffer
-from net.protocol.codec import MalformedMessage
-from net.protocol.messages import leave_group, offset_delete
-from net.protocol.messages.delete_groups import DeleteGroupsRequest
-from net.protocol.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
-from net.protocol.messages.leave_group import LeaveGroupRequest
-from net.protocol.messages.list_groups import ListGroupsRequest
-from net.protocol.messages.offset_delete import OffsetDeleteRequest
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import checked, error_of, raise_for
+from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from raftka.client.consumer.group_messages import PROTOCOL_TYPE, decode_assignment
+from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.metadata import Broker
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import BrokenConnection, Buffer
+from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.protocol.messages import leave_group, offset_delete
+from raftka.net.protocol.messages.delete_groups import DeleteGroupsRequest
+from raftka.net.protocol.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
+from raftka.net.protocol.messages.leave_group import LeaveGroupRequest
+from raftka.net.protocol.messages.list_groups import ListGroupsRequest
+from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest
 
 T = TypeVar("T")
 

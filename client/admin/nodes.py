@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from client.admin.base import AdminBase
-from client.admin.outcomes import raise_for
-from client.metadata import Broker
-from model.errors import KafkaError
-from model.ids import Endpoint
-from model.world import BrokenConnection
-from net.protocol.messages import add_raft_voter, describe_quorum
-from net.protocol.messages.add_raft_voter import AddRaftVoterRequest
-from net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
-from net.protocol.messages.describe_cluster import DescribeClusterRequest
-from net.protocol.messages.describe_quorum import DescribeQuorumRequest
-from net.protocol.messages.remove_raft_voter import RemoveRaftVoterRequest
-from net.protocol.messages.unregister_broker import UnregisterBrokerRequest
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import raise_for
+from raftka.client.metadata import Broker
+from raftka.model.errors import KafkaError
+from raftka.model.ids import Endpoint
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages import add_raft_voter, describe_quorum
+from raftka.net.protocol.messages.add_raft_voter import AddRaftVoterRequest
+from raftka.net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
+from raftka.net.protocol.messages.describe_quorum import DescribeQuorumRequest
+from raftka.net.protocol.messages.remove_raft_voter import RemoveRaftVoterRequest
+from raftka.net.protocol.messages.unregister_broker import UnregisterBrokerRequest
 
 _METADATA_TOPIC = "__cluster_metadata"
 BROKERS = 1

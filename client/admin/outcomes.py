@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from model.errors import ErrorCode, KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -6,22 +6,22 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from client.admin.base import AdminBase
-from client.admin.outcomes import checked, error_of, raise_for
-from client.consumer.group_messages import by_topic
-from client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
-from model.errors import KafkaError
-from model.ids import TopicPartition
-from net.protocol.messages import (
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import checked, error_of, raise_for
+from raftka.client.consumer.group_messages import by_topic
+from raftka.client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages import (
     alter_partition_reassignments,
     describe_log_dirs,
     elect_leaders,
     list_partition_reassignments,
 )
-from net.protocol.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
-from net.protocol.messages.describe_log_dirs import DescribeLogDirsRequest
-from net.protocol.messages.elect_leaders import ElectLeadersRequest
-from net.protocol.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
+from raftka.net.protocol.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
+from raftka.net.protocol.messages.describe_log_dirs import DescribeLogDirsRequest
+from raftka.net.protocol.messages.elect_leaders import ElectLeadersRequest
+from raftka.net.protocol.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 
 
 class ElectionType(enum.IntEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from client.admin.base import AdminBase
-from client.admin.outcomes import checked, error_of
-from model.errors import RETRIABLE, ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.world import BrokenConnection
-from net.protocol.messages import delete_records
-from net.protocol.messages.delete_records import DeleteRecordsRequest
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import checked, error_of
+from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages import delete_records
+from raftka.net.protocol.messages.delete_records import DeleteRecordsRequest
 
 
 class RecordOperations(AdminBase):

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from client.admin.base import AdminBase
-from client.admin.outcomes import checked, error_of
-from client.metadata import Broker
-from model.errors import ErrorCode, KafkaError
-from model.ids import ZERO_UUID
-from net.protocol.messages import (
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import checked, error_of
+from raftka.client.metadata import Broker
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import ZERO_UUID
+from raftka.net.protocol.messages import (
     create_partitions,
     create_topics,
     delete_topics,
     describe_topic_partitions,
 )
-from net.protocol.messages.create_partitions import CreatePartitionsRequest
-from net.protocol.messages.create_topics import CreateTopicsRequest
-from net.protocol.messages.delete_topics import DeleteTopicsRequest
-from net.protocol.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
-from net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
+from raftka.net.protocol.messages.create_partitions import CreatePartitionsRequest
+from raftka.net.protocol.messages.create_topics import CreateTopicsRequest
+from raftka.net.protocol.messages.delete_topics import DeleteTopicsRequest
+from raftka.net.protocol.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
+from raftka.net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """The consumer: fetching, positions, commits, and membership of a group."""
 
-from client.consumer.consumer import Consumer
-from client.consumer.group_client import CommitFailed, RebalanceInProgress
-from client.consumer.listener import RebalanceListener
-from client.consumer.offsets import OffsetAndTimestamp
-from client.consumer.positions import LogTruncated, NoOffset
-from client.consumer.state import EARLIEST, LATEST, ConsumerRecord, OffsetAndMetadata
+from raftka.client.consumer.consumer import Consumer
+from raftka.client.consumer.group_client import CommitFailed, RebalanceInProgress
+from raftka.client.consumer.listener import RebalanceListener
+from raftka.client.consumer.offsets import OffsetAndTimestamp
+from raftka.client.consumer.positions import LogTruncated, NoOffset
+from raftka.client.consumer.state import EARLIEST, LATEST, ConsumerRecord, OffsetAndMetadata
 
 __all__ = [
     "EARLIEST",

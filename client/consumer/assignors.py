@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 
 Assignment = dict[str, list[TopicPartition]]
 """By member id."""

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 
 import trio
 
-from client.consumer.group_client import COORDINATOR_MOVED, CommitFailed, GroupClient, check_commit
-from client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
-from client.futures import Future
-from client.settings import ClientConfig
-from model.errors import KafkaError
-from model.ids import TopicPartition
-from model.world import BrokenConnection
-from net.protocol.messages.offset_commit import OffsetCommitResponse
+from raftka.client.consumer.group_client import COORDINATOR_MOVED, CommitFailed, GroupClient, check_commit
+from raftka.client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
+from raftka.client.futures import Future
+from raftka.client.settings import ClientConfig
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.offset_commit import OffsetCommitResponse
 
 log = logging.getLogger("raftka.consumer")
 

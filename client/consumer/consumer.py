@@ -18,17 +18,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 import trio
 
-from client.config import consumer_config
-from client.consumer.commits import AutoCommit
-from client.consumer.fetcher import Fetcher
-from client.consumer.group_client import GroupClient, RebalanceInProgress
-from client.consumer.heartbeats import keep_alive
-from client.consumer.listener import RebalanceListener
-from client.consumer.membership import Membership
-from client.consumer.positions import Positions
-from client.consumer.questions import Questions
-from client.consumer.reading import Reading
-from client.consumer.state import (
+from raftka.client.config import consumer_config
+from raftka.client.consumer.commits import AutoCommit
+from raftka.client.consumer.fetcher import Fetcher
+from raftka.client.consumer.group_client import GroupClient, RebalanceInProgress
+from raftka.client.consumer.heartbeats import keep_alive
+from raftka.client.consumer.listener import RebalanceListener
+from raftka.client.consumer.membership import Membership
+from raftka.client.consumer.positions import Positions
+from raftka.client.consumer.lookups import Questions
+from raftka.client.consumer.poll_loop import Reading
+from raftka.client.consumer.state import (
     EARLIEST,
     LATEST,
     Assignment,
@@ -36,9 +36,9 @@ from client.consumer.state import (
     OffsetAndMetadata,
     reset_policy,
 )
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.world import BrokenConnection, Clock, Dice, Network
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import BrokenConnection, Clock, Dice, Network
 
 log = logging.getLogger("raftka.consumer")
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from model.errors import ErrorCode
-from model.ids import TopicPartition
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition
 
 _INITIAL_EPOCH = 0
 _EPOCH_MAX = 2**31 - 1

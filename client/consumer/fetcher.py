@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 from collections import deque
 
-from client.channel import Channel
-from client.cluster import Cluster
-from client.consumer.completed import Aborted, CompletedFetch
-from client.consumer.fetch_session import FetchSession, SessionRequest, Wish
-from client.consumer.state import Assignment, ConsumerRecord, PartitionState, Position
-from client.futures import Future
-from client.metadata import Broker, PartitionView
-from client.settings import ClientConfig
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_BROKER, ZERO_UUID, TopicPartition
-from net.protocol.messages.fetch import (
+from raftka.client.channel import Channel
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.completed_fetch import Aborted, CompletedFetch
+from raftka.client.consumer.fetch_session import FetchSession, SessionRequest, Wish
+from raftka.client.consumer.state import Assignment, ConsumerRecord, PartitionState, Position
+from raftka.client.futures import Future
+from raftka.client.metadata import Broker, PartitionView
+from raftka.client.settings import ClientConfig
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_BROKER, ZERO_UUID, TopicPartition
+from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
     FetchResponse,

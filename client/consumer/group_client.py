@@ -6,19 +6,19 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from client.channel import Channel
-from client.cluster import Cluster
-from client.consumer.group_messages import by_topic
-from client.consumer.state import OffsetAndMetadata
-from client.futures import Future
-from client.metadata import Broker
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.world import BrokenConnection
-from net.protocol.message import Request, Response
-from net.protocol.messages import offset_commit, offset_fetch
-from net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
-from net.protocol.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
+from raftka.client.channel import Channel
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.group_messages import by_topic
+from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.futures import Future
+from raftka.client.metadata import Broker
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages import offset_commit, offset_fetch
+from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
+from raftka.net.protocol.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 
 log = logging.getLogger("raftka.consumer")
 

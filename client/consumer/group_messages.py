@@ -9,14 +9,14 @@ import contextlib
 import struct
 from collections.abc import Iterable
 
-from client.consumer.assignors import Assignor, Member
-from model.ids import TopicPartition
-from model.world import Buffer
-from net.protocol import codec
-from net.protocol.messages import consumer_protocol_assignment as assigned
-from net.protocol.messages import consumer_protocol_subscription as subscribed
-from net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
-from net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
+from raftka.client.consumer.assignors import Assignor, Member
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Buffer
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages import consumer_protocol_assignment as assigned
+from raftka.net.protocol.messages import consumer_protocol_subscription as subscribed
+from raftka.net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
+from raftka.net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
 
 PROTOCOL_TYPE = "consumer"
 _VERSION = struct.Struct(">h")

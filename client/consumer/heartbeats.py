@@ -6,13 +6,13 @@ import logging
 
 import trio
 
-from client.cluster import Cluster
-from client.consumer.group_client import COORDINATOR_MOVED, GroupClient
-from client.consumer.membership import Membership, fenced
-from client.settings import ClientConfig
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection
-from net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from raftka.client.consumer.membership import Membership, fenced
+from raftka.client.settings import ClientConfig
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
 
 log = logging.getLogger("raftka.consumer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from model.ids import TopicPartition
+from raftka.model.ids import TopicPartition
 
 
 class RebalanceListener(Protocol):

@@ -18,29 +18,29 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import trio
 
-from client.cluster import Cluster
-from client.consumer.assignors import assignors
-from client.consumer.division import divide
-from client.consumer.group_client import COORDINATOR_MOVED, GroupClient
-from client.consumer.group_messages import (
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.assignors import assignors
+from raftka.client.consumer.leader_assignment import divide
+from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from raftka.client.consumer.group_messages import (
     PROTOCOL_TYPE,
     decode_assignment,
     encode_subscription,
 )
-from client.consumer.listener import RebalanceListener
-from client.consumer.state import Assignment
-from client.futures import Future
-from client.settings import ClientConfig
-from model.errors import RETRIABLE, ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.world import Alarm, BrokenConnection
-from net.protocol.messages.join_group import (
+from raftka.client.consumer.listener import RebalanceListener
+from raftka.client.consumer.state import Assignment
+from raftka.client.futures import Future
+from raftka.client.settings import ClientConfig
+from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Alarm, BrokenConnection
+from raftka.net.protocol.messages.join_group import (
     JoinGroupRequest,
     JoinGroupRequestProtocol,
     JoinGroupResponse,
 )
-from net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
-from net.protocol.messages.sync_group import (
+from raftka.net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
+from raftka.net.protocol.messages.sync_group import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
     SyncGroupResponse,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from client.channel import Channel
-from client.cluster import Cluster
-from client.consumer.state import EARLIEST, LATEST
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, TopicPartition
-from model.world import BrokenConnection
-from net.protocol.messages import list_offsets, offset_for_leader_epoch
-from net.protocol.messages.list_offsets import ListOffsetsRequest
-from net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
+from raftka.client.channel import Channel
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.state import EARLIEST, LATEST
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, TopicPartition
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages import list_offsets, offset_for_leader_epoch
+from raftka.net.protocol.messages.list_offsets import ListOffsetsRequest
+from raftka.net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
 
 _CONSUMER = -1
 _MIN_VERSION = {-3: 7, -4: 8, -5: 9, -6: 11}

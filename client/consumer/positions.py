@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 
-from client.cluster import Cluster
-from client.consumer.group_client import GroupClient
-from client.consumer.offsets import EpochEnd, epoch_ends, list_offsets_once
-from client.consumer.state import Assignment, PartitionState, Position
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, TopicPartition
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.group_client import GroupClient
+from raftka.client.consumer.offsets import EpochEnd, epoch_ends, list_offsets_once
+from raftka.client.consumer.state import Assignment, PartitionState, Position
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, TopicPartition
 
 log = logging.getLogger("raftka.consumer")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from client.metadata import PartitionView
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
-from model.records import Header
+from raftka.client.metadata import PartitionView
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
+from raftka.model.records import Header
 
 EARLIEST: Final = -2
 LATEST: Final = -1

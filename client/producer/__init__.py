@@ -1,6 +1,6 @@
 """The producer: batches, partitions, sequence numbers, and the task that sends."""
 
-from client.producer.batch import RecordMetadata
-from client.producer.producer import Producer
+from raftka.client.producer.batch import RecordMetadata
+from raftka.client.producer.producer import Producer
 
 __all__ = ["Producer", "RecordMetadata"]

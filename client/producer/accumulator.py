@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from client.futures import Future
-from client.producer.batch import BATCH_OVERHEAD, Batch, RecordMetadata
-from client.producer.queue import PartitionQueue
-from model.ids import TopicPartition
-from model.records import Header
+from raftka.client.futures import Future
+from raftka.client.producer.batch import BATCH_OVERHEAD, Batch, RecordMetadata
+from raftka.client.producer.queue import PartitionQueue
+from raftka.model.ids import TopicPartition
+from raftka.model.records import Header
 
 
 class Accumulator:

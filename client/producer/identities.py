@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from client.cluster import Cluster
-from client.producer.accumulator import Accumulator
-from client.producer.batch import NO_IDENTITY, Identity
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection
-from net.protocol.messages.init_producer_id import InitProducerIdRequest
+from raftka.client.cluster import Cluster
+from raftka.client.producer.accumulator import Accumulator
+from raftka.client.producer.batch import NO_IDENTITY, Identity
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest
 
 log = logging.getLogger("raftka.producer")
 

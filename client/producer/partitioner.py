@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from model.world import Dice
+from raftka.model.ports import Dice
 
 _MASK = 0xFFFFFFFF
 _SEED = 0x9747B28C

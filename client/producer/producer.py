@@ -14,18 +14,18 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
-from client.config import producer_config
-from client.futures import Future
-from client.metadata import TopicView
-from client.opening import Client
-from client.producer.accumulator import Accumulator
-from client.producer.batch import BATCH_OVERHEAD, RecordMetadata, record_size
-from client.producer.partitioner import StickyPartitioner, partition_for_key
-from client.producer.sender import Sender
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.records import Header
-from model.world import Clock, Dice, Network
+from raftka.client.config import producer_config
+from raftka.client.futures import Future
+from raftka.client.metadata import TopicView
+from raftka.client.opening import Client
+from raftka.client.producer.accumulator import Accumulator
+from raftka.client.producer.batch import BATCH_OVERHEAD, RecordMetadata, record_size
+from raftka.client.producer.partitioner import StickyPartitioner, partition_for_key
+from raftka.client.producer.sender import Sender
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.records import Header
+from raftka.model.ports import Clock, Dice, Network
 
 _RECORDS_PER_CHECKPOINT = 100
 """How many records may be handed over before other tasks get their turn."""

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
-from model.ids import TopicPartition
+from raftka.client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
+from raftka.model.ids import TopicPartition
 
 MAX_IN_FLIGHT = 5
 _HALF = 0x40000000

@@ -14,20 +14,20 @@ from math import inf
 
 import trio
 
-from client.channel import Channel
-from client.cluster import Cluster
-from client.futures import Future
-from client.metadata import Broker
-from client.producer.accumulator import Accumulator
-from client.producer.batch import BATCH_OVERHEAD, Batch
-from client.producer.identities import Identities
-from client.producer.queue import PartitionQueue
-from client.settings import ClientConfig
-from model.errors import RETRIABLE, ErrorCode, KafkaError
-from model.errors import text as error_text
-from model.ids import NO_TIMESTAMP, TopicPartition
-from model.world import SHORTEST_WAIT_S, BrokenConnection
-from net.protocol.messages.produce import (
+from raftka.client.channel import Channel
+from raftka.client.cluster import Cluster
+from raftka.client.futures import Future
+from raftka.client.metadata import Broker
+from raftka.client.producer.accumulator import Accumulator
+from raftka.client.producer.batch import BATCH_OVERHEAD, Batch
+from raftka.client.producer.identities import Identities
+from raftka.client.producer.queue import PartitionQueue
+from raftka.client.settings import ClientConfig
+from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
+from raftka.model.errors import text as error_text
+from raftka.model.ids import NO_TIMESTAMP, TopicPartition
+from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection
+from raftka.net.protocol.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from client.admin import Admin
-from client.tools.options import Options, admin_settings, require
-from client.tools.running import run
-from net.protocol.apis import APIS
-from net.protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
+from raftka.client.admin import Admin
+from raftka.client.tools.options import Options, admin_settings, require
+from raftka.client.tools.running import run
+from raftka.net.protocol.apis import APIS
+from raftka.net.protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
 
 _BETWEEN_NODES = frozenset({56, 58, 62, 63, 67})
 """APIs that only nodes use among themselves: a broker that does not offer them lacks nothing."""

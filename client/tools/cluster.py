@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from client.admin import Admin
-from client.tools.options import (
+from raftka.client.admin import Admin
+from raftka.client.tools.options import (
     Options,
     UsageError,
     admin_settings,
     require_server_or_controller,
 )
-from client.tools.running import run
-from client.tools.tables import Column, lines
+from raftka.client.tools.running import run
+from raftka.client.tools.tables import Column, lines
 
 options = Options("kafka-cluster", "The Kafka cluster tool.")
 options.add_argument(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from client.admin import (
+from raftka.client.admin import (
     Admin,
     Alteration,
     AlterOp,
@@ -16,7 +16,7 @@ from client.admin import (
     Resource,
     ResourceType,
 )
-from client.tools.options import (
+from raftka.client.tools.options import (
     Options,
     UsageError,
     admin_settings,
@@ -24,7 +24,7 @@ from client.tools.options import (
     read_properties,
     require,
 )
-from client.tools.running import run
+from raftka.client.tools.running import run
 
 options = Options(
     "kafka-configs",

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import trio
 
-from client.config import CONSUMER
-from client.consumer import EARLIEST, LATEST, Consumer
-from client.tools.filters import topic_pattern
-from client.tools.formatters import Formatter, formatter
-from client.tools.options import (
+from raftka.client.config import CONSUMER
+from raftka.client.consumer import EARLIEST, LATEST, Consumer
+from raftka.client.tools.filters import topic_pattern
+from raftka.client.tools.formatters import Formatter, formatter
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
@@ -24,9 +24,9 @@ from client.tools.options import (
     read_properties,
     require,
 )
-from client.tools.running import run
-from model.ids import TopicPartition
-from net.clock import system_dice
+from raftka.client.tools.running import run
+from raftka.model.ids import TopicPartition
+from raftka.net.clock import system_dice
 
 options = Options(
     "kafka-console-consumer",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import trio
 
-from client.config import PRODUCER
-from client.futures import Future
-from client.producer import Producer, RecordMetadata
-from client.tools.line_reader import LineReader
-from client.tools.options import (
+from raftka.client.config import PRODUCER
+from raftka.client.futures import Future
+from raftka.client.producer import Producer, RecordMetadata
+from raftka.client.tools.line_reader import LineReader
+from raftka.client.tools.options import (
     Options,
     UsageError,
     known_settings,
@@ -23,7 +23,7 @@ from client.tools.options import (
     read_properties,
     require,
 )
-from client.tools.running import run, words
+from raftka.client.tools.running import run, words
 
 _CHUNK_BYTES = 64 * 1024
 _READERS = ("org.apache.kafka.tools.LineMessageReader", "LineMessageReader")

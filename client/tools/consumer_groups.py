@@ -7,10 +7,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from client.admin import Admin, GroupListing, SomeFailed
-from client.tools import group_tables
-from client.tools.group_resets import SCENARIOS, reset_offsets
-from client.tools.options import (
+from raftka.client.admin import Admin, GroupListing, SomeFailed
+from raftka.client.tools import group_tables
+from raftka.client.tools.group_resets import SCENARIOS, reset_offsets
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
@@ -19,10 +19,10 @@ from client.tools.options import (
     given,
     require,
 )
-from client.tools.running import run, words
-from client.tools.tables import Column, lines
-from model.errors import KafkaError
-from model.ids import TopicPartition
+from raftka.client.tools.running import run, words
+from raftka.client.tools.tables import Column, lines
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
 
 _ACTIONS = ("list", "describe", "delete", "reset-offsets", "delete-offsets", "validate-regex")
 _STATES = (

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from client.config import CONSUMER
-from client.consumer import Consumer
-from client.tools.filters import topic_pattern
-from client.tools.options import (
+from raftka.client.config import CONSUMER
+from raftka.client.consumer import Consumer
+from raftka.client.tools.filters import topic_pattern
+from raftka.client.tools.options import (
     Options,
     UsageError,
     known_settings,
@@ -19,10 +19,10 @@ from client.tools.options import (
     read_properties,
     require,
 )
-from client.tools.running import run
-from model.ids import TopicPartition
-from model.world import Clock
-from net.clock import system_clock, system_dice
+from raftka.client.tools.running import run
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Clock
+from raftka.net.clock import system_clock, system_dice
 
 _MB = 1024 * 1024
 _TIMES = ("start.time", "end.time")

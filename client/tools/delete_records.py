@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from client.admin import Admin, SomeFailed
-from client.tools.json_files import partition_entries
-from client.tools.options import Options, ToolError, admin_settings, require
-from client.tools.running import run, words
-from model.errors import KafkaError
-from model.ids import TopicPartition
+from raftka.client.admin import Admin, SomeFailed
+from raftka.client.tools.json_files import partition_entries
+from raftka.client.tools.options import Options, ToolError, admin_settings, require
+from raftka.client.tools.running import run, words
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
 
 options = Options(
     "kafka-delete-records",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from client.tools.options import UsageError
-from model.ids import TopicPartition
+from raftka.client.tools.options import UsageError
+from raftka.model.ids import TopicPartition
 
 
 def topic_pattern(text: str) -> re.Pattern[str]:

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from client.consumer import ConsumerRecord
-from client.tools.options import ToolError, UsageError
+from raftka.client.consumer import ConsumerRecord
+from raftka.client.tools.options import ToolError, UsageError
 
 Decoder = Callable[[bytes], bytes]
 

@@ -8,18 +8,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from client.admin import Admin, SomeFailed
-from client.tools.filters import partition_filter, topic_pattern
-from client.tools.options import (
+from raftka.client.admin import Admin, SomeFailed
+from raftka.client.tools.filters import partition_filter, topic_pattern
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
     admin_settings,
     require,
 )
-from client.tools.running import run, words
-from model.errors import KafkaError
-from model.ids import TopicPartition
+from raftka.client.tools.running import run, words
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
 
 _TIMES = {
     "latest": -1,

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from client.admin import Admin
-from client.consumer import EARLIEST, LATEST, OffsetAndMetadata
-from client.tools.group_tables import partitions_of
-from client.tools.options import ToolError
-from client.tools.tables import Column, lines
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from net.clock import system_clock
+from raftka.client.admin import Admin
+from raftka.client.consumer import EARLIEST, LATEST, OffsetAndMetadata
+from raftka.client.tools.group_tables import partitions_of
+from raftka.client.tools.options import ToolError
+from raftka.client.tools.tables import Column, lines
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.clock import system_clock
 
 SCENARIOS = (
     "to-latest",

@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from client.admin import Admin, GroupDescription, GroupMember
-from client.consumer import LATEST
-from client.consumer.group_messages import by_topic
-from client.tools.options import ToolError
-from client.tools.tables import Column, lines
-from model.errors import KafkaError
-from model.ids import TopicPartition
+from raftka.client.admin import Admin, GroupDescription, GroupMember
+from raftka.client.consumer import LATEST
+from raftka.client.consumer.group_messages import by_topic
+from raftka.client.tools.options import ToolError
+from raftka.client.tools.tables import Column, lines
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
 
 _MISSING = "-"
 _UNSETTLED = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling")

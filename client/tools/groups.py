@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from client.admin import Admin, GroupListing
-from client.tools.options import Options, UsageError, admin_settings, given, require
-from client.tools.running import run
-from client.tools.tables import Column, lines
+from raftka.client.admin import Admin, GroupListing
+from raftka.client.tools.options import Options, UsageError, admin_settings, given, require
+from raftka.client.tools.running import run
+from raftka.client.tools.tables import Column, lines
 
 _TYPES = ("classic", "consumer", "share", "streams")
 _CONSUMER_PROTOCOLS = ("consumer", "")

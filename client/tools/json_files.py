@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from client.tools.options import ToolError
-from model.ids import TopicPartition
+from raftka.client.tools.options import ToolError
+from raftka.model.ids import TopicPartition
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from client.admin import Admin, ElectionType
-from client.tools.json_files import partition_entries
-from client.tools.options import Options, ToolError, UsageError, admin_settings, given
-from client.tools.running import run, words
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.client.admin import Admin, ElectionType
+from raftka.client.tools.json_files import partition_entries
+from raftka.client.tools.options import Options, ToolError, UsageError, admin_settings, given
+from raftka.client.tools.running import run, words
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 
 options = Options(
     "kafka-leader-election",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from client.tools.options import ToolError, UsageError
-from model.records import Header
+from raftka.client.tools.options import ToolError, UsageError
+from raftka.model.records import Header
 
 
 class Line(NamedTuple):

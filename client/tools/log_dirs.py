@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from client.admin import Admin, LogDirDescription
-from client.tools.json_files import compact
-from client.tools.options import Options, ToolError, UsageError, admin_settings, require
-from client.tools.running import run
+from raftka.client.admin import Admin, LogDirDescription
+from raftka.client.tools.json_files import compact
+from raftka.client.tools.options import Options, ToolError, UsageError, admin_settings, require
+from raftka.client.tools.running import run
 
 options = Options(
     "kafka-log-dirs",

@@ -6,9 +6,9 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from client.admin import Admin, QuorumInfo, QuorumReplica
-from client.settings import parse_endpoints
-from client.tools.options import (
+from raftka.client.admin import Admin, QuorumInfo, QuorumReplica
+from raftka.client.settings import parse_endpoints
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
@@ -16,9 +16,9 @@ from client.tools.options import (
     read_properties,
     require_server_or_controller,
 )
-from client.tools.running import run
-from model.ids import ZERO_UUID, Endpoint, Uuid, parse_uuid, uuid_text
-from net.clock import system_clock
+from raftka.client.tools.running import run
+from raftka.model.ids import ZERO_UUID, Endpoint, Uuid, parse_uuid, uuid_text
+from raftka.net.clock import system_clock
 
 options = Options("kafka-metadata-quorum", "This tool describes kraft metadata quorum status.")
 options.add_argument(

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
-from client.config import ADMIN, CONSUMER, PRODUCER
-from client.settings import Setting
-from model.settings.properties import parse_properties
+from raftka.client.config import ADMIN, CONSUMER, PRODUCER
+from raftka.client.settings import Setting
+from raftka.model.settings.properties import parse_properties
 
 KAFKA_VERSION = "4.3.1"
 """What --version tells: scripts choose options by it, and these are the options of that version."""

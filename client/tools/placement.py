@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from model.world import Dice
+from raftka.model.ports import Dice
 
 
 def spread(

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from client.config import PRODUCER
-from client.futures import Future
-from client.producer import Producer, RecordMetadata
-from client.tools.options import (
+from raftka.client.config import PRODUCER
+from raftka.client.futures import Future
+from raftka.client.producer import Producer, RecordMetadata
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
@@ -21,9 +21,9 @@ from client.tools.options import (
     parse_pairs,
     read_properties,
 )
-from client.tools.running import run
-from model.world import Clock, Dice
-from net.clock import system_clock, system_dice
+from raftka.client.tools.running import run
+from raftka.model.ports import Clock, Dice
+from raftka.net.clock import system_clock, system_dice
 
 _MB = 1024 * 1024
 

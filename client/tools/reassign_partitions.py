@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
-from client.admin import Admin
-from client.tools.json_files import compact, entries_of, read_json
-from client.tools.options import (
+from raftka.client.admin import Admin
+from raftka.client.tools.json_files import compact, entries_of, read_json
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
@@ -17,10 +17,10 @@ from client.tools.options import (
     require,
     require_one_bootstrap,
 )
-from client.tools.placement import spread
-from client.tools.running import run
-from client.tools.throttles import clear_throttles, set_throttles
-from model.ids import TopicPartition
+from raftka.client.tools.placement import spread
+from raftka.client.tools.running import run
+from raftka.client.tools.throttles import clear_throttles, set_throttles
+from raftka.model.ids import TopicPartition
 
 _ACTIONS = ("generate", "execute", "verify", "cancel", "list")
 

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import trio
 
-from client.tools.options import Options, ToolError, UsageError
-from model.errors import KafkaError
-from model.world import BrokenConnection
+from raftka.client.tools.options import Options, ToolError, UsageError
+from raftka.model.errors import KafkaError
+from raftka.model.ports import BrokenConnection
 
 P = TypeVar("P")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from client.admin import Admin, Alteration, AlterOp, Resource, ResourceType
-from client.admin.configs import ConfigSource
-from model.ids import TopicPartition
+from raftka.client.admin import Admin, Alteration, AlterOp, Resource, ResourceType
+from raftka.client.admin.configs import ConfigSource
+from raftka.model.ids import TopicPartition
 
 _RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
 _REPLICAS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from client.admin import (
+from raftka.client.admin import (
     Admin,
     ConfigSource,
     NewTopic,
@@ -17,8 +17,8 @@ from client.admin import (
     ResourceType,
     TopicDescription,
 )
-from client.tools.filters import topic_pattern
-from client.tools.options import (
+from raftka.client.tools.filters import topic_pattern
+from raftka.client.tools.options import (
     Options,
     ToolError,
     UsageError,
@@ -28,9 +28,9 @@ from client.tools.options import (
     parse_pairs,
     require,
 )
-from client.tools.running import run
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition, parse_uuid, uuid_text
+from raftka.client.tools.running import run
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition, parse_uuid, uuid_text
 
 _ACTIONS = ("create", "list", "alter", "describe", "delete")
 _FILTERS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kraft.image import MetadataImage
-from kraft.records import PartitionRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.image import MetadataImage
+from raftka.kraft.records import PartitionRecord
+from raftka.model.errors import ErrorCode, KafkaError
 
 MAX_PARTITIONS_AT_ONCE = 10_000
 """New partitions in one request; more are refused (POLICY_VIOLATION), as by Apache Kafka."""

@@ -12,18 +12,18 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from kraft.controller.leaders import changes_after_broker
-from kraft.controller.result import Mutation, Result, Rules
-from kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
-from kraft.records import (
+from raftka.kraft.controller.leaders import changes_after_broker
+from raftka.kraft.controller.result import Mutation, Result, Rules
+from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
+from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
     BrokerRegistrationChangeRecord,
     MetadataRecord,
     RegisterBrokerRecord,
     UnregisterBrokerRecord,
 )
-from model.errors import ErrorCode, KafkaError
-from model.ids import uuid_text
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import uuid_text
 
 
 @dataclass(frozen=True, slots=True)

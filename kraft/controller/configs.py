@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kraft.controller.election import PartitionPlan
-from kraft.controller.leaders import elect_uncleanly_where_allowed
-from kraft.controller.result import (
+from raftka.kraft.controller.election import PartitionPlan
+from raftka.kraft.controller.leaders import elect_uncleanly_where_allowed
+from raftka.kraft.controller.result import (
     MIN_INSYNC_REPLICAS,
     UNCLEAN_LEADER_ELECTION,
     Result,
     Rules,
 )
-from kraft.delta import MetadataDelta
-from kraft.image import (
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
     TOPIC_RESOURCE,
     ConfigResource,
     MetadataImage,
 )
-from kraft.records import ConfigRecord, MetadataRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.records import ConfigRecord, MetadataRecord
+from raftka.model.errors import ErrorCode, KafkaError
 
 
 class ConfigSchema(Protocol):

@@ -23,8 +23,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from kraft.image import PartitionImage
-from kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
+from raftka.kraft.image import PartitionImage
+from raftka.kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
 
 Ids = tuple[int, ...]
 

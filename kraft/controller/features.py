@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kraft.controller.result import Result
-from kraft.image import MetadataImage
-from kraft.records import (
+from raftka.kraft.controller.result import Result
+from raftka.kraft.image import MetadataImage
+from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     LATEST_METADATA_VERSION,
     METADATA_VERSION,
     FeatureLevelRecord,
     MetadataRecord,
 )
-from model.errors import ErrorCode, KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     METADATA_VERSION: (FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kraft.controller.brokers import registered
-from kraft.controller.election import Election, PartitionPlan
-from kraft.controller.result import Mutation, Result, Rules
-from kraft.delta import changed_partition
-from kraft.image import MetadataImage, PartitionImage, TopicImage
-from kraft.records import RECOVERED, RECOVERING, MetadataRecord, PartitionChangeRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.controller.brokers import registered
+from raftka.kraft.controller.election import Election, PartitionPlan
+from raftka.kraft.controller.result import Mutation, Result, Rules
+from raftka.kraft.delta import changed_partition
+from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.kraft.records import RECOVERED, RECOVERING, MetadataRecord, PartitionChangeRecord
+from raftka.model.errors import ErrorCode, KafkaError
 
 ANY_BROKER_EPOCH = -1
 """In a wished ISR: the leader does not know under which epoch it saw the replica."""

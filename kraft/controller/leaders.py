@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from kraft.controller.election import Election, PartitionPlan
-from kraft.controller.result import Result, Rules
-from kraft.image import MetadataImage, PartitionImage, TopicImage
-from kraft.records import MetadataRecord, PartitionChangeRecord
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.kraft.controller.election import Election, PartitionPlan
+from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.kraft.records import MetadataRecord, PartitionChangeRecord
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 
 MAX_REBALANCED_AT_ONCE = 1000
 """Elections of one round of the preferred leader rebalance, as in Apache Kafka."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kraft.controller.assignments import check_amount, check_assignment, new_partition
-from kraft.controller.placement import place
-from kraft.controller.result import Result
-from kraft.image import MetadataImage, TopicImage
-from kraft.records import MetadataRecord
-from model.errors import ErrorCode, KafkaError
-from model.world import Dice
+from raftka.kraft.controller.assignments import check_amount, check_assignment, new_partition
+from raftka.kraft.controller.placement import place
+from raftka.kraft.controller.result import Result
+from raftka.kraft.image import MetadataImage, TopicImage
+from raftka.kraft.records import MetadataRecord
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Dice
 
 
 @dataclass(frozen=True, slots=True)

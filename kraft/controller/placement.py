@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from kraft.image import BrokerImage, MetadataImage
-from model.errors import ErrorCode, KafkaError
-from model.world import Dice
+from raftka.kraft.image import BrokerImage, MetadataImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Dice
 
 
 @dataclass(frozen=True, slots=True)

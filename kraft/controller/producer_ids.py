@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kraft.controller.brokers import registered
-from kraft.controller.result import Result
-from kraft.image import PRODUCER_ID_BLOCK_SIZE, MetadataImage
-from kraft.records import ProducerIdsRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.controller.brokers import registered
+from raftka.kraft.controller.result import Result
+from raftka.kraft.image import PRODUCER_ID_BLOCK_SIZE, MetadataImage
+from raftka.kraft.records import ProducerIdsRecord
+from raftka.model.errors import ErrorCode, KafkaError
 
 _LAST = (1 << 63) - 1
 

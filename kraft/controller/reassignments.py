@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kraft.controller.assignments import check_assignment
-from kraft.controller.election import Election, PartitionPlan
-from kraft.controller.result import Result, Rules
-from kraft.image import MetadataImage, PartitionImage, TopicImage
-from kraft.records import MetadataRecord, PartitionChangeRecord
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.kraft.controller.assignments import check_assignment
+from raftka.kraft.controller.election import Election, PartitionPlan
+from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.kraft.records import MetadataRecord, PartitionChangeRecord
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 
 
 @dataclass(frozen=True, slots=True)

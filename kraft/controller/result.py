@@ -8,8 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from kraft.image import MetadataImage
-from kraft.records import MetadataRecord
+from raftka.kraft.image import MetadataImage
+from raftka.kraft.records import MetadataRecord
 
 R = TypeVar("R")
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Final
 
-from kraft.controller.assignments import check_amount, check_assignment, new_partition
-from kraft.controller.configs import ConfigSchema
-from kraft.controller.placement import place
-from kraft.controller.result import Result, Rules
-from kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, TopicImage
-from kraft.records import ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord
-from model.errors import ErrorCode, KafkaError
-from model.ids import Uuid
-from model.world import Dice
+from raftka.kraft.controller.assignments import check_amount, check_assignment, new_partition
+from raftka.kraft.controller.configs import ConfigSchema
+from raftka.kraft.controller.placement import place
+from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, TopicImage
+from raftka.kraft.records import ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Uuid
+from raftka.model.ports import Dice
 
 BY_DEFAULT: Final = -1
 """As a number of partitions or replicas: what the controller is configured for."""

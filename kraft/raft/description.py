@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from kraft.raft.engine import Engine
-from kraft.raft.port import QuorumDescription, ReplicaKey, ReplicaState, Voter
-from kraft.raft.seams import Peer
+from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.port import QuorumDescription, ReplicaKey, ReplicaState, Voter
+from raftka.kraft.raft.seams import Peer
 
 
 def describe(engine: Engine, now: float, wall_ms: int) -> QuorumDescription:

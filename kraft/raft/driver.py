@@ -21,20 +21,20 @@ from typing import Any, Final
 import structlog
 import trio
 
-from kraft.raft import rules
-from kraft.raft.codec import FRAME_OVERHEAD, encode
-from kraft.raft.engine import Committed, Engine, LeaderChanged, SnapshotLoaded
-from kraft.raft.links import Hello, Inbox
-from kraft.raft.membership import VoterSet
-from kraft.raft.network import Links, Target
-from kraft.raft.port import NotLeader, ProposalVoid, QuorumListener, QuorumSettings, ReplicaKey
-from kraft.raft.progress import BATCH_BYTES
-from kraft.raft.reconfiguration import Done, NotYet
-from kraft.raft.rules import Rule
-from kraft.raft.store import Store
-from model.errors import KafkaError
-from model.ids import Endpoint, uuid_text
-from model.world import Clock, Connection, Dice, Disk, Network
+from raftka.kraft.raft import rules
+from raftka.kraft.raft.codec import FRAME_OVERHEAD, encode
+from raftka.kraft.raft.engine import Committed, Engine, LeaderChanged, SnapshotLoaded
+from raftka.kraft.raft.link import Hello, Inbox
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.links import Links, Target
+from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumListener, QuorumSettings, ReplicaKey
+from raftka.kraft.raft.progress import BATCH_BYTES
+from raftka.kraft.raft.reconfiguration import Done, NotYet
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.store import Store
+from raftka.model.errors import KafkaError
+from raftka.model.ids import Endpoint, uuid_text
+from raftka.model.ports import Clock, Connection, Dice, Disk, Network
 
 log = structlog.get_logger()
 

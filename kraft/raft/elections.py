@@ -16,13 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Set
 
-from kraft.raft.codec import Message
-from kraft.raft.journal import Journal
-from kraft.raft.membership import VoterHistory
-from kraft.raft.port import ReplicaKey
-from kraft.raft.rules import Rule
-from kraft.raft.seams import CANDIDATE, LEADER, Peer, Seams
-from model.world import Dice
+from raftka.kraft.raft.codec import Message
+from raftka.kraft.raft.journal import Journal
+from raftka.kraft.raft.membership import VoterHistory
+from raftka.kraft.raft.port import ReplicaKey
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.seams import CANDIDATE, LEADER, Peer, Seams
+from raftka.model.ports import Dice
 
 NEVER = math.inf
 

@@ -15,22 +15,22 @@ import struct
 from collections import deque
 from typing import Final, NamedTuple
 
-from kraft.raft.codec import Message
-from kraft.raft.elections import NEVER
-from kraft.raft.intake import QuorumCorrupt
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import (
+from raftka.kraft.raft.codec import Message
+from raftka.kraft.raft.elections import NEVER
+from raftka.kraft.raft.follower import QuorumCorrupt
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import (
     NotLeader,
     ProposalVoid,
     QuorumSettings,
     ReplicaKey,
 )
-from kraft.raft.reconfiguration import Done, Reconfiguration
-from kraft.raft.rules import Rule
-from kraft.raft.seams import LEADER, MEMBERSHIP, NO_OP, REGULAR, Peer, step_clock
-from kraft.raft.snapshots import Snapshot
-from kraft.raft.store import Store
-from model.world import Dice
+from raftka.kraft.raft.reconfiguration import Done, Reconfiguration
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, NO_OP, REGULAR, Peer, step_clock
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.kraft.raft.store import Store
+from raftka.model.ports import Dice
 
 STAMP: Final = struct.Struct(">cQQ")
 """Kind, epoch and expected offset at the start of a proposal's entry."""

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from kraft.raft import snapshots
-from kraft.raft.engine import STAMP
-from kraft.raft.journal import Journal, VotedFor
-from kraft.raft.membership import VoterSet
-from kraft.raft.seams import MEMBERSHIP, REGULAR
-from kraft.raft.snapshots import Snapshot
-from model.world import Buffer, Disk, File
+from raftka.kraft.raft import snapshots
+from raftka.kraft.raft.engine import STAMP
+from raftka.kraft.raft.journal import Journal, VotedFor
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.seams import MEMBERSHIP, REGULAR
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.model.ports import Buffer, Disk, File
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple, overload
 
-from kraft.raft import records
-from kraft.raft.codec import Entry
-from kraft.raft.port import ReplicaKey
-from kraft.raft.records import INDEX, POSITION, STATE, VERSION, Kind
-from model.ids import ZERO_UUID
-from model.world import Disk, File, read_file
+from raftka.kraft.raft import records
+from raftka.kraft.raft.codec import Entry
+from raftka.kraft.raft.port import ReplicaKey
+from raftka.kraft.raft.records import INDEX, POSITION, STATE, VERSION, Kind
+from raftka.model.ids import ZERO_UUID
+from raftka.model.ports import Disk, File, read_file
 
 FORMAT: Final = 1
 NO_OP: Final = b"\x01"

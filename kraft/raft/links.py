@@ -1,241 +1,246 @@
-"""The wire between replicas: who is on the other side, messages in order, loss only as a reset.
+"""Keeping one link to every replica that this node should talk to.
 
-A link starts with four bytes that set it apart from Kafka's protocol on the same port, and a hello
-in both directions: version, cluster, node, directory. What does not fit is refused in words. Then
-both sides send frames (codec.py) until the connection ends; there is at most one link between two
-replicas, and when it breaks both know that what was on its way may be lost.
+Voters call each other, the one with the lesser id a moment later; everybody else calls the voters.
+A call that fails is repeated after a delay that doubles, up to a quarter of a second: a voter that
+comes back is found at once, and nobody is hammered.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-import msgpack
+import structlog
 import trio
 
-from kraft.raft.codec import SIZE, MalformedMessage, Message, decode
-from kraft.raft.port import ReplicaKey
-from model.world import BrokenConnection, Clock, Connection, FileRegion, Piece
+from raftka.kraft.raft.link import (
+    HANDSHAKE_TIMEOUT_S,
+    PREAMBLE,
+    Hello,
+    Inbox,
+    Link,
+    Refused,
+    decode_hello,
+    encode_refusal,
+    read_hello,
+    within,
+)
+from raftka.kraft.raft.port import ReplicaKey
+from raftka.model.ports import BrokenConnection, Clock, Connection, Dice, Network
 
-T = TypeVar("T")
+log = structlog.get_logger()
 
-PREAMBLE: Final = b"RFTK"
-VERSION: Final = 1
-HELLO_BYTES_MAX: Final = 1024
-HANDSHAKE_TIMEOUT_S: Final = 5.0
-OUTGOING_BYTES_MAX: Final = 64 * 1024 * 1024
-INBOX_BYTES_MAX: Final = 32 * 1024 * 1024
-_READ_BYTES: Final = 128 * 1024
-
-
-class Refused(Exception):
-    """The two sides do not belong together, or already have a link; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """How a replica introduces itself."""
-
-    cluster_id: str
-    replica: ReplicaKey
-
-    def encode(self) -> bytes:
-        body = msgpack.packb([VERSION, self.cluster_id, *self.replica])
-        return SIZE.pack(len(body)) + bytes(body)
+_RETRY_MIN_S: Final = 0.02
+_RETRY_MAX_S: Final = 0.25
+_GIVE_WAY_S: Final = 0.05
+_CROSSING_S: Final = 1.0
+ITSELF: Final = "both sides are the same replica"
+LINKED: Final = "there is a link already"
+_STABLE_S: Final = 1.0
+"""A link that lasted so long was a good one: after it, the next call is made at once."""
 
 
-def encode_refusal(reason: str) -> bytes:
-    body = msgpack.packb(reason[:500])
-    return SIZE.pack(len(body)) + bytes(body)
+class Target(NamedTuple):
+    """An address to call, and who should answer; None for a bootstrap server."""
+
+    node_id: int | None
+    host: str
+    port: int
 
 
-def decode_hello(body: bytes) -> Hello:
-    """Raises Refused with the other side's words, or ours for what is no hello."""
-    try:
-        content: Any = msgpack.unpackb(body)
-        if isinstance(content, str):
-            raise Refused(content)
-        version, cluster_id, node_id, directory_id = content
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise Refused(f"what it sent is no hello of a replica: {error}") from error
-    if version != VERSION:
-        raise Refused(f"it speaks version {version} of the quorum's protocol, not {VERSION}")
-    known = (str, int, bytes)
-    if (type(cluster_id), type(node_id), type(directory_id)) != known or len(directory_id) != 16:
-        raise Refused("its hello names no cluster, node and directory")
-    return Hello(cluster_id, ReplicaKey(node_id, directory_id))
+class Links:
+    """The links of one replica, by who is on the other side."""
 
+    def __init__(
+        self,
+        own: Hello,
+        *,
+        clock: Clock,
+        dice: Dice,
+        network: Network,
+        inbox: Inbox,
+        frame_bytes_max: int,
+    ) -> None:
+        self._own, self._inbox, self._frame_bytes_max = own, inbox, frame_bytes_max
+        self._clock, self._dice, self._network = clock, dice, network
+        self._links: dict[ReplicaKey, Link] = {}
+        self._calling: dict[Target, trio.CancelScope] = {}
+        self._nursery: trio.Nursery | None = None
+        self._wanted: list[Target] = []
 
-class Inbox:
-    """What the links bring, in order, for the driver; bounded by letting the readers wait."""
+    def get(self, replica: ReplicaKey) -> Link | None:
+        return self._links.get(replica)
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._items: deque[tuple[Link, Message | bool, int]] = deque()
-        self._bytes = 0
-        self._wake = wake
-        self._drained: trio.Event | None = None
-        """While a reader waits for room."""
-
-    def put(self, link: Link, item: Message | bool, size: int = 0) -> None:
-        """A message, or True for a link that is up and False for one that is down."""
-        self._items.append((link, item, size))
-        self._bytes += size
-        self._wake()
-
-    async def room(self) -> None:
-        while self._bytes > INBOX_BYTES_MAX:
-            self._drained = self._drained or trio.Event()
-            await self._drained.wait()
-
-    def __bool__(self) -> bool:
-        return bool(self._items)
-
-    def take(self) -> tuple[Link, Message | bool]:
-        link, item, size = self._items.popleft()
-        self._bytes -= size
-        if self._drained is not None and not self._items:
-            self._drained.set()
-            self._drained = None
-        return link, item
-
-
-@dataclass(eq=False)
-class Link:
-    """One connection to another replica after its hello."""
-
-    connection: Connection
-    replica: ReplicaKey
-    dialed: bool
-    """Whether this side called."""
-    since: float
-    unread: bytearray = field(default_factory=bytearray)
-    closed: trio.Event = field(default_factory=trio.Event)
-    opening: bytes = b""
-    """Sent before all else."""
-    given_up: bool = False
-    """Whether this side ended it only to call again: that says nothing about the other side."""
-    _outgoing: list[Piece] = field(default_factory=list)
-    _outgoing_bytes: int = 0
-    _writing: bool = True
-    _more: trio.Event = field(default_factory=trio.Event)
-
-    def send(self, frames: list[bytes]) -> None:
-        """Send frames, at once if the system takes them. A peer that takes too little for too long
-        loses the link."""
-        pieces: list[Piece] = [*frames]
-        if not self._writing:
-            try:
-                pieces = self.connection.send_now(pieces)
-            except (BrokenConnection, trio.ClosedResourceError):
-                self.close()
-                return
-        if pieces:
-            self._outgoing += pieces
-            self._outgoing_bytes += sum(map(_size, pieces))
-            self._writing = True
-            self._more.set()
-            if self._outgoing_bytes > OUTGOING_BYTES_MAX:
-                self.close()
-
-    def close(self) -> None:
-        self.connection.close()
-        self.closed.set()
-
-    async def run(self, inbox: Inbox, frame_bytes_max: int) -> str:
-        """Read and write until the connection ends; why it did."""
-        reason = "closed here"
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._write)
-            try:
-                reason = await self._read(inbox, frame_bytes_max)
-            except (BrokenConnection, MalformedMessage) as error:
-                reason = str(error)
-            except trio.ClosedResourceError:
-                pass  # We closed it: the reason stands above.
-            finally:
-                self.close()
-            nursery.cancel_scope.cancel()
-        return reason
-
-    async def _write(self) -> None:
-        """Send what the system did not take at once."""
+    async def run(self) -> None:
+        """Call the wanted targets until cancelled; all links end with it."""
         try:
-            await self.connection.send([self.opening])
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self._start_calls()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+            for link in list(self._links.values()):
+                link.close()
+
+    def want(self, targets: Iterable[Target]) -> None:
+        """From now on keep links to these, and stop calling others; links that are up stay."""
+        wanted = sorted(set(targets), key=lambda target: (target.host, target.port))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._start_calls()
+
+    def renew(self, older_than_s: float) -> None:
+        """End the links that are older than this and that this side made, or would make now: their
+        targets are called again. Over a connection that the other side has lost nothing ever comes,
+        not even its end. A voter that called this node while it was one, too, does not call it as
+        an observer, and as long as the link that it made stands nobody calls."""
+        now = self._clock.monotonic()
+        wanted = {target.node_id for target in self._wanted}
+        for replica, link in list(self._links.items()):
+            ours = link.dialed or replica.id in wanted
+            if ours and now - link.since >= older_than_s:
+                link.given_up = True
+                link.close()
+
+    def _start_calls(self) -> None:
+        for target in [target for target in self._calling if target not in self._wanted]:
+            self._calling.pop(target).cancel()
+        if self._nursery is None:
+            return
+        for target in self._wanted:
+            if target not in self._calling:
+                self._calling[target] = trio.CancelScope()
+                self._nursery.start_soon(self._keep_calling, target, self._calling[target])
+
+    # Calling.
+
+    async def _keep_calling(self, target: Target, scope: trio.CancelScope) -> None:
+        delay, complaint = 0.0, ""
+        with scope:
             while True:
-                while self._outgoing:
-                    pieces, self._outgoing = self._outgoing, []
-                    await self.connection.send(pieces)
-                    self._outgoing_bytes -= sum(map(_size, pieces))
-                self._writing = False
-                self._more = trio.Event()
-                await self._more.wait()
-        except (BrokenConnection, trio.ClosedResourceError):
-            self.close()
+                await self._clock.sleep(delay + self._give_way(target))
+                if (existing := self._link_to(target)) is not None:
+                    await existing.closed.wait()
+                    delay = 0.0
+                    continue
+                called_at = self._clock.monotonic()
+                try:
+                    await self._call(target)
+                    complaint = ""
+                except (BrokenConnection, Refused, trio.ClosedResourceError) as error:
+                    if str(error) == ITSELF:
+                        return
+                    if isinstance(error, Refused) and str(error) not in (complaint, LINKED):
+                        complaint = str(error)
+                        log.warning(
+                            f"quorum: {target.host}:{target.port} cannot be linked to: {error}"
+                        )
+                if self._clock.monotonic() - called_at > _STABLE_S:
+                    delay = 0.0
+                else:
+                    delay = min(max(2 * delay, _RETRY_MIN_S), _RETRY_MAX_S)
+                    delay *= self._dice.uniform(0.75, 1.0)
 
-    async def _read(self, inbox: Inbox, frame_bytes_max: int) -> str:
-        buffer, chunk = self.unread, bytearray(_READ_BYTES)
-        while True:
-            offset = 0
-            while len(buffer) - offset >= SIZE.size:
-                (size,) = SIZE.unpack_from(buffer, offset)
-                if size > frame_bytes_max:
-                    raise MalformedMessage(f"a frame of {size} bytes")
-                end = offset + SIZE.size + size
-                if end > len(buffer) or self.closed.is_set():
-                    break
-                inbox.put(self, decode(bytes(buffer[offset + SIZE.size : end])), size)
-                offset = end
-            del buffer[:offset]
-            await inbox.room()
-            received = await self.connection.receive_into(chunk)
-            if not received:
-                return "closed by the other side"
-            buffer += memoryview(chunk)[:received]
+    def _give_way(self, target: Target) -> float:
+        if target.node_id is None or self._own.replica.id > target.node_id:
+            return 0.0
+        return _GIVE_WAY_S
 
+    def _link_to(self, target: Target) -> Link | None:
+        for replica, link in self._links.items():
+            if replica.id == target.node_id:
+                return link
+        return None
 
-def _size(piece: Piece) -> int:
-    return piece.size if isinstance(piece, FileRegion) else len(piece)
-
-
-async def read_hello(connection: Connection, unread: bytearray) -> bytes:
-    """The body of the first frame; what follows stays in `unread`."""
-    chunk = bytearray(HELLO_BYTES_MAX)
-    size = None
-    while size is None or len(unread) < SIZE.size + size:
-        if size is None and len(unread) >= SIZE.size:
-            (size,) = SIZE.unpack_from(unread)
-            if size > HELLO_BYTES_MAX:
-                raise Refused("what it sent is no hello of a replica")
-            continue
-        received = await connection.receive_into(chunk)
-        if not received:
-            raise BrokenConnection(f"{connection.peer}: closed before its hello")
-        unread += chunk[:received]
-    body = bytes(unread[SIZE.size : SIZE.size + size])
-    del unread[: SIZE.size + size]
-    return body
-
-
-async def within(clock: Clock, seconds: float, work: Callable[[], Awaitable[T]], what: str) -> T:
-    """The result of `work`, or BrokenConnection when it takes longer than that."""
-    outcome: list[T | Exception] = []
-
-    async def limit(scope: trio.CancelScope) -> None:
-        await clock.sleep(seconds)
-        scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(limit, nursery.cancel_scope)
+    async def _call(self, target: Target) -> None:
+        peer = f"{target.host}:{target.port}"
+        connection = await self._network.connect(target.host, target.port, timeout_s=2.0)
+        unread = bytearray()
         try:
-            outcome.append(await work())
-        except Exception as error:  # Raised below, outside of the nursery's exception group.
-            outcome.append(error)
-        nursery.cancel_scope.cancel()
-    if not outcome:
-        raise BrokenConnection(f"{what}: no answer within {seconds:g} s")
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+            await connection.send([PREAMBLE, self._own.encode()])
+            body = await within(
+                self._clock, HANDSHAKE_TIMEOUT_S, lambda: read_hello(connection, unread), peer
+            )
+            hello = decode_hello(body)
+            self._check(hello, target.node_id)
+            link = Link(connection, hello.replica, True, self._clock.monotonic(), unread)
+            if not self._register(link):
+                raise Refused(LINKED)
+        except BaseException:
+            connection.close()
+            raise
+        # On its own, so that it outlives the wish for this target (a bootstrap server that turns
+        # out to be a voter).
+        assert self._nursery is not None
+        self._nursery.start_soon(self._serve, link)
+        await link.closed.wait()
+
+    async def accept(self, connection: Connection, first_bytes: bytes) -> None:
+        """Serve a connection that began with the preamble, until it ends."""
+        unread = bytearray(first_bytes[len(PREAMBLE) :])
+        try:
+            body = await within(
+                self._clock,
+                HANDSHAKE_TIMEOUT_S,
+                lambda: read_hello(connection, unread),
+                connection.peer,
+            )
+            try:
+                hello = decode_hello(body)
+                self._check(hello, None)
+                now = self._clock.monotonic()
+                link = Link(connection, hello.replica, False, now, unread)
+                link.opening = self._own.encode()
+                if self._nursery is None:
+                    raise Refused(f"node {self._own.replica.id} is stopping")
+                if not self._register(link):
+                    raise Refused(LINKED)
+            except Refused as refusal:
+                await connection.send([encode_refusal(str(refusal))])
+                raise
+            await self._serve(link)
+        except (BrokenConnection, trio.ClosedResourceError):
+            pass  # Whoever was there has gone; the dialling side tries again.
+        except Refused as refusal:
+            log.debug(f"quorum: refused {connection.peer}: {refusal}")
+        finally:
+            connection.close()
+
+    def _check(self, hello: Hello, expected_id: int | None) -> None:
+        own = self._own
+        if hello.cluster_id != own.cluster_id:
+            raise Refused(
+                f"node {hello.replica.id} is of cluster {hello.cluster_id}, "
+                f"node {own.replica.id} of cluster {own.cluster_id}"
+            )
+        if hello.replica == own.replica:
+            raise Refused(ITSELF)
+        if expected_id is not None and hello.replica.id != expected_id:
+            raise Refused(f"node {hello.replica.id} answers where node {expected_id} should")
+
+    def _register(self, link: Link) -> bool:
+        """Make it the link to that replica. Of two calls that cross, the greater node's stays."""
+        existing = self._links.get(link.replica)
+        if existing is not None:
+            young = self._clock.monotonic() - existing.since < _CROSSING_S
+            own_is_greater = self._own.replica.id > link.replica.id
+            if young and existing.dialed != link.dialed and existing.dialed == own_is_greater:
+                return False
+            self._forget(existing)
+        self._links[link.replica] = link
+        self._inbox.put(link, True)
+        return True
+
+    def _forget(self, link: Link) -> None:
+        if self._links.get(link.replica) is link:
+            del self._links[link.replica]
+            self._inbox.put(link, False)
+        link.close()
+
+    async def _serve(self, link: Link) -> None:
+        try:
+            reason = await link.run(self._inbox, self._frame_bytes_max)
+            log.debug(f"quorum: link to node {link.replica.id} ended: {reason}")
+        finally:
+            self._forget(link)

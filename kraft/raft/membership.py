@@ -12,8 +12,8 @@ from typing import Any
 
 import msgpack
 
-from kraft.raft.port import ReplicaKey, Voter, VoterEndpoint
-from model.ids import ZERO_UUID
+from raftka.kraft.raft.port import ReplicaKey, Voter, VoterEndpoint
+from raftka.model.ids import ZERO_UUID
 
 
 class VoterSet:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from model.ids import ZERO_UUID, Endpoint
+from raftka.model.ids import ZERO_UUID, Endpoint
 
 
 class ReplicaKey(NamedTuple):

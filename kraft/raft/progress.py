@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from kraft.raft.codec import Entry
-from model.world import File
+from raftka.kraft.raft.codec import Entry
+from raftka.model.ports import File
 
 WINDOW_BYTES: Final = 4 * 1024 * 1024
 """How much may be on its way to one replica: this bounds what a slow one costs in memory."""

@@ -8,11 +8,11 @@ from typing import Final
 
 import trio
 
-from kraft.raft.description import describe
-from kraft.raft.driver import Driver
-from kraft.raft.engine import Engine
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import (
+from raftka.kraft.raft.description import describe
+from raftka.kraft.raft.driver import Driver
+from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import (
     NotLeader,
     QuorumDescription,
     QuorumListener,
@@ -21,10 +21,10 @@ from kraft.raft.port import (
     Voter,
     VoterEndpoint,
 )
-from kraft.raft.reconfiguration import Done, NotYet
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint
-from model.world import Clock, Connection, Dice, Disk, Network
+from raftka.kraft.raft.reconfiguration import Done, NotYet
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Endpoint
+from raftka.model.ports import Clock, Connection, Dice, Disk, Network
 
 _VOTER_CHANGE_TIMEOUT_S: Final = 30.0
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kraft.raft.elections import NEVER
-from kraft.raft.membership import VoterHistory, VoterSet
-from kraft.raft.port import NotLeader, ReplicaKey, Voter
-from kraft.raft.replication import Replication
-from kraft.raft.rules import Rule
-from kraft.raft.seams import LEADER, MEMBERSHIP, Peer
-from kraft.raft.snapshots import Snapshot
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.raft.elections import NEVER
+from raftka.kraft.raft.membership import VoterHistory, VoterSet
+from raftka.kraft.raft.port import NotLeader, ReplicaKey, Voter
+from raftka.kraft.raft.leader import Replication
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, Peer
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.model.errors import ErrorCode, KafkaError
 
 Done = Callable[[int, Exception | None], None]
 """Called once: with the offset when it is committed, or with what prevented that."""

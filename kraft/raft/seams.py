@@ -22,9 +22,9 @@ from pysyncobj.syncobj import SyncObj
 from pysyncobj.transport import Transport
 from pysyncobj.version import VERSION
 
-from kraft.raft.codec import Message
-from kraft.raft.journal import Journal, VotedFor
-from kraft.raft.port import ReplicaKey
+from raftka.kraft.raft.codec import Message
+from raftka.kraft.raft.journal import Journal, VotedFor
+from raftka.kraft.raft.port import ReplicaKey
 
 SUPPORTED_VERSION: Final = "0.3.17"
 if VERSION != SUPPORTED_VERSION:

@@ -18,9 +18,9 @@ from typing import Final
 import crc32c
 import msgpack
 
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import Voter
-from model.world import Disk, read_file, write_atomically
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import Voter
+from raftka.model.ports import Disk, read_file, write_atomically
 
 MAGIC: Final = b"RAFTKAS1"
 _PREFIX: Final = struct.Struct(">8sII")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kraft.raft import snapshots
-from kraft.raft.journal import UNKNOWN_TERM, CorruptJournal, Journal
-from kraft.raft.snapshots import Snapshot
-from model.world import Disk, File
+from raftka.kraft.raft import snapshots
+from raftka.kraft.raft.journal import UNKNOWN_TERM, CorruptJournal, Journal
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.model.ports import Disk, File
 
 
 class Store:

@@ -6,6 +6,6 @@ The tables (node, log, replication, quorum, groups, topic; security, protocols a
 is accepted without effect) are the only place where a name, default, bound or explanation stands.
 """
 
-from model.settings.config import Config, Problem, WrongSettings
+from raftka.model.settings.config import Config, Problem, WrongSettings
 
 __all__ = ["Config", "Problem", "WrongSettings"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from model.errors import ErrorCode, KafkaError
-from model.settings.catalog import BROKER, TOPIC, nearest
-from model.settings.setting import Setting, Type, Value
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings.catalog import BROKER, TOPIC, nearest
+from raftka.model.settings.setting import Setting, Type, Value
 
 _SECURITY_PREFIXES = ("ssl.", "sasl.")
 

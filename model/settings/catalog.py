@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from model.settings.groups import GROUP_SETTINGS
-from model.settings.log import LOG_SETTINGS
-from model.settings.node import NODE_SETTINGS
-from model.settings.protocols import PROTOCOL_SETTINGS
-from model.settings.quorum import QUORUM_SETTINGS
-from model.settings.replication import REPLICATION_SETTINGS
-from model.settings.security import SECURITY_SETTINGS
-from model.settings.setting import Setting
-from model.settings.topic import TOPIC_SETTINGS
-from model.settings.unused import UNUSED_SETTINGS
+from raftka.model.settings.groups import GROUP_SETTINGS
+from raftka.model.settings.log import LOG_SETTINGS
+from raftka.model.settings.node import NODE_SETTINGS
+from raftka.model.settings.protocols import PROTOCOL_SETTINGS
+from raftka.model.settings.quorum import QUORUM_SETTINGS
+from raftka.model.settings.replication import REPLICATION_SETTINGS
+from raftka.model.settings.security import SECURITY_SETTINGS
+from raftka.model.settings.setting import Setting
+from raftka.model.settings.topic import TOPIC_SETTINGS
+from raftka.model.settings.unused import UNUSED_SETTINGS
 
 BROKER: Final[Mapping[str, Setting]] = {
     setting.name: setting

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from model.settings.catalog import BROKER, REMOVED, TOPIC, nearest
-from model.settings.setting import Value, to_text
+from raftka.model.settings.catalog import BROKER, REMOVED, TOPIC, nearest
+from raftka.model.settings.setting import Value, to_text
 
 # Inside Config the name of the builtin belongs to the method.
 Int = int
@@ -81,7 +81,7 @@ class Config:
         cls, properties: Mapping[str, str], *, hostname: str = "localhost"
     ) -> Config:
         """The settings of a file. Raises WrongSettings, with all that is wrong at once."""
-        from model.settings.rules import broken_rules
+        from raftka.model.settings.rules import broken_rules
 
         given = dict(properties)
         # A node has one id under two names; each is shown where only the other is given.

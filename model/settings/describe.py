@@ -10,9 +10,9 @@ import enum
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from model.settings.catalog import BROKER, TOPIC, broker_synonyms
-from model.settings.config import Config
-from model.settings.setting import Dynamic, Setting, Type, to_text, typed
+from raftka.model.settings.catalog import BROKER, TOPIC, broker_synonyms
+from raftka.model.settings.config import Config
+from raftka.model.settings.setting import Dynamic, Setting, Type, to_text, typed
 
 
 class Source(enum.IntEnum):

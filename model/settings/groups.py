@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     INT,
     INT_MAX,
     LONG,
@@ -12,7 +12,7 @@ from model.settings.rows import (
     SHORT,
     at_least,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 # fmt: off
 GROUP_SETTINGS: Final[tuple[Setting, ...]] = (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
-from model.ids import Endpoint
-from model.settings.config import Config
+from raftka.model.ids import Endpoint
+from raftka.model.settings.config import Config
 
 PLAINTEXT: Final = "PLAINTEXT"
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")

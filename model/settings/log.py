@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     BOOLEAN,
     CLEANUP_POLICIES,
     CLUSTER_WIDE,
@@ -20,7 +20,7 @@ from model.settings.rows import (
     at_least,
     between,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 # fmt: off
 LOG_SETTINGS: Final[tuple[Setting, ...]] = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     BOOLEAN,
     CLUSTER_WIDE,
     DOUBLE,
@@ -24,7 +24,7 @@ from model.settings.rows import (
     between,
     without_effect,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 # fmt: off
 PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (

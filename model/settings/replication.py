@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     BOOLEAN,
     CLUSTER_WIDE,
     INT,
@@ -13,7 +13,7 @@ from model.settings.rows import (
     STRING,
     at_least,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 # fmt: off
 REPLICATION_SETTINGS: Final[tuple[Setting, ...]] = (

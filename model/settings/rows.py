@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from model.settings.setting import (
+from raftka.model.settings.setting import (
     DOUBLE_MAX,
     INT_MAX,
     LONG_MAX,

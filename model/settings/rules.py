@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from model.settings.config import Config, Problem
-from model.settings.listeners import (
+from raftka.model.settings.config import Config, Problem
+from raftka.model.settings.listeners import (
     ANYWHERE,
     PLAINTEXT,
     Listener,

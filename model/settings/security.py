@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     BOOLEAN,
     CLASS,
     DOUBLE,
@@ -23,7 +23,7 @@ from model.settings.rows import (
     between,
     without_effect,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 # fmt: off
 SECURITY_SETTINGS: Final[tuple[Setting, ...]] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     BOOLEAN,
     CLEANUP_POLICIES,
     CODECS,
@@ -21,7 +21,7 @@ from model.settings.rows import (
     between,
     topic_setting,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 _TIERED: Final = "there is no tiered storage: all records stay in log.dirs"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.settings.rows import (
+from raftka.model.settings.rows import (
     BOOLEAN,
     CLASS,
     CLUSTER_WIDE,
@@ -22,7 +22,7 @@ from model.settings.rows import (
     at_least,
     without_effect,
 )
-from model.settings.setting import Setting
+from raftka.model.settings.setting import Setting
 
 # fmt: off
 UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (

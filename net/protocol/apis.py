@@ -1,6 +1,6 @@
 """Every API that the codec knows, so that a header can be read without its classes.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations

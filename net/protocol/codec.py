@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
-from model.world import Buffer, Piece
-from net.protocol.apis import APIS
-from net.protocol.headers import MalformedMessage, RequestHeader, decode_request_header
-from net.protocol.message import Message, Request, Response
-from net.protocol.primitives import (
+from raftka.model.ports import Buffer, Piece
+from raftka.net.protocol.apis import APIS
+from raftka.net.protocol.headers import MalformedMessage, RequestHeader, decode_request_header
+from raftka.net.protocol.message import Message, Request, Response
+from raftka.net.protocol.primitives import (
     READ_ERRORS,
     WRITE_ERRORS,
     Flaw,
@@ -227,7 +227,7 @@ def compile_codecs(cls: type[Message], version: int) -> None:
 
 
 def _compiled_decoder(cls: type[Message], version: int) -> Any:
-    from net.protocol.decoder import compile_decoder
+    from raftka.net.protocol.decoder import compile_decoder
 
     try:
         decoder = cls.DECODERS[version] = compile_decoder(cls, version)
@@ -237,7 +237,7 @@ def _compiled_decoder(cls: type[Message], version: int) -> Any:
 
 
 def _compiled_encoder(cls: type[Message], version: int) -> Any:
-    from net.protocol.encoder import compile_encoder
+    from raftka.net.protocol.encoder import compile_encoder
 
     encoder = cls.ENCODERS[version] = compile_encoder(cls, version)
     return encoder

@@ -17,10 +17,10 @@ from __future__ import annotations
 from struct import calcsize
 from typing import Any
 
-from net.protocol import primitives
-from net.protocol.layout import FIXED, Shape, Slot, shape_of
-from net.protocol.message import Decoder, Message
-from net.protocol.source import Run, Source
+from raftka.net.protocol import primitives
+from raftka.net.protocol.layout import FIXED, Shape, Slot, shape_of
+from raftka.net.protocol.message import Decoder, Message
+from raftka.net.protocol.source import Run, Source
 
 
 def compile_decoder(cls: type[Message], version: int) -> Decoder:

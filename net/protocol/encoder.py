@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from net.protocol import primitives
-from net.protocol.layout import FIXED, Shape, Slot, shape_of
-from net.protocol.message import Encoder, Message
-from net.protocol.source import Run, Source
+from raftka.net.protocol import primitives
+from raftka.net.protocol.layout import FIXED, Shape, Slot, shape_of
+from raftka.net.protocol.message import Encoder, Message
+from raftka.net.protocol.source import Run, Source
 
 Body = Callable[[Slot, bool], None]
 """Adds the lines that write what is in v, given the field and whether the version is flexible."""

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
-from model.world import Buffer, FileRegion, Piece
-from net.protocol.primitives import JOIN_BELOW_BYTES, write_varint
+from raftka.model.ports import Buffer, FileRegion, Piece
+from raftka.net.protocol.primitives import JOIN_BELOW_BYTES, write_varint
 
 SINCE_SESSIONS: Final = 7
 SINCE_LOG_START: Final = 5

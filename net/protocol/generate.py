@@ -1,7 +1,7 @@
 """Writes messages/<api>.py and apis.py from the texts in schema/.
 
-    python -m net.protocol.generate            writes what has changed
-    python -m net.protocol.generate --check    changes nothing; exit code 1 when something would
+    python -m raftka.net.protocol.generate            writes what has changed
+    python -m raftka.net.protocol.generate --check    changes nothing; exit code 1 when something would
 
 The texts are the source of truth; the classes are checked in so that editors, type checkers and
 readers have them. notation.py describes the texts.
@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from net.protocol.message import NEVER
-from net.protocol.notation import Field, NotationError, Text, parse_field, parse_text
+from raftka.net.protocol.message import NEVER
+from raftka.net.protocol.notation import Field, NotationError, Text, parse_field, parse_text
 
 HERE = Path(__file__).parent
 _MADE_BY = (
-    "Written by `python -m net.protocol.generate` from schema/: change those texts, not this."
+    "Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this."
 )
 _PYTHON_TYPES = {
     "bool": "bool",

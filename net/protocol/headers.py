@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from model.world import Buffer
-from net.protocol.apis import APIS
-from net.protocol.primitives import READ_ERRORS, Flaw, skip_tags
+from raftka.model.ports import Buffer
+from raftka.net.protocol.apis import APIS
+from raftka.net.protocol.primitives import READ_ERRORS, Flaw, skip_tags
 
 _FLEXIBLE: Final = frozenset(
     api.key << 16 | version

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Final
 
-from net.protocol.message import Message, Struct
-from net.protocol.notation import Field, parse_field
+from raftka.net.protocol.message import Message, Struct
+from raftka.net.protocol.notation import Field, parse_field
 
 FIXED: Final = {
     "bool": "?",

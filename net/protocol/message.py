@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from model.world import Buffer, FileRegion, Piece
+from raftka.model.ports import Buffer, FileRegion, Piece
 
 Records = Buffer | list[Piece] | None
 """Record batches. Read: a view of the frame. To be written: a buffer, or pieces, never joined."""

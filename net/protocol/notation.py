@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from net.protocol.message import NEVER
+from raftka.net.protocol.message import NEVER
 
 INTEGERS: Final = frozenset({"int8", "int16", "int32", "int64", "uint16", "uint32"})
 PRIMITIVES: Final = INTEGERS | {"bool", "string", "uuid", "bytes", "records"}

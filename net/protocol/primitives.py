@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from model.world import Buffer, FileRegion, Piece
+from raftka.model.ports import Buffer, FileRegion, Piece
 
 READ_ERRORS: Final = (struct.error, IndexError, UnicodeDecodeError)
 """What reading past the end, or text that is not UTF-8, raises by itself."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from net.protocol.primitives import write_varint
+from raftka.net.protocol.primitives import write_varint
 
 SINCE_LOG_START: Final = 5
 SINCE_RECORD_ERRORS: Final = 8

@@ -14,7 +14,7 @@ import trio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from model.errors import KafkaError
+from raftka.model.errors import KafkaError
 from raftka.demo.log_lines import write_log
 from raftka.demo.report import print_report
 from raftka.demo.scenario import GaveUp, Scenario

@@ -11,11 +11,11 @@ from typing import Final
 
 import trio
 
-from client.admin import Admin, NewTopic, PartitionDescription
-from client.consumer import Consumer
-from client.futures import Future
-from client.producer import Producer, RecordMetadata
-from model.errors import KafkaError
+from raftka.client.admin import Admin, NewTopic, PartitionDescription
+from raftka.client.consumer import Consumer
+from raftka.client.futures import Future
+from raftka.client.producer import Producer, RecordMetadata
+from raftka.model.errors import KafkaError
 from raftka.demo.elections import Activation, Election, activations, elections
 from raftka.demo.ledger import Ledger
 from raftka.demo.log_lines import client_of

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from simulations.checkers.replicas import ReplicaChecker, Truth
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
-from simulations.violation import About, Report
+from raftka.simulations.checkers.replicas import ReplicaChecker, Truth
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
+from raftka.simulations.violation import About, Report
 
 _CHECKPOINT = "/replication-offset-checkpoint"
 

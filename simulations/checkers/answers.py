@@ -11,12 +11,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from kraft.image import PartitionImage
-from model.record_batch import iter_batches
-from simulations.observers.kafka_wire import Watched
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import Key, PartitionLogs
-from simulations.violation import About, Report
+from raftka.kraft.image import PartitionImage
+from raftka.model.record_batch import iter_batches
+from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.violation import About, Report
 
 
 class AnswerChecker:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
-from simulations.medium import Inode
-from simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
-from simulations.violation import About, Report
+from raftka.simulations.machines.medium import Inode
+from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
+from raftka.simulations.violation import About, Report
 
 _OFFSET_ENTRY: Final = struct.Struct(">ii")
 _TIME_ENTRY: Final = struct.Struct(">qi")

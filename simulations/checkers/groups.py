@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from net.protocol import codec
-from net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
-from simulations.observers.kafka_wire import Watched
-from simulations.observers.partition_log import Key
-from simulations.violation import About, Report
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
+from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.violation import About, Report
 
 
 class GroupChecker:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from simulations.observers.partition_log import Key
-from simulations.violation import About, Report
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.violation import About, Report
 
 Told = Callable[[Key, int, str], None]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.kafka_wire import Watched
 
 Report = Callable[[str, str], None]
 

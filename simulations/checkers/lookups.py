@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kraft.image import PartitionImage
-from simulations.checkers.answers import AnswerChecker
-from simulations.checkers.replicas import ReplicaChecker
-from simulations.observers.kafka_wire import Watched
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import Key, PartitionLogs
-from simulations.violation import About, Report
+from raftka.kraft.image import PartitionImage
+from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.violation import About, Report
 
 _LATEST: Final = -1
 _EARLIEST: Final = -2

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kraft.delta import MetadataDelta
-from kraft.image import MetadataImage, PartitionImage
-from kraft.snapshot import decode_snapshot
-from simulations.observers.partition_log import Key
-from simulations.violation import About, Report
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.kraft.snapshot import decode_snapshot
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.violation import About, Report
 
 
 class MetadataChecker:

@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import trio
 
-from model.errors import ErrorCode
-from model.ids import NO_OFFSET
-from simulations.observers.kafka_wire import Watched
-from simulations.observers.partition_log import Key
-from simulations.violation import About, Report
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import NO_OFFSET
+from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.violation import About, Report
 
 Place = tuple[str, Key]
 """A group, and a partition that it reads."""

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import trio
 
-from kraft.raft.engine import STAMP
-from kraft.raft.seams import REGULAR
-from simulations.checkers.voters import VoterSets
-from simulations.observers.journal import JournalMirror, LogEntry
-from simulations.observers.raft_wire import AnswerTap, RaftTap
-from simulations.observers.voters import Member, Voters, majority, named_in, words
-from simulations.trace import Trace
-from simulations.violation import About, Report
+from raftka.kraft.raft.engine import STAMP
+from raftka.kraft.raft.seams import REGULAR
+from raftka.simulations.checkers.voters import VoterSets
+from raftka.simulations.observers.journal import JournalMirror, LogEntry
+from raftka.simulations.observers.raft_wire import AnswerTap, RaftTap
+from raftka.simulations.observers.voters import Member, Voters, majority, named_in, words
+from raftka.simulations.trace import Trace
+from raftka.simulations.violation import About, Report
 
 
 class CommittedEntry(NamedTuple):

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 import trio
 
-from kraft.image import MetadataImage, PartitionImage
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
-from simulations.trace import Trace
-from simulations.violation import About, Report
+from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
+from raftka.simulations.trace import Trace
+from raftka.simulations.violation import About, Report
 
 
 @dataclass

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from simulations.checkers.replicas import ReplicaChecker
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import Key, PartitionLogs, ReplicaMirror, SegmentMirror
-from simulations.violation import About, Report
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs, ReplicaMirror, SegmentMirror
+from raftka.simulations.violation import About, Report
 
 
 class RetentionChecker:

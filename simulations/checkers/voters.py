@@ -7,9 +7,9 @@ committed an entry of its own term (dissertation 4.1, and the correction to it).
 
 from __future__ import annotations
 
-from simulations.observers.journal import JournalMirror
-from simulations.observers.voters import Member, Voters, majority, words
-from simulations.violation import About, Report
+from raftka.simulations.observers.journal import JournalMirror
+from raftka.simulations.observers.voters import Member, Voters, majority, words
+from raftka.simulations.violation import About, Report
 
 
 class VoterSets:

@@ -1,6 +1,6 @@
 """Everything that can go wrong, one file for each group; importing this fills the table."""
 
-from simulations.faults import (  # noqa: F401 - fills the table
+from raftka.simulations.faults import (  # noqa: F401 - fills the table
     control,
     disk,
     divergence,
@@ -10,6 +10,6 @@ from simulations.faults import (  # noqa: F401 - fills the table
     operations,
     process,
 )
-from simulations.faults.registry import FAULTS, Fault
+from raftka.simulations.faults.registry import FAULTS, Fault
 
 __all__ = ["FAULTS", "Fault"]

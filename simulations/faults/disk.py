@@ -7,11 +7,11 @@ from random import Random
 
 import trio
 
-from model.ids import TopicPartition
-from simulations.cluster import DATA, METADATA, Machine
-from simulations.faults.process import down_time_s, pick
-from simulations.faults.registry import fault
-from simulations.world import World
+from raftka.model.ids import TopicPartition
+from raftka.simulations.machines.cluster import DATA, METADATA, Machine
+from raftka.simulations.faults.process import down_time_s, pick
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.world import World
 
 
 @fault("power-loss", "disk", chance=0.5, rate=2)

@@ -6,10 +6,10 @@ from random import Random
 
 import trio
 
-from simulations import loyal
-from simulations.faults.network import come_back, led_by_enough
-from simulations.faults.registry import fault
-from simulations.world import World
+from raftka.simulations.load import pinned_clients
+from raftka.simulations.faults.network import come_back, led_by_enough
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.world import World
 
 
 @fault("divergent-failover", "network", chance=0.5, rate=2)
@@ -24,9 +24,9 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
     world.cut(pairs)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     records = round(10 ** dice.uniform(0.3, 2.3))
-    async with loyal.readers(world, leader.host, cause):
+    async with pinned_clients.readers(world, leader.host, cause):
         with trio.move_on_after(session_s + 3):
-            await loyal.write(world, leader.host, f"loyal-{cause}", target, records)
+            await pinned_clients.write(world, leader.host, f"loyal-{cause}", target, records)
             while world.leader_of(*target) in (leader, None):  # noqa: ASYNC110 - observed
                 await trio.sleep(0.05)
         successor = world.leader_of(*target)
@@ -34,7 +34,7 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
             # Where the logs have parted, records are committed that the old one does not have.
             with trio.move_on_after(3):
                 few = 1 + dice.randrange(10)
-                await loyal.write(world, successor.host, f"loyal-{cause}-later", target, few)
+                await pinned_clients.write(world, successor.host, f"loyal-{cause}-later", target, few)
         # A short while, and its log is longer than its successor's; a long one, and it is shorter.
         await trio.sleep(10 ** dice.uniform(-2, 0.5))
         await come_back(world, dice, pairs)

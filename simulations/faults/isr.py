@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import trio
 
-from simulations.cluster import Machine
-from simulations.faults.registry import fault
-from simulations.observers.partition_log import Key
-from simulations.world import World
+from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.world import World
 
 
 class _Cast(NamedTuple):

@@ -6,12 +6,12 @@ from random import Random
 
 import trio
 
-from client.admin import Admin
-from model.ids import TopicPartition
-from simulations.cluster import Machine
-from simulations.faults.process import down_time_s
-from simulations.faults.registry import fault
-from simulations.membership import (
+from raftka.client.admin import Admin
+from raftka.model.ids import TopicPartition
+from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.faults.process import down_time_s
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.load.membership import (
     VOTERS_MAX,
     add_voter,
     join,
@@ -25,9 +25,9 @@ from simulations.membership import (
     settled,
     votes,
 )
-from simulations.observers.voters import Member
-from simulations.workload import make_admin
-from simulations.world import World
+from raftka.simulations.observers.voters import Member
+from raftka.simulations.load.workload import make_admin
+from raftka.simulations.world import World
 
 _REGISTRATION_S = 10.0
 _DRAIN_S = 15.0

@@ -8,11 +8,11 @@ from random import Random
 
 import trio
 
-from model.ids import TopicPartition
-from simulations import loyal
-from simulations.cluster import Machine
-from simulations.faults.registry import fault
-from simulations.world import World
+from raftka.model.ids import TopicPartition
+from raftka.simulations.load import pinned_clients
+from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.world import World
 
 
 def _two_hosts(world: World, dice: Random) -> tuple[str, str]:
@@ -113,7 +113,7 @@ async def isolate(world: World, dice: Random, cause: int) -> None:
     world.trace.event("isolate", node=target, cause=cause)
     pairs = [(target, other) for other in others] + [(other, target) for other in others]
     world.cut(pairs)
-    async with loyal.readers(world, target, cause):
+    async with pinned_clients.readers(world, target, cause):
         await trio.sleep(dice.uniform(0.2, 12))
         await come_back(world, dice, pairs)
 
@@ -129,7 +129,7 @@ async def stranded_leader(world: World, dice: Random, cause: int) -> None:
     pairs = world.ways_of(leader.host)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     world.cut(pairs)
-    async with loyal.readers(world, leader.host, cause):
+    async with pinned_clients.readers(world, leader.host, cause):
         _stir(world, target.topic)
         replaced = partial(_is_led_elsewhere, world, target, leader)
         await world.until(replaced, session_s + 4)

@@ -6,12 +6,12 @@ from random import Random
 
 import trio
 
-from client.admin.partitions import ElectionType
-from model.ids import TopicPartition
-from simulations.faults.process import down_time_s
-from simulations.faults.registry import fault
-from simulations.workload import CLIENT_ERRORS, make_admin
-from simulations.world import World
+from raftka.client.admin.partitions import ElectionType
+from raftka.model.ids import TopicPartition
+from raftka.simulations.faults.process import down_time_s
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.load.workload import CLIENT_ERRORS, make_admin
+from raftka.simulations.world import World
 
 
 @fault("clock-jump", "other", chance=0.3, rate=2)

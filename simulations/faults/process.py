@@ -6,9 +6,9 @@ from random import Random
 
 import trio
 
-from simulations.cluster import Machine
-from simulations.faults.registry import fault
-from simulations.world import World
+from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.faults.registry import fault
+from raftka.simulations.world import World
 
 
 def pick(world: World, dice: Random, *, brokers: bool = False) -> Machine | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from simulations.world import World
+from raftka.simulations.world import World
 
 Inflict = Callable[[World, Random, int], Awaitable[None]]
 """(world, dice, id of the trace event that is the cause of all that follows)"""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kraft.raft import records
-from kraft.raft.records import INDEX, POSITION, STATE, Kind
-from simulations.observers.voters import Voters, named_in
+from raftka.kraft.raft import records
+from raftka.kraft.raft.records import INDEX, POSITION, STATE, Kind
+from raftka.simulations.observers.voters import Voters, named_in
 
 
 class LogEntry(NamedTuple):

@@ -10,9 +10,9 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from net.protocol import codec
-from net.protocol.apis import APIS
-from net.protocol.codec import REQUESTS
+from raftka.net.protocol import codec
+from raftka.net.protocol.apis import APIS
+from raftka.net.protocol.codec import REQUESTS
 
 _SIZE: Final = struct.Struct(">i")
 _REQUEST: Final = struct.Struct(">ihhi")

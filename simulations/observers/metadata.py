@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kraft.delta import MetadataDelta, replay_batch
-from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
+from raftka.kraft.delta import MetadataDelta, replay_batch
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
 from raftka.tracing.metadata import broker_event, partition_event
-from simulations.observers.partition_log import Key
-from simulations.trace import Trace
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.trace import Trace
 
 OnChange = Callable[[Key, PartitionImage | None, PartitionImage], None]
 """(partition, before, after)"""

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgpack
 
-from kraft.raft.codec import SIZE
-from kraft.raft.links import PREAMBLE
+from raftka.kraft.raft.codec import SIZE
+from raftka.kraft.raft.link import PREAMBLE
 
 OnMessage = Callable[[str, str, dict[str, Any]], None]
 """(sender, receiver, message)"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.checkers.replicas import ReplicaChecker
 
 _PATH: Final = re.compile(r".*/([^/]+)-(\d+)/partition\.metadata")
 

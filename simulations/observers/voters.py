@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import Voter
-from kraft.raft.seams import MEMBERSHIP
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import Voter
+from raftka.kraft.raft.seams import MEMBERSHIP
 
 
 class Member(NamedTuple):

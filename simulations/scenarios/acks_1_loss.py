@@ -1,6 +1,6 @@
 """A producer is content with the leader (acks=1), and the leader is lost with what only it had."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

@@ -7,12 +7,12 @@ from functools import partial
 from types import ModuleType
 from typing import TextIO
 
-from simulations import report
-from simulations.own import UnusableFile, module_of
-from simulations.scenarios import NAMES
-from simulations.stage import load, run_scenario
-from simulations.story import explain
-from simulations.violation import Exit
+from raftka.simulations.runs import report
+from raftka.simulations.runs.user_file import UnusableFile, module_of
+from raftka.simulations.scenarios import NAMES
+from raftka.simulations.scenarios.stage import load, run_scenario
+from raftka.simulations.story import explain
+from raftka.simulations.violation import Exit
 
 
 def names() -> str:

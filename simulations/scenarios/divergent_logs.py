@@ -1,7 +1,7 @@
 """Two fast failovers: a leader writes what nobody gets, its successor writes something else at the
 same offsets and goes too. The logs must become one again by leader epochs (KIP-101)."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

@@ -1,6 +1,6 @@
 """A leader has no space left: its partitions move, and it comes back once there is space."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

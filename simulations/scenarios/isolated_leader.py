@@ -1,6 +1,6 @@
 """A leader is cut off from its followers, not from its producers: it must acknowledge nothing."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

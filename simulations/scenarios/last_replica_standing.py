@@ -1,7 +1,7 @@
 """The ISR shrinks to one replica, which loses power and part of its log: it must not lead again
 while another replica has every committed record (KIP-966)."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

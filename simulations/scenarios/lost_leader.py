@@ -1,6 +1,6 @@
 """The leader of a partition is killed: another in-sync replica leads, and no record is lost."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

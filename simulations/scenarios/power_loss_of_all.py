@@ -1,7 +1,7 @@
 """The whole room loses power. With flush.messages=1 acknowledged records are on three disks, and
 all of them must be there afterwards."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """Every node is stopped and started, one after the other: no record is lost, and leadership moves
 before each stop."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

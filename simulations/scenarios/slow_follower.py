@@ -1,7 +1,7 @@
 """A follower hears nothing for longer than replica.lag.time.max.ms: it leaves the ISR, records are
 acknowledged without it, and it comes back when it has caught up."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

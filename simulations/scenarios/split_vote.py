@@ -1,7 +1,7 @@
 """All controllers look for a leader at once, again and again: pre-vote and random timeouts must
 bring one about quickly, and never two in a term."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """A topic allows unclean elections. Only a replica that is behind is left: it leads, records are
 lost, and the cluster goes on as one."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 NODES = 5
 

@@ -1,7 +1,7 @@
 """A broker comes back with an empty disk: it must not be trusted for what it has lost (KIP-966),
 and gets everything from the others."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """The active controller stands still for longer than its lease, is replaced, and comes back
 believing that it leads: nothing that it decides may count."""
 
-from simulations.stage import Stage
+from raftka.simulations.scenarios.stage import Stage
 
 
 async def scenario(stage: Stage) -> None:

@@ -6,6 +6,6 @@ made that its violation asks for: of a record or partition (partition.py, copies
 (quorum.py), of a group (group.py), of what is stuck (stuck.py), of a crash (crash.py).
 """
 
-from simulations.story.replay import Again, explain
+from raftka.simulations.story.replay import Again, explain
 
 __all__ = ["Again", "explain"]

@@ -14,12 +14,12 @@ from typing import Any, Final, NamedTuple
 
 import trio
 
-from kraft.image import PartitionImage
-from model.errors import KafkaError
-from model.records import Record, iter_records
-from simulations.observers.partition_log import Batch, Key, ReplicaMirror
-from simulations.violation import About
-from simulations.world import World
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import KafkaError
+from raftka.model.records import Record, iter_records
+from raftka.simulations.observers.partition_log import Batch, Key, ReplicaMirror
+from raftka.simulations.violation import About
+from raftka.simulations.world import World
 
 Event = dict[str, Any]
 

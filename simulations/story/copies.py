@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from simulations.checkers.history import parse, show
-from simulations.observers.partition_log import Batch
-from simulations.story.chronicle import Chronicle, Event, Sighting
-from simulations.story.story import Table
-from simulations.story.words import hosts
+from raftka.simulations.checkers.history import parse, show
+from raftka.simulations.observers.partition_log import Batch
+from raftka.simulations.story.chronicle import Chronicle, Event, Sighting
+from raftka.simulations.story.story import Table
+from raftka.simulations.story.words import hosts
 
 
 @dataclass(frozen=True)

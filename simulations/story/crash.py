@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simulations.story.chronicle import LINKS, Chronicle, Event
-from simulations.story.story import Row, Story, prune
-from simulations.story.words import sentence
+from raftka.simulations.story.chronicle import LINKS, Chronicle, Event
+from raftka.simulations.story.story import Row, Story, prune
+from raftka.simulations.story.words import sentence
 
 ROWS_MAX: Final = 25
 _FRAMES: Final = 8
@@ -26,7 +26,7 @@ _NOISE: Final = frozenset(
 _OURS: Final = re.compile(
     r".*?((?:model|storage|kraft|net|broker|client|simulations|raftka|tests)/.*)"
 )
-_NOT_THERE: Final = ("/site-packages/", "simulations/determinism.py", "/contextlib.py")
+_NOT_THERE: Final = ("/site-packages/", "simulations/machines/determinism.py", "/contextlib.py")
 """Frames through which every error comes."""
 _EVERYWHERE: Final = ("controller-elected", "heal", "violation", "fault", "operation")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from simulations.story.chronicle import LINKS, Chronicle, Event
-from simulations.story.story import Row, Story, prune
-from simulations.story.words import sentence, show
+from raftka.simulations.story.chronicle import LINKS, Chronicle, Event
+from raftka.simulations.story.story import Row, Story, prune
+from raftka.simulations.story.words import sentence, show
 
 ROWS_MAX: Final = 40
 _OFFSETS: Final = "__consumer_offsets-"

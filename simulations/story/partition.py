@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from simulations.story.chronicle import LINKS, Chronicle, Event
-from simulations.story.copies import Copies, State
-from simulations.story.record import record_facts, stored_twice
-from simulations.story.story import Row, Story, prune
-from simulations.story.words import brokers, hosts, is_node, sentence
+from raftka.simulations.story.chronicle import LINKS, Chronicle, Event
+from raftka.simulations.story.copies import Copies, State
+from raftka.simulations.story.record import record_facts, stored_twice
+from raftka.simulations.story.story import Row, Story, prune
+from raftka.simulations.story.words import brokers, hosts, is_node, sentence
 
 ROWS_MAX: Final = 36
 _ENDS: Final[Mapping[str, float]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from simulations.story.chronicle import LINKS, Chronicle, Event, Scene
-from simulations.story.story import Row, Story, Table, prune
-from simulations.story.words import hosts, is_node, sentence
+from raftka.simulations.story.chronicle import LINKS, Chronicle, Event, Scene
+from raftka.simulations.story.story import Row, Story, Table, prune
+from raftka.simulations.story.words import hosts, is_node, sentence
 
 ROWS_MAX: Final = 40
 _SILENCE: Final = ("leader-without-majority",)

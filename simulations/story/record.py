@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simulations.story.copies import Copies
-from simulations.story.story import Story
-from simulations.story.words import brokers, hosts, plural
+from raftka.simulations.story.copies import Copies
+from raftka.simulations.story.story import Story
+from raftka.simulations.story.words import brokers, hosts, plural
 
 
 def record_facts(copies: Copies, elsewhere: int | None, story: Story) -> Iterator[tuple[str, str]]:

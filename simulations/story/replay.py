@@ -6,18 +6,18 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol
 
-from simulations.run import Outcome
-from simulations.story.chronicle import Chronicle
-from simulations.story.crash import crash_story
-from simulations.story.group import group_story
-from simulations.story.partition import PartitionStory
-from simulations.story.quorum import quorum_story
-from simulations.story.rules import RULES
-from simulations.story.story import Story
-from simulations.story.stuck import stuck_story
-from simulations.trace import Sink
-from simulations.violation import Exit
-from simulations.world import World
+from raftka.simulations.runs.run import Outcome
+from raftka.simulations.story.chronicle import Chronicle
+from raftka.simulations.story.crash import crash_story
+from raftka.simulations.story.group import group_story
+from raftka.simulations.story.partition import PartitionStory
+from raftka.simulations.story.quorum import quorum_story
+from raftka.simulations.story.rules import RULES
+from raftka.simulations.story.story import Story
+from raftka.simulations.story.stuck import stuck_story
+from raftka.simulations.trace import Sink
+from raftka.simulations.violation import Exit
+from raftka.simulations.world import World
 
 
 class Again(Protocol):

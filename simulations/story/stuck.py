@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from simulations.story.chronicle import LINKS, Chronicle, Event, NodeScene, Scene
-from simulations.story.partition import PartitionStory
-from simulations.story.story import Row, Story, Table, prune
-from simulations.story.words import brokers, hosts, sentence
+from raftka.simulations.story.chronicle import LINKS, Chronicle, Event, NodeScene, Scene
+from raftka.simulations.story.partition import PartitionStory
+from raftka.simulations.story.story import Row, Story, Table, prune
+from raftka.simulations.story.words import brokers, hosts, sentence
 
 ROWS_MAX: Final = 30
 _FAULTS: Final = 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from simulations.faults import FAULTS
-from simulations.story.chronicle import LINKS
+from raftka.simulations.faults import FAULTS
+from raftka.simulations.story.chronicle import LINKS
 
 Event = Mapping[str, Any]
 

@@ -8,20 +8,20 @@ from typing import Any
 import trio
 import trio.testing
 
-from broker.replication.alter_partition import AlterPartitionSender
-from broker.replication.producer_ids import ProducerIds
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection
-from net.protocol.messages.allocate_producer_ids import AllocateProducerIdsResponse
-from net.protocol.messages.alter_partition import (
+from raftka.broker.replication.alter_partition import AlterPartitionSender
+from raftka.broker.replication.producer_ids import ProducerIds
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.allocate_producer_ids import AllocateProducerIdsResponse
+from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
     AlterPartitionResponse,
     ResponsePartitionData,
     ResponseTopicData,
 )
-from net.protocol.messages.fetch import ReplicaState
-from simulations.clock import SimClock
+from raftka.net.protocol.messages.fetch import ReplicaState
+from raftka.simulations.machines.clock import SimClock
 from tests.support.data_plane import Broker, World, fetch_request
 
 VIEW = PartitionImage((1, 2, 3), (1,), 1)

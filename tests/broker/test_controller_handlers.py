@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import broker.handlers.all  # noqa: F401 - importing a handler registers it
-from kraft.controller.features import supported_features
-from kraft.records import NO_LEADER
-from model.errors import ErrorCode
-from net.protocol import codec
-from net.protocol.message import Request, Response
-from net.protocol.messages import (
+from raftka.kraft.controller.features import supported_features
+from raftka.kraft.records import NO_LEADER
+from raftka.model.errors import ErrorCode
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages import (
     alter_configs,
     alter_partition,
     alter_partition_reassignments,
@@ -23,18 +23,18 @@ from net.protocol.messages import (
     incremental_alter_configs,
     list_partition_reassignments,
 )
-from net.protocol.messages.add_raft_voter import AddRaftVoterRequest
-from net.protocol.messages.allocate_producer_ids import AllocateProducerIdsRequest
-from net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
-from net.protocol.messages.broker_registration import (
+from raftka.net.protocol.messages.add_raft_voter import AddRaftVoterRequest
+from raftka.net.protocol.messages.allocate_producer_ids import AllocateProducerIdsRequest
+from raftka.net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
+from raftka.net.protocol.messages.broker_registration import (
     BrokerRegistrationRequest,
     Feature,
     Listener,
 )
-from net.protocol.messages.remove_raft_voter import RemoveRaftVoterRequest
-from net.protocol.messages.unregister_broker import UnregisterBrokerRequest
-from net.protocol.messages.update_features import FeatureUpdateKey, UpdateFeaturesRequest
-from net.router import ConnectionState, Context, call, routes
+from raftka.net.protocol.messages.remove_raft_voter import RemoveRaftVoterRequest
+from raftka.net.protocol.messages.unregister_broker import UnregisterBrokerRequest
+from raftka.net.protocol.messages.update_features import FeatureUpdateKey, UpdateFeaturesRequest
+from raftka.net.router import ConnectionState, Context, call, routes
 from tests.support.controller_world import CLUSTER, World, in_a_world
 
 R = TypeVar("R", bound=Response)

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from kraft.codec import decode_records
-from kraft.controller.brokers import Heartbeat, Registration
-from kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from kraft.controller.result import Result
-from kraft.controller.topics import NewTopic
-from kraft.image import ListenerEndpoint, MetadataImage
-from kraft.records import FeatureLevelRecord, RegisterBrokerRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.codec import decode_records
+from raftka.kraft.controller.brokers import Heartbeat, Registration
+from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
+from raftka.kraft.controller.result import Result
+from raftka.kraft.controller.topics import NewTopic
+from raftka.kraft.image import ListenerEndpoint, MetadataImage
+from raftka.kraft.records import FeatureLevelRecord, RegisterBrokerRecord
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller_world import World, create, in_a_world
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broker.controller.sessions import BrokerSession, BrokerSessions
-from kraft.image import BrokerImage
+from raftka.broker.controller.sessions import BrokerSession, BrokerSessions
+from raftka.kraft.image import BrokerImage
 
 ONE = BrokerImage(1, b"i", 10, (), fenced=False)
 TWO = BrokerImage(2, b"i", 11, (), fenced=False)

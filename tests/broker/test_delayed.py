@@ -5,8 +5,8 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from broker.replication.delayed import Deadlines
-from simulations.clock import SimClock
+from raftka.broker.replication.deadlines import Deadlines
+from raftka.simulations.machines.clock import SimClock
 
 
 class Waiter:

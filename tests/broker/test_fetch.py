@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kraft.image import PartitionImage
-from model.errors import ErrorCode
-from net.protocol.messages.fetch import (
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode
+from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
     FetchTopic,

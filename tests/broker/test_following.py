@@ -7,14 +7,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from broker.replication.follower_session import FollowerSession
-from broker.replication.following import Following
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.records import iter_batches, iter_records
-from net.protocol.messages.fetch import FetchResponse
-from storage.failure import LogDirFailure
+from raftka.broker.replication.follower_session import FollowerSession
+from raftka.broker.replication.following import Following
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.records import iter_batches, iter_records
+from raftka.net.protocol.messages.fetch import FetchResponse
+from raftka.storage.failure import LogDirFailure
 from tests.support.data_plane import Broker, World, make_batch
 from tests.support.wire import joined
 

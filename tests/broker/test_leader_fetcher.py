@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 import trio
 from structlog.testing import capture_logs
 
-from broker.replication.leader_fetcher import FetcherConfig
-from broker.replication.replica_fetchers import ReplicaFetchers
-from kraft.image import PartitionImage
-from model.ids import Endpoint
-from net.router import routes
-from net.server import Server
-from simulations.clock import SimClock
-from simulations.determinism import run
-from simulations.network import Fabric
+from raftka.broker.replication.leader_fetcher import FetcherConfig
+from raftka.broker.replication.replica_fetchers import ReplicaFetchers
+from raftka.kraft.image import PartitionImage
+from raftka.model.ids import Endpoint
+from raftka.net.router import routes
+from raftka.net.server import Server
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.network import Fabric
 from tests.support.data_plane import Broker, World, make_batch
 
 VIEW = PartitionImage((1, 2), (1, 2), 1)

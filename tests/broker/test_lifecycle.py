@@ -7,11 +7,11 @@ from typing import Any
 
 import trio
 
-from broker.lifecycle import Identity, Lifecycle, State
-from model.ids import Endpoint, Uuid
-from net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest, BrokerHeartbeatResponse
-from net.protocol.messages.broker_registration import BrokerRegistrationResponse
-from simulations.clock import SimClock
+from raftka.broker.lifecycle import Identity, Lifecycle, State
+from raftka.model.ids import Endpoint, Uuid
+from raftka.net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest, BrokerHeartbeatResponse
+from raftka.net.protocol.messages.broker_registration import BrokerRegistrationResponse
+from raftka.simulations.machines.clock import SimClock
 
 UNFENCED = BrokerHeartbeatResponse(is_caught_up=True, is_fenced=False)
 

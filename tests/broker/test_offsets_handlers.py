@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from kraft.image import PartitionImage
-from model.errors import ErrorCode
-from net.protocol.messages.delete_records import (
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode
+from raftka.net.protocol.messages.delete_records import (
     DeleteRecordsPartition,
     DeleteRecordsPartitionResult,
     DeleteRecordsRequest,
     DeleteRecordsResponse,
     DeleteRecordsTopic,
 )
-from net.protocol.messages.describe_log_dirs import (
+from raftka.net.protocol.messages.describe_log_dirs import (
     DescribableLogDirTopic,
     DescribeLogDirsRequest,
 )
-from net.protocol.messages.describe_producers import DescribeProducersRequest, TopicRequest
-from net.protocol.messages.list_offsets import (
+from raftka.net.protocol.messages.describe_producers import DescribeProducersRequest, TopicRequest
+from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsPartitionResponse,
     ListOffsetsRequest,
     ListOffsetsTopic,
 )
-from net.protocol.messages.offset_for_leader_epoch import (
+from raftka.net.protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderEpochRequest,
     OffsetForLeaderPartition,
     OffsetForLeaderTopic,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from broker.pacing import SLICE, PacedPublisher, slices
-from kraft.codec import encode_records
-from kraft.delta import MetadataDelta, replay_batch
-from kraft.image import EMPTY_IMAGE, MetadataImage
-from kraft.records import (
+from raftka.broker.pacing import SLICE, PacedPublisher, slices
+from raftka.kraft.codec import encode_records
+from raftka.kraft.delta import MetadataDelta, replay_batch
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.kraft.records import (
     ConfigRecord,
     MetadataRecord,
     PartitionRecord,
@@ -17,7 +17,7 @@ from kraft.records import (
     RemoveTopicRecord,
     TopicRecord,
 )
-from simulations.clock import SimClock
+from raftka.simulations.machines.clock import SimClock
 
 
 def topic(name: str, partitions: int) -> list[MetadataRecord]:

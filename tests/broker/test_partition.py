@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from broker.mutations import Mutation, Mutations
-from broker.replication.partition import IsrProposal, PartitionState
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.broker.mutations import Mutation, Mutations
+from raftka.broker.replication.partition import IsrProposal, PartitionState
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 
 LAG_S = 30.0
 VIEW = PartitionImage(

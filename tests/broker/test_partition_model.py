@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.mutations import Mutation
+from raftka.broker.mutations import Mutation
 from tests.support.partition_model import Model, Violation
 
 STEPS = 1000

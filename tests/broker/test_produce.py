@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from kraft.image import PartitionImage
-from model.errors import ErrorCode
-from model.records import iter_batches
-from net.protocol.messages.produce import ProduceRequest
-from net.router import CloseConnection
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode
+from raftka.model.records import iter_batches
+from raftka.net.protocol.messages.produce import ProduceRequest
+from raftka.net.router import CloseConnection
 from tests.support.data_plane import Broker, World, make_batch, only, produced, values
 
 REPLICATED = PartitionImage((1, 2, 3), (1, 2, 3), 1)

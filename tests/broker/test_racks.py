@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kraft.image import PartitionImage
-from model.errors import ErrorCode
-from model.ids import TopicPartition
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition
 from tests.support.data_plane import Broker, World, only, values
 
 REPLICATED = PartitionImage((1, 2, 3), (1, 2, 3), 1)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import trio
 
-from broker.replication.replica import Replica
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 from tests.support.data_plane import Broker, World, only, produced, topic_id, values
 
 REPLICATED = PartitionImage((1, 2, 3), (1, 2, 3), 1)

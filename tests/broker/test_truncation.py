@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from broker.replication.truncation import NO_EPOCH_END, Cut, EpochEnd, cut, divergence
+from raftka.broker.replication.truncation import NO_EPOCH_END, Cut, EpochEnd, cut, divergence
 
 
 class Epochs:

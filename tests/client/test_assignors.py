@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.consumer.assignors import ASSIGNORS, Assignment, Member, assignors
-from model.errors import KafkaError
-from model.ids import TopicPartition as TP
+from raftka.client.consumer.assignors import ASSIGNORS, Assignment, Member, assignors
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition as TP
 
 TOPICS = ("a", "b", "c")
 partition_counts = st.dictionaries(st.sampled_from(TOPICS), st.integers(1, 7), min_size=1)

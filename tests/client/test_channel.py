@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from client.channel import Channel
-from model.errors import KafkaError
-from model.world import BrokenConnection, Connection
-from net.connection import FrameReader
-from net.protocol import codec
-from net.protocol.messages.api_versions import (
+from raftka.client.channel import Channel
+from raftka.model.errors import KafkaError
+from raftka.model.ports import BrokenConnection, Connection
+from raftka.net.connection import FrameReader
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.api_versions import (
     ApiVersion,
     ApiVersionsRequest,
     ApiVersionsResponse,
 )
-from net.protocol.messages.describe_cluster import DescribeClusterRequest
-from net.protocol.messages.metadata import MetadataRequest, MetadataResponse
+from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
+from raftka.net.protocol.messages.metadata import MetadataRequest, MetadataResponse
 from tests.support.memory_network import MemoryNetwork, VirtualClock
 from tests.support.wire import joined
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from client.config import admin_config, consumer_config, producer_config
-from client.settings import ConfigError, parse_endpoints
-from model.ids import Endpoint
+from raftka.client.config import admin_config, consumer_config, producer_config
+from raftka.client.settings import ConfigError, parse_endpoints
+from raftka.model.ids import Endpoint
 
 
 def test_defaults_are_kafkas() -> None:

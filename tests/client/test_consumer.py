@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import trio
 
-from client.consumer import Consumer, LogTruncated, NoOffset
-from model.errors import KafkaError
-from model.ids import TopicPartition as TP
-from model.records import Record, encode_batch
-from net.protocol.message import Request
-from net.protocol.messages.fetch import FetchRequest
+from raftka.client.consumer import Consumer, LogTruncated, NoOffset
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition as TP
+from raftka.model.records import Record, encode_batch
+from raftka.net.protocol.message import Request
+from raftka.net.protocol.messages.fetch import FetchRequest
 from tests.support.memory_network import VirtualClock
 from tests.support.scripted_cluster import ScriptedCluster, ScriptedPartition
 

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from client.consumer.completed import Aborted, CompletedFetch
-from client.consumer.fetch_session import FetchSession, Wish
-from client.consumer.state import Position
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition as TP
-from model.records import Record, encode_batch
+from raftka.client.consumer.completed_fetch import Aborted, CompletedFetch
+from raftka.client.consumer.fetch_session import FetchSession, Wish
+from raftka.client.consumer.state import Position
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition as TP
+from raftka.model.records import Record, encode_batch
 
 A, B = TP("t", 0), TP("t", 1)
 

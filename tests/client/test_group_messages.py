@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.consumer.assignors import ASSIGNORS
-from client.consumer.group_messages import (
+from raftka.client.consumer.assignors import ASSIGNORS
+from raftka.client.consumer.group_messages import (
     decode_assignment,
     decode_subscription,
     encode_assignment,
     encode_subscription,
 )
-from model.ids import TopicPartition as TP
+from raftka.model.ids import TopicPartition as TP
 
 partitions = st.lists(
     st.tuples(st.sampled_from("abc"), st.integers(0, 9)).map(lambda pair: TP(*pair)), unique=True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from client.metadata import Broker, ClusterView
-from net.protocol.messages.metadata import (
+from raftka.client.metadata import Broker, ClusterView
+from raftka.net.protocol.messages.metadata import (
     MetadataResponse,
     MetadataResponseBroker,
     MetadataResponsePartition,

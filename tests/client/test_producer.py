@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import trio
 
-from client.producer import Producer
-from model.errors import ErrorCode, KafkaError
-from net.protocol.message import Request
-from net.protocol.messages.init_producer_id import InitProducerIdRequest
-from net.protocol.messages.produce import ProduceRequest
-from simulations.determinism import run
+from raftka.client.producer import Producer
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.message import Request
+from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest
+from raftka.net.protocol.messages.produce import ProduceRequest
+from raftka.simulations.machines.determinism import run
 from tests.support.memory_network import MemoryNetwork, VirtualClock
 from tests.support.scripted_cluster import ScriptedCluster
 

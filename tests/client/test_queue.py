@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
-from client.producer.queue import PartitionQueue
-from model.ids import TopicPartition
-from model.records import parse_header
+from raftka.client.producer.batch import NO_IDENTITY, Batch, Identity, next_sequence
+from raftka.client.producer.queue import PartitionQueue
+from raftka.model.ids import TopicPartition
+from raftka.model.records import parse_header
 
 TARGET = TopicPartition("t", 0)
 ONE = Identity(7, 0)

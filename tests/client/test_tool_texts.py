@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.consumer import ConsumerRecord
-from client.tools.configs import parse_settings
-from client.tools.filters import partition_filter, topic_pattern
-from client.tools.formatters import formatter
-from client.tools.group_resets import _datetime_ms, _duration_ms
-from client.tools.json_files import partition_entries
-from client.tools.line_reader import LineReader
-from client.tools.options import ToolError, UsageError
-from client.tools.placement import spread
-from client.tools.tables import Column, lines
-from model.ids import TopicPartition as TP
+from raftka.client.consumer import ConsumerRecord
+from raftka.client.tools.configs import parse_settings
+from raftka.client.tools.filters import partition_filter, topic_pattern
+from raftka.client.tools.formatters import formatter
+from raftka.client.tools.group_resets import _datetime_ms, _duration_ms
+from raftka.client.tools.json_files import partition_entries
+from raftka.client.tools.line_reader import LineReader
+from raftka.client.tools.options import ToolError, UsageError
+from raftka.client.tools.placement import spread
+from raftka.client.tools.tables import Column, lines
+from raftka.model.ids import TopicPartition as TP
 
 # Lines in
 

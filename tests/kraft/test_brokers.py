@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from kraft.controller import brokers, features, producer_ids
-from kraft.controller.brokers import BrokerState, Heartbeat, Registration
-from kraft.controller.features import FeatureUpdate
-from kraft.controller.result import Rules
-from kraft.image import ListenerEndpoint
-from kraft.records import NO_LEADER, BrokerRegistrationChangeRecord, RegisterBrokerRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.controller import brokers, features, producer_ids
+from raftka.kraft.controller.brokers import BrokerState, Heartbeat, Registration
+from raftka.kraft.controller.features import FeatureUpdate
+from raftka.kraft.controller.result import Rules
+from raftka.kraft.image import ListenerEndpoint
+from raftka.kraft.records import NO_LEADER, BrokerRegistrationChangeRecord, RegisterBrokerRecord
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import SUPPORTED, ControllerOnPaper
 
 REQUEST = Registration(

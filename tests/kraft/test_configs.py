@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from kraft.controller.configs import Alteration, Op, alter_incrementally, replace_all
-from kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE, ConfigResource
-from kraft.records import NO_LEADER
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.controller.configs import Alteration, Op, alter_incrementally, replace_all
+from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE, ConfigResource
+from raftka.kraft.records import NO_LEADER
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import ControllerOnPaper
 
 T = ConfigResource(TOPIC_RESOURCE, "t")

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from kraft.controller import brokers, leaders
-from kraft.controller.election import Election
-from kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from kraft.controller.result import Mutation, Rules
-from kraft.records import NO_LEADER, RECOVERED, RECOVERING, ConfigRecord
-from model.errors import ErrorCode
+from raftka.kraft.controller import brokers, leaders
+from raftka.kraft.controller.election import Election
+from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
+from raftka.kraft.controller.result import Mutation, Rules
+from raftka.kraft.records import NO_LEADER, RECOVERED, RECOVERING, ConfigRecord
+from raftka.model.errors import ErrorCode
 from tests.support.controller import ControllerOnPaper
 
 

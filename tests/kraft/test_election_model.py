@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from kraft.controller.result import Mutation, Rules
-from kraft.records import NO_LEADER
+from raftka.kraft.controller.result import Mutation, Rules
+from raftka.kraft.records import NO_LEADER
 from tests.support.election_model import ElectionModel, PromiseBroken
 
 SEEDS = 300

@@ -6,16 +6,16 @@ import random
 
 import pytest
 
-from kraft.codec import encode_records
-from kraft.delta import MetadataDelta, ReplayError, replay_batch
-from kraft.image import (
+from raftka.kraft.codec import encode_records
+from raftka.kraft.delta import MetadataDelta, ReplayError, replay_batch
+from raftka.kraft.image import (
     BROKER_RESOURCE,
     EMPTY_IMAGE,
     TOPIC_RESOURCE,
     ConfigResource,
     MetadataImage,
 )
-from kraft.records import (
+from raftka.kraft.records import (
     BrokerRegistrationChangeRecord,
     ConfigRecord,
     FeatureLevelRecord,
@@ -28,8 +28,8 @@ from kraft.records import (
     TopicRecord,
     UnregisterBrokerRecord,
 )
-from kraft.snapshot import decode_snapshot, encode_snapshot
-from model.ids import Endpoint
+from raftka.kraft.snapshot import decode_snapshot, encode_snapshot
+from raftka.model.ids import Endpoint
 
 A, B = b"a" * 16, b"b" * 16
 

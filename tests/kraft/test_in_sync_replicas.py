@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from kraft.controller import brokers
-from kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from kraft.controller.result import Mutation, Rules
-from kraft.image import PartitionImage
-from kraft.records import RECOVERED, RECOVERING, PartitionChangeRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.controller import brokers
+from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
+from raftka.kraft.controller.result import Mutation, Rules
+from raftka.kraft.image import PartitionImage
+from raftka.kraft.records import RECOVERED, RECOVERING, PartitionChangeRecord
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import ControllerOnPaper
 
 

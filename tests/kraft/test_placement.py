@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kraft.controller.placement import place
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.controller.placement import place
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import ControllerOnPaper
 
 

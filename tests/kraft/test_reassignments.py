@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from kraft.controller.reassignments import Move, alter_reassignments, ongoing
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
+from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
+from raftka.kraft.controller.reassignments import Move, alter_reassignments, ongoing
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 from tests.support.controller import ControllerOnPaper
 
 T = TopicPartition("t", 0)

@@ -8,8 +8,8 @@ from typing import ClassVar
 import msgpack
 import pytest
 
-from kraft.codec import LAYOUTS, RecordLayout, UnreadableRecord, decode_records, encode_records
-from kraft.records import (
+from raftka.kraft.codec import LAYOUTS, RecordLayout, UnreadableRecord, decode_records, encode_records
+from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     RECORDS,
     BrokerRegistrationChangeRecord,

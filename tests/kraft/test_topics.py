@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from kraft.controller.partitions import Growth, create_partitions
-from kraft.controller.result import Rules
-from kraft.controller.topics import (
+from raftka.kraft.controller.partitions import Growth, create_partitions
+from raftka.kraft.controller.result import Rules
+from raftka.kraft.controller.topics import (
     CreatedTopic,
     NewTopic,
     check_name,
@@ -17,9 +17,9 @@ from kraft.controller.topics import (
     create_topics,
     delete_topics,
 )
-from kraft.image import TopicImage
-from kraft.records import ConfigRecord
-from model.errors import ErrorCode, KafkaError
+from raftka.kraft.image import TopicImage
+from raftka.kraft.records import ConfigRecord
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import ControllerOnPaper
 
 

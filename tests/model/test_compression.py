@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.compression import NAMES, compress, decompress
-from model.errors import ErrorCode, KafkaError
+from raftka.model.compression import NAMES, compress, decompress
+from raftka.model.errors import ErrorCode, KafkaError
 
 COMPRESSING = NAMES[1:]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from model.settings.properties import parse_properties
+from raftka.model.settings.properties import parse_properties
 
 _COMMENT_AFTER_NOTHING = re.compile(r"(?:^|[\r\n])[ \t\f]*\\(?:\r\n?|\n)[ \t\f]*[#!]")
 

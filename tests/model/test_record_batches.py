@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.errors import ErrorCode, KafkaError
-from model.record_batch import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.record_batch import (
     advance_sequence,
     complete_size,
     parse_header,
     stamp_log_append_time,
 )
-from model.records import (
+from raftka.model.records import (
     LOG_APPEND_TIME,
     Record,
     encode_batch,

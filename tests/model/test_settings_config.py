@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from model.ids import Endpoint
-from model.settings import Config, WrongSettings
-from model.settings.config import parse_overrides
-from model.settings.listeners import (
+from raftka.model.ids import Endpoint
+from raftka.model.settings import Config, WrongSettings
+from raftka.model.settings.config import parse_overrides
+from raftka.model.settings.listeners import (
     bootstrap_servers,
     listeners,
     parse_endpoint,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from model.errors import ErrorCode, KafkaError
-from model.settings import Config
-from model.settings.altering import (
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings import Config
+from raftka.model.settings.altering import (
     is_list,
     validate_broker_config,
     validate_topic_config,
     validate_topic_configs,
 )
-from model.settings.catalog import BROKER, TOPIC
-from model.settings.describe import (
+from raftka.model.settings.catalog import BROKER, TOPIC
+from raftka.model.settings.describe import (
     Description,
     Source,
     describe_broker,

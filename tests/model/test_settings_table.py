@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from model.settings.catalog import BROKER, REMOVED, TOPIC, broker_synonyms, nearest
-from model.settings.setting import (
+from raftka.model.settings.catalog import BROKER, REMOVED, TOPIC, broker_synonyms, nearest
+from raftka.model.settings.setting import (
     DOUBLE_MAX,
     Dynamic,
     OneOf,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from net.admission import Admission, Limits, parse_overrides
+from raftka.net.admission import Admission, Limits, parse_overrides
 
 
 def test_all_connections_are_counted() -> None:

@@ -9,9 +9,9 @@ import pytest
 import trio
 import trio.testing
 
-from model.world import Clock
-from simulations import determinism
-from simulations.clock import SimClock
+from raftka.model.ports import Clock
+from raftka.simulations.machines import determinism
+from raftka.simulations.machines.clock import SimClock
 from tests.support.memory_network import VirtualClock
 
 Under = Callable[[Callable[[Clock], Awaitable[None]]], None]

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from net.connection import FrameReader, FrameTooLarge
+from raftka.net.connection import FrameReader, FrameTooLarge
 
 
 def feed(reader: FrameReader, data: bytes, chunks: list[int]) -> list[bytes]:

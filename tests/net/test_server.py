@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 import trio
 
-from model.errors import ErrorCode, KafkaError
-from model.world import BrokenConnection, Connection
-from net.answers import Turn
-from net.protocol import codec
-from net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
-from net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from net.router import Context, Pending, Route
-from net.server import Server
-from simulations.clock import SimClock
-from simulations.network import Fabric
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection, Connection
+from raftka.net.answers import Turn
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from raftka.net.router import Context, Pending, Route
+from raftka.net.server import Server
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.network import Fabric
 
 Handler = Callable[[Context, Any], Any]
 

@@ -10,18 +10,18 @@ from typing import Any
 import trio
 from structlog.testing import capture_logs
 
-from model.errors import ErrorCode
-from model.world import BrokenConnection, Connection
-from net.answers import Turn
-from net.protocol import codec
-from net.protocol.codec import REQUESTS
-from net.protocol.messages.api_versions import ApiVersionsResponse
-from net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from net.protocol.messages.join_group import JoinGroupResponse
-from net.router import Context, Route
-from net.server import Server
-from simulations.clock import SimClock
-from simulations.network import Fabric
+from raftka.model.errors import ErrorCode
+from raftka.model.ports import BrokenConnection, Connection
+from raftka.net.answers import Turn
+from raftka.net.protocol import codec
+from raftka.net.protocol.codec import REQUESTS
+from raftka.net.protocol.messages.api_versions import ApiVersionsResponse
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from raftka.net.protocol.messages.join_group import JoinGroupResponse
+from raftka.net.router import Context, Route
+from raftka.net.server import Server
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.network import Fabric
 from tests.support.fuzz import KINDS, HostileFrame, hostile_frame, hostile_frames
 from tests.support.messages import versions
 from tests.support.wire import joined

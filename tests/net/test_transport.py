@@ -7,9 +7,9 @@ from pathlib import Path
 import trio
 import trio.testing
 
-from model.world import Connection, FileRegion, Piece
-from net.transport import TcpNetwork
-from storage.posix import PosixDisk
+from raftka.model.ports import Connection, FileRegion, Piece
+from raftka.net.transport import TcpNetwork
+from raftka.storage.posix import PosixDisk
 
 
 async def pair() -> tuple[Connection, Connection]:

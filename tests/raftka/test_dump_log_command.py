@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from broker.coordinators.group.records import group_key, group_value, offset_key, offset_value
-from model.ids import Uuid, uuid_text
-from model.records import Record, encode_batch
-from net.protocol import codec
-from net.protocol.messages.consumer_protocol_assignment import (
+from raftka.broker.coordinators.group.records import group_key, group_value, offset_key, offset_value
+from raftka.model.ids import Uuid, uuid_text
+from raftka.model.records import Record, encode_batch
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.consumer_protocol_assignment import (
     ConsumerProtocolAssignment,
 )
-from net.protocol.messages.consumer_protocol_assignment import (
+from raftka.net.protocol.messages.consumer_protocol_assignment import (
     TopicPartition as Assigned,
 )
-from net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
-from net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
-from net.protocol.messages.offset_commit_value import OffsetCommitValue
+from raftka.net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
+from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
+from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 from raftka.main import main
 from raftka.offsets_decoder import decode_offsets
 

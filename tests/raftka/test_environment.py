@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.settings import WrongSettings
+from raftka.model.settings import WrongSettings
 from raftka.configuration import SINGLE_NODE, Unreadable, gather, is_single, make_config, read_file
 from raftka.environment import setting_name, settings_from, with_listeners
 

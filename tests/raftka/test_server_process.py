@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from client.admin import Admin, NewTopic
-from client.producer import Producer
+from raftka.client.admin import Admin, NewTopic
+from raftka.client.producer import Producer
 from raftka.configuration import SINGLE_NODE
 from raftka.local_cluster import READY_LINE, free_ports
 from raftka.main import main

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kraft.raft.snapshots import load_latest
-from model.ids import parse_uuid, uuid_text
-from model.settings import Config
+from raftka.kraft.raft.snapshots import load_latest
+from raftka.model.ids import parse_uuid, uuid_text
+from raftka.model.settings import Config
 from raftka.configuration import SINGLE_NODE, make_config
 from raftka.formatting import (
     FormatRefused,
@@ -19,8 +19,8 @@ from raftka.formatting import (
     parse_initial_controllers,
 )
 from raftka.main import main
-from storage import meta_properties
-from storage.posix import PosixDisk
+from raftka.storage import meta_properties
+from raftka.storage.posix import PosixDisk
 
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from simulations.checkers.agreement import AgreementChecker
-from simulations.checkers.replicas import ReplicaChecker
-from simulations.trace import Trace
+from raftka.simulations.checkers.agreement import AgreementChecker
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.trace import Trace
 from tests.support.scene import LED, Scene, batch
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import trio
 
-from net.clock import system_clock
-from simulations import determinism
-from simulations.clock import SimClock
-from simulations.life import Life
+from raftka.net.clock import system_clock
+from raftka.simulations.machines import determinism
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.life import Life
 
 
 def test_a_ring_ends_the_wait_and_so_does_the_time() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from simulations import command, distribution
-from simulations.batch import Totals, describe
-from simulations.sample import Sample
-from simulations.violation import Exit
+from raftka.simulations.runs import command
+
+from raftka.simulations.runs import distribution
+from raftka.simulations.runs.batch import Totals, describe
+from raftka.simulations.runs.sample import Sample
+from raftka.simulations.violation import Exit
 
 
 def batch(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, dict[str, object]]:
@@ -107,7 +109,7 @@ def outcome(seed: int, exit: Exit) -> dict[str, Any]:
 def test_a_batch_that_fails_for_days_keeps_no_more_than_it_tells(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("simulations.batch._FAILURES_KEPT", 10)
+    monkeypatch.setattr("raftka.simulations.runs.batch._FAILURES_KEPT", 10)
     totals = Totals()
     for seed in range(1, 41):
         totals.add(outcome(seed, Exit.LIVENESS if seed % 4 else Exit.HELD))

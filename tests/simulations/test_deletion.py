@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kraft.image import TOPIC_RESOURCE, ConfigResource, PartitionImage
-from net.protocol.messages.list_offsets import (
+from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, PartitionImage
+from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsPartitionResponse,
     ListOffsetsRequest,
@@ -16,12 +16,12 @@ from net.protocol.messages.list_offsets import (
     ListOffsetsTopic,
     ListOffsetsTopicResponse,
 )
-from simulations.checkers.lookups import LookUps
-from simulations.checkers.replicas import ReplicaChecker
-from simulations.checkers.retention import RetentionChecker
-from simulations.medium import Inode
-from simulations.observers.topic_id import TopicIdFile
-from simulations.trace import Trace
+from raftka.simulations.checkers.lookups import LookUps
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.checkers.retention import RetentionChecker
+from raftka.simulations.machines.medium import Inode
+from raftka.simulations.observers.topic_id import TopicIdFile
+from raftka.simulations.trace import Trace
 from tests.support.scene import DIRECTORY, LED, Scene, batch
 
 KEY = ("t", 0)

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from simulations.determinism import run
-from simulations.network import Fabric
-from simulations.plan import Options, Plan, Step
-from simulations.run import plan_for, run_plan
-from simulations.trace import Trace
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.network import Fabric
+from raftka.simulations.load.plan import Options, Plan, Step
+from raftka.simulations.runs.run import plan_for, run_plan
+from raftka.simulations.trace import Trace
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = "fdac6ae1e4aa83dd"

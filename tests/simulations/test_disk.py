@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from model.records import Record, encode_batch
-from model.world import read_file, write_atomically
-from simulations.disk import SimDisk
-from simulations.faults.disk import newest_segments
-from simulations.life import Killed
-from simulations.medium import Medium
-from simulations.observers.partition_log import PartitionLogs
+from raftka.model.records import Record, encode_batch
+from raftka.model.ports import read_file, write_atomically
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.faults.disk import newest_segments
+from raftka.simulations.machines.life import Killed
+from raftka.simulations.machines.medium import Medium
+from raftka.simulations.observers.partition_log import PartitionLogs
 
 
 def machine(seed: int = 0) -> tuple[Medium, SimDisk]:

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from simulations.faults import FAULTS
-from simulations.stage import Stage, run_scenario
+from raftka.simulations.faults import FAULTS
+from raftka.simulations.scenarios.stage import Stage, run_scenario
 
 
 @pytest.mark.parametrize("number", range(3))

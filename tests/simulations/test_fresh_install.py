@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 RUN = """
 import json, sys
-from simulations.plan import Options
-from simulations.preparation import prepare
-from simulations.run import plan_for, run_plan
+from raftka.simulations.load.plan import Options
+from raftka.simulations.runs.preparation import prepare
+from raftka.simulations.runs.run import plan_for, run_plan
 prepare()
 before = set(sys.modules)
 outcome = run_plan(plan_for(Options(7, duration_s=2.0, faults=())))

@@ -1,6 +1,6 @@
 """Whole runs come to what is written down, in whatever process.
 
-After a change that is meant: `python -m simulations.golden`.
+After a change that is meant: `python -m raftka.simulations.runs.golden`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from simulations import golden
+from raftka.simulations.runs import golden
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,13 +20,13 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])
 def test_every_plan_comes_to_what_is_written_down(hash_seed: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "simulations.golden", "--check"],
+        [sys.executable, "-m", "raftka.simulations.runs.golden", "--check"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
     )
-    words = f"if this is meant, run python -m simulations.golden\n{done.stdout}{done.stderr}"
+    words = f"if this is meant, run python -m raftka.simulations.runs.golden\n{done.stdout}{done.stderr}"
     assert done.returncode == 0, words
     assert len(done.stdout.splitlines()) == len(golden.plans()) >= 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulations.checkers.history import History, show, value_of
+from raftka.simulations.checkers.history import History, show, value_of
 
 KEY = ("t", 0)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from simulations import command, hunt
-from simulations.mutations import MUTANTS
-from simulations.plan import Options
-from simulations.run import plan_for
-from simulations.violation import Exit
+from raftka.simulations.runs import command
+
+from raftka.simulations.runs import hunt
+from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.load.plan import Options
+from raftka.simulations.runs.run import plan_for
+from raftka.simulations.violation import Exit
 
 WHERE: dict[str, tuple[float, dict[str, float]]] = {
     "vote-not-persisted": (5, {}),

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from simulations.logs import captured
+from raftka.simulations.observers.logs import captured
 
 log = structlog.get_logger()
 clients = logging.getLogger("raftka.somewhere")

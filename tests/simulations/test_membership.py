@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from kraft.raft import records
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import Voter
-from kraft.raft.records import POSITION, Kind
-from kraft.raft.seams import MEMBERSHIP, NO_OP
-from simulations.checkers.voters import VoterSets
-from simulations.observers.journal import JournalMirror
-from simulations.observers.voters import voters_of
-from simulations.plan import Options, Plan
-from simulations.run import Outcome, plan_for, run_plan
-from simulations.stage import Stage, run_scenario
-from simulations.violation import Exit
+from raftka.kraft.raft import records
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import Voter
+from raftka.kraft.raft.records import POSITION, Kind
+from raftka.kraft.raft.seams import MEMBERSHIP, NO_OP
+from raftka.simulations.checkers.voters import VoterSets
+from raftka.simulations.observers.journal import JournalMirror
+from raftka.simulations.observers.voters import voters_of
+from raftka.simulations.load.plan import Options, Plan
+from raftka.simulations.runs.run import Outcome, plan_for, run_plan
+from raftka.simulations.scenarios.stage import Stage, run_scenario
+from raftka.simulations.violation import Exit
 
 
 def voters(*ids: int) -> list[Voter]:

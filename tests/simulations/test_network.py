@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from model.world import BrokenConnection, Connection
-from simulations.determinism import run
-from simulations.network import Fabric
-from simulations.real_world import RealWorldTouched
+from raftka.model.ports import BrokenConnection, Connection
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.network import Fabric
+from raftka.simulations.machines.real_world import RealWorldTouched
 
 Scenario = Callable[[Fabric, Connection, Connection], Awaitable[None]]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from net.protocol.messages.allocate_producer_ids import (
+from raftka.net.protocol.messages.allocate_producer_ids import (
     AllocateProducerIdsRequest,
     AllocateProducerIdsResponse,
 )
-from net.protocol.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
-from net.protocol.messages.offset_commit import (
+from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
@@ -20,7 +20,7 @@ from net.protocol.messages.offset_commit import (
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
-from net.protocol.messages.offset_fetch import (
+from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopics,
@@ -29,10 +29,10 @@ from net.protocol.messages.offset_fetch import (
     OffsetFetchResponsePartitions,
     OffsetFetchResponseTopics,
 )
-from simulations.checkers.identities import ProducerIds
-from simulations.checkers.offsets import CommittedOffsets
-from simulations.observers.kafka_wire import Watched
-from simulations.violation import NOTHING, About
+from raftka.simulations.checkers.identities import ProducerIds
+from raftka.simulations.checkers.offsets import CommittedOffsets
+from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.violation import NOTHING, About
 
 ILLEGAL_GENERATION = 22
 NOT_AVAILABLE = 15

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from simulations import command
-from simulations.own import UnusableFile, beside
-from simulations.plan import Options
-from simulations.run import plan_for, run_plan
-from simulations.violation import Exit
+from raftka.simulations.runs import command
+from raftka.simulations.runs.user_file import UnusableFile, beside
+from raftka.simulations.load.plan import Options
+from raftka.simulations.runs.run import plan_for, run_plan
+from raftka.simulations.violation import Exit
 
 WORKLOAD = """
 async def workload(stage):

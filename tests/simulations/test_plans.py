@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from simulations.plan import Options, Plan, Step
-from simulations.report import as_dict, summary
-from simulations.run import plan_for, run_plan
-from simulations.shrink import shrink
-from simulations.violation import Exit
+from raftka.simulations.load.plan import Options, Plan, Step
+from raftka.simulations.runs.report import as_dict, summary
+from raftka.simulations.runs.run import plan_for, run_plan
+from raftka.simulations.runs.shrink import shrink
+from raftka.simulations.violation import Exit
 
 PLANS = sorted((Path(__file__).parent / "plans").glob("*.json"))
 

@@ -29,11 +29,11 @@ import pytest
 import trio
 from trio.to_thread import run_sync as captured_run_sync
 
-import simulations.run as simulated
-from simulations.determinism import run
-from simulations.plan import Options
-from simulations.real_world import RealWorldTouched
-from simulations.violation import Exit
+import raftka.simulations.runs.run as simulated
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.load.plan import Options
+from raftka.simulations.machines.real_world import RealWorldTouched
+from raftka.simulations.violation import Exit
 
 TOUCHES: dict[str, Callable[[], object]] = {
     "time": lambda: time.time(),

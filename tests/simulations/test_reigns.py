@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from simulations.plan import Options
-from simulations.report import as_dict, summary
-from simulations.run import plan_for, run_plan
-from simulations.stage import Stage, run_scenario
+from raftka.simulations.load.plan import Options
+from raftka.simulations.runs.report import as_dict, summary
+from raftka.simulations.runs.run import plan_for, run_plan
+from raftka.simulations.scenarios.stage import Stage, run_scenario
 
 Deed = Callable[[Stage], Awaitable[None]]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from simulations.report import summary
-from simulations.scenarios import NAMES
-from simulations.stage import Stage, load, run_scenario
-from simulations.violation import Exit
+from raftka.simulations.runs.report import summary
+from raftka.simulations.scenarios import NAMES
+from raftka.simulations.scenarios.stage import Stage, load, run_scenario
+from raftka.simulations.violation import Exit
 
 
 @pytest.mark.parametrize("name", NAMES)

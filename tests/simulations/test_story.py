@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 import trio
 
-from model.records import Record
-from simulations.checkers.history import value_of
-from simulations.observers.partition_log import Batch
-from simulations.plan import Options
-from simulations.report import as_dict, summary
-from simulations.run import Outcome, plan_for, run_plan
-from simulations.stage import Stage, run_scenario
-from simulations.story import explain
-from simulations.story.chronicle import LINKS, Chronicle, Sighting
-from simulations.story.crash import last_frames
-from simulations.story.partition import PartitionStory
-from simulations.story.rules import RULES
-from simulations.story.story import Row, Story, prune
-from simulations.story.words import sentence
-from simulations.violation import About, Exit
+from raftka.model.records import Record
+from raftka.simulations.checkers.history import value_of
+from raftka.simulations.observers.partition_log import Batch
+from raftka.simulations.load.plan import Options
+from raftka.simulations.runs.report import as_dict, summary
+from raftka.simulations.runs.run import Outcome, plan_for, run_plan
+from raftka.simulations.scenarios.stage import Stage, run_scenario
+from raftka.simulations.story import explain
+from raftka.simulations.story.chronicle import LINKS, Chronicle, Sighting
+from raftka.simulations.story.crash import last_frames
+from raftka.simulations.story.partition import PartitionStory
+from raftka.simulations.story.rules import RULES
+from raftka.simulations.story.story import Row, Story, prune
+from raftka.simulations.story.words import sentence
+from raftka.simulations.violation import About, Exit
 
 SIMULATIONS = Path(__file__).parents[2] / "simulations"
 MINE, OTHER = (Batch(0, 5, 5, epoch, crc, 80, 0) for epoch, crc in ((0, 111), (1, 222)))

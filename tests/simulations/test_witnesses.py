@@ -7,36 +7,36 @@ from dataclasses import replace
 
 import pytest
 
-from kraft.image import BrokerImage
-from model.record_batch import parse_header
-from net.protocol import codec
-from net.protocol.messages.alter_partition import (
+from raftka.kraft.image import BrokerImage
+from raftka.model.record_batch import parse_header
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
     BrokerState,
     RequestPartitionData,
     RequestTopicData,
 )
-from net.protocol.messages.consumer_protocol_assignment import (
+from raftka.net.protocol.messages.consumer_protocol_assignment import (
     ConsumerProtocolAssignment,
     TopicPartition,
 )
-from net.protocol.messages.fetch import (
+from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
     FetchTopic,
     ReplicaState,
 )
-from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
-from net.protocol.messages.offset_commit import (
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitResponse,
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
-from net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
-from simulations.checkers.files import FileChecker
-from simulations.checkers.groups import GroupChecker
-from simulations.observers.kafka_wire import Conversation, Watched
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from raftka.simulations.checkers.files import FileChecker
+from raftka.simulations.checkers.groups import GroupChecker
+from raftka.simulations.observers.kafka_wire import Conversation, Watched
 from tests.support.scene import DIRECTORY, LED, TOPIC_ID, Scene, Told, batch, converse
 from tests.support.wire import joined
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from crc32c import crc32c
 
-from model.errors import ErrorCode, KafkaError
-from model.record_batch import ATTRIBUTES_AT, HEADER, LOG_APPEND_TIME, parse_header
-from model.records import Record, encode_batch, iter_batches, iter_records
-from storage.config import LogConfig
-from storage.log import Log
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, LOG_APPEND_TIME, parse_header
+from raftka.model.records import Record, encode_batch, iter_batches, iter_records
+from raftka.storage.config import LogConfig
+from raftka.storage.log import Log
 from tests.support.logs import (
     NOW_MS,
     all_records,

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from model.ids import TopicPartition, Uuid, parse_uuid, uuid_text
-from model.record_batch import parse_header
-from model.records import iter_records, validate
-from storage import clean_shutdown, meta_properties
-from storage.checkpoints import encode_lines
-from storage.config import LogConfig
-from storage.dump import DumpOptions, Findings, dump
-from storage.log import Log
-from storage.meta_properties import MetaProperties
-from storage.partition_metadata import read_topic_id, write_topic_id
-from storage.posix import PosixDisk
-from storage.producer_snapshot import decode, encode
-from storage.producer_state import ProducerState
-from storage.recovery import RecoveryReport, open_log
+from raftka.model.ids import TopicPartition, Uuid, parse_uuid, uuid_text
+from raftka.model.record_batch import parse_header
+from raftka.model.records import iter_records, validate
+from raftka.storage import clean_shutdown, meta_properties
+from raftka.storage.checkpoints import encode_lines
+from raftka.storage.config import LogConfig
+from raftka.storage.dump import DumpOptions, Findings, dump
+from raftka.storage.log import Log
+from raftka.storage.meta_properties import MetaProperties
+from raftka.storage.partition_metadata import read_topic_id, write_topic_id
+from raftka.storage.posix import PosixDisk
+from raftka.storage.producer_snapshot import decode, encode
+from raftka.storage.producer_state import ProducerState
+from raftka.storage.recovery import RecoveryReport, open_log
 from tests.support.logs import NOW_MS, all_records
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,18 +8,18 @@ import pytest
 import trio.lowlevel
 import trio.testing
 
-from model.errors import KafkaError
-from model.ids import ZERO_UUID, TopicPartition, Uuid
-from model.world import Alarm, read_file
-from net.clock import TrioAlarm
-from simulations.disk import SimDisk
-from storage import clean_shutdown
-from storage.config import LogConfig
-from storage.failure import LogDirFailure
-from storage.log import Log
-from storage.log_directory import parse_name
-from storage.log_manager import LogManager
-from storage.meta_properties import BadDirectory, MetaProperties, check, decode, read, write
+from raftka.model.errors import KafkaError
+from raftka.model.ids import ZERO_UUID, TopicPartition, Uuid
+from raftka.model.ports import Alarm, read_file
+from raftka.net.clock import TrioAlarm
+from raftka.simulations.machines.disk import SimDisk
+from raftka.storage import clean_shutdown
+from raftka.storage.config import LogConfig
+from raftka.storage.failure import LogDirFailure
+from raftka.storage.log import Log
+from raftka.storage.log_directory import parse_name
+from raftka.storage.log_manager import LogManager
+from raftka.storage.meta_properties import BadDirectory, MetaProperties, check, decode, read, write
 from tests.support.logs import NOW_MS, TOPIC_ID, all_records, append, new_disk
 
 A0, A1, B0 = TopicPartition("a", 0), TopicPartition("a", 1), TopicPartition("b.c-d", 0)

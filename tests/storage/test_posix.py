@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.config import LogConfig
-from storage.log import Log
-from storage.posix import PosixDisk
-from storage.recovery import RecoveryReport, open_log
+from raftka.storage.config import LogConfig
+from raftka.storage.log import Log
+from raftka.storage.posix import PosixDisk
+from raftka.storage.recovery import RecoveryReport, open_log
 from tests.support.logs import NOW_MS, PARTITION, TOPIC_ID, all_records, append
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from model.errors import ErrorCode, KafkaError
-from storage.log import AppendInfo, Log
-from storage.producer_snapshot import SnapshotCorrupt, SnapshotEntry, decode, encode
-from storage.producer_state import ProducerState
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.storage.log import AppendInfo, Log
+from raftka.storage.producer_snapshot import SnapshotCorrupt, SnapshotEntry, decode, encode
+from raftka.storage.producer_state import ProducerState
 from tests.support.logs import DIRECTORY, NOW_MS, all_records, batch, new_disk, new_log, reopen
 
 

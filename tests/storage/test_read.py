@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from model.errors import ErrorCode, KafkaError
-from storage.log import Log
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.storage.log import Log
 from tests.support.logs import (
     FIRST_LOG,
     NOW_MS,

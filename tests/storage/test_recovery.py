@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from model.record_batch import iter_batches
-from model.records import iter_records
-from model.world import read_file
-from simulations.disk import SimDisk
-from storage.config import LogConfig
-from storage.leader_epochs import LeaderEpochCache
-from storage.log import Log
-from storage.producer_state import ProducerState
+from raftka.model.record_batch import iter_batches
+from raftka.model.records import iter_records
+from raftka.model.ports import read_file
+from raftka.simulations.machines.disk import SimDisk
+from raftka.storage.config import LogConfig
+from raftka.storage.leader_epochs import LeaderEpochCache
+from raftka.storage.log import Log
+from raftka.storage.producer_state import ProducerState
 from tests.support.logs import (
     DIRECTORY,
     FIRST_LOG,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.log import Log
-from storage.log_manager import LogDirFailure
+from raftka.storage.log import Log
+from raftka.storage.log_manager import LogDirFailure
 from tests.support.logs import DIRECTORY, NOW_MS, all_records, append, batch, new_disk, new_log
 
 SIZE = len(batch("x"))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from kraft.controller import brokers, features
-from kraft.controller.brokers import Registration
-from kraft.controller.election import Election
-from kraft.controller.leaders import elect_leaders
-from kraft.controller.result import Result, Rules
-from kraft.controller.topics import CreatedTopic, NewTopic, create_topics
-from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, ConfigResource, ListenerEndpoint, PartitionImage
-from kraft.records import MetadataRecord
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from model.world import Dice
+from raftka.kraft.controller import brokers, features
+from raftka.kraft.controller.brokers import Registration
+from raftka.kraft.controller.election import Election
+from raftka.kraft.controller.leaders import elect_leaders
+from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.controller.topics import CreatedTopic, NewTopic, create_topics
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, ConfigResource, ListenerEndpoint, PartitionImage
+from raftka.kraft.records import MetadataRecord
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Dice
 
 R = TypeVar("R")
 

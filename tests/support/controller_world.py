@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from broker.controller.service import ControllerService
-from broker.metadata_loader import MetadataLoader
-from kraft.controller.brokers import Heartbeat, HeartbeatAnswer, Registration
-from kraft.controller.features import supported_features
-from kraft.controller.topics import NewTopic, create_topics
-from kraft.image import ListenerEndpoint, MetadataImage, PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.settings import Config
-from net.router import ConnectionState
-from simulations.clock import SimClock
-from simulations.determinism import run
-from simulations.network import Fabric
+from raftka.broker.controller.service import ControllerService
+from raftka.broker.metadata_loader import MetadataLoader
+from raftka.kraft.controller.brokers import Heartbeat, HeartbeatAnswer, Registration
+from raftka.kraft.controller.features import supported_features
+from raftka.kraft.controller.topics import NewTopic, create_topics
+from raftka.kraft.image import ListenerEndpoint, MetadataImage, PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings import Config
+from raftka.net.router import ConnectionState
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.network import Fabric
 from tests.support.quorum import PaperQuorum
 
 CLUSTER = "cluster"

@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar, cast
 import trio
 
 import broker.handlers.all  # noqa: F401 - importing a handler registers it
-from broker.replication.data_plane import DataPlane
-from broker.replication.follower_session import FollowerSession
-from broker.replication.following import Following
-from broker.replication.partition import IsrProposal
-from broker.replication.replica import Replica
-from kraft.delta import MetadataDelta
-from kraft.image import (
+from raftka.broker.replication.data_plane import DataPlane
+from raftka.broker.replication.follower_session import FollowerSession
+from raftka.broker.replication.following import Following
+from raftka.broker.replication.partition import IsrProposal
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
     TOPIC_RESOURCE,
@@ -26,16 +26,16 @@ from kraft.image import (
     PartitionImage,
     TopicImage,
 )
-from kraft.snapshot import image_records
-from model.ids import TopicPartition, Uuid
-from model.records import Record, encode_batch, iter_batches, iter_records
-from model.settings import Config
-from model.world import Alarm
-from net.answers import Turn
-from net.clock import TrioAlarm
-from net.protocol import codec
-from net.protocol.message import Records, Request, Response
-from net.protocol.messages.fetch import (
+from raftka.kraft.snapshot import image_records
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.records import Record, encode_batch, iter_batches, iter_records
+from raftka.model.settings import Config
+from raftka.model.ports import Alarm
+from raftka.net.answers import Turn
+from raftka.net.clock import TrioAlarm
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Records, Request, Response
+from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
     FetchResponse,
@@ -43,17 +43,17 @@ from net.protocol.messages.fetch import (
     PartitionData,
     ReplicaState,
 )
-from net.protocol.messages.produce import (
+from raftka.net.protocol.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,
     ProduceResponse,
     TopicProduceData,
 )
-from net.router import ConnectionState, Context, Pending, encode_answer, routes
-from simulations.disk import SimDisk
-from simulations.medium import Medium
-from storage.log_manager import LogManager
+from raftka.net.router import ConnectionState, Context, Pending, encode_answer, routes
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
+from raftka.storage.log_manager import LogManager
 from tests.support.wire import joined
 
 R = TypeVar("R", bound=Response)

@@ -13,15 +13,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from kraft.controller import leaders
-from kraft.controller.configs import Alteration, Op, alter_incrementally
-from kraft.controller.election import Election
-from kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from kraft.controller.reassignments import Move, alter_reassignments
-from kraft.controller.result import Rules
-from kraft.image import TOPIC_RESOURCE, ConfigResource, PartitionImage
-from kraft.records import NO_LEADER
-from model.ids import TopicPartition
+from raftka.kraft.controller import leaders
+from raftka.kraft.controller.configs import Alteration, Op, alter_incrementally
+from raftka.kraft.controller.election import Election
+from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
+from raftka.kraft.controller.reassignments import Move, alter_reassignments
+from raftka.kraft.controller.result import Rules
+from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, PartitionImage
+from raftka.kraft.records import NO_LEADER
+from raftka.model.ids import TopicPartition
 from tests.support.controller import ControllerOnPaper
 
 TOPIC = "t"

@@ -15,8 +15,8 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from net.protocol import codec
-from net.protocol.codec import REQUESTS
+from raftka.net.protocol import codec
+from raftka.net.protocol.codec import REQUESTS
 from tests.support.messages import random_message, versions
 
 

@@ -8,22 +8,22 @@ from typing import Any
 import trio
 import trio.testing
 
-from broker.coordinators.group.config import GroupConfig
-from broker.coordinators.group.join import Client
-from broker.coordinators.group.service import GroupCoordinatorService, group_partition
-from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage, TopicImage
-from model.errors import ErrorCode
-from model.ids import OFFSETS_TOPIC
-from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
-from net.protocol.messages.offset_commit import (
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.group.join import Client
+from raftka.broker.coordinators.group.service import GroupCoordinatorService, group_partition
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage, TopicImage
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import OFFSETS_TOPIC
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
-from net.protocol.messages.sync_group import SyncGroupRequest
-from net.router import Pending
-from simulations.clock import SimClock
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest
+from raftka.net.router import Pending
+from raftka.simulations.machines.clock import SimClock
 from tests.support.offsets_log import MemoryOffsetsLog
 
 ALONE = PartitionImage(replicas=(1,), isr=(1,), leader=1)

@@ -5,33 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from broker.coordinators.group.config import GroupConfig
-from broker.coordinators.group.join import Client
-from broker.coordinators.group.offsets import FindPartition
-from broker.coordinators.group.outbox import Record, deliver
-from broker.coordinators.group.shard import GroupShard
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
-from net.protocol import codec
-from net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
-from net.protocol.messages.heartbeat import HeartbeatRequest
-from net.protocol.messages.join_group import (
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.group.join import Client
+from raftka.broker.coordinators.group.offsets import FindPartition
+from raftka.broker.coordinators.outbox import Record, deliver
+from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.net.protocol.messages.join_group import (
     JoinGroupRequest,
     JoinGroupRequestProtocol,
     JoinGroupResponse,
 )
-from net.protocol.messages.leave_group import MemberIdentity
-from net.protocol.messages.offset_commit import (
+from raftka.net.protocol.messages.leave_group import MemberIdentity
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
-from net.protocol.messages.offset_delete import (
+from raftka.net.protocol.messages.offset_delete import (
     OffsetDeleteRequest,
     OffsetDeleteRequestPartition,
     OffsetDeleteRequestTopic,
 )
-from net.protocol.messages.sync_group import (
+from raftka.net.protocol.messages.sync_group import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
     SyncGroupResponse,

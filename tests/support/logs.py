@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from model.ids import TopicPartition, Uuid
-from model.record_batch import BatchHeader, iter_batches
-from model.records import Record, encode_batch, iter_records
-from model.world import Disk, FileRegion
-from simulations.disk import SimDisk
-from simulations.medium import Medium
-from storage.config import LogConfig
-from storage.log import Log, Slice
-from storage.recovery import RecoveryReport, open_log
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.record_batch import BatchHeader, iter_batches
+from raftka.model.records import Record, encode_batch, iter_records
+from raftka.model.ports import Disk, FileRegion
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
+from raftka.storage.config import LogConfig
+from raftka.storage.log import Log, Slice
+from raftka.storage.recovery import RecoveryReport, open_log
 
 NOW_MS = 1_700_000_000_000
 TOPIC_ID = Uuid(bytes(range(16)))

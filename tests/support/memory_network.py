@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from model.world import (
+from raftka.model.ports import (
     Alarm,
     BrokenConnection,
     Buffer,
@@ -15,7 +15,7 @@ from model.world import (
     Listener,
     Piece,
 )
-from net.clock import TrioAlarm
+from raftka.net.clock import TrioAlarm
 
 Server = Callable[[Connection], Awaitable[None]]
 

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import net.protocol.messages
-from net.protocol.codec import REQUESTS
-from net.protocol.layout import Shape, Slot, shape_of
-from net.protocol.message import Message, Request, Response, Struct
+import raftka.net.protocol.messages
+from raftka.net.protocol.codec import REQUESTS
+from raftka.net.protocol.layout import Shape, Slot, shape_of
+from raftka.net.protocol.message import Message, Request, Response, Struct
 
 _BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 _BASES = (Request, Response)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from broker.coordinators.group.outbox import Record
-from broker.coordinators.group.runtime import Done
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
+from raftka.broker.coordinators.outbox import Record
+from raftka.broker.coordinators.runtime import Done
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
 
 
 class MemoryOffsetsLog:

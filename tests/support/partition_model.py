@@ -13,17 +13,17 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
-from broker.mutations import Mutation, Mutations
-from broker.replication.fetch_reader import Fetched, FetchLimits, FetchReader
-from broker.replication.fetch_session import Feed
-from broker.replication.following import Following
-from broker.replication.partition import IsrProposal, PartitionState
-from broker.replication.replica import Replica
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import TopicPartition
-from net.protocol.messages.fetch import EpochEndOffset, PartitionData
-from storage.config import LogConfig
+from raftka.broker.mutations import Mutation, Mutations
+from raftka.broker.replication.fetch_reader import Fetched, FetchLimits, FetchReader
+from raftka.broker.replication.fetch_session import Feed
+from raftka.broker.replication.following import Following
+from raftka.broker.replication.partition import IsrProposal, PartitionState
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages.fetch import EpochEndOffset, PartitionData
+from raftka.storage.config import LogConfig
 
 TOPIC = TopicPartition("orders", 0)
 TOPIC_ID = bytes(15) + b"\x07"

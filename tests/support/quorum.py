@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from kraft.raft.port import (
+from raftka.kraft.raft.port import (
     NotLeader,
     ProposalVoid,
     QuorumDescription,
@@ -14,7 +14,7 @@ from kraft.raft.port import (
     ReplicaState,
     VoterEndpoint,
 )
-from model.ids import Endpoint
+from raftka.model.ids import Endpoint
 
 DIRECTORY = b"d" * 16
 

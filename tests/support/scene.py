@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kraft.image import MetadataImage, PartitionImage, TopicImage
-from model.records import Record, encode_batch
-from net.protocol import codec
-from net.protocol.message import Request, Response
-from net.protocol.messages.fetch import (
+from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.model.records import Record, encode_batch
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages.fetch import (
     FetchableTopicResponse,
     FetchRequest,
     FetchResponse,
     PartitionData,
 )
-from simulations.checkers.answers import AnswerChecker
-from simulations.medium import Inode
-from simulations.observers.kafka_wire import Conversation, Watched
-from simulations.observers.metadata import ObservedMetadata
-from simulations.observers.partition_log import PartitionLogs
-from simulations.trace import Trace
-from simulations.violation import NOTHING, About
+from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.machines.medium import Inode
+from raftka.simulations.observers.kafka_wire import Conversation, Watched
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import PartitionLogs
+from raftka.simulations.trace import Trace
+from raftka.simulations.violation import NOTHING, About
 from tests.support.wire import joined
 
 TOPIC_ID = b"t" * 16

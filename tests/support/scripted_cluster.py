@@ -12,13 +12,13 @@ from typing import Any
 
 import trio
 
-from model.errors import ErrorCode
-from model.records import Record, iter_batches, iter_records, patch
-from model.world import Connection
-from net.connection import FrameReader
-from net.protocol import codec
-from net.protocol.message import Request, Response
-from net.protocol.messages import (
+from raftka.model.errors import ErrorCode
+from raftka.model.records import Record, iter_batches, iter_records, patch
+from raftka.model.ports import Connection
+from raftka.net.connection import FrameReader
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages import (
     api_versions,
     fetch,
     init_producer_id,
@@ -27,13 +27,13 @@ from net.protocol.messages import (
     offset_for_leader_epoch,
     produce,
 )
-from net.protocol.messages.api_versions import ApiVersionsRequest
-from net.protocol.messages.fetch import FetchRequest, FetchResponse
-from net.protocol.messages.init_producer_id import InitProducerIdRequest
-from net.protocol.messages.list_offsets import ListOffsetsRequest
-from net.protocol.messages.metadata import MetadataRequest
-from net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
-from net.protocol.messages.produce import ProduceRequest
+from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
+from raftka.net.protocol.messages.fetch import FetchRequest, FetchResponse
+from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest
+from raftka.net.protocol.messages.list_offsets import ListOffsetsRequest
+from raftka.net.protocol.messages.metadata import MetadataRequest
+from raftka.net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
+from raftka.net.protocol.messages.produce import ProduceRequest
 from tests.support.memory_network import MemoryNetwork
 from tests.support.wire import joined
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.world import Piece, bytes_of
-from net.protocol.codec import encode
-from net.protocol.message import Message
+from raftka.model.ports import Piece, bytes_of
+from raftka.net.protocol.codec import encode
+from raftka.net.protocol.message import Message
 
 
 def joined(pieces: Sequence[Piece]) -> bytes:

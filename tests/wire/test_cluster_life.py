@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import ErrorCode
-from model.records import Record, encode_batch
-from net.protocol.messages import describe_quorum
-from net.protocol.messages.create_topics import (
+from raftka.model.errors import ErrorCode
+from raftka.model.records import Record, encode_batch
+from raftka.net.protocol.messages import describe_quorum
+from raftka.net.protocol.messages.create_topics import (
     CreatableReplicaAssignment,
     CreatableTopic,
     CreatableTopicConfig,
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-from net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
-from net.protocol.messages.find_coordinator import FindCoordinatorRequest
-from net.protocol.messages.produce import (
+from raftka.net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from raftka.net.protocol.messages.produce import (
     PartitionProduceData,
     ProduceRequest,
     ProduceResponse,

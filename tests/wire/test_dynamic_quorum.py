@@ -10,9 +10,9 @@ from pathlib import Path
 
 import trio
 
-from client.admin import Admin, Alteration, Resource, ResourceType
+from raftka.client.admin import Admin, Alteration, Resource, ResourceType
 from raftka.local_cluster import LocalCluster
-from storage.meta_properties import FILE_NAME
+from raftka.storage.meta_properties import FILE_NAME
 from tests.support.processes import Load, in_sync, until
 
 SETTINGS = {

@@ -8,10 +8,10 @@ import contextlib
 import pytest
 import trio
 
-from client.admin import Admin, NewTopic
-from client.consumer import Consumer, RebalanceInProgress
-from client.producer import Producer
-from model.ids import TopicPartition
+from raftka.client.admin import Admin, NewTopic
+from raftka.client.consumer import Consumer, RebalanceInProgress
+from raftka.client.producer import Producer
+from raftka.model.ids import TopicPartition
 from raftka.local_cluster import LocalCluster
 
 pytestmark = pytest.mark.wire

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from broker.coordinators.group import records
-from broker.coordinators.group.config import GroupConfig
-from broker.coordinators.group.group import Group, GroupState, Member
-from broker.coordinators.group.outbox import Outbox
-from broker.coordinators.timers import Timers
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
-from net.protocol.messages.offset_commit_value import OffsetCommitValue
+from raftka.broker.coordinators.group import records
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.group.group import Group, GroupState, Member
+from raftka.broker.coordinators.outbox import Outbox
+from raftka.broker.coordinators.timers import Timers
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
+from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 
 Offsets = dict[str, dict[str, dict[int, OffsetCommitValue]]]
 """group id -> topic -> partition -> what was committed"""

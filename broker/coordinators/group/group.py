@@ -10,9 +10,9 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from broker.coordinators.group.outbox import Ticket
-from broker.coordinators.group.subscription import subscribed_topics
-from model.errors import ErrorCode, KafkaError
+from raftka.broker.coordinators.outbox import Ticket
+from raftka.broker.coordinators.group.subscription import subscribed_topics
+from raftka.model.errors import ErrorCode, KafkaError
 
 CONSUMER_PROTOCOL_TYPE = "consumer"
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from broker.coordinators.group import rebalance
-from broker.coordinators.group.config import STRING_BYTES_MAX
-from broker.coordinators.group.core import Core
-from broker.coordinators.group.group import Group, GroupState, Member, Protocols
-from broker.coordinators.group.outbox import Ticket
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
+from raftka.broker.coordinators.group import rebalance
+from raftka.broker.coordinators.group.config import STRING_BYTES_MAX
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.group import Group, GroupState, Member, Protocols
+from raftka.broker.coordinators.outbox import Ticket
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
 
 _MEMBER_ID_REQUIRED_FROM = 4
 _SKIP_ASSIGNMENT_FROM = 9

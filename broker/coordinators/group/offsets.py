@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from broker.coordinators.group import rebalance, records
-from broker.coordinators.group.core import Core
-from broker.coordinators.group.group import Group, GroupState
-from broker.coordinators.group.sync import check_generation
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
-from model.ids import NO_OFFSET, ZERO_UUID
-from net.protocol.messages.offset_commit import (
+from raftka.broker.coordinators.group import rebalance, records
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.group import Group, GroupState
+from raftka.broker.coordinators.group.sync import check_generation
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_OFFSET, ZERO_UUID
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
-from net.protocol.messages.offset_commit_value import OffsetCommitValue
-from net.protocol.messages.offset_delete import (
+from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
+from raftka.net.protocol.messages.offset_delete import (
     OffsetDeleteRequest,
     OffsetDeleteResponsePartition,
     OffsetDeleteResponseTopic,
 )
-from net.protocol.messages.offset_fetch import (
+from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchResponsePartitions,
     OffsetFetchResponseTopics,
 )

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import structlog
 
-from broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
-from broker.coordinators.group.core import Core
-from broker.coordinators.group.group import Group, GroupState, Member
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.join_group import JoinGroupResponse, JoinGroupResponseMember
+from raftka.broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.group import Group, GroupState, Member
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.join_group import JoinGroupResponse, JoinGroupResponseMember
 
 log = structlog.get_logger()
 

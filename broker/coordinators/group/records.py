@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from model.world import Buffer
-from net.protocol import codec
-from net.protocol.messages.group_metadata_key import GroupMetadataKey
-from net.protocol.messages.group_metadata_value import GroupMetadataValue
-from net.protocol.messages.offset_commit_key import OffsetCommitKey
-from net.protocol.messages.offset_commit_value import OffsetCommitValue
+from raftka.model.ports import Buffer
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.group_metadata_key import GroupMetadataKey
+from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue
+from raftka.net.protocol.messages.offset_commit_key import OffsetCommitKey
+from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 
 _OLD_OFFSET_KEY = 0
 _OFFSET_KEY = 1

@@ -12,32 +12,32 @@ from typing import TypeVar
 
 import trio
 
-from broker.coordinators.group.config import STRING_BYTES_MAX, GroupConfig
-from broker.coordinators.group.hosting import HostedPartition
-from broker.coordinators.group.join import Client
-from broker.coordinators.group.runtime import OffsetsLog, ShardRuntime
-from broker.coordinators.group.shard import GroupShard
-from broker.replication.replica import Replica
-from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, MetadataImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import OFFSETS_TOPIC, TopicPartition
-from model.world import Clock, Dice
-from net.protocol.messages.describe_groups import DescribedGroup
-from net.protocol.messages.heartbeat import HeartbeatRequest
-from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
-from net.protocol.messages.leave_group import MemberIdentity, MemberResponse
-from net.protocol.messages.list_groups import ListedGroup
-from net.protocol.messages.offset_commit import (
+from raftka.broker.coordinators.group.config import STRING_BYTES_MAX, GroupConfig
+from raftka.broker.coordinators.hosted_partition import HostedPartition
+from raftka.broker.coordinators.group.join import Client
+from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
+from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.replication.replica import Replica
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
+from raftka.model.ports import Clock, Dice
+from raftka.net.protocol.messages.describe_groups import DescribedGroup
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
+from raftka.net.protocol.messages.leave_group import MemberIdentity, MemberResponse
+from raftka.net.protocol.messages.list_groups import ListedGroup
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitResponse,
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
-from net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
-from net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
-from net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
-from net.router import Pending
+from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
+from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from raftka.net.router import Pending
 
 T = TypeVar("T")
 

@@ -13,27 +13,27 @@ from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
-from broker.coordinators.group import join, offsets, rebalance, records, sync
-from broker.coordinators.group.config import GroupConfig
-from broker.coordinators.group.core import Core, Offsets, restore, state_of
-from broker.coordinators.group.group import Group, GroupState
-from broker.coordinators.group.join import Client
-from broker.coordinators.group.offsets import FindPartition
-from broker.coordinators.group.outbox import Outbox, Ticket
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
-from model.world import Buffer
-from net.protocol.codec import MalformedMessage
-from net.protocol.messages.describe_groups import DescribedGroup, DescribedGroupMember
-from net.protocol.messages.group_metadata_value import GroupMetadataValue
-from net.protocol.messages.heartbeat import HeartbeatRequest
-from net.protocol.messages.join_group import JoinGroupRequest
-from net.protocol.messages.leave_group import MemberIdentity, MemberResponse
-from net.protocol.messages.list_groups import ListedGroup
-from net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponseTopic
-from net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
-from net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
-from net.protocol.messages.sync_group import SyncGroupRequest
+from raftka.broker.coordinators.group import join, offsets, rebalance, records, sync
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.group.core import Core, Offsets, restore, state_of
+from raftka.broker.coordinators.group.group import Group, GroupState
+from raftka.broker.coordinators.group.join import Client
+from raftka.broker.coordinators.group.offsets import FindPartition
+from raftka.broker.coordinators.outbox import Outbox, Ticket
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Buffer
+from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.protocol.messages.describe_groups import DescribedGroup, DescribedGroupMember
+from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.net.protocol.messages.join_group import JoinGroupRequest
+from raftka.net.protocol.messages.leave_group import MemberIdentity, MemberResponse
+from raftka.net.protocol.messages.list_groups import ListedGroup
+from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponseTopic
+from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
+from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest
 
 log = structlog.get_logger()
 

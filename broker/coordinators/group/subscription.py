@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from net.protocol import codec
-from net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
 
 
 def subscribed_topics(metadata: Iterable[bytes]) -> frozenset[str] | None:

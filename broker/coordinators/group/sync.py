@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from broker.coordinators.group import rebalance
-from broker.coordinators.group.core import Core, RecordTooLarge
-from broker.coordinators.group.group import Group, GroupState, Member
-from broker.coordinators.group.outbox import Ticket
-from broker.coordinators.timers import Moment
-from model.errors import ErrorCode, KafkaError
-from net.protocol.messages.heartbeat import HeartbeatRequest
-from net.protocol.messages.leave_group import MemberIdentity, MemberResponse
-from net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from raftka.broker.coordinators.group import rebalance
+from raftka.broker.coordinators.group.core import Core, RecordTooLarge
+from raftka.broker.coordinators.group.group import Group, GroupState, Member
+from raftka.broker.coordinators.outbox import Ticket
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.net.protocol.messages.leave_group import MemberIdentity, MemberResponse
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 
 
 def check_generation(group: Group, generation_id: int) -> None:

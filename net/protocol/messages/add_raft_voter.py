@@ -1,12 +1,12 @@
 """Add a voter to the metadata quorum (KIP-853). From 1 on the answer need not wait for the commit
 (KIP-1186). timeout in ms.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class Listener(Struct):

@@ -1,11 +1,11 @@
 """A broker asks the controller for a block of producer ids (KIP-730).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import Request, Response
+from raftka.net.protocol.message import Request, Response
 
 
 class AllocateProducerIdsResponse(Response):

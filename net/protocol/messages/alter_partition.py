@@ -2,12 +2,12 @@
 member comes with its broker epoch.
 What Kafka calls TopicData and PartitionData on both sides has the side's name in front here.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class BrokerState(Struct):

@@ -2,12 +2,12 @@
 the asker does not know yet what we speak. A version that is too new is answered with
 UNSUPPORTED_VERSION in the form of version 0.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class ApiVersion(Struct):

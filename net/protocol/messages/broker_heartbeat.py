@@ -1,12 +1,12 @@
 """A broker is alive, and learns whether it is fenced or may shut down (KIP-631, KIP-858,
 KIP-1066).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response
+from raftka.net.protocol.message import FRESH, Request, Response
 
 
 class BrokerHeartbeatResponse(Response):

@@ -1,12 +1,12 @@
 """A broker presents itself to the controller (KIP-631, KIP-858). From 3 on it tells its epoch
 before the restart (KIP-966).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class Listener(Struct):

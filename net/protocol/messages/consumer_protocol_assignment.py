@@ -1,12 +1,12 @@
 """What a group's leader tells a consumer in SyncGroup. Travels behind an int16 with the version.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import FRESH, NEVER, Message, Struct
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import FRESH, NEVER, Message, Struct
 
 
 class TopicPartition(Struct):

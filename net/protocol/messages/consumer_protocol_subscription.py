@@ -1,13 +1,13 @@
 """What a consumer tells its group in JoinGroup (KIP-54, KIP-429, KIP-792, KIP-881). Travels behind
 an int16 with the version; a reader takes a newer version for its own newest.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import FRESH, NEVER, Message, Struct
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import FRESH, NEVER, Message, Struct
 
 
 class TopicPartition(Struct):

@@ -2,12 +2,12 @@
 defaults (from 4 on); assignments stand in their place. From 5 on the answer tells the
 configuration of what was made. timeout in ms.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class CreatableReplicaAssignment(Struct):

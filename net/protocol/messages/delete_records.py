@@ -1,11 +1,11 @@
 """Move the start of partitions forward (KIP-107). Offset -1 stands for the high watermark.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class DeleteRecordsPartition(Struct):

@@ -1,12 +1,12 @@
 """Cluster id, controller and brokers (KIP-700, KIP-919, KIP-1073). endpoint_type: 1 asks for
 brokers, 2 for controllers.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class DescribeClusterBroker(Struct):

@@ -1,12 +1,12 @@
 """Settings of topics, brokers and groups (KIP-133, KIP-226, KIP-569). A null list of keys asks for
 all.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class DescribeConfigsResource(Struct):

@@ -1,13 +1,13 @@
 """State and members of groups (classic protocol). From 6 on a group that does not exist is an
 error with words (KIP-1043).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class DescribedGroupMember(Struct):

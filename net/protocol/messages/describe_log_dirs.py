@@ -1,12 +1,12 @@
 """Sizes and lag of replicas by log directory (KIP-113, KIP-827, KIP-1066). A null list of topics
 asks for all.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class DescribableLogDirTopic(Struct):

@@ -1,12 +1,12 @@
 """Elect the preferred leader (0) or any replica (1) of partitions (KIP-183, KIP-460). A null list
 asks for all partitions.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class TopicPartitions(Struct):

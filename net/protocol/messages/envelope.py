@@ -1,12 +1,12 @@
 """A request that a broker passes on to the controller in a client's name (KIP-590).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import Request, Response
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import Request, Response
 
 
 class EnvelopeResponse(Response):

@@ -4,12 +4,12 @@ fences. From 11 on a consumer may be sent to a nearer replica. From 12 on a foll
 where it diverged. From 13 on topics go by id. From 15 on the follower names its broker epoch
 (KIP-903). From 18 on it tells its high watermark (KIP-1166).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Records, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Records, Request, Response, Struct
 
 
 class ReplicaState(Struct):

@@ -2,12 +2,12 @@
 From 4 on many keys at once (KIP-699). From 5 on the answer may be TRANSACTION_ABORTABLE
 (KIP-890). From 6 on share groups (KIP-932).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class Coordinator(Struct):

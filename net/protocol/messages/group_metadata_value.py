@@ -2,13 +2,13 @@
 Apache Kafka 4.3 writes 3.
 Timeouts and timestamps in ms.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import FRESH, Message, Struct
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import FRESH, Message, Struct
 
 
 class MemberMetadata(Struct):

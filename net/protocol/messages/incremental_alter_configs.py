@@ -1,11 +1,11 @@
 """Set (0), delete (1), append to (2) or subtract from (3) single settings (KIP-339).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class AlterableConfig(Struct):

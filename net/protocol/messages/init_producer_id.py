@@ -1,12 +1,12 @@
 """A producer's id and epoch, for idempotence and transactions (KIP-98, KIP-360, KIP-890, KIP-939).
 Version 6 is for two-phase commit, which no broker promises yet.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import Request, Response
+from raftka.net.protocol.message import Request, Response
 
 
 class InitProducerIdResponse(Response):

@@ -3,13 +3,13 @@ member without an id is told one and asks again (KIP-394). From 5 on static memb
 From 8 on a reason is told (KIP-800). From 9 on a leader may be told to skip its assignment
 (KIP-814). Timeouts in ms; version 0 has no rebalance timeout: the session's counts.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class JoinGroupRequestProtocol(Struct):

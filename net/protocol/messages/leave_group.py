@@ -1,11 +1,11 @@
 """Leave a group; from 3 on several members at once, static ones by instance id (KIP-345, KIP-800).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class MemberIdentity(Struct):

@@ -1,12 +1,12 @@
 """Names of the resources that have settings (KIP-714, KIP-1142). Version 0 lists client metrics
 only.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class ConfigResource(Struct):

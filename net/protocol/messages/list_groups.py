@@ -1,12 +1,12 @@
 """The groups that a broker coordinates. From 4 on filtered by state (KIP-518), from 5 on by type
 (KIP-848).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class ListedGroup(Struct):

@@ -4,12 +4,12 @@ the largest timestamp, -4 (from 8) for the start of the local log, -5 (from 9) f
 offset in tiered storage, -6 (from 11) for the earliest not yet uploaded. timeout, from 10 on,
 in ms.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class ListOffsetsPartition(Struct):

@@ -2,12 +2,12 @@
 asks for all of them; in version 0 an empty one does. From 10 on topics have ids, from 12 on
 they can be asked for by id alone.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class MetadataRequestTopic(Struct):

@@ -2,12 +2,12 @@
 of today. From 9 on the newer group protocol may commit (its member epoch travels as the
 generation). From 10 on topics go by id.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class OffsetCommitRequestPartition(Struct):

@@ -1,11 +1,11 @@
 """Key of a stored position in __consumer_offsets, behind an int16 that is 1 (once: 0).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import NEVER, Message
+from raftka.net.protocol.message import NEVER, Message
 
 
 class OffsetCommitKey(Message):

@@ -2,12 +2,12 @@
 Only version 1 has an expiry (KIP-211); from 4 on the topic has an id.
 Apache Kafka 4.3 writes 4, and 1 for a commit with an expiry.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import Message
+from raftka.net.protocol.message import Message
 
 
 class OffsetCommitValue(Message):

@@ -1,11 +1,11 @@
 """Forget a group's positions in partitions that it does not read (KIP-496).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, NEVER, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, NEVER, Request, Response, Struct
 
 
 class OffsetDeleteRequestPartition(Struct):

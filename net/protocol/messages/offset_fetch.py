@@ -1,12 +1,12 @@
 """A group's stored positions; from 8 on those of many groups at once (KIP-709, KIP-447, KIP-848).
 A null list of topics asks for all of the group's. From 10 on topics go by id.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class OffsetFetchRequestTopic(Struct):

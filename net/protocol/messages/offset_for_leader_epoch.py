@@ -1,11 +1,11 @@
 """Where a leader epoch ends in the leader's log (KIP-101, KIP-279, KIP-320).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class OffsetForLeaderPartition(Struct):

@@ -4,12 +4,12 @@ error may name the partition's new leader, so that the producer need not ask for
 12 on a transactional producer's partitions join its transaction by themselves (KIP-890). From
 13 on topics go by id.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Records, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Records, Request, Response, Struct
 
 
 class PartitionProduceData(Struct):

@@ -1,13 +1,13 @@
 """The leader hands in the assignments, everyone gets its own (classic protocol). From 5 on the
 protocol's type and name are checked (KIP-559).
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from model.world import Buffer
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.model.ports import Buffer
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class SyncGroupRequestAssignment(Struct):

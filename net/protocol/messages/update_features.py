@@ -1,12 +1,12 @@
 """Change the finalized levels of features (KIP-584, KIP-778). upgrade_type: 1 upgrade, 2 safe
 downgrade, 3 unsafe downgrade. From 2 on the answer is one for all. timeout in ms.
 
-Written by `python -m net.protocol.generate` from schema/: change those texts, not this.
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
 
 from __future__ import annotations
 
-from net.protocol.message import FRESH, Request, Response, Struct
+from raftka.net.protocol.message import FRESH, Request, Response, Struct
 
 
 class FeatureUpdateKey(Struct):

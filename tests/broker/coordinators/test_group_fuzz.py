@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from broker.coordinators.group.group import Group, GroupState
+from raftka.broker.coordinators.group.group import Group, GroupState
 from tests.support.groups import Call, ShardWorld
 
 GROUPS = ("payroll", "other")

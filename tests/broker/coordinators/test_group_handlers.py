@@ -10,47 +10,47 @@ import pytest
 import trio
 import trio.testing
 
-import broker.auto_creation
-from broker.handlers.delete_groups import delete_groups
-from broker.handlers.describe_groups import describe_groups
-from broker.handlers.find_coordinator import find_coordinator
-from broker.handlers.heartbeat import heartbeat
-from broker.handlers.join_group import join_group
-from broker.handlers.leave_group import leave_group
-from broker.handlers.list_groups import list_groups
-from broker.handlers.offset_commit import offset_commit
-from broker.handlers.offset_delete import offset_delete
-from broker.handlers.offset_fetch import offset_fetch
-from broker.handlers.sync_group import sync_group
-from kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage, TopicImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import OFFSETS_TOPIC
-from net.protocol import codec
-from net.protocol.messages.delete_groups import DeleteGroupsRequest
-from net.protocol.messages.describe_groups import DescribeGroupsRequest
-from net.protocol.messages.find_coordinator import FindCoordinatorRequest
-from net.protocol.messages.heartbeat import HeartbeatRequest
-from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
-from net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
-from net.protocol.messages.list_groups import ListGroupsRequest
-from net.protocol.messages.offset_commit import (
+import raftka.broker.auto_creation
+from raftka.broker.handlers.delete_groups import delete_groups
+from raftka.broker.handlers.describe_groups import describe_groups
+from raftka.broker.handlers.find_coordinator import find_coordinator
+from raftka.broker.handlers.heartbeat import heartbeat
+from raftka.broker.handlers.join_group import join_group
+from raftka.broker.handlers.leave_group import leave_group
+from raftka.broker.handlers.list_groups import list_groups
+from raftka.broker.handlers.offset_commit import offset_commit
+from raftka.broker.handlers.offset_delete import offset_delete
+from raftka.broker.handlers.offset_fetch import offset_fetch
+from raftka.broker.handlers.sync_group import sync_group
+from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage, TopicImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.delete_groups import DeleteGroupsRequest
+from raftka.net.protocol.messages.describe_groups import DescribeGroupsRequest
+from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from raftka.net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
+from raftka.net.protocol.messages.list_groups import ListGroupsRequest
+from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
-from net.protocol.messages.offset_delete import (
+from raftka.net.protocol.messages.offset_delete import (
     OffsetDeleteRequest,
     OffsetDeleteRequestPartition,
     OffsetDeleteRequestTopic,
 )
-from net.protocol.messages.offset_fetch import (
+from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
-from net.protocol.messages.sync_group import SyncGroupRequest
-from net.router import ConnectionState, Context
+from raftka.net.protocol.messages.sync_group import SyncGroupRequest
+from raftka.net.router import ConnectionState, Context
 from tests.support.group_service import GROUP, Answers, Coordinator
 from tests.support.offsets_log import MemoryOffsetsLog
 

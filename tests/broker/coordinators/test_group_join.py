@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
-from model.errors import ErrorCode
+from raftka.broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
+from raftka.model.errors import ErrorCode
 from tests.support.groups import GROUP, ShardWorld
 
 

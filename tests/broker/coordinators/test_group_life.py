@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.errors import ErrorCode
+from raftka.model.errors import ErrorCode
 from tests.support.groups import ShardWorld
 
 

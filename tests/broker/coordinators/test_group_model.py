@@ -12,7 +12,7 @@ import random
 
 import pytest
 
-from model.errors import ErrorCode, KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.groups import Call, ShardWorld, subscription
 
 PARTITIONS = 4

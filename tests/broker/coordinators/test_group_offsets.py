@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.errors import ErrorCode
+from raftka.model.errors import ErrorCode
 from tests.support.groups import ShardWorld, find_partition, subscription
 
 DAY_MS = 24 * 60 * 60 * 1000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from broker.coordinators.group import records
-from broker.coordinators.group.core import restore, state_of
-from model.errors import ErrorCode
-from net.protocol.codec import MalformedMessage
-from net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
-from net.protocol.messages.offset_commit_value import OffsetCommitValue
+from raftka.broker.coordinators.group import records
+from raftka.broker.coordinators.group.core import restore, state_of
+from raftka.model.errors import ErrorCode
+from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
+from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 from tests.support.groups import ShardWorld
 
 TOPIC_ID = bytes.fromhex("559747956a754e628a7f55210c553710")

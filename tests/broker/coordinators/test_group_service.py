@@ -9,13 +9,13 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from broker.coordinators.group.service import group_partition
-from kraft.delta import MetadataDelta
-from kraft.image import EMPTY_IMAGE, MetadataImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import OFFSETS_TOPIC
-from net.protocol.messages.heartbeat import HeartbeatRequest
-from net.protocol.messages.leave_group import MemberIdentity
+from raftka.broker.coordinators.group.service import group_partition
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
+from raftka.net.protocol.messages.leave_group import MemberIdentity
 from tests.support.group_service import (
     ACCESS,
     GROUP,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.errors import ErrorCode
+from raftka.model.errors import ErrorCode
 from tests.support.groups import ShardWorld
 
 

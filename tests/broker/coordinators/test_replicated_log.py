@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from broker.coordinators.group.outbox import Record
-from broker.coordinators.group.replicated_log import ReplicatedOffsetsLog
-from broker.coordinators.timers import Moment
-from kraft.image import PartitionImage
-from model.errors import ErrorCode, KafkaError
-from model.ids import OFFSETS_TOPIC
+from raftka.broker.coordinators.outbox import Record
+from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
+from raftka.broker.coordinators.timers import Moment
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC
 from tests.support.data_plane import Broker, World
 
 ALONE = PartitionImage((1,), (1,), 1)

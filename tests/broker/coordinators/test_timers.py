@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from broker.coordinators.timers import Moment, Timers
+from raftka.broker.coordinators.timers import Moment, Timers
 
 
 class Recorder:

@@ -17,12 +17,14 @@ from random import Random
 
 import pytest
 
-from kraft.raft import progress, replication
-from kraft.raft.engine import Engine
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import QuorumSettings, ReplicaKey, Voter
-from kraft.raft.reconfiguration import Done
-from kraft.raft.rules import Rule
+from raftka.kraft.raft import progress
+
+from raftka.kraft.raft import leader
+from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import QuorumSettings, ReplicaKey, Voter
+from raftka.kraft.raft.reconfiguration import Done
+from raftka.kraft.raft.rules import Rule
 from tests.kraft.raft.fuzz_checks import Violation
 from tests.kraft.raft.fuzz_cluster import Cluster, Replica
 

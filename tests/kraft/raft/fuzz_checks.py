@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from kraft.raft.codec import Message
-from kraft.raft.engine import Committed, Engine, Event, LeaderChanged, SnapshotLoaded
-from kraft.raft.port import ReplicaKey
-from kraft.raft.store import Store
+from raftka.kraft.raft.codec import Message
+from raftka.kraft.raft.engine import Committed, Engine, Event, LeaderChanged, SnapshotLoaded
+from raftka.kraft.raft.port import ReplicaKey
+from raftka.kraft.raft.store import Store
 
 if TYPE_CHECKING:
     from tests.kraft.raft.fuzz_cluster import Replica

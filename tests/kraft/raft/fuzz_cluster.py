@@ -17,17 +17,17 @@ from typing import Any
 
 import msgpack
 
-from kraft.raft.codec import SIZE, Message, decode, encode
-from kraft.raft.engine import Engine
-from kraft.raft.journal import Journal
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import QuorumSettings, ReplicaKey
-from kraft.raft.rules import Rule
-from kraft.raft.snapshots import Snapshot
-from kraft.raft.store import Store
-from simulations.disk import SimDisk
-from simulations.life import Killed
-from simulations.medium import Medium
+from raftka.kraft.raft.codec import SIZE, Message, decode, encode
+from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.journal import Journal
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import QuorumSettings, ReplicaKey
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.kraft.raft.store import Store
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.life import Killed
+from raftka.simulations.machines.medium import Medium
 from tests.kraft.raft.fuzz_checks import Checker, Promise, StateMachine, Violation, tick
 
 DIRECTORY = "/data/__cluster_metadata-0"

@@ -7,7 +7,7 @@ from random import Random
 import msgpack
 import pytest
 
-from kraft.raft.codec import SIZE, MalformedMessage, Message, decode, encode
+from raftka.kraft.raft.codec import SIZE, MalformedMessage, Message, decode, encode
 
 APPEND: Message = {
     "type": "append_entries",

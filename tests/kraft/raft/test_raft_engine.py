@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from kraft.raft.codec import Message
-from kraft.raft.description import describe
-from kraft.raft.engine import Committed, Engine, LeaderChanged
-from kraft.raft.intake import QuorumCorrupt
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import NotLeader, ProposalVoid, QuorumSettings, ReplicaKey, Voter
-from kraft.raft.reconfiguration import NotYet
-from kraft.raft.rules import Rule
-from kraft.raft.snapshots import Snapshot
-from kraft.raft.store import Store
-from model.errors import ErrorCode, KafkaError
-from simulations.disk import SimDisk
-from simulations.medium import Medium
+from raftka.kraft.raft.codec import Message
+from raftka.kraft.raft.description import describe
+from raftka.kraft.raft.engine import Committed, Engine, LeaderChanged
+from raftka.kraft.raft.follower import QuorumCorrupt
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumSettings, ReplicaKey, Voter
+from raftka.kraft.raft.reconfiguration import NotYet
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.kraft.raft.store import Store
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
 from tests.kraft.raft.fuzz_cluster import Cluster, Replica
 
 SETTINGS = QuorumSettings(election_timeout_s=1.0)

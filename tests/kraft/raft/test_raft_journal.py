@@ -6,15 +6,15 @@ from random import Random
 
 import pytest
 
-from kraft.raft import records
-from kraft.raft.journal import CorruptJournal, Journal
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import ReplicaKey
-from kraft.raft.snapshots import Snapshot
-from kraft.raft.store import Store
-from model.world import read_file
-from simulations.disk import SimDisk
-from simulations.medium import Medium
+from raftka.kraft.raft import records
+from raftka.kraft.raft.journal import CorruptJournal, Journal
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import ReplicaKey
+from raftka.kraft.raft.snapshots import Snapshot
+from raftka.kraft.raft.store import Store
+from raftka.model.ports import read_file
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
 
 DIRECTORY = "/log"
 

@@ -8,14 +8,14 @@ from random import Random
 import pytest
 import trio
 
-from kraft.raft.codec import SIZE, encode
-from kraft.raft.links import HELLO_BYTES_MAX, PREAMBLE, Hello, Inbox, Refused, decode_hello
-from kraft.raft.network import Links, Target
-from kraft.raft.port import ReplicaKey
-from model.world import Connection
-from simulations.clock import SimClock
-from simulations.determinism import run
-from simulations.network import Fabric
+from raftka.kraft.raft.codec import SIZE, encode
+from raftka.kraft.raft.link import HELLO_BYTES_MAX, PREAMBLE, Hello, Inbox, Refused, decode_hello
+from raftka.kraft.raft.links import Links, Target
+from raftka.kraft.raft.port import ReplicaKey
+from raftka.model.ports import Connection
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.network import Fabric
 
 PORT = 9093
 MESSAGE = {"type": "end_epoch", "term": 3}

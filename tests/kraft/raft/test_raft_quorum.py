@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import trio
 
-from kraft.raft.inspect import inspect
-from kraft.raft.links import PREAMBLE
-from kraft.raft.port import (
+from raftka.kraft.raft.inspect import inspect
+from raftka.kraft.raft.link import PREAMBLE
+from raftka.kraft.raft.port import (
     NotLeader,
     ProposalVoid,
     QuorumPort,
@@ -20,16 +20,16 @@ from kraft.raft.port import (
     Voter,
     VoterEndpoint,
 )
-from kraft.raft.quorum import Quorum
-from kraft.raft.snapshots import write_first_voters
-from model.errors import ErrorCode, KafkaError
-from model.ids import Endpoint
-from model.world import Connection
-from simulations.clock import SimClock
-from simulations.determinism import run
-from simulations.disk import SimDisk
-from simulations.medium import Medium
-from simulations.network import Fabric
+from raftka.kraft.raft.quorum import Quorum
+from raftka.kraft.raft.snapshots import write_first_voters
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import Endpoint
+from raftka.model.ports import Connection
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
+from raftka.simulations.machines.network import Fabric
 
 PORT = 9093
 DIRECTORY = "/data/__cluster_metadata-0"

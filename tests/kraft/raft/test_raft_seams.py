@@ -12,14 +12,14 @@ import pysyncobj.syncobj as library
 import pysyncobj.version
 import pytest
 
-from kraft.raft import seams
-from kraft.raft.engine import Engine
-from kraft.raft.membership import VoterSet
-from kraft.raft.port import QuorumSettings, ReplicaKey, Voter
-from kraft.raft.rules import Rule
-from kraft.raft.store import Store
-from simulations.disk import SimDisk
-from simulations.medium import Medium
+from raftka.kraft.raft import seams
+from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import QuorumSettings, ReplicaKey, Voter
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.store import Store
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
 
 FOLDER = Path(seams.__file__).parent
 

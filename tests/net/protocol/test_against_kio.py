@@ -16,9 +16,9 @@ import pytest
 from kio.schema.errors import ErrorCode
 from kio.serial import entity_writer
 
-from net.protocol import codec
-from net.protocol.apis import APIS
-from net.protocol.message import Message, Struct
+from raftka.net.protocol import codec
+from raftka.net.protocol.apis import APIS
+from raftka.net.protocol.message import Message, Struct
 from tests.support.messages import api_classes, random_message, versions
 
 MESSAGES_EACH = 8

@@ -10,25 +10,25 @@ from typing import Any, cast
 
 import pytest
 
-from model.world import File, FileRegion, Piece
-from net.protocol import codec
-from net.protocol.codec import EncodeError, MalformedMessage, RequestHeader
-from net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
-from net.protocol.messages.consumer_protocol_subscription import (
+from raftka.model.ports import File, FileRegion, Piece
+from raftka.net.protocol import codec
+from raftka.net.protocol.codec import EncodeError, MalformedMessage, RequestHeader
+from raftka.net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from raftka.net.protocol.messages.consumer_protocol_subscription import (
     ConsumerProtocolSubscription,
     TopicPartition,
 )
-from net.protocol.messages.describe_cluster import DescribeClusterRequest
-from net.protocol.messages.fetch import (
+from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
+from raftka.net.protocol.messages.fetch import (
     FetchableTopicResponse,
     FetchRequest,
     FetchResponse,
     PartitionData,
 )
-from net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
-from net.protocol.messages.metadata import MetadataRequest
-from net.protocol.messages.produce import (
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
+from raftka.net.protocol.messages.metadata import MetadataRequest
+from raftka.net.protocol.messages.produce import (
     PartitionProduceData,
     ProduceRequest,
     TopicProduceData,
@@ -263,11 +263,11 @@ def test_tracebacks_show_the_compiled_lines() -> None:
 def test_importing_the_codec_imports_no_messages() -> None:
     code = (
         "import sys, net.protocol.codec as codec\n"
-        "assert not [m for m in sys.modules if m.startswith('net.protocol.messages')]\n"
+        "assert not [m for m in sys.modules if m.startswith('raftka.net.protocol.messages')]\n"
         "assert 18 in codec.REQUESTS and codec.REQUESTS.get(999) is None\n"
         "assert codec.REQUESTS[18].__name__ == 'ApiVersionsRequest'\n"
         "assert len(codec.REQUESTS) == len(list(codec.REQUESTS)) > 40\n"
-        "print(len([m for m in sys.modules if m.startswith('net.protocol.messages.')]))\n"
+        "print(len([m for m in sys.modules if m.startswith('raftka.net.protocol.messages.')]))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "1"

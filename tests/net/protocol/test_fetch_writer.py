@@ -7,11 +7,11 @@ from typing import cast
 
 import pytest
 
-from model.world import File, FileRegion, Piece
-from net.protocol import codec
-from net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
-from net.protocol.messages import fetch
-from net.protocol.messages.fetch import FetchResponse
+from raftka.model.ports import File, FileRegion, Piece
+from raftka.net.protocol import codec
+from raftka.net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
+from raftka.net.protocol.messages import fetch
+from raftka.net.protocol.messages.fetch import FetchResponse
 from tests.support.messages import versions
 from tests.support.wire import joined
 

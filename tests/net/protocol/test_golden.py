@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from net.protocol import codec
-from net.protocol.apis import APIS
+from raftka.net.protocol import codec
+from raftka.net.protocol.apis import APIS
 from tests.support.wire import joined
 
 

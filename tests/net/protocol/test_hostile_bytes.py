@@ -7,16 +7,16 @@ import tracemalloc
 
 import pytest
 
-from net.protocol.codec import (
+from raftka.net.protocol.codec import (
     REQUESTS,
     MalformedMessage,
     decode,
     decode_request_header,
     decode_response,
 )
-from net.protocol.message import Message
-from net.protocol.messages.metadata import MetadataRequest
-from net.protocol.primitives import write_varint
+from raftka.net.protocol.message import Message
+from raftka.net.protocol.messages.metadata import MetadataRequest
+from raftka.net.protocol.primitives import write_varint
 from tests.support.fuzz import HostileFrame, hostile_frames
 from tests.support.messages import data_classes, every_version, random_message
 from tests.support.wire import encoded

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from net.protocol.apis import APIS
-from net.protocol.codec import REQUESTS
-from net.protocol.generate import generated, main
-from net.protocol.message import NEVER
-from net.protocol.notation import ALL, NONE, NotationError, Span, parse_field, parse_text
+from raftka.net.protocol.apis import APIS
+from raftka.net.protocol.codec import REQUESTS
+from raftka.net.protocol.generate import generated, main
+from raftka.net.protocol.message import NEVER
+from raftka.net.protocol.notation import ALL, NONE, NotationError, Span, parse_field, parse_text
 
 TEXT = """\
 # What it is for.
@@ -94,7 +94,7 @@ def test_the_generated_files_are_current() -> None:
         for path, text in generated().items()
         if not path.exists() or path.read_text() != text
     ]
-    assert not stale, "run: python -m net.protocol.generate"
+    assert not stale, "run: python -m raftka.net.protocol.generate"
     assert main(["--check"]) == 0
 
 

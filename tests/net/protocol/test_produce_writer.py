@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from net.protocol import codec
-from net.protocol.messages.produce import (
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.produce import (
     PartitionProduceResponse,
     ProduceResponse,
     TopicProduceResponse,
 )
-from net.protocol.produce_writer import write_produced
+from raftka.net.protocol.produce_writer import write_produced
 
 
 @pytest.mark.parametrize("version", range(3, 14))

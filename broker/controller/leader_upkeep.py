@@ -1,0 +1,47 @@
+"""Leadership by the clock: preferred replicas get it back, and unclean elections where allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from raftka.broker.controller.writer import Decide
+from raftka.kraft.controller import leaders
+from raftka.kraft.controller.result import Rules
+from raftka.model.settings import Config
+from raftka.model.ports import Clock
+
+_UNCLEAN_INTERVAL_S: Final = 300.0
+_SHORTEST_S: Final = 0.25
+
+Attempt = Callable[[str, Decide[Any]], Awaitable[Any]]
+"""Does something of the controller's own, named in words; None when it is deposed."""
+
+
+async def keep_leaders(attempt: Attempt, rules: Rules, config: Config, clock: Clock) -> None:
+    """Run for as long as this node is the active controller.
+
+    auto.leader.rebalance.enable and leader.imbalance.check.interval.seconds; any imbalance is
+    corrected, in rounds that leave room for other operations. Where a topic allows unclean
+    elections, a partition without a leader is looked at every five minutes, and at the start.
+    """
+    balance = config.flag("auto.leader.rebalance.enable")
+    interval_s = config.int("leader.imbalance.check.interval.seconds")
+    next_unclean_s = clock.monotonic()
+    next_balance_s = next_unclean_s + interval_s
+    while True:
+        now_s = clock.monotonic()
+        if now_s >= next_unclean_s:
+            next_unclean_s = now_s + _UNCLEAN_INTERVAL_S
+            await attempt(
+                "elect uncleanly",
+                lambda image: leaders.elect_uncleanly_where_allowed(image, rules),
+            )
+        if balance and now_s >= next_balance_s:
+            more = await attempt(
+                "rebalance preferred leaders",
+                lambda image: leaders.rebalance_preferred(image, rules),
+            )
+            next_balance_s = now_s if more else now_s + interval_s
+        until_s = min(next_unclean_s, next_balance_s) if balance else next_unclean_s
+        await clock.sleep(max(_SHORTEST_S, until_s - clock.monotonic()))

@@ -1,0 +1,104 @@
+"""The offsets log of the runtime, on the replicas that this broker leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from raftka.broker.coordinators.outbox import Record
+from raftka.broker.coordinators.runtime import Done
+from raftka.broker.coordinators.timers import Moment
+from raftka.model import records as model_records
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.ports import Clock, bytes_of
+from raftka.storage.failure import LogDirFailure
+
+if TYPE_CHECKING:
+    from raftka.broker.replication.replica import Replica
+    from raftka.broker.replication.replica_manager import ReplicaManager
+
+_ALL_IN_SYNC = -1
+_READ_BYTES = 256 * 1024
+"""At a time: some ten milliseconds of replay, for which everything else on this node waits."""
+
+
+class _Acknowledgement:
+    """Implements broker.replica.AckWaiter for one append."""
+
+    __slots__ = ("_tell", "done")
+
+    def __init__(self, tell: Done) -> None:
+        self.done = False
+        self._tell = tell
+
+    def acknowledged(self, slot: int, code: ErrorCode) -> None:
+        self.done = True
+        self._tell(None if code is ErrorCode.NONE else KafkaError(code))
+
+
+class ReplicatedOffsetsLog:
+    """Implements runtime.OffsetsLog."""
+
+    def __init__(self, replicas: ReplicaManager, clock: Clock) -> None:
+        self._replicas = replicas
+        self._clock = clock
+
+    def check(self, partition: int, *, writing: bool) -> None:
+        replica = self._led(partition)
+        self._replicas.check_serving(replica, self._clock.monotonic())
+        if writing:
+            replica.state.check_enough_replicas()
+
+    def append(self, partition: int, records: Sequence[Record], now: Moment, done: Done) -> None:
+        replica = self._led(partition)
+        batch = model_records.encode_batch(
+            model_records.Record(0, now.wall_ms, key, value) for key, value in records
+        )
+        info = self._replicas.append(
+            replica, bytearray(batch), _ALL_IN_SYNC, now.monotonic_s, from_client=False
+        )
+        replica.wait_for(info.last_offset + 1, _Acknowledgement(done), 0)
+
+    def read(self, partition: int, offset: int) -> tuple[Sequence[Record], int]:
+        replica = self._led(partition)
+        log = replica.log
+        end_offset = log.log_end_offset
+        offset = max(offset, log.log_start_offset)
+        if offset >= end_offset:
+            return [], end_offset
+        try:
+            pieces = log.read(offset, _READ_BYTES, end_offset).pieces
+            data = b"".join(bytes_of(piece) for piece in pieces)
+        except OSError as error:
+            lost = LogDirFailure(log.directory.rpartition("/")[0], str(error))
+            self._replicas.disk_failed(lost)
+            raise lost from error
+        found: list[Record] = []
+        next_offset = end_offset
+        for header, batch in model_records.iter_batches(data):
+            next_offset = header.last_offset + 1
+            if not header.is_control:
+                found += [
+                    (record.key, record.value)
+                    for record in model_records.iter_records(batch)
+                    if record.offset >= offset and record.key is not None
+                ]
+        return found, next_offset
+
+    def end_offset(self, partition: int) -> int:
+        return self._led(partition).log.log_end_offset
+
+    def when_committed(self, partition: int, offset: int, done: Done) -> None:
+        def told(error: KafkaError | None) -> None:
+            # An ISR that has become too small says nothing against records that it has committed.
+            shrunk = error is not None and error.code is ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
+            done(None if shrunk else error)
+
+        self._led(partition).wait_for(offset, _Acknowledgement(told), 0)
+
+    def _led(self, partition: int) -> Replica:
+        replica = self._replicas.get(OFFSETS_TOPIC, partition)
+        if replica is None or not replica.state.is_leader:
+            raise KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        return replica

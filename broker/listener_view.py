@@ -1,0 +1,31 @@
+"""Which brokers the clients of one listener can be sent to, as answers about topics tell it."""
+
+from __future__ import annotations
+
+from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import NO_BROKER
+
+
+class Reach:
+    """One image as the clients of one listener see it."""
+
+    def __init__(self, image: MetadataImage, listener: str) -> None:
+        self._reachable: dict[int, bool] = {
+            broker.broker_id: broker.endpoint(listener) is not None
+            for broker in image.alive_brokers()
+        }
+        """Alive brokers, and whether this listener's clients can reach them."""
+
+    def leader(self, partition: PartitionImage) -> tuple[int, ErrorCode]:
+        """The leader to be named, or NO_BROKER and why none is."""
+        reachable = self._reachable.get(partition.leader)
+        if reachable is None:
+            return NO_BROKER, ErrorCode.LEADER_NOT_AVAILABLE
+        if not reachable:
+            return NO_BROKER, ErrorCode.LISTENER_NOT_FOUND
+        return partition.leader, ErrorCode.NONE
+
+    def offline(self, partition: PartitionImage) -> list[int]:
+        """The replicas on brokers that are not alive."""
+        return [replica for replica in partition.replicas if replica not in self._reachable]

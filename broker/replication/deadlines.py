@@ -1,0 +1,86 @@
+"""Requests that wait, and the one task that ends their waiting when their time is up.
+
+A wait usually ends early: by a high watermark, by new records, by a change of leaders. So leaving
+is as cheap as entering: deadlines are kept in buckets of a few milliseconds, a request is one entry
+of one bucket, and only the first bucket in which somebody still waits wakes the task.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+from raftka.model.ports import Clock
+
+_BUCKETS_PER_S: Final = 200
+
+
+class Waiting(Protocol):
+    """A request that gives up at its deadline."""
+
+    def expire(self) -> None:
+        """The time is up. Never called after `Deadlines.remove`."""
+        ...
+
+
+class Deadlines:
+    """All deadlines of a node's waiting requests; `run` is the task that keeps them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._alarm = clock.alarm()
+        self._waiting_for = math.inf
+        """The bucket that the alarm is set for."""
+        self._buckets: dict[int, dict[Waiting, None]] = {}
+        self._order: list[int] = []
+
+    def add(self, waiting: Waiting, deadline_s: float) -> int:
+        """Expire it at `deadline_s` (monotonic), a bucket's width later at most.
+
+        The number returned is what `remove` needs.
+        """
+        bucket = int(deadline_s * _BUCKETS_PER_S) + 1
+        members = self._buckets.get(bucket)
+        if members is None:
+            self._buckets[bucket] = {waiting: None}
+            heapq.heappush(self._order, bucket)
+            if bucket < self._waiting_for:
+                self._alarm.ring()
+        else:
+            members[waiting] = None
+        return bucket
+
+    def remove(self, waiting: Waiting, bucket: int) -> None:
+        """It does not wait any more."""
+        members = self._buckets.get(bucket)
+        if members is not None:
+            members.pop(waiting, None)
+
+    def expire_through(self, bucket: int) -> None:
+        """Expire all that wait in this bucket and those before it."""
+        while self._order and self._order[0] <= bucket:
+            members = self._buckets[self._order[0]]
+            while members:
+                # One at a time: the end of one wait may be the end of another in this bucket.
+                waiting = next(iter(members))
+                del members[waiting]
+                waiting.expire()
+            del self._buckets[heapq.heappop(self._order)]
+
+    def next_bucket(self) -> int | None:
+        """The first bucket in which somebody waits; forgets the empty ones before it."""
+        while self._order and not self._buckets[self._order[0]]:
+            del self._buckets[heapq.heappop(self._order)]
+        return self._order[0] if self._order else None
+
+    async def run(self, around: Callable[[Callable[[], None]], None]) -> None:
+        """Expire what is due until cancelled; `around` runs each round of it as one turn."""
+        while True:
+            bucket = self.next_bucket()
+            self._waiting_for = math.inf if bucket is None else bucket
+            is_time = await self._alarm.wait(self._waiting_for / _BUCKETS_PER_S)
+            if is_time and bucket is not None:
+                # By number, not by the time now: rounding must not make it wait once more.
+                around(partial(self.expire_through, bucket))

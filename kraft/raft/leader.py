@@ -1,0 +1,216 @@
+"""The leader's side: bringing every connected replica's log to its own, and knowing how far it is.
+
+The library sends everything from a replica's next index on, at once and without regard to what is
+on its way, and walks back one entry a heartbeat when logs part. Here each replica has a window, a
+probe finds where logs part (the follower names the place, see intake.py), and a snapshot goes in
+pieces of which few are unanswered.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import attrgetter
+from typing import Any
+
+from raftka.kraft.raft.codec import Entry, Message
+from raftka.kraft.raft.follower import Intake
+from raftka.kraft.raft.progress import BATCH_BYTES, Progress, Transfer
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.seams import LEADER, Peer
+
+ENTRIES_MAX = 4096
+"""Entries in one message, however small they are."""
+ENTRY_OVERHEAD = 32
+_ORDER = attrgetter("order")
+
+
+class Replication(Intake):
+    """The layer of the engine that sends the log."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.progress: dict[Peer, Progress] = {}
+        super().__init__(**arguments)
+
+    # Links.
+
+    def start_replica(self, peer: Peer) -> None:
+        """A link came up. What the replica had acknowledged over the one before, it may have lost
+        with its disk: it has to say again."""
+        self.stop_replica(peer)
+        self.progress[peer] = Progress()
+        self.next_index[peer] = self.log.last_index + 1
+        self.match_index[peer] = 0
+
+    def stop_replica(self, peer: Peer) -> None:
+        if (progress := self.progress.pop(peer, None)) is not None:
+            progress.end_transfer()
+        self.match_index[peer] = 0
+
+    def rename_replica(self, before: Peer, after: Peer) -> None:
+        """It became a voter, or no longer is one."""
+        self.progress[after] = self.progress.pop(before)
+        for table in (self.next_index, self.match_index):
+            table[after] = table.pop(before, 0)
+        self.last_response[after] = self.last_response.pop(before, -math.inf)
+
+    # Committing.
+
+    def admit_commit(self, index: int) -> int:
+        """Never back; and on the leader no further than a majority of voters, each counted once
+        and itself only if it votes, has it durable. The library counts an own entry before it is
+        on the disk."""
+        if self.is_leader:
+            index = min(index, self.index_of_majority())
+            own_term = self.log.term_at(index) == self.term
+            if not own_term and Rule.COMMIT_OWN_TERM not in self._off:
+                return self.commit_index
+        return max(self.commit_index, index)
+
+    def index_of_majority(self) -> int:
+        """The last entry that a majority of the voters is known to have."""
+        ends = [self.match_index.get(peer, 0) for peer in self.other_voters]
+        if self.is_voter:
+            durable = Rule.SYNC_BEFORE_SEND not in self._off
+            ends.append(self.log.durable_index if durable else self.log.last_index)
+        if len(ends) < self.voters.current.majority:
+            return 0
+        return sorted(ends, reverse=True)[self.voters.current.majority - 1]
+
+    # Sending.
+
+    def replicate(self) -> None:
+        """The library's heartbeat, also when it has just become leader."""
+        self.heartbeat_is_due_at(self.now + self._election_s / 4)
+        if Rule.FAST_BACK_OFF in self._off:
+            self.stock_replicate()
+        else:
+            self.send_to_all(heartbeat=True)
+
+    def send_to_all(self, *, heartbeat: bool = False) -> None:
+        """Send what the windows allow; to those without news only a heartbeat."""
+        for peer in sorted(self.progress, key=_ORDER):
+            self._send_to(peer, self.progress[peer], heartbeat)
+
+    def _send_to(self, peer: Peer, progress: Progress, heartbeat: bool) -> None:
+        if self.next_index[peer] <= self.log.base_index:
+            self._send_snapshot(peer, progress)
+            if heartbeat and progress.transfer is None:
+                self._append(peer, progress, [], previous=self.log.base_index)
+            return
+        said = False
+        while self.next_index[peer] <= self.log.last_index and progress.may_send:
+            entries = self._batch(self.next_index[peer])
+            self._append(peer, progress, entries)
+            progress.sent(entries)
+            self.next_index[peer] = entries[-1][1] + 1
+            said = True
+        news = progress.commit_sent < self.commit_index and not progress.probing
+        if not said and (heartbeat or news):
+            self._append(peer, progress, [])
+
+    def _batch(self, first: int) -> list[Entry]:
+        entries = self.log.entries(first, first + ENTRIES_MAX)
+        size = 0
+        for count, (command, _, _) in enumerate(entries, 1):
+            size += len(command) + ENTRY_OVERHEAD
+            if size >= BATCH_BYTES:
+                return entries[:count]
+        return entries
+
+    def _append(
+        self, peer: Peer, progress: Progress, entries: list[Entry], previous: int | None = None
+    ) -> None:
+        if previous is None:
+            previous = self.next_index[peer] - 1
+        message = {
+            "prevLogIdx": previous,
+            "prevLogTerm": self.log.term_at(previous),
+            "entries": entries,
+        }
+        progress.commit_sent = self.commit_index
+        self._emit_append(peer, message)
+
+    def _emit_append(self, peer: Peer, message: Message) -> None:
+        head = {"type": "append_entries", "term": self.term, "commit_index": self.commit_index}
+        self.emit(peer, {**head, "sent": self.now, **message})
+
+    def _send_snapshot(self, peer: Peer, progress: Progress) -> None:
+        if progress.transfer is None:
+            self._begin_transfer(progress)
+        transfer = progress.transfer
+        while transfer is not None and transfer.may_send:
+            try:
+                chunk = transfer.next_chunk()
+            except OSError:
+                progress.end_transfer()
+                return
+            self._emit_append(peer, {"serialized": chunk})
+
+    def _begin_transfer(self, progress: Progress) -> None:
+        """One that failed is begun again with the next heartbeat, not at once."""
+        if self.now < progress.transfer_after or (file := self.store.open_snapshot()) is None:
+            return
+        progress.transfer_after = self.now + self._election_s / 4
+        progress.transfer = Transfer(self.store.snapshot_index, file, file.size())
+
+    # Answers.
+
+    def receive_acknowledgement(self, peer: Peer, message: Message) -> None:
+        """How far a replica's log is the same as ours, or where to look for the place."""
+        if message["term"] > self.term:
+            self.set_term(message["term"])
+            self.become_follower()
+            self.leader = None
+        if not self.is_leader or peer not in self.progress:
+            return
+        stale = message["term"] != self.term
+        if stale and Rule.TERM_IN_ACKNOWLEDGEMENTS not in self._off:
+            return
+        self.last_response[peer] = max(self.last_response.get(peer, 0.0), message["sent"])
+        progress, index = self.progress[peer], message["next_node_idx"] - 1
+        if Rule.FAST_BACK_OFF in self._off:
+            self.stock_receive(peer, message)
+        elif message["success"]:
+            if index > self.log.last_index:
+                return
+            progress.matched(index)
+            progress.fetched(index, self.log.last_index, self.now)
+            self.match_index[peer] = max(self.match_index[peer], index)
+            self.next_index[peer] = max(self.next_index[peer], index + 1)
+            if progress.transfer is not None and index >= progress.transfer.index:
+                progress.end_transfer()
+        elif message["reset"]:
+            self._back_off(peer, progress, index + 1)
+        elif progress.transfer is not None:
+            progress.transfer.unanswered = max(0, progress.transfer.unanswered - 1)
+
+    def _back_off(self, peer: Peer, progress: Progress, hint: int) -> None:
+        """Only ever downwards: hints for messages sent before the last one are behind the times."""
+        progress.end_transfer()
+        if hint < self.next_index[peer]:
+            progress.rejected()
+            self.next_index[peer] = max(hint, self.match_index[peer] + 1)
+
+    def role_changed(self, before: int) -> None:
+        super().role_changed(before)
+        for peer in self.progress:
+            self.progress[peer].end_transfer()
+            if self.role == LEADER:
+                self.progress[peer] = Progress()
+
+    # The same snapshots for the library's own sender, which a test may switch on.
+
+    def next_chunk(self, node: Peer) -> tuple[bytes, bool, bool]:
+        progress = self.progress[node]
+        if progress.transfer is None:
+            progress.transfer_after = -math.inf
+            self._begin_transfer(progress)
+        assert progress.transfer is not None, "the log has no start and no snapshot before it"
+        chunk = progress.transfer.next_chunk()
+        if chunk[2]:
+            progress.end_transfer()
+        return chunk
+
+    def cancel_chunks(self, node: Peer) -> None:
+        if node in self.progress:
+            self.progress[node].end_transfer()

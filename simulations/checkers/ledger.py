@@ -1,0 +1,110 @@
+"""What administrators were told, to be held against what the cluster shows in the end.
+
+Each thing that can be changed is a register: a topic with its number of partitions, a setting with
+its value. A change that was acknowledged, and that no other overlapped, leaves one value that it
+may have; one that failed may have come about all the same, now or later, and leaves both. So does
+one that was sent more than once: a broker holds a request while there is no controller, also when
+who sent it has asked another broker meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from raftka.model.ids import TopicPartition
+from raftka.simulations.observers.kafka_wire import Watched
+
+Thing = tuple[str, ...]
+"""("topic", its name), or ("setting", its topic, its name)."""
+Value = int | str | None
+"""Partitions of a topic, or a setting's value; None when it is not there."""
+
+
+@dataclass
+class Register:
+    """One thing, and what it may be."""
+
+    possible: set[Value] = field(default_factory=lambda: {None})
+    open: int = 0
+    """Changes that have no answer yet."""
+    begun: int = 0
+    doubtful: bool = False
+    """Whether a change has failed, or was sent again: it may yet come about."""
+
+
+@dataclass
+class Life:
+    """A topic from its creation to its deletion: what was written to it in that time."""
+
+    name: str
+    """Whose records are of this life."""
+    acked: dict[tuple[TopicPartition, int], bytes] = field(default_factory=dict)
+
+
+class Ledger:
+    """All that administrators have done in a run."""
+
+    def __init__(self) -> None:
+        self.registers: dict[Thing, Register] = {}
+        self.begins_at: dict[TopicPartition, tuple[int, float]] = {}
+        """Where DeleteRecords said that a partition begins now, and when."""
+        self.former: dict[str, set[str]] = {}
+        """By topic: lives of it that have ended for good."""
+        self.lives: dict[str, Life] = {}
+        """By topic: the life that it has now; none while a change of it is in doubt."""
+        self._sent: Counter[Thing] = Counter()
+        """How often changes were sent, by kind and topic."""
+
+    def listen(self, watched: Watched) -> None:
+        """Count what administrators send."""
+
+        def count(kind: str, names: Iterable[str | None]) -> None:
+            self._sent.update((kind, name or "") for name in names)
+
+        for api in ("CreateTopics", "DeleteTopics", "CreatePartitions"):
+            watched.request(
+                api, lambda _, __, asked: count("topic", (t.name for t in asked.topics))
+            )
+        watched.request(
+            "IncrementalAlterConfigs",
+            lambda _, __, asked: count("setting", (r.resource_name for r in asked.resources)),
+        )
+
+    def created(self, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
+        """A topic exists, as it was asked for."""
+        self.registers["topic", topic] = Register({partitions})
+        for name, value in settings.items():
+            self.registers["setting", topic, name] = Register({value})
+
+    @contextmanager
+    def change(self, thing: Thing, value: Value) -> Iterator[None]:
+        """Around a request that makes `thing` be `value`."""
+        register = self.registers.setdefault(thing, Register())
+        alone = not register.open
+        register.possible.add(value)
+        register.open += 1
+        register.begun += 1
+        number, sent = register.begun, self._sent[thing[:2]]
+        try:
+            yield
+        except BaseException:
+            register.doubtful = True
+            raise
+        else:
+            register.doubtful |= self._sent[thing[:2]] > sent + 1
+            if alone and register.begun == number and not register.doubtful:
+                register.possible = {value}
+        finally:
+            register.open -= 1
+
+    def is_doubtful(self, thing: Thing) -> bool:
+        """Whether something that was asked of it may yet come about."""
+        return self.registers[thing].doubtful
+
+    def may_be(self, thing: Thing) -> set[Value] | None:
+        """The values that a thing may have; None when nobody knows."""
+        register = self.registers.get(thing)
+        return None if register is None or register.open else register.possible

@@ -1,0 +1,1 @@
+"""What clients and administrators do to the cluster, drawn from the seed."""

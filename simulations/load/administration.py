@@ -1,0 +1,138 @@
+"""What administrators and clients do now and then, and what they may rely on afterwards."""
+
+from __future__ import annotations
+
+from random import Random
+
+import trio
+
+from raftka.client.admin.topics import NewTopic
+from raftka.client.consumer.consumer import Consumer
+from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.producer.producer import Producer
+from raftka.model.ids import TopicPartition
+from raftka.simulations.checkers.history import value_of
+from raftka.simulations.machines.clock import EPOCH_MS, SimClock
+from raftka.simulations.load.contents import headers_of, key_of
+from raftka.simulations.checkers.ledger import Life
+from raftka.simulations.load.workload import client_ports, make_admin
+from raftka.simulations.world import World
+
+REBORN_GROUP = "rememberer"
+
+
+async def delete_records(world: World, dice: Random, cause: int) -> None:
+    """Some of what a partition has is given up."""
+    topic = dice.choice(world.plan.topics)
+    target = TopicPartition(topic.name, dice.randrange(topic.partitions))
+    async with _consumer(world, f"measurer-{cause}") as consumer:
+        end = (await consumer.end_offsets([target]))[target]
+    offset = int(end * dice.choice([dice.random(), 0.5, 1.0]))
+    if not offset:
+        return
+    world.witnesses.retention.asked_to_delete(target, offset)
+    async with make_admin(world, "deleter", cause) as admin:
+        await admin.delete_records({target: offset})
+    world.note("records deleted by an administrator")
+    partition = world.image.partition(*target)
+    if partition is None or set(partition.isr) != set(partition.replicas):
+        # Kafka does not wait for replicas that are not alive. One of the ELR that comes back may be
+        # elected before it has heard of the deletion, and has the records still.
+        return
+    known, _ = world.ledger.begins_at.get(target, (0, 0.0))
+    if offset > known:
+        world.ledger.begins_at[target] = (offset, trio.current_time())
+
+
+async def look_up(world: World, dice: Random, cause: int) -> None:
+    """Ask where partitions begin and end, and what is where by time; a checker hears the answers
+    (checkers/lookups.py)."""
+    topic = dice.choice(world.plan.topics)
+    targets = [TopicPartition(topic.name, index) for index in range(topic.partitions)]
+    async with _consumer(world, f"asker-{cause}") as consumer:
+        for _ in range(dice.randrange(1, 8)):
+            await consumer.end_offsets(targets)
+            await consumer.beginning_offsets(targets)
+            times = {target: _some_time(world, dice, target) for target in targets}
+            await consumer.offsets_for_times(times)
+            await trio.sleep(dice.uniform(0, 2))
+
+
+def _some_time(world: World, dice: Random, target: TopicPartition) -> int:
+    """Mostly the very time of some record: that is where one off shows."""
+    mirrors = world.logs.replicas(target)
+    batches = mirrors[0].batches() if mirrors else []
+    if batches and dice.random() < 0.8:
+        return max(0, dice.choice(batches).max_timestamp)
+    return EPOCH_MS + dice.randrange(1 + int(trio.current_time() * 1000))
+
+
+async def recreate_topic(world: World, dice: Random, cause: int) -> None:
+    """A topic is made, written to, read by a group, deleted, and made anew under its name."""
+    brokers = len(world.cluster.brokers)
+    name = f"again-{cause}"
+    partitions, factor = dice.randrange(1, 3), dice.randrange(1, brokers + 1)
+    async with make_admin(world, "recreator", cause) as admin:
+        for number in range(dice.randrange(2, 4)):
+            if number:
+                ended = world.ledger.lives.pop(name)
+                with world.ledger.change(("topic", name), None):
+                    await admin.delete_topics([name])
+                world.ledger.former.setdefault(name, set()).add(ended.name)
+            with world.ledger.change(("topic", name), partitions):
+                await admin.create_topics([NewTopic(name, partitions, factor)])
+            if world.ledger.is_doubtful(("topic", name)):
+                return  # A second deletion, say, may come at any time.
+            life = world.ledger.lives[name] = Life(f"life{cause}.{number}")
+            await _write(world, dice, life, name, partitions)
+            await admin.alter_group_offsets(
+                REBORN_GROUP,
+                {TopicPartition(name, 0): OffsetAndMetadata(1, life.name)},
+            )
+            await trio.sleep(dice.choice([0.0, dice.uniform(0, 4)]))
+    world.note("topic made anew under its name")
+
+
+async def _write(world: World, dice: Random, life: Life, topic: str, partitions: int) -> None:
+    clock = SimClock()
+    config = {
+        "bootstrap.servers": ",".join(world.cluster.bootstrap),
+        "client.id": life.name,
+        "request.timeout.ms": 3000,
+        "delivery.timeout.ms": 20_000,
+        "max.block.ms": 20_000,
+    }
+    async with Producer(config, **client_ports(world, life.name)) as producer:
+        await producer.partitions_for(topic)
+        for number in range(dice.randrange(1, 12)):
+            target = TopicPartition(topic, dice.randrange(partitions))
+            at_ms = clock.wall_ms()
+            value = value_of(life.name, number, True, 0, at_ms)
+            known = _knows(world, producer, topic)
+            sent = await producer.send(
+                topic,
+                value,
+                key_of(number),
+                partition=target.partition,
+                headers=headers_of(number),
+                timestamp_ms=at_ms,
+            )
+            offset = (await sent).offset
+            if known and _knows(world, producer, topic):
+                life.acked[target, offset] = value
+
+
+def _knows(world: World, producer: Producer, topic: str) -> bool:
+    """Whether a producer means the topic that there is. A broker that has not heard that the one
+    before it was deleted tells of that, and takes records for it."""
+    theirs, ours = producer.cluster.view.topics.get(topic), world.image.topics.get(topic)
+    return theirs is not None and ours is not None and theirs.id == ours.topic_id
+
+
+def _consumer(world: World, name: str) -> Consumer:
+    config: dict[str, object] = {
+        "bootstrap.servers": ",".join(world.cluster.bootstrap),
+        "client.id": name,
+        "request.timeout.ms": 5000,
+    }
+    return Consumer(config, **client_ports(world, name))

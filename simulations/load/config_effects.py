@@ -1,0 +1,98 @@
+"""Whether a setting that was changed has an effect, and none any more when it is taken back.
+
+What brokers tell of a setting is one thing, what they do by it another. `max.message.bytes` shows
+in one request to the leader.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from raftka.client.admin import Admin
+from raftka.client.admin.configs import Alteration, AlterOp, Resource, ResourceType
+from raftka.client.producer.producer import Producer
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.simulations.checkers.history import value_of
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.load.contents import headers_of, key_of
+from raftka.simulations.load.workload import client_ports
+from raftka.simulations.world import World
+
+_NAME: Final = "max.message.bytes"
+_SMALL: Final = "100"
+_RECORD_BYTES: Final = 300
+
+
+class Effect:
+    """One topic of which records become too large, and then are not any more."""
+
+    def __init__(self, world: World, admin: Admin, topic: str) -> None:
+        self._world = world
+        self._admin = admin
+        self._topic = topic
+        self._sent = 0
+
+    async def set(self) -> None:
+        """Let records be small."""
+        await self._alter(Alteration(_NAME, _SMALL))
+
+    async def take_back(self) -> None:
+        """Let them be what they were."""
+        await self._alter(Alteration(_NAME, op=AlterOp.DELETE))
+
+    async def _alter(self, alteration: Alteration) -> None:
+        resource = Resource(ResourceType.TOPIC, self._topic)
+        await self._admin.incremental_alter_configs({resource: [alteration]})
+
+    async def not_refused(self) -> str | None:
+        """How it is wrong that a large record is taken; None when it is refused."""
+        if await self._is_taken():
+            return f"a record of {_RECORD_BYTES} bytes is taken for {self._topic}, {self._words}"
+        return None
+
+    async def not_taken(self) -> str | None:
+        """The other way round."""
+        if not await self._is_taken():
+            return f"a record of {_RECORD_BYTES} bytes is refused for {self._topic}, {self._words}"
+        return None
+
+    @property
+    def _words(self) -> str:
+        there = self._world.image.topic_config(self._topic).get(_NAME)
+        return f"whose {_NAME} is {there or 'not given any more'}"
+
+    def _leader_ms(self) -> int:
+        """What the leader takes for the present: clocks may be hours apart, and a record from too
+        far in the future is refused (message.timestamp.after.max.ms)."""
+        partition = self._world.image.partition(self._topic, 0)
+        machine = self._world.cluster.machines.get(partition.leader) if partition else None
+        process = machine.process if machine is not None else None
+        return (process.clock if process is not None else SimClock()).wall_ms()
+
+    async def _is_taken(self) -> bool:
+        config = {
+            "bootstrap.servers": ",".join(self._world.cluster.bootstrap),
+            "client.id": "effector",
+            "enable.idempotence": False,
+            "request.timeout.ms": 2000,
+            "delivery.timeout.ms": 10_000,
+            "max.block.ms": 10_000,
+        }
+        number, at_ms = self._sent, self._leader_ms()
+        self._sent += 1
+        async with Producer(config, **client_ports(self._world, "effector")) as producer:
+            sent = await producer.send(
+                self._topic,
+                value_of("effector", number, False, _RECORD_BYTES, at_ms),
+                key_of(number),
+                partition=0,
+                headers=headers_of(number),
+                timestamp_ms=at_ms,
+            )
+            try:
+                await sent
+            except KafkaError as error:
+                if error.code is ErrorCode.MESSAGE_TOO_LARGE:
+                    return False
+                raise
+        return True

@@ -1,0 +1,391 @@
+"""What one run will do: drawn from the seed, then plain data, so that it can be cut down and kept.
+
+Each part of a plan has dice of its own, seeded by its name: taking one part away leaves the others
+as they were. That is what makes shrinking possible.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from random import Random
+from typing import Any
+
+from raftka.simulations.load import traits
+
+DEFAULT_DURATION_S = 60.0
+WARM_UP_S = 3.0
+QUORUMS = ("static", "standalone", "initial-controllers")
+"""Voters of the settings; or voters that may change, which begin as one or as all controllers."""
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    node_id: int
+    roles: str = "broker,controller"
+    rack: str = ""
+
+
+@dataclass(frozen=True)
+class TopicPlan:
+    name: str
+    partitions: int
+    replication_factor: int
+    configs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProducerPlan:
+    name: str
+    topic: str
+    acks: int
+    idempotent: bool
+    records_per_burst: int
+    pause_s: float
+    """Mean time between bursts."""
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConsumerPlan:
+    name: str
+    topics: tuple[str, ...]
+    group: str | None = None
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is done at a moment: an operation of an administrator, or a fault."""
+
+    at_s: float
+    kind: str
+    name: str
+    """Unique; its dice are seeded with it."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    seed: int
+    duration_s: float = DEFAULT_DURATION_S
+    nodes: tuple[NodePlan, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    topics: tuple[TopicPlan, ...] = ()
+    producers: tuple[ProducerPlan, ...] = ()
+    consumers: tuple[ConsumerPlan, ...] = ()
+    operations: tuple[Step, ...] = ()
+    faults: tuple[Step, ...] = ()
+    quorum: str = "static"
+    """How the quorum is formatted: one of QUORUMS."""
+    mutation: str | None = None
+    strict_acks_1: bool = False
+    """Hold acks=1 to what acks=all promises: a control that must fail."""
+    no_excuses: bool = False
+    """Hold unclean elections to what clean ones promise: a control that must fail."""
+    drift: dict[str, float] = field(default_factory=dict)
+    """How fast each host's clock runs."""
+    quorum_batch_entries: int = 4096
+    """How many entries of the metadata log travel in one message."""
+    network_delay_s: float = 0.0003
+    split_rate: float = 0.02
+
+    def dumps(self) -> str:
+        """Readable JSON: one line for each step."""
+        data = asdict(self)
+        lines = []
+        for name, value in data.items():
+            if isinstance(value, (list, tuple)) and value:
+                items = ",\n  ".join(json.dumps(item) for item in value)
+                lines.append(f" {json.dumps(name)}: [\n  {items}\n ]")
+            else:
+                lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def loads(cls, text: str) -> Plan:
+        """Raises ValueError, TypeError for what `dumps` has not written."""
+        data = json.loads(text)
+        kinds: dict[str, type] = {
+            "nodes": NodePlan,
+            "topics": TopicPlan,
+            "producers": ProducerPlan,
+            "consumers": ConsumerPlan,
+            "operations": Step,
+            "faults": Step,
+        }
+        for name, kind in kinds.items():
+            data[name] = tuple(kind(**item) for item in data[name])
+        data["consumers"] = tuple(replace(c, topics=tuple(c.topics)) for c in data["consumers"])
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person chose; the rest is drawn."""
+
+    seed: int
+    nodes: int = 3
+    combined: bool = True
+    duration_s: float = DEFAULT_DURATION_S
+    mutation: str | None = None
+    faults: tuple[str, ...] | None = None
+    """Only these kinds; None for all, each drawn."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Faults a minute by kind, instead of a drawn rate; 0 switches a kind off."""
+    load: float = 1.0
+    quorum: str | None = None
+    """One of QUORUMS, instead of a drawn one."""
+    control: str | None = None
+    """A change after which data must be lost; see simulations/runs/controls.py."""
+    own: str | None = None
+    """A file with a workload and invariants of the user's own; see simulations/runs/user_file.py."""
+
+
+def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
+    """The plan of a seed. `kinds`: for each kind of fault its chance to be on in a run, and its
+    mean number a minute then."""
+    seed = options.seed
+
+    def dice(what: str) -> Random:
+        return Random(f"{seed} {what}")
+
+    nodes = _nodes(options)
+    quorum = options.quorum or dice("quorum").choice(["static"] * 4 + list(QUORUMS[1:]))
+    brokers = sum("broker" in node.roles for node in nodes)
+    topics = tuple(
+        replace(topic, configs={**topic.configs, **traits.shape(dice(f"contents {topic.name}"))})
+        for topic in _topics(dice("topics"), brokers)
+    )
+    producers = tuple(
+        replace(each, settings={**each.settings, **traits.compression(dice(f"bytes {each.name}"))})
+        for each in _producers(dice("producers"), topics, options.load)
+    )
+    nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
+    return Plan(
+        seed=seed,
+        duration_s=options.duration_s,
+        nodes=nodes,
+        settings={
+            **_settings(dice("settings")),
+            **_retention(dice("membership")),
+            **traits.housekeeping(dice("housekeeping")),
+            **selector,
+        },
+        topics=topics,
+        producers=producers,
+        consumers=consumers,
+        operations=(
+            *_operations(dice("operations"), options.duration_s),
+            *(
+                Step(*each)
+                for each in traits.administration(
+                    dice("administration"), WARM_UP_S, options.duration_s
+                )
+            ),
+            *_first_voters(dice("first voters"), nodes, quorum),
+        ),
+        faults=_faults(dice("faults"), options, _possible(kinds, quorum)),
+        quorum=quorum,
+        mutation=options.mutation,
+        drift={f"n{n.node_id}": _drift(dice(f"drift {n.node_id}")) for n in nodes},
+        quorum_batch_entries=dice("quorum batch").choice([1, 1, 4, 4096]),
+        network_delay_s=10 ** dice("delay").uniform(-4, -2.3),
+        split_rate=dice("split").choice([0.0, 0.0, 0.02, 0.2]),
+    )
+
+
+def _nodes(options: Options) -> tuple[NodePlan, ...]:
+    if options.combined:
+        voters = options.nodes if options.nodes <= 5 else 5
+        return tuple(
+            NodePlan(i, "broker,controller" if i <= voters else "broker")
+            for i in range(1, options.nodes + 1)
+        )
+    controllers = 1 if options.nodes == 2 else 3 if options.nodes >= 5 else 1
+    return tuple(
+        NodePlan(i, "controller" if i <= controllers else "broker")
+        for i in range(1, options.nodes + 1)
+    )
+
+
+def _drift(dice: Random) -> float:
+    return dice.choice([1.0, 1.0, dice.uniform(0.97, 1.03)])
+
+
+def _settings(dice: Random) -> dict[str, str]:
+    """Timeouts and sizes: what is rare with the defaults happens within a minute."""
+    session_ms = dice.choice([3000, 6000, 9000])
+    lag_ms = dice.choice([2000, 5000, 10000, 30000])
+    return {
+        "broker.session.timeout.ms": str(session_ms),
+        "broker.heartbeat.interval.ms": str(session_ms // dice.choice([2, 3])),
+        "replica.lag.time.max.ms": str(lag_ms),
+        # Long polls answer as soon as there is something: what they wait for longer is nothing.
+        "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([2000, 4000, 4000]))),
+        "controller.quorum.election.timeout.ms": str(dice.choice([1000, 2000, 4000, 4000])),
+        "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
+        "replica.high.watermark.checkpoint.interval.ms": str(dice.choice([1000, 5000, 5000])),
+        "group.min.session.timeout.ms": "1000",
+        "leader.imbalance.check.interval.seconds": str(dice.choice([5, 30, 300])),
+        "unclean.leader.election.enable": "false",
+        "auto.create.topics.enable": "false",
+    }
+
+
+def _retention(dice: Random) -> dict[str, str]:
+    """How much log is kept in front of a snapshot: with little, who was away gets the snapshot."""
+    return {"metadata.max.retention.bytes": str(dice.choice([0, 1000, 104_857_600]))}
+
+
+def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
+    found = []
+    for number in range(dice.choice([1, 1, 2, 3])):
+        factor = min(dice.choice([2, 3, 3]), brokers)
+        configs = {
+            "min.insync.replicas": str(min(2, factor)),
+            "segment.ms": str(dice.choice([1500, 6000, 604_800_000])),
+        }
+        if dice.random() < 0.2:
+            configs["flush.messages"] = "1"
+        found.append(TopicPlan(f"t{number}", dice.choice([1, 1, 2, 3]), factor, configs))
+    return tuple(found)
+
+
+def _producers(dice: Random, topics: Sequence[TopicPlan], load: float) -> tuple[ProducerPlan, ...]:
+    found = []
+    for number in range(3):
+        idempotent = number == 0 or dice.random() < 0.6
+        acks = -1 if idempotent or dice.random() < 0.7 else 1
+        settings: dict[str, int | str] = {
+            "linger.ms": dice.choice([0, 5, 20]),
+            "batch.size": dice.choice([400, 4000, 16384, 16384]),
+            "max.in.flight.requests.per.connection": dice.choice([1, 5, 5]),
+            "request.timeout.ms": dice.choice([1000, 3000, 10000]),
+            "delivery.timeout.ms": 120_000,
+            "max.block.ms": 120_000,
+        }
+        found.append(
+            ProducerPlan(
+                f"p{number}",
+                topics[number % len(topics)].name,
+                acks,
+                idempotent,
+                records_per_burst=max(1, round(dice.choice([1, 3, 8, 15]) * load)),
+                pause_s=dice.choice([8.0, 16.0, 32.0]),
+                settings=settings,
+            )
+        )
+    return tuple(found)
+
+
+def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan, ...]:
+    names = tuple(topic.name for topic in topics)
+    waits_ms = [3000, 6000, 9000]
+    found = [ConsumerPlan("reader", names, settings={"fetch.max.wait.ms": dice.choice(waits_ms)})]
+    for number in range(dice.choice([1, 2])):
+        session_ms = dice.choice([3000, 6000, 10000])
+        settings: dict[str, int | str] = {
+            "fetch.max.wait.ms": dice.choice(waits_ms),
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": session_ms // 3,
+            # A join waits so long for an answer from a coordinator that lost power: not for ever.
+            "max.poll.interval.ms": 20_000,
+            "auto.commit.interval.ms": dice.choice([500, 3000]),
+            "max.poll.records": dice.choice([10, 500]),
+            "partition.assignment.strategy": dice.choice(
+                ["range", "roundrobin", "cooperative-sticky"]
+            ),
+        }
+        found.append(ConsumerPlan(f"member{number}", names, "group", settings))
+    strategy = found[-1].settings["partition.assignment.strategy"]
+    return tuple(
+        replace(each, settings={**each.settings, "partition.assignment.strategy": strategy})
+        if each.group
+        else each
+        for each in found
+    )
+
+
+def _racks(
+    dice: Random, nodes: tuple[NodePlan, ...], consumers: tuple[ConsumerPlan, ...]
+) -> tuple[tuple[NodePlan, ...], dict[str, str], tuple[ConsumerPlan, ...]]:
+    """In some runs nodes are in racks, and consumers read from the replica nearby (KIP-392)."""
+    if dice.random() > 0.3:
+        return nodes, {}, consumers
+    racks = [f"r{number}" for number in range(1, dice.choice([2, 3]) + 1)]
+    placed = tuple(
+        replace(node, rack=racks[place % len(racks)]) for place, node in enumerate(nodes)
+    )
+    near = tuple(
+        replace(
+            each,
+            settings={
+                **each.settings,
+                "client.rack": dice.choice(racks),
+                # So often the leader is asked again who is near.
+                "metadata.max.age.ms": dice.choice([2000, 10_000, 300_000]),
+            },
+        )
+        for each in consumers
+    )
+    return placed, {"replica.selector.class": "RackAwareReplicaSelector"}, near
+
+
+def _operations(dice: Random, duration_s: float) -> tuple[Step, ...]:
+    kinds = ["create-topic", "delete-topic", "add-partitions", "alter-config", "elect-preferred"]
+    count = dice.randrange(6)
+    moments = sorted(dice.uniform(WARM_UP_S, duration_s) for _ in range(count))
+    return tuple(
+        Step(round(at, 3), dice.choice(kinds), f"operation {number}")
+        for number, at in enumerate(moments)
+    )
+
+
+def _first_voters(dice: Random, nodes: Sequence[NodePlan], quorum: str) -> tuple[Step, ...]:
+    """An administrator completes a quorum that was founded by one of its controllers."""
+    controllers = sum("controller" in node.roles for node in nodes)
+    if quorum != "standalone":
+        return ()
+    return tuple(
+        Step(round(dice.uniform(0.2, 2 * WARM_UP_S), 3), "add-voter", f"first voter {number}")
+        for number in range(1, controllers)
+    )
+
+
+def _possible(
+    kinds: Mapping[str, tuple[float, float]], quorum: str
+) -> Mapping[str, tuple[float, float]]:
+    """Voters come and go where the quorum's format lets them; elsewhere asking is refused."""
+    wrong = "quorum-change" if quorum != "static" else "voter-"
+    return {kind: each for kind, each in kinds.items() if not kind.startswith(wrong)}
+
+
+def _faults(
+    dice: Random, options: Options, kinds: Mapping[str, tuple[float, float]]
+) -> tuple[Step, ...]:
+    found: list[Step] = []
+    # In most runs something breaks now and then, in some all the time; who names kinds wants them.
+    intensity = dice.choice([0.1, 0.1, 0.2, 0.3, 0.7]) if options.faults is None else 1.0
+    for kind in kinds:
+        chance, rate = kinds[kind]
+        own = Random(f"{options.seed} fault {kind}")
+        on = own.random() < chance
+        # How often is drawn too: some defects show only under many faults, some only under few.
+        rate *= intensity * math.exp(own.uniform(-1.2, 1.2))
+        if options.faults is not None:
+            on = kind in options.faults
+        if kind in options.rates:
+            rate = options.rates[kind]
+            on = rate > 0
+        if not on:
+            continue
+        at = WARM_UP_S
+        number = 0
+        while (at := at + own.expovariate(rate / 60)) < options.duration_s:
+            found.append(Step(round(at, 3), kind, f"{kind} {number}"))
+            number += 1
+    found.sort(key=lambda step: (step.at_s, step.name))
+    return tuple(found)

@@ -1,0 +1,244 @@
+"""The clients of a run: producers, consumers and an administrator, all of them raftka's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from raftka.client.admin import Admin
+from raftka.client.consumer.consumer import Consumer
+from raftka.client.consumer.state import ConsumerRecord
+from raftka.client.futures import Future
+from raftka.client.producer.batch import RecordMetadata
+from raftka.client.producer.producer import Producer
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import BrokenConnection, Network
+from raftka.simulations.checkers.history import value_of
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.load.contents import differs, headers_of, key_of
+from raftka.simulations.observers.logs import current_node
+from raftka.simulations.load.plan import ConsumerPlan, ProducerPlan
+
+if TYPE_CHECKING:
+    from raftka.simulations.world import World
+
+CLIENT_ERRORS = (KafkaError, BrokenConnection)
+
+
+def client_ports(world: World, name: str) -> dict[str, Any]:
+    """What a client takes from outside."""
+    network: Network = world.fabric.host(name)
+    if (detail := world.trace.detail) is not None:
+        network = detail.observer.network(name, network)
+    return {
+        "network": network,
+        "clock": SimClock(),
+        "dice": Random(f"{world.plan.seed} client {name}"),
+    }
+
+
+class ProducerTask:
+    """Sends bursts of records until the workload ends, then waits for every answer."""
+
+    def __init__(self, world: World, plan: ProducerPlan) -> None:
+        self.world = world
+        self.plan = plan
+        self.sent = 0
+        self.open = 0
+        self.done = trio.Event()
+        self._stirred = trio.Event()
+        self._settled = trio.Event()
+
+    async def run(self) -> None:
+        plan, world = self.plan, self.world
+        current_node.set(plan.name)
+        dice = Random(f"{world.plan.seed} producer {plan.name}")
+        config = {
+            "bootstrap.servers": ",".join(world.cluster.bootstrap),
+            "client.id": plan.name,
+            "acks": plan.acks,
+            "enable.idempotence": plan.idempotent,
+            **plan.settings,
+        }
+        async with Producer(config, **client_ports(world, plan.name)) as producer:
+            while not world.quiet.is_set():
+                await self._burst(producer, dice)
+                self._stirred = trio.Event()
+                with trio.move_on_after(dice.expovariate(1 / plan.pause_s)):
+                    await self._stirred.wait()
+            await producer.flush()
+        self.done.set()
+
+    def stir(self) -> None:
+        """End a pause: send the next burst now, or see that there shall be no more."""
+        self._stirred.set()
+
+    async def _burst(self, producer: Producer, dice: Random) -> None:
+        plan, clock = self.plan, SimClock()
+        for _ in range(1 + dice.randrange(2 * plan.records_per_burst)):
+            number, at_ms = self.sent, clock.wall_ms()
+            padding = 20 + dice.randrange(60)
+            value = value_of(plan.name, number, plan.idempotent, padding, at_ms)
+            if (detail := self.world.trace.detail) is not None:
+                detail.observer.produced(plan.name, plan.topic, number, value)
+            self.sent += 1
+            try:
+                future = await producer.send(
+                    plan.topic,
+                    value,
+                    key_of(number),
+                    headers=headers_of(number),
+                    timestamp_ms=at_ms,
+                )
+            except CLIENT_ERRORS as error:
+                self.world.history.failed += 1
+                self.world.trace.event("send-refused", node=plan.name, error=str(error))
+                continue
+            self.open += 1
+            future.when_done(partial(self._answered, value, number))
+
+    def _answered(self, value: bytes, number: int, future: Future[RecordMetadata]) -> None:
+        self.open -= 1
+        if self.world.ended.is_set() or self.world.violation is not None:
+            return
+        detail = self.world.trace.detail
+        if future.error is not None:
+            self.world.history.failed += 1
+            if detail is not None:
+                detail.observer.failed(self.plan.name, number, value, str(future.error))
+            self.world.trace.event("send-failed", node=self.plan.name, error=str(future.error))
+            return
+        where = future.result()
+        if where.offset < 0:
+            return
+        if detail is not None:
+            name = f"{where.topic}-{where.partition}"
+            detail.observer.acknowledged(self.plan.name, name, where.offset, number, value)
+        self.world.history.acknowledged(
+            self.plan.name,
+            (where.topic, where.partition),
+            where.offset,
+            value,
+            acks=self.plan.acks,
+            idempotent=self.plan.idempotent,
+        )
+
+
+class ConsumerTask:
+    """Polls, alone or as a member of a group, until the run ends."""
+
+    def __init__(self, world: World, plan: ConsumerPlan) -> None:
+        self.world = world
+        self.plan = plan
+        self.last: dict[TopicPartition, int] = {}
+        self.scope = trio.CancelScope()
+        self.partitions: set[TopicPartition] = set()
+        self.host = plan.name
+
+    async def run(self) -> None:
+        current_node.set(self.plan.name)
+        lives = 0
+        while not self.world.ended.is_set():
+            with trio.CancelScope() as self.scope:
+                try:
+                    await self._live(f"{self.plan.name}.{lives}" if lives else self.plan.name)
+                except CLIENT_ERRORS as error:
+                    self.world.trace.event("consumer-failed", node=self.plan.name, error=str(error))
+            lives += 1
+            await trio.sleep(0.5)
+
+    async def _live(self, name: str) -> None:
+        plan, world = self.plan, self.world
+        self.host = name
+        config: dict[str, object] = {
+            "bootstrap.servers": ",".join(world.cluster.bootstrap),
+            "client.id": name,
+            "auto.offset.reset": "earliest",
+            "request.timeout.ms": 5000,
+            **plan.settings,
+        }
+        if plan.group is not None:
+            config["group.id"] = plan.group
+        self.last.clear()
+        async with Consumer(config, **client_ports(world, name)) as consumer:
+            if plan.group is not None:
+                consumer.subscribe(plan.topics, self)
+            else:
+                found = [
+                    TopicPartition(topic.name, index)
+                    for topic in world.plan.topics
+                    for index in range(topic.partitions)
+                ]
+                consumer.assign(found)
+            while True:
+                self._take(await consumer.poll(1.0))
+
+    def _take(self, records: Sequence[Any]) -> None:
+        history, name, group = self.world.history, self.plan.name, self.plan.group
+        if (detail := self.world.trace.detail) is not None:
+            for (topic, index), run in groupby(records, key=lambda r: (r.topic, r.partition)):
+                offsets = [record.offset for record in run]
+                where = f"{topic}-{index}"
+                detail.observer.read(name, self.host, where, offsets[0], offsets[-1])
+        for record in records:
+            target = TopicPartition(record.topic, record.partition)
+            self._check_contents(record)
+            history.polled(name, target, self.last.get(target), record.offset, record.value)
+            if group is not None:
+                if target not in self.last:
+                    # Without a seek, a member begins where its group has committed.
+                    history.found_committed(group, target, record.offset)
+                history.consumed(group, target, record.offset + 1)
+            self.last[target] = record.offset
+
+    def _stamps(self, topic: str) -> bool:
+        """Whether its records have the time at which the leader appended them."""
+        config = self.world.image.topic_config(topic)
+        return config.get("message.timestamp.type") == "LogAppendTime"
+
+    def _check_contents(self, record: ConsumerRecord) -> None:
+        stamps = self._stamps(record.topic)
+        if (words := differs(record, log_append_time=stamps)) is not None:
+            self.world.report(
+                "record-differs",
+                f"{self.plan.name} read a record at offset {record.offset} of {record.topic}-"
+                f"{record.partition} that is not what was sent: {words}",
+            )
+
+    # client.consumer.membership.RebalanceListener
+
+    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        self.world.trace.event("assigned", node=self.plan.name, partitions=_names(partitions))
+        for partition in partitions:
+            self.last.pop(partition, None)
+
+    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self.world.trace.event("revoked", node=self.plan.name, partitions=_names(partitions))
+
+    async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
+        self.world.trace.event("lost", node=self.plan.name, partitions=_names(partitions))
+
+
+def _names(partitions: Sequence[TopicPartition]) -> list[str]:
+    return [f"{topic}-{index}" for topic, index in partitions]
+
+
+def make_admin(world: World, name: str = "admin", cause: int | None = None) -> Admin:
+    """An administrator's client; `cause` is the operation or fault that it is for."""
+    if cause is not None:
+        name = f"{name}-{cause}"
+        if (detail := world.trace.detail) is not None:
+            detail.ordered(name, cause)
+    config = {
+        "bootstrap.servers": ",".join(world.cluster.bootstrap),
+        "client.id": name,
+        "request.timeout.ms": 5000,
+        "default.api.timeout.ms": 30_000,
+    }
+    return Admin(config, **client_ports(world, name))

@@ -1,0 +1,1 @@
+"""The simulated machines: what a node runs on, and what can break under it."""

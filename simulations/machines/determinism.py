@@ -1,0 +1,357 @@
+"""Running trio so that one seed gives one history.
+
+The private names of trio that this needs are in this file and nowhere else. trio shuffles the tasks
+that become runnable together; here the shuffle comes from the seed. The clock jumps to the next
+thing that happens as soon as every task waits.
+
+While a simulation runs, the ways around the ports fail loudly (simulations/machines/real_world.py).
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import logging
+import random
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from math import inf
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar
+
+import trio
+import trio._core._run as _trio_run
+import trio._core._traps as _trio_traps
+import trio.abc
+
+from raftka.simulations.machines.real_world import out_of_reach
+
+T = TypeVar("T")
+
+_run: Any = _trio_run
+_traps: Any = _trio_traps
+_STALLED_MAX = 1000
+_TURNS_A_MOMENT = 500_000
+"""So many turns at one moment are a loop that waits for nothing."""
+_TURNS_A_LOOK = 4096
+"""How often an interrupt from the keyboard is looked for."""
+
+
+class VirtualClock(trio.abc.Clock):
+    """Jumps to the next deadline, or the next event, as soon as every task waits.
+
+    Events are calls at a moment, made between the steps of tasks: what a network delivers needs no
+    task of its own, which is most of what a simulation would otherwise spend its time on.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.stalled = 0
+        self.gave_up = ""
+        """Why the run was ended."""
+        self.scope = trio.CancelScope()
+        """Of everything that runs; cancelled when nothing would ever happen again."""
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = 0
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        """Call `action` at `moment`, not before the present step ends."""
+        self._sequence += 1
+        heapq.heappush(self._events, (moment, self._sequence, action))
+
+    def start_clock(self) -> None:
+        """It starts at 0."""
+
+    def current_time(self) -> float:
+        return self.now
+
+    def give_up(self, why: str) -> None:
+        """Nothing will come of this run any more: end it."""
+        if not self.gave_up:
+            self.gave_up = why
+            self.scope.cancel()
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Not asked: `advance` is. Nothing real is ever waited for."""
+        return 0.0
+
+    def advance(self, deadline: float) -> None:
+        """No task can run: go on to the next thing that happens, at `deadline` at the latest."""
+        moment, events = deadline, self._events
+        if events and events[0][0] < moment:
+            moment = events[0][0]
+        if moment == inf:
+            # Only trio's own wakeups are left, as at its end; many turns of that are a deadlock.
+            self.stalled += 1
+            if self.stalled > _STALLED_MAX:
+                self.give_up("nothing would ever happen again: every task waits for another")
+            return
+        self.stalled = 0
+        if moment > self.now:
+            self.now = moment
+        while events and events[0][0] <= self.now:
+            heapq.heappop(events)[2]()
+
+
+def virtual_clock() -> VirtualClock | None:
+    """The clock of the simulation that runs now; None in other tests, where the ports are of use,
+    too."""
+    runner = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
+    clock = runner.clock if runner is not None else None
+    return clock if isinstance(clock, VirtualClock) else None
+
+
+def current_clock() -> VirtualClock:
+    """The clock of the simulation that runs now."""
+    clock = virtual_clock()
+    assert clock is not None
+    return clock
+
+
+async def sleep(seconds: float) -> None:
+    """As `trio.sleep`, without a cancel scope and an exception each time."""
+    clock = virtual_clock()
+    if clock is None:
+        await trio.sleep(max(0.0, seconds))
+        return
+    waiting: list[Any] = [trio.lowlevel.current_task()]
+
+    def wake() -> None:
+        if waiting:
+            trio.lowlevel.reschedule(waiting.pop())
+
+    def stop_waiting(_: object) -> trio.lowlevel.Abort:
+        waiting.clear()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    clock.at(clock.now + max(0.0, seconds), wake)
+    await trio.lowlevel.wait_task_rescheduled(stop_waiting)
+
+
+class _Nothing:
+    """What a task is woken with when there is nothing to tell it: one object for all of them."""
+
+    def unwrap(self) -> None:
+        """As of an `Value(None)`, which may be used only once."""
+
+
+_NOTHING: Final = _Nothing()
+_NUMBERS: Final = count()
+_EXPLICIT: Final = _run.CancelReason(source="explicit")
+
+
+def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
+    """In the place of trio's, which makes a new `Value(None)` each time."""
+    task._next_send_fn = task.coro.send
+    task._next_send = _NOTHING if next_send is _run._NO_SEND else next_send
+    task._abort_func = None
+    task.custom_sleep_data = None
+    runner.runq.append(task)
+
+
+class _Wait:
+    """In the place of `wait_task_rescheduled`: what a task that waits hands to the loop, which is
+    how to take it back. trio makes three objects for it."""
+
+    __slots__ = ("abort",)
+
+    def __init__(self, abort: Callable[[Any], trio.lowlevel.Abort]) -> None:
+        self.abort = abort
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield self).unwrap()
+
+
+def _now() -> Any:
+    """In the place of `current_time`, which asks three objects in turn."""
+    return _run.GLOBAL_RUN_CONTEXT.runner.clock.now
+
+
+def _wake(task: Any, next_send: Any = _NOTHING) -> None:
+    """In the place of `reschedule`."""
+    _reschedule(_run.GLOBAL_RUN_CONTEXT.runner, task, next_send)
+
+
+def _add_deadline(deadlines: Any, deadline: float, scope: Any) -> None:
+    """In the place of trio's, which orders equal deadlines by where scopes lie in memory."""
+    heapq.heappush(deadlines._heap, (deadline, next(_NUMBERS), scope))
+    deadlines._active += 1
+
+
+def _cancel(scope: Any, reason: str | None = None) -> None:
+    """In the place of `CancelScope.cancel`, which describes the task that asks for it in words."""
+    scope._cancel(_EXPLICIT)
+
+
+def _unsaid(cancelled: trio.Cancelled) -> str:
+    """In the place of `Cancelled.__repr__`: what ends with its nursery is told each time in words
+    that nobody reads."""
+    return "Cancelled"
+
+
+class _Registering:
+    """In the place of a generator of trio's, which every cancel scope runs through twice."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Any) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        """What matters is done afterwards."""
+
+    def __exit__(self, *_: object) -> None:
+        scope = self._scope
+        old = scope._registered_deadline
+        ended = scope._cancel_status is None or scope._cancel_called
+        new = inf if ended else scope._deadline
+        if old != new:
+            scope._registered_deadline = new
+            deadlines = _run.GLOBAL_RUN_CONTEXT.runner.deadlines
+            if old != inf:
+                deadlines.remove(old, scope)
+            if new != inf:
+                deadlines.add(new, scope)
+
+
+class _Loop:
+    """trio's run loop without what a simulation has no use for: no I/O but an interrupt now and
+    then, no instruments, no idle tasks. It is run a hundred thousand times a second.
+
+    Tasks, nurseries and cancel scopes are trio's own.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed).random
+
+    def shuffle(self, batch: list[Any]) -> None:
+        """The order in which tasks run that became runnable together comes from the seed."""
+        batch.sort(key=_age)
+        draw = self._random
+        for last in range(len(batch) - 1, 0, -1):
+            other = int(draw() * (last + 1))
+            batch[last], batch[other] = batch[other], batch[last]
+
+    def __call__(
+        self, runner: Any, main: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Generator[float, Any, None]:
+        """Yields when trio shall look for an interrupt; takes the place of `unrolled_run`."""
+        runner.entry_queue.wakeup.wakeup_on_signals()
+        try:
+            runner.init_task = runner.spawn_impl(
+                runner.init, (main, arguments), None, "<init>", system_task=True
+            )
+            yield from self._turns(runner)
+        finally:
+            runner.close()
+            _run.GLOBAL_RUN_CONTEXT.__dict__.clear()
+            if runner.ki_pending:
+                runner.main_task_outcome = _run.Error(KeyboardInterrupt())
+
+    def _turns(self, runner: Any) -> Generator[float, Any, None]:
+        clock: VirtualClock = runner.clock
+        context, deadlines, runq = _run.GLOBAL_RUN_CONTEXT, runner.deadlines, runner.runq
+        turns = turns_then = 0
+        then = clock.now
+        while runner.tasks:
+            turns += 1
+            if not runq:
+                clock.advance(deadlines.next_deadline())
+            if clock.stalled or turns % _TURNS_A_LOOK == 0:
+                runner.io_manager.process_events((yield 0.0))
+                if clock.now > then:
+                    then, turns_then = clock.now, turns
+                elif turns - turns_then > _TURNS_A_MOMENT:
+                    names = sorted({str(task.name) for task in runq})
+                    clock.give_up(f"time stands still at {then} s while these run: {names}")
+            heap = deadlines._heap
+            if heap and heap[0][0] <= clock.now:
+                deadlines.expire(clock.now)
+            batch = list(runq)
+            runq.clear()
+            if len(batch) > 1:
+                self.shuffle(batch)
+            while batch:
+                task = context.task = batch.pop()
+                send, value = task._next_send_fn, task._next_send
+                task._next_send_fn = task._next_send = None
+                ended: Any = None
+                try:
+                    message = task.context.run(send, value)
+                except StopIteration as stop:
+                    ended = _run.Value(stop.value)
+                except BaseException as error:
+                    ended = _run.Error(error)
+                if ended is not None:
+                    runner.task_exited(task, ended)
+                elif type(message) is _Wait:
+                    task._abort_func = message.abort
+                    if runner.ki_pending and task is runner.main_task:
+                        task._attempt_delivery_of_pending_ki()
+                    if task._cancel_status.effectively_cancelled:
+                        task._attempt_delivery_of_any_pending_cancel()
+                elif message is _traps.CancelShieldedCheckpoint:
+                    _reschedule(runner, task)
+                else:
+                    raise RuntimeError(f"a task asked trio for {message!r}")
+                ended = message = None
+                del context.task
+
+
+def _age(task: Any) -> int:
+    return int(task._counter)
+
+
+def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
+    """Run `main` in virtual time, every choice drawn from `seed`."""
+    # A collection runs finalizers at a moment that depends on the process's past.
+    collecting = gc.isenabled()
+    gc.disable()
+    ours = (
+        (_run, "unrolled_run", _Loop(seed)),
+        (_run.Runner, "reschedule", _reschedule),
+        (_run.CancelScope, "_might_change_registered_deadline", lambda scope: _Registering(scope)),
+        (_run.CancelScope, "cancel", _cancel),
+        (trio.Cancelled, "__repr__", _unsaid),
+        (_run.Deadlines, "add", _add_deadline),
+        *((place, "current_time", _now) for place in (_run, trio)),
+        *((place, "wait_task_rescheduled", _Wait) for place in (_run, trio._core, trio.lowlevel)),
+        (trio.lowlevel, "reschedule", _wake),
+        (trio._core, "reschedule", _wake),
+    )
+    saved = [(place, name, getattr(place, name)) for place, name, _ in ours]
+    try:
+        for place, name, function in ours:
+            setattr(place, name, function)
+        return trio.run(_guarded, main, clock=VirtualClock())
+    finally:
+        for place, name, function in saved:
+            setattr(place, name, function)
+        if collecting:
+            gc.enable()
+
+
+async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
+    clock = current_clock()
+    found: list[T] = []
+    with out_of_reach(), _no_stamps(), clock.scope:
+        found.append(await main())
+    if not found:
+        raise RuntimeError(clock.gave_up)
+    return found[0]
+
+
+@contextmanager
+def _no_stamps() -> Iterator[None]:
+    """Log records carry the moment, process and thread that made them, which nobody reads here."""
+    stamps: Any = logging
+    names = ("time", "logProcesses", "logMultiprocessing", "logThreads")
+    saved = [(name, getattr(stamps, name)) for name in names]
+    stamps.time = SimpleNamespace(time=lambda: 0.0, time_ns=lambda: 0)
+    stamps.logProcesses = stamps.logMultiprocessing = stamps.logThreads = False
+    try:
+        yield
+    finally:
+        for name, value in saved:
+            setattr(stamps, name, value)

@@ -1,0 +1,210 @@
+"""One byte stream between two hosts, as a pair of ends; simulations/machines/network.py delivers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+from raftka.model.ports import BrokenConnection, Piece, bytes_of
+from raftka.simulations.machines.life import Life
+
+if TYPE_CHECKING:
+    from raftka.simulations.machines.network import Fabric, Tap
+
+WINDOW = 1 << 20
+"""Bytes that a sender may have on the way before it has to wait."""
+
+
+class Stream:
+    """One side of one connection; what it sends goes to `other`."""
+
+    other: Stream
+
+    def __init__(self, fabric: Fabric, local: str, remote: str, peer: str, life: Life) -> None:
+        self.tap: Tap | None = None
+        self.name = ""
+        """What a trace calls this connection."""
+        self._life = life
+        self.local = local
+        self.remote = remote
+        self.peer = peer
+        self._fabric = fabric
+        self._outgoing: deque[tuple[float, bytes]] = deque()
+        self._on_the_way = 0
+        self._held_since: float | None = None
+        self._pumping = False
+        self._incoming = bytearray()
+        self._end: str | None = None
+        """Why nothing more will come: "eof", "reset" or "silent"; None while it may."""
+        self._closed = False
+        self._dead = False
+        self._room: trio.Event | None = None
+        """Set when what is sent has made room for more, while somebody waits for that."""
+        self._receiver: trio.lowlevel.Task | None = None
+
+    # The Connection port.
+
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
+        if self._incoming:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._incoming:
+            if self._closed:
+                raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
+            if self._end == "eof":
+                return 0
+            if self._end == "reset":
+                raise BrokenConnection(f"{self.peer}: Connection reset by peer")
+            self._receiver = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
+            if self._life.is_paused:
+                await self._life.passage()
+        size = min(len(buffer), len(self._incoming))
+        buffer[:size] = self._incoming[:size]
+        del self._incoming[:size]
+        return size
+
+    def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:
+        self._receiver = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def send_now(self, pieces: list[Piece]) -> list[Piece]:
+        if self._dead:
+            return []
+        if self._closed or self._end == "reset":
+            raise BrokenConnection(f"{self.peer}: Broken pipe")
+        if self._on_the_way > WINDOW:
+            return pieces
+        data = b"".join([bytes_of(piece) for piece in pieces])
+        if data:
+            fabric = self._fabric
+            if self.tap is not None:
+                self.tap(data)
+            self._on_the_way += len(data)
+            moment = fabric.delay(self.local, self.remote)
+            if self._outgoing:
+                moment = max(moment, self._outgoing[-1][0])
+            self._outgoing.append((moment, data))
+            self.pump()
+        return []
+
+    async def send(self, pieces: Sequence[Piece]) -> None:
+        remaining = list(pieces)
+        while remaining := self.send_now(remaining):
+            self._room = self._room or trio.Event()
+            await self._room.wait()
+            if self._closed:
+                raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._fabric.forget(self)
+        self._wake()
+        if not self._dead and self._end != "reset":
+            # The end travels behind the bytes, as FIN does; after a reset a kernel sends none.
+            self._outgoing.append((self._fabric.delay(self.local, self.remote), b""))
+            self.pump()
+
+    # Delivery.
+
+    def pump(self) -> None:
+        """Arrange for the next bytes to arrive, unless the way is cut or that was done."""
+        if self._pumping or not self._outgoing or self._dead or self._life.is_paused:
+            return
+        fabric = self._fabric
+        now = trio.current_time()
+        if fabric._cut and not fabric.passes(self.local, self.remote):
+            if self._held_since is None:
+                self._held_since = now
+                fabric.at(now + fabric.faults.give_up_s, self._give_up)
+            return
+        self._held_since = None
+        self._pumping = True
+        fabric.at(max(now, self._outgoing[0][0]), self._arrive)
+
+    def _arrive(self) -> None:
+        self._pumping = False
+        fabric = self._fabric
+        if self._dead or not self._outgoing or not fabric.passes(self.local, self.remote):
+            self.pump()
+            return
+        _, data = self._outgoing.popleft()
+        split_rate = fabric.faults.split_rate
+        if split_rate and len(data) > 1 and fabric.dice.random() < split_rate:
+            cut = fabric.dice.randrange(1, len(data))
+            self._outgoing.appendleft((fabric.delay(self.local, self.remote), data[cut:]))
+            data = data[:cut]
+        self._on_the_way -= len(data)
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+        self.other.take(data)
+        fabric.saw(self.local, self.remote, len(data))
+        if self._outgoing:
+            self.pump()
+
+    def take(self, data: bytes) -> None:
+        if self._end == "reset" and not self._dead and not self._closed:
+            self.other.reset()
+            return
+        if self._dead and not self._closed:
+            # The machine came back without this connection, or is gone: a reset answers, if it
+            # can get through.
+            return
+        if self._closed:
+            if data:
+                self.other.reset()
+            return
+        if data:
+            self._incoming += data
+        elif self._end is None:
+            self._end = "eof"
+        if self._receiver is not None:
+            receiver, self._receiver = self._receiver, None
+            trio.lowlevel.reschedule(receiver)
+
+    def reset(self) -> None:
+        if self._end is None and not self._closed:
+            self._end = "reset"
+            self._incoming.clear()
+            self._outgoing.clear()
+            self._wake()
+
+    def vanish(self) -> None:
+        """This side learns of a broken connection; the peer finds out when it sends."""
+        self._fabric.forget(self)
+        self.reset()
+
+    def die(self, *, tell_peer: bool) -> None:
+        """This side's process is gone."""
+        self._dead = True
+        self._outgoing.clear()
+        self._fabric.forget(self)
+        self._end = "reset"
+        self._wake()
+        if tell_peer:
+            moment = self._fabric.delay(self.local, self.remote)
+            self._fabric.at(moment, self._tell_reset)
+
+    def _tell_reset(self) -> None:
+        if self._fabric.passes(self.local, self.remote):
+            self.other.reset()
+        else:
+            self._fabric.at(trio.current_time() + 0.2, self._tell_reset)
+
+    def _give_up(self) -> None:
+        held = self._held_since
+        if held is not None and trio.current_time() >= held + self._fabric.faults.give_up_s:
+            self.reset()
+
+    def _wake(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+        if self._receiver is not None:
+            receiver, self._receiver = self._receiver, None
+            trio.lowlevel.reschedule(receiver)

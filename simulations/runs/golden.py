@@ -1,0 +1,105 @@
+"""Whole runs whose traces are known: the same on every machine, in every process.
+
+    python -m raftka.simulations.runs.golden            run the plans, and write down what has changed
+    python -m raftka.simulations.runs.golden --check    only say so; exit code 1 when something has
+
+Each plan in tests/simulations/golden/ has beside it a text of what it must come to, the hash over
+all its events first. A change of what the cluster, its clients or the simulator do changes them;
+so does another order of tasks, as another version of trio may bring. Where a change is meant, run
+this, look at what it says, and commit it with the change. When two changes meet, take either side's
+texts and run it again.
+
+The plans compress nothing, since another version of a library may compress better.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from raftka.simulations.load.plan import Plan
+from raftka.simulations.runs.run import Outcome, run_plan
+from raftka.simulations.violation import Exit
+
+FOLDER: Final = Path(__file__).parents[1] / "tests" / "simulations" / "golden"
+
+
+def main(arguments: list[str]) -> int:
+    """See the module; `--check` and names of plans are understood."""
+    check = "--check" in arguments
+    names = [each for each in arguments if each != "--check"]
+    differs = False
+    for path in plans():
+        if names and path.stem not in names:
+            continue
+        before, after = expected(path), found(path)
+        if before == after:
+            print(f"{path.stem}: as it was")
+            continue
+        differs = True
+        print(f"{path.stem}: {'differs' if check else 'written'}")
+        for line in difference(before, after):
+            print(f"  {line}")
+        if not check:
+            _text_of(path).write_text(after)
+    return 1 if check and differs else 0
+
+
+def plans() -> list[Path]:
+    """The files of all plans."""
+    return sorted(FOLDER.glob("*.json"))
+
+
+def expected(path: Path) -> str:
+    """What a plan must come to; nothing while that has never been written."""
+    text = _text_of(path)
+    return text.read_text() if text.exists() else ""
+
+
+def found(path: Path) -> str:
+    """What it comes to now."""
+    return told(run_plan(Plan.loads(path.read_text())))
+
+
+def told(outcome: Outcome) -> str:
+    """The hash, and enough to see what kind of change it was."""
+    elections = [f"{each.node} at {each.at_s:.3f} s" for each in outcome.controllers]
+    rows = {
+        "trace": outcome.trace_hash,
+        "exit": Exit(outcome.exit).name.lower(),
+        "violation": outcome.violation.name if outcome.violation is not None else "none",
+        "virtual_s": f"{outcome.virtual_s:.3f}",
+        "events": outcome.events,
+        "messages": outcome.messages,
+        "acked": outcome.acked,
+        "read": outcome.read,
+        "controllers": ", ".join(elections),
+        "leaders": sum(outcome.leader_elections.values()),
+    }
+    rows |= {f"  {kind}": count for kind, count in sorted(outcome.counts.items())}
+    return "".join(f"{name} {value}\n" for name, value in rows.items())
+
+
+def difference(before: str, after: str) -> list[str]:
+    """Line by line, by name."""
+    old, new = (dict(_named(line) for line in text.splitlines()) for text in (before, after))
+    names = [*new, *(name for name in old if name not in new)]
+    return [
+        f"{name}: {old.get(name, '-')} -> {new.get(name, '-')}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _named(line: str) -> tuple[str, str]:
+    name, _, value = line.strip().partition(" ")
+    return name, value
+
+
+def _text_of(path: Path) -> Path:
+    return path.with_suffix(".txt")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""How many seeds it takes until what must be caught is caught: a mutation, or a control.
+
+A violation of safety counts. A seed in which something only does not recover, or crashes, is told
+and passed over: what a rule protects is data.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, Final, TextIO
+
+from raftka.simulations.runs.batch import run_one, words_of
+from raftka.simulations.load.plan import Options
+from raftka.simulations.violation import Exit
+
+SEEDS_MAX: Final = 200
+"""Every mutation has to be caught within so many."""
+
+
+@dataclass(frozen=True)
+class Catch:
+    """What a hunt came to."""
+
+    name: str
+    """Of the mutation or control."""
+    tried: int
+    first: int
+    found: dict[str, Any] | None
+    """The run that caught it (simulations.report.as_dict)."""
+    last: dict[str, Any]
+    """The last run, whatever came of it."""
+
+    @property
+    def seed(self) -> int | None:
+        return self.found["seed"] if self.found is not None else None
+
+    def words(self) -> str:
+        """In one sentence."""
+        seeds = f"{self.tried} seed{'s' if self.tried != 1 else ''}"
+        if self.found is None:
+            return f"{self.name} was NOT caught: safety held in all of {seeds} from {self.first} on"
+        name = self.found["violations"][0]["name"]
+        return f"{self.name} is caught after {seeds}: {name}, by seed {self.seed}"
+
+
+def hunt(
+    options: Options, *, seeds: int = SEEDS_MAX, commit: str = "", progress: TextIO = sys.stderr
+) -> Catch:
+    """Run seeds from `options.seed` on, `seeds` of them at most, until safety is violated."""
+    name = options.mutation or options.control
+    assert name is not None
+    found: dict[str, Any] = {}
+    for seed in range(options.seed, options.seed + seeds):
+        found = run_one((replace(options, seed=seed), commit))
+        print(f"seed {seed}: {_became(found)}", file=progress, flush=True)
+        if found["exit"] == Exit.SAFETY:
+            return Catch(name, seed - options.seed + 1, options.seed, found, found)
+    return Catch(name, seeds, options.seed, None, found)
+
+
+def _became(found: dict[str, Any]) -> str:
+    if found["exit"] == Exit.HELD:
+        return f"held, with {sum(found['faults'].values())} faults"
+    kind = "" if found["exit"] == Exit.SAFETY else " (which does not count)"
+    return words_of(found) + kind

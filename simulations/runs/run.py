@@ -1,0 +1,355 @@
+"""One run: start the cluster, load it, break it, heal it, and see whether everything held."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from random import Random
+from typing import Any
+
+import trio
+
+from raftka.client.admin import Admin
+from raftka.client.admin.topics import NewTopic
+from raftka.kraft.raft import leader
+from raftka.simulations.checkers import audit
+from raftka.simulations.machines import determinism
+from raftka.simulations.checkers import liveness
+from raftka.simulations.observers import logs
+from raftka.simulations.runs.controls import CONTROLS
+from raftka.simulations.machines.determinism import sleep
+from raftka.simulations.faults import FAULTS
+from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.load.operations import OPERATIONS
+from raftka.simulations.load.plan import Options, Plan, Step, draw
+from raftka.simulations.runs.preparation import collect, prepare
+from raftka.simulations.story.leadership_history import ControllerElection
+from raftka.simulations.trace import Sink, Trace
+from raftka.simulations.violation import Exit, Stopped, Violation
+from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from raftka.simulations.world import World
+
+_perf_counter = time.process_time
+LOOK_S = 2.0
+_LOOKS_AT_DISKS = 5
+_LOOKS_A_COLLECTION = 30
+START_S = 30.0
+"""How long a fresh cluster may take until its topics are there."""
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    plan: Plan
+    exit: Exit
+    violation: Violation | None
+    trace_hash: str
+    virtual_s: float
+    wall_s: float
+    events: int
+    messages: int
+    acked: int
+    read: int
+    failed: int
+    checks: int
+    faults: dict[str, int]
+    controllers: list[ControllerElection]
+    leader_elections: dict[str, int]
+    reached: dict[str, int]
+    losses: list[str]
+    lost_acks_1: int
+    longest_gap_s: float
+    outages_s: list[float] = field(default_factory=list)
+    """How long partitions were without a leader, each time."""
+    controller_election_s: list[float] = field(default_factory=list)
+    """From when a controller was gone until there was another, each time."""
+    partition_election_s: list[float] = field(default_factory=list)
+    """The same of partitions whose leader's place was taken by somebody else at once."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds a second."""
+        return self.virtual_s / self.wall_s if self.wall_s else 0.0
+
+
+Hook = Callable[[World], Any]
+Beside = Callable[[World], None] | None
+"""What a user adds to a workload, if anything (simulations/runs/user_file.py)."""
+
+
+def _tell_nobody(_: World) -> None:
+    """Nobody watches."""
+
+
+def plan_for(options: Options) -> Plan:
+    """Draw the plan of a seed."""
+    plan = draw(options, {kind: (each.chance, each.rate) for kind, each in FAULTS.items()})
+    return plan if options.control is None else CONTROLS[options.control].change(plan)
+
+
+def run_plan(
+    plan: Plan,
+    *,
+    sink: Sink | None = None,
+    story: Hook | None = None,
+    beside: Beside = None,
+    tell: Callable[[World], None] = _tell_nobody,
+    watch: Callable[[World], None] = _tell_nobody,
+) -> Outcome:
+    """Run a plan to its end or to the first violation.
+
+    `story` takes the place of the workload: a scenario's async function of the world. `beside` is
+    called when the workload begins, to add to it what is a user's own (simulations/runs/user_file.py).
+    `tell` is called every two virtual seconds, for whoever shows progress, `watch` once before
+    anything happens, for whoever wants to see what does.
+    """
+    prepare()
+    trace = Trace(sink)
+    mutant = MUTANTS[plan.mutation] if plan.mutation is not None else None
+    worlds: list[World] = []
+
+    async def main() -> None:
+        world = World(plan, trace, mutant)
+        worlds.append(world)
+        watch(world)
+        await _run(world, story, partial(_workload, world, beside, tell))
+
+    started = _perf_counter()
+    crash: BaseException | None = None
+    with ExitStack() as stack:
+        if mutant is not None:
+            stack.enter_context(mutant.in_force())
+        stack.enter_context(_small_batches(plan.quorum_batch_entries))
+        stack.enter_context(logs.captured(lambda *line: worlds[0].logged(*line)))
+        try:
+            determinism.run(main, plan.seed)
+        except Exception as error:
+            crash = error
+    wall_s = _perf_counter() - started
+    outcome = _outcome(worlds[0], trace, crash, trace.last_s, wall_s)
+    worlds.clear()
+    collect()
+    return outcome
+
+
+@contextmanager
+def _small_batches(entries: int) -> Iterator[None]:
+    """Limits that are never met in a minute are drawn, so that what lies behind them is met."""
+    before = leader.ENTRIES_MAX
+    leader.ENTRIES_MAX = entries
+    try:
+        yield
+    finally:
+        leader.ENTRIES_MAX = before
+
+
+def _outcome(
+    world: World, trace: Trace, crash: BaseException | None, virtual_s: float, wall_s: float
+) -> Outcome:
+    violation = world.violation
+    if violation is None and crash is not None:
+        import traceback
+
+        story = "".join(traceback.format_exception(crash))
+        violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
+    if installed := sum(mirror.installed for mirror in world.raft.mirrors.values()):
+        world.reached["metadata snapshot installed from the leader"] = installed
+    if world.witnesses.retention.deleted:
+        world.reached["retention deleted segments"] = world.witnesses.retention.deleted
+    checkers = (
+        world.raft,
+        world.metadata_checker,
+        world.replicas,
+        world.agreement,
+        world.history,
+        world.witnesses,
+    )
+    return Outcome(
+        plan=world.plan,
+        exit=violation.exit if violation is not None else Exit.HELD,
+        violation=violation,
+        trace_hash=trace.digest,
+        virtual_s=round(virtual_s, 3),
+        wall_s=round(wall_s, 3),
+        events=trace.events,
+        messages=trace.messages,
+        acked=world.history.acked,
+        read=world.history.read,
+        failed=world.history.failed,
+        checks=sum(checker.checks for checker in checkers),
+        faults=dict(world.faults_fired),
+        controllers=list(world.reigns.controllers),
+        leader_elections=dict(world.metadata.leader_elections),
+        reached=dict(world.reached),
+        losses=list(world.replicas.losses),
+        lost_acks_1=len(world.history.lost_acks_1),
+        longest_gap_s=round(world.history.longest_gap_s, 3),
+        outages_s=list(world.reigns.outages_s),
+        controller_election_s=world.reigns.controller_election_s,
+        partition_election_s=list(world.reigns.partition_election_s),
+        counts=Counter(trace.counts),
+    )
+
+
+async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitable[None]]) -> None:
+    with world.scope:
+        async with trio.open_nursery() as nursery:
+            world.nursery = nursery
+            await nursery.start(world.cluster.run)
+            for machine in world.cluster.machines.values():
+                world.start(machine)
+            try:
+                if story is not None:
+                    await story(world)
+                else:
+                    await workload()
+            except Stopped:
+                pass  # `World.stop` has reported why.
+            world.ended.set()
+            nursery.cancel_scope.cancel()
+
+
+async def _workload(
+    world: World,
+    beside: Beside,
+    tell: Callable[[World], None],
+) -> None:
+    assert world.nursery is not None
+    await create_topics(world)
+    start_clients(world)
+    if beside is not None:
+        beside(world)
+    started = trio.current_time()
+    async with trio.open_nursery() as faults:
+        faults.start_soon(_schedule, world, faults, started)
+        with trio.move_on_at(started + world.plan.duration_s):
+            for look in count(1):
+                await sleep(LOOK_S)
+                check_invariants(world)
+                tell(world)
+                if look % _LOOKS_AT_DISKS == 0:
+                    world.witnesses.look()
+                if look % _LOOKS_A_COLLECTION == 0:
+                    # The collector works at moments that the seed knows, and never by itself.
+                    collect(0)
+        faults.cancel_scope.cancel()
+    heal(world)
+    world.be_quiet()
+    await liveness.check(world)
+    await audit.check_effects(world)
+    world.replicas.compare_all(world.image)
+    world.raft.compare_all()
+    world.witnesses.look()
+    check_invariants(world)
+
+
+def check_invariants(world: World) -> None:
+    """Ask the user's own."""
+    for name, invariant in world.invariants.items():
+        words = invariant()
+        if words:
+            world.stop(name, words, Exit.SAFETY)
+
+
+async def create_topics(world: World) -> None:
+    """Make the plan's topics; a cluster that cannot is a violation by itself."""
+    wanted = [
+        NewTopic(t.name, t.partitions, t.replication_factor, dict(t.configs))
+        for t in world.plan.topics
+    ]
+    if not wanted:
+        return
+    done = False
+    with trio.move_on_after(START_S):
+        while not done:
+            async with make_admin(world, "founder") as admin:
+                try:
+                    await admin.create_topics(wanted)
+                    done = True
+                except CLIENT_ERRORS as error:
+                    world.trace.event("refused", node="founder", error=str(error))
+                    done = all(topic.name in world.image.topics for topic in world.plan.topics)
+            await sleep(0.2)
+    for topic in world.plan.topics:
+        world.ledger.created(topic.name, topic.partitions, topic.configs)
+    if not done:
+        world.stop("start", f"no topics could be made within {START_S:g} s", Exit.LIVENESS)
+
+
+def start_clients(world: World) -> None:
+    """Producers and consumers of the plan, until `quiet` and `ended` are set."""
+    assert world.nursery is not None
+    world.producers = [ProducerTask(world, each) for each in world.plan.producers]
+    world.history.one_at_a_time = frozenset(
+        each.name
+        for each in world.plan.producers
+        if each.settings.get("max.in.flight.requests.per.connection") == 1
+    )
+    world.consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
+    for producer in world.producers:
+        world.nursery.start_soon(producer.run)
+    for consumer in world.consumers:
+        world.nursery.start_soon(consumer.run)
+
+
+async def _schedule(world: World, nursery: trio.Nursery, started: float) -> None:
+    steps: Sequence[Step] = sorted(
+        (*world.plan.operations, *world.plan.faults), key=lambda step: (step.at_s, step.name)
+    )
+    for step in steps:
+        await trio.sleep_until(started + step.at_s)
+        nursery.start_soon(_do, world, step)
+
+
+async def _do(world: World, step: Step) -> None:
+    dice = Random(f"{world.plan.seed} {step.name}")
+    if step.kind in FAULTS:
+        world.faults_fired[step.kind] = world.faults_fired.get(step.kind, 0) + 1
+        cause = world.trace.event("fault", fault=step.kind, name=step.name)
+        if world.producers:
+            # Most defects need records on their way while something breaks.
+            dice.choice(world.producers).stir()
+        work = FAULTS[step.kind].inflict(world, dice, cause)
+    else:
+        cause = world.trace.event("operation", operation=step.kind, name=step.name)
+        work = OPERATIONS[step.kind](world, dice, cause)
+    try:
+        await work
+    except CLIENT_ERRORS as error:
+        world.trace.event("refused", cause=cause, error=str(error))
+    else:
+        if world.trace.detail is not None and step.kind in OPERATIONS:
+            world.trace.detail.outcome(cause, step.name)
+
+
+def heal(world: World) -> None:
+    """Take back every fault that is still in force, and start what is down."""
+    world.trace.event("heal")
+    world.heal_network()
+    world.fabric.faults.delay_s = world.plan.network_delay_s
+    world.fabric.faults.split_rate = world.plan.split_rate
+    for machine in world.cluster.machines.values():
+        faults = machine.medium.faults
+        suspect = machine.suspect or faults.full or faults.sync_error_rate > 0
+        faults.full, faults.sync_error_rate, faults.write_error_rate = False, 0.0, 0.0
+        faults.sync_latency_s = (0.0001, 0.001)
+        if machine.process is not None and machine.process.shutdown.is_set():
+            world.cluster.kill(machine)
+        if suspect and machine.process is not None:
+            # A log directory that has failed stays offline until its operator restarts the node.
+            world.cluster.kill(machine)
+        machine.suspect = False
+        if machine.is_paused:
+            world.resume(machine)
+        if machine.process is None:
+            world.start(machine)
+
+
+__all__ = ["Admin", "Outcome", "heal", "plan_for", "run_plan"]

@@ -1,0 +1,283 @@
+"""What a scenario is written with: a cluster, and a few verbs.
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        old = stage.leader_of("t", 0)
+        stage.isolate(old)
+        await stage.run(seconds=5)
+        assert stage.leader_of("t", 0) is not old
+        stage.heal()
+        await stage.settle()
+
+All checkers run beside it. A workload of your own is any async function given to `stage.start`, an
+invariant of your own any function given to `stage.always`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import trio
+
+from raftka.client.admin import Admin
+from raftka.client.admin.topics import NewTopic
+from raftka.model.ids import TopicPartition
+from raftka.simulations.checkers import liveness
+from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.load.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
+from raftka.simulations.runs.run import Outcome, check_invariants, heal, run_plan
+from raftka.simulations.trace import Sink
+from raftka.simulations.violation import Exit
+from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from raftka.simulations.world import World
+
+SETTINGS = {
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "replica.lag.time.max.ms": "2000",
+    "controller.quorum.election.timeout.ms": "1000",
+    "group.min.session.timeout.ms": "1000",
+    "leader.imbalance.check.interval.seconds": "300",
+}
+_PATIENCE_S = 30.0
+
+
+class Stage:
+    """One scenario under way."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    # The cluster.
+
+    async def topic(
+        self, name: str, partitions: int = 1, replicas: int = 3, **configs: str
+    ) -> None:
+        """Make a topic; `min_insync_replicas="2"` stands for min.insync.replicas=2."""
+        settings = {"min.insync.replicas": "2"}
+        settings |= {key.replace("_", "."): value for key, value in configs.items()}
+        plan = TopicPlan(name, partitions, replicas, settings)
+        self.world.plan = replace(self.world.plan, topics=(*self.world.plan.topics, plan))
+        await self.until(lambda: len(self.world.image.alive_brokers()) >= replicas)
+        async with self.admin() as admin:
+            await admin.create_topics([NewTopic(name, partitions, replicas, dict(settings))])
+
+    def admin(self) -> Admin:
+        return make_admin(self.world, "stage-admin")
+
+    def node(self, node_id: int) -> Machine:
+        return self.world.cluster.machines[node_id]
+
+    @property
+    def nodes(self) -> list[Machine]:
+        return list(self.world.cluster.machines.values())
+
+    def leader_of(self, topic: str, partition: int = 0) -> Machine:
+        """The machine that leads a partition; an assertion fails when there is none."""
+        machine = self.world.leader_of(topic, partition)
+        assert machine is not None, f"{topic}-{partition} has no leader"
+        return machine
+
+    def has_leader(self, topic: str, partition: int = 0) -> bool:
+        return self.world.leader_of(topic, partition) is not None
+
+    def followers_of(self, topic: str, partition: int = 0) -> list[Machine]:
+        found = self.world.image.partition(topic, partition)
+        assert found is not None
+        return [self.node(broker) for broker in found.replicas if broker != found.leader]
+
+    def isr(self, topic: str, partition: int = 0) -> list[int]:
+        found = self.world.image.partition(topic, partition)
+        return sorted(found.isr) if found is not None else []
+
+    @property
+    def controller(self) -> Machine:
+        machine = self.world.controller
+        assert machine is not None, "there is no controller"
+        return machine
+
+    # Clients.
+
+    def produce(
+        self, topic: str, *, acks: int = -1, idempotent: bool = True, pause_s: float = 0.05
+    ) -> ProducerTask:
+        """Start a producer that writes to a topic until `settle`."""
+        name = f"producer{len(self.world.producers)}"
+        settings: dict[str, int | str] = {"linger.ms": 0, "request.timeout.ms": 2000}
+        idempotent = idempotent and acks == -1
+        plan = ProducerPlan(name, topic, acks, idempotent, 2, pause_s, settings)
+        task = ProducerTask(self.world, plan)
+        self.world.producers.append(task)
+        self._nursery.start_soon(task.run)
+        return task
+
+    def consume(self, *topics: str, group: str | None = None) -> ConsumerTask:
+        """Start a consumer, alone or in a group."""
+        name = f"consumer{len(self.world.consumers)}"
+        settings: dict[str, int | str] = {"session.timeout.ms": 3000}
+        settings |= {"heartbeat.interval.ms": 1000, "max.poll.interval.ms": 20_000}
+        task = ConsumerTask(self.world, ConsumerPlan(name, topics, group, settings))
+        self.world.consumers.append(task)
+        self._nursery.start_soon(task.run)
+        return task
+
+    def start(self, workload: Callable[[Stage], Awaitable[None]]) -> None:
+        """Run a workload of your own beside the scenario."""
+        self._nursery.start_soon(workload, self)
+
+    def always(self, invariant: Callable[[Stage], str | None]) -> None:
+        """Check an invariant of your own: a string says how it does not hold."""
+        name = getattr(invariant, "__name__", "invariant")
+        self.world.invariants[name] = lambda: invariant(self)
+
+    @property
+    def _nursery(self) -> trio.Nursery:
+        assert self.world.nursery is not None
+        return self.world.nursery
+
+    @property
+    def acked(self) -> int:
+        """Records acknowledged so far."""
+        return self.world.history.acked
+
+    # Faults.
+
+    def isolate(self, machine: Machine, *, from_clients: bool = False) -> None:
+        """Cut a machine off from all others."""
+        hosts = [other.host for other in self.nodes if other is not machine]
+        if from_clients:
+            hosts += [task.plan.name for task in self.world.producers]
+            hosts += [task.plan.name for task in self.world.consumers]
+        for host in hosts:
+            self.cut(machine.host, host)
+            self.cut(host, machine.host)
+
+    def cut(self, source: str | Machine, target: str | Machine) -> None:
+        """Let nothing through from one host to another."""
+        self.world.fabric.cut(_host(source), _host(target))
+
+    def kill(self, machine: Machine) -> None:
+        self.world.cluster.kill(machine)
+
+    def lose_power(self, *machines: Machine) -> None:
+        for machine in machines:
+            self.world.cluster.lose_power(machine)
+
+    def wipe(self, machine: Machine) -> None:
+        """Replace the disk with the logs of a machine that is down."""
+        self.world.wipe(machine)
+
+    def pause(self, machine: Machine) -> None:
+        self.world.cluster.pause(machine)
+
+    def resume(self, machine: Machine) -> None:
+        self.world.resume(machine)
+
+    async def stop(self, machine: Machine) -> bool:
+        """A controlled shutdown; whether it went by itself."""
+        return await self.world.cluster.stop(machine)
+
+    def restart(self, *machines: Machine) -> None:
+        """Start machines that are down."""
+        for machine in machines:
+            self.world.start(machine)
+
+    def fill_disk(self, machine: Machine, *, full: bool = True) -> None:
+        machine.medium.faults.full = full
+        machine.suspect = True
+
+    def slow_disk(self, machine: Machine, seconds: float) -> None:
+        machine.medium.faults.sync_latency_s = (seconds / 2, seconds)
+
+    def heal_links(self) -> None:
+        """Take back what was cut, and nothing else."""
+        self.world.heal_network()
+
+    def heal(self) -> None:
+        """Take everything back: network, disks, paused and dead processes."""
+        heal(self.world)
+
+    # Time.
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start, virtual."""
+        return trio.current_time()
+
+    async def run(self, seconds: float) -> None:
+        """Let the cluster run."""
+        await trio.sleep(seconds)
+        check_invariants(self.world)
+
+    async def until(self, condition: Callable[[], bool], within_s: float = _PATIENCE_S) -> None:
+        """Run until something is so; an assertion fails when it takes too long."""
+        if await self.world.until(condition, within_s):
+            return
+        raise AssertionError(f"{condition.__doc__ or 'it'} did not come within {within_s:g} s")
+
+    async def settle(self) -> None:
+        """Heal, end the load, and hold the cluster to all its promises."""
+        self.heal()
+        self.world.be_quiet()
+        await liveness.check(self.world)
+        self.world.replicas.compare_all(self.world.image)
+        self.world.raft.compare_all()
+        check_invariants(self.world)
+
+    async def read(self, topic: str, partition: int = 0) -> list[bytes]:
+        """All values of a partition, as a new consumer sees them."""
+        found = await liveness.read_partition(self.world, TopicPartition(topic, partition))
+        return [found[offset] for offset in sorted(found)]
+
+
+def _host(place: str | Machine) -> str:
+    return place if isinstance(place, str) else place.host
+
+
+def load(name: str) -> ModuleType:
+    """A scenario that ships. Raises ModuleNotFoundError."""
+    return importlib.import_module(f"simulations.scenarios.{name}")
+
+
+def run_scenario(
+    scenario: Callable[[Stage], Awaitable[None]],
+    *,
+    seed: int = 1,
+    nodes: int = 3,
+    settings: Mapping[str, str] | None = None,
+    sink: Sink | None = None,
+    watch: Callable[[World], None] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Run one; a failed assertion is a safety violation with the assertion's words."""
+    plan = Plan(
+        seed=seed,
+        nodes=tuple(NodePlan(i) for i in range(1, nodes + 1)),
+        settings={**SETTINGS, **(settings or {})},
+        **(changes or {}),
+    )
+
+    async def story(world: World) -> None:
+        await told_as_violations(Stage(world), scenario, "scenario")
+
+    if watch is not None:
+        return run_plan(plan, sink=sink, story=story, watch=watch)
+    return run_plan(plan, sink=sink, story=story)
+
+
+async def told_as_violations(
+    stage: Stage, function: Callable[[Stage], Awaitable[None]], name: str
+) -> None:
+    """Run a user's function: an assertion that fails is a violation of safety, a client's call that
+    fails one of liveness."""
+    try:
+        await function(stage)
+    except AssertionError as error:
+        stage.world.report(name, str(error) or repr(error), Exit.SAFETY)
+    except CLIENT_ERRORS as error:
+        stage.world.report(name, f"a client's call failed: {error}", Exit.LIVENESS)

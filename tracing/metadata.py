@@ -1,0 +1,55 @@
+"""What changes of the cluster's metadata are called in a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raftka.kraft.delta import MetadataDelta
+    from raftka.kraft.image import MetadataImage, PartitionImage
+
+Event = tuple[str, dict[str, Any]]
+"""Kind and fields."""
+
+
+def partition_event(
+    topic: str, index: int, before: PartitionImage | None, after: PartitionImage
+) -> Event | None:
+    """What a change of a partition is called; None when nothing to tell has changed."""
+    fields: dict[str, Any] = {"partition": f"{topic}-{index}", "leader": after.leader}
+    led = None if before is None else (before.leader, before.leader_epoch)
+    if before is None or led != (after.leader, after.leader_epoch):
+        fields |= {"epoch": after.leader_epoch, "isr": list(after.isr), "elr": list(after.elr)}
+        return "leader-elected", {**fields, "reason": after.reason}
+    if (before.isr, before.elr, before.replicas) == (after.isr, after.elr, after.replicas):
+        return None
+    fields |= {"isr": list(after.isr), "elr": list(after.elr), "replicas": list(after.replicas)}
+    return "isr-changed", {**fields, "partition_epoch": after.partition_epoch}
+
+
+def broker_event(before: MetadataImage, image: MetadataImage, broker_id: int) -> Event | None:
+    """What a change of a broker's registration is called."""
+    old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
+    if new is None:
+        return "broker-unregistered", {"broker": broker_id}
+    if old is None or old.epoch != new.epoch:
+        return "broker-registered", {"broker": broker_id, "epoch": new.epoch}
+    if old.fenced != new.fenced:
+        kind = "broker-fenced" if new.fenced else "broker-unfenced"
+        return kind, {"broker": broker_id, "epoch": new.epoch}
+    return None
+
+
+def changes(before: MetadataImage, image: MetadataImage, delta: MetadataDelta) -> Iterator[Event]:
+    """All of one delta; brokers first, since elections follow from what became of them."""
+    for broker_id in delta.changed_brokers:
+        if found := broker_event(before, image, broker_id):
+            yield found
+    for name, indexes in delta.changed_partitions.items():
+        for index in indexes:
+            after = image.partition(name, index)
+            if after is not None and (
+                found := partition_event(name, index, before.partition(name, index), after)
+            ):
+                yield found

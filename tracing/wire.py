@@ -1,0 +1,306 @@
+"""The network port of a process, listened to: whole messages as they go out and come in.
+
+The bytes pass as they are. Both protocols are understood, Kafka's and that of the quorum, which
+shows itself by its first four bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+from raftka.kraft.raft.codec import MalformedMessage as MalformedRaft
+from raftka.kraft.raft.codec import decode as decode_raft
+from raftka.kraft.raft.link import PREAMBLE, Refused, decode_hello
+from raftka.model.ports import Connection, FileRegion, Listener, Network, Piece, bytes_of
+from raftka.net.protocol import codec
+from raftka.net.protocol.apis import APIS
+from raftka.tracing.safely import Safely
+
+_SIZE = 4
+_NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
+"""What nodes call themselves when they ask each other."""
+
+
+class Ends(NamedTuple):
+    """The two ends of a connection, as both of its sides name them."""
+
+    name: str
+    """The same on both sides, and for no other connection."""
+    here: str
+    there: str
+
+
+class Message(NamedTuple):
+    """One decoded message."""
+
+    protocol: str
+    """"kafka" or "raft"."""
+    is_request: bool
+    api: str
+    version: int
+    correlation_id: int
+    client_id: str | None
+    body: Any
+    size: int
+    carried: tuple[str, Any] | None = None
+    """API and body of the request inside of an Envelope (KIP-590)."""
+
+
+class Listening(Protocol):
+    """Who is told of what passes."""
+
+    def message(self, link: Link, message: Message, *, sent: bool) -> None:
+        """In the order of the bytes."""
+        ...
+
+    def broken(self, link: Link, reason: str) -> None:
+        """The connection has ended on this side; once."""
+        ...
+
+
+class Link:
+    """One side of one connection."""
+
+    def __init__(self, node: str, ends: Ends, dialed: bool) -> None:
+        self.node = node
+        self.ends = ends
+        self.dialed = dialed
+        self.there = ends.there
+        """Who is at the other end, as soon as that is known."""
+        self.client_id: str | None = None
+        """What the asking side calls itself, once that is known."""
+        self.is_raft: bool | None = None
+        self.asked: dict[int, tuple[int, int]] = {}
+        """API key and version of the requests that wait, by correlation id."""
+        self.requests: dict[int, int] = {}
+        """The events of these requests."""
+        self.last_request = 0
+        """The event of the newest request of a replica."""
+        self.numbers = {True: 0, False: 0}
+        """Messages sent and received so far."""
+        self.ended = False
+
+
+class _Direction:
+    """Cuts one direction's bytes into messages."""
+
+    def __init__(self, link: Link, sent: bool, listening: Listening) -> None:
+        self._link = link
+        self._sent = sent
+        self._listening = listening
+        self._data = bytearray()
+        self._asks = sent == link.dialed
+        self._greeted = False
+        self._lost = False
+        """Whether something came that nobody understands: no more is looked at."""
+
+    def take(self, data: bytes) -> None:
+        if self._lost:
+            return
+        self._data += data
+        if self._link.is_raft is None and self._asks:
+            if len(self._data) < _SIZE:
+                return
+            self._link.is_raft = self._data[:_SIZE] == PREAMBLE
+            if self._link.is_raft:
+                del self._data[:_SIZE]
+        while len(self._data) >= _SIZE:
+            end = _SIZE + int.from_bytes(self._data[:_SIZE], "big")
+            if len(self._data) < end:
+                return
+            frame = bytes(self._data[_SIZE:end])
+            del self._data[:end]
+            self._frame(frame, end)
+
+    def _frame(self, frame: bytes, size: int) -> None:
+        link = self._link
+        if link.is_raft and not self._greeted:
+            self._greeted = True
+            self._hello(frame)
+            return
+        try:
+            if link.is_raft:
+                message = Message("raft", False, "", 0, 0, None, decode_raft(frame), size)
+            elif self._asks:
+                message = self._request(frame, size)
+            else:
+                message = self._response(frame, size)
+        except (MalformedRaft, codec.MalformedMessage, LookupError):
+            self._lost = True
+            return
+        link.numbers[self._sent] += 1
+        self._listening.message(link, message, sent=self._sent)
+
+    def _hello(self, frame: bytes) -> None:
+        """A replica says who it is, or is refused, after which nothing comes."""
+        try:
+            replica = decode_hello(frame).replica
+        except Refused:
+            return
+        if not self._sent:
+            self._link.there = f"n{replica.id}"
+
+    def _request(self, frame: bytes, size: int) -> Message:
+        header = codec.decode_request_header(frame)
+        api = APIS[header.api_key]
+        kind = codec.REQUESTS[header.api_key]
+        body = codec.decode_request(kind, header.api_version, frame, header.body_offset)
+        self._link.client_id = header.client_id
+        if not self._sent and (match := _NODE.fullmatch(header.client_id or "")) is not None:
+            self._link.there = f"n{match[1]}"
+        if getattr(body, "acks", -1) != 0:
+            self._link.asked[header.correlation_id] = (header.api_key, header.api_version)
+        return Message(
+            "kafka",
+            True,
+            api.name,
+            header.api_version,
+            header.correlation_id,
+            header.client_id,
+            body,
+            size,
+            _carried(body) if api.name == "Envelope" else None,
+        )
+
+    def _response(self, frame: bytes, size: int) -> Message:
+        correlation_id = int.from_bytes(frame[:4], "big", signed=True)
+        key, version = self._link.asked.pop(correlation_id)
+        kind = codec.REQUESTS[key].RESPONSE
+        try:
+            body = codec.decode_response(kind, version, frame)[1]
+        except codec.MalformedMessage:
+            # ApiVersions refuses a version in the words of version 0 (KIP-511).
+            version = 0
+            body = codec.decode_response(kind, version, frame)[1]
+        name = APIS[key].name
+        return Message("kafka", False, name, version, correlation_id, None, body, size)
+
+
+def _carried(envelope: Any) -> tuple[str, Any]:
+    header = codec.decode_request_header(envelope.request_data)
+    kind = codec.REQUESTS[header.api_key]
+    frame, version = envelope.request_data, header.api_version
+    body = codec.decode_request(kind, version, frame, header.body_offset)
+    return APIS[header.api_key].name, body
+
+
+class TracedConnection:
+    """A connection that tells what passes."""
+
+    def __init__(self, inner: Connection, link: Link, listening: Listening, safely: Safely) -> None:
+        self.peer = inner.peer
+        self._inner = inner
+        self._link = link
+        self._listening = listening
+        self._safely = safely
+        self._out = _Direction(link, True, listening)
+        self._in = _Direction(link, False, listening)
+
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
+        """As the port says."""
+        try:
+            size = await self._inner.receive_into(buffer, at_least)
+        except Exception as error:
+            self._ended(str(error))
+            raise
+        if size:
+            self._safely(self._in.take, bytes(buffer[:size]))
+        else:
+            self._ended("closed by the other side")
+        return size
+
+    def send_now(self, pieces: list[Piece]) -> list[Piece]:
+        """As the port says."""
+        data = self._safely(_joined, pieces)
+        try:
+            rest = self._inner.send_now(pieces)
+        except Exception as error:
+            self._ended(str(error))
+            raise
+        if data is not None:
+            self._safely(self._out.take, data[: len(data) - sum(map(_size, rest))])
+        return rest
+
+    async def send(self, pieces: Sequence[Piece]) -> None:
+        """As the port says."""
+        self._safely(lambda: self._out.take(_joined(pieces)))
+        try:
+            await self._inner.send(pieces)
+        except Exception as error:
+            self._ended(str(error))
+            raise
+
+    def close(self) -> None:
+        """As the port says."""
+        self._inner.close()
+        self._ended("closed here")
+
+    def _ended(self, reason: str) -> None:
+        if not self._link.ended:
+            self._link.ended = True
+            self._safely(self._listening.broken, self._link, reason)
+
+
+def _size(piece: Piece) -> int:
+    return piece.size if isinstance(piece, FileRegion) else len(piece)
+
+
+def _joined(pieces: Sequence[Piece]) -> bytes:
+    return b"".join(map(bytes_of, pieces))
+
+
+class TracedListener:
+    """A port whose connections tell what passes."""
+
+    def __init__(self, inner: Listener, network: TracedNetwork) -> None:
+        self.port = inner.port
+        self._inner = inner
+        self._network = network
+
+    async def accept(self) -> Connection:
+        """As the port says."""
+        return self._network.traced(await self._inner.accept(), dialed=False)
+
+    def close(self) -> None:
+        """As the port says."""
+        self._inner.close()
+
+
+class TracedNetwork:
+    """A process's network port, listened to."""
+
+    def __init__(
+        self,
+        inner: Network,
+        node: str,
+        listening: Listening,
+        ends: Callable[[Connection, bool], Ends | None],
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        """`ends` names a connection, given whether this side dialed; None for one that is over.
+        Whoever listens holds `lock`."""
+        self._inner = inner
+        self._node = node
+        self._listening = listening
+        self._ends = ends
+        self._lock = lock
+
+    async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
+        """As the port says."""
+        connection = await self._inner.connect(host, port, timeout_s=timeout_s)
+        return self.traced(connection, dialed=True)
+
+    async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
+        """As the port says."""
+        return TracedListener(await self._inner.listen(host, port, backlog=backlog), self)
+
+    def traced(self, connection: Connection, *, dialed: bool) -> Connection:
+        """The same connection, listened to."""
+        ends = Safely(f"a connection with {connection.peer}")(self._ends, connection, dialed)
+        if ends is None:
+            return connection
+        link, safely = Link(self._node, ends, dialed), Safely(f"connection {ends.name}", self._lock)
+        return TracedConnection(connection, link, self._listening, safely)
