@@ -11,8 +11,8 @@ RUN python3 -m venv /opt/raftka
 WORKDIR /build
 # What changes seldom first: a change of the sources does not download anything again.
 COPY pyproject.toml README.md ./
-COPY raftka/version.py raftka/
-RUN mkdir model storage kraft net broker client simulations \
+COPY model/version.py model/
+RUN mkdir raftka storage kraft net broker client tracing simulations \
     && /opt/raftka/bin/pip install --no-cache-dir . \
     && /opt/raftka/bin/pip uninstall --yes raftka
 COPY . .

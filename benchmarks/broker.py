@@ -25,11 +25,15 @@ import trio
 
 from benchmarks.load import Result, cpu_seconds, pss_mb, run
 from raftka.client.admin import Admin, NewTopic
+from raftka.local_cluster import LocalCluster, free_ports
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
-from raftka.net.protocol.messages.produce import PartitionProduceData, ProduceRequest, TopicProduceData
-from raftka.local_cluster import LocalCluster, free_ports
+from raftka.net.protocol.messages.produce import (
+    PartitionProduceData,
+    ProduceRequest,
+    TopicProduceData,
+)
 
 TOPIC = "bench"
 

@@ -25,9 +25,9 @@ import trio
 
 from raftka.client.admin import Admin, ElectionType, NewTopic
 from raftka.client.producer import Producer
+from raftka.local_cluster import LocalCluster
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
-from raftka.local_cluster import LocalCluster
 
 TOPIC: Final = "failover"
 _PATIENCE_S: Final = 30.0

@@ -24,11 +24,11 @@ from typing import Final
 
 import trio
 
+from raftka import logs
 from raftka.client.admin import Admin, Alteration, NewTopic, Resource, ResourceType
 from raftka.client.producer import Producer
-from raftka.model.errors import KafkaError
-from raftka import logs
 from raftka.local_cluster import LocalCluster, free_ports
+from raftka.model.errors import KafkaError
 
 _PATIENCE_S: Final = 120.0
 _IN_FLIGHT: Final = 64

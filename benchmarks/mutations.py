@@ -13,9 +13,9 @@ import io
 import multiprocessing
 import statistics
 
-from raftka.simulations.runs.hunt import hunt
-from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.load.plan import Options
+from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.runs.hunt import hunt
 
 
 def catch(job: tuple[str, int, int]) -> tuple[str, int | None, str]:

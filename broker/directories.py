@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from raftka.broker.mutations import Mutation, Mutations
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
-from raftka.model.settings import Config
 from raftka.model.ports import Clock, Dice, Disk, FileLock
+from raftka.model.settings import Config
 from raftka.storage import clean_shutdown, meta_properties
 from raftka.storage.config import LogConfig
 from raftka.storage.log_directory import LOCK

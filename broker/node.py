@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.kraft.raft.quorum import Quorum
-    from raftka.model.settings import Config
     from raftka.model.ports import Clock, Dice, Disk, Network, Piece
+    from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.router import Context
     from raftka.storage.log_manager import LogManager

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.records import Record, iter_records
 from raftka.model.ports import Buffer
+from raftka.model.records import Record, iter_records
 from raftka.net.protocol.messages.produce import BatchIndexAndErrorMessage
 from raftka.storage.config import LogConfig
 

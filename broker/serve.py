@@ -12,11 +12,11 @@ from collections.abc import Callable
 import structlog
 import trio
 
-import broker.handlers.all  # noqa: F401 - importing a handler registers it
+import raftka.broker.handlers.all  # noqa: F401 - importing a handler registers it
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
 from raftka.broker.coordinators.group.service import GroupCoordinatorService
+from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
 from raftka.broker.directories import Directories, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
@@ -28,8 +28,8 @@ from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import Uuid
-from raftka.model.settings import Config
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
+from raftka.model.settings import Config
 from raftka.net.admission import Admission, Limits, parse_overrides
 from raftka.net.router import routes
 from raftka.net.server import Server

@@ -47,7 +47,7 @@ Preamble = Callable[[Connection, bytes], Awaitable[None]]
 class Server:
     """Serves one listener of `node`.
 
-    `table` says who answers what (net.router.routes). `preambles` are the other protocols on the
+    `table` says who answers what (router.routes). `preambles` are the other protocols on the
     same port, by the four bytes that they start with.
     """
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from raftka.client.admin import Admin, NewTopic
     from raftka.client.consumer import Consumer
     from raftka.client.producer import Producer
-    from raftka.model.errors import ErrorCode, KafkaError
     from raftka.local_cluster import LocalCluster
+    from raftka.model.errors import ErrorCode, KafkaError
 
 _HOMES = {
     "Admin": "raftka.client.admin",

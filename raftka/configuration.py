@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from raftka.environment import settings_from, with_listeners
 from raftka.model.settings import Config
 from raftka.model.settings.config import parse_overrides
 from raftka.model.settings.properties import parse_properties
-from raftka.environment import settings_from, with_listeners
 
 SINGLE_NODE: Final = {
     "process.roles": "broker,controller",

@@ -14,9 +14,9 @@ from typing import Final
 from raftka.kraft.raft.port import Voter, VoterEndpoint
 from raftka.kraft.raft.snapshots import write_first_voters
 from raftka.model.ids import METADATA_TOPIC_UUID, Uuid, parse_uuid, uuid_text
+from raftka.model.ports import Disk
 from raftka.model.settings import Config
 from raftka.model.settings.listeners import listeners, parse_endpoint
-from raftka.model.ports import Disk
 from raftka.storage import meta_properties
 from raftka.storage.meta_properties import MetaProperties
 

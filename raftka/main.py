@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 
 class Command(NamedTuple):
-    """A word of the command line, and the module whose `main(argv) -> int` it runs."""
+    """A word of the command line, and the module of raftka whose `main(argv) -> int` it runs."""
 
     module: str
     summary: str
@@ -21,39 +21,39 @@ class Command(NamedTuple):
 
 GROUPS: Final[dict[str, dict[str, Command]]] = {
     "Run": {
-        "server": Command("raftka.server_command", "run a node"),
-        "stop": Command("raftka.stop_command", "stop the nodes that run on this machine"),
-        "storage": Command("raftka.storage_command", "format log directories, show what they are"),
-        "demo": Command("raftka.demo.command", "three nodes lose their leaders and no record"),
-        "simulate": Command("raftka.simulations.runs.command", "run the cluster under faults, from a seed"),
-        "version": Command("raftka.version_command", "which version this is"),
+        "server": Command("server_command", "run a node"),
+        "stop": Command("stop_command", "stop the nodes that run on this machine"),
+        "storage": Command("storage_command", "format log directories, show what they are"),
+        "demo": Command("demo.command", "three nodes lose their leaders and no record"),
+        "simulate": Command("simulations.runs.command", "break a cluster, from one seed"),
+        "version": Command("version_command", "which version this is"),
     },
     "Topics and records": {
-        "topics": Command("raftka.client.tools.topics", "create, alter, describe, list, delete topics"),
-        "console-producer": Command("raftka.client.tools.console_producer", "send lines to a topic"),
-        "console-consumer": Command("raftka.client.tools.console_consumer", "print a topic's records"),
-        "get-offsets": Command("raftka.client.tools.get_offsets", "first, last and other offsets"),
-        "delete-records": Command("raftka.client.tools.delete_records", "move where partitions begin"),
-        "producer-perf-test": Command("raftka.client.tools.producer_perf_test", "measure producing"),
-        "consumer-perf-test": Command("raftka.client.tools.consumer_perf_test", "measure consuming"),
+        "topics": Command("client.tools.topics", "create, alter, describe, list, delete topics"),
+        "console-producer": Command("client.tools.console_producer", "send lines to a topic"),
+        "console-consumer": Command("client.tools.console_consumer", "print a topic's records"),
+        "get-offsets": Command("client.tools.get_offsets", "first, last and other offsets"),
+        "delete-records": Command("client.tools.delete_records", "move where partitions begin"),
+        "producer-perf-test": Command("client.tools.producer_perf_test", "measure producing"),
+        "consumer-perf-test": Command("client.tools.consumer_perf_test", "measure consuming"),
     },
     "Groups": {
-        "consumer-groups": Command("raftka.client.tools.consumer_groups", "list, describe, reset, delete"),
-        "groups": Command("raftka.client.tools.groups", "list groups of every kind"),
+        "consumer-groups": Command("client.tools.consumer_groups", "list, describe, reset, delete"),
+        "groups": Command("client.tools.groups", "list groups of every kind"),
     },
     "Cluster": {
-        "configs": Command("raftka.client.tools.configs", "describe and alter settings"),
-        "leader-election": Command("raftka.client.tools.leader_election", "elect partition leaders"),
-        "reassign-partitions": Command("raftka.client.tools.reassign_partitions", "move replicas"),
-        "log-dirs": Command("raftka.client.tools.log_dirs", "sizes and lags of replicas on disk"),
-        "metadata-quorum": Command("raftka.client.tools.metadata_quorum", "the controllers' quorum"),
-        "broker-api-versions": Command("raftka.client.tools.broker_api_versions", "what brokers serve"),
-        "cluster": Command("raftka.client.tools.cluster", "the cluster's id, unregistering brokers"),
+        "configs": Command("client.tools.configs", "describe and alter settings"),
+        "leader-election": Command("client.tools.leader_election", "elect partition leaders"),
+        "reassign-partitions": Command("client.tools.reassign_partitions", "move replicas"),
+        "log-dirs": Command("client.tools.log_dirs", "sizes and lags of replicas on disk"),
+        "metadata-quorum": Command("client.tools.metadata_quorum", "the controllers' quorum"),
+        "broker-api-versions": Command("client.tools.broker_api_versions", "what brokers serve"),
+        "cluster": Command("client.tools.cluster", "the cluster's id, unregistering brokers"),
     },
     "Look inside": {
-        "dump-log": Command("raftka.dump_log_command", "print segments, indexes and snapshots"),
-        "trace-merge": Command("raftka.tracing.merge", "the traces of several nodes as one"),
-        "metadata": Command("raftka.metadata_command", "the metadata log and image of a node"),
+        "dump-log": Command("dump_log_command", "print segments, indexes and snapshots"),
+        "trace-merge": Command("tracing.merge", "the traces of several nodes as one"),
+        "metadata": Command("metadata_command", "the metadata log and image of a node"),
     },
 }
 COMMANDS: Final = {word: command for group in GROUPS.values() for word, command in group.items()}
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"raftka: there is no command {word!r}.{hint} See raftka --help.", file=sys.stderr)
         return 2
     try:
-        code = importlib.import_module(command.module).main(list(argv[1:]))
+        code = importlib.import_module(f"raftka.{command.module}").main(list(argv[1:]))
     except SystemExit as stop:
         # Kafka's tools end with 1 where Python's own way with options would end with 2.
         return 1 if stop.code else 0

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from raftka.configuration import SINGLE_NODE, Unreadable, make_config, read_file
 from raftka.kraft.codec import UnreadableRecord, decode_records
 from raftka.kraft.delta import ReplayError, replay_batch
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
@@ -19,10 +20,9 @@ from raftka.kraft.raft.inspect import Inspection, LoggedEntry, inspect
 from raftka.kraft.raft.journal import CorruptJournal
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.snapshot import decode_snapshot
+from raftka.metadata_view import Tree, at_path, image_tree, record_fields
 from raftka.model.ids import uuid_text
 from raftka.model.settings import WrongSettings
-from raftka.configuration import SINGLE_NODE, Unreadable, make_config, read_file
-from raftka.metadata_view import Tree, at_path, image_tree, record_fields
 from raftka.storage.posix import PosixDisk
 
 METADATA_LOG: Final = "__cluster_metadata-0"

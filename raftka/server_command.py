@@ -16,16 +16,16 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from raftka.model.settings import WrongSettings
-from raftka.model.settings.listeners import listeners
 from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
+from raftka.model.settings import WrongSettings
+from raftka.model.settings.listeners import listeners
 from raftka.model.version import __version__
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
-    from raftka.model.settings import Config
     from raftka.model.ports import Disk, Network
+    from raftka.model.settings import Config
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -49,9 +49,9 @@ def main(argv: list[str]) -> int:
 
 def run(config: Config, *, format_first: bool) -> int:
     """Format the directories if asked to, then serve; the exit code."""
+    from raftka.formatting import FormatRefused
     from raftka.model.errors import KafkaError
     from raftka.model.ports import BrokenConnection
-    from raftka.formatting import FormatRefused
     from raftka.storage.meta_properties import BadDirectory
     from raftka.storage.posix import PosixDisk
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from raftka.configuration import SINGLE_NODE, Unreadable, read_file
 from raftka.model.settings.config import parse_overrides
 from raftka.model.settings.setting import split_list
-from raftka.configuration import SINGLE_NODE, Unreadable, read_file
 
 
 class RunningNode(NamedTuple):

@@ -9,10 +9,6 @@ import argparse
 import sys
 from typing import Final
 
-from raftka.kraft.controller.features import SUPPORTED
-from raftka.kraft.records import LATEST_METADATA_VERSION
-from raftka.model.ids import uuid_text
-from raftka.model.settings import Config, WrongSettings
 from raftka.configuration import Unreadable, make_config, read_file
 from raftka.formatting import (
     FormatRefused,
@@ -22,6 +18,10 @@ from raftka.formatting import (
     parse_initial_controllers,
     standalone_voter,
 )
+from raftka.kraft.controller.features import SUPPORTED
+from raftka.kraft.records import LATEST_METADATA_VERSION
+from raftka.model.ids import uuid_text
+from raftka.model.settings import Config, WrongSettings
 from raftka.storage.meta_properties import BadDirectory
 from raftka.storage.posix import PosixDisk
 

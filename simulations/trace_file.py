@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from raftka.model.ports import Connection
+from raftka.simulations.machines.stream import Stream
 from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.observer import Observer
 from raftka.tracing.wire import Ends
-from raftka.simulations.machines.stream import Stream
 
 if TYPE_CHECKING:
     from raftka.simulations.trace import Sink

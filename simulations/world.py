@@ -14,12 +14,13 @@ import trio
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.model.ids import TopicPartition
-from raftka.simulations.runs import situations
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.history import History
+from raftka.simulations.checkers.ledger import Ledger
 from raftka.simulations.checkers.metadata import MetadataChecker
 from raftka.simulations.checkers.raft import RaftChecker
 from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.load.plan import Plan
 from raftka.simulations.machines.cluster import (
     CONTROLLER_PORT,
     DATA,
@@ -31,19 +32,18 @@ from raftka.simulations.machines.cluster import (
     is_refusal,
 )
 from raftka.simulations.machines.determinism import current_clock, sleep
-from raftka.simulations.checkers.ledger import Ledger
 from raftka.simulations.machines.medium import Watcher
-from raftka.simulations.mutations import Mutant
 from raftka.simulations.machines.network import Fabric, Tap
+from raftka.simulations.mutations import Mutant
 from raftka.simulations.observers import topic_id
+from raftka.simulations.observers.leadership_history import Reigns
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Key, PartitionLogs
 from raftka.simulations.observers.voters import Member, Voters, voters_of
-from raftka.simulations.load.plan import Plan
-from raftka.simulations.story.leadership_history import Reigns
+from raftka.simulations.observers.witnesses import SnapshotFile, Witnesses, both
+from raftka.simulations.runs import situations
 from raftka.simulations.trace import Trace
 from raftka.simulations.violation import NOTHING, About, Exit, Stopped, Violation
-from raftka.simulations.observers.witnesses import SnapshotFile, Witnesses, both
 
 if TYPE_CHECKING:
     from raftka.simulations.load.workload import ConsumerTask, ProducerTask

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, TopicPartition
+from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
     HEADER_BYTES,
     LENGTH_OVERHEAD,
@@ -24,7 +25,6 @@ from raftka.model.record_batch import (
     stamp_log_append_time,
 )
 from raftka.model.records import iter_records, recompress
-from raftka.model.ports import Buffer
 from raftka.storage.config import MAX_LONG, LogConfig
 
 PLAIN_ATTRIBUTES: Final = frozenset(range(5))

@@ -16,6 +16,7 @@ from typing import Final
 from crc32c import crc32c
 
 from raftka.model.errors import KafkaError
+from raftka.model.ports import Disk, File, read_file
 from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     HEADER,
@@ -25,7 +26,6 @@ from raftka.model.record_batch import (
     advance_sequence,
 )
 from raftka.model.records import Record, iter_records
-from raftka.model.ports import Disk, File, read_file
 from raftka.storage.index import OffsetIndex, TimeIndex
 from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
 from raftka.storage.producer_snapshot import SnapshotCorrupt, decode

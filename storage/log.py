@@ -18,6 +18,7 @@ from crc32c import crc32c
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_TIMESTAMP
+from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     CONTROL_BIT,
@@ -28,7 +29,6 @@ from raftka.model.record_batch import (
     parse_header,
     place_bytes,
 )
-from raftka.model.ports import Buffer
 from raftka.storage.appending import (
     NOTHING_APPENDED,
     PLAIN_ATTRIBUTES,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from raftka.model.ids import Uuid, parse_uuid, uuid_text
-from raftka.model.settings.properties import parse_properties
 from raftka.model.ports import Disk, read_file, write_atomically
+from raftka.model.settings.properties import parse_properties
 
 FILE_NAME: Final = "meta.properties"
 VERSION: Final = 1

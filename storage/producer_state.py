@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.ports import Buffer
 from raftka.model.record_batch import CONTROL_BIT, TRANSACTIONAL_BIT, BatchHeader, advance_sequence
 from raftka.model.records import iter_records
-from raftka.model.ports import Buffer
 from raftka.storage.producer_snapshot import SnapshotEntry
 
 REMEMBERED_BATCHES: Final = 5

@@ -26,8 +26,8 @@ from functools import partial
 from typing import Final
 
 from raftka.model.ids import NO_EPOCH, TopicPartition, Uuid
-from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
 from raftka.model.ports import Dice, Disk
+from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
 from raftka.storage.checkpoints import CheckpointCorrupt
 from raftka.storage.config import LogConfig
 from raftka.storage.leader_epochs import LeaderEpochCache

@@ -18,8 +18,8 @@ from crc32c import crc32c
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_TIMESTAMP
-from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
 from raftka.model.ports import Disk, File
+from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
 from raftka.storage.index import IndexDisagrees, OffsetIndex, TimeIndex
 from raftka.storage.spans import Spans
 

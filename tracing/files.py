@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from raftka.kraft.raft import records
 from raftka.kraft.raft.records import INDEX, POSITION, STATE, Kind
 from raftka.model.errors import KafkaError
-from raftka.model.record_batch import BatchHeader, iter_batches, parse_header
 from raftka.model.ports import Buffer, Disk, File, FileLock
+from raftka.model.record_batch import BatchHeader, iter_batches, parse_header
 from raftka.tracing.safely import Safely
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.record_batch import iter_batches
 from raftka.model.ports import Buffer
+from raftka.model.record_batch import iter_batches
 
 Fields = dict[str, Any]
 Names = Callable[[bytes], str | None]

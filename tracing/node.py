@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import structlog
 
 from raftka.broker.quorum_setup import controller_endpoints
-from raftka.model.settings import Config
 from raftka.model.ports import Connection, Disk, Network
+from raftka.model.settings import Config
 from raftka.net.transport import TcpConnection
 from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.metadata import changes

@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from raftka.model.errors import KafkaError
+from raftka.model.ports import Buffer, Connection, Disk, Network
 from raftka.model.record_batch import BatchHeader, iter_batches
 from raftka.model.records import iter_records
-from raftka.model.ports import Buffer, Connection, Disk, Network
 from raftka.tracing.elections import Elections
 from raftka.tracing.files import TracedDisk
 from raftka.tracing.memory import Memory

@@ -8,8 +8,8 @@ from typing import Any, Final
 from raftka.broker.controller.writer import Decide
 from raftka.kraft.controller import leaders
 from raftka.kraft.controller.result import Rules
-from raftka.model.settings import Config
 from raftka.model.ports import Clock
+from raftka.model.settings import Config
 
 _UNCLEAN_INTERVAL_S: Final = 300.0
 _SHORTEST_S: Final = 0.25

@@ -29,8 +29,8 @@ from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
 from raftka.kraft.raft.port import QuorumPort
 from raftka.kraft.records import OFFSET_OF_THE_BATCH
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.settings import Config
 from raftka.model.ports import Clock, Dice, Network
+from raftka.model.settings import Config
 from raftka.net.router import ConnectionState
 
 log = structlog.get_logger()

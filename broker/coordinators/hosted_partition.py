@@ -8,8 +8,8 @@ import structlog
 import trio
 
 from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
 from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC
 from raftka.model.ports import Clock

@@ -16,8 +16,8 @@ import structlog
 import trio
 
 from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.outbox import Record, Ticket, deliver
 from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.outbox import Record, Ticket, deliver
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Clock

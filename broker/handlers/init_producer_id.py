@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
+from raftka.net.protocol.messages.init_producer_id import (
+    InitProducerIdRequest,
+    InitProducerIdResponse,
+)
 from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:

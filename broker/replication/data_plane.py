@@ -21,8 +21,8 @@ from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.broker.replication.replica_manager import ReplicaManager
 from raftka.broker.replication.replica_selector import rack_aware, selector_name
 from raftka.model.ids import Endpoint
-from raftka.model.settings import Config
 from raftka.model.ports import Clock, Dice, Network
+from raftka.model.settings import Config
 from raftka.net.answers import Turn
 from raftka.storage.config import LogConfig
 

@@ -14,7 +14,13 @@ from raftka.client.admin.configs import (
     ResourceType,
 )
 from raftka.client.admin.groups import GroupDescription, GroupListing, GroupMember, GroupOperations
-from raftka.client.admin.nodes import ClusterDescription, Node, NodeOperations, QuorumInfo, QuorumReplica
+from raftka.client.admin.nodes import (
+    ClusterDescription,
+    Node,
+    NodeOperations,
+    QuorumInfo,
+    QuorumReplica,
+)
 from raftka.client.admin.outcomes import SomeFailed
 from raftka.client.admin.partitions import (
     ElectionType,

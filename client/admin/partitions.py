@@ -18,10 +18,14 @@ from raftka.net.protocol.messages import (
     elect_leaders,
     list_partition_reassignments,
 )
-from raftka.net.protocol.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
+from raftka.net.protocol.messages.alter_partition_reassignments import (
+    AlterPartitionReassignmentsRequest,
+)
 from raftka.net.protocol.messages.describe_log_dirs import DescribeLogDirsRequest
 from raftka.net.protocol.messages.elect_leaders import ElectLeadersRequest
-from raftka.net.protocol.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
+from raftka.net.protocol.messages.list_partition_reassignments import (
+    ListPartitionReassignmentsRequest,
+)
 
 
 class ElectionType(enum.IntEnum):

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping
 
 import trio
 
-from raftka.client.consumer.group_client import COORDINATOR_MOVED, CommitFailed, GroupClient, check_commit
+from raftka.client.consumer.group_client import (
+    COORDINATOR_MOVED,
+    CommitFailed,
+    GroupClient,
+    check_commit,
+)
 from raftka.client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
 from raftka.client.futures import Future
 from raftka.client.settings import ClientConfig

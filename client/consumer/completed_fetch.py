@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from raftka.client.consumer.state import ConsumerRecord, Position
 from raftka.model.ids import TopicPartition
-from raftka.model.records import BatchHeader, iter_batches, iter_records, validate
 from raftka.model.ports import Buffer
+from raftka.model.records import BatchHeader, iter_batches, iter_records, validate
 
 _ABORT = 0
 

@@ -24,10 +24,10 @@ from raftka.client.consumer.fetcher import Fetcher
 from raftka.client.consumer.group_client import GroupClient, RebalanceInProgress
 from raftka.client.consumer.heartbeats import keep_alive
 from raftka.client.consumer.listener import RebalanceListener
-from raftka.client.consumer.membership import Membership
-from raftka.client.consumer.positions import Positions
 from raftka.client.consumer.lookups import Questions
+from raftka.client.consumer.membership import Membership
 from raftka.client.consumer.poll_loop import Reading
+from raftka.client.consumer.positions import Positions
 from raftka.client.consumer.state import (
     EARLIEST,
     LATEST,

@@ -20,13 +20,13 @@ import trio
 
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.assignors import assignors
-from raftka.client.consumer.leader_assignment import divide
 from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
 from raftka.client.consumer.group_messages import (
     PROTOCOL_TYPE,
     decode_assignment,
     encode_subscription,
 )
+from raftka.client.consumer.leader_assignment import divide
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.state import Assignment
 from raftka.client.futures import Future

@@ -24,8 +24,8 @@ from raftka.client.producer.partitioner import StickyPartitioner, partition_for_
 from raftka.client.producer.sender import Sender
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
-from raftka.model.records import Header
 from raftka.model.ports import Clock, Dice, Network
+from raftka.model.records import Header
 
 _RECORDS_PER_CHECKPOINT = 100
 """How many records may be handed over before other tasks get their turn."""

@@ -25,9 +25,15 @@ from raftka.kraft.raft import rules
 from raftka.kraft.raft.codec import FRAME_OVERHEAD, encode
 from raftka.kraft.raft.engine import Committed, Engine, LeaderChanged, SnapshotLoaded
 from raftka.kraft.raft.link import Hello, Inbox
-from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.links import Links, Target
-from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumListener, QuorumSettings, ReplicaKey
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import (
+    NotLeader,
+    ProposalVoid,
+    QuorumListener,
+    QuorumSettings,
+    ReplicaKey,
+)
 from raftka.kraft.raft.progress import BATCH_BYTES
 from raftka.kraft.raft.reconfiguration import Done, NotYet
 from raftka.kraft.raft.rules import Rule

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from raftka.kraft.raft.elections import NEVER
+from raftka.kraft.raft.leader import Replication
 from raftka.kraft.raft.membership import VoterHistory, VoterSet
 from raftka.kraft.raft.port import NotLeader, ReplicaKey, Voter
-from raftka.kraft.raft.leader import Replication
 from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, Peer
 from raftka.kraft.raft.snapshots import Snapshot

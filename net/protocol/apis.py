@@ -14,7 +14,7 @@ class Api(NamedTuple):
     key: int
     name: str
     module: str
-    """In net.protocol.messages; its classes are <name>Request and <name>Response."""
+    """A module of `messages`; its classes are <name>Request and <name>Response."""
     first_version: int
     last_version: int
     flexible_from: int

@@ -198,7 +198,7 @@ class _Requests(Mapping[int, type[Request[Any]]]):
     def __getitem__(self, api_key: int) -> type[Request[Any]]:
         if api_key not in self._loaded:
             api = APIS[api_key]
-            module = import_module(f"net.protocol.messages.{api.module}")
+            module = import_module(f"raftka.net.protocol.messages.{api.module}")
             self._loaded[api_key] = getattr(module, f"{api.name}Request")
         return self._loaded[api_key]
 

@@ -1,7 +1,7 @@
 """Writes messages/<api>.py and apis.py from the texts in schema/.
 
     python -m raftka.net.protocol.generate            writes what has changed
-    python -m raftka.net.protocol.generate --check    changes nothing; exit code 1 when something would
+    python -m raftka.net.protocol.generate --check    only say so; exit code 1 when something would
 
 The texts are the source of truth; the classes are checked in so that editors, type checkers and
 readers have them. notation.py describes the texts.
@@ -18,7 +18,8 @@ from raftka.net.protocol.notation import Field, NotationError, Text, parse_field
 
 HERE = Path(__file__).parent
 _MADE_BY = (
-    "Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this."
+    "Written by `python -m raftka.net.protocol.generate` from schema/: "
+    "change those texts, not this."
 )
 _PYTHON_TYPES = {
     "bool": "bool",
@@ -58,10 +59,10 @@ def module(text: Text) -> str:
     lines += ["from __future__ import annotations", ""]
     if "Buffer" in imports:
         imports.remove("Buffer")
-        lines.append("from model.world import Buffer")
+        lines.append("from raftka.model.ports import Buffer")
     constants = [item for item in imports if item.isupper()]
     lines.append(
-        "from net.protocol.message import "
+        "from raftka.net.protocol.message import "
         + ", ".join(sorted(constants) + sorted(imports - set(constants)))
     )
     return "\n".join(lines) + "\n" + "".join(classes)
@@ -167,7 +168,7 @@ def table(apis: list[tuple[str, Text]]) -> str:
         "    key: int",
         "    name: str",
         "    module: str",
-        '    """In net.protocol.messages; its classes are <name>Request and <name>Response."""',
+        '    """A module of `messages`; its classes are <name>Request and <name>Response."""',
         "    first_version: int",
         "    last_version: int",
         "    flexible_from: int",

@@ -14,11 +14,11 @@ import trio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from raftka.model.errors import KafkaError
 from raftka.demo.log_lines import write_log
 from raftka.demo.report import print_report
 from raftka.demo.scenario import GaveUp, Scenario
 from raftka.local_cluster import LocalCluster, NodeFailed, free_ports
+from raftka.model.errors import KafkaError
 
 NODES: Final = 3
 _CONTROLLER_PORTS_ABOVE: Final = 100

@@ -12,9 +12,9 @@ from raftka.kraft.image import PartitionImage
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.simulations.checkers import audit
 from raftka.simulations.checkers.history import parse
+from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.violation import NOTHING, About, Exit
-from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.world import World
 
 CONTROLLER_S: Final = 20.0

@@ -10,7 +10,12 @@ from collections.abc import Callable, Mapping
 
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.observers.metadata import ObservedMetadata
-from raftka.simulations.observers.partition_log import Key, PartitionLogs, ReplicaMirror, SegmentMirror
+from raftka.simulations.observers.partition_log import (
+    Key,
+    PartitionLogs,
+    ReplicaMirror,
+    SegmentMirror,
+)
 from raftka.simulations.violation import About, Report
 
 

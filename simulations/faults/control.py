@@ -6,8 +6,8 @@ from random import Random
 
 import trio
 
-from raftka.simulations.machines.cluster import Machine
 from raftka.simulations.faults.registry import fault
+from raftka.simulations.machines.cluster import Machine
 from raftka.simulations.world import World
 
 

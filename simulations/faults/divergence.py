@@ -6,9 +6,9 @@ from random import Random
 
 import trio
 
-from raftka.simulations.load import pinned_clients
 from raftka.simulations.faults.network import come_back, led_by_enough
 from raftka.simulations.faults.registry import fault
+from raftka.simulations.load import pinned_clients
 from raftka.simulations.world import World
 
 
@@ -34,7 +34,9 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
             # Where the logs have parted, records are committed that the old one does not have.
             with trio.move_on_after(3):
                 few = 1 + dice.randrange(10)
-                await pinned_clients.write(world, successor.host, f"loyal-{cause}-later", target, few)
+                await pinned_clients.write(
+                    world, successor.host, f"loyal-{cause}-later", target, few
+                )
         # A short while, and its log is longer than its successor's; a long one, and it is shorter.
         await trio.sleep(10 ** dice.uniform(-2, 0.5))
         await come_back(world, dice, pairs)

@@ -8,7 +8,6 @@ import trio
 
 from raftka.client.admin import Admin
 from raftka.model.ids import TopicPartition
-from raftka.simulations.machines.cluster import Machine
 from raftka.simulations.faults.process import down_time_s
 from raftka.simulations.faults.registry import fault
 from raftka.simulations.load.membership import (
@@ -25,8 +24,9 @@ from raftka.simulations.load.membership import (
     settled,
     votes,
 )
-from raftka.simulations.observers.voters import Member
 from raftka.simulations.load.workload import make_admin
+from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.observers.voters import Member
 from raftka.simulations.world import World
 
 _REGISTRATION_S = 10.0

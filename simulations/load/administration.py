@@ -12,10 +12,10 @@ from raftka.client.consumer.state import OffsetAndMetadata
 from raftka.client.producer.producer import Producer
 from raftka.model.ids import TopicPartition
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.machines.clock import EPOCH_MS, SimClock
-from raftka.simulations.load.contents import headers_of, key_of
 from raftka.simulations.checkers.ledger import Life
+from raftka.simulations.load.contents import headers_of, key_of
 from raftka.simulations.load.workload import client_ports, make_admin
+from raftka.simulations.machines.clock import EPOCH_MS, SimClock
 from raftka.simulations.world import World
 
 REBORN_GROUP = "rememberer"

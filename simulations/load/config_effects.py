@@ -13,9 +13,9 @@ from raftka.client.admin.configs import Alteration, AlterOp, Resource, ResourceT
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.load.contents import headers_of, key_of
 from raftka.simulations.load.workload import client_ports
+from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.world import World
 
 _NAME: Final = "max.message.bytes"

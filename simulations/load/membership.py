@@ -14,9 +14,9 @@ import trio
 
 from raftka.client.admin import Admin
 from raftka.model.ids import Endpoint
+from raftka.simulations.load.workload import CLIENT_ERRORS
 from raftka.simulations.machines.cluster import CONTROLLER_PORT, METADATA, Machine
 from raftka.simulations.observers.voters import Member, Voters, majority
-from raftka.simulations.load.workload import CLIENT_ERRORS
 from raftka.simulations.world import World
 
 VOTERS_MAX = 5

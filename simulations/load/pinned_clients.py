@@ -18,15 +18,20 @@ from raftka.client.channel import Channel
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_EPOCH, TopicPartition
-from raftka.model.records import iter_batches, iter_records
 from raftka.model.ports import BrokenConnection
-from raftka.net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic, PartitionData
+from raftka.model.records import iter_batches, iter_records
+from raftka.net.protocol.messages.fetch import (
+    FetchPartition,
+    FetchRequest,
+    FetchTopic,
+    PartitionData,
+)
 from raftka.simulations.checkers.history import value_of
+from raftka.simulations.load.contents import headers_of, key_of
+from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.cluster import BROKER_PORT
-from raftka.simulations.load.contents import headers_of, key_of
 from raftka.simulations.observers.logs import current_node
-from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.world import World
 
 _NO_SESSION: Final = -1

@@ -141,7 +141,7 @@ class Options:
     control: str | None = None
     """A change after which data must be lost; see simulations/runs/controls.py."""
     own: str | None = None
-    """A file with a workload and invariants of the user's own; see simulations/runs/user_file.py."""
+    """A file with a user's own workload and invariants; see simulations/runs/user_file.py."""
 
 
 def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:

@@ -20,10 +20,10 @@ from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Network
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.load.contents import differs, headers_of, key_of
-from raftka.simulations.observers.logs import current_node
 from raftka.simulations.load.plan import ConsumerPlan, ProducerPlan
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.observers.logs import current_node
 
 if TYPE_CHECKING:
     from raftka.simulations.world import World

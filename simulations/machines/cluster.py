@@ -15,17 +15,17 @@ from typing import Any
 import trio
 
 from raftka.broker.serve import serve
+from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.settings import Config
 from raftka.model.ports import Disk, Network
-from raftka.formatting import format_directories, new_uuid
+from raftka.model.settings import Config
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.life import Killed, Life
-from raftka.simulations.observers.logs import current_node
 from raftka.simulations.machines.medium import Medium, Watcher
 from raftka.simulations.machines.network import Fabric
+from raftka.simulations.observers.logs import current_node
 from raftka.simulations.trace import Trace
 from raftka.storage import meta_properties
 

@@ -1,4 +1,4 @@
-"""One byte stream between two hosts, as a pair of ends; simulations/machines/network.py delivers."""
+"""One byte stream between two hosts, as a pair of ends; `network` beside it delivers."""
 
 from __future__ import annotations
 

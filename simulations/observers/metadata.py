@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from raftka.kraft.delta import MetadataDelta, replay_batch
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
-from raftka.tracing.metadata import broker_event, partition_event
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.trace import Trace
+from raftka.tracing.metadata import broker_event, partition_event
 
 OnChange = Callable[[Key, PartitionImage | None, PartitionImage], None]
 """(partition, before, after)"""

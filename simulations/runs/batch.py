@@ -17,12 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TextIO
 
-from raftka.simulations.runs import coverage
-
-from raftka.simulations.runs import distribution
-
-from raftka.simulations.runs import user_file
 from raftka.simulations.load.plan import Options
+from raftka.simulations.runs import coverage, distribution, user_file
 from raftka.simulations.runs.report import as_dict, story, table
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 from raftka.simulations.runs.sample import Sample
@@ -242,7 +238,9 @@ def explain_first(totals: Totals, options: Options) -> Outcome | None:
     if not totals.failures:
         return None
     seed = totals.failures[0]["seed"]
-    again = partial(run_plan, plan_for(replace(options, seed=seed)), beside=user_file.beside(options.own))
+    again = partial(
+        run_plan, plan_for(replace(options, seed=seed)), beside=user_file.beside(options.own)
+    )
     outcome = again()
     explain(outcome, again)
     return outcome

@@ -1,9 +1,9 @@
 """Whole runs whose traces are known: the same on every machine, in every process.
 
-    python -m raftka.simulations.runs.golden            run the plans, and write down what has changed
-    python -m raftka.simulations.runs.golden --check    only say so; exit code 1 when something has
+    python -m raftka.simulations.runs.golden            run the plans, write what has changed
+    python -m raftka.simulations.runs.golden --check    only say so; exit code 1 if something has
 
-Each plan in tests/simulations/golden/ has beside it a text of what it must come to, the hash over
+Each plan in tests/simulations/runs/golden/ has a text of what it must come to, the hash over
 all its events first. A change of what the cluster, its clients or the simulator do changes them;
 so does another order of tasks, as another version of trio may bring. Where a change is meant, run
 this, look at what it says, and commit it with the change. When two changes meet, take either side's
@@ -22,7 +22,7 @@ from raftka.simulations.load.plan import Plan
 from raftka.simulations.runs.run import Outcome, run_plan
 from raftka.simulations.violation import Exit
 
-FOLDER: Final = Path(__file__).parents[1] / "tests" / "simulations" / "golden"
+FOLDER: Final = Path(__file__).parents[3] / "tests" / "simulations" / "runs" / "golden"
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from raftka.simulations.story.leadership_history import ControllerElection
+from raftka.simulations.observers.leadership_history import ControllerElection
 from raftka.simulations.runs.run import Outcome
 from raftka.simulations.story.story import wrapped
 from raftka.simulations.story.words import plural

@@ -17,21 +17,20 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.kraft.raft import leader
-from raftka.simulations.checkers import audit
-from raftka.simulations.machines import determinism
-from raftka.simulations.checkers import liveness
-from raftka.simulations.observers import logs
-from raftka.simulations.runs.controls import CONTROLS
-from raftka.simulations.machines.determinism import sleep
+from raftka.simulations.checkers import audit, liveness
 from raftka.simulations.faults import FAULTS
-from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.load.plan import Options, Plan, Step, draw
+from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from raftka.simulations.machines import determinism
+from raftka.simulations.machines.determinism import sleep
+from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.observers import logs
+from raftka.simulations.observers.leadership_history import ControllerElection
+from raftka.simulations.runs.controls import CONTROLS
 from raftka.simulations.runs.preparation import collect, prepare
-from raftka.simulations.story.leadership_history import ControllerElection
 from raftka.simulations.trace import Sink, Trace
 from raftka.simulations.violation import Exit, Stopped, Violation
-from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from raftka.simulations.world import World
 
 _perf_counter = time.process_time
@@ -106,7 +105,7 @@ def run_plan(
     """Run a plan to its end or to the first violation.
 
     `story` takes the place of the workload: a scenario's async function of the world. `beside` is
-    called when the workload begins, to add to it what is a user's own (simulations/runs/user_file.py).
+    called when the workload begins, to add what is a user's own (simulations/runs/user_file.py).
     `tell` is called every two virtual seconds, for whoever shows progress, `watch` once before
     anything happens, for whoever wants to see what does.
     """

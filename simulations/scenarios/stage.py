@@ -28,12 +28,12 @@ from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.model.ids import TopicPartition
 from raftka.simulations.checkers import liveness
-from raftka.simulations.machines.cluster import Machine
 from raftka.simulations.load.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
+from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from raftka.simulations.machines.cluster import Machine
 from raftka.simulations.runs.run import Outcome, check_invariants, heal, run_plan
 from raftka.simulations.trace import Sink
 from raftka.simulations.violation import Exit
-from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from raftka.simulations.world import World
 
 SETTINGS = {
@@ -241,7 +241,7 @@ def _host(place: str | Machine) -> str:
 
 def load(name: str) -> ModuleType:
     """A scenario that ships. Raises ModuleNotFoundError."""
-    return importlib.import_module(f"simulations.scenarios.{name}")
+    return importlib.import_module(f"raftka.simulations.scenarios.{name}")
 
 
 def run_scenario(

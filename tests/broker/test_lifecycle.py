@@ -9,7 +9,10 @@ import trio
 
 from raftka.broker.lifecycle import Identity, Lifecycle, State
 from raftka.model.ids import Endpoint, Uuid
-from raftka.net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest, BrokerHeartbeatResponse
+from raftka.net.protocol.messages.broker_heartbeat import (
+    BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse,
+)
 from raftka.net.protocol.messages.broker_registration import BrokerRegistrationResponse
 from raftka.simulations.machines.clock import SimClock
 

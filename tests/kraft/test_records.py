@@ -8,7 +8,13 @@ from typing import ClassVar
 import msgpack
 import pytest
 
-from raftka.kraft.codec import LAYOUTS, RecordLayout, UnreadableRecord, decode_records, encode_records
+from raftka.kraft.codec import (
+    LAYOUTS,
+    RecordLayout,
+    UnreadableRecord,
+    decode_records,
+    encode_records,
+)
 from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     RECORDS,

@@ -40,7 +40,7 @@ def test_help_has_a_line_for_every_command(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
 def test_every_command_has_a_main(command: object) -> None:
     module = getattr(command, "module", "")
-    spec = importlib.util.find_spec(module)
+    spec = importlib.util.find_spec(f"raftka.{module}")
     assert spec is not None and spec.origin is not None
     tree = ast.parse(Path(spec.origin).read_text())
     assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from raftka.broker.coordinators.group.records import group_key, group_value, offset_key, offset_value
+from raftka.broker.coordinators.group.records import (
+    group_key,
+    group_value,
+    offset_key,
+    offset_value,
+)
+from raftka.main import main
 from raftka.model.ids import Uuid, uuid_text
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
@@ -20,7 +26,6 @@ from raftka.net.protocol.messages.consumer_protocol_assignment import (
 from raftka.net.protocol.messages.consumer_protocol_subscription import ConsumerProtocolSubscription
 from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
 from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
-from raftka.main import main
 from raftka.offsets_decoder import decode_offsets
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from raftka.model.settings import WrongSettings
 from raftka.configuration import SINGLE_NODE, Unreadable, gather, is_single, make_config, read_file
 from raftka.environment import setting_name, settings_from, with_listeners
+from raftka.model.settings import WrongSettings
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from raftka.kraft.raft.snapshots import load_latest
-from raftka.model.ids import parse_uuid, uuid_text
-from raftka.model.settings import Config
 from raftka.configuration import SINGLE_NODE, make_config
 from raftka.formatting import (
     FormatRefused,
@@ -18,7 +15,10 @@ from raftka.formatting import (
     new_uuid,
     parse_initial_controllers,
 )
+from raftka.kraft.raft.snapshots import load_latest
 from raftka.main import main
+from raftka.model.ids import parse_uuid, uuid_text
+from raftka.model.settings import Config
 from raftka.storage import meta_properties
 from raftka.storage.posix import PosixDisk
 

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from raftka.model.ports import read_file
 from raftka.model.record_batch import iter_batches
 from raftka.model.records import iter_records
-from raftka.model.ports import read_file
 from raftka.simulations.machines.disk import SimDisk
 from raftka.storage.config import LogConfig
 from raftka.storage.leader_epochs import LeaderEpochCache

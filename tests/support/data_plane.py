@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import trio
 
-import broker.handlers.all  # noqa: F401 - importing a handler registers it
+import raftka.broker.handlers.all  # noqa: F401 - importing a handler registers it
 from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
@@ -28,9 +28,9 @@ from raftka.kraft.image import (
 )
 from raftka.kraft.snapshot import image_records
 from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.ports import Alarm
 from raftka.model.records import Record, encode_batch, iter_batches, iter_records
 from raftka.model.settings import Config
-from raftka.model.ports import Alarm
 from raftka.net.answers import Turn
 from raftka.net.clock import TrioAlarm
 from raftka.net.protocol import codec

@@ -8,8 +8,8 @@ from typing import Any
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.coordinators.group.offsets import FindPartition
-from raftka.broker.coordinators.outbox import Record, deliver
 from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.outbox import Record, deliver
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol import codec

@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.ports import Disk, FileRegion
 from raftka.model.record_batch import BatchHeader, iter_batches
 from raftka.model.records import Record, encode_batch, iter_records
-from raftka.model.ports import Disk, FileRegion
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.medium import Medium
 from raftka.storage.config import LogConfig

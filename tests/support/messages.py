@@ -25,8 +25,8 @@ _LETTERS = string.ascii_letters + "-._äß漢🦜"
 def data_classes() -> list[type[Message]]:
     """The structures that travel inside of records or of other messages."""
     found = []
-    for path in sorted(Path(net.protocol.messages.__path__[0]).glob("[a-z]*.py")):
-        module = import_module(f"net.protocol.messages.{path.stem}")
+    for path in sorted(Path(raftka.net.protocol.messages.__path__[0]).glob("[a-z]*.py")):
+        module = import_module(f"raftka.net.protocol.messages.{path.stem}")
         found += [
             value
             for value in vars(module).values()

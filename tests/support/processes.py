@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+from raftka.local_cluster import LocalCluster
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
-from raftka.local_cluster import LocalCluster
 from tests.support.wire import joined
 
 T = TypeVar("T")

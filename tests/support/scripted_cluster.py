@@ -13,8 +13,8 @@ from typing import Any
 import trio
 
 from raftka.model.errors import ErrorCode
-from raftka.model.records import Record, iter_batches, iter_records, patch
 from raftka.model.ports import Connection
+from raftka.model.records import Record, iter_batches, iter_records, patch
 from raftka.net.connection import FrameReader
 from raftka.net.protocol import codec
 from raftka.net.protocol.message import Request, Response

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from raftka.local_cluster import LocalCluster
 from raftka.model.errors import ErrorCode
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol.messages import describe_quorum
@@ -31,7 +32,6 @@ from raftka.net.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceData,
 )
-from raftka.local_cluster import LocalCluster
 from tests.support.processes import Load, Wire, ask, in_sync, partitions, read_all, until
 
 SETTINGS = {

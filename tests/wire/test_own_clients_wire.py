@@ -11,8 +11,8 @@ import trio
 from raftka.client.admin import Admin, NewTopic
 from raftka.client.consumer import Consumer, RebalanceInProgress
 from raftka.client.producer import Producer
-from raftka.model.ids import TopicPartition
 from raftka.local_cluster import LocalCluster
+from raftka.model.ids import TopicPartition
 
 pytestmark = pytest.mark.wire
 

@@ -35,7 +35,7 @@ def tool(
     """Runs a tool against the single node, with text on its standard input."""
 
     def run(name: str, *arguments: str, text: str = "") -> Ended:
-        module = importlib.import_module(f"client.tools.{name.replace('-', '_')}")
+        module = importlib.import_module(f"raftka.client.tools.{name.replace('-', '_')}")
         capfd.readouterr()
         path = Path(single.directory) / "stdin"
         path.write_text(text)

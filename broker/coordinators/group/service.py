@@ -13,10 +13,10 @@ from typing import TypeVar
 import trio
 
 from raftka.broker.coordinators.group.config import STRING_BYTES_MAX, GroupConfig
-from raftka.broker.coordinators.hosted_partition import HostedPartition
 from raftka.broker.coordinators.group.join import Client
-from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
 from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.hosted_partition import HostedPartition
+from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
 from raftka.broker.replication.replica import Replica
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
@@ -34,7 +34,10 @@ from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
-from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
+from raftka.net.protocol.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteResponseTopic,
+)
 from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 from raftka.net.router import Pending

@@ -30,8 +30,14 @@ from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
 from raftka.net.protocol.messages.join_group import JoinGroupRequest
 from raftka.net.protocol.messages.leave_group import MemberIdentity, MemberResponse
 from raftka.net.protocol.messages.list_groups import ListedGroup
-from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponseTopic
-from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponseTopic
+from raftka.net.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitResponseTopic,
+)
+from raftka.net.protocol.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteResponseTopic,
+)
 from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest
 

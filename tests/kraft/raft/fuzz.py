@@ -17,9 +17,7 @@ from random import Random
 
 import pytest
 
-from raftka.kraft.raft import progress
-
-from raftka.kraft.raft import leader
+from raftka.kraft.raft import leader, progress
 from raftka.kraft.raft.engine import Engine
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import QuorumSettings, ReplicaKey, Voter
@@ -55,7 +53,7 @@ class Outcome:
 def small_messages() -> Iterator[None]:
     """Batches of two entries and snapshots of many pieces, so that their edges are met."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replication, "BATCH_BYTES", 100)
+        patch.setattr(leader, "BATCH_BYTES", 100)
         patch.setattr(progress, "CHUNK_BYTES", 90)
         yield
 

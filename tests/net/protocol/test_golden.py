@@ -37,7 +37,7 @@ def message_class(golden: Golden) -> Any:
         (api,) = (api for api in APIS.values() if api.name == golden.name)
         return codec.REQUESTS[api.key].RESPONSE
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", golden.name).lower()
-    return getattr(import_module(f"net.protocol.messages.{name}"), golden.name)
+    return getattr(import_module(f"raftka.net.protocol.messages.{name}"), golden.name)
 
 
 @pytest.mark.parametrize("golden", recorded(), ids=lambda g: f"{g.name}-{g.version}")

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from raftka.simulations.runs import command
-
-from raftka.simulations.runs import distribution
+from raftka.simulations.runs import command, distribution
 from raftka.simulations.runs.batch import Totals, describe
 from raftka.simulations.runs.sample import Sample
 from raftka.simulations.violation import Exit

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from raftka.kraft.image import EMPTY_IMAGE, PartitionImage
-from raftka.tracing.kinds import COMMON, KINDS
-from raftka.tracing.metadata import broker_event, partition_event
-from raftka.tracing.node import TraceFile
 from raftka.simulations.load.plan import Options, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
+from raftka.tracing.kinds import COMMON, KINDS
+from raftka.tracing.metadata import broker_event, partition_event
+from raftka.tracing.node import TraceFile
 
 Event = dict[str, Any]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "trace.md"

@@ -12,17 +12,17 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from raftka.model.records import Record, encode_batch
 from raftka.model.ports import BrokenConnection, Connection, Piece
+from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.life import Life
+from raftka.simulations.machines.medium import Medium
 from raftka.tracing.files import TracedDisk
 from raftka.tracing.node import TraceFile
 from raftka.tracing.safely import Safely
 from raftka.tracing.wire import Ends, Link, Message, TracedConnection
-from raftka.simulations.machines.disk import SimDisk
-from raftka.simulations.machines.life import Life
-from raftka.simulations.machines.medium import Medium
 
 
 class Broken:

@@ -22,7 +22,13 @@ from raftka.broker.handlers.offset_commit import offset_commit
 from raftka.broker.handlers.offset_delete import offset_delete
 from raftka.broker.handlers.offset_fetch import offset_fetch
 from raftka.broker.handlers.sync_group import sync_group
-from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage, TopicImage
+from raftka.kraft.image import (
+    BrokerImage,
+    ListenerEndpoint,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC
 from raftka.net.protocol import codec
@@ -289,7 +295,7 @@ def test_the_offsets_topic_is_made_when_it_is_first_needed(
     async def create(node: Any, topics: list[Any]) -> None:
         asked.append(topics)
 
-    monkeypatch.setattr(broker.auto_creation, "_create", create)
+    monkeypatch.setattr(raftka.broker.auto_creation, "_create", create)
     node = SimpleNamespace(image=MetadataImage(), config=SimpleNamespace(int=lambda name: 50))
     answer = trio.run(find_coordinator, context(node, 3), FindCoordinatorRequest(key=GROUP))
     assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE

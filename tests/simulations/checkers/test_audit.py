@@ -11,9 +11,9 @@ import trio
 from raftka.client.consumer.state import OffsetAndMetadata
 from raftka.model.ids import TopicPartition
 from raftka.simulations.checkers import audit
+from raftka.simulations.checkers.ledger import Register
 from raftka.simulations.load.administration import REBORN_GROUP
 from raftka.simulations.load.config_effects import Effect
-from raftka.simulations.checkers.ledger import Register
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.runs.run import Outcome
 from raftka.simulations.scenarios.stage import Stage, run_scenario

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from raftka.simulations.runs import command
-from raftka.simulations.runs.user_file import UnusableFile, beside
 from raftka.simulations.load.plan import Options
+from raftka.simulations.runs import command
 from raftka.simulations.runs.run import plan_for, run_plan
+from raftka.simulations.runs.user_file import UnusableFile, beside
 from raftka.simulations.violation import Exit
 
 WORKLOAD = """

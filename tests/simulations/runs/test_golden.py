@@ -14,7 +14,7 @@ import pytest
 
 from raftka.simulations.runs import golden
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])
@@ -26,7 +26,8 @@ def test_every_plan_comes_to_what_is_written_down(hash_seed: str) -> None:
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
     )
-    words = f"if this is meant, run python -m raftka.simulations.runs.golden\n{done.stdout}{done.stderr}"
+    again = "python -m raftka.simulations.runs.golden"
+    words = f"if this is meant, run {again}\n{done.stdout}{done.stderr}"
     assert done.returncode == 0, words
     assert len(done.stdout.splitlines()) == len(golden.plans()) >= 3
 

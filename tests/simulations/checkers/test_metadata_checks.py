@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 
 from raftka.client.consumer.state import ConsumerRecord
-from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, PartitionImage, TopicImage
+from raftka.kraft.image import (
+    TOPIC_RESOURCE,
+    ConfigResource,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
 from raftka.kraft.snapshot import encode_snapshot
 from raftka.net.protocol.message import Request
 from raftka.net.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from raftka.net.protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from raftka.simulations.checkers.history import value_of
+from raftka.simulations.checkers.ledger import Ledger
 from raftka.simulations.checkers.metadata import MetadataChecker
 from raftka.simulations.load.contents import differs, headers_of, key_of
-from raftka.simulations.checkers.ledger import Ledger
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.violation import NOTHING, About
 

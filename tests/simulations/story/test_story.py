@@ -13,8 +13,8 @@ import trio
 
 from raftka.model.records import Record
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.observers.partition_log import Batch
 from raftka.simulations.load.plan import Options
+from raftka.simulations.observers.partition_log import Batch
 from raftka.simulations.runs.report import as_dict, summary
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
@@ -27,7 +27,7 @@ from raftka.simulations.story.story import Row, Story, prune
 from raftka.simulations.story.words import sentence
 from raftka.simulations.violation import About, Exit
 
-SIMULATIONS = Path(__file__).parents[2] / "simulations"
+SIMULATIONS = Path(__file__).parents[3] / "simulations"
 MINE, OTHER = (Batch(0, 5, 5, epoch, crc, 80, 0) for epoch, crc in ((0, 111), (1, 222)))
 
 

@@ -30,8 +30,8 @@ import trio
 from trio.to_thread import run_sync as captured_run_sync
 
 import raftka.simulations.runs.run as simulated
-from raftka.simulations.machines.determinism import run
 from raftka.simulations.load.plan import Options
+from raftka.simulations.machines.determinism import run
 from raftka.simulations.machines.real_world import RealWorldTouched
 from raftka.simulations.violation import Exit
 

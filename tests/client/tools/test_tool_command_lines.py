@@ -28,7 +28,7 @@ TOOLS = (
 
 
 def run(tool: str, *arguments: str) -> int:
-    code = importlib.import_module(f"client.tools.{tool}").main(list(arguments))
+    code = importlib.import_module(f"raftka.client.tools.{tool}").main(list(arguments))
     assert isinstance(code, int)
     return code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-import broker.handlers.all  # noqa: F401 - importing a handler registers it
+import raftka.broker.handlers.all  # noqa: F401 - importing a handler registers it
 from raftka.kraft.controller.features import supported_features
 from raftka.kraft.records import NO_LEADER
 from raftka.model.errors import ErrorCode

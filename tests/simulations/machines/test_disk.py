@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from raftka.model.records import Record, encode_batch
 from raftka.model.ports import read_file, write_atomically
-from raftka.simulations.machines.disk import SimDisk
+from raftka.model.records import Record, encode_batch
 from raftka.simulations.faults.disk import newest_segments
+from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.life import Killed
 from raftka.simulations.machines.medium import Medium
 from raftka.simulations.observers.partition_log import PartitionLogs

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from raftka.simulations.runs import command
-
-from raftka.simulations.runs import hunt
-from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.load.plan import Options
+from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.runs import command, hunt
 from raftka.simulations.runs.run import plan_for
 from raftka.simulations.violation import Exit
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import trio
 
+from raftka.simulations.load.plan import Options, Plan, Step
 from raftka.simulations.machines.determinism import run
 from raftka.simulations.machines.network import Fabric
-from raftka.simulations.load.plan import Options, Plan, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.trace import Trace
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOLDEN = "fdac6ae1e4aa83dd"
 
 
