@@ -25,7 +25,7 @@ import trio
 
 from benchmarks.load import Result, cpu_seconds, pss_mb, run
 from raftka.client.admin import Admin, NewTopic
-from raftka.local_cluster import LocalCluster, free_ports
+from raftka.local_cluster import LocalCluster
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
@@ -34,6 +34,7 @@ from raftka.net.protocol.messages.produce import (
     ProduceRequest,
     TopicProduceData,
 )
+from raftka.testing.ports import free_ports
 
 TOPIC = "bench"
 

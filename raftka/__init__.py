@@ -4,6 +4,10 @@
 
 The clients are native to trio. Nothing is imported before it is asked for, so that a server does
 not pay for the clients, nor a tool for the server.
+
+Public is what this package, `raftka.testing` (real nodes in your tests) and `raftka.simulation`
+(the cluster under one seed) export. All other modules of raftka are private: they may change with
+any version.
 """
 
 from __future__ import annotations

@@ -6,15 +6,14 @@
         cluster.kill(2)
         cluster.start_node(2)
 
-Every node is `raftka server` with a server.properties of its own, as an operator would run it.
+Every node is `raftka server` with a server.properties of its own, as an operator would run it. When
+this process ends without stopping them, killed with SIGKILL for instance, its reaper does.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 
 from raftka.model.ids import uuid_text
+from raftka.testing.ports import free_ports
+from raftka.testing.reaper import Reaper
 
 READY_LINE = "is unfenced and serves"
 """What a broker logs when it answers clients."""
@@ -30,15 +31,6 @@ READY_LINE = "is unfenced and serves"
 
 class NodeFailed(RuntimeError):
     """A node ended, or did not get ready in time; the message has the end of its log."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
 
 
 class LocalCluster:
@@ -52,7 +44,9 @@ class LocalCluster:
         ports: Sequence[int] | None = None,
         controller_ports: Sequence[int] | None = None,
         settings: Mapping[str, str] | None = None,
+        outlives: bool = False,
     ) -> None:
+        """`outlives`: nodes that still run go on when this process ends."""
         self.directory = Path(directory)
         self.node_ids = tuple(range(1, nodes + 1))
         free = free_ports(2 * nodes)
@@ -66,6 +60,8 @@ class LocalCluster:
         self._voter_ids = self.node_ids
         self._own: dict[int, dict[str, str]] = {}
         self._log_start: dict[int, int] = {}
+        self._outlives = outlives
+        self._reaper: Reaper | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -125,14 +121,18 @@ class LocalCluster:
         path = self.log_path(node_id)
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def write_properties(self, node_id: int) -> None:
+        """Write the node's server.properties."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        lines = (f"{name}={value}" for name, value in self.properties(node_id).items())
+        self.config_path(node_id).write_text("\n".join(lines) + "\n")
+
     def format(self, node_id: int, *options: str) -> None:
         """Write the properties and format the directory; nothing when that was done before.
 
         `options` are further ones of `raftka storage format`.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        lines = (f"{name}={value}" for name, value in self.properties(node_id).items())
-        self.config_path(node_id).write_text("\n".join(lines) + "\n")
+        self.write_properties(node_id)
         self._run(
             "storage",
             "format",
@@ -144,11 +144,10 @@ class LocalCluster:
         )
 
     def start(self, timeout_s: float = 20.0) -> None:
-        """Format and start all nodes; returns when all of them serve."""
+        """Format and start all nodes; returns when all of them serve. Raises NodeFailed."""
         for node_id in self.node_ids:
-            self.format(node_id)
-        for node_id in self.node_ids:
-            self.launch(node_id)
+            self.write_properties(node_id)
+            self.launch(node_id, format_first=True)
         deadline = time.monotonic() + timeout_s
         for node_id in self.node_ids:
             self.await_ready(node_id, deadline - time.monotonic())
@@ -158,16 +157,37 @@ class LocalCluster:
         self.launch(node_id)
         self.await_ready(node_id, timeout_s)
 
-    def launch(self, node_id: int) -> None:
-        """Start one node and return at once."""
+    def launch(self, node_id: int, *, format_first: bool = False) -> None:
+        """Start one node and return at once; `format_first` formats a directory that is not yet."""
+        command = [sys.executable, "-m", "raftka", "server", str(self.config_path(node_id))]
+        reaper = self._watched()
         with self.log_path(node_id).open("ab") as out:
             self._log_start[node_id] = out.tell()
-            self.processes[node_id] = subprocess.Popen(
-                [sys.executable, "-m", "raftka", "server", str(self.config_path(node_id))],
+            process = self.processes[node_id] = subprocess.Popen(
+                [*command, *(["--dev"] if format_first else [])],
+                env={**os.environ, "CLUSTER_ID": self.cluster_id},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
+        if reaper is not None:
+            reaper.watch(process.pid)
+
+    def _watched(self) -> Reaper | None:
+        if self._reaper is None and not self._outlives:
+            self._reaper = Reaper()
+            for folder in self._folders_of_its_own():
+                self._reaper.own_folder(folder)
+        return self._reaper
+
+    def _folders_of_its_own(self) -> list[Path]:
+        """What is to be removed when this process ends without stopping the cluster."""
+        return []
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> None:
+        """A process that was waited for."""
+        if self._reaper is not None:
+            self._reaper.forget(process.pid)
 
     def await_ready(self, node_id: int, timeout_s: float = 20.0) -> None:
         """Wait until a launched node serves. Raises NodeFailed."""
@@ -196,6 +216,7 @@ class LocalCluster:
         process = self.processes.pop(node_id)
         process.kill()
         process.wait()
+        self._ended(process)
 
     def stop_node(self, node_id: int, timeout_s: float = 30.0) -> int:
         """SIGTERM, a controlled shutdown; the exit code. Raises NodeFailed when it takes longer."""
@@ -207,6 +228,8 @@ class LocalCluster:
             process.kill()
             process.wait()
             raise NodeFailed(f"node {node_id} did not stop in {timeout_s} s") from error
+        finally:
+            self._ended(process)
 
     def stop(self) -> None:
         """End everything that still runs, without ceremony."""
@@ -215,6 +238,9 @@ class LocalCluster:
         for process in self.processes.values():
             process.wait()
         self.processes.clear()
+        if self._reaper is not None:
+            self._reaper.close()
+            self._reaper = None
 
     def __enter__(self) -> LocalCluster:
         return self

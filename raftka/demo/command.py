@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from raftka.demo.log_lines import write_log
 from raftka.demo.report import print_report
 from raftka.demo.scenario import GaveUp, Scenario
-from raftka.local_cluster import LocalCluster, NodeFailed, free_ports
+from raftka.local_cluster import LocalCluster, NodeFailed
 from raftka.model.errors import KafkaError
+from raftka.testing.ports import free_ports
 
 NODES: Final = 3
 _CONTROLLER_PORTS_ABOVE: Final = 100
@@ -49,6 +50,7 @@ def main(argv: list[str]) -> int:
         ports=ports,
         controller_ports=controller_ports,
         settings=SETTINGS,
+        outlives=options.keep,
     )
     done = False
     try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,12 +12,10 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from raftka.local_cluster import LocalCluster
-from raftka.net.protocol import codec
 from raftka.net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
-from tests.support.wire import joined
+from raftka.testing.wire import ask
 
 T = TypeVar("T")
-_CORRELATION_IDS = itertools.count(1)
 _QUIET = {"log_level": 0}
 
 
@@ -30,44 +26,6 @@ def until(condition: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
         assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}"
         time.sleep(0.02)
     return found
-
-
-class Wire:
-    """One connection over which requests are asked, one at a time."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-
-    def send(self, request: Any, version: int, client_id: str = "test") -> None:
-        """Send without waiting for the answer."""
-        pieces = codec.encode_request(request, version, next(_CORRELATION_IDS), client_id)
-        self._socket.sendall(joined(pieces))
-
-    def receive(self, response: type[Any], version: int) -> Any:
-        """The answer to the request that was sent first."""
-        (size,) = struct.unpack(">i", self._read(4))
-        return codec.decode_response(response, version, memoryview(self._read(size)))[1]
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            more = self._socket.recv(size - len(data))
-            assert more, "the node closed the connection"
-            data += more
-        return data
-
-
-def ask(port: int, request: Any, version: int, client_id: str = "test") -> Any:
-    """The answer of the node on this port, over a connection of its own."""
-    wire = Wire(port)
-    try:
-        wire.send(request, version, client_id)
-        return wire.receive(type(request).RESPONSE, version)
-    finally:
-        wire.close()
 
 
 def partitions(port: int, topic: str) -> dict[int, Any]:

@@ -32,7 +32,8 @@ from raftka.net.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceData,
 )
-from tests.support.processes import Load, Wire, ask, in_sync, partitions, read_all, until
+from raftka.testing.wire import Wire, ask
+from tests.support.processes import Load, in_sync, partitions, read_all, until
 
 SETTINGS = {
     "offsets.topic.num.partitions": "3",
