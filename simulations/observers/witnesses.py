@@ -155,7 +155,7 @@ class Witnesses:
         topic = self._world.image.topics.get(_OFFSETS_TOPIC)
         if topic is None:
             return None
-        return _OFFSETS_TOPIC, (_java_hash(group) & 0x7FFFFFFF) % len(topic.partitions)
+        return _OFFSETS_TOPIC, abs(_java_hash(group)) % len(topic.partitions)
 
     def _offsets_end(self, group: str, host: str) -> int:
         key = self._offsets_log(group)
@@ -184,7 +184,7 @@ def _java_hash(text: str) -> int:
     code = 0
     for character in text:
         code = (31 * code + ord(character)) & 0xFFFFFFFF
-    return code
+    return code - (1 << 32) if code >> 31 else code
 
 
 def both(one: Tap, other: Tap) -> Tap:

@@ -10,11 +10,12 @@ import trio.testing
 
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.join import Client
-from raftka.broker.coordinators.group.service import GroupCoordinatorService, group_partition
+from raftka.broker.coordinators.group.service import GroupCoordinatorService
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage, TopicImage
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.key_hash import partition_of_key
 from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
@@ -31,7 +32,7 @@ ACCESS = TopicImage("access", bytes(15) + b"\x0a", [ALONE, ALONE])
 OFFSETS = TopicImage(OFFSETS_TOPIC, bytes(15) + b"\x01", [ALONE, ALONE])
 IMAGE = MetadataImage(topics={each.name: each for each in (ACCESS, OFFSETS)})
 GROUP = "payroll"
-PARTITION = group_partition(GROUP, 2)
+PARTITION = partition_of_key(GROUP, 2)
 
 
 class Answers:

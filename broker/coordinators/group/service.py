@@ -22,6 +22,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
+from raftka.model.key_hash import partition_of_key
 from raftka.model.ports import Clock, Dice
 from raftka.net.protocol.messages.describe_groups import DescribedGroup
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
@@ -247,7 +248,7 @@ class GroupCoordinatorService:
     def partition_of(self, group_id: str) -> int | None:
         """The offsets partition that a group lives in; None while the topic does not exist."""
         topic = self._image.topics.get(OFFSETS_TOPIC)
-        return None if topic is None else group_partition(group_id, len(topic.partitions))
+        return None if topic is None else partition_of_key(group_id, len(topic.partitions))
 
     def _runtime(self, group_id: str, *, writing: bool = True) -> ShardRuntime:
         if len(group_id) > STRING_BYTES_MAX or len(group_id.encode()) > STRING_BYTES_MAX:
@@ -295,18 +296,6 @@ class GroupCoordinatorService:
         bits = bits & ~(0xC000 << 48) | 0x8000 << 48
         text = f"{bits:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def group_partition(group_id: str, partition_count: int) -> int:
-    """The offsets partition of a group, as Kafka's clients and tools compute it too.
-
-    Java's String.hashCode, over UTF-16 code units, with the sign bit cleared.
-    """
-    units = group_id.encode("utf-16-be", "surrogatepass")
-    code = 0
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
-    return (code & 0x7FFFFFFF) % partition_count
 
 
 def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResponse:

@@ -9,7 +9,6 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from raftka.broker.coordinators.group.service import group_partition
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
@@ -37,14 +36,6 @@ async def coordinator(nursery: trio.Nursery) -> AsyncIterator[Coordinator]:
     found = Coordinator(MemoryOffsetsLog(), nursery)
     await found.lead()
     yield found
-
-
-def test_a_groups_partition_is_that_of_javas_hash() -> None:
-    # From Apache Kafka 4.3.1 with 50 partitions.
-    known = {"": 0, "gj": 49, "gs": 8, "gret": 24, "g2": 43}
-    assert {name: group_partition(name, 50) for name in known} == known
-    assert group_partition("\U0001f980", 50) == (31 * 0xD83E + 0xDD80) % 50
-    assert 0 <= group_partition("polygenelubricants", 50) < 50, "its hash is the least integer"
 
 
 async def test_an_answer_waits_until_its_records_are_committed(coordinator: Coordinator) -> None:
