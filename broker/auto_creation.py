@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from raftka.model.errors import ErrorCode
-from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.internal_topics import INTERNAL_TOPICS, InternalTopic
 from raftka.model.ports import BrokenConnection
 from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
@@ -37,33 +37,27 @@ async def create_missing(node: Node, names: Sequence[str]) -> None:
     await _create(
         node,
         [
-            _offsets_topic(node)
-            if name == OFFSETS_TOPIC
-            else CreatableTopic(
-                name=name, num_partitions=_BY_DEFAULT, replication_factor=_BY_DEFAULT
-            )
+            CreatableTopic(name=name, num_partitions=_BY_DEFAULT, replication_factor=_BY_DEFAULT)
+            if (internal := INTERNAL_TOPICS.get(name)) is None
+            else _creatable(node, internal)
             for name in dict.fromkeys(names)
         ],
     )
 
 
-async def ensure_offsets_topic(node: Node) -> None:
-    """Have __consumer_offsets; nothing when it exists."""
-    if OFFSETS_TOPIC not in node.image.topics:
-        await _create(node, [_offsets_topic(node)])
+async def ensure_internal_topic(node: Node, topic: InternalTopic) -> None:
+    """Create an internal topic and wait a moment for it; nothing when it exists."""
+    if topic.name not in node.image.topics:
+        await _create(node, [_creatable(node, topic)])
 
 
-def _offsets_topic(node: Node) -> CreatableTopic:
+def _creatable(node: Node, topic: InternalTopic) -> CreatableTopic:
     config = node.config
-    settings = {
-        "cleanup.policy": "compact",
-        "compression.type": "producer",
-        "segment.bytes": str(config.int("offsets.topic.segment.bytes")),
-    }
+    settings = topic.topic_settings(config)
     return CreatableTopic(
-        name=OFFSETS_TOPIC,
-        num_partitions=config.int("offsets.topic.num.partitions"),
-        replication_factor=config.int("offsets.topic.replication.factor"),
+        name=topic.name,
+        num_partitions=config.int(topic.partitions),
+        replication_factor=config.int(topic.replicas),
         configs=[CreatableTopicConfig(name=n, value=v) for n, v in settings.items()],
     )
 

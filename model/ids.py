@@ -14,7 +14,11 @@ METADATA_TOPIC_UUID: Final = Uuid(bytes(15) + b"\x01")
 """The id of __cluster_metadata; never handed out."""
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
-"""Where consumer groups keep their state; a group's coordinator leads one of its partitions."""
+"""Where groups keep their state; a group's coordinator leads one of its partitions."""
+TRANSACTION_TOPIC: Final = "__transaction_state"
+"""Where transactional ids keep theirs."""
+SHARE_STATE_TOPIC: Final = "__share_group_state"
+"""Where share groups keep how far they have come. All settings: model/internal_topics.py."""
 
 NO_OFFSET: Final = -1
 NO_EPOCH: Final = -1

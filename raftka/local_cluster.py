@@ -105,6 +105,9 @@ class LocalCluster:
             "log.dirs": str(self.data(node_id)),
             "offsets.topic.replication.factor": str(replicas),
             "transaction.state.log.replication.factor": str(replicas),
+            "transaction.state.log.min.isr": str(min(replicas, 2)),
+            "share.coordinator.state.topic.replication.factor": str(replicas),
+            "share.coordinator.state.topic.min.isr": str(min(replicas, 2)),
             **own,
         }
 

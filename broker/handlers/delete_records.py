@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raftka.broker.handlers.metadata import INTERNAL_TOPICS
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.delete_records import (
     DeleteRecordsPartitionResult,
     DeleteRecordsRequest,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raftka.broker.handlers.metadata import INTERNAL_TOPICS
 from raftka.broker.listener_view import Reach
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.describe_topic_partitions import (
     Cursor,
     DescribeTopicPartitionsRequest,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raftka.broker.auto_creation import ensure_offsets_topic
-from raftka.broker.coordinators.group.service import group_partition
+from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, OFFSETS_TOPIC, Endpoint
+from raftka.model.internal_topics import OFFSETS
+from raftka.model.key_hash import partition_of_key
 from raftka.net.protocol.messages.find_coordinator import (
     Coordinator,
     FindCoordinatorRequest,
@@ -33,7 +34,7 @@ async def find_coordinator(
 ) -> FindCoordinatorResponse:
     node: Node = context.node
     if request.key_type == _GROUP:
-        await ensure_offsets_topic(node)
+        await ensure_internal_topic(node, OFFSETS)
     if context.api_version >= _MANY_FROM:
         keys = request.coordinator_keys
         return FindCoordinatorResponse(
@@ -82,7 +83,7 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
         raise KafkaError(
             ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{OFFSETS_TOPIC} could not be created yet"
         )
-    index = group_partition(key, len(topic.partitions))
+    index = partition_of_key(key, len(topic.partitions))
     broker = node.image.brokers.get(topic.partitions[index].leader)
     endpoint = None if broker is None or broker.fenced else broker.endpoint(context.listener)
     if broker is None or endpoint is None:

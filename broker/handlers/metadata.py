@@ -16,7 +16,8 @@ from raftka.broker.suspects import Suspects
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import OFFSETS_TOPIC, ZERO_UUID
+from raftka.model.ids import ZERO_UUID
+from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -29,8 +30,6 @@ from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
-
-INTERNAL_TOPICS = frozenset({OFFSETS_TOPIC, "__transaction_state"})
 
 
 @handles(MetadataRequest, versions=(0, 13))

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.endpoints import node_endpoints
-from raftka.broker.handlers.metadata import INTERNAL_TOPICS
 from raftka.broker.record_errors import culprits
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
+from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.model.ports import Piece
 from raftka.net.protocol.messages.produce import (
     BatchIndexAndErrorMessage,

@@ -42,5 +42,17 @@ GROUP_SETTINGS: Final[tuple[Setting, ...]] = (
             "Replicas of __transaction_state; it is created when there are enough brokers."),
     Setting("transaction.state.log.min.isr", INT, 2, at_least(1), READ_ONLY,
             "min.insync.replicas of __transaction_state."),
+    Setting("transaction.state.log.num.partitions", INT, 50, at_least(1), READ_ONLY,
+            "Partitions of __transaction_state; not to be changed once it exists."),
+    Setting("transaction.state.log.segment.bytes", INT, 104857600, at_least(1), READ_ONLY,
+            "Segment size of __transaction_state: small, so that it loads fast."),
+    Setting("share.coordinator.state.topic.replication.factor", SHORT, 3, at_least(1), READ_ONLY,
+            "Replicas of __share_group_state; it is created when there are enough brokers."),
+    Setting("share.coordinator.state.topic.min.isr", SHORT, 2, at_least(1), READ_ONLY,
+            "min.insync.replicas of __share_group_state."),
+    Setting("share.coordinator.state.topic.num.partitions", INT, 50, at_least(1), READ_ONLY,
+            "Partitions of __share_group_state; not to be changed once it exists."),
+    Setting("share.coordinator.state.topic.segment.bytes", INT, 104857600, at_least(1), READ_ONLY,
+            "Segment size of __share_group_state: small, so that it loads fast."),
 )
 # fmt: on

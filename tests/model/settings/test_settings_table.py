@@ -178,6 +178,7 @@ def test_what_has_an_effect_is_read_somewhere_and_what_is_read_has_one() -> None
         if not any(parent.is_symlink() for parent in path.parents)
     ]
     files += [root / "model" / "settings" / name for name in ("config.py", "listeners.py")]
+    files.append(root / "model" / "internal_topics.py")
     code = "\n".join(path.read_text() for path in files)
     of_topics = {each.broker_name for each in TOPIC.values() if not each.no_effect}
     wrong = [

@@ -1,0 +1,84 @@
+"""The topics in which coordinators keep their state: one table.
+
+Auto-creation takes their shape from here, Metadata says by it what is internal, Produce keeps
+clients out by it, and coordinators and tools find their topic in it. The settings are those that
+Apache Kafka 4.4.0 creates the topics with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from raftka.model.ids import OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_TOPIC
+
+if TYPE_CHECKING:
+    from raftka.model.settings import Config
+
+
+@dataclass(frozen=True, slots=True)
+class InternalTopic:
+    """A topic that the cluster creates for itself on first use, whatever auto-creation says."""
+
+    name: str
+    partitions: str
+    """The broker setting with the number of its partitions."""
+    replicas: str
+    """The broker setting with its replication factor."""
+    fixed: tuple[tuple[str, str], ...]
+    """(setting of the topic, value)."""
+    chosen: tuple[tuple[str, str], ...]
+    """(setting of the topic, broker setting with its value)."""
+
+    def topic_settings(self, config: Config) -> dict[str, str]:
+        """What the topic is created with on a broker with this configuration."""
+        return dict(self.fixed) | {name: str(config.int(source)) for name, source in self.chosen}
+
+
+OFFSETS: Final = InternalTopic(
+    OFFSETS_TOPIC,
+    partitions="offsets.topic.num.partitions",
+    replicas="offsets.topic.replication.factor",
+    fixed=(("cleanup.policy", "compact"), ("compression.type", "producer")),
+    chosen=(("segment.bytes", "offsets.topic.segment.bytes"),),
+)
+"""Consumer groups and their offsets."""
+
+TRANSACTIONS: Final = InternalTopic(
+    TRANSACTION_TOPIC,
+    partitions="transaction.state.log.num.partitions",
+    replicas="transaction.state.log.replication.factor",
+    fixed=(
+        ("cleanup.policy", "compact"),
+        ("compression.type", "uncompressed"),
+        ("unclean.leader.election.enable", "false"),
+    ),
+    chosen=(
+        ("min.insync.replicas", "transaction.state.log.min.isr"),
+        ("segment.bytes", "transaction.state.log.segment.bytes"),
+    ),
+)
+"""Transactional ids and their transactions (KIP-98)."""
+
+SHARE_STATES: Final = InternalTopic(
+    SHARE_STATE_TOPIC,
+    partitions="share.coordinator.state.topic.num.partitions",
+    replicas="share.coordinator.state.topic.replication.factor",
+    fixed=(
+        ("cleanup.policy", "delete"),
+        ("compression.type", "producer"),
+        ("retention.ms", "-1"),
+    ),
+    chosen=(
+        ("min.insync.replicas", "share.coordinator.state.topic.min.isr"),
+        ("segment.bytes", "share.coordinator.state.topic.segment.bytes"),
+    ),
+)
+"""How far share groups have come (KIP-932); its coordinator deletes what it has summed up."""
+
+INTERNAL_TOPICS: Final[Mapping[str, InternalTopic]] = MappingProxyType(
+    {topic.name: topic for topic in (OFFSETS, TRANSACTIONS, SHARE_STATES)}
+)
+"""By name."""
