@@ -1,81 +1,107 @@
 """Requests that only the active controller can answer, sent on to it (KIP-590).
 
-The request travels as it came, inside an Envelope, and its answer comes back the same way: neither
-is decoded here. The answer to the envelope tells apart "this is not the controller" (ask the next
-one) from whatever the controller said about the request itself.
+The request travels as it came, inside an Envelope, with the client's principal and address, and its
+answer comes back the same way: a broker decodes neither. The error of the envelope says whether the
+other side is the controller at all (ask the next one) or would not take the envelope; what the
+controller says about the request itself is in the answer.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, cast
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
 
+from raftka.model.access import Principal
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ports import BrokenConnection, Piece
+from raftka.model.ports import BrokenConnection, Buffer, Piece
 from raftka.net.protocol import codec
-from raftka.net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
-from raftka.net.router import (
-    CloseConnection,
-    ConnectionState,
-    Context,
-    call,
-    encode_answer,
-    handles,
-    routes,
-)
+from raftka.net.protocol.messages.default_principal_data import DefaultPrincipalData
+from raftka.net.protocol.messages.envelope import EnvelopeRequest
+from raftka.net.session import Session
 
 if TYPE_CHECKING:
     from raftka.broker.channels import Channels
+    from raftka.broker.request import Context
 
 _FORWARD_TIMEOUT_S = 30.0
 _SIZE = struct.Struct(">i")
+_LONGEST_ADDRESS: Final = 16
 
 
 async def forward(channels: Channels, context: Context) -> list[Piece]:
     """The whole frame that answers a forwarded request.
 
-    Raises KafkaError (BROKER_NOT_AVAILABLE) when no controller answers in time.
+    Raises KafkaError: BROKER_NOT_AVAILABLE when no controller answers in time,
+    UNKNOWN_SERVER_ERROR when it does not take our envelope.
     """
     envelope = EnvelopeRequest(
         request_data=context.frame,
-        request_principal=b"",
-        client_host_address=context.peer.rpartition(":")[0].encode(),
+        request_principal=principal_bytes(context.principal),
+        client_host_address=address_bytes(context.client_address),
     )
     try:
         answer = await channels.to_controller(envelope, timeout_s=_FORWARD_TIMEOUT_S)
     except BrokenConnection as error:
         raise KafkaError(ErrorCode.BROKER_NOT_AVAILABLE, str(error)) from error
     if answer.error_code != ErrorCode.NONE or answer.response_data is None:
-        raise KafkaError(ErrorCode(answer.error_code), "the controller refused the request")
+        name = ErrorCode(answer.error_code).name
+        words = f"the controller did not take the request from this broker: {name}"
+        raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, words)
     data = answer.response_data
     return [_SIZE.pack(len(data)), data]
 
 
-@handles(EnvelopeRequest, versions=(0, 0), listeners="controller", concurrent=True)
-async def envelope(context: Context, request: EnvelopeRequest) -> EnvelopeResponse:
-    """The active controller's side: handle the request inside and wrap its answer."""
-    if not context.node.is_active_controller:
-        return EnvelopeResponse(error_code=int(ErrorCode.NOT_CONTROLLER))
-    frame = memoryview(request.request_data)
-    header = codec.decode_request_header(frame)
-    route = routes("controller").get(header.api_key)
-    if route is None or not route.forward:
-        raise CloseConnection(f"API key {header.api_key} is not one that is forwarded")
-    inner = Context(
-        node=context.node,
-        api_version=header.api_version,
-        correlation_id=header.correlation_id,
-        client_id=header.client_id,
-        peer=context.peer,
-        listener=context.listener,
-        connection=ConnectionState(peer=context.peer, listener=context.listener),
-        frame=frame,
-    )
-    message = codec.decode_request(route.request, header.api_version, frame, header.body_offset)
-    answer = await call(inner, route, message)
-    if not context.node.is_active_controller:
-        # Deposed while it was decided: the asker tries the next one, and decisions that were
-        # committed after all are found there.
-        return EnvelopeResponse(error_code=int(ErrorCode.NOT_CONTROLLER))
-    pieces = cast(list[bytes], encode_answer(inner, answer))
-    return EnvelopeResponse(response_data=b"".join(pieces)[4:], error_code=int(ErrorCode.NONE))
+def forwarded_session(request: EnvelopeRequest, by: Session) -> Session:
+    """The client behind an envelope that came by the session `by`.
+
+    Raises KafkaError: PRINCIPAL_DESERIALIZATION_FAILURE, INVALID_REQUEST for an address.
+    """
+    principal = principal_of(request.request_principal)
+    host = address_of(request.client_host_address)
+    return Session(f"{host} by way of {by.peer}", by.listener, principal, host)
+
+
+def principal_bytes(principal: Principal) -> bytes:
+    """A principal as Kafka's own serializer writes it (DefaultPrincipalData behind its version).
+
+    Nobody is authenticated by a delegation token yet.
+    """
+    data = DefaultPrincipalData(type=principal.type, name=principal.name)
+    return codec.encode_versioned(data, 0)
+
+
+def principal_of(data: Buffer | None) -> Principal:
+    """Read what `principal_bytes` writes.
+
+    Raises KafkaError PRINCIPAL_DESERIALIZATION_FAILURE.
+    """
+    try:
+        found = codec.decode_versioned(DefaultPrincipalData, data or b"")
+    except codec.MalformedMessage as error:
+        words = f"the envelope's principal cannot be read: {error}"
+        raise KafkaError(ErrorCode.PRINCIPAL_DESERIALIZATION_FAILURE, words) from error
+    return Principal(found.type, found.name)
+
+
+def address_bytes(host: str) -> bytes:
+    """An IP address as 4 or 16 bytes.
+
+    Simulated hosts have names instead; those travel as they are, and longer than an address.
+    """
+    try:
+        return ip_address(host).packed
+    except ValueError:
+        return host.encode().ljust(_LONGEST_ADDRESS + 1, b"\0")
+
+
+def address_of(data: Buffer) -> str:
+    """Read what `address_bytes` writes. Raises KafkaError INVALID_REQUEST."""
+    raw = bytes(data)
+    try:
+        if len(raw) > _LONGEST_ADDRESS:
+            return raw.rstrip(b"\0").decode()
+        return str(ip_address(raw))
+    except ValueError as error:
+        words = f"the envelope's client address cannot be read: {error}"
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words) from error

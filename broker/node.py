@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from raftka.broker.channels import Channels
 from raftka.broker.forwarding import forward
-from raftka.broker.handlers import api_versions
 from raftka.broker.metadata_loader import MetadataLoader
 from raftka.broker.suspects import Suspects
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
-from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_BROKER, Endpoint
 from raftka.model.settings.listeners import Listener, listeners
 from raftka.net.answers import Turn
@@ -32,11 +30,12 @@ if TYPE_CHECKING:
     from raftka.broker.replication.fetch_session import SessionCache
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
+    from raftka.broker.request import Context
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Dice, Disk, Network, Piece
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
-    from raftka.net.router import Context
+    from raftka.net.dispatch import Dispatcher
     from raftka.storage.log_manager import LogManager
 
 
@@ -54,6 +53,8 @@ class Node:
     groups: GroupCoordinatorService
     producer_ids: ProducerIds
     quorum: Quorum
+    forwarded: Dispatcher[Node]
+    """Answers what brokers pass on in a client's name."""
     admission: Admission
 
     # Parts of the data plane, by the names that the hot handlers use.
@@ -145,7 +146,7 @@ class Node:
         """Whom a listener of this node serves. Raises KeyError for a name that is not one."""
         return self.listeners[name].kind
 
-    # What the server asks of a node (net/server.py).
+    # What the dispatcher asks of a node (net/dispatch.py).
 
     def forward(self, context: Context) -> Awaitable[list[Piece]] | None:
         """The answer of the active controller to a request that came here; None when that is us."""
@@ -153,18 +154,12 @@ class Node:
             return None
         return forward(self.channels, context)
 
-    def api_versions(self, listener: str) -> object:
-        """The answer to an ApiVersions request in a version that is not known here (KIP-511)."""
-        return api_versions.answer(
-            self.listener_kind(listener), self.image, ErrorCode.UNSUPPORTED_VERSION
-        )
-
     # Asking others.
 
     async def ask_controller(self, request: Any, *, timeout_s: float = 30.0) -> Any:
         """Have the active controller answer a request, as a client's would be forwarded.
 
-        Raises model.world.BrokenConnection when none answers in time.
+        Raises model.ports.BrokenConnection when none answers in time.
         """
         return await self.channels.to_controller(request, timeout_s=timeout_s)
 

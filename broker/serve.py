@@ -12,7 +12,6 @@ from collections.abc import Callable
 import structlog
 import trio
 
-import raftka.broker.handlers.all  # noqa: F401 - importing a handler registers it
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.service import GroupCoordinatorService
@@ -26,12 +25,13 @@ from raftka.broker.pacing import PacedPublisher
 from raftka.broker.quorum_setup import controller_endpoints, make_quorum
 from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.producer_ids import ProducerIds
+from raftka.broker.routes import forwarded_routes, routes
 from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import Uuid
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.settings import Config
 from raftka.net.admission import Admission, Limits, parse_overrides
-from raftka.net.router import routes
+from raftka.net.dispatch import Dispatcher
 from raftka.net.server import Server
 from raftka.storage.config import LogConfig
 
@@ -97,6 +97,7 @@ async def _run(
             network=node.network,
             mutations=of_controller(node.mutations),
         )
+        node.forwarded = Dispatcher(node, forwarded_routes())
         node.loader.add(node.controller.published)
     if node.is_broker:
         _compose_broker(node, directories)
@@ -254,9 +255,8 @@ async def _bind(node: Node, kind: str) -> dict[str, Listener]:
 def _server(node: Node, name: str) -> Server:
     kind = node.listener_kind(name)
     return Server(
-        node,
+        Dispatcher(node, routes(kind), forward=node.forward),
         name=name,
-        table=routes(kind),
         turn=node.turn,
         clock=node.clock,
         max_frame_bytes=node.config.int("socket.request.max.bytes"),

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from raftka.net.session import host_of
+
 
 class Limits(NamedTuple):
     """The settings as they are now; they may change while a node runs."""
@@ -35,7 +37,7 @@ class Admission:
 
     def admit(self, peer: str) -> str | None:
         """Count a connection from `peer` (host:port); why not, in words, when it is refused."""
-        limits, address = self._limits(), _address(peer)
+        limits, address = self._limits(), host_of(peer)
         if self._total >= limits.total:
             return f"max.connections={limits.total} are open"
         most = limits.overrides.get(address, limits.per_address)
@@ -47,12 +49,8 @@ class Admission:
 
     def release(self, peer: str) -> None:
         """An admitted connection has ended."""
-        address = _address(peer)
+        address = host_of(peer)
         self._total -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
-
-
-def _address(peer: str) -> str:
-    return peer.rpartition(":")[0].strip("[]")

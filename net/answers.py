@@ -9,7 +9,7 @@ waking the connection's own task.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -81,11 +81,15 @@ class Answers:
     """The ordered answers of one connection and what the kernel has not taken yet."""
 
     def __init__(
-        self, connection: Connection, turn: Turn, start_writer: Callable[[Answers], None]
+        self,
+        connection: Connection,
+        turn: Turn,
+        start: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
+        self.start = start
+        """Run something in a task of its own, as long as the connection's listener is served."""
         self._connection = connection
         self._turn = turn
-        self._start_writer = start_writer
         self._waiting: deque[_Slot] = deque()
         self._unsent: list[Piece] = []
         self._queued = False
@@ -152,9 +156,9 @@ class Answers:
             return
         if self._unsent:
             self._writing = True
-            self._start_writer(self)
+            self.start(self._write)
 
-    async def write(self) -> None:
+    async def _write(self) -> None:
         """The writer task: runs until the peer has taken everything."""
         try:
             while self._unsent:

@@ -1,4 +1,4 @@
-"""Which API is answered by whom: one registration per API, from which everything else follows.
+"""Which API is answered by which handler: one registration per API, from which all else follows.
 
 A handler is a function of (context, request message). It may
 - return the response message, or None where the protocol has no answer (Produce with acks=0);
@@ -7,31 +7,31 @@ A handler is a function of (context, request message). It may
 - be async, when it has to wait for other nodes; the connection's next request waits meanwhile;
 - raise KafkaError, which becomes the request's error code.
 
-The answer to ApiVersions, the versions that are accepted and the handlers are one table.
+The answer to ApiVersions, the versions that are accepted, the limits and the permissions are all
+read off the routes. Handlers are called in one place: net/dispatch.py.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeVar
 
-import structlog
-import trio
+from raftka.model.access import Access, Principal
+from raftka.model.ports import Piece
+from raftka.net.protocol.message import Request, Response
+from raftka.net.session import Session
 
-from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ports import BrokenConnection, Piece
-from raftka.net.protocol import codec
-from raftka.net.protocol.message import Response
-
-log = structlog.get_logger()
+MAX_CONTROL_BYTES: Final = 8 * 1024 * 1024
+"""Of a request without records: read into objects, its bytes may take twenty times their size."""
 
 Listener = Literal["broker", "controller"]
 Listeners = Literal[Listener, "both"]
-F = TypeVar("F", bound=Callable[..., Any])
+NodeT = TypeVar("NodeT")
+RequestT = TypeVar("RequestT", bound=Request[Any])
 
 
 class CloseConnection(Exception):
@@ -67,148 +67,143 @@ class Pending:
             notify(self._answer)
 
 
-@dataclass(slots=True)
-class Context:
-    """What a handler may know about the request beside its message."""
+Answer = Response | list[Piece] | None
+"""A response message, a frame that is written already, or nothing at all."""
+Returned = Answer | Pending | Awaitable[Answer]
+ReturnedT = TypeVar("ReturnedT", bound=Returned)
 
-    node: Any
+
+@dataclass(slots=True)
+class Context(Generic[NodeT]):
+    """What a handler may know about the request beside its message.
+
+    The request may have come by a connection of the client, or in an envelope of the broker that
+    the client is connected to: `session` is that of the client in both cases.
+    """
+
+    node: NodeT
+    session: Session
     api_version: int
     correlation_id: int
     client_id: str | None
-    peer: str
-    listener: str
-    """The name of the listener it came in by: answers name endpoints of the same listener."""
-    connection: ConnectionState
     frame: memoryview
     """The request as it came, header included; valid as long as the request's own views."""
 
+    @property
+    def listener(self) -> str:
+        """The name of the listener it came in by: answers name endpoints of the same listener."""
+        return self.session.listener
 
-@dataclass(slots=True, eq=False)
-class ConnectionState:
-    """What handlers remember about one connection; lives as long as it."""
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return self.session.principal
 
-    peer: str
-    listener: str
-    on_close: list[Callable[[], None]] = field(default_factory=list)
-    """Called once when the connection is gone, however it went."""
-    notes: dict[str, Any] = field(default_factory=dict)
+    @property
+    def client_address(self) -> str:
+        """Where the client is: an IP address, in simulation a name."""
+        return self.session.client_address
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Route(Generic[NodeT]):
     """One API of one node."""
 
     api_key: int
     name: str
-    request: type[Any]
+    request: type[Request[Any]]
     min_version: int
     max_version: int
-    listeners: Listeners
-    forward: bool
-    concurrent: bool
-    handler: Callable[[Context, Any], Any]
-    is_async: bool
+    access: Access
+    handler: Callable[[Context[NodeT], Any], Returned]
+    is_async: bool = False
+    listeners: Listeners = "broker"
+    forward: bool = False
+    concurrent: bool = False
+    max_bytes: float = MAX_CONTROL_BYTES
+    other_versions: Callable[[Context[NodeT]], Response] | None = None
+
+    def is_served_on(self, listener: Listener) -> bool:
+        """Whether listeners of that kind answer it."""
+        return self.listeners in (listener, "both") or (self.forward and listener == "controller")
 
 
-_ROUTES: dict[int, Route] = {}
+class Router(Generic[NodeT]):
+    """The routes of one kind of node, filled by its handlers as they are imported."""
 
+    def __init__(self) -> None:
+        self._routes: dict[int, Route[NodeT]] = {}
 
-def handles(
-    request: type[Any],
-    *,
-    versions: tuple[int, int],
-    listeners: Listeners = "broker",
-    forward: bool = False,
-    concurrent: bool = False,
-) -> Callable[[F], F]:
-    """Register the handler of one API.
+    def handles(
+        self,
+        request: type[RequestT],
+        *,
+        versions: tuple[int, int],
+        access: Access,
+        listeners: Listeners = "broker",
+        forward: bool = False,
+        concurrent: bool = False,
+        carries_records: bool = False,
+        other_versions: Callable[[Context[NodeT]], Response] | None = None,
+    ) -> Callable[
+        [Callable[[Context[NodeT], RequestT], ReturnedT]],
+        Callable[[Context[NodeT], RequestT], ReturnedT],
+    ]:
+        """Register the handler of one API.
 
-    `versions` are the first and last that are promised. With `forward`, a broker that is not the
-    active controller sends the request on to it (KIP-590) and the handler runs there. With
-    `concurrent`, later requests of the connection do not wait for this one (their answers do).
-    """
-    low, high = versions
-    known_low, known_high = request.VALID_VERSIONS
-    if not known_low <= low <= high <= known_high:
-        raise ValueError(f"{request.__name__}: versions {versions} are not within what is written")
+        `versions` are the first and last that are promised. `access` is what the whole request
+        needs, or PER_RESOURCE when the handler checks what is named in it, or NOTHING.
 
-    def register(function: F) -> F:
-        if request.API_KEY in _ROUTES:
-            raise ValueError(f"{request.__name__} has two handlers")
-        _ROUTES[request.API_KEY] = Route(
-            api_key=request.API_KEY,
-            name=request.API_NAME,
-            request=request,
-            min_version=low,
-            max_version=high,
-            listeners=listeners,
-            forward=forward,
-            concurrent=concurrent,
-            handler=function,
-            is_async=inspect.iscoroutinefunction(function),
+        With `forward`, a broker that is not the active controller sends the request on to it
+        (KIP-590) and the handler, which is async, runs there. With `concurrent`, later requests of
+        the connection do not wait for this one (their answers do). A request that
+        `carries_records` is bounded by socket.request.max.bytes alone. `other_versions` answers,
+        in version 0, a request in a version that is not promised; without it, that ends the
+        connection.
+        """
+        low, high = versions
+        known_low, known_high = request.VALID_VERSIONS
+        name = request.API_NAME
+        if not known_low <= low <= high <= known_high:
+            raise ValueError(f"{name}: versions {versions} are not within what is written")
+
+        def register(
+            function: Callable[[Context[NodeT], RequestT], ReturnedT],
+        ) -> Callable[[Context[NodeT], RequestT], ReturnedT]:
+            is_async = inspect.iscoroutinefunction(function)
+            if request.API_KEY in self._routes:
+                raise ValueError(f"{name} has two handlers")
+            if forward and (concurrent or not is_async):
+                raise ValueError(f"{name}: what is forwarded is async, and answered in its turn")
+            self._routes[request.API_KEY] = Route(
+                request.API_KEY,
+                name,
+                request,
+                low,
+                high,
+                access,
+                function,
+                is_async=is_async,
+                listeners=listeners,
+                forward=forward,
+                concurrent=concurrent,
+                max_bytes=inf if carries_records else MAX_CONTROL_BYTES,
+                other_versions=other_versions,
+            )
+            return function
+
+        return register
+
+    def routes(self, listener: Listener) -> Mapping[int, Route[NodeT]]:
+        """The APIs that a listener of that kind answers, by key in ascending order."""
+        return MappingProxyType(
+            {
+                key: route
+                for key, route in sorted(self._routes.items())
+                if route.is_served_on(listener)
+            }
         )
-        routes.cache_clear()
-        return function
 
-    return register
-
-
-@lru_cache
-def routes(listener: Listener) -> Mapping[int, Route]:
-    """The APIs that a listener of that kind answers, by key in ascending order."""
-    return MappingProxyType(
-        {
-            key: route
-            for key, route in sorted(_ROUTES.items())
-            if route.listeners in (listener, "both") or (route.forward and listener == "controller")
-        }
-    )
-
-
-def encode_answer(context: Context, answer: object) -> list[Piece]:
-    """The whole frame for what a handler returned; empty for no answer."""
-    if answer is None:
-        return []
-    if isinstance(answer, list):
-        return answer
-    message = cast(Response, answer)
-    return codec.encode_response(message, context.api_version, context.correlation_id)
-
-
-def error_answer(route: Route, request: Any, error: KafkaError) -> object:
-    """The response that carries an error of the whole request.
-
-    Raises CloseConnection where the protocol has no place for such an error: handlers of those
-    APIs answer per topic or partition, so only a defect gets here.
-    """
-    response = cast(type[Any], route.request.RESPONSE)()
-    fields = response.__slots__
-    if "error_code" not in fields:
-        raise CloseConnection(f"{route.name}: {error}")
-    response.error_code = int(error.code)
-    if "error_message" in fields:
-        response.error_message = error.message
-    return response
-
-
-async def call(context: Context, route: Route, request: Any) -> object:
-    """Run a handler to its end; what it raises becomes an answer."""
-    try:
-        answer = route.handler(context, request)
-        return await answer if route.is_async else answer
-    except Exception as error:
-        return failed(context, route, request, error)
-
-
-def failed(context: Context, route: Route, request: Any, error: Exception) -> object:
-    """The answer for what a handler raised. A defect of ours is logged in full, and told in short.
-
-    Raises what ends the connection.
-    """
-    if isinstance(error, CloseConnection | BrokenConnection | trio.ClosedResourceError):
-        raise error
-    if not isinstance(error, KafkaError):
-        log.exception(f"{route.name} from {context.peer} failed", listener=context.listener)
-        words = f"{type(error).__name__}; the broker's log has the details"
-        error = KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, words)
-    return error_answer(route, request, error)
+    def forwarded(self) -> Mapping[int, Route[NodeT]]:
+        """The APIs that may come in an envelope."""
+        return MappingProxyType({k: r for k, r in sorted(self._routes.items()) if r.forward})

@@ -31,7 +31,7 @@ from raftka.kraft.records import OFFSET_OF_THE_BATCH
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.settings import Config
-from raftka.net.router import ConnectionState
+from raftka.net.session import Session
 
 log = structlog.get_logger()
 
@@ -140,7 +140,7 @@ class ControllerService:
         return response
 
     async def register_broker(
-        self, request: Registration, cluster_id: str, connection: ConnectionState | None = None
+        self, request: Registration, cluster_id: str, connection: Session | None = None
     ) -> int:
         """Give a broker process its place; its epoch.
 
@@ -163,7 +163,7 @@ class ControllerService:
         return epoch
 
     async def broker_heartbeat(
-        self, beat: Heartbeat, connection: ConnectionState | None = None
+        self, beat: Heartbeat, connection: Session | None = None
     ) -> HeartbeatAnswer:
         """Hear a broker, and let it go on to its next state.
 
@@ -196,7 +196,7 @@ class ControllerService:
         self,
         broker_id: int,
         epoch: int,
-        connection: ConnectionState | None,
+        connection: Session | None,
         metadata_offset: int = -1,
     ) -> None:
         """Keep the broker's session; tied to the connection, so that its end is noticed."""
@@ -207,11 +207,11 @@ class ControllerService:
             metadata_offset=metadata_offset,
             connection=connection,
         )
-        if connection is not None and "controller" not in connection.notes:
-            connection.notes["controller"] = True
+        if connection is not None and not connection.is_watched:
+            connection.is_watched = True
             connection.on_close.append(lambda: self._connection_lost(connection))
 
-    def _connection_lost(self, connection: ConnectionState) -> None:
+    def _connection_lost(self, connection: Session) -> None:
         for session in self._sessions.disconnected(connection):
             self._suspect(session)
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.handlers.remove_raft_voter import check_cluster, voter_change
+from raftka.broker.request import Context, handles
 from raftka.kraft.raft.port import VoterEndpoint
+from raftka.model.access import Cluster
 from raftka.net.protocol.messages.add_raft_voter import AddRaftVoterRequest, AddRaftVoterResponse
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(AddRaftVoterRequest, versions=(0, 1), forward=True)
+@handles(AddRaftVoterRequest, versions=(0, 1), access=Cluster.ALTER, forward=True)
 async def handle_add_raft_voter(
     context: Context, request: AddRaftVoterRequest
 ) -> AddRaftVoterResponse:
-    node: Node = context.node
+    node = context.node
     check_cluster(node, request.cluster_id)
     endpoints = [VoterEndpoint(each.name, each.host, each.port) for each in request.listeners]
     with voter_change():

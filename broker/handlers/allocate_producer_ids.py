@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.producer_ids import allocate
 from raftka.kraft.image import PRODUCER_ID_BLOCK_SIZE
+from raftka.model.access import Cluster
 from raftka.net.protocol.messages.allocate_producer_ids import (
     AllocateProducerIdsRequest,
     AllocateProducerIdsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(AllocateProducerIdsRequest, versions=(0, 0), listeners="controller")
+@handles(
+    AllocateProducerIdsRequest,
+    versions=(0, 0),
+    access=Cluster.CLUSTER_ACTION,
+    listeners="controller",
+)
 async def handle_allocate_producer_ids(
     context: Context, request: AllocateProducerIdsRequest
 ) -> AllocateProducerIdsResponse:
-    node: Node = context.node
+    node = context.node
     first = await node.controller.submit(
         lambda image: allocate(image, request.broker_id, request.broker_epoch)
     )

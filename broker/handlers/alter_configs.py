@@ -8,25 +8,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.configs import Answers, replace_all
 from raftka.kraft.image import ConfigResource
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.alter_configs import (
     AlterConfigsRequest,
     AlterConfigsResourceResponse,
     AlterConfigsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(AlterConfigsRequest, versions=(0, 2), forward=True)
+@handles(AlterConfigsRequest, versions=(0, 2), access=PER_RESOURCE, forward=True)
 async def handle_alter_configs(
     context: Context, request: AlterConfigsRequest
 ) -> AlterConfigsResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     wishes = [
         (

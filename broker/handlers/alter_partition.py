@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.in_sync_replicas import (
     ANY_BROKER_EPOCH,
     IsrAnswer,
     IsrWish,
     alter_partitions,
 )
+from raftka.model.access import Cluster
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
@@ -22,17 +24,18 @@ from raftka.net.protocol.messages.alter_partition import (
     ResponsePartitionData,
     ResponseTopicData,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(AlterPartitionRequest, versions=(2, 3), listeners="controller")
+@handles(
+    AlterPartitionRequest, versions=(2, 3), access=Cluster.CLUSTER_ACTION, listeners="controller"
+)
 async def handle_alter_partition(
     context: Context, request: AlterPartitionRequest
 ) -> AlterPartitionResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     wishes = [
         _wish(bytes(topic.topic_id), each, context.api_version)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.reassignments import Move, alter_reassignments
+from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
 from raftka.net.protocol.messages.alter_partition_reassignments import (
@@ -16,17 +18,16 @@ from raftka.net.protocol.messages.alter_partition_reassignments import (
     ReassignablePartitionResponse,
     ReassignableTopicResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(AlterPartitionReassignmentsRequest, versions=(0, 1), forward=True)
+@handles(AlterPartitionReassignmentsRequest, versions=(0, 1), access=Cluster.ALTER, forward=True)
 async def handle_alter_partition_reassignments(
     context: Context, request: AlterPartitionReassignmentsRequest
 ) -> AlterPartitionReassignmentsResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     moves = [
         Move(

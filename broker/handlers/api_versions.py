@@ -1,6 +1,6 @@
 """ApiVersions (key 18): which APIs and versions this listener answers, and the cluster's features.
 
-The table is that of the handlers themselves (net/router.py), so it cannot promise what is not
+The table is read off the handlers' own routes (net/router.py), so it cannot promise what is not
 there. KIP-511: a request in a version that we do not know is answered in version 0, with an error
 and the range. KIP-584: supported and finalized features.
 """
@@ -8,9 +8,10 @@ and the range. KIP-584: supported and finalized features.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from raftka.broker.request import ROUTER, Context, handles
 from raftka.kraft.controller.features import supported_features
+from raftka.model.access import NOTHING
 from raftka.model.errors import ErrorCode
 from raftka.net.protocol.messages.api_versions import (
     ApiVersion,
@@ -19,32 +20,37 @@ from raftka.net.protocol.messages.api_versions import (
     FinalizedFeatureKey,
     SupportedFeatureKey,
 )
-from raftka.net.router import Context, Listener, handles, routes
-
-if TYPE_CHECKING:
-    from raftka.kraft.image import MetadataImage
+from raftka.net.router import Listener
 
 # librdkafka before 2.11.1 sends no compressed batches to a broker that does not list Produce 0;
 # Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).
 _LISTED_FROM = {0: 0}
 
 
-@handles(ApiVersionsRequest, versions=(0, 4), listeners="both")
+def of_other_versions(context: Context) -> ApiVersionsResponse:
+    """The answer to a version that we do not know: ours, so that the client asks again."""
+    return _answer(context, ErrorCode.UNSUPPORTED_VERSION)
+
+
+@handles(
+    ApiVersionsRequest,
+    versions=(0, 4),
+    access=NOTHING,
+    listeners="both",
+    other_versions=of_other_versions,
+)
 def api_versions(context: Context, request: ApiVersionsRequest) -> ApiVersionsResponse:
     if context.api_version >= 3 and not _valid(request):
         return ApiVersionsResponse(error_code=int(ErrorCode.INVALID_REQUEST))
-    kind = context.node.listener_kind(context.listener)
-    return answer(kind, context.node.image)
+    return _answer(context)
 
 
-def answer(
-    kind: str, image: MetadataImage, error: ErrorCode = ErrorCode.NONE
-) -> ApiVersionsResponse:
-    """What a listener of that kind ("broker" or "controller") promises."""
-    listener: Listener = "controller" if kind == "controller" else "broker"
+def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsResponse:
+    """What the listener promises that the client asks."""
+    image = context.node.image
     return ApiVersionsResponse(
         error_code=int(error),
-        api_keys=_promised(listener, len(routes(listener))),
+        api_keys=_promised(context.node.listener_kind(context.listener)),
         supported_features=[
             SupportedFeatureKey(name=name, min_version=low, max_version=high)
             for name, low, high in supported_features()
@@ -58,16 +64,16 @@ def answer(
 
 
 @lru_cache
-def _promised(listener: Listener, count: int) -> list[ApiVersion]:
-    """The same for every connection, so made once: not to be changed. By `count` it is made anew
-    when there are more handlers."""
+def _promised(listener: Listener) -> list[ApiVersion]:
+    """The same for every connection, so made once: not to be changed. All handlers are there when
+    the first client asks."""
     return [
         ApiVersion(
             api_key=key,
             min_version=_LISTED_FROM.get(key, route.min_version),
             max_version=route.max_version,
         )
-        for key, route in routes(listener).items()
+        for key, route in ROUTER.routes(listener).items()
     ]
 
 

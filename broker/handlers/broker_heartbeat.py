@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.brokers import Heartbeat
+from raftka.model.access import Cluster
 from raftka.net.protocol.messages.broker_heartbeat import (
     BrokerHeartbeatRequest,
     BrokerHeartbeatResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(BrokerHeartbeatRequest, versions=(0, 2), listeners="controller")
+@handles(
+    BrokerHeartbeatRequest, versions=(0, 2), access=Cluster.CLUSTER_ACTION, listeners="controller"
+)
 async def handle_broker_heartbeat(
     context: Context, request: BrokerHeartbeatRequest
 ) -> BrokerHeartbeatResponse:
-    node: Node = context.node
+    node = context.node
     beat = Heartbeat(
         broker_id=request.broker_id,
         broker_epoch=request.broker_epoch,
@@ -31,7 +34,7 @@ async def handle_broker_heartbeat(
         want_fence=request.want_fence,
         want_shut_down=request.want_shut_down,
     )
-    answer = await node.controller.broker_heartbeat(beat, context.connection)
+    answer = await node.controller.broker_heartbeat(beat, context.session)
     return BrokerHeartbeatResponse(
         is_caught_up=answer.is_caught_up,
         is_fenced=answer.is_fenced,

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.brokers import Registration
 from raftka.kraft.image import ListenerEndpoint
+from raftka.model.access import Cluster
 from raftka.net.protocol.messages.broker_registration import (
     BrokerRegistrationRequest,
     BrokerRegistrationResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(BrokerRegistrationRequest, versions=(0, 4), listeners="controller")
+@handles(
+    BrokerRegistrationRequest,
+    versions=(0, 4),
+    access=Cluster.CLUSTER_ACTION,
+    listeners="controller",
+)
 async def handle_broker_registration(
     context: Context, request: BrokerRegistrationRequest
 ) -> BrokerRegistrationResponse:
-    node: Node = context.node
+    node = context.node
     registration = Registration(
         broker_id=request.broker_id,
         incarnation_id=bytes(request.incarnation_id),
@@ -40,7 +46,5 @@ async def handle_broker_registration(
         log_dirs=tuple(bytes(each) for each in request.log_dirs),
         previous_broker_epoch=request.previous_broker_epoch,
     )
-    epoch = await node.controller.register_broker(
-        registration, request.cluster_id, context.connection
-    )
+    epoch = await node.controller.register_broker(registration, request.cluster_id, context.session)
     return BrokerRegistrationResponse(broker_epoch=epoch)

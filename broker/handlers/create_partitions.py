@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.partitions import Growth, create_partitions
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.create_partitions import (
     CreatePartitionsRequest,
@@ -12,17 +14,16 @@ from raftka.net.protocol.messages.create_partitions import (
     CreatePartitionsTopic,
     CreatePartitionsTopicResult,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(CreatePartitionsRequest, versions=(0, 3), forward=True)
+@handles(CreatePartitionsRequest, versions=(0, 3), access=PER_RESOURCE, forward=True)
 async def handle_create_partitions(
     context: Context, request: CreatePartitionsRequest
 ) -> CreatePartitionsResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     wishes = [_wish(topic) for topic in request.topics]
     outcomes: dict[str, KafkaError | None]

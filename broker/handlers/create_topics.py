@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import CreatedTopic, NewTopic, create_topics
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
@@ -18,18 +20,16 @@ from raftka.net.protocol.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
-    from raftka.broker.node import Node
 
 
-@handles(CreateTopicsRequest, versions=(2, 7), forward=True)
+@handles(CreateTopicsRequest, versions=(2, 7), access=PER_RESOURCE, forward=True)
 async def handle_create_topics(
     context: Context, request: CreateTopicsRequest
 ) -> CreateTopicsResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     names = list(dict.fromkeys(topic.name for topic in request.topics))
     outcomes: dict[str, CreatedTopic | KafkaError]

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.delete_groups import (
     DeletableGroupResult,
     DeleteGroupsRequest,
     DeleteGroupsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(DeleteGroupsRequest, versions=(0, 2))
+@handles(DeleteGroupsRequest, versions=(0, 2), access=PER_RESOURCE)
 async def delete_groups(context: Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
-    node: Node = context.node
+    node = context.node
     results = []
     # A name that is given twice is answered once.
     for group_id in dict.fromkeys(request.groups_names):

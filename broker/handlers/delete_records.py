@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.delete_records import (
@@ -17,7 +19,7 @@ from raftka.net.protocol.messages.delete_records import (
     DeleteRecordsResponse,
     DeleteRecordsTopicResult,
 )
-from raftka.net.router import Context, Pending, handles
+from raftka.net.router import Pending
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 _TO_HIGH_WATERMARK = -1
 
 
-@handles(DeleteRecordsRequest, versions=(0, 2))
+@handles(DeleteRecordsRequest, versions=(0, 2), access=PER_RESOURCE)
 def delete_records(context: Context, request: DeleteRecordsRequest) -> Pending:
-    node: Node = context.node
+    node = context.node
     response = DeleteRecordsResponse()
     waits: list[tuple[DeleteRecordsPartitionResult, Replica, int]] = []
     for topic in request.topics:

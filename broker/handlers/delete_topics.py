@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import delete_topics
 from raftka.kraft.image import TopicImage
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.delete_topics import (
     DeletableTopicResult,
     DeleteTopicsRequest,
     DeleteTopicsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 Wish = tuple[str | None, bytes]
 
 
-@handles(DeleteTopicsRequest, versions=(1, 6), forward=True)
+@handles(DeleteTopicsRequest, versions=(1, 6), access=PER_RESOURCE, forward=True)
 async def handle_delete_topics(
     context: Context, request: DeleteTopicsRequest
 ) -> DeleteTopicsResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     wishes: list[Wish] = (
         [(each.name, each.topic_id) for each in request.topics]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.describe_cluster import (
     DescribeClusterBroker,
     DescribeClusterRequest,
     DescribeClusterResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -23,9 +24,9 @@ _BROKERS = 1
 _CONTROLLERS = 2
 
 
-@handles(DescribeClusterRequest, versions=(0, 2), listeners="both")
+@handles(DescribeClusterRequest, versions=(0, 2), access=PER_RESOURCE, listeners="both")
 def describe_cluster(context: Context, request: DescribeClusterRequest) -> DescribeClusterResponse:
-    node: Node = context.node
+    node = context.node
     kind = node.listener_kind(context.listener)
     wanted = request.endpoint_type if context.api_version >= 1 else _BROKERS
     if wanted not in (_BROKERS, _CONTROLLERS):

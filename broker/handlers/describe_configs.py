@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.settings.describe import (
     Description,
@@ -25,13 +27,12 @@ from raftka.net.protocol.messages.describe_configs import (
     DescribeConfigsResult,
     DescribeConfigsSynonym,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 
-@handles(DescribeConfigsRequest, versions=(1, 4), listeners="both")
+@handles(DescribeConfigsRequest, versions=(1, 4), access=PER_RESOURCE, listeners="both")
 def describe_configs(context: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
     results = []
     for resource in request.resources:

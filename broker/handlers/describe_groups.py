@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.coordinators.group.group import GroupState
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.describe_groups import (
     DescribedGroup,
     DescribeGroupsRequest,
     DescribeGroupsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 _NOT_FOUND_IS_ERROR_FROM = 6
 
@@ -28,7 +29,7 @@ _ALL_OPERATIONS: Final = sum(
 """What can be done to a group, as bits by Kafka's operation numbers: everybody may do all."""
 
 
-@handles(DescribeGroupsRequest, versions=(0, 6))
+@handles(DescribeGroupsRequest, versions=(0, 6), access=PER_RESOURCE)
 async def describe_groups(
     context: Context, request: DescribeGroupsRequest
 ) -> DescribeGroupsResponse:
@@ -43,7 +44,7 @@ async def describe_groups(
 
 
 async def _describe(context: Context, group_id: str) -> DescribedGroup:
-    node: Node = context.node
+    node = context.node
     try:
         described = await node.groups.describe_group(group_id)
     except KafkaError as error:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode
 from raftka.net.protocol.messages.describe_log_dirs import (
     DescribeLogDirsPartition,
@@ -17,7 +19,6 @@ from raftka.net.protocol.messages.describe_log_dirs import (
     DescribeLogDirsResult,
     DescribeLogDirsTopic,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 Wanted = dict[str, Collection[int]]
 
 
-@handles(DescribeLogDirsRequest, versions=(1, 5))
+@handles(DescribeLogDirsRequest, versions=(1, 5), access=Cluster.DESCRIBE)
 def describe_log_dirs(context: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
-    node: Node = context.node
+    node = context.node
     wanted: Wanted | None = None
     if request.topics is not None:
         wanted = {each.topic: frozenset(each.partitions) for each in request.topics}

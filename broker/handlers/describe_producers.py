@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.describe_producers import (
     DescribeProducersRequest,
@@ -12,17 +14,16 @@ from raftka.net.protocol.messages.describe_producers import (
     ProducerState,
     TopicResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 
-@handles(DescribeProducersRequest, versions=(0, 0))
+@handles(DescribeProducersRequest, versions=(0, 0), access=PER_RESOURCE)
 def describe_producers(
     context: Context, request: DescribeProducersRequest
 ) -> DescribeProducersResponse:
-    node: Node = context.node
+    node = context.node
     return DescribeProducersResponse(
         topics=[
             TopicResponse(

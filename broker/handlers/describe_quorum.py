@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import METADATA_TOPIC
 from raftka.kraft.raft.port import QuorumDescription, ReplicaState
+from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_BROKER
 from raftka.net.protocol.messages import describe_quorum as messages
@@ -19,17 +21,16 @@ from raftka.net.protocol.messages.describe_quorum import (
     ResponsePartitionData,
     ResponseTopicData,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(DescribeQuorumRequest, versions=(0, 2), forward=True)
+@handles(DescribeQuorumRequest, versions=(0, 2), access=Cluster.DESCRIBE, forward=True)
 async def handle_describe_quorum(
     context: Context, request: DescribeQuorumRequest
 ) -> DescribeQuorumResponse:
-    node: Node = context.node
+    node = context.node
     described = node.quorum.describe()
     leads = described.leader_id == node.node_id
     topics = []

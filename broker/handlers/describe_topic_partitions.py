@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.listener_view import Reach
+from raftka.broker.request import Context, handles
 from raftka.kraft.image import PartitionImage
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.describe_topic_partitions import (
@@ -18,17 +20,16 @@ from raftka.net.protocol.messages.describe_topic_partitions import (
     DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(DescribeTopicPartitionsRequest, versions=(0, 0))
+@handles(DescribeTopicPartitionsRequest, versions=(0, 0), access=PER_RESOURCE)
 def describe_topic_partitions(
     context: Context, request: DescribeTopicPartitionsRequest
 ) -> DescribeTopicPartitionsResponse:
-    node: Node = context.node
+    node = context.node
     image = node.image
     reach = Reach(image, context.listener)
     asked = sorted({topic.name for topic in request.topics}) or sorted(image.topics)

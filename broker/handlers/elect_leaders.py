@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.election import Election
 from raftka.kraft.controller.leaders import elect_leaders
+from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.net.protocol.messages.elect_leaders import (
@@ -18,19 +20,18 @@ from raftka.net.protocol.messages.elect_leaders import (
     PartitionResult,
     ReplicaElectionResult,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 _TYPES = {0: Election.PREFERRED, 1: Election.UNCLEAN}
 
 
-@handles(ElectLeadersRequest, versions=(0, 2), forward=True)
+@handles(ElectLeadersRequest, versions=(0, 2), access=Cluster.ALTER, forward=True)
 async def handle_elect_leaders(
     context: Context, request: ElectLeadersRequest
 ) -> ElectLeadersResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     try:
         election = _TYPES.get(request.election_type if context.api_version >= 1 else 0)

@@ -24,19 +24,21 @@ from raftka.broker.replication.fetch_session import (
     Feed,
     FetchSession,
 )
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Piece
 from raftka.net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
 from raftka.net.protocol.messages.fetch import FetchRequest, FetchResponse
-from raftka.net.router import ConnectionState, Context, Pending, handles
+from raftka.net.router import Pending
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 
-@handles(FetchRequest, versions=(4, 18))
+@handles(FetchRequest, versions=(4, 18), access=PER_RESOURCE)
 def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece] | Pending:
-    node: Node = context.node
+    node = context.node
     now_s = node.clock.monotonic()
     version = context.api_version
     limits = _limits(node, request, version)
@@ -81,7 +83,7 @@ def _feed(
     context: Context, request: FetchRequest, replica_id: int, now_s: float
 ) -> tuple[Feed, bool]:
     """What the request looks at, and whether the answer must name all of it."""
-    node: Node = context.node
+    node = context.node
     by_id = context.api_version >= 13
     sessions = node.fetch_sessions
     epoch, session_id = request.session_epoch, request.session_id
@@ -98,8 +100,8 @@ def _feed(
         )
         feed = Feed(replica_id) if created is None else created
         if created is not None and created.privileged:
-            # A follower starts anew with each connection.
-            context.connection.on_close.append(partial(sessions.remove, created.session_id))
+            # A follower starts again with each connection.
+            context.session.on_close.append(partial(sessions.remove, created.session_id))
     else:
         feed = sessions.resume(session_id, epoch, by_id)
     for topic in request.topics:
@@ -122,7 +124,7 @@ def respond(
     context: Context, feed: Feed, limits: FetchLimits, fetched: list[Fetched], full: bool
 ) -> list[Piece]:
     """The answer's frame, after which a session counts it as told."""
-    node: Node = context.node
+    node = context.node
     session_id = NO_SESSION
     if isinstance(feed, FetchSession):
         session_id = feed.session_id
@@ -183,7 +185,7 @@ class HeldFetch:
         if not self._feed.watching:
             self._feed.watch()
         self._bucket = self._context.node.deadlines.add(self, deadline_s)
-        _held(self._context.connection)[self] = None
+        self._context.session.held[self] = None
         return self._pending
 
     def retry(self) -> None:
@@ -201,7 +203,7 @@ class HeldFetch:
             self._resolve(fetched)
 
     def _collect(self) -> tuple[list[Fetched], int, bool]:
-        node: Node = self._context.node
+        node = self._context.node
         return node.fetch_reader.collect(
             self._feed,
             self._limits,
@@ -230,21 +232,7 @@ class HeldFetch:
 
     def _end(self) -> None:
         self._context.node.deadlines.remove(self, self._bucket)
-        _held(self._context.connection).pop(self, None)
+        self._context.session.held.pop(self, None)
         self._feed.waiting = None
         if not isinstance(self._feed, FetchSession):
             self._feed.close()
-
-
-def _held(connection: ConnectionState) -> dict[HeldFetch, None]:
-    """The fetches of a connection that wait; they end with it."""
-    held: dict[HeldFetch, None] | None = connection.notes.get("held fetches")
-    if held is None:
-        held = connection.notes["held fetches"] = {}
-        connection.on_close.append(partial(_abandon_all, held))
-    return held
-
-
-def _abandon_all(held: dict[HeldFetch, None]) -> None:
-    for each in tuple(held):
-        each.abandon(ErrorCode.NETWORK_EXCEPTION)

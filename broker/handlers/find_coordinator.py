@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.auto_creation import ensure_internal_topic
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, OFFSETS_TOPIC, Endpoint
 from raftka.model.internal_topics import OFFSETS
@@ -18,21 +20,20 @@ from raftka.net.protocol.messages.find_coordinator import (
     FindCoordinatorRequest,
     FindCoordinatorResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 _MANY_FROM = 4
 _GROUP, _TRANSACTION = 0, 1
 _NOWHERE = Endpoint("", -1)
 
 
-@handles(FindCoordinatorRequest, versions=(0, 6))
+@handles(FindCoordinatorRequest, versions=(0, 6), access=PER_RESOURCE)
 async def find_coordinator(
     context: Context, request: FindCoordinatorRequest
 ) -> FindCoordinatorResponse:
-    node: Node = context.node
+    node = context.node
     if request.key_type == _GROUP:
         await ensure_internal_topic(node, OFFSETS)
     if context.api_version >= _MANY_FROM:
@@ -77,7 +78,7 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
         raise KafkaError(
             ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type}"
         )
-    node: Node = context.node
+    node = context.node
     topic = node.image.topics.get(OFFSETS_TOPIC)
     if topic is None:
         raise KafkaError(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(HeartbeatRequest, versions=(0, 4))
+@handles(HeartbeatRequest, versions=(0, 4), access=PER_RESOURCE)
 def heartbeat(context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
-    node: Node = context.node
+    node = context.node
     node.groups.heartbeat(request)
     return HeartbeatResponse()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.configs import Alteration, Answers, Op, alter_incrementally
 from raftka.kraft.image import ConfigResource
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.incremental_alter_configs import (
     AlterableConfig,
@@ -18,17 +20,16 @@ from raftka.net.protocol.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(IncrementalAlterConfigsRequest, versions=(0, 1), forward=True)
+@handles(IncrementalAlterConfigsRequest, versions=(0, 1), access=PER_RESOURCE, forward=True)
 async def handle_incremental_alter_configs(
     context: Context, request: IncrementalAlterConfigsRequest
 ) -> IncrementalAlterConfigsResponse:
-    node: Node = context.node
+    node = context.node
     controller = node.controller
     resources = [_resource(each) for each in request.resources]
     answers: Answers

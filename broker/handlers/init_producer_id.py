@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(InitProducerIdRequest, versions=(0, 5), concurrent=True)
+@handles(InitProducerIdRequest, versions=(0, 5), access=PER_RESOURCE, concurrent=True)
 async def init_producer_id(
     context: Context, request: InitProducerIdRequest
 ) -> InitProducerIdResponse:
-    node: Node = context.node
+    node = context.node
     if request.transactional_id is not None:
         return _refusal(
             ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED

@@ -11,17 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.coordinators.group.join import Client
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.join_group import JoinGroupRequest
-from raftka.net.router import Context, Pending, handles
+from raftka.net.router import Pending
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(JoinGroupRequest, versions=(0, 9))
+@handles(JoinGroupRequest, versions=(0, 9), access=PER_RESOURCE)
 def join_group(context: Context, request: JoinGroupRequest) -> Pending:
-    node: Node = context.node
+    node = context.node
     # As Java shows an address, which tools split at the slash.
-    host = "/" + context.peer.rpartition(":")[0].strip("[]")
+    host = "/" + context.client_address
     client = Client(context.client_id or "", host, context.api_version)
     return node.groups.join_group(request, client)

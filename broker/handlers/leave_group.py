@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.leave_group import (
     LeaveGroupRequest,
     LeaveGroupResponse,
     MemberIdentity,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 _MANY_FROM = 3
 
 
-@handles(LeaveGroupRequest, versions=(0, 5))
+@handles(LeaveGroupRequest, versions=(0, 5), access=PER_RESOURCE)
 async def leave_group(context: Context, request: LeaveGroupRequest) -> LeaveGroupResponse:
-    node: Node = context.node
+    node = context.node
     if context.api_version >= _MANY_FROM:
         answers = await node.groups.leave_group(request.group_id, request.members)
         return LeaveGroupResponse(members=answers)

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from raftka.model.access import Cluster
 from raftka.net.protocol.messages.list_config_resources import (
     ConfigResource,
     ListConfigResourcesRequest,
     ListConfigResourcesResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(ListConfigResourcesRequest, versions=(0, 1))
+@handles(ListConfigResourcesRequest, versions=(0, 1), access=Cluster.DESCRIBE_CONFIGS)
 def list_config_resources(
     context: Context, request: ListConfigResourcesRequest
 ) -> ListConfigResourcesResponse:
-    node: Node = context.node
+    node = context.node
     wanted = set(request.resource_types) or {TOPIC_RESOURCE, BROKER_RESOURCE}
     if context.api_version == 0:
         wanted = set()

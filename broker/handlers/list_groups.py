@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(ListGroupsRequest, versions=(0, 5))
+@handles(ListGroupsRequest, versions=(0, 5), access=PER_RESOURCE)
 async def list_groups(context: Context, request: ListGroupsRequest) -> ListGroupsResponse:
-    node: Node = context.node
+    node = context.node
     groups = await node.groups.list_groups(request.states_filter, request.types_filter)
     return ListGroupsResponse(groups=groups)

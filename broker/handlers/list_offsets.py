@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
 from raftka.net.protocol.messages.list_offsets import (
@@ -23,10 +25,8 @@ from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsResponse,
     ListOffsetsTopicResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
     from raftka.broker.replication.replica import Replica
 
 LATEST: Final = -1
@@ -51,7 +51,7 @@ _DEBUGGING: Final = -2
 """A client that may ask any replica, as Kafka's own debugging tools do."""
 
 
-@handles(ListOffsetsRequest, versions=(1, 11))
+@handles(ListOffsetsRequest, versions=(1, 11), access=PER_RESOURCE)
 def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
     response = ListOffsetsResponse()
     for topic in request.topics:
@@ -66,7 +66,7 @@ def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsRe
 def _partition(
     context: Context, topic: str, wanted: ListOffsetsPartition, replica_id: int
 ) -> ListOffsetsPartitionResponse:
-    node: Node = context.node
+    node = context.node
     answer = ListOffsetsPartitionResponse(partition_index=wanted.partition_index)
     try:
         since = _SINCE.get(wanted.timestamp, 1)

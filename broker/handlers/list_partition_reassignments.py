@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.reassignments import ongoing
 from raftka.kraft.controller.result import Result
+from raftka.model.access import Cluster
 from raftka.model.ids import TopicPartition
 from raftka.net.protocol.messages.list_partition_reassignments import (
     ListPartitionReassignmentsRequest,
@@ -13,17 +15,16 @@ from raftka.net.protocol.messages.list_partition_reassignments import (
     OngoingPartitionReassignment,
     OngoingTopicReassignment,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(ListPartitionReassignmentsRequest, versions=(0, 0), forward=True)
+@handles(ListPartitionReassignmentsRequest, versions=(0, 0), access=Cluster.DESCRIBE, forward=True)
 async def handle_list_partition_reassignments(
     context: Context, request: ListPartitionReassignmentsRequest
 ) -> ListPartitionReassignmentsResponse:
-    node: Node = context.node
+    node = context.node
     wanted = None
     if request.topics is not None:
         wanted = [

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from raftka.broker.auto_creation import create_missing
 from raftka.broker.listener_view import Reach
+from raftka.broker.request import Context, handles
 from raftka.broker.suspects import Suspects
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
 from raftka.model.internal_topics import INTERNAL_TOPICS
@@ -26,15 +28,14 @@ from raftka.net.protocol.messages.metadata import (
     MetadataResponsePartition,
     MetadataResponseTopic,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(MetadataRequest, versions=(0, 13))
+@handles(MetadataRequest, versions=(0, 13), access=PER_RESOURCE)
 async def metadata(context: Context, request: MetadataRequest) -> MetadataResponse:
-    node: Node = context.node
+    node = context.node
     asked = request.topics
     if asked is None or (context.api_version == 0 and not asked):
         wanted = None

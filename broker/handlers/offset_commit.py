@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest
-from raftka.net.router import Context, Pending, handles
+from raftka.net.router import Pending
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(OffsetCommitRequest, versions=(2, 9))
+@handles(OffsetCommitRequest, versions=(2, 9), access=PER_RESOURCE)
 def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending:
-    node: Node = context.node
+    node = context.node
     return node.groups.commit_offsets(request, context.api_version)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponse
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(OffsetDeleteRequest, versions=(0, 0))
+@handles(OffsetDeleteRequest, versions=(0, 0), access=PER_RESOURCE)
 async def offset_delete(context: Context, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
-    node: Node = context.node
+    node = context.node
     return OffsetDeleteResponse(topics=await node.groups.delete_offsets(request))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET
 from raftka.net.protocol.messages.offset_fetch import (
@@ -21,21 +23,19 @@ from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchResponsePartition,
     OffsetFetchResponseTopic,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
-    from raftka.broker.node import Node
 
 _ERROR_FROM = 2
 _MANY_FROM = 8
 
 
-@handles(OffsetFetchRequest, versions=(1, 9))
+@handles(OffsetFetchRequest, versions=(1, 9), access=PER_RESOURCE)
 async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetFetchResponse:
-    node: Node = context.node
+    node = context.node
     if context.api_version >= _MANY_FROM:
         groups = [await _fetch_group(node.groups, wanted) for wanted in request.groups]
         return OffsetFetchResponse(groups=groups)

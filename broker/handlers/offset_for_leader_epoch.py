@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.offset_for_leader_epoch import (
     EpochEndOffset,
@@ -17,17 +19,16 @@ from raftka.net.protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderPartition,
     OffsetForLeaderTopicResult,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 
-@handles(OffsetForLeaderEpochRequest, versions=(2, 4))
+@handles(OffsetForLeaderEpochRequest, versions=(2, 4), access=PER_RESOURCE)
 def offset_for_leader_epoch(
     context: Context, request: OffsetForLeaderEpochRequest
 ) -> OffsetForLeaderEpochResponse:
-    node: Node = context.node
+    node = context.node
     response = OffsetForLeaderEpochResponse()
     for topic in request.topics:
         answers = [_partition(node, topic.topic, wanted) for wanted in topic.partitions]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from raftka.broker.endpoints import node_endpoints
 from raftka.broker.record_errors import culprits
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
 from raftka.model.internal_topics import INTERNAL_TOPICS
@@ -30,7 +32,7 @@ from raftka.net.protocol.messages.produce import (
     TopicProduceResponse,
 )
 from raftka.net.protocol.produce_writer import write_produced
-from raftka.net.router import CloseConnection, Context, Pending, handles
+from raftka.net.router import CloseConnection, Pending
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -43,11 +45,11 @@ _ADMIN_CLIENT: Final = "__admin_client"
 """The one client.id that Kafka lets produce to internal topics."""
 
 
-@handles(ProduceRequest, versions=(3, 13))
+@handles(ProduceRequest, versions=(3, 13), access=PER_RESOURCE, carries_records=True)
 def produce(
     context: Context, request: ProduceRequest
 ) -> list[Piece] | ProduceResponse | Pending | None:
-    node: Node = context.node
+    node = context.node
     acks = request.acks
     refusal = _refusal(request)
     now_s = node.clock.monotonic()
@@ -148,7 +150,7 @@ def answer(context: Context, outcomes: list[Outcome]) -> list[Piece] | ProduceRe
                 info.log_start_offset,
             )
             return [frame]
-    node: Node = context.node
+    node = context.node
     response = ProduceResponse()
     topics: dict[str | bytes, TopicProduceResponse] = {}
     for outcome in outcomes:

@@ -7,23 +7,24 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from raftka.broker.controller.writer import not_controller
+from raftka.broker.request import Context, handles
 from raftka.kraft.raft.port import NotLeader
+from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.remove_raft_voter import (
     RemoveRaftVoterRequest,
     RemoveRaftVoterResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 
-@handles(RemoveRaftVoterRequest, versions=(0, 0), forward=True)
+@handles(RemoveRaftVoterRequest, versions=(0, 0), access=Cluster.ALTER, forward=True)
 async def handle_remove_raft_voter(
     context: Context, request: RemoveRaftVoterRequest
 ) -> RemoveRaftVoterResponse:
-    node: Node = context.node
+    node = context.node
     check_cluster(node, request.cluster_id)
     with voter_change():
         await node.quorum.remove_voter(request.voter_id, bytes(request.voter_directory_id))

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest
-from raftka.net.router import Context, Pending, handles
+from raftka.net.router import Pending
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 _PROTOCOL_REQUIRED_FROM = 5
 
 
-@handles(SyncGroupRequest, versions=(0, 5))
+@handles(SyncGroupRequest, versions=(0, 5), access=PER_RESOURCE)
 def sync_group(context: Context, request: SyncGroupRequest) -> Pending:
-    node: Node = context.node
+    node = context.node
     names_protocol = request.protocol_type is not None and request.protocol_name is not None
     if context.api_version >= _PROTOCOL_REQUIRED_FROM and not names_protocol:
         raise KafkaError(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
+from raftka.model.access import Cluster
 from raftka.net.protocol.messages.unregister_broker import (
     UnregisterBrokerRequest,
     UnregisterBrokerResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 
-@handles(UnregisterBrokerRequest, versions=(0, 0), forward=True)
+@handles(UnregisterBrokerRequest, versions=(0, 0), access=Cluster.ALTER, forward=True)
 async def handle_unregister_broker(
     context: Context, request: UnregisterBrokerRequest
 ) -> UnregisterBrokerResponse:
-    node: Node = context.node
+    node = context.node
     await node.controller.unregister_broker(request.broker_id)
     return UnregisterBrokerResponse()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.features import FeatureUpdate, update
+from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.update_features import (
     FeatureUpdateKey,
@@ -16,19 +18,18 @@ from raftka.net.protocol.messages.update_features import (
     UpdateFeaturesRequest,
     UpdateFeaturesResponse,
 )
-from raftka.net.router import Context, handles
 
 if TYPE_CHECKING:
-    from raftka.broker.node import Node
+    pass
 
 _UPGRADE = 1
 
 
-@handles(UpdateFeaturesRequest, versions=(0, 2), forward=True)
+@handles(UpdateFeaturesRequest, versions=(0, 2), access=Cluster.ALTER, forward=True)
 async def handle_update_features(
     context: Context, request: UpdateFeaturesRequest
 ) -> UpdateFeaturesResponse:
-    node: Node = context.node
+    node = context.node
     updates = [_wish(each, context.api_version) for each in request.feature_updates]
     outcomes = await node.controller.submit(
         lambda image: update(image, updates),

@@ -12,52 +12,50 @@ from typing import Any
 import pytest
 import trio
 
+from raftka.model.access import NOTHING, PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection, Connection
 from raftka.net.answers import Turn
+from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
-from raftka.net.router import Context, Pending, Route
+from raftka.net.router import Context, Pending, Router
 from raftka.net.server import Server
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.network import Fabric
 
-Handler = Callable[[Context, Any], Any]
+Handler = Callable[[Context[None], Any], Any]
 
 
-class FakeNode:
-    def forward(self, context: Context) -> None:
-        return None
+def router(handler: Handler, *, concurrent: bool = False) -> Router[None]:
+    """Heartbeat by the handler, and ApiVersions."""
+    made: Router[None] = Router()
+    made.handles(HeartbeatRequest, versions=(0, 4), access=PER_RESOURCE, concurrent=concurrent)(
+        handler
+    )
 
-    def api_versions(self, listener: str) -> ApiVersionsResponse:
-        return ApiVersionsResponse(error_code=int(ErrorCode.UNSUPPORTED_VERSION))
+    @made.handles(
+        ApiVersionsRequest,
+        versions=(0, 4),
+        access=NOTHING,
+        other_versions=lambda _: ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION),
+    )
+    def api_versions(context: Context[None], request: ApiVersionsRequest) -> ApiVersionsResponse:
+        return ApiVersionsResponse()
 
-
-def route(
-    request: type[Any], handler: Handler, *, is_async: bool = False, concurrent: bool = False
-) -> Route:
-    return Route(
-        request.API_KEY, request.API_NAME, request, 0, request.VALID_VERSIONS[1],
-        "broker", False, concurrent, handler, is_async,
-    )  # fmt: skip
+    return made
 
 
 @asynccontextmanager
 async def serving(
-    handler: Handler, *, is_async: bool = False, concurrent: bool = False, seed: int = 1
+    handler: Handler, *, concurrent: bool = False, seed: int = 1
 ) -> AsyncIterator[tuple[Fabric, Connection]]:
     """A server with one API (Heartbeat) and ApiVersions, and a connection to it."""
     fabric = Fabric(random.Random(seed))
-    table = {
-        route_.api_key: route_
-        for route_ in (
-            route(HeartbeatRequest, handler, is_async=is_async, concurrent=concurrent),
-            route(ApiVersionsRequest, lambda context, request: ApiVersionsResponse()),
-        )
-    }
+    routes = router(handler, concurrent=concurrent).routes("broker")
     server = Server(
-        FakeNode(), name="PLAINTEXT", table=table, turn=Turn(), clock=SimClock(),
+        Dispatcher(None, routes), name="PLAINTEXT", turn=Turn(), clock=SimClock(),
         max_frame_bytes=100_000, max_idle_s=600,
     )  # fmt: skip
     async with trio.open_nursery() as nursery:
@@ -94,7 +92,7 @@ async def answers(connection: Connection, count: int) -> list[tuple[int, int]]:
 async def test_answers_keep_the_order_of_requests(autojump_clock: object) -> None:
     waiting: list[Pending] = []
 
-    def handler(context: Context, request: HeartbeatRequest) -> object:
+    def handler(context: Context[None], request: HeartbeatRequest) -> object:
         if request.member_id == "later":
             waiting.append(Pending())
             return waiting[-1]
@@ -114,7 +112,7 @@ async def test_an_answer_that_cannot_be_encoded_ends_its_own_connection(
 ) -> None:
     pending = Pending()
 
-    def handler(context: Context, request: HeartbeatRequest) -> object:
+    def handler(context: Context[None], request: HeartbeatRequest) -> object:
         return pending if request.member_id == "later" else HeartbeatResponse(error_code=0)
 
     async with serving(handler) as (fabric, connection):
@@ -131,11 +129,11 @@ async def test_an_answer_that_cannot_be_encoded_ends_its_own_connection(
 async def test_a_concurrent_answer_that_fails_ends_its_own_connection(
     autojump_clock: object,
 ) -> None:
-    async def handler(context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
+    async def handler(context: Context[None], request: HeartbeatRequest) -> HeartbeatResponse:
         await trio.sleep(1)
         return HeartbeatResponse(error_code=0 if request.member_id == "m" else 1 << 20)
 
-    async with serving(handler, is_async=True, concurrent=True) as (fabric, connection):
+    async with serving(handler, concurrent=True) as (fabric, connection):
         other = await fabric.host("c").connect("b", 9092)
         await connection.send([ask(1, "bad")])
         assert await connection.receive_into(bytearray(10)) == 0
@@ -144,11 +142,11 @@ async def test_a_concurrent_answer_that_fails_ends_its_own_connection(
 
 
 async def test_an_async_handler_holds_back_its_connection_only(autojump_clock: object) -> None:
-    async def handler(context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
+    async def handler(context: Context[None], request: HeartbeatRequest) -> HeartbeatResponse:
         await trio.sleep(100 if request.member_id == "slow" else 0)
         return HeartbeatResponse(error_code=0)
 
-    async with serving(handler, is_async=True) as (fabric, connection):
+    async with serving(handler) as (fabric, connection):
         other = await fabric.host("c").connect("b", 9092)
         await connection.send([ask(1, "slow") + ask(2)])
         await other.send([ask(7)])
@@ -161,16 +159,18 @@ async def test_an_async_handler_holds_back_its_connection_only(autojump_clock: o
 async def test_what_a_handler_raises_becomes_the_answer(
     is_async: bool, autojump_clock: object, caplog: object
 ) -> None:
-    def handler(context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
+    def handler(context: Context[None], request: HeartbeatRequest) -> HeartbeatResponse:
         if request.member_id == "bug":
             raise ZeroDivisionError("a defect")
         raise KafkaError(ErrorCode.ILLEGAL_GENERATION)
 
-    async def async_handler(context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
+    async def async_handler(context: Context[None], request: HeartbeatRequest) -> HeartbeatResponse:
         return handler(context, request)
 
     chosen = async_handler if is_async else handler
-    async with serving(chosen, is_async=is_async) as (_, connection):
+    async with serving(
+        chosen,
+    ) as (_, connection):
         await connection.send([ask(1) + ask(2, "bug")])
         assert await answers(connection, 2) == [
             (1, ErrorCode.ILLEGAL_GENERATION),

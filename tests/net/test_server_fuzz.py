@@ -10,12 +10,12 @@ from typing import Any
 import trio
 from structlog.testing import capture_logs
 
-from raftka.model.errors import ErrorCode
+from raftka.model.access import NOTHING
 from raftka.model.ports import BrokenConnection, Connection
 from raftka.net.answers import Turn
+from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol import codec
 from raftka.net.protocol.codec import REQUESTS
-from raftka.net.protocol.messages.api_versions import ApiVersionsResponse
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from raftka.net.protocol.messages.join_group import JoinGroupResponse
 from raftka.net.router import Context, Route
@@ -32,24 +32,14 @@ FRAMES_EACH = 12
 HARMLESS = ("cut_off", "trailing")
 
 
-class FakeNode:
-    def forward(self, context: Context) -> None:
-        return None
-
-    def api_versions(self, listener: str) -> ApiVersionsResponse:
-        return ApiVersionsResponse(error_code=int(ErrorCode.UNSUPPORTED_VERSION))
-
-
-def every_route() -> Iterator[Route]:
+def every_route() -> Iterator[Route[None]]:
     """Every API, answered with its response's defaults."""
     for key, request in REQUESTS.items():
         first, last = request.VALID_VERSIONS
-        yield Route(
-            key, request.API_NAME, request, first, last, "broker", False, False, empty_answer, False
-        )
+        yield Route(key, request.API_NAME, request, first, last, NOTHING, empty_answer)
 
 
-def empty_answer(context: Context, request: Any) -> Any:
+def empty_answer(context: Context[None], request: Any) -> Any:
     response = request.RESPONSE()
     if isinstance(response, JoinGroupResponse):
         response.protocol_name = ""  # It may be null from version 7 on only.
@@ -92,9 +82,13 @@ async def attack(fabric: Fabric, frame: HostileFrame) -> bool:
 async def test_hostile_frames_disturb_nobody_else(autojump_clock: object) -> None:
     fabric = Fabric(random.Random(1))
     server = Server(
-        FakeNode(), name="PLAINTEXT", table={route.api_key: route for route in every_route()},
-        turn=Turn(), clock=SimClock(), max_frame_bytes=MAX_FRAME_BYTES, max_idle_s=600,
-    )  # fmt: skip
+        Dispatcher(None, {route.api_key: route for route in every_route()}),
+        name="PLAINTEXT",
+        turn=Turn(),
+        clock=SimClock(),
+        max_frame_bytes=MAX_FRAME_BYTES,
+        max_idle_s=600,
+    )
     closed: Counter[str] = Counter()
     dice = random.Random(2)
     with capture_logs() as logs:

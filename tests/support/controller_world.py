@@ -16,7 +16,7 @@ from raftka.kraft.controller.topics import NewTopic, create_topics
 from raftka.kraft.image import ListenerEndpoint, MetadataImage, PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.settings import Config
-from raftka.net.router import ConnectionState
+from raftka.net.session import Session
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.determinism import run
 from raftka.simulations.machines.network import Fabric
@@ -35,7 +35,7 @@ class World:
         self.clock = SimClock()
         self.incarnations = 0
         self.epochs: dict[int, int] = {}
-        self.connections: dict[int, ConnectionState] = {}
+        self.connections: dict[int, Session] = {}
         config = Config.from_properties(
             {
                 "process.roles": "controller",
@@ -82,7 +82,7 @@ class World:
     async def register(self, broker_id: int, *, host: str | None = None) -> int:
         """A new process of the broker."""
         self.incarnations += 1
-        connection = ConnectionState(peer=f"host{broker_id}", listener="CONTROLLER")
+        connection = Session(peer=f"host{broker_id}", listener="CONTROLLER")
         where = host or f"host{broker_id}"
         request = Registration(
             broker_id=broker_id,
@@ -121,9 +121,8 @@ class World:
             await trio.sleep(1)
 
     def break_connection(self, broker_id: int) -> None:
-        for callback in self.connections[broker_id].on_close:
-            callback()
-        self.connections[broker_id] = ConnectionState(peer="again", listener="CONTROLLER")
+        self.connections[broker_id].closed()
+        self.connections[broker_id] = Session(peer="again", listener="CONTROLLER")
 
     def kill(self, broker_id: int) -> None:
         """kill -9: its connections break and its port refuses."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import trio
 
-import raftka.broker.handlers.all  # noqa: F401 - importing a handler registers it
 from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
 from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
+from raftka.broker.routes import routes
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import (
     BROKER_RESOURCE,
@@ -33,7 +33,7 @@ from raftka.model.records import Record, encode_batch, iter_batches, iter_record
 from raftka.model.settings import Config
 from raftka.net.answers import Turn
 from raftka.net.clock import TrioAlarm
-from raftka.net.protocol import codec
+from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.message import Records, Request, Response
 from raftka.net.protocol.messages.fetch import (
     FetchPartition,
@@ -50,11 +50,11 @@ from raftka.net.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceData,
 )
-from raftka.net.router import ConnectionState, Context, Pending, encode_answer, routes
+from raftka.net.session import Session
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.medium import Medium
 from raftka.storage.log_manager import LogManager
-from tests.support.wire import joined
+from tests.support.asking import Answer, ask
 
 R = TypeVar("R", bound=Response)
 
@@ -197,7 +197,8 @@ class Broker:
         self.replicas.fetching = self
         self.sessions: dict[int, FollowerSession] = {}
         self._followed: dict[TopicPartition, int] = {}
-        self._connection = ConnectionState("10.0.0.7:1234", "PLAINTEXT")
+        self.dispatcher = Dispatcher(cast(Any, self), routes("broker"))
+        self._session = Session("10.0.0.7:1234", "PLAINTEXT")
 
     # What handlers ask of a node.
 
@@ -284,23 +285,17 @@ class Broker:
 
     def ask(self, request: Request[R], version: int) -> Answer[R]:
         """Call the handler as the server would, in a turn of its own."""
-        frame = memoryview(bytearray(joined(codec.encode_request(request, version, 5, "test"))))[4:]
-        header = codec.decode_request_header(frame)
-        context = Context(
-            self, version, 5, "test", "10.0.0.7:1234", "PLAINTEXT", self._connection, frame
-        )
-        decoded = codec.decode(type(request), version, frame, header.body_offset)
         self.turn.begin()
         try:
-            result = routes("broker")[request.API_KEY].handler(context, decoded)
+            answer, waiting = ask(self.dispatcher, self._session, request, version)
         finally:
             self.turn.end()
-        return Answer(context, type(request).RESPONSE, result)
+        assert waiting is None, "the data plane's handlers are not async"
+        return answer
 
     def disconnect(self) -> None:
-        for callback in self._connection.on_close:
-            callback()
-        self._connection = ConnectionState("10.0.0.7:1235", "PLAINTEXT")
+        self._session.closed()
+        self._session = Session("10.0.0.7:1235", "PLAINTEXT")
 
     def replica(self, topic: str, index: int = 0) -> Replica:
         return self.replicas.find((topic, index))
@@ -337,40 +332,6 @@ class Broker:
             if answer.is_waiting:
                 leader.expire(0.6)
             session.answered(answer.message, self.clock.now_s, self.clock.now_ms)
-
-
-class Answer(Generic[R]):
-    """What a handler returned, now or later, as the asker decodes it."""
-
-    def __init__(self, context: Context, response: type[R], result: Any) -> None:
-        self._context = context
-        self._response = response
-        self._result = result
-        self._answered = not isinstance(result, Pending)
-        if isinstance(result, Pending):
-            result.on_resolved(self._resolved)
-
-    def _resolved(self, result: object) -> None:
-        self._result = result
-        self._answered = True
-
-    @property
-    def is_waiting(self) -> bool:
-        return not self._answered
-
-    @property
-    def message(self) -> R:
-        assert self._answered, "there is no answer yet"
-        frame = joined(encode_answer(self._context, self._result))
-        assert frame, "this is never answered"
-        size = int.from_bytes(frame[:4], "big")
-        assert size == len(frame) - 4
-        version = self._context.api_version
-        return codec.decode_response(self._response, version, memoryview(frame)[4:])[1]
-
-    @property
-    def is_nothing(self) -> bool:
-        return self._answered and self._result is None
 
 
 def make_batch(*values: bytes, timestamp: int = 1_700_000_000_000, **batch: Any) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import raftka.broker.handlers.all  # noqa: F401 - importing a handler registers it
+from raftka.broker.node import Node
+from raftka.broker.routes import routes
 from raftka.kraft.controller.features import supported_features
 from raftka.kraft.records import NO_LEADER
 from raftka.model.errors import ErrorCode
-from raftka.net.protocol import codec
+from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages import (
     alter_configs,
@@ -34,7 +35,8 @@ from raftka.net.protocol.messages.broker_registration import (
 from raftka.net.protocol.messages.remove_raft_voter import RemoveRaftVoterRequest
 from raftka.net.protocol.messages.unregister_broker import UnregisterBrokerRequest
 from raftka.net.protocol.messages.update_features import FeatureUpdateKey, UpdateFeaturesRequest
-from raftka.net.router import ConnectionState, Context, call, routes
+from raftka.net.session import Session
+from tests.support.asking import answered
 from tests.support.controller_world import CLUSTER, World, in_a_world
 
 R = TypeVar("R", bound=Response)
@@ -42,10 +44,6 @@ R = TypeVar("R", bound=Response)
 
 async def ask(one: World, request: Request[R], version: int | None = None) -> R:
     """Have the controller answer, the messages through their bytes both ways."""
-    kind: Any = type(request)
-    route = routes("controller")[kind.API_KEY]
-    api_version = route.max_version if version is None else version
-    sent = b"".join(codec.encode(request, api_version))  # type: ignore[arg-type]
     node = SimpleNamespace(
         controller=one.controller,
         quorum=one.quorum,
@@ -54,13 +52,11 @@ async def ask(one: World, request: Request[R], version: int | None = None) -> R:
         image=one.image,
         config=one.controller.config,
     )
-    connection = ConnectionState(peer="test", listener="CONTROLLER")
-    context = Context(
-        node, api_version, 1, "test", "test", "CONTROLLER", connection, memoryview(sent)
-    )
-    answer: Any = await call(context, route, codec.decode(kind, api_version, sent))
-    received = b"".join(codec.encode(answer, api_version))  # type: ignore[arg-type]
-    return codec.decode(kind.RESPONSE, api_version, received)  # type: ignore[no-any-return]
+    table = routes("controller")
+    if version is None:
+        version = table[request.API_KEY].max_version
+    dispatcher = Dispatcher(cast(Node, node), table)
+    return await answered(dispatcher, Session("test:1", "CONTROLLER"), request, version)
 
 
 @in_a_world

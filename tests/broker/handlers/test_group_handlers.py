@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -22,6 +22,7 @@ from raftka.broker.handlers.offset_commit import offset_commit
 from raftka.broker.handlers.offset_delete import offset_delete
 from raftka.broker.handlers.offset_fetch import offset_fetch
 from raftka.broker.handlers.sync_group import sync_group
+from raftka.broker.node import Node
 from raftka.kraft.image import (
     BrokerImage,
     ListenerEndpoint,
@@ -56,7 +57,8 @@ from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchRequestTopics,
 )
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest
-from raftka.net.router import ConnectionState, Context
+from raftka.net.router import Context
+from raftka.net.session import Session
 from tests.support.group_service import GROUP, Answers, Coordinator
 from tests.support.offsets_log import MemoryOffsetsLog
 
@@ -68,11 +70,9 @@ async def node(nursery: trio.Nursery) -> SimpleNamespace:
     return SimpleNamespace(groups=coordinator.service, coordinator=coordinator)
 
 
-def context(node: object, version: int) -> Context:
-    peer = "127.0.0.1:5000"
-    return Context(
-        node, version, 1, "console", peer, "PLAIN", ConnectionState(peer, "PLAIN"), memoryview(b"")
-    )
+def context(node: object, version: int) -> Context[Node]:
+    session = Session("127.0.0.1:5000", "PLAIN")
+    return Context(cast(Node, node), session, version, 1, "console", memoryview(b""))
 
 
 def commit_request(offset: int = 7) -> OffsetCommitRequest:

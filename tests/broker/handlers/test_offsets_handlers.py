@@ -29,7 +29,8 @@ from raftka.net.protocol.messages.offset_for_leader_epoch import (
     OffsetForLeaderPartition,
     OffsetForLeaderTopic,
 )
-from tests.support.data_plane import Answer, Broker, World, only
+from tests.support.asking import Answer
+from tests.support.data_plane import Broker, World, only
 
 REPLICATED = PartitionImage((1, 2, 3), (1, 2, 3), 1)
 START_MS = 1_800_000_000_000

@@ -12,7 +12,6 @@ from raftka.broker.replication.leader_fetcher import FetcherConfig
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.kraft.image import PartitionImage
 from raftka.model.ids import Endpoint
-from raftka.net.router import routes
 from raftka.net.server import Server
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.determinism import run
@@ -74,9 +73,8 @@ class Pair:
     async def serve(self) -> None:
         """The leader's listener, until `stop`; its connections go with it."""
         server = Server(
-            self.leader,
+            self.leader.dispatcher,
             name="PLAINTEXT",
-            table=routes("broker"),
             turn=self.leader.turn,
             clock=SimClock(),
             max_frame_bytes=1 << 20,

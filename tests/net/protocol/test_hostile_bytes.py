@@ -144,4 +144,4 @@ def test_short_responses(frame: bytes) -> None:
 
 
 def test_data_classes_are_all_here() -> None:
-    assert len(data_classes()) == 6
+    assert len(data_classes()) == 7

@@ -1,0 +1,70 @@
+"""Envelope (key 58): a request that a broker passes on in a client's name (KIP-590).
+
+The active controller handles the request inside as if the client had sent it here, with the
+client's principal and address, and wraps the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, cast
+
+from raftka.broker.forwarding import forwarded_session
+from raftka.broker.request import Context, handles
+from raftka.model.access import Cluster
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Piece
+from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
+from raftka.net.router import CloseConnection
+
+
+@handles(
+    EnvelopeRequest,
+    versions=(0, 0),
+    access=Cluster.CLUSTER_ACTION,
+    listeners="controller",
+    concurrent=True,
+    carries_records=True,
+)
+async def envelope(context: Context, request: EnvelopeRequest) -> EnvelopeResponse:
+    node = context.node
+    if not node.is_active_controller:
+        return EnvelopeResponse(error_code=int(ErrorCode.NOT_CONTROLLER))
+    wrapped = WrappedAnswer()
+    try:
+        session = forwarded_session(request, context.session)
+        waiting = node.forwarded.dispatch(memoryview(request.request_data), session, wrapped)
+        if waiting is not None:
+            await waiting
+    except KafkaError as error:
+        return EnvelopeResponse(error_code=int(error.code))
+    except (CloseConnection, MalformedMessage):
+        return EnvelopeResponse(error_code=int(ErrorCode.INVALID_REQUEST))
+    if not node.is_active_controller:
+        # Deposed while it was decided: the asker tries the next one, and decisions that were
+        # committed after all are found there.
+        return EnvelopeResponse(error_code=int(ErrorCode.NOT_CONTROLLER))
+    return EnvelopeResponse(response_data=wrapped.frame[4:], error_code=int(ErrorCode.NONE))
+
+
+class WrappedAnswer:
+    """Takes the one answer that an envelope carries back, instead of a connection."""
+
+    def __init__(self) -> None:
+        self.frame = b""
+
+    def put(self, pieces: list[Piece]) -> None:
+        """The answer. The controller's are never regions of files."""
+        self.frame = b"".join(cast(list[bytes], pieces))
+
+    def reserve(self) -> NoReturn:
+        """Never called: net/router.py refuses routes that are forwarded and answered later."""
+        raise NotImplementedError
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> NoReturn:
+        """Never called, for the same reason."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """An answer could not be written."""

@@ -1,0 +1,85 @@
+"""Who asks and what a request may need: the vocabulary of authorization (KIP-11).
+
+The numbers are those of Kafka's protocol and metadata records (AclOperation, ResourceType). Which
+API needs what stands at its route (`@handles(access=...)`), after the table "Operations and
+Resources on Protocols" of Kafka's documentation.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final, NamedTuple
+
+
+class Principal(NamedTuple):
+    """Who sends requests, as authentication found out (KIP-189)."""
+
+    type: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.name}"
+
+
+ANONYMOUS: Final = Principal("User", "ANONYMOUS")
+"""Whoever comes by a listener without authentication."""
+
+
+class Operation(enum.IntEnum):
+    """What somebody wants to do with a resource."""
+
+    ANY = 1
+    ALL = 2
+    READ = 3
+    WRITE = 4
+    CREATE = 5
+    DELETE = 6
+    ALTER = 7
+    DESCRIBE = 8
+    CLUSTER_ACTION = 9
+    DESCRIBE_CONFIGS = 10
+    ALTER_CONFIGS = 11
+    IDEMPOTENT_WRITE = 12
+    CREATE_TOKENS = 13
+    DESCRIBE_TOKENS = 14
+    TWO_PHASE_COMMIT = 15
+
+
+class ResourceType(enum.IntEnum):
+    """What there is to have permissions for."""
+
+    ANY = 1
+    TOPIC = 2
+    GROUP = 3
+    CLUSTER = 4
+    TRANSACTIONAL_ID = 5
+    DELEGATION_TOKEN = 6
+    USER = 7
+
+
+CLUSTER_NAME: Final = "kafka-cluster"
+"""The name of the one resource of type CLUSTER."""
+
+
+class Cluster(enum.Enum):
+    """An operation on the cluster that a whole request needs, whatever it names."""
+
+    ALTER = Operation.ALTER
+    ALTER_CONFIGS = Operation.ALTER_CONFIGS
+    CLUSTER_ACTION = Operation.CLUSTER_ACTION
+    DESCRIBE = Operation.DESCRIBE
+    DESCRIBE_CONFIGS = Operation.DESCRIBE_CONFIGS
+
+
+class Scope(enum.Enum):
+    """Where no one operation covers the whole request."""
+
+    PER_RESOURCE = "the handler checks each topic, group or other resource that is named"
+    NOTHING = "everybody may ask"
+
+
+PER_RESOURCE: Final = Scope.PER_RESOURCE
+NOTHING: Final = Scope.NOTHING
+
+Access = Cluster | Scope
+"""What a route needs, as it says itself."""

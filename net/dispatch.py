@@ -1,0 +1,261 @@
+"""The one place that calls handlers: a frame becomes a call, and what it returns an answer.
+
+A request takes this way whether a client sent it or another broker in an envelope. So whatever
+holds for every request is done here: versions, sizes, permissions, and what becomes of errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, cast
+
+import structlog
+import trio
+
+from raftka.model.access import CLUSTER_NAME, Cluster, Operation, ResourceType
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import BrokenConnection, Piece
+from raftka.net.protocol import codec
+from raftka.net.protocol.message import Request, Response
+from raftka.net.router import (
+    Answer,
+    CloseConnection,
+    Context,
+    NodeT,
+    Pending,
+    Returned,
+    Route,
+)
+from raftka.net.session import Session
+
+log = structlog.get_logger()
+
+
+class Authorizer(Protocol):
+    """Says who may do what (KIP-11)."""
+
+    def allows(
+        self, session: Session, operation: Operation, resource_type: ResourceType, name: str
+    ) -> bool:
+        """Whether the session's principal may do that from its client's address."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where the answers to one connection's requests go, in the order of the requests."""
+
+    def put(self, pieces: list[Piece]) -> None:
+        """The next answer, ready."""
+        ...
+
+    def reserve(self) -> Callable[[list[Piece]], None]:
+        """A place for the next answer; the function takes it when it is ready."""
+        ...
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this in a task of its own, which ends with the connections of the listener."""
+        ...
+
+    def close(self) -> None:
+        """End the connection: an answer will never come."""
+        ...
+
+
+class Dispatcher(Generic[NodeT]):
+    """Calls the handlers in `routes` for `node`.
+
+    `forward` returns what answers a request that another node has to decide, or None when this one
+    has to. Without an `authorizer` everybody may do everything.
+    """
+
+    def __init__(
+        self,
+        node: NodeT,
+        routes: Mapping[int, Route[NodeT]],
+        *,
+        forward: Callable[[Context[NodeT]], Awaitable[list[Piece]] | None] = lambda _: None,
+        authorizer: Authorizer | None = None,
+    ) -> None:
+        self._node = node
+        self._routes = routes
+        self._forward = forward
+        self._authorizer = authorizer
+
+    def dispatch(
+        self, frame: memoryview, session: Session, outlet: Outlet
+    ) -> Awaitable[None] | None:
+        """Handle one request now, or return what has to be awaited for it.
+
+        `frame` may be reused once this returns. Raises CloseConnection and MalformedMessage, and
+        whatever else ends the connection; so does what is returned.
+        """
+        header = codec.decode_request_header(frame)
+        route = self._routes.get(header.api_key)
+        if route is None:
+            raise CloseConnection(f"API key {header.api_key} is not served on {session.listener}")
+        if len(frame) > route.max_bytes:
+            raise CloseConnection(
+                f"{route.name} of {len(frame)} bytes; {route.max_bytes} are allowed"
+            )
+        waits = route.is_async
+        if waits:
+            # It outlives this turn, and the receive buffer is reused by then.
+            frame = memoryview(bytes(frame))
+        version = header.api_version
+        context = Context(
+            self._node, session, version, header.correlation_id, header.client_id, frame
+        )
+        if not route.min_version <= version <= route.max_version:
+            outlet.put(_in_version_0(context, route))
+            return None
+        request = codec.decode_request(route.request, version, frame, header.body_offset)
+        try:
+            sent_on = self._forward(context) if route.forward else None
+            if sent_on is not None:
+                answer = cast(Returned, sent_on)
+            else:
+                if self._authorizer is not None:
+                    _authorize(self._authorizer, context, route)
+                answer = route.handler(context, request)
+        except Exception as error:
+            answer, waits = _failed(context, route, request, error), False
+        if waits:
+            waiting = cast(Awaitable[Answer], answer)
+            if not route.concurrent:
+                return _answer_later(context, route, request, waiting, outlet.put)
+            _answer_beside(context, route, request, waiting, outlet)
+        elif isinstance(answer, Pending):
+            answer.on_resolved(_fill_later(context, outlet))
+        else:
+            outlet.put(encode_answer(context, answer))
+        return None
+
+
+async def _answer_later(
+    context: Context[Any],
+    route: Route[Any],
+    request: Request[Any],
+    waiting: Awaitable[Answer],
+    put: Callable[[list[Piece]], None],
+) -> None:
+    try:
+        answer = await waiting
+    except Exception as error:
+        answer = _failed(context, route, request, error)
+    put(encode_answer(context, answer))
+
+
+def _answer_beside(
+    context: Context[Any],
+    route: Route[Any],
+    request: Request[Any],
+    waiting: Awaitable[Answer],
+    outlet: Outlet,
+) -> None:
+    """As `_answer_later`, in a task of its own: the connection goes on meanwhile."""
+    fill = outlet.reserve()
+
+    async def beside() -> None:
+        try:
+            await _answer_later(context, route, request, waiting, fill)
+        except (BrokenConnection, CloseConnection, trio.ClosedResourceError) as error:
+            log.warning(
+                f"{route.name} from {context.session.peer}: {error}", listener=context.listener
+            )
+            outlet.close()
+        except Exception:
+            # A defect of ours ends this connection and no other.
+            _log_defect(context, route)
+            outlet.close()
+
+    outlet.start(beside)
+
+
+def _fill_later(context: Context[Any], outlet: Outlet) -> Callable[[object], None]:
+    """What puts an answer into its place, from wherever it is resolved.
+
+    That is in the turn of another connection, which must not suffer from it.
+    """
+    fill = outlet.reserve()
+
+    def resolved(answer: object) -> None:
+        try:
+            pieces = encode_answer(context, answer)
+        except Exception:
+            peer = context.session.peer
+            log.exception(f"an answer to {peer} failed", listener=context.listener)
+            outlet.close()
+        else:
+            fill(pieces)
+
+    return resolved
+
+
+def encode_answer(context: Context[Any], answer: object) -> list[Piece]:
+    """The whole frame for what a handler returned; empty for no answer."""
+    if answer is None:
+        return []
+    if isinstance(answer, list):
+        return answer
+    message = cast(Response, answer)
+    return codec.encode_response(message, context.api_version, context.correlation_id)
+
+
+def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> list[Piece]:
+    """The answer to a version that is not promised, if the API has one (KIP-511)."""
+    if route.other_versions is None:
+        raise CloseConnection(
+            f"{route.name} version {context.api_version} is not supported"
+            f" ({route.min_version} to {route.max_version} are); ask ApiVersions first"
+        )
+    context.api_version = 0
+    return encode_answer(context, route.other_versions(context))
+
+
+def _authorize(authorizer: Authorizer, context: Context[Any], route: Route[Any]) -> None:
+    """Raises KafkaError CLUSTER_AUTHORIZATION_FAILED."""
+    access = route.access
+    if isinstance(access, Cluster) and not authorizer.allows(
+        context.session, access.value, ResourceType.CLUSTER, CLUSTER_NAME
+    ):
+        raise KafkaError(
+            ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+            f"{context.principal} may not {access.name} the cluster",
+        )
+
+
+def _failed(
+    context: Context[Any], route: Route[Any], request: Request[Any], error: Exception
+) -> Response:
+    """The answer for what a handler raised. A defect of ours is logged in full, answered in short.
+
+    Raises what ends the connection.
+    """
+    if isinstance(error, CloseConnection | BrokenConnection | trio.ClosedResourceError):
+        raise error
+    if not isinstance(error, KafkaError):
+        _log_defect(context, route)
+        words = f"{type(error).__name__}; the broker's log has the details"
+        error = KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, words)
+    return _error_answer(route, request, error)
+
+
+def _log_defect(context: Context[Any], route: Route[Any]) -> None:
+    peer = context.session.peer
+    log.exception(f"{route.name} from {peer} failed", listener=context.listener)
+
+
+def _error_answer(route: Route[Any], request: Request[Any], error: KafkaError) -> Response:
+    """The response that carries an error of the whole request.
+
+    Raises CloseConnection where the protocol has no place for such an error: handlers of those
+    APIs answer per topic or partition, so only a defect gets here.
+    """
+    response: Any = route.request.RESPONSE()
+    fields = response.__slots__
+    if "error_code" not in fields:
+        raise CloseConnection(f"{route.name}: {error}")
+    response.error_code = int(error.code)
+    if "error_message" in fields:
+        response.error_message = error.message
+    return cast(Response, response)

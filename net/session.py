@@ -1,0 +1,52 @@
+"""What a node remembers about one connection: who is at its other end, and what ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from raftka.model.access import ANONYMOUS, Principal
+from raftka.model.errors import ErrorCode
+
+
+class Held(Protocol):
+    """A request whose answer waits for something to happen, such as a long fetch."""
+
+    def abandon(self, code: ErrorCode) -> None:
+        """Stop waiting and answer with `code`; must leave `Session.held` by itself."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection, or the client behind a forwarded request; lives as long as it."""
+
+    peer: str
+    """host:port of the other side, for people."""
+    listener: str
+    """The name of the listener it came in by: answers name endpoints of the same listener."""
+    principal: Principal = ANONYMOUS
+    client_address: str = ""
+    """The host of `peer`, unless it is given: an IP address, in simulation a name."""
+    held: dict[Held, None] = field(default_factory=dict)
+    """The requests that wait for their answer's content; abandoned with the connection."""
+    is_watched: bool = False
+    """Whether the active controller wants to hear of its end: a broker's heartbeats come by it."""
+    on_close: list[Callable[[], None]] = field(default_factory=list)
+    """Called once when the connection is gone, however it went."""
+
+    def __post_init__(self) -> None:
+        self.client_address = self.client_address or host_of(self.peer)
+
+    def closed(self) -> None:
+        """The connection is gone: release whatever was kept for it."""
+        for request in tuple(self.held):
+            request.abandon(ErrorCode.NETWORK_EXCEPTION)
+        for callback in self.on_close:
+            callback()
+
+
+def host_of(peer: str) -> str:
+    """The host of a host:port; an IPv6 address without its brackets."""
+    return peer.rpartition(":")[0].strip("[]")

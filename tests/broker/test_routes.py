@@ -1,0 +1,126 @@
+"""The whole table of routes: what each API needs, as Kafka checks it, and that it is enforced."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from raftka.broker.request import ROUTER
+from raftka.broker.routes import forwarded_routes, routes
+from raftka.model.access import NOTHING, PER_RESOURCE, Cluster, Operation, ResourceType
+from raftka.model.errors import ErrorCode
+from raftka.net.dispatch import Dispatcher
+from raftka.net.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from raftka.net.router import MAX_CONTROL_BYTES, CloseConnection, Context, Router
+from raftka.net.session import Session
+from tests.support.asking import ask
+
+TABLE = {**routes("broker"), **routes("controller")}
+
+# "Operations and Resources on Protocols" in Kafka's documentation, and what its handlers check.
+WHOLE = {
+    "AddRaftVoter": Cluster.ALTER,
+    "AllocateProducerIds": Cluster.CLUSTER_ACTION,
+    "AlterPartition": Cluster.CLUSTER_ACTION,
+    "AlterPartitionReassignments": Cluster.ALTER,
+    "BrokerHeartbeat": Cluster.CLUSTER_ACTION,
+    "BrokerRegistration": Cluster.CLUSTER_ACTION,
+    "DescribeLogDirs": Cluster.DESCRIBE,
+    "DescribeQuorum": Cluster.DESCRIBE,
+    "ElectLeaders": Cluster.ALTER,
+    "Envelope": Cluster.CLUSTER_ACTION,
+    "ListConfigResources": Cluster.DESCRIBE_CONFIGS,
+    "ListPartitionReassignments": Cluster.DESCRIBE,
+    "RemoveRaftVoter": Cluster.ALTER,
+    "UnregisterBroker": Cluster.ALTER,
+    "UpdateFeatures": Cluster.ALTER,
+}
+FREE = {"ApiVersions"}
+
+
+class Denying:
+    """Says no to everything, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Operation, ResourceType, str]] = []
+
+    def allows(
+        self, session: Session, operation: Operation, resource_type: ResourceType, name: str
+    ) -> bool:
+        self.asked.append((str(session.principal), operation, resource_type, name))
+        return False
+
+
+def test_every_route_names_its_access_as_kafka_checks_it() -> None:
+    expected = {
+        route.name: WHOLE.get(route.name, NOTHING if route.name in FREE else PER_RESOURCE)
+        for route in TABLE.values()
+    }
+    assert {route.name: route.access for route in TABLE.values()} == expected
+    assert set(WHOLE) | FREE <= set(expected)
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_a_request_that_needs_the_cluster_is_refused_as_a_whole(name: str) -> None:
+    """Before its handler is called: there is no node that could answer."""
+    (route,) = (each for each in TABLE.values() if each.name == name)
+    denying = Denying()
+    dispatcher: Dispatcher[Any] = Dispatcher(None, {route.api_key: route}, authorizer=denying)
+    answer, waiting = ask(
+        dispatcher, Session("10.0.0.7:1", "PLAINTEXT"), route.request(), route.max_version
+    )
+    assert waiting is None
+    message = cast(Any, answer.message)
+    assert message.error_code == ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+    operation = cast(Cluster, route.access).value
+    assert denying.asked == [
+        ("User:ANONYMOUS", operation, ResourceType.CLUSTER, "kafka-cluster"),
+    ]
+
+
+def test_what_carries_records_may_be_large_and_nothing_else() -> None:
+    large = {route.name for route in TABLE.values() if route.max_bytes > MAX_CONTROL_BYTES}
+    assert large == {"Produce", "Envelope"}
+
+
+def test_a_listener_serves_its_own_kind_and_what_is_forwarded() -> None:
+    served = {route.name for route in routes("controller").values()}
+    assert {"Envelope", "BrokerHeartbeat", "CreateTopics", "ApiVersions"} <= served
+    assert not {"Produce", "Fetch", "JoinGroup"} & served
+    served = {route.name for route in routes("broker").values()}
+    assert {"Produce", "CreateTopics", "ApiVersions"} <= served
+    assert not {"Envelope", "BrokerHeartbeat"} & served
+    assert all(route.forward for route in forwarded_routes().values())
+
+
+def test_one_handler_for_each_api() -> None:
+    route = TABLE[0]
+    with pytest.raises(ValueError, match="Produce has two handlers"):
+        ROUTER.handles(route.request, versions=(3, 13), access=PER_RESOURCE)(route.handler)
+
+
+def test_what_is_forwarded_is_async_and_answered_in_its_turn() -> None:
+    request = next(iter(forwarded_routes().values())).request
+
+    def at_once(context: Context[None], request: Any) -> None: ...
+    async def beside(context: Context[None], request: Any) -> None: ...
+
+    router: Router[None] = Router()
+    last = request.VALID_VERSIONS[1]
+    with pytest.raises(ValueError, match="is async"):
+        router.handles(request, versions=(last, last), access=NOTHING, forward=True)(at_once)
+    with pytest.raises(ValueError, match="is async"):
+        router.handles(
+            request, versions=(last, last), access=NOTHING, forward=True, concurrent=True
+        )(beside)
+    with pytest.raises(ValueError, match="not within what is written"):
+        router.handles(request, versions=(0, last + 1), access=NOTHING)
+
+
+def test_a_request_above_its_bound_ends_the_connection() -> None:
+    (route,) = (each for each in TABLE.values() if each.name == "CreateTopics")
+    dispatcher: Dispatcher[Any] = Dispatcher(None, {route.api_key: route})
+    request = CreateTopicsRequest(topics=[CreatableTopic(name="x" * 30_000) for _ in range(300)])
+    with pytest.raises(CloseConnection, match="8388608 are allowed"):
+        ask(dispatcher, Session("10.0.0.7:1", "PLAINTEXT"), request, route.max_version)
