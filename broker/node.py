@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from raftka.broker import dynamic_settings
 from raftka.broker.channels import Channels
 from raftka.broker.forwarding import forward
 from raftka.broker.metadata_loader import MetadataLoader
@@ -188,6 +189,4 @@ class Node:
     def follow_configs(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: put the dynamic broker settings on top of those of the file."""
         if delta.changed_configs:
-            self.config = self.config.with_dynamic(
-                image.broker_config(self.node_id), image.broker_config(None)
-            )
+            self.config = dynamic_settings.follow(self.config, image, self.node_id)

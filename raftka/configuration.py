@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from raftka.environment import settings_from, with_listeners
-from raftka.model.settings import Config
-from raftka.model.settings.config import parse_overrides
+from raftka.model.settings import Config, read_config
 from raftka.model.settings.properties import parse_properties
+from raftka.model.settings.reading import parse_overrides
 
 SINGLE_NODE: Final = {
     "process.roles": "broker,controller",
@@ -82,7 +82,7 @@ def make_config(properties: Mapping[str, str]) -> Config:
         if found.get(name):
             parts = (each.strip() for each in found[name].split(","))
             found[name] = ",".join(str(Path(each).absolute()) for each in parts if each)
-    return Config.from_properties(found, hostname=_hostname())
+    return read_config(found, hostname=_hostname())
 
 
 def is_single(config: Config) -> bool:

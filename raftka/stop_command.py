@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from raftka.configuration import SINGLE_NODE, Unreadable, read_file
-from raftka.model.settings.config import parse_overrides
+from raftka.model.settings.reading import parse_overrides
 from raftka.model.settings.setting import split_list
 
 

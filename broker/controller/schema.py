@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from raftka.kraft.controller.result import MIN_INSYNC_REPLICAS
 from raftka.kraft.image import CLUSTER_DEFAULT, TOPIC_RESOURCE, ConfigResource, MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.settings import Config
-from raftka.model.settings.altering import is_list, validate_broker_config, validate_topic_configs
+from raftka.model.settings import Config, with_dynamic
+from raftka.model.settings.altering import is_list, validate_topic_configs
+from raftka.model.settings.altering_brokers import validate_broker_names, validate_rules
 from raftka.model.settings.catalog import BROKER
 from raftka.model.settings.describe import Description, describe_topic
 from raftka.model.settings.setting import to_text
@@ -23,19 +24,23 @@ class SettingsSchema:
         self._defaults: list[Description] = []
 
     def check(self, resource: ConfigResource, entries: Mapping[str, str]) -> None:
-        """Raise KafkaError (INVALID_CONFIG, for brokers INVALID_REQUEST) for what cannot be."""
+        """Raise KafkaError (INVALID_CONFIG, for brokers INVALID_REQUEST) for what cannot be.
+
+        Of other brokers only names and values are looked at: their files are not known here.
+        """
         if resource.type == TOPIC_RESOURCE:
             validate_topic_configs(entries)
             return
         everywhere = resource.name == CLUSTER_DEFAULT
+        validate_broker_names(entries, cluster_wide=everywhere)
         if MIN_INSYNC_REPLICAS in entries and not everywhere:
             words = (
-                f"Broker-level {MIN_INSYNC_REPLICAS} cannot be altered: elections depend on it,"
-                " so it is one value for the cluster, or a topic's own."
+                f"Broker-level {MIN_INSYNC_REPLICAS} cannot be altered while ELR is enabled:"
+                " elections depend on it, so it is one value for the cluster, or a topic's own."
             )
             raise KafkaError(ErrorCode.INVALID_CONFIG, words)
-        for name, value in entries.items():
-            validate_broker_config(name, value, cluster_wide=everywhere)
+        if everywhere or resource.name == str(self._config.int("node.id")):
+            validate_rules(self._config, entries, cluster_wide=everywhere)
 
     def is_list(self, resource: ConfigResource, name: str) -> bool:
         """Whether items can be appended and subtracted."""
@@ -57,7 +62,7 @@ class SettingsSchema:
         dynamic = image.broker_config(None)
         if dynamic is not self._dynamic:
             self._dynamic = dynamic
-            self._defaults = describe_topic(self._config.with_dynamic({}, dynamic), {})
+            self._defaults = describe_topic(with_dynamic(self._config, {}, dynamic), {})
         if not overrides:
             return self._defaults
         own = {each.name: each for each in describe_topic(self._config, overrides, set(overrides))}

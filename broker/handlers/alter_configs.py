@@ -32,7 +32,7 @@ async def handle_alter_configs(
     wishes = [
         (
             ConfigResource(each.resource_type, each.resource_name),
-            {config.name: config.value for config in each.configs},
+            [(config.name, config.value) for config in each.configs],
         )
         for each in request.resources
     ]

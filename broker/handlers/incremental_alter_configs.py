@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
-from raftka.kraft.controller.configs import Alteration, Answers, Op, alter_incrementally
+from raftka.kraft.controller.configs import Alteration, Answers, alter_incrementally
 from raftka.kraft.image import ConfigResource
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
@@ -33,11 +33,11 @@ async def handle_incremental_alter_configs(
     controller = node.controller
     resources = [_resource(each) for each in request.resources]
     answers: Answers
+    wishes = [
+        (resource, [_alteration(config) for config in each.configs])
+        for resource, each in zip(resources, request.resources, strict=True)
+    ]
     try:
-        wishes = [
-            (resource, [_alteration(config) for config in each.configs])
-            for resource, each in zip(resources, request.resources, strict=True)
-        ]
         answers = await controller.submit(
             lambda image: alter_incrementally(image, controller.rules, controller.schema, wishes),
             validate_only=request.validate_only,
@@ -62,9 +62,4 @@ def _resource(resource: AlterConfigsResource) -> ConfigResource:
 
 
 def _alteration(config: AlterableConfig) -> Alteration:
-    try:
-        op = Op(config.config_operation)
-    except ValueError:
-        words = f"Operation {config.config_operation} on {config.name} is unknown."
-        raise KafkaError(ErrorCode.INVALID_REQUEST, words) from None
-    return Alteration(config.name, op, config.value)
+    return Alteration(config.name, config.config_operation, config.value)

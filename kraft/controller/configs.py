@@ -1,16 +1,19 @@
 """Settings of topics and brokers: IncrementalAlterConfigs (KIP-339) and AlterConfigs.
 
-What a setting is called, which values it takes and which may change at run time is known to
-`ConfigSchema`, an implementation of which is handed in; the records only carry text.
+What a setting is called, which values it takes and which may change at run time is known to the
+`ConfigSchema` that is handed in; the records only carry text. A broker has looked at its own
+settings before (broker/altering.py), because only it knows its file.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
+from raftka.kraft.controller.config_schema import ConfigSchema
 from raftka.kraft.controller.election import PartitionPlan
 from raftka.kraft.controller.leaders import elect_uncleanly_where_allowed
 from raftka.kraft.controller.result import (
@@ -19,6 +22,7 @@ from raftka.kraft.controller.result import (
     Result,
     Rules,
 )
+from raftka.kraft.controller.topics import check_name
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import (
     BROKER_RESOURCE,
@@ -29,22 +33,6 @@ from raftka.kraft.image import (
 )
 from raftka.kraft.records import ConfigRecord, MetadataRecord
 from raftka.model.errors import ErrorCode, KafkaError
-
-
-class ConfigSchema(Protocol):
-    """What the controller has to know about settings."""
-
-    def check(self, resource: ConfigResource, entries: Mapping[str, str]) -> None:
-        """Raise KafkaError (INVALID_CONFIG) unless the resource may have exactly these."""
-        ...
-
-    def is_list(self, resource: ConfigResource, name: str) -> bool:
-        """Whether values are lists, so that items can be appended and subtracted."""
-        ...
-
-    def default(self, resource: ConfigResource, name: str) -> str:
-        """What holds while the resource itself says nothing; "" when that is nothing."""
-        ...
 
 
 class Op(enum.IntEnum):
@@ -61,11 +49,15 @@ class Alteration:
     """One change of one setting."""
 
     name: str
-    op: Op
+    op: int
+    """One of Op; another number is refused."""
     value: str | None = None
 
 
 Answers = list[tuple[ConfigResource, KafkaError | None]]
+Present = Mapping[str, str]
+Wanted = Callable[[Present], dict[str, str]]
+"""From a resource's settings to those that it shall have. Raises KafkaError."""
 
 
 def alter_incrementally(
@@ -75,121 +67,132 @@ def alter_incrementally(
     wishes: Sequence[tuple[ConfigResource, Sequence[Alteration]]],
 ) -> Result[Answers]:
     """Change the settings that are named, resource by resource; the others stay."""
-    return _alter(
-        image,
-        rules,
-        schema,
-        [(resource, _altered(image, schema, resource, each)) for resource, each in wishes],
-    )
+    changes = [(each, partial(altered, schema, each, alterations)) for each, alterations in wishes]
+    return _alter(image, rules, schema, changes)
 
 
 def replace_all(
     image: MetadataImage,
     rules: Rules,
     schema: ConfigSchema,
-    wishes: Sequence[tuple[ConfigResource, Mapping[str, str | None]]],
+    wishes: Sequence[tuple[ConfigResource, Sequence[tuple[str, str | None]]]],
 ) -> Result[Answers]:
     """Give each resource exactly these settings (AlterConfigs, the older request)."""
-    return _alter(
-        image,
-        rules,
-        schema,
-        [(resource, _replaced(resource, each)) for resource, each in wishes],
-    )
+    changes = [(each, partial(replaced, entries)) for each, entries in wishes]
+    return _alter(image, rules, schema, changes)
 
 
 def _alter(
     image: MetadataImage,
     rules: Rules,
     schema: ConfigSchema,
-    wishes: Sequence[tuple[ConfigResource, dict[str, str] | KafkaError]],
+    changes: Sequence[tuple[ConfigResource, Wanted]],
 ) -> Result[Answers]:
     records: list[MetadataRecord] = []
     answers: Answers = []
-    seen: set[ConfigResource] = set()
-    for resource, wanted in wishes:
+    repeated = repeats([resource for resource, _ in changes])
+    for resource, change in changes:
+        present = image.configs.get(resource, {})
         try:
-            if resource in seen:
-                words = f"{describe(resource)} is named more than once in the request."
+            if resource in repeated:
+                words = "Each resource must appear at most once."
                 raise KafkaError(ErrorCode.INVALID_REQUEST, words)
-            seen.add(resource)
             _check_resource(image, resource)
-            if isinstance(wanted, KafkaError):
-                raise wanted
+            wanted = change(present)
             schema.check(resource, wanted)
+            _check_min_isr_stays(resource, present, wanted)
         except KafkaError as error:
             answers.append((resource, error))
             continue
-        records += _difference(resource, image.configs.get(resource, {}), wanted)
+        records += _difference(resource, present, wanted)
         answers.append((resource, None))
     return Result([*records, *_consequences(image, rules, records)], answers)
 
 
-def _altered(
-    image: MetadataImage,
+def repeats(resources: Sequence[ConfigResource]) -> set[ConfigResource]:
+    """Those that are named more than once."""
+    return {resource for resource, count in Counter(resources).items() if count > 1}
+
+
+def altered(
     schema: ConfigSchema,
     resource: ConfigResource,
     alterations: Sequence[Alteration],
-) -> dict[str, str] | KafkaError:
-    """The resource's settings after the alterations, or why they are refused."""
-    entries = dict(image.configs.get(resource, {}))
-    seen: set[str] = set()
+    present: Present,
+) -> dict[str, str]:
+    """The resource's settings after the alterations. Raises KafkaError."""
+    _check_names([(each.name, each.value, each.op == Op.DELETE) for each in alterations])
+    entries = dict(present)
     for each in alterations:
-        if each.name in seen:
-            words = f"{each.name} is altered more than once for {describe(resource)}."
-            return KafkaError(ErrorCode.INVALID_REQUEST, words)
-        seen.add(each.name)
-        if each.op is Op.DELETE:
+        if each.op not in tuple(Op):
+            words = f"Unknown operations type {each.op}"
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+        if each.op == Op.DELETE:
             entries.pop(each.name, None)
-            continue
-        if each.value is None:
-            words = f"{each.name} of {describe(resource)} is given no value."
-            return KafkaError(ErrorCode.INVALID_CONFIG, words)
-        if each.op is Op.SET:
-            entries[each.name] = each.value
-            continue
-        if not schema.is_list(resource, each.name):
-            words = f"Can't {each.op.name} to {each.name}: it is not a list."
-            return KafkaError(ErrorCode.INVALID_CONFIG, words)
-        present = entries.get(each.name)
-        items = _items(schema.default(resource, each.name) if present is None else present)
-        given = _items(each.value)
-        if each.op is Op.APPEND:
-            items += [item for item in given if item not in items]
+        elif each.op == Op.SET:
+            entries[each.name] = each.value or ""
+        elif not schema.is_list(resource, each.name):
+            words = f"Can't {Op(each.op).name} to key {each.name} because its type is not LIST."
+            raise KafkaError(ErrorCode.INVALID_CONFIG, words)
         else:
-            items = [item for item in items if item not in given]
-        entries[each.name] = ",".join(items)
+            before = entries.get(each.name)
+            items = _items(schema.default(resource, each.name) if before is None else before)
+            given = _items(each.value or "")
+            if each.op == Op.APPEND:
+                items += [item for item in given if item not in items]
+            else:
+                items = [item for item in items if item not in given]
+            entries[each.name] = ",".join(items)
     return entries
+
+
+def replaced(entries: Sequence[tuple[str, str | None]], present: Present) -> dict[str, str]:
+    """Exactly these settings, whatever there was. Raises KafkaError."""
+    _check_names([(name, value, False) for name, value in entries])
+    return {name: value or "" for name, value in entries}
+
+
+def _check_names(entries: Sequence[tuple[str, str | None, bool]]) -> None:
+    """Raise KafkaError unless each name comes once, and with a value where one is needed."""
+    if nulls := [name for name, value, may_lack in entries if value is None and not may_lack]:
+        words = f"Null value not supported for : {','.join(nulls)}"
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    if len({name for name, _, _ in entries}) < len(entries):
+        raise KafkaError(ErrorCode.INVALID_REQUEST, "Error due to duplicate config keys")
 
 
 def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _replaced(
-    resource: ConfigResource, wanted: Mapping[str, str | None]
-) -> dict[str, str] | KafkaError:
-    entries: dict[str, str] = {}
-    for name, value in wanted.items():
-        if value is None:
-            words = f"{name} of {describe(resource)} is given no value."
-            return KafkaError(ErrorCode.INVALID_CONFIG, words)
-        entries[name] = value
-    return entries
-
-
 def _check_resource(image: MetadataImage, resource: ConfigResource) -> None:
     if resource.type == TOPIC_RESOURCE:
+        if not resource.name:
+            words = "Default topic resources are not allowed."
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+        check_name(resource.name)
         if resource.name not in image.topics:
             words = f"The topic '{resource.name}' does not exist."
             raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, words)
     elif resource.type == BROKER_RESOURCE:
         if resource.name != CLUSTER_DEFAULT and not resource.name.isdecimal():
-            words = f"'{resource.name}' is no node id; leave it empty for all brokers."
+            words = f"Node id must be an integer, but it is: {resource.name}"
             raise KafkaError(ErrorCode.INVALID_REQUEST, words)
     else:
         words = f"Resources of type {resource.type} have no settings here."
         raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+
+
+def _check_min_isr_stays(resource: ConfigResource, before: Present, after: Present) -> None:
+    """The cluster's minimum cannot go back to what each node's file says: files may differ, and
+    the controller's elections and the leaders' commits rest on one value (KIP-966)."""
+    if (
+        resource == ConfigResource(BROKER_RESOURCE, CLUSTER_DEFAULT)
+        and MIN_INSYNC_REPLICAS in before
+        and MIN_INSYNC_REPLICAS not in after
+    ):
+        words = f"Cluster-level {MIN_INSYNC_REPLICAS} cannot be removed while ELR is enabled."
+        raise KafkaError(ErrorCode.INVALID_CONFIG, words)
 
 
 def _difference(
@@ -256,12 +259,3 @@ def _smaller_isr_suffices(
             if change is not None:
                 changes.append(change)
     return changes
-
-
-def describe(resource: ConfigResource) -> str:
-    """The resource in words."""
-    if resource.type == TOPIC_RESOURCE:
-        return f"topic '{resource.name}'"
-    if resource.name == CLUSTER_DEFAULT:
-        return "the default of all brokers"
-    return f"broker {resource.name}"

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Final
 
 from raftka.kraft.controller.assignments import check_amount, check_assignment, new_partition
-from raftka.kraft.controller.configs import ConfigSchema
+from raftka.kraft.controller.config_schema import ConfigSchema
 from raftka.kraft.controller.placement import place
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, TopicImage

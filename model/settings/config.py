@@ -1,17 +1,14 @@
 """The settings of one node: the file's, with the dynamic ones of the metadata on top.
 
-Policy for a file: a wrong value stops the start, and so does a name that is nearly a known one,
-since it is misspelt. Any other unknown name is only noticed, as in Apache Kafka, because plugins
-bring names of their own. Known names that change nothing here are noticed when they are given.
+A value only: model/settings/reading.py makes it from what was written, and checks it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from raftka.model.settings.catalog import BROKER, REMOVED, TOPIC, nearest
+from raftka.model.settings.catalog import BROKER, TOPIC
 from raftka.model.settings.setting import Value, to_text
 
 # Inside Config the name of the builtin belongs to the method.
@@ -19,8 +16,6 @@ Int = int
 
 _HOUR_MS: Final = 3_600_000
 _MINUTE_MS: Final = 60_000
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_PLUGIN_PREFIXES: Final = ("listener.name.", "metrics.jmx.", "confluent.", "rlmm.", "rsm.")
 
 
 class Problem(NamedTuple):
@@ -52,7 +47,7 @@ class Config:
     of `log.dir`, `inter.broker.listener.name` a name.
     """
 
-    __slots__ = ("_values", "broker", "default", "hostname", "notices", "static")
+    __slots__ = ("broker", "default", "hostname", "notices", "set_aside", "static", "values")
 
     def __init__(
         self,
@@ -61,8 +56,9 @@ class Config:
         default: Mapping[str, str],
         *,
         hostname: str,
-        values: dict[str, Value],
+        values: Mapping[str, Value],
         notices: tuple[str, ...] = (),
+        set_aside: tuple[Problem, ...] = (),
     ) -> None:
         self.static = static
         """What the file says, by name, as it was written."""
@@ -73,65 +69,23 @@ class Config:
         self.hostname = hostname
         """What stands for this host where a listener names none."""
         self.notices = notices
-        """What whoever started the node should know about its file."""
-        self._values = _resolved(values)
+        """What the people who started the node should know about its file."""
+        self.set_aside = set_aside
+        """The dynamic settings with which a node could not start; it runs without them."""
+        self.values: Mapping[str, Value] = _resolved(values)
+        """The values that are given or follow from given ones; the getters add the defaults."""
 
-    @classmethod
-    def from_properties(
-        cls, properties: Mapping[str, str], *, hostname: str = "localhost"
-    ) -> Config:
-        """The settings of a file. Raises WrongSettings, with all that is wrong at once."""
-        from raftka.model.settings.rules import broken_rules
-
-        given = dict(properties)
-        # A node has one id under two names; each is shown where only the other is given.
-        for name, other in (("node.id", "broker.id"), ("broker.id", "node.id")):
-            if other in properties:
-                given.setdefault(name, properties[other])
-        values, problems, notices = _read(given)
-        config = cls(
-            MappingProxyType(given),
-            _NOTHING,
-            _NOTHING,
-            hostname=hostname,
-            values=values,
-            notices=tuple(notices),
-        )
-        # A rule about several settings says nothing useful while one of them is no value at all.
-        problems = problems or broken_rules(config)
-        if problems:
-            raise WrongSettings(problems)
-        return config
-
-    def with_dynamic(self, broker: Mapping[str, str], default: Mapping[str, str]) -> Config:
-        """The same file under other dynamic settings; a broker's own is stronger than a default.
-
-        What does not fit this node (a name of a newer version, a setting that cannot change while
-        the node runs) is passed over: the metadata must not be able to stop a node.
-        """
-        values, _, _ = _read(self.static)
-        for layer in (default, broker):
-            for name, text in layer.items():
-                setting = BROKER.get(name)
-                if setting is None or not setting.dynamic:
-                    continue
-                try:
-                    values[name] = setting.parse(text)
-                except ValueError:
-                    continue
-        return Config(
-            self.static,
-            MappingProxyType(dict(broker)),
-            MappingProxyType(dict(default)),
-            hostname=self.hostname,
-            values=values,
-            notices=self.notices,
-        )
+    def given(self, name: str) -> str | None:
+        """A setting as it was written, by the strongest of its layers; None when by none."""
+        for layer in (self.broker, self.default, self.static):
+            if name in layer:
+                return layer[name]
+        return None
 
     def value(self, name: str) -> Value:
         """The value of any type."""
         try:
-            return self._values[name]
+            return self.values[name]
         except KeyError:
             return BROKER[name].default
 
@@ -191,43 +145,14 @@ class Config:
         return to_text(setting.default if value is None else value)
 
 
-def _read(
-    properties: Mapping[str, str],
-) -> tuple[dict[str, Value], list[Problem], list[str]]:
-    """(values of known settings, problems, notices)."""
-    values: dict[str, Value] = {}
-    problems: list[Problem] = []
-    notices: list[str] = []
-    for name, text in properties.items():
-        setting = BROKER.get(name)
-        if setting is None:
-            _unknown(name, text, problems, notices)
-            continue
-        try:
-            values[name] = setting.parse(text)
-        except ValueError as error:
-            shown = "[hidden]" if setting.sensitive else text
-            words = f"{error}; it takes {setting.allowed}."
-            problems.append(Problem(name, shown, words))
-            continue
-        if setting.no_effect and values[name] != setting.default:
-            notices.append(f"{name} is without effect: {setting.no_effect}")
-    return values, problems, notices
+def problem(config: Config, name: str, words: str) -> Problem:
+    """Something wrong with a setting of `config`, with its value as it was given."""
+    return Problem(name, config.given(name), words)
 
 
-def _unknown(name: str, text: str, problems: list[Problem], notices: list[str]) -> None:
-    if name in REMOVED:
-        notices.append(f"{name} is not used any more: {REMOVED[name]}")
-    elif name.startswith(_PLUGIN_PREFIXES):
-        notices.append(f"{name} is without effect")
-    elif (meant := nearest(name, BROKER)) is not None:
-        problems.append(Problem(name, text, f"there is no such setting; did you mean {meant}?"))
-    else:
-        notices.append(f"{name} is not a setting that is known here; it is ignored")
-
-
-def _resolved(values: dict[str, Value]) -> dict[str, Value]:
+def _resolved(given: Mapping[str, Value]) -> dict[str, Value]:
     """Fill in what follows from other settings when it is not given."""
+    values = dict(given)
 
     def number(name: str) -> Int | None:
         found = values.get(name, BROKER[name].default)
@@ -246,6 +171,8 @@ def _resolved(values: dict[str, Value]) -> dict[str, Value]:
         scaled("log.retention.minutes", _MINUTE_MS),
         scaled("log.retention.hours", _HOUR_MS),
     )
+    if (retention_ms := number("log.retention.ms")) is not None and retention_ms < 0:
+        values["log.retention.ms"] = -1  # Kafka takes any negative number for "for ever".
     fill("log.roll.ms", scaled("log.roll.hours", _HOUR_MS))
     fill("log.roll.jitter.ms", scaled("log.roll.jitter.hours", _HOUR_MS))
     fill("log.flush.interval.ms", number("log.flush.scheduler.interval.ms"))
@@ -258,14 +185,3 @@ def _resolved(values: dict[str, Value]) -> dict[str, Value]:
         BROKER["security.inter.broker.protocol"].default,
     )
     return values
-
-
-def parse_overrides(given: Sequence[str]) -> dict[str, str]:
-    """The settings of `--override name=value` options. Raises ValueError for one without `=`."""
-    found: dict[str, str] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or not name.strip():
-            raise ValueError(f"--override {each}: it must have the form name=value")
-        found[name.strip()] = value
-    return found

@@ -92,6 +92,14 @@ def parse_endpoint(text: str, setting: str) -> Endpoint:
     return Endpoint(host[1:-1] if bracketed else host, int(port))
 
 
+def ip_version(host: str) -> int:
+    """4 or 6 for an address, 0 for a name: what it leads to is known only where it is bound."""
+    if ":" in host:
+        return 6
+    numbers = host.split(".")
+    return 4 if len(numbers) == 4 and all(each.isdecimal() for each in numbers) else 0
+
+
 def protocol_map(config: Config) -> dict[str, str]:
     """Which security protocol each listener name stands for. Raises ValueError.
 
@@ -108,7 +116,7 @@ def protocol_map(config: Config) -> dict[str, str]:
                 f" with a protocol of {', '.join(PROTOCOLS)}"
             )
         found[name.upper()] = protocol.upper()
-    if "listener.security.protocol.map" not in config.static:
+    if config.given("listener.security.protocol.map") is None:
         for name in config.names("controller.listener.names"):
             found.setdefault(name.upper(), PLAINTEXT)
     return found

@@ -5,20 +5,12 @@ Source: what Apache Kafka 4.3 requires of a node in KRaft mode; also what is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from raftka.model.settings.config import Config, Problem
-from raftka.model.settings.listeners import (
-    ANYWHERE,
-    PLAINTEXT,
-    Listener,
-    bootstrap_servers,
-    listeners,
-    parse_listeners,
-    protocol_map,
-    quorum_voters,
-)
+from raftka.model.settings.config import Config, Problem, problem
+from raftka.model.settings.listener_rules import broken_listener_rules
+from raftka.model.settings.listeners import bootstrap_servers, quorum_voters
 
 _REFUSED: Final = (
     # Starting without the guard that a file asks for would be worse than not starting.
@@ -27,178 +19,87 @@ _REFUSED: Final = (
     ("alter.config.policy.class.name", "Java classes cannot be loaded, and starting without it"),
 )
 
+_OF_GROUPS: Final = tuple(
+    (f"group.{kind}.{low}{what}.ms", f"group.{kind}.{high}{what}.ms")
+    for kind in ("consumer", "share", "streams")
+    for what in ("heartbeat.interval", "session.timeout", "assignment.interval")
+    for low, high in (("min.", ""), ("", "max."))
+)
+_ORDERED: Final = (
+    ("replica.fetch.wait.max.ms", "replica.socket.timeout.ms"),
+    ("replica.fetch.wait.max.ms", "replica.lag.time.max.ms"),
+    ("broker.heartbeat.interval.ms", "broker.session.timeout.ms"),
+    ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
+    *_OF_GROUPS,
+)
+"""Settings of which the first must not be greater than the second."""
+_BUFFER_OF_A_CLEANER: Final = 1024 * 1024
+
 
 def broken_rules(config: Config) -> list[Problem]:
     """What keeps a node from starting; empty when nothing does."""
     found: list[Problem] = []
-    for rule in (_identity, _guards, _addresses, _quorum, _intervals):
+    for rule in (
+        _identity,
+        _guards,
+        broken_listener_rules,
+        _quorum,
+        _intervals,
+        _connections,
+        _logs,
+    ):
         found += rule(config)
     return found
 
 
-def _problem(config: Config, name: str, words: str) -> Problem:
-    return Problem(name, config.static.get(name), words)
-
-
 def _identity(config: Config) -> Iterator[Problem]:
     if not config.names("process.roles"):
-        yield _problem(
+        yield problem(
             config, "process.roles", "it must say what this node is: broker, controller or both"
         )
     roles = config.names("process.roles")
     if len(set(roles)) != len(roles):
-        yield _problem(config, "process.roles", "a role is named twice")
+        yield problem(config, "process.roles", "a role is named twice")
     node_id = config.optional_int("node.id")
     if node_id is None:
-        yield _problem(config, "node.id", "every node needs a number of its own, 0 or greater")
+        yield problem(config, "node.id", "every node needs a number of its own, 0 or greater")
     broker_id = config.int("broker.id")
     if broker_id >= 0 and node_id is not None and broker_id != node_id:
-        yield _problem(config, "broker.id", f"it differs from node.id={node_id}; give only node.id")
+        yield problem(config, "broker.id", f"it differs from node.id={node_id}; give only node.id")
     if not config.names("log.dirs"):
-        yield _problem(config, "log.dirs", "at least one directory is needed")
+        yield problem(config, "log.dirs", "at least one directory is needed")
 
 
 def _guards(config: Config) -> Iterator[Problem]:
     for name, reason in _REFUSED:
         if config.value(name):
-            yield _problem(config, name, f"{reason} leave the cluster open. Remove the setting.")
+            yield problem(config, name, f"{reason} leave the cluster open. Remove the setting.")
     if config.flag("remote.log.storage.system.enable"):
-        yield _problem(
+        yield problem(
             config, "remote.log.storage.system.enable", "there is no tiered storage; set it false"
         )
-
-
-def _addresses(config: Config) -> Iterator[Problem]:
-    checks: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("listeners", lambda: parse_listeners("listeners", config.names("listeners"))),
-        (
-            "advertised.listeners",
-            lambda: parse_listeners("advertised.listeners", config.names("advertised.listeners")),
-        ),
-        ("listener.security.protocol.map", lambda: protocol_map(config)),
-    )
-    failed = False
-    for name, check in checks:
-        try:
-            check()
-        except ValueError as error:
-            failed = True
-            yield _problem(config, name, str(error))
-    if not failed:
-        found = listeners(config)
-        yield from _listener_names(config, found)
-        yield from _listener_roles(config, found)
-        yield from _advertised(config, found)
-
-
-def _listener_names(config: Config, found: list[Listener]) -> Iterator[Problem]:
-    names = [each.name for each in found]
-    if not found:
-        yield _problem(config, "listeners", "at least one listener is needed")
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield _problem(config, "listeners", f"listener {name} is named twice")
-    ports = [each.bind.port for each in found if each.bind.port]
-    for port in sorted({port for port in ports if ports.count(port) > 1}):
-        yield _problem(config, "listeners", f"port {port} is used twice")
-    for each in found:
-        if not each.protocol:
-            yield _problem(
-                config,
-                "listeners",
-                f"listener {each.name} has no security protocol; add {each.name}:{PLAINTEXT} to"
-                " listener.security.protocol.map",
-            )
-        elif each.protocol != PLAINTEXT:
-            yield _problem(
-                config,
-                "listeners",
-                f"listener {each.name} is {each.protocol}, which is not supported yet; only"
-                f" {PLAINTEXT} is served",
-            )
-
-
-def _listener_roles(config: Config, found: list[Listener]) -> Iterator[Problem]:
-    roles = config.names("process.roles")
-    controllers = config.names("controller.listener.names")
-    if roles and not controllers:
-        yield _problem(
-            config,
-            "controller.listener.names",
-            "it must name the listener on which controllers serve, for example CONTROLLER",
-        )
-        return
-    here = [each.name for each in found if each.kind == "controller"]
-    brokers = [each.name for each in found if each.kind == "broker"]
-    if "controller" in roles and not here:
-        yield _problem(
-            config,
-            "listeners",
-            f"a controller needs a listener that controller.listener.names"
-            f" ({','.join(controllers)}) names",
-        )
-    if "controller" not in roles and here:
-        yield _problem(
-            config,
-            "listeners",
-            f"{','.join(here)} is a controller listener, but process.roles has no controller",
-        )
-    if "broker" in roles and not brokers:
-        yield _problem(config, "listeners", "a broker needs a listener of its own, as PLAINTEXT")
-    if "broker" not in roles and brokers:
-        yield _problem(
-            config,
-            "listeners",
-            f"{','.join(brokers)} is not in controller.listener.names, and process.roles has no"
-            " broker",
-        )
-    inter = config.text("inter.broker.listener.name").upper()
-    if inter in controllers:
-        yield _problem(
-            config, "inter.broker.listener.name", f"{inter} is a listener of controllers"
-        )
-    elif "broker" in roles and brokers and inter not in brokers:
-        yield _problem(
-            config,
-            "inter.broker.listener.name",
-            f"{inter} is not among the listeners of this broker: {','.join(brokers)}",
-        )
-
-
-def _advertised(config: Config, found: list[Listener]) -> Iterator[Problem]:
-    name = "advertised.listeners"
-    bound = {each.name for each in found}
-    for each in parse_listeners(name, config.names(name)):
-        if each.name not in bound:
-            yield _problem(config, name, f"{each.name} is not among the listeners of this node")
-        if each.endpoint.host in ANYWHERE:
-            yield _problem(
-                config,
-                name,
-                f"{each.endpoint.host} is no address that others could connect to; give a host"
-                " name or address at which clients reach this node",
-            )
 
 
 def _quorum(config: Config) -> Iterator[Problem]:
     try:
         voters = quorum_voters(config)
     except ValueError as error:
-        yield _problem(config, "controller.quorum.voters", str(error))
+        yield problem(config, "controller.quorum.voters", str(error))
         return
     try:
         servers = bootstrap_servers(config)
     except ValueError as error:
-        yield _problem(config, "controller.quorum.bootstrap.servers", str(error))
+        yield problem(config, "controller.quorum.bootstrap.servers", str(error))
         return
     roles = config.names("process.roles")
     if roles and not voters and not servers:
-        yield _problem(
+        yield problem(
             config,
             "controller.quorum.bootstrap.servers",
             "name the controllers, as host:port; or their ids too, in controller.quorum.voters",
         )
     if voters and servers:
-        yield _problem(
+        yield problem(
             config,
             "controller.quorum.voters",
             "give either this (a fixed quorum) or controller.quorum.bootstrap.servers (a quorum"
@@ -208,13 +109,13 @@ def _quorum(config: Config) -> Iterator[Problem]:
     if not voters or node_id is None:
         return
     if "controller" in roles and node_id not in voters:
-        yield _problem(
+        yield problem(
             config,
             "controller.quorum.voters",
             f"this node is a controller, but its node.id {node_id} is not among the voters",
         )
     if "controller" not in roles and node_id in voters:
-        yield _problem(
+        yield problem(
             config,
             "controller.quorum.voters",
             f"node.id {node_id} is a voter, but process.roles has no controller",
@@ -222,18 +123,40 @@ def _quorum(config: Config) -> Iterator[Problem]:
 
 
 def _intervals(config: Config) -> Iterator[Problem]:
-    for smaller, greater in (
-        ("replica.fetch.wait.max.ms", "replica.socket.timeout.ms"),
-        ("replica.fetch.wait.max.ms", "replica.lag.time.max.ms"),
-        ("broker.heartbeat.interval.ms", "broker.session.timeout.ms"),
-        ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
-        ("log.roll.jitter.ms", "log.roll.ms"),
-    ):
+    for smaller, greater in _ORDERED:
         low, high = config.optional_int(smaller) or 0, config.optional_int(greater)
         if high is not None and low > high:
-            yield _problem(config, smaller, f"{low} is more than {greater}={high}")
-    if config.int("log.retention.ms") == 0 or config.int("log.retention.ms") < -1:
-        yield _problem(config, "log.retention.ms", "it must be -1 (for ever) or at least 1")
+            yield problem(config, smaller, f"{low} is more than {greater}={high}")
     for name in ("socket.send.buffer.bytes", "socket.receive.buffer.bytes"):
         if config.int(name) == 0 or config.int(name) < -1:
-            yield _problem(config, name, "it must be -1 (what the system gives) or at least 1")
+            yield problem(config, name, "it must be -1 (what the system gives) or at least 1")
+
+
+def _connections(config: Config) -> Iterator[Problem]:
+    for name in ("max.connections", "max.connection.creation.rate"):
+        if config.int(name) == 0:
+            yield problem(config, name, "it would admit no client at all; it must be at least 1")
+    name = "max.connections.per.ip"
+    if config.int(name) == 0 and not config.text("max.connections.per.ip.overrides"):
+        words = f"it can be 0 only while {name}.overrides names addresses that may connect"
+        yield problem(config, name, words)
+
+
+def _logs(config: Config) -> Iterator[Problem]:
+    if config.int("log.retention.ms") == 0:
+        yield problem(config, "log.retention.ms", "it must be -1 (for ever) or at least 1")
+    for name, least in (("log.roll.ms", 1), ("log.roll.jitter.ms", 0)):
+        if config.int(name) < least:
+            yield problem(config, name, f"it must be at least {least}")
+    threads = config.int("log.cleaner.threads")
+    buffer = config.int("log.cleaner.dedupe.buffer.size")
+    if threads == 0:
+        yield problem(config, "log.cleaner.threads", "it must be at least 1")
+    elif buffer / threads <= _BUFFER_OF_A_CLEANER:
+        words = f"it must be more than 1 MiB for each of log.cleaner.threads={threads}"
+        yield problem(config, "log.cleaner.dedupe.buffer.size", words)
+    dirs = config.names("log.dirs")
+    strange = [each for each in config.names("cordoned.log.dirs") if each not in (*dirs, "*")]
+    if strange:
+        words = f"{', '.join(strange)} is not among log.dirs ({', '.join(dirs)})"
+        yield problem(config, "cordoned.log.dirs", words)

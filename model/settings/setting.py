@@ -6,6 +6,7 @@ Source: Apache Kafka 4.3's `ConfigDef`, whose words for a refused value clients 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol
 
@@ -69,6 +70,8 @@ class Setting(NamedTuple):
         if text is None:
             return None
         value = parse_as(self.type, text)
+        if self.type is Type.LIST and self.name not in _MAY_HAVE_GAPS and "" in value_items(value):
+            raise ValueError("values must not be empty")
         problem = self.check.problem(value) if self.check is not None else None
         if problem is not None:
             raise ValueError(problem)
@@ -169,7 +172,7 @@ class ThrottledReplicas(NamedTuple):
 
 
 class ConnectionOverrides(NamedTuple):
-    """Items of the form host:count."""
+    """Items of the form host:count; the host is a name or an address without brackets."""
 
     @property
     def allowed(self) -> str:
@@ -178,11 +181,14 @@ class ConnectionOverrides(NamedTuple):
     def problem(self, value: Value) -> str | None:
         for item in split_list(value) if isinstance(value, str) else ():
             host, _, count = item.rpartition(":")
-            if not host or not count.isdecimal():
+            if not _HOST.fullmatch(host) or not count.removeprefix("-").isdecimal():
                 return f"Not of the form host:count: {item}"
         return None
 
 
+_HOST: Final = re.compile(r"[0-9a-zA-Z\-%._:]+")
+_MAY_HAVE_GAPS: Final = frozenset({"config.providers"})
+"""Lists in which Kafka lets an item be empty."""
 INT_MAX: Final = 2**31 - 1
 LONG_MAX: Final = 2**63 - 1
 DOUBLE_MAX: Final = 1.7976931348623157e308
@@ -199,6 +205,11 @@ _KIND: Final = {
     Type.PASSWORD: "a secret",
 }
 _BITS: Final = {Type.SHORT: 15, Type.INT: 31, Type.LONG: 63}
+
+
+def value_items(value: Value) -> tuple[str, ...]:
+    """The items of a list; none of any other value."""
+    return value if isinstance(value, tuple) else ()
 
 
 def split_list(text: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, Network
-from raftka.model.settings import Config
+from raftka.model.settings import Config, read_config
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.life import Killed, Life
@@ -211,7 +211,7 @@ class Cluster:
         }
         if machine.rack:
             properties["broker.rack"] = machine.rack
-        return Config.from_properties(properties, hostname=machine.host)
+        return read_config(properties, hostname=machine.host)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the processes until cancelled."""

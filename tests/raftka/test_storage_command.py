@@ -18,7 +18,7 @@ from raftka.formatting import (
 from raftka.kraft.raft.snapshots import load_latest
 from raftka.main import main
 from raftka.model.ids import parse_uuid, uuid_text
-from raftka.model.settings import Config
+from raftka.model.settings import Config, read_config
 from raftka.storage import meta_properties
 from raftka.storage.posix import PosixDisk
 
@@ -170,7 +170,7 @@ def test_initial_controllers_give_the_directory_its_id(file: Path) -> None:
 def test_initial_controllers_that_cannot_be(text: str, words: str) -> None:
     settings = {**SINGLE_NODE, "node.id": "7", "controller.quorum.voters": "7@localhost:9093"}
     with pytest.raises(FormatRefused, match=words):
-        parse_initial_controllers(text, Config.from_properties(settings))
+        parse_initial_controllers(text, read_config(settings))
 
 
 def test_random_uuids_are_usable_as_arguments(capsys: pytest.CaptureFixture[str]) -> None:

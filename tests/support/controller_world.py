@@ -15,7 +15,7 @@ from raftka.kraft.controller.features import supported_features
 from raftka.kraft.controller.topics import NewTopic, create_topics
 from raftka.kraft.image import ListenerEndpoint, MetadataImage, PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.settings import Config
+from raftka.model.settings import read_config
 from raftka.net.session import Session
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.determinism import run
@@ -36,7 +36,7 @@ class World:
         self.incarnations = 0
         self.epochs: dict[int, int] = {}
         self.connections: dict[int, Session] = {}
-        config = Config.from_properties(
+        config = read_config(
             {
                 "process.roles": "controller",
                 "node.id": "1",

@@ -30,7 +30,7 @@ from raftka.kraft.snapshot import image_records
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.ports import Alarm
 from raftka.model.records import Record, encode_batch, iter_batches, iter_records
-from raftka.model.settings import Config
+from raftka.model.settings import read_config
 from raftka.net.answers import Turn
 from raftka.net.clock import TrioAlarm
 from raftka.net.dispatch import Dispatcher
@@ -160,7 +160,7 @@ class Broker:
         self.clock: FakeClock = clock or FakeClock()
         self.medium = medium or Medium(random.Random(broker_id))
         self.disk = SimDisk(self.medium)
-        self.config = Config.from_properties(
+        self.config = read_config(
             {
                 "node.id": str(broker_id),
                 "process.roles": "broker",

@@ -70,7 +70,10 @@ def test_items_of_lists_come_and_go(cluster: ControllerOnPaper) -> None:
     ("resource", "alteration", "expected"),
     [
         (T, put("wrong", "1"), ErrorCode.INVALID_CONFIG),
-        (T, put("retention.ms", None), ErrorCode.INVALID_CONFIG),
+        (T, put("retention.ms", None), ErrorCode.INVALID_REQUEST),
+        (T, Alteration("retention.ms", 7, "1"), ErrorCode.INVALID_REQUEST),
+        (ConfigResource(TOPIC_RESOURCE, ""), put("x", "1"), ErrorCode.INVALID_REQUEST),
+        (ConfigResource(TOPIC_RESOURCE, "a b"), put("x", "1"), ErrorCode.INVALID_TOPIC_EXCEPTION),
         (T, Alteration("retention.ms", Op.APPEND, "1"), ErrorCode.INVALID_CONFIG),
         (
             ConfigResource(TOPIC_RESOURCE, "u"),
@@ -97,22 +100,35 @@ def test_a_resource_is_altered_as_a_whole_or_not(cluster: ControllerOnPaper) -> 
 
 
 def test_a_resource_is_named_once_in_a_request(cluster: ControllerOnPaper) -> None:
-    wishes = [(T, [put("retention.ms", "5")]), (T, [put("retention.ms", "6")])]
+    cluster.create_with("u", 1, 2, 3)
+    other = ConfigResource(TOPIC_RESOURCE, "u")
+    wishes = [(each, [put("retention.ms", "5")]) for each in (T, T, other)]
     answers = cluster.commit(
         alter_incrementally(cluster.image, cluster.rules, cluster.schema, wishes)
     )
-    assert [failure is None for _, failure in answers] == [True, False]
+    assert [failure is None for _, failure in answers] == [False, False, True]
+    assert "retention.ms" not in cluster.image.topic_config("t")
 
 
 def test_replacing_loses_what_is_not_named(cluster: ControllerOnPaper) -> None:
     alter(cluster, T, put("retention.ms", "5"))
-    wishes: list[tuple[ConfigResource, dict[str, str | None]]] = [
-        (T, {"segment.bytes": "9"}),
-        (ALL_BROKERS, {"x": None}),
+    wishes: list[tuple[ConfigResource, list[tuple[str, str | None]]]] = [
+        (T, [("segment.bytes", "9")]),
+        (ALL_BROKERS, [("x", None)]),
+        (ConfigResource(BROKER_RESOURCE, "1"), [("x", "1"), ("x", "2")]),
     ]
     answers = cluster.commit(replace_all(cluster.image, cluster.rules, cluster.schema, wishes))
-    assert [failure is None for _, failure in answers] == [True, False]
+    codes = [ErrorCode.NONE if each is None else each.code for _, each in answers]
+    assert codes == [ErrorCode.NONE, ErrorCode.INVALID_REQUEST, ErrorCode.INVALID_REQUEST]
     assert cluster.image.topic_config("t") == {"segment.bytes": "9"}
+
+
+def test_the_clusters_minimum_can_change_and_not_go(cluster: ControllerOnPaper) -> None:
+    alter(cluster, ALL_BROKERS, put("min.insync.replicas", "2"))
+    refused = alter(cluster, ALL_BROKERS, Alteration("min.insync.replicas", Op.DELETE))
+    assert code(refused) is ErrorCode.INVALID_CONFIG
+    assert alter(cluster, ALL_BROKERS, put("min.insync.replicas", "1")) is None
+    assert alter(cluster, T, Alteration("min.insync.replicas", Op.DELETE)) is None
 
 
 def test_brokers_have_settings_each_and_all(cluster: ControllerOnPaper) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from raftka.model.ids import Endpoint
-from raftka.model.settings import Config, WrongSettings
-from raftka.model.settings.config import parse_overrides
+from raftka.model.settings import Config, WrongSettings, read_config, with_dynamic
 from raftka.model.settings.listeners import (
     bootstrap_servers,
     listeners,
     parse_endpoint,
     quorum_voters,
 )
+from raftka.model.settings.reading import parse_overrides
 
 NODE = {
     "process.roles": "broker,controller",
@@ -28,7 +28,7 @@ NODE = {
 def config(**changes: Any) -> Config:
     """NODE with changes; names with _ for ., None to leave one out."""
     settings = {**NODE, **{name.replace("_", "."): value for name, value in changes.items()}}
-    return Config.from_properties({n: str(v) for n, v in settings.items() if v is not None})
+    return read_config({n: str(v) for n, v in settings.items() if v is not None})
 
 
 def wrong(**changes: Any) -> str:
@@ -118,16 +118,18 @@ def test_topic_defaults_follow_the_broker() -> None:
 
 
 def test_dynamic_settings_go_on_top_and_a_brokers_own_are_stronger() -> None:
-    node = config(log_retention_hours="1").with_dynamic(
-        {"log.retention.ms": "10"}, {"log.retention.ms": "20", "log.roll.ms": "30"}
+    node = with_dynamic(
+        config(log_retention_hours="1"),
+        {"log.retention.ms": "10"},
+        {"log.retention.ms": "20", "log.roll.ms": "30"},
     )
     assert node.int("log.retention.ms") == 10
     assert node.int("log.roll.ms") == 30
-    assert node.with_dynamic({}, {}).int("log.retention.ms") == 3_600_000
+    assert with_dynamic(node, {}, {}).int("log.retention.ms") == 3_600_000
 
 
 def test_metadata_cannot_stop_a_node_with_dynamic_settings() -> None:
-    node = config().with_dynamic({"node.id": "9", "log.roll.ms": "x", "plugin": "y"}, {})
+    node = with_dynamic(config(), {"node.id": "9", "log.roll.ms": "x", "plugin": "y"}, {})
     assert node.int("node.id") == 1
     assert node.int("log.roll.ms") == 604_800_000
 
@@ -196,7 +198,7 @@ def test_a_pure_broker_and_a_pure_controller_are_fine() -> None:
 
 
 def test_listeners_have_kind_protocol_and_advertised_address() -> None:
-    node = Config.from_properties(
+    node = read_config(
         {**NODE, "listeners": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://[::1]:9093"}, hostname="here"
     )
     broker, controller = listeners(node)

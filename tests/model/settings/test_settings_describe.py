@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.settings import Config
+from raftka.model.settings import Config, read_config, with_dynamic
 from raftka.model.settings.altering import (
     is_list,
-    validate_broker_config,
     validate_topic_config,
     validate_topic_configs,
 )
@@ -32,7 +31,7 @@ NODE = {
 
 
 def config(**static: str) -> Config:
-    return Config.from_properties({**NODE, **{n.replace("_", "."): v for n, v in static.items()}})
+    return read_config({**NODE, **{n.replace("_", "."): v for n, v in static.items()}})
 
 
 def shown(entry: Description) -> str:
@@ -71,7 +70,8 @@ def test_static_settings_and_defaults() -> None:
 
 
 def test_layers_of_dynamic_settings() -> None:
-    node = config().with_dynamic(
+    node = with_dynamic(
+        config(),
         {"log.retention.ms": "1000000", "message.max.bytes": "2000000"},
         {"log.retention.ms": "2000000", "log.roll.ms": "5000000"},
     )
@@ -119,7 +119,7 @@ def test_secrets_are_not_shown() -> None:
 
 
 def test_unknown_dynamic_settings_may_be_secret() -> None:
-    node = config().with_dynamic({"unknown.x": "1"}, {})
+    node = with_dynamic(config(), {"unknown.x": "1"}, {})
     assert broker(node, "unknown.x").startswith("unknown.x=null sensitive=true")
     (entry,) = describe_broker_defaults({"unknown.y": "2", "log.roll.ms": "3"}, ["unknown.y"])
     assert (entry.value, entry.sensitive) == (None, True)
@@ -181,30 +181,6 @@ def test_settings_that_contradict_each_other() -> None:
     with pytest.raises(KafkaError, match="Null value"):
         validate_topic_configs({"retention.ms": None})
     validate_topic_configs({"retention.ms": "1", "cleanup.policy": "compact,delete"})
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("broker.id", "5", r"Cannot update these configs dynamically: \[broker.id\]"),
-        ("log.retention.ms", "abc", "Invalid value abc for configuration log.retention.ms"),
-        ("log.retention.ms", "0", "must be unlimited"),
-        ("num.io.threads", "0", "Value must be at least 1"),
-        ("ssl.keystore.location", "x", "only per-listener"),
-        ("max.connections.per.ip.overrides", "foo", "host:count"),
-    ],
-)
-def test_broker_settings_are_refused_in_kafkas_words(name: str, value: str, words: str) -> None:
-    with pytest.raises(KafkaError, match=words) as caught:
-        validate_broker_config(name, value)
-    assert caught.value.code is ErrorCode.INVALID_REQUEST
-
-
-def test_broker_settings_that_are_taken() -> None:
-    assert validate_broker_config("log.retention.ms", "5", cluster_wide=True) == 5
-    assert validate_broker_config("unknown.x", "1") == "1"
-    with pytest.raises(KafkaError, match="at default cluster level"):
-        validate_broker_config("listeners", "PLAINTEXT://:1", cluster_wide=True)
 
 
 def test_lists_can_be_appended_to() -> None:

@@ -1,0 +1,26 @@
+"""The dynamic settings of the metadata, put on top of those of a node's file.
+
+What a node could not run with is refused when it is set (model/settings/altering_brokers.py). The
+metadata may hold it all the same, from another release: such a setting is set aside with a warning.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from raftka.kraft.image import MetadataImage
+from raftka.model.settings import Config, with_dynamic
+
+log = structlog.get_logger()
+
+
+def follow(config: Config, image: MetadataImage, node_id: int) -> Config:
+    """The settings of a node under those of an image."""
+    found = with_dynamic(config, image.broker_config(node_id), image.broker_config(None))
+    for problem in found.set_aside:
+        if problem not in config.set_aside:
+            log.warning(
+                f"a dynamic setting is set aside, because no node could start with it: {problem}."
+                " Remove it with kafka-configs --alter --delete-config"
+            )
+    return found
