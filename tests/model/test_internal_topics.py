@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raftka.model.internal_topics import INTERNAL_TOPICS
-from raftka.model.settings import Config
+from raftka.model.settings import read_config
 
 CREATED = {
     "__consumer_offsets": {
@@ -36,14 +36,14 @@ BROKER = {
 
 
 def test_they_are_created_as_kafka_creates_them() -> None:
-    config = Config.from_properties(BROKER)
+    config = read_config(BROKER)
     assert {n: topic.topic_settings(config) for n, topic in INTERNAL_TOPICS.items()} == CREATED
     shape = [(config.int(t.partitions), config.int(t.replicas)) for t in INTERNAL_TOPICS.values()]
     assert shape == [(50, 3)] * 3
 
 
 def test_the_brokers_settings_shape_them() -> None:
-    config = Config.from_properties(
+    config = read_config(
         BROKER
         | {
             "transaction.state.log.min.isr": "1",

@@ -19,7 +19,7 @@ from raftka.net.protocol.messages.incremental_alter_configs import (
     AlterConfigsResource,
     IncrementalAlterConfigsRequest,
 )
-from tests.support.processes import Wire
+from raftka.testing.wire import Wire
 
 BROKER_RESOURCE = 4
 NODE_ID = "1"
