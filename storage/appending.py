@@ -9,12 +9,16 @@ Codes and conditions are those of Apache Kafka's broker.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
+
+from crc32c import crc32c
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
+    ATTRIBUTES_AT,
     HEADER_BYTES,
     LENGTH_OVERHEAD,
     LOG_APPEND_TIME,
@@ -130,6 +134,29 @@ def _check_fields(header: BatchHeader, topic_partition: TopicPartition, from_cli
             ErrorCode.INVALID_TIMESTAMP,
             "Producers should not set timestamp type to LogAppendTime.",
         )
+
+
+def check_replicated(
+    batches: Iterable[tuple[BatchHeader, memoryview]],
+    end_offset: int,
+    topic_partition: TopicPartition,
+) -> None:
+    """Check batches that a leader sent, which continue a log that ends at `end_offset`.
+
+    Raises KafkaError: CORRUPT_MESSAGE for a wrong CRC, INVALID_RECORD for a step back.
+    """
+    expected = end_offset
+    for header, view in batches:
+        computed = crc32c(view[ATTRIBUTES_AT:])
+        if computed != header.crc:
+            raise corrupt(header.crc, computed, topic_partition)
+        if header.base_offset < expected or header.last_offset_delta < 0:
+            raise KafkaError(
+                ErrorCode.INVALID_RECORD,
+                f"A batch of offsets {header.base_offset} to {header.last_offset} cannot follow "
+                f"the end of {topic_partition} at {expected}.",
+            )
+        expected = header.next_offset
 
 
 def corrupt(header_crc: int, computed: int, topic_partition: TopicPartition) -> KafkaError:

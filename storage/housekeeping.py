@@ -33,7 +33,7 @@ async def tidy_logs(
             log.remove_doomed(now_ms)
             log.producer_state.expire(now_ms, producer_expiration_ms)
             log.rest()
-            if log.has_unflushed_segment():
+            if log.flusher.has_closed_segment:
                 await log.flush_in_background(closed_only=True)
         except LogDirFailure:
             continue

@@ -1,264 +1,174 @@
-"""One partition's log, and how records get into it.
+"""One partition's log, composed of what can be read, tested and replaced alone.
 
-Appending is the hot path of the broker: one parse of the header, one CRC, one write, and numbers
-kept in memory. Everything rare is behind a comparison that is usually false.
+    bounds.py       which offsets it has
+    segments.py     its files, and tail.py: the end of the last one
+    log_writer.py   how records get into it
+    log_reader.py   how they are found again
+    log_ends.py     rolling, truncation, the start, retention
+    flusher.py      what a power loss cannot take
+    health.py       whether it can be used
 
-Offsets: log start offset <= any record's offset < log end offset. The high watermark is the
-partition's business and is handed in where it matters. Source of the rules: KIP-98 (format,
-idempotence), KIP-101 (epochs), KIP-32 and KIP-33 (time).
+The high watermark is the partition's business and is handed in where it matters.
 """
 
 from __future__ import annotations
 
-import struct
-from functools import partial
-from typing import Final
-
-from crc32c import crc32c
-
-from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import NO_TIMESTAMP
-from raftka.model.ports import Buffer
-from raftka.model.record_batch import (
-    ATTRIBUTES_AT,
-    CONTROL_BIT,
-    HEADER,
-    LOG_APPEND_TIME,
-    BatchHeader,
-    iter_batches,
-    parse_header,
-    place_bytes,
-)
-from raftka.storage.appending import (
-    NOTHING_APPENDED,
-    PLAIN_ATTRIBUTES,
-    AppendInfo,
-    bad_sequence,
-    check_shape,
-    convert,
-    corrupt,
-    is_opaque,
-    out_of_range,
-)
-from raftka.storage.log_reads import LogReads, Slice
-from raftka.storage.segment import MAX_RELATIVE_OFFSET
+from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.ports import Dice, Disk
+from raftka.storage.appending import AppendInfo
+from raftka.storage.bounds import Bounds
+from raftka.storage.config import LogConfig
+from raftka.storage.flusher import Flusher
+from raftka.storage.health import Health, LogOwner
+from raftka.storage.leader_epochs import LeaderEpochCache
+from raftka.storage.log_ends import LogEnds
+from raftka.storage.log_reader import LogReader, Slice
+from raftka.storage.log_writer import LogWriter
+from raftka.storage.producer_state import ProducerState
+from raftka.storage.segment import Segment
+from raftka.storage.segments import Segments
+from raftka.storage.snapshots import ProducerSnapshots
+from raftka.storage.tail import Tail
 
 __all__ = ["AppendInfo", "Log", "Slice"]
 
-_unpack = HEADER.unpack_from
-_place = struct.Struct(">qii").pack_into
-_PLACE_BYTES: Final = 16
 
-
-class Log(LogReads):
+class Log:
     """Opened by storage/recovery.py. Not safe to use from several threads."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        topic_partition: TopicPartition,
+        topic_id: Uuid,
+        config: LogConfig,
+        *,
+        segments: list[Segment],
+        epochs: LeaderEpochCache,
+        producers: ProducerState,
+        snapshots: ProducerSnapshots,
+        log_start_offset: int,
+        log_end_offset: int,
+        recovery_point: int,
+        is_durable: bool,
+        now_ms: int,
+        dice: Dice | None = None,
+        owner: LogOwner | None = None,
+    ) -> None:
+        self.directory = directory
+        self.topic_partition = topic_partition
+        self.topic_id = topic_id
+        self.epochs = epochs
+        self.producer_state = producers
+        self.snapshots = snapshots
+        self.health = health = Health(directory, topic_partition, owner)
+        self.bounds = bounds = Bounds(log_start_offset, log_end_offset)
+        self.segments = Segments(disk, directory, segments, is_durable=is_durable)
+        self.flusher = Flusher(
+            disk, health, bounds, self.segments, epochs,
+            recovery_point=recovery_point, now_ms=now_ms,
+        )  # fmt: skip
+        self._config = config
+        self._tail = Tail(segments[-1], config, dice)
+        self._reader = LogReader(bounds, self.segments, self._tail, health)
+        self._ends = LogEnds(
+            bounds, self.segments, self._tail, self.flusher, epochs, producers, snapshots, health,
+            config,
+        )  # fmt: skip
+        self._writer = LogWriter(bounds, self._tail, self._ends, epochs, producers, health, config)
+        # What the parts do, by the log's own names and without a call in between.
+        self.append_as_leader = self._writer.append_as_leader
+        self.append_as_follower = self._writer.append_as_follower
+        self.read = self._reader.read
+        self.offset_for_timestamp = self._reader.offset_for_timestamp
+        self.max_timestamp_offset = self._reader.max_timestamp_offset
+        self.roll = self._ends.roll_unless_empty
+        self.truncate_to = self._ends.truncate_to
+        self.truncate_fully_and_start_at = self._ends.start_again_at
+        self.advance_log_start = self._ends.advance_start
+        self.delete_old_segments = self._ends.delete_old_segments
+        self.delete_oldest = self._ends.delete_oldest
+        self.remove_doomed = self._ends.remove_doomed
+        self.flush = self.flusher.flush
+        self.flush_in_background = self.flusher.flush_in_background
+
+    @property
+    def config(self) -> LogConfig:
+        """The topic's settings; others take effect when they are assigned."""
+        return self._config
+
+    @config.setter
+    def config(self, config: LogConfig) -> None:
+        self._config = self._ends.config = config
+        self._tail.configure(config)
+        self._writer.configure(config)
+
+    @property
+    def log_start_offset(self) -> int:
+        """The offset of the first record that may be read."""
+        return self.bounds.start
+
+    @property
+    def log_end_offset(self) -> int:
+        """The offset of the next record."""
+        return self.bounds.end
+
+    @property
+    def recovery_point(self) -> int:
+        """Everything before this offset is durable."""
+        return self.flusher.recovery_point
+
+    @property
+    def failure(self) -> str | None:
+        """Why the log cannot be used any longer; None while it can."""
+        return self.health.failure
+
+    @property
+    def size(self) -> int:
+        """Bytes of all batches."""
+        return self.segments.size
 
     @property
     def latest_epoch(self) -> int:
         """The largest leader epoch of any record or leadership here, -1 for none."""
         return self.epochs.latest
 
-    def _set_limits(self, is_index_full: bool) -> None:
-        super()._set_limits(is_index_full)
-        config = self.config
-        self._max_message_bytes = min(config.max_message_bytes, config.segment_bytes)
-        self._opaque = is_opaque(config)
-        self._time_ahead_ms = config.message_timestamp_after_max_ms
-        self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
-
-    # ---- appending
-
-    def append_as_leader(
-        self, records: Buffer, leader_epoch: int, now_ms: int, *, from_client: bool = True
-    ) -> AppendInfo:
-        """Append one batch at the end of the log.
-
-        `records` is patched in place when it is writable; it is never copied unless the topic's
-        settings ask for other bytes. Raises KafkaError for a batch that cannot be taken (nothing
-        is appended then), LogDirFailure when the disk fails.
-        """
-        if self.failure is not None:
-            raise self._refuse()
-        try:
-            fields = _unpack(records)
-        except struct.error:
-            check_shape(records, self._config, self.topic_partition, from_client)
-            raise
-        size = len(records)
-        (base, length, _, magic, crc, attributes, delta, _, max_timestamp, producer_id,
-         producer_epoch, base_sequence, count) = fields  # fmt: skip
-        if (
-            length + 12 != size
-            or base
-            or magic != 2
-            or count != delta + 1
-            or count < 1
-            or size > self._max_message_bytes
-            or size < 61 + 7 * count
-            or attributes not in PLAIN_ATTRIBUTES
-        ):
-            check_shape(records, self._config, self.topic_partition, from_client)
-        view = records if type(records) is memoryview else memoryview(records)
-        computed = crc32c(view[ATTRIBUTES_AT:])
-        if computed != crc:
-            raise corrupt(crc, computed, self.topic_partition)
-        log_append_time = NO_TIMESTAMP
-        if self._opaque:
-            if max_timestamp > now_ms + self._time_ahead_ms:
-                raise out_of_range(max_timestamp, self.config, now_ms)
-        else:
-            view = memoryview(convert(view, self._config, self.topic_partition, now_ms))
-            size = len(view)
-            if self._stamps:
-                log_append_time = max_timestamp = now_ms
-        if producer_id >= 0:
-            if base_sequence < 0 and from_client:
-                raise bad_sequence(base_sequence, producer_id)
-            earlier = from_client and self.producer_state.check(
-                producer_id, producer_epoch, base_sequence, delta, self.topic_partition
-            )
-            if earlier:
-                return AppendInfo(
-                    earlier.base_offset, earlier.last_offset, log_append_time,
-                    self.log_start_offset, True, 0, 0,
-                )  # fmt: skip
-        base = self.log_end_offset
-        last_offset = base + delta
-        self._store(view, size, base, last_offset, max_timestamp, leader_epoch, now_ms)
-        if attributes & CONTROL_BIT:
-            self.producer_state.replay(parse_header(view), partial(bytes, view))
-        elif producer_id >= 0:
-            self.producer_state.appended(
-                producer_id, producer_epoch, base_sequence, delta, last_offset, max_timestamp,
-                attributes,
-            )  # fmt: skip
-        return AppendInfo(
-            base, last_offset, log_append_time, self.log_start_offset, False, size, count
-        )
-
-    def _store(
-        self,
-        view: memoryview,
-        size: int,
-        base: int,
-        last_offset: int,
-        max_timestamp: int,
-        leader_epoch: int,
-        now_ms: int,
-    ) -> None:
-        """Give an accepted batch its place, and write it there."""
-        segment = self._active
-        if (
-            segment.size + size > self._size_limit
-            or max_timestamp > self._roll_timestamp
-            or now_ms > self._roll_ms
-            or last_offset > self._offset_limit
-        ) and not self._has_room(size, last_offset, max_timestamp, now_ms):
-            segment = self._roll(base, now_ms)
-        if leader_epoch != self.epochs.latest:
-            self._begin_epoch(leader_epoch, base)
-        position = segment.size
-        try:
-            if view.readonly:
-                head = place_bytes(size, base, leader_epoch)
-                segment.file.write((head, view[_PLACE_BYTES:]), position)
-            else:
-                _place(view, 0, base, size - 12, leader_epoch)
-                segment.file.write((view,), position)
-            self._note(segment, position, size, base, last_offset, max_timestamp)
-        except OSError as error:
-            raise self._fail(error, "appending to") from error
-
-    def _begin_epoch(self, epoch: int, start_offset: int) -> None:
-        if epoch < self.epochs.latest:
-            raise KafkaError(
-                ErrorCode.FENCED_LEADER_EPOCH,
-                f"An append to {self.topic_partition} in leader epoch {epoch}, but the log has "
-                f"records of epoch {self.epochs.latest} already.",
-            )
-        self.epochs.assign(epoch, start_offset)
+    def needs_flush(self, now_ms: int) -> bool:
+        """Whether flush.messages or flush.ms ask for a flush now."""
+        return self.flusher.is_due(self._config, now_ms)
 
     def assign_epoch(self, epoch: int, start_offset: int) -> None:
         """Note that a leader epoch begins at `start_offset` (a new leader: at its log's end)."""
-        if self.failure is not None:
-            raise self._refuse()
+        if self.health.failure is not None:
+            raise self.health.refusal()
         self.epochs.assign(epoch, start_offset)
 
-    def append_as_follower(self, records: Buffer, now_ms: int = 0) -> AppendInfo:
-        """Append whole batches as their leader numbered them; a cut-off last one is left out.
+    def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
+        """(the largest known epoch <= `epoch`, where its records end); (-1, -1) when unknown."""
+        return self.epochs.end_offset_for(epoch, self.bounds.end)
 
-        All or nothing of what is complete. Raises KafkaError: CORRUPT_MESSAGE for a batch whose
-        CRC is wrong, INVALID_RECORD for one that would go back behind the end of the log;
-        LogDirFailure when the disk fails. A step forward is taken: a compacted leader has gaps.
+    def rest(self) -> None:
+        """Write what index entries wait, and forget the indexes of segments that are closed."""
+        with self.health.doing("writing indexes of"):
+            self.segments.rest()
+            self.epochs.save()
+
+    def close(self, *, snapshot: bool = True) -> None:
+        """Write what is only in memory, and close the files. Idempotent.
+
+        What was appended is left to the system's cache: `flush` first to have it on the disk.
         """
-        if self.failure is not None:
-            raise self._refuse()
-        batches = list(iter_batches(records))
-        if not batches:
-            return NOTHING_APPENDED
-        first = batches[0][0]
-        start = self.log_start_offset
-        if self.log_end_offset == start and first.base_offset < start <= first.last_offset:
-            # The leader's log begins inside a batch (DeleteRecords); it can only send it whole.
-            self.truncate_fully_and_start_at(first.base_offset, now_ms)
-        self._check_batches(batches)
-        run: list[tuple[BatchHeader, memoryview]] = []
-        run_bytes = 0
-        for header, view in batches:
-            time_ms = header.max_timestamp
-            if not self._has_room(
-                header.size, header.last_offset, time_ms, now_ms, pending=run_bytes
-            ):
-                self._write_run(run)
-                run, run_bytes = [], 0
-                if not self._has_room(header.size, header.last_offset, time_ms, now_ms):
-                    # Without a gap between segments, one that lost its end can be told.
-                    base, last = self.log_end_offset, header.last_offset
-                    is_near = last - base <= MAX_RELATIVE_OFFSET
-                    self._roll(base if is_near else header.base_offset, now_ms)
-            run.append((header, view))
-            run_bytes += header.size
-        self._write_run(run)
-        self.advance_log_start(start)
-        count = sum(header.record_count for header, _ in batches)
-        size = sum(header.size for header, _ in batches)
-        end = batches[-1][0].last_offset
-        return AppendInfo(
-            first.base_offset, end, NO_TIMESTAMP, self.log_start_offset, False, size, count
-        )
+        if self.health.failure is None:
+            with self.health.doing("closing"):
+                if snapshot:
+                    self.snapshots.take(self.producer_state, self.bounds.end)
+                self.segments[-1].finish()
+                self.epochs.save()
+            self.health.failure = f"{self.topic_partition} is closed"
+        for segment in self.segments:
+            segment.file.close()
 
-    def _check_batches(self, batches: list[tuple[BatchHeader, memoryview]]) -> None:
-        expected = self.log_end_offset
-        for header, view in batches:
-            computed = crc32c(view[ATTRIBUTES_AT:])
-            if computed != header.crc:
-                raise corrupt(header.crc, computed, self.topic_partition)
-            if header.base_offset < expected or header.last_offset_delta < 0:
-                raise KafkaError(
-                    ErrorCode.INVALID_RECORD,
-                    f"A batch of offsets {header.base_offset} to {header.last_offset} cannot "
-                    f"follow the end of {self.topic_partition} at {expected}.",
-                )
-            expected = header.next_offset
-
-    def _write_run(self, run: list[tuple[BatchHeader, memoryview]]) -> None:
-        """Append batches that fit into the active segment, in one write."""
-        if not run:
-            return
-        segment = self._active
-        position = segment.size
-        try:
-            segment.file.write([view for _, view in run], position)
-            for header, view in run:
-                if header.leader_epoch > self.epochs.latest:
-                    self.epochs.assign(header.leader_epoch, header.base_offset)
-                if header.base_offset != self.log_end_offset:
-                    self._forget_recent()
-                self._note(
-                    segment, position, header.size, header.base_offset, header.last_offset,
-                    header.max_timestamp,
-                )  # fmt: skip
-                position += header.size
-                self.producer_state.replay(header, partial(bytes, view))
-        except OSError as error:
-            raise self._fail(error, "appending to") from error
+    def let_go(self) -> None:
+        """Stop using the files without closing them: a deletion, with regions still being sent."""
+        self.health.failure = f"{self.topic_partition} is deleted"

@@ -1,4 +1,4 @@
-"""Where a log ends and where it begins: truncation, the log start offset, retention.
+"""Where a log ends and where it begins: rolling, truncation, the log start offset, retention.
 
 A follower that diverged from its leader cuts its end (KIP-101); retention and DeleteRecords
 (KIP-107) move the start. Whole segments go, by renaming first and removing later.
@@ -7,168 +7,184 @@ A follower that diverged from its leader cuts its end (KIP-101); retention and D
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import partial
 
 from raftka.storage import retention
-from raftka.storage.log_durability import DurableLog
+from raftka.storage.bounds import Bounds
+from raftka.storage.config import LogConfig
+from raftka.storage.flusher import Flusher
+from raftka.storage.health import Health
+from raftka.storage.leader_epochs import LeaderEpochCache
 from raftka.storage.producer_state import ProducerState
 from raftka.storage.segment import Segment
+from raftka.storage.segments import Segments
+from raftka.storage.snapshots import ProducerSnapshots
+from raftka.storage.tail import Tail
 
 
-class LogEnds(DurableLog):
-    """Moves the log's end back and its start forward."""
+class LogEnds:
+    """Moves one log's end back and its start forward, and begins its segments."""
 
-    # ---- truncation: the end and the start move
+    __slots__ = (
+        "_bounds",
+        "_epochs",
+        "_flusher",
+        "_health",
+        "_producers",
+        "_segments",
+        "_snapshots",
+        "_tail",
+        "config",
+    )
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        segments: Segments,
+        tail: Tail,
+        flusher: Flusher,
+        epochs: LeaderEpochCache,
+        producers: ProducerState,
+        snapshots: ProducerSnapshots,
+        health: Health,
+        config: LogConfig,
+    ) -> None:
+        self._bounds = bounds
+        self._segments = segments
+        self._tail = tail
+        self._flusher = flusher
+        self._epochs = epochs
+        self._producers = producers
+        self._snapshots = snapshots
+        self._health = health
+        self.config = config
+
+    # ---- the next segment
+
+    def roll(self, base_offset: int, now_ms: int) -> Segment:
+        """Close the active segment and begin the next one at `base_offset`."""
+        with self._health.doing("rolling"):
+            active = self._tail.segment
+            active.finish()
+            if active.was_cut or self._flusher.recovery_point >= self._bounds.end:
+                # Once cut: a crash could undo that and keep the segment that comes now. Flushed
+                # to its end: no flush will look at it again, and its indexes are not synced yet.
+                active.sync(with_indexes=True)
+            if active.size == 0:
+                self._segments.drop_from(len(self._segments) - 1)
+            self._snapshots.take(self._producers, base_offset)
+            return self._begin_segment(base_offset, now_ms)
+
+    def roll_unless_empty(self, now_ms: int) -> None:
+        """Begin a new segment unless the active one is empty."""
+        if self._tail.segment.size:
+            self.roll(self._bounds.end, now_ms)
+
+    def _begin_segment(self, base_offset: int, now_ms: int) -> Segment:
+        segment = self._segments.add(base_offset, self.config, now_ms)
+        self._tail.begin(segment)
+        return segment
+
+    # ---- the end
 
     def truncate_to(self, offset: int) -> bool:
         """Drop all batches that reach `offset` or beyond; whether there were any.
 
         A batch that spans `offset` goes as a whole, so the log may end before it.
         """
-        if self.failure is not None:
-            raise self._refuse()
-        if offset >= self.log_end_offset:
-            # Of an epoch in which this replica led and wrote nothing, the new leader may know
-            # nothing: to be forgotten, or it would be taken for the epoch of our last record.
-            try:
-                self.epochs.truncate_from_end(self.log_end_offset)
-                self.epochs.save()
-            except OSError as error:
-                raise self._fail(error, "truncating") from error
-            return False
-        if offset < self._bases[0]:
-            self.truncate_fully_and_start_at(offset)
+        with self._health.doing("truncating"):
+            if offset >= self._bounds.end:
+                # Of an epoch in which this replica led and wrote nothing, the new leader may know
+                # nothing: without this, it would be taken for the epoch of our last record.
+                self._epochs.truncate_from_end(self._bounds.end)
+                self._epochs.save()
+                return False
+            if offset < self._segments[0].base_offset:
+                self.start_again_at(offset)
+            else:
+                self._cut(offset)
             return True
-        try:
-            self._truncate(offset)
-        except OSError as error:
-            raise self._fail(error, "truncating") from error
-        return True
 
-    def _truncate(self, offset: int) -> None:
-        last = self._segment_at(offset)
-        self._drop_segments(last + 1)
-        segment = self.segments[-1]
+    def _cut(self, offset: int) -> None:
+        self._segments.drop_from(self._segments.place_of(offset) + 1)
+        segment = self._segments[-1]
         position = segment.position_of(offset)
         first_dropped = segment.header_at(position)
         end = offset if first_dropped is None else min(offset, first_dropped.base_offset)
-        before = segment.size
         segment.truncate(position, end)
-        self.size -= before - position
-        self._end_at(end)
-        self._activate()
+        self._bounds.end = end
+        self._bounds.start = min(self._bounds.start, end)
+        self._flusher.truncated(end)
+        self._epochs.truncate_from_end(end)
+        self._epochs.save()
+        self._snapshots.drop_after(end)
+        self._tail.begin(segment)
         self._rebuild_producers()
-
-    def _end_at(self, end: int) -> None:
-        self.log_end_offset = end
-        self.log_start_offset = min(self.log_start_offset, end)
-        self._lower_recovery_point(end)
-        self.epochs.truncate_from_end(end)
-        self.epochs.save()
-        self.snapshots.drop_after(end)
-
-    def _lower_recovery_point(self, offset: int) -> None:
-        """What will be appended from `offset` on is other data, and not durable yet.
-
-        The checkpoint must not say otherwise: recovery would skip segments that need a scan, and
-        believe snapshots of records that are gone.
-        """
-        self._truncations += 1
-        self._directory_dirty = True
-        if offset < self.recovery_point:
-            self.recovery_point = offset
-            if self._owner is not None:
-                self._owner.recovery_point_lowered(self)
 
     def _rebuild_producers(self) -> None:
         """Producers as of the end of the log: the last snapshot, and the batches after it."""
-        if not self.producer_state.producers:
-            self.producer_state.end_offset = self.log_end_offset
+        if not self._producers.producers:
+            self._producers.end_offset = self._bounds.end
             return
-        self.snapshots.load_latest(self.producer_state, self._bases[0])
-        replay_producers(self.segments, self.producer_state)
+        self._snapshots.load_latest(self._producers, self._segments[0].base_offset)
+        replay_producers(self._segments, self._producers)
 
-    def truncate_fully_and_start_at(self, offset: int, now_ms: int | None = None) -> None:
+    def start_again_at(self, offset: int, now_ms: int | None = None) -> None:
         """Drop everything; the log is empty and both begins and ends at `offset`."""
-        if self.failure is not None:
-            raise self._refuse()
-        created_ms = self._last_flush_ms if now_ms is None else now_ms
-        try:
-            self._lower_recovery_point(offset)
-            self._drop_segments(0)
-            self.epochs.clear()
-            self.epochs.save()
-            self.snapshots.drop_after(-1)
-            self.producer_state.clear(offset)
-            self._add_segment(offset, created_ms)
-        except OSError as error:
-            raise self._fail(error, "truncating") from error
-        self.log_start_offset = self.log_end_offset = self.recovery_point = offset
+        created_ms = self._flusher.last_flush_ms if now_ms is None else now_ms
+        with self._health.doing("truncating"):
+            self._flusher.truncated(offset)
+            self._segments.drop_from(0)
+            self._epochs.clear()
+            self._epochs.save()
+            self._snapshots.drop_after(-1)
+            self._producers.clear(offset)
+            self._begin_segment(offset, created_ms)
+        self._bounds.start = self._bounds.end = self._flusher.recovery_point = offset
 
-    def advance_log_start(self, offset: int) -> bool:
+    # ---- the start
+
+    def advance_start(self, offset: int) -> bool:
         """Let the log begin at `offset`; whether it began before. Segments go at the next clean-up.
 
         The caller keeps it at or below the high watermark.
         """
-        if self.failure is not None:
-            raise self._refuse()
-        if offset <= self.log_start_offset:
+        if self._health.failure is None and offset <= self._bounds.start:
             return False
-        self.log_start_offset = min(offset, self.log_end_offset)
-        try:
-            self.epochs.truncate_from_start(self.log_start_offset)
-            self.epochs.save()
-        except OSError as error:
-            raise self._fail(error, "moving the start of") from error
-        return True
-
-    # ---- retention
+        with self._health.doing("moving the start of"):
+            self._bounds.start = min(offset, self._bounds.end)
+            self._epochs.truncate_from_start(self._bounds.start)
+            self._epochs.save()
+            return True
 
     def delete_old_segments(self, now_ms: int, high_watermark: int) -> int:
         """Delete the segments that retention lets go, all below `high_watermark`; how many."""
-        if self.failure is not None:
-            raise self._refuse()
-        try:
+        with self._health.doing("cleaning up"):
             count = retention.count_deletable(
-                self.segments, self.config, self.log_start_offset, self.log_end_offset,
+                self._segments, self.config, self._bounds.start, self._bounds.end,
                 high_watermark, now_ms,
             )  # fmt: skip
-        except OSError as error:
-            raise self._fail(error, "cleaning up") from error
-        if count == len(self.segments):
-            self.roll(now_ms)
+        if count == len(self._segments):
+            self.roll_unless_empty(now_ms)
         if count:
             self.delete_oldest(count, now_ms)
         return count
 
     def delete_oldest(self, count: int, now_ms: int) -> None:
         """Delete the first `count` segments; the log begins after them. One must stay."""
-        due_ms = now_ms + self.config.file_delete_delay_ms
-        try:
-            for segment in self.segments[:count]:
-                self.size -= segment.size
-                self._doomed += [(due_ms, path) for path in segment.mark_deleted()]
-            del self.segments[:count]
-            del self._bases[:count]
-            self.snapshots.drop_before(self._bases[0])
-        except OSError as error:
-            raise self._fail(error, "deleting segments of") from error
-        self.advance_log_start(self._bases[0])
+        with self._health.doing("deleting segments of"):
+            self._segments.retire(count, now_ms + self.config.file_delete_delay_ms)
+            self._snapshots.drop_before(self._segments[0].base_offset)
+        self.advance_start(self._segments[0].base_offset)
 
     def remove_doomed(self, now_ms: int) -> int:
         """Remove the files of deleted segments whose delay has passed; how many."""
-        due = [path for due_ms, path in self._doomed if due_ms <= now_ms]
-        self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
-        try:
-            for path in due:
-                if self.disk.exists(path):
-                    self.disk.remove(path)
-        except OSError as error:
-            raise self._fail(error, "removing files of") from error
-        return len(due)
+        with self._health.doing("removing files of"):
+            return self._segments.remove_doomed(now_ms)
 
 
-def replay_producers(segments: list[Segment], producers: ProducerState) -> None:
+def replay_producers(segments: Sequence[Segment], producers: ProducerState) -> None:
     """Bring `producers` from its end offset to the end of the log, by the batches' headers."""
     first = max(0, bisect_right([s.base_offset for s in segments], producers.end_offset) - 1)
     for segment in segments[first:]:

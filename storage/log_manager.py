@@ -27,7 +27,6 @@ from raftka.storage.log_directory import (
     STRAY_SUFFIX,
     LogDirectory,
 )
-from raftka.storage.log_files import LogFiles
 from raftka.storage.log_opening import LogOpener
 from raftka.storage.partition_metadata import write_topic_id
 from raftka.storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
@@ -119,7 +118,7 @@ class LogManager:
 
     async def _flush_all(self) -> None:
         """Flush every log, several at a time: the disk can join what it is asked together."""
-        waiting = iter([log for log in self if not log.is_durable])
+        waiting = iter([log for log in self if not log.flusher.is_durable])
 
         async def flush() -> None:
             for log in waiting:
@@ -305,16 +304,16 @@ class LogManager:
         """A log could not read or write: its directory goes offline."""
         self.fail(directory, str(error))
 
-    def corruption_found(self, log: LogFiles, words: str) -> None:
-        """Tell of it, once for each place."""
+    def corruption_found(self, topic_partition: TopicPartition, words: str) -> None:
+        """Report a corrupt batch, once for each place."""
         if words not in self._told:
             self._told.add(words)
             for listener in self.corruption_listeners:
-                listener(log.topic_partition, words)
+                listener(topic_partition, words)
 
-    def recovery_point_lowered(self, log: LogFiles) -> None:
+    def recovery_point_lowered(self, topic_partition: TopicPartition) -> None:
         """Write the recovery points down at once, before other records take these offsets."""
-        home = self._homes.get(log.topic_partition)
+        home = self._homes.get(topic_partition)
         if home is not None and home.failure is None:
             home.write_checkpoints({RECOVERY_POINTS: home.current_recovery_points()})
 
@@ -326,7 +325,7 @@ class LogManager:
         home.failure = reason
         for topic_partition, log in home.logs.items():
             self._logs.pop(topic_partition, None)
-            log.failure = log.failure or reason
+            log.health.failure = log.failure or reason
         for listener in self.failure_listeners:
             listener(home.path, reason)
 

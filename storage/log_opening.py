@@ -10,9 +10,9 @@ from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.ports import Clock, Dice, Disk
 from raftka.storage import clean_shutdown
 from raftka.storage.config import LogConfig
+from raftka.storage.health import LogOwner
 from raftka.storage.log import Log
 from raftka.storage.log_directory import RECOVERY_POINTS, LogDirectory
-from raftka.storage.log_files import LogOwner
 from raftka.storage.partition_metadata import read_topic_id, write_topic_id
 from raftka.storage.recovery import RecoveryReport, open_log
 

@@ -30,13 +30,14 @@ from raftka.model.ports import Dice, Disk
 from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
 from raftka.storage.checkpoints import CheckpointCorrupt
 from raftka.storage.config import LogConfig
+from raftka.storage.health import LogOwner
 from raftka.storage.leader_epochs import LeaderEpochCache
 from raftka.storage.log import Log
 from raftka.storage.log_ends import replay_producers
-from raftka.storage.log_files import LogOwner
 from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
 from raftka.storage.producer_state import REMEMBERED_BATCHES, ProducerState
 from raftka.storage.segment import Segment, file_name
+from raftka.storage.segments import open_segment
 from raftka.storage.snapshots import ProducerSnapshots
 
 CORRUPT_SUFFIX: Final = ".corrupt"
@@ -145,13 +146,12 @@ class _Opening:
         self.report = report
 
     def segment(self, base_offset: int, *, create: bool) -> Segment:
-        return Segment(
+        return open_segment(
             self.disk,
             self.directory,
             base_offset,
+            self.config,
             created_ms=self.now_ms,
-            index_interval_bytes=self.config.index_interval_bytes,
-            index_bytes=self.config.segment_index_bytes,
             create=create,
         )
 

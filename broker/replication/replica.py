@@ -85,7 +85,7 @@ class Replica:
         if not info.duplicate:
             if log.config.flush_messages != MAX_LONG and log.needs_flush(now_ms):
                 log.flush(now_ms)
-            moved = state.leader_appended(log.log_end_offset, now_s)
+            moved = state.leader_appended(info.last_offset + 1, now_s)
             if self.followers:
                 self._wake(self.followers)
             if moved:

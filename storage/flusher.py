@@ -1,0 +1,150 @@
+"""Which records a power loss cannot take: flushing, in the foreground and beside the broker.
+
+The recovery point is the offset before which everything is durable: segments and, of those that
+are closed, their indexes; leader epochs; the names of the files. Recovery believes it, so it moves
+only when all of that is on the disk. Usually replication protects what lies behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from raftka.model.ports import Disk
+from raftka.storage.bounds import Bounds
+from raftka.storage.config import LogConfig
+from raftka.storage.health import Health
+from raftka.storage.leader_epochs import LeaderEpochCache
+from raftka.storage.partition_metadata import sync_topic_id
+from raftka.storage.segment import Segment
+from raftka.storage.segments import Segments
+
+
+class _Plan(NamedTuple):
+    """What to do on the disk, and before which offset all is durable then."""
+
+    work: Callable[[], None]
+    end: int
+    active: Segment
+    truncations: int
+
+
+class Flusher:
+    """Makes one log durable, as flush.messages and flush.ms ask for it, and knows how far it is."""
+
+    __slots__ = (
+        "_bounds",
+        "_disk",
+        "_durable_truncations",
+        "_epochs",
+        "_health",
+        "_segments",
+        "_truncations",
+        "last_flush_ms",
+        "recovery_point",
+    )
+
+    def __init__(
+        self,
+        disk: Disk,
+        health: Health,
+        bounds: Bounds,
+        segments: Segments,
+        epochs: LeaderEpochCache,
+        *,
+        recovery_point: int,
+        now_ms: int,
+    ) -> None:
+        self._disk = disk
+        self._health = health
+        self._bounds = bounds
+        self._segments = segments
+        self._epochs = epochs
+        self._truncations = self._durable_truncations = 0
+        self.recovery_point = recovery_point
+        """Everything before this offset is durable."""
+        self.last_flush_ms = now_ms
+
+    def is_due(self, config: LogConfig, now_ms: int) -> bool:
+        """Whether flush.messages or flush.ms ask for a flush now."""
+        waiting = self._bounds.end - self.recovery_point
+        return waiting > 0 and (
+            waiting >= config.flush_messages or now_ms - self.last_flush_ms >= config.flush_ms
+        )
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether a power loss now would take nothing, and bring back nothing that was cut."""
+        settled = self._truncations == self._durable_truncations and not self._segments[-1].was_cut
+        return settled and self.recovery_point >= self._bounds.end
+
+    @property
+    def has_closed_segment(self) -> bool:
+        """Whether a segment was closed since the last flush: it will not change any longer."""
+        return self.recovery_point < self._segments[-1].base_offset
+
+    def flush(self, now_ms: int | None = None) -> None:
+        """Make everything appended so far durable, waiting for the disk."""
+        with self._health.doing("flushing"):
+            plan = self._plan(self._bounds.end)
+            plan.work()
+        self._done(plan, now_ms)
+
+    async def flush_in_background(
+        self, now_ms: int | None = None, *, closed_only: bool = False
+    ) -> None:
+        """Make what was appended so far durable, while the broker goes on.
+
+        With `closed_only`, leave the active segment to the system.
+        """
+        with self._health.doing("flushing"):
+            end = self._segments[-1].base_offset if closed_only else self._bounds.end
+            plan = self._plan(end)
+            await self._disk.offload(plan.work)
+        self._done(plan, now_ms)
+
+    def _plan(self, end_offset: int) -> _Plan:
+        listed, epochs, disk = self._segments, self._epochs, self._disk
+        first = listed.place_of(self.recovery_point)
+        segments = [s for s in listed[first:] if s.base_offset < end_offset or s.was_cut]
+        active, directory = listed[-1], self._health.directory
+        names_changed, listed.names_changed = listed.names_changed, False
+        is_new, listed.is_new = listed.is_new, False
+        epochs.save()
+
+        def work() -> None:
+            for segment in segments:
+                segment.sync(with_indexes=segment is not active)
+            epochs.sync()
+            if names_changed:
+                sync_topic_id(disk, directory)
+                disk.sync_dir(directory)
+                if is_new:
+                    disk.sync_dir(directory.rpartition("/")[0])
+
+        return _Plan(work, end_offset, active, self._truncations)
+
+    def _done(self, plan: _Plan, now_ms: int | None) -> None:
+        # After a truncation in the meantime, other records may stand at these offsets. After a
+        # roll, the segment that was active then has indexes that are not durable yet.
+        self._durable_truncations = plan.truncations
+        if plan.truncations == self._truncations:
+            is_active = plan.active is self._segments[-1]
+            end_offset = plan.end if is_active else plan.active.base_offset
+            self.recovery_point = max(self.recovery_point, end_offset)
+        if now_ms is not None:
+            self.last_flush_ms = now_ms
+
+    def truncated(self, end_offset: int) -> None:
+        """The log is about to end at `end_offset`: what will stand there then is not durable.
+
+        The checkpoint must not say otherwise: recovery would skip segments that need a scan, and
+        believe snapshots of records that are gone.
+        """
+        self._truncations += 1
+        self._segments.names_changed = True
+        if end_offset < self.recovery_point:
+            self.recovery_point = end_offset
+            owner = self._health.owner
+            if owner is not None:
+                owner.recovery_point_lowered(self._health.topic_partition)

@@ -1,0 +1,126 @@
+"""Reading a log: plans of which regions of which files to send, and finding records by time.
+
+Nothing is copied here: the bytes go from the page cache to the socket. What the end of the log
+holds is found by the places that appending noted; the rest by index and headers.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import FileRegion
+from raftka.storage import lookup
+from raftka.storage.bounds import Bounds
+from raftka.storage.health import Health
+from raftka.storage.segment import Segment
+from raftka.storage.segments import Segments
+from raftka.storage.tail import Tail
+
+_NO_RECORDS: Final[list[FileRegion | bytes]] = []
+
+
+class Slice(NamedTuple):
+    """Whole batches to send: where they are and how many bytes they have."""
+
+    pieces: list[FileRegion | bytes]
+    size: int
+    first_offset: int
+    """The offset that was asked for; the first batch may begin before it."""
+
+
+class LogReader:
+    """Reads one log."""
+
+    __slots__ = ("_bounds", "_health", "_segments", "_tail")
+
+    def __init__(self, bounds: Bounds, segments: Segments, tail: Tail, health: Health) -> None:
+        self._bounds = bounds
+        self._segments = segments
+        self._tail = tail
+        self._health = health
+
+    def read(
+        self, offset: int, max_bytes: int, upper_offset: int, *, min_one: bool = True
+    ) -> Slice:
+        """Where the batches from the one that holds `offset` on are: at most `max_bytes` of them.
+
+        Only whole batches, none that reaches `upper_offset` (a high watermark, or the log's end),
+        and of one segment. With `min_one` at least one batch, however large. Raises KafkaError:
+        OFFSET_OUT_OF_RANGE outside the log, CORRUPT_MESSAGE where a CRC is wrong; LogDirFailure.
+        """
+        if self._health.failure is not None:
+            raise self._health.refusal()
+        bounds = self._bounds
+        if not bounds.start <= offset <= bounds.end:
+            raise KafkaError(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"Received request for offset {offset} for partition "
+                f"{self._health.topic_partition}, but we only have log segments from offset "
+                f"{bounds.start} up to {bounds.end}.",
+            )
+        if offset >= upper_offset or offset == bounds.end:
+            return Slice(_NO_RECORDS, 0, offset)
+        upper = upper_offset if upper_offset < bounds.end else None
+        tail = self._tail
+        places = tail.offsets
+        if places and offset >= places[0]:
+            start, end = tail.range_from(offset, max_bytes, upper, min_one)
+            if end <= start:
+                return Slice(_NO_RECORDS, 0, offset)
+            return Slice([FileRegion(tail.segment.file, start, end - start)], end - start, offset)
+        try:
+            return self._read_files(offset, max_bytes, upper, min_one)
+        except OSError as error:
+            raise self._health.fail(error, "reading") from error
+
+    def _read_files(
+        self, offset: int, max_bytes: int, upper_offset: int | None, min_one: bool
+    ) -> Slice:
+        """Read by index and headers, in the first segment that has any batch from `offset` on.
+
+        `upper_offset` is None when all that there is may be read.
+        """
+        segments = self._segments.listed
+        for place in range(self._segments.place_of(offset), len(segments)):
+            segment = segments[place]
+            start = segment.position_of(offset)
+            end = segment.size
+            if upper_offset is not None and (
+                place + 1 == len(segments) or upper_offset < segments[place + 1].base_offset
+            ):
+                end = segment.position_of(upper_offset)
+            if start == segment.size:
+                continue
+            if end - start > max_bytes:
+                fits = segment.boundary_before(start + max_bytes)
+                if fits <= start and min_one:
+                    first = segment.header_at(start)
+                    fits = start if first is None else start + first.size
+                end = min(end, fits)
+            if end <= start:
+                break
+            if start < segment.unverified_end:
+                end = self._verify(segment, start, end)
+            return Slice([FileRegion(segment.file, start, end - start)], end - start, offset)
+        return Slice(_NO_RECORDS, 0, offset)
+
+    def _verify(self, segment: Segment, start: int, end: int) -> int:
+        """Where the intact batches end; the owner hears of a corrupt one."""
+        try:
+            return segment.verify(start, end)
+        except KafkaError as error:
+            owner = self._health.owner
+            if owner is not None:
+                owner.corruption_found(self._health.topic_partition, error.message)
+            raise
+
+    def offset_for_timestamp(self, timestamp: int) -> lookup.Found | None:
+        """(timestamp, offset, leader epoch) of the first record with a timestamp >= `timestamp`."""
+        with self._health.doing("searching"):
+            return lookup.offset_for_timestamp(self._segments, timestamp, self._bounds.start)
+
+    def max_timestamp_offset(self) -> lookup.Found | None:
+        """(timestamp, offset, leader epoch) of the first record with the largest timestamp."""
+        with self._health.doing("searching"):
+            return lookup.max_timestamp_offset(self._segments, self._bounds.start)

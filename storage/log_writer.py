@@ -1,0 +1,202 @@
+"""How records get into a log: batch by batch as its leader, in runs as its follower.
+
+Appending is the hot path of the broker: one parse of the header, one CRC, one write, and numbers
+kept in memory. Everything rare is behind a comparison that is usually false. Sources of the rules:
+KIP-98 (format, idempotence), KIP-101 (epochs), KIP-32 and KIP-33 (time).
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+from typing import Final
+
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_TIMESTAMP
+from raftka.model.ports import Buffer
+from raftka.model.record_batch import (
+    CONTROL_BIT,
+    BatchHeader,
+    iter_batches,
+    parse_header,
+    place_bytes,
+)
+from raftka.storage.appending import NOTHING_APPENDED, AppendInfo, check_replicated
+from raftka.storage.bounds import Bounds
+from raftka.storage.config import LogConfig
+from raftka.storage.health import Health
+from raftka.storage.leader_checks import LeaderChecks
+from raftka.storage.leader_epochs import LeaderEpochCache
+from raftka.storage.log_ends import LogEnds
+from raftka.storage.producer_state import ProducerState
+from raftka.storage.segment import MAX_RELATIVE_OFFSET
+from raftka.storage.tail import Tail
+
+_place = struct.Struct(">qii").pack_into
+_PLACE_BYTES: Final = 16
+_info: Final = partial(tuple.__new__, AppendInfo)  # a NamedTuple's own constructor is a call more
+
+
+class LogWriter:
+    """Appends to one log, and keeps its end, its leader epochs and its producers in step."""
+
+    __slots__ = (
+        "_bounds",
+        "_checks",
+        "_ends",
+        "_epochs",
+        "_health",
+        "_producers",
+        "_tail",
+    )
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        tail: Tail,
+        ends: LogEnds,
+        epochs: LeaderEpochCache,
+        producers: ProducerState,
+        health: Health,
+        config: LogConfig,
+    ) -> None:
+        self._bounds = bounds
+        self._tail = tail
+        self._ends = ends
+        self._epochs = epochs
+        self._producers = producers
+        self._health = health
+        self._checks = LeaderChecks(health.topic_partition, config)
+
+    def configure(self, config: LogConfig) -> None:
+        """Let other settings of the topic take effect."""
+        self._checks.configure(config)
+
+    def append_as_leader(
+        self, records: Buffer, leader_epoch: int, now_ms: int, *, from_client: bool = True
+    ) -> AppendInfo:
+        """Append one batch at the end of the log.
+
+        `records` is patched in place when it is writable; it is never copied unless the topic's
+        settings ask for other bytes. Raises KafkaError for a batch that cannot be taken (nothing
+        is appended then), LogDirFailure when the disk fails.
+        """
+        if self._health.failure is not None:
+            raise self._health.refusal()
+        (view, size, attributes, delta, max_timestamp, append_time, producer_id, producer_epoch,
+         base_sequence, count) = self._checks.accept(records, now_ms, from_client)  # fmt: skip
+        bounds = self._bounds
+        if producer_id >= 0 and from_client:
+            earlier = self._producers.check(
+                producer_id, producer_epoch, base_sequence, delta, self._health.topic_partition
+            )
+            if earlier:
+                return AppendInfo(
+                    earlier.base_offset, earlier.last_offset, append_time, bounds.start, True, 0, 0
+                )
+        base = bounds.end
+        last_offset = base + delta
+        tail = self._tail
+        segment = tail.segment
+        if (
+            segment.size + size > tail.size_limit
+            or max_timestamp > tail.roll_timestamp
+            or now_ms > tail.roll_ms
+            or last_offset > tail.offset_limit
+        ) and not tail.has_room(size, last_offset, max_timestamp, now_ms):
+            segment = self._ends.roll(base, now_ms)
+        if leader_epoch != self._epochs.latest:
+            self._begin_epoch(leader_epoch, base)
+        position = segment.size
+        try:
+            if view.readonly:
+                head = place_bytes(size, base, leader_epoch)
+                segment.file.write((head, view[_PLACE_BYTES:]), position)
+            else:
+                _place(view, 0, base, size - 12, leader_epoch)
+                segment.file.write((view,), position)
+            bounds.end = last_offset + 1
+            tail.note(position, size, base, last_offset, max_timestamp)
+            if not position:
+                self._epochs.save()
+        except OSError as error:
+            raise self._health.fail(error, "appending to") from error
+        if attributes & CONTROL_BIT:
+            self._producers.replay(parse_header(view), partial(bytes, view))
+        elif producer_id >= 0:
+            self._producers.appended(
+                producer_id, producer_epoch, base_sequence, delta, last_offset, max_timestamp,
+                attributes,
+            )  # fmt: skip
+        return _info((base, last_offset, append_time, bounds.start, False, size, count))
+
+    def _begin_epoch(self, epoch: int, start_offset: int) -> None:
+        if epoch < self._epochs.latest:
+            raise KafkaError(
+                ErrorCode.FENCED_LEADER_EPOCH,
+                f"An append to {self._health.topic_partition} in leader epoch {epoch}, but the log "
+                f"has records of epoch {self._epochs.latest} already.",
+            )
+        self._epochs.assign(epoch, start_offset)
+
+    def append_as_follower(self, records: Buffer, now_ms: int = 0) -> AppendInfo:
+        """Append whole batches as their leader numbered them; a cut-off last one is left out.
+
+        All or nothing of what is complete. Raises KafkaError: CORRUPT_MESSAGE for a batch whose
+        CRC is wrong, INVALID_RECORD for one that would go back behind the end of the log;
+        LogDirFailure when the disk fails. A step forward is taken: a compacted leader has gaps.
+        """
+        if self._health.failure is not None:
+            raise self._health.refusal()
+        batches = list(iter_batches(records))
+        if not batches:
+            return NOTHING_APPENDED
+        bounds, tail, first = self._bounds, self._tail, batches[0][0]
+        start = bounds.start
+        if bounds.end == start and first.base_offset < start <= first.last_offset:
+            # The leader's log begins inside a batch (DeleteRecords); it can only send it whole.
+            self._ends.start_again_at(first.base_offset, now_ms)
+        check_replicated(batches, bounds.end, self._health.topic_partition)
+        run: list[tuple[BatchHeader, memoryview]] = []
+        run_bytes = 0
+        for header, view in batches:
+            size, last_offset, time_ms = header.size, header.last_offset, header.max_timestamp
+            if not tail.has_room(size, last_offset, time_ms, now_ms, pending=run_bytes):
+                self._write_run(run)
+                run, run_bytes = [], 0
+                if not tail.has_room(size, last_offset, time_ms, now_ms):
+                    # Without a gap between segments, the loss of a segment's end is noticed.
+                    base = bounds.end
+                    is_near = last_offset - base <= MAX_RELATIVE_OFFSET
+                    self._ends.roll(base if is_near else header.base_offset, now_ms)
+            run.append((header, view))
+            run_bytes += size
+        self._write_run(run)
+        self._ends.advance_start(start)
+        count = sum(header.record_count for header, _ in batches)
+        size = sum(header.size for header, _ in batches)
+        end = batches[-1][0].last_offset
+        return AppendInfo(first.base_offset, end, NO_TIMESTAMP, bounds.start, False, size, count)
+
+    def _write_run(self, run: list[tuple[BatchHeader, memoryview]]) -> None:
+        """Append batches that fit into the active segment, in one write."""
+        if not run:
+            return
+        tail, bounds, epochs = self._tail, self._bounds, self._epochs
+        position = tail.segment.size
+        try:
+            tail.segment.file.write([view for _, view in run], position)
+            for header, view in run:
+                base, last_offset, size = header.base_offset, header.last_offset, header.size
+                if header.leader_epoch > epochs.latest:
+                    epochs.assign(header.leader_epoch, base)
+                if base != bounds.end:
+                    tail.forget_places()
+                bounds.end = last_offset + 1
+                tail.note(position, size, base, last_offset, header.max_timestamp)
+                if not position:
+                    epochs.save()
+                position += size
+                self._producers.replay(header, partial(bytes, view))
+        except OSError as error:
+            raise self._health.fail(error, "appending to") from error

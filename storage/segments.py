@@ -1,0 +1,131 @@
+"""The segments of one log: found by offset, added, dropped from either end.
+
+Offsets only grow within a log, and a segment's name is the first offset that it may hold. A deleted
+segment's files are renamed first and removed later, so that a deletion is one step for the process
+that starts after a crash.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from raftka.model.ports import Disk
+from raftka.storage.config import LogConfig
+from raftka.storage.segment import Segment
+
+
+def open_segment(
+    disk: Disk,
+    directory: str,
+    base_offset: int,
+    config: LogConfig,
+    *,
+    created_ms: int,
+    create: bool,
+) -> Segment:
+    """A segment with the sizes of a topic's settings. Raises OSError."""
+    return Segment(
+        disk,
+        directory,
+        base_offset,
+        created_ms=created_ms,
+        index_interval_bytes=config.index_interval_bytes,
+        index_bytes=config.segment_index_bytes,
+        create=create,
+    )
+
+
+class Segments(Sequence[Segment]):
+    """At least one segment, ascending; the last one is active: batches are appended to it."""
+
+    __slots__ = ("_bases", "_directory", "_disk", "_doomed", "is_new", "listed", "names_changed")
+
+    def __init__(
+        self, disk: Disk, directory: str, listed: list[Segment], *, is_durable: bool
+    ) -> None:
+        self._disk = disk
+        self._directory = directory
+        self.listed = listed
+        """To be read only; what changes it is here."""
+        self._bases = [segment.base_offset for segment in listed]
+        self._doomed: list[tuple[int, str]] = []
+        """(when to remove it, path) of deleted segments' files."""
+        self.names_changed = not is_durable
+        """Names in the log's directory are not durable yet: a crash may undo them."""
+        self.is_new = not is_durable
+        """Nor is the directory's own."""
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.listed)
+
+    @overload
+    def __getitem__(self, place: int) -> Segment: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Segment]: ...
+    def __getitem__(self, place: int | slice) -> Segment | list[Segment]:
+        return self.listed[place]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all batches."""
+        return sum(segment.size for segment in self.listed)
+
+    def place_of(self, offset: int) -> int:
+        """The index of the segment that holds `offset`, or would."""
+        return max(0, bisect_right(self._bases, offset) - 1)
+
+    def add(self, base_offset: int, config: LogConfig, created_ms: int) -> Segment:
+        """Begin a segment, which is the active one from now on."""
+        segment = open_segment(
+            self._disk, self._directory, base_offset, config, created_ms=created_ms, create=True
+        )
+        self.listed.append(segment)
+        self._bases.append(base_offset)
+        self.names_changed = True
+        return segment
+
+    def drop_from(self, first: int) -> None:
+        """Delete the segments from index `first` on, durably.
+
+        Others of the same names may follow, and after a crash the old ones must not stand in for
+        them.
+        """
+        dropped = self.listed[first:]
+        del self.listed[first:]
+        del self._bases[first:]
+        for segment in reversed(dropped):
+            for path in segment.mark_deleted():
+                self._disk.remove(path)
+        if dropped:
+            self._disk.sync_dir(self._directory)
+
+    def retire(self, count: int, due_ms: int) -> None:
+        """Delete the first `count` segments; their files are removed from `due_ms` on.
+
+        One must stay.
+        """
+        for segment in self.listed[:count]:
+            self._doomed += [(due_ms, path) for path in segment.mark_deleted()]
+        del self.listed[:count]
+        del self._bases[:count]
+
+    def remove_doomed(self, now_ms: int) -> int:
+        """Remove the files of retired segments whose delay has passed; how many."""
+        due = [path for due_ms, path in self._doomed if due_ms <= now_ms]
+        self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
+        for path in due:
+            if self._disk.exists(path):
+                self._disk.remove(path)
+        return len(due)
+
+    def rest(self) -> None:
+        """Write what index entries wait, and forget the indexes of segments that are closed."""
+        for segment in self.listed[:-1]:
+            segment.offset_index.release()
+            segment.time_index.release()
+        self.listed[-1].make_indexes()
