@@ -22,12 +22,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 import trio
 
 from benchmarks.load import cpu_seconds
 from raftka.kraft.raft.port import NotLeader, QuorumSettings
 from raftka.kraft.raft.quorum import Quorum
+from raftka.model import logs
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Connection, Listener
 from raftka.net.clock import system_clock, system_dice
@@ -251,10 +251,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.node is not None:
         # Standard output is for answers.
-        structlog.configure(
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-            wrapper_class=structlog.make_filtering_bound_logger("warning"),
-        )
+        logs.set_level(logs.ROOT, logs.Level.WARN)
         ports = [int(port) for port in options.ports.split(",")]
         trio.run(Voter(options.node, ports, options.directory).run)
         return

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import structlog
 import trio
 
 from raftka.model.errors import ErrorCode
 from raftka.model.internal_topics import INTERNAL_TOPICS, InternalTopic
+from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection
 from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
@@ -23,7 +23,7 @@ from raftka.net.protocol.messages.create_topics import (
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _WAIT_S = 2.0
 _BY_DEFAULT = -1

@@ -6,12 +6,11 @@ metadata may hold it all the same, from another release: such a setting is set a
 
 from __future__ import annotations
 
-import structlog
-
 from raftka.kraft.image import MetadataImage
+from raftka.model.logs import get_logger
 from raftka.model.settings import Config, with_dynamic
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def follow(config: Config, image: MetadataImage, node_id: int) -> Config:

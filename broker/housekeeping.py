@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-import structlog
 import trio
 
 from raftka.model.ids import TopicPartition
+from raftka.model.logs import get_logger
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 _SHORTEST_FLUSH_CHECK_S = 1.0

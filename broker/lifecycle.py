@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 import trio
 
 from raftka.broker.channels import Channels
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint, Uuid, uuid_text
+from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock
 from raftka.net.protocol.messages.broker_heartbeat import BrokerHeartbeatRequest
 from raftka.net.protocol.messages.broker_registration import (
@@ -26,7 +26,7 @@ from raftka.net.protocol.messages.broker_registration import (
     Listener,
 )
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _LANE = "heartbeat"
 _NO_CONTROLLER_S = 2.5

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
 import trio
 
 from raftka.kraft.delta import MetadataDelta, replay_batch
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.kraft.snapshot import decode_snapshot, encode_snapshot, image_records
+from raftka.model.logs import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Publisher(Protocol):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
 import trio
 
 from raftka.broker.controller.service import ControllerService
@@ -28,6 +27,7 @@ from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
 from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import Uuid
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.settings import Config
 from raftka.net.admission import Admission, Limits, parse_overrides
@@ -35,7 +35,7 @@ from raftka.net.dispatch import Dispatcher
 from raftka.net.server import Server
 from raftka.storage.config import LogConfig
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 RAFT_PREAMBLE = b"RFTK"
 _CONTROLLED_SHUTDOWN_S = 10.0

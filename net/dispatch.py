@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, Protocol, cast
 
-import structlog
 import trio
 
 from raftka.model.access import CLUSTER_NAME, Cluster, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Piece
 from raftka.net.protocol import codec
 from raftka.net.protocol.message import Request, Response
@@ -28,7 +28,7 @@ from raftka.net.router import (
 )
 from raftka.net.session import Session
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Authorizer(Protocol):
@@ -110,7 +110,8 @@ class Dispatcher(Generic[NodeT]):
             return None
         request = codec.decode_request(route.request, version, frame, header.body_offset)
         try:
-            sent_on = self._forward(context) if route.forward else None
+            sends_on = route.forward and not route.looks_first
+            sent_on = self._forward(context) if sends_on else None
             if sent_on is not None:
                 answer = cast(Returned, sent_on)
             else:

@@ -119,6 +119,7 @@ class Route(Generic[NodeT]):
     is_async: bool = False
     listeners: Listeners = "broker"
     forward: bool = False
+    looks_first: bool = False
     concurrent: bool = False
     max_bytes: float = MAX_CONTROL_BYTES
     other_versions: Callable[[Context[NodeT]], Response] | None = None
@@ -142,6 +143,7 @@ class Router(Generic[NodeT]):
         access: Access,
         listeners: Listeners = "broker",
         forward: bool = False,
+        looks_first: bool = False,
         concurrent: bool = False,
         carries_records: bool = False,
         other_versions: Callable[[Context[NodeT]], Response] | None = None,
@@ -155,7 +157,9 @@ class Router(Generic[NodeT]):
         needs, or PER_RESOURCE when the handler checks what is named in it, or NOTHING.
 
         With `forward`, a broker that is not the active controller sends the request on to it
-        (KIP-590) and the handler, which is async, runs there. With `concurrent`, later requests of
+        (KIP-590) and the handler, which is async, runs there; a handler that `looks_first` runs at
+        the broker too, and sends on itself what it leaves to the controller. With `concurrent`,
+        later requests of
         the connection do not wait for this one (their answers do). A request that
         `carries_records` is bounded by socket.request.max.bytes alone. `other_versions` answers,
         in version 0, a request in a version that is not promised; without it, that ends the
@@ -186,6 +190,7 @@ class Router(Generic[NodeT]):
                 is_async=is_async,
                 listeners=listeners,
                 forward=forward,
+                looks_first=looks_first,
                 concurrent=concurrent,
                 max_bytes=inf if carries_records else MAX_CONTROL_BYTES,
                 other_versions=other_versions,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
 import trio
 
+from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock, Connection, Listener
 from raftka.net.admission import Admission
 from raftka.net.answers import Answers, Turn
@@ -25,7 +25,7 @@ from raftka.net.session import Session
 _MAX_OUTSTANDING = 1000
 """Requests of one connection that may wait for their answer; then no more are read from it."""
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 Preamble = Callable[[Connection, bytes], Awaitable[None]]
 

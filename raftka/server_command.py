@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
+from raftka.model.logs import get_logger
 from raftka.model.settings import WrongSettings
 from raftka.model.settings.listeners import listeners
 from raftka.model.version import __version__
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from raftka.broker.node import Node
     from raftka.model.ports import Disk, Network
     from raftka.model.settings import Config
+
+log = get_logger(__name__)
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -81,7 +84,6 @@ def _take_descriptors() -> None:
 
 
 async def _serve(config: Config, disk: Disk) -> int:
-    import structlog
     import trio
 
     from raftka.broker.serve import serve
@@ -122,7 +124,7 @@ async def _serve(config: Config, disk: Disk) -> int:
 
     async with trio.open_nursery() as nursery:
         await nursery.start(watch)
-        structlog.get_logger().info(_introduction(config))
+        log.info(_introduction(config))
         await serve(
             config,
             clock=clock,
@@ -161,11 +163,8 @@ def _format_if_new(config: Config, disk: Disk) -> None:
 
 
 def _tell_notices(config: Config) -> None:
-    if config.notices:
-        import structlog
-
-        for notice in config.notices:
-            structlog.get_logger().warning(notice)
+    for notice in config.notices:
+        log.warning(notice)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

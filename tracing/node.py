@@ -10,12 +10,12 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-import structlog
-
 from raftka.broker.quorum_setup import controller_endpoints
+from raftka.model import logs
+from raftka.model.logs import Line, get_logger
 from raftka.model.ports import Connection, Disk, Network
 from raftka.model.settings import Config
 from raftka.net.transport import TcpConnection
@@ -25,7 +25,7 @@ from raftka.tracing.observer import Observer
 from raftka.tracing.safely import Safely
 from raftka.tracing.wire import Ends
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -87,15 +87,13 @@ class TraceFile:
                     log.error(f"the trace ends here, its file cannot be written: {error}")
             return self._last_id
 
-    def line(self, _: object, method: str, event: MutableMapping[str, Any]) -> Any:
-        """A structlog processor: a line of the log passes by."""
-        self._line(self._logged, method, event)
-        return event
+    def line(self, line: Line) -> None:
+        """Take a line of the log (model/logs.py)."""
+        self._line(self._logged, line)
 
-    def _logged(self, method: str, event: MutableMapping[str, Any]) -> None:
-        details = {name: value for name, value in event.items() if name not in _TAKEN}
-        words = str(event.get("event", ""))
-        self.event("log", node=self._host, level=method, words=words, **details)
+    def _logged(self, line: Line) -> None:
+        details = {name: value for name, value in line.details.items() if name not in _TAKEN}
+        self.event("log", node=self._host, level=line.level, words=line.words, **details)
 
     def network(self, inner: Network) -> Network:
         """The node's network port, listened to."""
@@ -174,7 +172,7 @@ def trace_to(path: str, config: Config, monotonic: Callable[[], float]) -> Trace
     }
     file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it ends with the process
     trace = TraceFile(file, host, monotonic, peers=peers, last_id=_last_id(path))
-    structlog.get_config()["processors"].insert(0, trace.line)
+    logs.add_sink(trace.line)
     trace.event("start", node=host, unix_s=round(time.time(), 6))
     return trace
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-import structlog
+from raftka.model.logs import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 R = TypeVar("R")
 

@@ -11,15 +11,15 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-import structlog
 import trio
 
 from raftka.kraft.delta import ElectionOutcome, MetadataDelta
 from raftka.kraft.image import BrokerImage
 from raftka.kraft.records import NO_LEADER
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _LINES_A_TURN: Final = 50
 

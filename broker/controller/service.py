@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-import structlog
 import trio
 
 from raftka.broker.controller.leader_upkeep import keep_leaders
@@ -29,11 +28,12 @@ from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
 from raftka.kraft.raft.port import QuorumPort
 from raftka.kraft.records import OFFSET_OF_THE_BATCH
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.settings import Config
 from raftka.net.session import Session
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _TICK_S: Final = 0.25
 _SHUTDOWN_PATIENCE_S: Final = 1.0

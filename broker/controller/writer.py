@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-import structlog
 import trio
 
 from raftka.kraft.codec import encode_records
@@ -25,9 +24,10 @@ from raftka.kraft.image import MetadataImage
 from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
 from raftka.kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, MetadataRecord
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 R = TypeVar("R")
 Decide = Callable[[MetadataImage], Result[R]]

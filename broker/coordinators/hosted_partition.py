@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
 import trio
 
 from raftka.broker.coordinators.group.config import GroupConfig
@@ -12,9 +11,10 @@ from raftka.broker.coordinators.group.shard import GroupShard
 from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _RELOAD_AFTER_S = 0.2
 

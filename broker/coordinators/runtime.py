@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import structlog
 import trio
 
 from raftka.broker.coordinators.group.config import GroupConfig
@@ -20,9 +19,10 @@ from raftka.broker.coordinators.group.shard import GroupShard
 from raftka.broker.coordinators.outbox import Record, Ticket, deliver
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _BATCH_BYTES_MAX = 512 * 1024
 _RECORD_OVERHEAD_BYTES = 40

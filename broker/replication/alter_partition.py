@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
-import structlog
 import trio
 
 from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
 from raftka.model.errors import ErrorCode
+from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock
 from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
@@ -27,7 +27,7 @@ from raftka.net.protocol.messages.alter_partition import (
     ResponsePartitionData,
 )
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _RETRY_S = 0.05
 

@@ -11,12 +11,11 @@ import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-import structlog
-
 from raftka.broker.replication.fetch_session import INITIAL_EPOCH, NO_SESSION
 from raftka.broker.replication.following import Following, Outcome
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.logs import get_logger
 from raftka.net.protocol.messages.fetch import (
     FetchRequest,
     FetchResponse,
@@ -26,7 +25,7 @@ from raftka.net.protocol.messages.fetch import (
 )
 from raftka.storage.failure import LogDirFailure
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 Key = tuple[bytes, int]
 """(topic id, partition index)"""

@@ -10,17 +10,16 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-import structlog
-
 from raftka.broker.mutations import Mutation, Mutations
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.truncation import EpochEnd, cut
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.logs import get_logger
 from raftka.net.protocol.messages.fetch import FetchPartition, PartitionData
 from raftka.storage.config import MAX_LONG
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _FIRST_BACKOFF_S: Final = 0.01
 

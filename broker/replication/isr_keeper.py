@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import structlog
-
 from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.replica_index import ReplicaIndex
 from raftka.model.ids import NO_EPOCH
+from raftka.model.logs import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Proposals(Protocol):

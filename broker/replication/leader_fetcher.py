@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 import trio
 
 from raftka.broker.handlers.list_offsets import EARLIEST, LATEST
@@ -23,6 +22,7 @@ from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint, TopicPartition
+from raftka.model.logs import get_logger
 from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network, Piece
 from raftka.net.answers import Turn
 from raftka.net.connection import FrameReader, FrameTooLarge
@@ -35,7 +35,7 @@ from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsTopic,
 )
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _FETCH_VERSION = 17
 _LIST_OFFSETS_VERSION = 9

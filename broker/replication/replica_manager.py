@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
 from raftka.broker.mutations import NO_MUTATIONS, Mutations
 from raftka.broker.replication.isr_keeper import IsrKeeper
 from raftka.broker.replication.partition import PartitionState
@@ -26,6 +24,7 @@ from raftka.kraft.image import (
     TopicImage,
 )
 from raftka.model.ids import TopicPartition, Uuid
+from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer, Clock
 from raftka.net.answers import Turn
 from raftka.storage.config import LogConfig
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from raftka.storage.log import AppendInfo
     from raftka.storage.log_manager import LogManager
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Fetching(Protocol):

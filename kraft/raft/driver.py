@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-import structlog
 import trio
 
 from raftka.kraft.raft import rules
@@ -40,9 +39,10 @@ from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.store import Store
 from raftka.model.errors import KafkaError
 from raftka.model.ids import Endpoint, uuid_text
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Connection, Dice, Disk, Network
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _MESSAGES_A_STEP: Final = 512
 _CALLS_A_STEP: Final = 4096

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import structlog
 import trio
 
 from raftka.kraft.raft.link import (
@@ -26,9 +25,10 @@ from raftka.kraft.raft.link import (
     within,
 )
 from raftka.kraft.raft.port import ReplicaKey
+from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock, Connection, Dice, Network
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _RETRY_MIN_S: Final = 0.02
 _RETRY_MAX_S: Final = 0.25

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-_STAMP: Final = r"^(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \w+ +"
+from raftka.logs import unquoted
+
+_STAMP: Final = r"^(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\S+) \w+ +"
 _ELECTION: Final = re.compile(
     _STAMP + r"(?P<name>\S+)(?:: broker \d+ is elected leader| has no leader) topic=.*?"
     r" old_leader=(?P<old>-?\d+) new_leader=(?P<new>-?\d+) leader_epoch=(?P<epoch>\d+)"
-    r" isr_before=\[(?P<before>[^]]*)\] isr=\[(?P<isr>[^]]*)\] reason=(?P<reason>.*)$"
+    r" isr_before=\[(?P<before>[^]]*)\] isr=\[(?P<isr>[^]]*)\] reason=(?P<reason>\".*\"|\S+)$"
 )
 _ACTIVE: Final = re.compile(_STAMP + r"controller (?P<id>\d+) is active epoch=(?P<epoch>\d+)")
 
@@ -49,7 +51,7 @@ def elections(logs: Iterable[str]) -> list[Election]:
             int(match["epoch"]),
             match["before"],
             match["isr"],
-            match["reason"],
+            unquoted(match["reason"]),
         )
         for log in logs
         for line in log.splitlines()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import trio
-from structlog.testing import capture_logs
 
+from raftka.model import logs
 from raftka.model.access import NOTHING
 from raftka.model.ports import BrokenConnection, Connection
 from raftka.net.answers import Turn
@@ -91,7 +91,7 @@ async def test_hostile_frames_disturb_nobody_else(autojump_clock: object) -> Non
     )
     closed: Counter[str] = Counter()
     dice = random.Random(2)
-    with capture_logs() as logs:
+    with logs.captured() as lines:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fabric.run)
             nursery.start_soon(server.run, await fabric.host("server").listen("server", 9092))
@@ -103,7 +103,7 @@ async def test_hostile_frames_disturb_nobody_else(autojump_clock: object) -> Non
             await ping(steady, -1)
             nursery.cancel_scope.cancel()
     assert all(closed[kind] for kind in KINDS if kind not in HARMLESS), closed
-    defects = [entry for entry in logs if entry["log_level"] in ("error", "critical")]
+    defects = [line for line in lines if line.level == "error"]
     assert defects == []
 
 

@@ -14,12 +14,12 @@ COMBINED = re.compile(
     r' "[^"]*" "[^"]*"'
 )
 NODE_LOG = """\
-2026-11-22 22:12:05.100 INFO    controller 1 is active epoch=1 metadata_offset=-1 brokers=[]
-2026-11-22 22:12:09.250 INFO    web-logs-1: broker 3 is elected leader topic=web-logs partition=1 \
-old_leader=2 new_leader=3 leader_epoch=1 isr_before=[2, 3, 1] isr=[3, 1] reason=broker 2 is gone
-2026-11-22 22:12:09.300 WARNING web-logs-2 has no leader topic=web-logs partition=2 old_leader=2 \
-new_leader=-1 leader_epoch=4 isr_before=[2] isr=[] reason=nobody is alive
-2026-11-22 22:12:09.400 INFO    something else
+2026-11-22 22:12:05.100+02:00 INFO    controller 1 is active epoch=1 metadata_offset=-1 brokers=[]
+2026-11-22 22:12:09.250+02:00 INFO    web-logs-1: broker 3 is elected leader \
+topic=web-logs partition=1 old_leader=2 new_leader=3 leader_epoch=1 isr_before=[2,3,1] isr=[3,1] reason="broker 2 is gone"
+2026-11-22 22:12:09.300+02:00 WARNING web-logs-2 has no leader topic=web-logs \
+partition=2 old_leader=2 new_leader=-1 leader_epoch=4 isr_before=[2] isr=[] reason="nobody is alive"
+2026-11-22 22:12:09.400+02:00 INFO    something else
 """
 
 

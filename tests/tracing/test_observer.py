@@ -6,12 +6,11 @@ import io
 import json
 from collections.abc import Sequence
 from random import Random
-from typing import Any
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
+from raftka.model import logs
 from raftka.model.ports import BrokenConnection, Connection, Piece
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
@@ -79,7 +78,7 @@ async def test_an_observer_that_fails_does_not_break_the_connection() -> None:
     wire, observer = Wire(), Broken()
     link = Link("n1", Ends("a>b", "n1", "b:9092"), True)
     traced: Connection = TracedConnection(wire, link, observer, Safely("connection a>b"))
-    with capture_logs() as lines:
+    with logs.captured() as lines:
         assert traced.send_now([request()]) == []
         await traced.send([request()])
         wire.incoming = request()
@@ -89,10 +88,10 @@ async def test_an_observer_that_fails_does_not_break_the_connection() -> None:
         traced.close()
     assert wire.sent == 2 * request()
     assert observer.called == 1, "it is not asked again"
-    assert [line["event"] for line in lines] == [
+    assert [line.words for line in lines] == [
         "the trace of connection a>b ends here: what writes it has failed"
     ]
-    assert lines[0]["exc_info"]
+    assert lines[0].exception
 
 
 def test_an_observer_that_fails_does_not_harm_the_log() -> None:
@@ -103,12 +102,12 @@ def test_an_observer_that_fails_does_not_harm_the_log() -> None:
     disk.make_dirs("/data/t-0")
     file = disk.open("/data/t-0/00000000000000000000.log", create=True)
     batch = encode_batch([Record(0, 0, None, b"v", ())])
-    with capture_logs() as lines:
+    with logs.captured() as lines:
         assert file.write([batch], 0) == len(batch)
         file.sync()
         file.truncate(0)
     assert file.size() == 0
-    assert [line["event"].partition(" ends")[0] for line in lines] == [f"the trace of {file.path}"]
+    assert [line.words.partition(" ends")[0] for line in lines] == [f"the trace of {file.path}"]
 
 
 class FullDisk(io.StringIO):
@@ -122,13 +121,13 @@ class FullDisk(io.StringIO):
 def test_a_file_that_cannot_be_written_ends_the_trace_and_is_told_once() -> None:
     file = FullDisk()
     trace = TraceFile(file, "n1", lambda: 1.0)
-    event: dict[str, Any] = {"event": "hello", "size": {1}}
-    assert trace.line(None, "info", event) is event
+    line = logs.Line("info", "x", "hello", {"size": {1}})
+    trace.line(line)
     file.full = True
-    with capture_logs() as lines:
-        trace.line(None, "info", event)
-        trace.line(None, "info", event)
-    assert [line["event"] for line in lines] == [
+    with logs.captured() as lines:
+        trace.line(line)
+        trace.line(line)
+    assert [each.words for each in lines] == [
         "the trace ends here, its file cannot be written: [Errno 28] No space left on device"
     ]
     assert json.loads(file.getvalue().splitlines()[0])["words"] == "hello"

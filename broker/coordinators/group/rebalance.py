@@ -12,16 +12,15 @@ that have not come by then are out. Static ones stay until their session ends (K
 
 from __future__ import annotations
 
-import structlog
-
 from raftka.broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group, GroupState, Member
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
 from raftka.net.protocol.messages.join_group import JoinGroupResponse, JoinGroupResponseMember
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 _LOOK_AGAIN_MS = 1000
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-import structlog
-
 from raftka.broker.coordinators.group import join, offsets, rebalance, records, sync
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.core import Core, Offsets, restore, state_of
@@ -22,6 +20,7 @@ from raftka.broker.coordinators.group.offsets import FindPartition
 from raftka.broker.coordinators.outbox import Outbox, Ticket
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer
 from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.protocol.messages.describe_groups import DescribedGroup, DescribedGroupMember
@@ -41,7 +40,7 @@ from raftka.net.protocol.messages.offset_delete import (
 from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 GROUP_TYPE = "classic"
 

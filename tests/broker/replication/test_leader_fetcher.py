@@ -6,11 +6,11 @@ import random
 from collections.abc import Awaitable, Callable
 
 import trio
-from structlog.testing import capture_logs
 
 from raftka.broker.replication.leader_fetcher import FetcherConfig
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.kraft.image import PartitionImage
+from raftka.model import logs
 from raftka.model.ids import Endpoint
 from raftka.net.server import Server
 from raftka.simulations.machines.clock import SimClock
@@ -218,10 +218,10 @@ def test_a_leader_that_only_hangs_up_is_told_of_once_and_asked_less_often() -> N
         pair.follower.publish()
         await SimClock().sleep(10)
 
-    with capture_logs() as lines:
+    with logs.captured() as lines:
         with_pair(scenario)
     assert 5 < accepted < 30
-    assert sum("is interrupted" in line["event"] for line in lines) == 1
+    assert sum("is interrupted" in line.words for line in lines) == 1
 
 
 def test_a_back_off_that_is_all_but_over_is_waited_for_and_not_asked_about() -> None:
@@ -257,6 +257,6 @@ def test_no_fetch_goes_out_between_two_questions_of_where_the_log_begins() -> No
         pair.fetchers.follow(pair.follower.replica("logs"))
         await pair.caught_up(0.3)
 
-    with capture_logs() as lines:
+    with logs.captured() as lines:
         with_pair(scenario)
-    assert not [line["event"] for line in lines if "is interrupted" in line["event"]]
+    assert not [line.words for line in lines if "is interrupted" in line.words]
