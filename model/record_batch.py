@@ -19,9 +19,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from crc32c import crc32c
-
 from raftka.model.compression import NAMES as COMPRESSIONS
+from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 
 Buffer = bytes | bytearray | memoryview

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from crc32c import crc32c
-
 from raftka.model import compression as codecs
+from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
 from raftka.model.record_batch import (

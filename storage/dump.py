@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from crc32c import crc32c
-
+from raftka.model.crc import crc32c
 from raftka.model.errors import KafkaError
 from raftka.model.ports import Disk, File, read_file
 from raftka.model.record_batch import (

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from crc32c import crc32c
-
+from raftka.model.crc import crc32c
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, LOG_APPEND_TIME

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from crc32c import crc32c
+from raftka.model.crc import crc32c
 
 VERSION: Final = 1
 SUFFIX: Final = ".snapshot"

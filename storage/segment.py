@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final
 
-from crc32c import crc32c
-
+from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_TIMESTAMP
 from raftka.model.ports import Disk, File

@@ -18,7 +18,7 @@ import enum
 import struct
 from typing import Final, NamedTuple
 
-import crc32c
+from raftka.model.crc import crc32c
 
 MARKER: Final = b"\xafJ"
 _HEAD: Final = struct.Struct(">2sII")
@@ -65,7 +65,7 @@ def encode(write: int, kind: Kind, *body: bytes) -> bytes:
     """One record; the parts of the body are joined."""
     content = b"".join((_KEY.pack(write, kind), *body))
     size = len(content) - _KEY.size
-    return _HEAD.pack(MARKER, size, crc32c.crc32c(content, size)) + content
+    return _HEAD.pack(MARKER, size, crc32c(content, size)) + content
 
 
 def decode(data: memoryview, offset: int) -> tuple[Record, int] | None:
@@ -76,7 +76,7 @@ def decode(data: memoryview, offset: int) -> tuple[Record, int] | None:
     start, end = offset + _HEAD.size, offset + HEAD_SIZE + size
     if marker != MARKER or end > len(data):
         return None
-    if crc32c.crc32c(data[start:end], size) != checksum:
+    if crc32c(data[start:end], size) != checksum:
         return None
     write, kind = _KEY.unpack_from(data, start)
     return Record(write, kind, data[offset + HEAD_SIZE : end]), end

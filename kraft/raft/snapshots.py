@@ -15,11 +15,11 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-import crc32c
 import msgpack
 
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import Voter
+from raftka.model.crc import crc32c
 from raftka.model.ports import Disk, read_file, write_atomically
 
 MAGIC: Final = b"RAFTKAS1"
@@ -46,7 +46,7 @@ class Snapshot:
 
     def encode(self) -> bytes:
         header = msgpack.packb([self.index, self.term, self.voters.encode()])
-        checksum = crc32c.crc32c(self.payload, crc32c.crc32c(header))
+        checksum = crc32c(self.payload, crc32c(header))
         return b"".join((_PREFIX.pack(MAGIC, checksum, len(header)), header, self.payload))
 
     @classmethod
@@ -57,7 +57,7 @@ class Snapshot:
         magic, checksum, header_size = _PREFIX.unpack_from(data)
         if magic != MAGIC:
             raise CorruptSnapshot("it does not begin as a snapshot does")
-        if crc32c.crc32c(memoryview(data)[_PREFIX.size :]) != checksum:
+        if crc32c(memoryview(data)[_PREFIX.size :]) != checksum:
             raise CorruptSnapshot("its checksum does not match")
         try:
             start = _PREFIX.size + header_size
