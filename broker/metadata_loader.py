@@ -12,9 +12,9 @@ from typing import Protocol
 
 import trio
 
-from raftka.kraft.delta import MetadataDelta, replay_batch
+from raftka.kraft.delta import MetadataDelta, everything, replay_batch
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
-from raftka.kraft.snapshot import decode_snapshot, encode_snapshot, image_records
+from raftka.kraft.snapshot import decode_snapshot, encode_snapshot
 from raftka.model.logs import get_logger
 
 log = get_logger(__name__)
@@ -37,7 +37,7 @@ class MetadataLoader:
 
     def add(self, publisher: Publisher) -> None:
         """Have it follow from now on; it is first told everything that is there already."""
-        publisher(self.image, _everything(self.image))
+        publisher(self.image, everything(self.image))
         self._publishers.append(publisher)
 
     async def wait_until(self, condition: Callable[[MetadataImage], bool]) -> MetadataImage:
@@ -59,7 +59,7 @@ class MetadataLoader:
     def handle_snapshot(self, offset: int, epoch: int, payload: bytes) -> None:
         image = decode_snapshot(payload, offset, epoch)
         log.info(f"metadata snapshot loaded up to offset {offset} of epoch {epoch}")
-        self._publish(image, _everything(image, before=self.image))
+        self._publish(image, everything(image, before=self.image))
 
     def handle_leader_change(self, leader_id: int | None, epoch: int) -> None:
         self._on_leader(leader_id, epoch)
@@ -70,18 +70,3 @@ class MetadataLoader:
             publisher(image, delta)
         self._changed.set()
         self._changed = trio.Event()
-
-
-def _everything(image: MetadataImage, before: MetadataImage = EMPTY_IMAGE) -> MetadataDelta:
-    """A delta that says of all that is in `image` that it changed."""
-    delta = MetadataDelta(EMPTY_IMAGE)
-    delta.replay_all(image_records(image), image.offset)
-    delta.finish(image.offset, image.epoch)
-    for topic in before.topics.values():
-        if topic.topic_id not in image.topic_names:
-            delta.deleted_topics.append(topic)
-    for broker_id in before.brokers:
-        delta.changed_brokers.setdefault(broker_id)
-    for resource in before.configs:
-        delta.changed_configs.setdefault(resource)
-    return delta

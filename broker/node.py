@@ -188,5 +188,5 @@ class Node:
 
     def follow_configs(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: put the dynamic broker settings on top of those of the file."""
-        if delta.changed_configs:
+        if delta.configs.changed:
             self.config = dynamic_settings.follow(self.config, image, self.node_id)

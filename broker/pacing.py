@@ -11,7 +11,7 @@ clients are told so, and ask again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import trio
@@ -50,7 +50,7 @@ class PacedPublisher:
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: at once when it is small and nothing is before it."""
-        if not self._backlog and _partitions(delta) <= INLINE:
+        if not self._backlog and delta.topics.size <= INLINE:
             self._publish(image, delta)
             return
         if not self._backlog:
@@ -70,7 +70,7 @@ class PacedPublisher:
             self._more = trio.Event()
             while self._backlog:
                 image, delta = self._backlog[0]
-                for part in slices(delta, SLICE):
+                for part in delta.slices(SLICE):
                     if self._prepare is not None:
                         await self._prepare(image, part)
                     self._publish(image, part)
@@ -81,43 +81,3 @@ class PacedPublisher:
     def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         for publisher in self._publishers:
             publisher(image, delta)
-
-
-def _partitions(delta: MetadataDelta) -> int:
-    """How many partitions a change touches."""
-    deleted = sum(len(topic.partitions) for topic in delta.deleted_topics)
-    return deleted + sum(len(indexes) for indexes in delta.changed_partitions.values())
-
-
-def slices(delta: MetadataDelta, size: int) -> Iterator[MetadataDelta]:
-    """The same change in parts of about `size` partitions.
-
-    Deletions come first, since a name may be used again; brokers and settings with the last part,
-    when the partitions that they concern are there.
-    """
-    if _partitions(delta) <= size:
-        yield delta
-        return
-    part = _part(delta)
-    for topic in delta.deleted_topics:
-        part.deleted_topics.append(topic)
-        if _partitions(part) >= size:
-            yield part
-            part = _part(delta)
-    for name, indexes in delta.changed_partitions.items():
-        for index in indexes:
-            part.changed_partitions.setdefault(name, {})[index] = None
-            if _partitions(part) >= size:
-                yield part
-                part = _part(delta)
-    part.changed_brokers = delta.changed_brokers
-    part.changed_configs = delta.changed_configs
-    part.changed_features = delta.changed_features
-    part.elections = delta.elections
-    yield part
-
-
-def _part(delta: MetadataDelta) -> MetadataDelta:
-    part = MetadataDelta(delta.base)
-    part.image = delta.image
-    return part

@@ -46,7 +46,7 @@ class Suspects:
 
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: remember when brokers were fenced."""
-        for broker_id in delta.changed_brokers:
+        for broker_id in delta.brokers.changed:
             broker = image.brokers.get(broker_id)
             before = delta.base.brokers.get(broker_id)
             if broker is not None and broker.fenced and before is not None and not before.fenced:

@@ -1,5 +1,7 @@
 """From one image to the next: replays records and remembers what they changed.
 
+A delta is made of sections, one per subject (kraft/sections/); each replays its own records.
+
 `MetadataDelta.image` can be read at any time and shows the records replayed so far; that is how
 the controller decides one operation on top of others that are not committed yet. The cost of a
 delta is that of its changes, plus one shallow copy of each mapping and each topic's list of
@@ -11,52 +13,36 @@ image. A record that cannot be right (an unknown topic, say) is a defect, and ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final
 
 from raftka.kraft.codec import decode_records
-from raftka.kraft.image import (
-    TOPIC_RESOURCE,
-    BrokerImage,
-    ConfigResource,
-    ListenerEndpoint,
-    MetadataImage,
-    PartitionImage,
-    TopicImage,
-)
-from raftka.kraft.records import (
-    OFFSET_OF_THE_BATCH,
-    BrokerRegistrationChangeRecord,
-    ConfigRecord,
-    FeatureLevelRecord,
-    MetadataRecord,
-    PartitionChangeRecord,
-    PartitionRecord,
-    ProducerIdsRecord,
-    RegisterBrokerRecord,
-    RemoveTopicRecord,
-    TopicRecord,
-    UnregisterBrokerRecord,
-)
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.kraft.records import MetadataRecord
+from raftka.kraft.sections.brokers import Brokers
+from raftka.kraft.sections.configs import Configs
+from raftka.kraft.sections.features import Features
+from raftka.kraft.sections.producer_ids import ProducerIds
+from raftka.kraft.sections.section import ReplayError, Section
+from raftka.kraft.sections.topics import Topics
 
+__all__ = ["SECTIONS", "MetadataDelta", "ReplayError", "replay_batch"]
 
-class ReplayError(Exception):
-    """A committed record does not fit the image: a defect, or a log of something else."""
+SECTIONS: Final[dict[str, type[Section]]] = {
+    "features": Features,
+    "brokers": Brokers,
+    "topics": Topics,
+    "configs": Configs,
+    "producer_ids": ProducerIds,
+}
+"""By their names in a delta, in the order in which a snapshot has them."""
 
-
-@dataclass(frozen=True, slots=True)
-class ElectionOutcome:
-    """A partition got another leader, or the same one under a new epoch; and why."""
-
-    topic: str
-    partition: int
-    old_leader: int
-    new_leader: int
-    leader_epoch: int
-    old_isr: tuple[int, ...]
-    new_isr: tuple[int, ...]
-    reason: str
+_REPLAYS: Final[dict[type[MetadataRecord], tuple[str, Callable[[Any, Any, int], None]]]] = {
+    kind: (name, replay)
+    for name, section in SECTIONS.items()
+    for kind, replay in section.REPLAYS.items()
+}
 
 
 class MetadataDelta:
@@ -67,223 +53,76 @@ class MetadataDelta:
         self.image = base
         """`base` with everything replayed so far; its mappings may still change under a reader
         that keeps it, until `finish`."""
-        self.changed_partitions: dict[str, dict[int, None]] = {}
-        """Numbers of new or changed partitions by topic name, in order of their first change."""
-        self.deleted_topics: list[TopicImage] = []
-        """Topics of `base` that are gone, as they last were; their names may exist anew."""
-        self.changed_brokers: dict[int, None] = {}
-        """Brokers that were registered, changed or unregistered."""
-        self.changed_configs: dict[ConfigResource, None] = {}
-        self.changed_features: dict[str, None] = {}
-        self.elections: list[ElectionOutcome] = []
-        self._owned: set[str] = set()
-        self._own_topics: dict[str, list[PartitionImage]] = {}
+        self.features = Features(base)
+        self.brokers = Brokers(base)
+        self.configs = Configs(base)
+        self.topics = Topics(base, on_deleted=self.configs.forget_topic)
+        self.producer_ids = ProducerIds(base)
+
+    def sections(self) -> Iterator[Section]:
+        """All sections, in a snapshot's order."""
+        for name in SECTIONS:
+            yield getattr(self, name)
 
     def replay_all(self, records: Iterable[MetadataRecord], offset: int) -> None:
-        """Replay the records of the batch at `offset`, in order."""
+        """Replay the records of the batch at `offset`, in order. Raises ReplayError."""
         for record in records:
-            _REPLAY[type(record)](self, record, offset)
+            name, replay = _REPLAYS[type(record)]
+            section = getattr(self, name)
+            replay(section, record, offset)
+            if section.has_new_fields:
+                self._show(section)
+        if self.configs.has_new_fields:  # A deleted topic took its settings along.
+            self._show(self.configs)
 
     def finish(self, offset: int, epoch: int) -> MetadataImage:
         """The next image. The delta can be read, but must not be replayed into, from here on."""
         self.image = replace(self.image, offset=offset, epoch=epoch)
         return self.image
 
-    def _own(self, section: str) -> Any:
-        """The image's mapping of that name, copied once so that it is ours to change."""
-        if section not in self._owned:
-            self._owned.add(section)
-            copy: Any = dict(getattr(self.image, section))
-            self.image = replace(self.image, **{section: copy})
-        return getattr(self.image, section)
+    def note_gone(self, before: MetadataImage) -> None:
+        """Mark as changed what `before` had: this delta's image, a snapshot, takes its place."""
+        other = MetadataDelta(before)
+        for name in SECTIONS:
+            getattr(self, name).note_gone(getattr(other, name))
 
-    def _topic_name(self, topic_id: bytes) -> str:
-        name = self.image.topic_names.get(topic_id)
-        if name is None:
-            raise ReplayError(f"a record names topic id {topic_id.hex()}, which does not exist")
-        return name
+    # Slices.
 
-    def _own_partitions(self, name: str) -> list[PartitionImage]:
-        """The topic's partitions as a list that is ours to change."""
-        partitions = self._own_topics.get(name)
-        if partitions is None:
-            topics = self._own("topics")
-            topic = topics[name]
-            partitions = self._own_topics[name] = list(topic.partitions)
-            topics[name] = TopicImage(name, topic.topic_id, partitions)
-        return partitions
+    def slices(self, size: int) -> Iterator[MetadataDelta]:
+        """The same change in several deltas of about `size` partitions each.
 
-    def _topic(self, record: TopicRecord, _offset: int) -> None:
-        topics = self._own("topics")
-        if record.name in topics:
-            raise ReplayError(f"topic {record.name} is created although it exists")
-        partitions = self._own_topics[record.name] = []
-        topics[record.name] = TopicImage(record.name, record.topic_id, partitions)
-        self._own("topic_names")[record.topic_id] = record.name
-        self.changed_partitions.setdefault(record.name, {})
+        Deletions come first, since a name may be used again; all sections but the topics come
+        whole with the last slice, when the partitions that they concern are there.
+        """
+        topics = self.topics
+        if topics.size <= size:
+            yield self
+            return
+        part = self._slice()
+        for topic in topics.deleted:
+            part.topics.deleted.append(topic)
+            if part.topics.size >= size:
+                yield part
+                part = self._slice()
+        for name, indexes in topics.changed.items():
+            for index in indexes:
+                part.topics.changed.setdefault(name, {})[index] = None
+                if part.topics.size >= size:
+                    yield part
+                    part = self._slice()
+        part.topics.elections = topics.elections
+        for name in SECTIONS:
+            if name != "topics":
+                setattr(part, name, getattr(self, name))
+        yield part
 
-    def _remove_topic(self, record: RemoveTopicRecord, _offset: int) -> None:
-        name = self._topic_name(record.topic_id)
-        del self._own("topic_names")[record.topic_id]
-        removed = self._own("topics").pop(name)
-        self._own_topics.pop(name, None)
-        self.changed_partitions.pop(name, None)
-        if record.topic_id in self.base.topic_names:
-            self.deleted_topics.append(removed)
-        resource = ConfigResource(TOPIC_RESOURCE, name)
-        if resource in self.image.configs:
-            del self._own("configs")[resource]
-            self.changed_configs[resource] = None
+    def _slice(self) -> MetadataDelta:
+        part = MetadataDelta(self.base)
+        part.image = self.image
+        return part
 
-    def _partition(self, record: PartitionRecord, _offset: int) -> None:
-        name = self._topic_name(record.topic_id)
-        partitions = self._own_partitions(name)
-        if record.partition_id != len(partitions):
-            raise ReplayError(
-                f"partition {record.partition_id} of topic {name} is created "
-                f"when it has {len(partitions)}"
-            )
-        partitions.append(
-            PartitionImage(
-                record.replicas,
-                record.isr,
-                record.leader,
-                record.leader_epoch,
-                record.partition_epoch,
-                record.removing_replicas,
-                record.adding_replicas,
-                record.elr,
-                record.last_known_elr,
-                record.leader_recovery_state,
-                record.reason,
-            )
-        )
-        self.changed_partitions.setdefault(name, {})[record.partition_id] = None
-
-    def _partition_change(self, record: PartitionChangeRecord, _offset: int) -> None:
-        name = self._topic_name(record.topic_id)
-        partitions = self._own_partitions(name)
-        if record.partition_id >= len(partitions):
-            raise ReplayError(f"partition {record.partition_id} of topic {name} does not exist")
-        before = partitions[record.partition_id]
-        after = changed_partition(before, record)
-        partitions[record.partition_id] = after
-        self.changed_partitions.setdefault(name, {})[record.partition_id] = None
-        if record.leader is not None:
-            self.elections.append(
-                ElectionOutcome(
-                    name,
-                    record.partition_id,
-                    before.leader,
-                    after.leader,
-                    after.leader_epoch,
-                    before.isr,
-                    after.isr,
-                    after.reason,
-                )
-            )
-
-    def _register_broker(self, record: RegisterBrokerRecord, offset: int) -> None:
-        epoch = record.broker_epoch
-        self._own("brokers")[record.broker_id] = BrokerImage(
-            broker_id=record.broker_id,
-            incarnation_id=record.incarnation_id,
-            epoch=offset if epoch == OFFSET_OF_THE_BATCH else epoch,
-            endpoints=tuple(ListenerEndpoint(*each) for each in record.endpoints),
-            features=record.features,
-            rack=record.rack,
-            fenced=record.fenced,
-            in_controlled_shutdown=record.in_controlled_shutdown,
-            log_dirs=record.log_dirs,
-        )
-        self.changed_brokers[record.broker_id] = None
-
-    def _unregister_broker(self, record: UnregisterBrokerRecord, _offset: int) -> None:
-        self._own("brokers").pop(record.broker_id, None)
-        self.changed_brokers[record.broker_id] = None
-
-    def _broker_change(self, record: BrokerRegistrationChangeRecord, _offset: int) -> None:
-        brokers = self._own("brokers")
-        broker = brokers.get(record.broker_id)
-        if broker is None or broker.epoch != record.broker_epoch:
-            raise ReplayError(
-                f"broker {record.broker_id} with epoch {record.broker_epoch} is changed, "
-                f"but {'it is not registered' if broker is None else f'has epoch {broker.epoch}'}"
-            )
-        if record.fenced is not None:
-            broker = replace(broker, fenced=record.fenced)
-        if record.in_controlled_shutdown is not None:
-            broker = replace(broker, in_controlled_shutdown=record.in_controlled_shutdown)
-        if record.log_dirs is not None:
-            broker = replace(broker, log_dirs=record.log_dirs)
-        brokers[record.broker_id] = broker
-        self.changed_brokers[record.broker_id] = None
-
-    def _config(self, record: ConfigRecord, _offset: int) -> None:
-        configs = self._own("configs")
-        resource = ConfigResource(record.resource_type, record.resource_name)
-        entries = dict(configs.get(resource, {}))
-        if record.value is None:
-            entries.pop(record.name, None)
-        else:
-            entries[record.name] = record.value
-        if entries:
-            configs[resource] = entries
-        else:
-            configs.pop(resource, None)
-        self.changed_configs[resource] = None
-
-    def _feature_level(self, record: FeatureLevelRecord, _offset: int) -> None:
-        features = self._own("features")
-        if record.level == 0:
-            features.pop(record.name, None)
-        else:
-            features[record.name] = record.level
-        self.changed_features[record.name] = None
-
-    def _producer_ids(self, record: ProducerIdsRecord, _offset: int) -> None:
-        self.image = replace(self.image, next_producer_id=record.next_producer_id)
-
-
-_REPLAY: Final = cast(
-    dict[type[MetadataRecord], Callable[[MetadataDelta, Any, int], None]],
-    {
-        TopicRecord: MetadataDelta._topic,
-        RemoveTopicRecord: MetadataDelta._remove_topic,
-        PartitionRecord: MetadataDelta._partition,
-        PartitionChangeRecord: MetadataDelta._partition_change,
-        RegisterBrokerRecord: MetadataDelta._register_broker,
-        UnregisterBrokerRecord: MetadataDelta._unregister_broker,
-        BrokerRegistrationChangeRecord: MetadataDelta._broker_change,
-        ConfigRecord: MetadataDelta._config,
-        FeatureLevelRecord: MetadataDelta._feature_level,
-        ProducerIdsRecord: MetadataDelta._producer_ids,
-    },
-)
-
-
-def changed_partition(before: PartitionImage, change: PartitionChangeRecord) -> PartitionImage:
-    """The partition after a change: None leaves a field, a leader raises the leader epoch."""
-    elected = change.leader is not None
-    return PartitionImage(
-        before.replicas if change.replicas is None else change.replicas,
-        before.isr if change.isr is None else change.isr,
-        before.leader if change.leader is None else change.leader,
-        before.leader_epoch + 1 if elected else before.leader_epoch,
-        before.partition_epoch + 1,
-        _or(change.removing_replicas, before.removing_replicas),
-        _or(change.adding_replicas, before.adding_replicas),
-        _or(change.elr, before.elr),
-        _or(change.last_known_elr, before.last_known_elr),
-        before.leader_recovery_state
-        if change.leader_recovery_state is None
-        else change.leader_recovery_state,
-        before.reason if change.reason is None else change.reason,
-    )
-
-
-def _or(new: tuple[int, ...] | None, old: tuple[int, ...]) -> tuple[int, ...]:
-    return old if new is None else new
+    def _show(self, section: Section) -> None:
+        self.image = replace(self.image, **section.take_fields())
 
 
 def replay_batch(image: MetadataImage, offset: int, epoch: int, payload: bytes) -> MetadataDelta:
@@ -295,3 +134,18 @@ def replay_batch(image: MetadataImage, offset: int, epoch: int, payload: bytes) 
     delta.replay_all(decode_records(payload), offset)
     delta.finish(offset, epoch)
     return delta
+
+
+def everything(image: MetadataImage, before: MetadataImage = EMPTY_IMAGE) -> MetadataDelta:
+    """A delta in which all of `image` is a change, and all that `before` had besides."""
+    delta = MetadataDelta(EMPTY_IMAGE)
+    delta.replay_all(image_records(image), image.offset)
+    delta.finish(image.offset, image.epoch)
+    delta.note_gone(before)
+    return delta
+
+
+def image_records(image: MetadataImage) -> Iterator[MetadataRecord]:
+    """The records that make `image` out of nothing, in an order that depends on it alone."""
+    for section in MetadataDelta(image).sections():
+        yield from section.records()

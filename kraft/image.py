@@ -4,115 +4,41 @@ An image is never changed. `kraft.delta` makes the next one and shares with it e
 stayed the same, so that a reader may keep an image as long as it likes and always sees one
 consistent moment. All mappings keep the order in which things were first recorded, which is the
 same on every node.
+
+Each section of the metadata (kraft/sections/) has fields here; the parts of the image stand in the
+sections' files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
-from raftka.kraft.records import NO_LEADER, RECOVERED
-from raftka.model.ids import Endpoint
+from raftka.kraft.sections.brokers import BrokerImage, ListenerEndpoint
+from raftka.kraft.sections.configs import (
+    BROKER_RESOURCE,
+    CLUSTER_DEFAULT,
+    TOPIC_RESOURCE,
+    ConfigResource,
+)
+from raftka.kraft.sections.producer_ids import PRODUCER_ID_BLOCK_SIZE
+from raftka.kraft.sections.section import NOTHING
+from raftka.kraft.sections.topics import PartitionImage, TopicImage
 
-TOPIC_RESOURCE: Final = 2
-BROKER_RESOURCE: Final = 4
-"""Kafka's numbers for what a setting belongs to."""
-
-CLUSTER_DEFAULT: Final = ""
-"""As a broker's name in a ConfigResource: all brokers that do not say otherwise."""
-
-PRODUCER_ID_BLOCK_SIZE: Final = 1000
-"""Producer ids that a broker is given at a time."""
-
-
-class ConfigResource(NamedTuple):
-    """What a setting belongs to: a topic, a broker, or all brokers."""
-
-    type: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionImage:
-    """One partition as the controller sees it."""
-
-    replicas: tuple[int, ...]
-    """Preferred leader first."""
-    isr: tuple[int, ...]
-    leader: int
-    """NO_LEADER (-1) while nobody may lead it."""
-    leader_epoch: int = 0
-    partition_epoch: int = 0
-    removing_replicas: tuple[int, ...] = ()
-    adding_replicas: tuple[int, ...] = ()
-    elr: tuple[int, ...] = ()
-    last_known_elr: tuple[int, ...] = ()
-    leader_recovery_state: int = RECOVERED
-    reason: str = ""
-    """Why this leader, in words."""
-
-    @property
-    def has_leader(self) -> bool:
-        return self.leader != NO_LEADER
-
-    @property
-    def preferred_leader(self) -> int:
-        return self.replicas[0]
-
-    @property
-    def is_reassigning(self) -> bool:
-        return bool(self.removing_replicas or self.adding_replicas)
-
-
-@dataclass(frozen=True, slots=True)
-class TopicImage:
-    """A topic and its partitions; a partition's number is its place in `partitions`."""
-
-    name: str
-    topic_id: bytes
-    partitions: Sequence[PartitionImage]
-
-    def partition(self, index: int) -> PartitionImage | None:
-        """The partition of that number, or None when there is none."""
-        return self.partitions[index] if 0 <= index < len(self.partitions) else None
-
-
-class ListenerEndpoint(NamedTuple):
-    """Where a broker listens under one listener name."""
-
-    name: str
-    host: str
-    port: int
-    security_protocol: int
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerImage:
-    """A broker's registration."""
-
-    broker_id: int
-    incarnation_id: bytes
-    epoch: int
-    """The offset of its registration; names this process of the broker, and no other."""
-    endpoints: tuple[ListenerEndpoint, ...]
-    features: tuple[tuple[str, int, int], ...] = ()
-    rack: str | None = None
-    fenced: bool = True
-    in_controlled_shutdown: bool = False
-    log_dirs: tuple[bytes, ...] = ()
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it may lead partitions and join ISRs."""
-        return not self.fenced and not self.in_controlled_shutdown
-
-    def endpoint(self, listener: str) -> Endpoint | None:
-        """Where it is reached by the listener of that name, or None when it has none such."""
-        for each in self.endpoints:
-            if each.name == listener:
-                return Endpoint(each.host, each.port)
-        return None
+__all__ = [
+    "BROKER_RESOURCE",
+    "CLUSTER_DEFAULT",
+    "EMPTY_IMAGE",
+    "PRODUCER_ID_BLOCK_SIZE",
+    "TOPIC_RESOURCE",
+    "BrokerImage",
+    "ConfigResource",
+    "ListenerEndpoint",
+    "MetadataImage",
+    "PartitionImage",
+    "TopicImage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +84,12 @@ class MetadataImage:
 
     def topic_config(self, topic: str) -> Mapping[str, str]:
         """The settings that were given for the topic itself."""
-        return self.configs.get(ConfigResource(TOPIC_RESOURCE, topic), _NOTHING)
+        return self.configs.get(ConfigResource(TOPIC_RESOURCE, topic), NOTHING)
 
     def broker_config(self, broker_id: int | None) -> Mapping[str, str]:
         """The dynamic settings of one broker itself, or with None those of all brokers."""
         name = CLUSTER_DEFAULT if broker_id is None else str(broker_id)
-        return self.configs.get(ConfigResource(BROKER_RESOURCE, name), _NOTHING)
+        return self.configs.get(ConfigResource(BROKER_RESOURCE, name), NOTHING)
 
 
-_NOTHING: Final[Mapping[str, str]] = {}
 EMPTY_IMAGE: Final = MetadataImage()

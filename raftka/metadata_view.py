@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from raftka.kraft.image import BROKER_RESOURCE, CLUSTER_DEFAULT, MetadataImage, PartitionImage
+from raftka.kraft.delta import SECTIONS, MetadataDelta
+from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord
 from raftka.model.ids import uuid_text
 
@@ -37,45 +38,9 @@ def plain(value: object) -> Any:
 
 def image_tree(image: MetadataImage) -> Tree:
     """The whole image, in directories as Kafka's metadata shell has them."""
-    return {
-        "offset": image.offset,
-        "epoch": image.epoch,
-        "features": dict(image.features),
-        "brokers": {
-            str(broker.broker_id): {
-                field.name: plain(getattr(broker, field.name))
-                for field in dataclasses.fields(broker)
-            }
-            for broker in image.brokers.values()
-        },
-        "topics": {
-            topic.name: {
-                "id": uuid_text(topic.topic_id),
-                "partitions": {
-                    str(index): _partition(partition)
-                    for index, partition in enumerate(topic.partitions)
-                },
-            }
-            for topic in image.topics.values()
-        },
-        "configs": _configs(image),
-        "producer_ids": {"next": image.next_producer_id},
-    }
-
-
-def _partition(partition: PartitionImage) -> Tree:
-    return {
-        field.name: plain(getattr(partition, field.name)) for field in dataclasses.fields(partition)
-    }
-
-
-def _configs(image: MetadataImage) -> Tree:
-    found: Tree = {"brokers": {}, "topics": {}}
-    for resource, entries in image.configs.items():
-        kind = "brokers" if resource.type == BROKER_RESOURCE else "topics"
-        name = resource.name if resource.name != CLUSTER_DEFAULT else "default"
-        found[kind][name] = dict(entries)
-    return found
+    sections = MetadataDelta(image)
+    shown = {name: plain(getattr(sections, name).view()) for name in SECTIONS}
+    return {"offset": image.offset, "epoch": image.epoch, **shown}
 
 
 def at_path(tree: Tree, path: str) -> Any:

@@ -195,9 +195,9 @@ class World:
     def _registrations(
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
-        for topic in delta.deleted_topics:
+        for topic in delta.topics.deleted:
             self.witnesses.forget(topic.name)
-        for broker_id in delta.changed_brokers:
+        for broker_id in delta.brokers.changed:
             old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
             if old is None and broker_id not in self._founders:
                 self.note("broker joined")

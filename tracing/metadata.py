@@ -43,10 +43,10 @@ def broker_event(before: MetadataImage, image: MetadataImage, broker_id: int) ->
 
 def changes(before: MetadataImage, image: MetadataImage, delta: MetadataDelta) -> Iterator[Event]:
     """All of one delta; brokers first, since elections follow from what became of them."""
-    for broker_id in delta.changed_brokers:
+    for broker_id in delta.brokers.changed:
         if found := broker_event(before, image, broker_id):
             yield found
-    for name, indexes in delta.changed_partitions.items():
+    for name, indexes in delta.topics.changed.items():
         for index in indexes:
             after = image.partition(name, index)
             if after is not None and (

@@ -13,9 +13,10 @@ from typing import Final
 
 import trio
 
-from raftka.kraft.delta import ElectionOutcome, MetadataDelta
+from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import BrokerImage
 from raftka.kraft.records import NO_LEADER
+from raftka.kraft.sections.topics import ElectionOutcome
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
@@ -70,7 +71,7 @@ def _write(outcome: ElectionOutcome) -> None:
 
 def log_brokers(delta: MetadataDelta) -> None:
     """A line for each broker that came, changed or went."""
-    for broker_id in delta.changed_brokers:
+    for broker_id in delta.brokers.changed:
         after = delta.image.brokers.get(broker_id)
         words = _what_happened(delta.base.brokers.get(broker_id), after)
         if words:

@@ -94,7 +94,7 @@ class ControllerService:
         """Publisher: a batch was committed and replayed."""
         self.image = image
         if self.is_active:
-            self._elections.note(delta.elections)
+            self._elections.note(delta.topics.elections)
             log_brokers(delta)
         self._writer.published()
 

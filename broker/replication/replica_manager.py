@@ -132,7 +132,7 @@ class ReplicaManager(IsrKeeper):
     async def prepare(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Make the logs that this change will need, beside the event loop; `publish` comes next."""
         wanted = []
-        for name, indexes in delta.changed_partitions.items():
+        for name, indexes in delta.topics.changed.items():
             topic = image.topics.get(name)
             if topic is None:
                 continue
@@ -161,15 +161,15 @@ class ReplicaManager(IsrKeeper):
         if first:
             self._checkpoints = self.logs.high_watermarks()
             self._remove_strays(image)
-        for topic in delta.deleted_topics:
+        for topic in delta.topics.deleted:
             for index in range(len(topic.partitions)):
                 self._delete(topic.name, index, topic.topic_id)
-        for name, indexes in delta.changed_partitions.items():
+        for name, indexes in delta.topics.changed.items():
             changed = image.topics.get(name)
             if changed is not None:
                 for index in indexes:
                     self._apply(changed, index, changed.partitions[index], now_s)
-        if delta.changed_brokers:
+        if delta.brokers.changed:
             if self.fetching is not None:
                 self.fetching.brokers_changed()
             for replica in self:
@@ -181,10 +181,10 @@ class ReplicaManager(IsrKeeper):
         topics = self.image.topics
         changed = [
             topics[resource.name]
-            for resource in delta.changed_configs
+            for resource in delta.configs.changed
             if resource.type == TOPIC_RESOURCE and resource.name in topics
         ]
-        if any(resource.type == BROKER_RESOURCE for resource in delta.changed_configs):
+        if any(resource.type == BROKER_RESOURCE for resource in delta.configs.changed):
             defaults = self._log_defaults()
             if defaults != self.logs.defaults:
                 self.logs.defaults = defaults

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from raftka.kraft.controller.brokers import registered
 from raftka.kraft.controller.election import Election, PartitionPlan
 from raftka.kraft.controller.result import Mutation, Result, Rules
-from raftka.kraft.delta import changed_partition
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import RECOVERED, RECOVERING, MetadataRecord, PartitionChangeRecord
+from raftka.kraft.sections.topics import changed_partition
 from raftka.model.errors import ErrorCode, KafkaError
 
 ANY_BROKER_EPOCH = -1

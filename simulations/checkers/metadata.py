@@ -20,14 +20,14 @@ class MetadataChecker:
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
         self.checks += 1
-        for name, indexes in delta.changed_partitions.items():
+        for name, indexes in delta.topics.changed.items():
             topic = image.topics.get(name)
             for index in indexes if topic is not None else ():
                 assert topic is not None
                 partition = topic.partition(index)
                 if partition is not None:
                     self._check_members(image, (name, index), partition)
-        for broker_id in delta.changed_brokers:
+        for broker_id in delta.brokers.changed:
             old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
             if old is not None and new is not None and new.epoch < old.epoch:
                 self._report(

@@ -32,7 +32,7 @@ class ObservedMetadata:
         delta = replay_batch(before, offset, epoch, payload)
         image = self.image = delta.image
         # An election's cause goes before it.
-        for broker_id in delta.changed_brokers:
+        for broker_id in delta.brokers.changed:
             self._tell_broker(before, image, broker_id)
         for name, indexes in _changed(before, image, delta):
             for index in indexes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from raftka.broker.pacing import SLICE, PacedPublisher, slices
+from raftka.broker.pacing import SLICE, PacedPublisher
 from raftka.kraft.codec import encode_records
 from raftka.kraft.delta import MetadataDelta, replay_batch
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
@@ -32,12 +32,12 @@ def change(image: MetadataImage, *records: MetadataRecord) -> MetadataDelta:
 
 
 def named(delta: MetadataDelta) -> list[tuple[str, int]]:
-    return [(name, n) for name, numbers in delta.changed_partitions.items() for n in numbers]
+    return [(name, n) for name, numbers in delta.topics.changed.items() for n in numbers]
 
 
 def test_a_small_change_stays_whole() -> None:
     delta = change(EMPTY_IMAGE, *topic("a", 3))
-    assert list(slices(delta, 3)) == [delta]
+    assert list(delta.slices(3)) == [delta]
 
 
 def test_a_large_change_is_cut_and_nothing_is_lost() -> None:
@@ -52,14 +52,14 @@ def test_a_large_change_is_cut_and_nothing_is_lost() -> None:
         RegisterBrokerRecord(1, bytes(16), -1, ()),
         ConfigRecord(2, "c", "retention.ms", "5"),
     )
-    parts = list(slices(delta, 3))
+    parts = list(delta.slices(3))
     assert [name for part in parts for name, _ in named(part)] == ["a", *["c"] * 7]
     assert all(len(named(part)) <= 3 for part in parts)
-    assert [topic.name for topic in parts[0].deleted_topics] == ["a"]
+    assert [topic.name for topic in parts[0].topics.deleted] == ["a"]
     assert named(parts[0]) == [], "deletions come before the name is used again"
     assert all(part.image is delta.image for part in parts)
-    assert [bool(part.changed_brokers) for part in parts] == [False] * (len(parts) - 1) + [True]
-    assert parts[-1].changed_configs == delta.changed_configs
+    assert [bool(part.brokers.changed) for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert parts[-1].configs.changed == delta.configs.changed
 
 
 class Recorder:

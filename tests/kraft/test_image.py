@@ -106,34 +106,34 @@ def test_a_change_without_a_leader_keeps_the_leader_epoch(image: MetadataImage) 
     after = delta.image.topics["a"].partitions[0]
     assert (after.leader, after.leader_epoch, after.partition_epoch) == (1, 0, 1)
     assert after.isr == (1, 2) and after.reason == "new"
-    assert delta.elections == []
+    assert delta.topics.elections == []
 
 
 def test_an_election_is_told_with_its_reason(image: MetadataImage) -> None:
     change = PartitionChangeRecord(A, 0, isr=(2, 3), leader=2, reason="1 died")
     delta = replay_batch(image, 11, 3, encode_records([change]))
-    (told,) = delta.elections
+    (told,) = delta.topics.elections
     assert (told.topic, told.partition, told.old_leader, told.new_leader) == ("a", 0, 1, 2)
     assert (told.leader_epoch, told.old_isr, told.new_isr) == (1, (1, 2, 3), (2, 3))
     assert told.reason == "1 died"
-    assert delta.changed_partitions == {"a": {0: None}}
+    assert delta.topics.changed == {"a": {0: None}}
 
 
 def test_a_topic_that_is_deleted_and_made_again_is_both(image: MetadataImage) -> None:
     records = [RemoveTopicRecord(A), TopicRecord("a", B), partition(B, 0)]
     delta = replay_batch(image, 11, 3, encode_records(records))
-    assert [topic.topic_id for topic in delta.deleted_topics] == [A]
-    assert delta.changed_partitions == {"a": {0: None}}
+    assert [topic.topic_id for topic in delta.topics.deleted] == [A]
+    assert delta.topics.changed == {"a": {0: None}}
     assert delta.image.topics["a"].topic_id == B
     assert len(delta.image.topics["a"].partitions) == 1
     assert delta.image.topic_config("a") == {}, "settings go with their topic"
-    assert delta.changed_configs == {ConfigResource(TOPIC_RESOURCE, "a"): None}
+    assert delta.configs.changed == {ConfigResource(TOPIC_RESOURCE, "a"): None}
 
 
 def test_a_topic_made_and_deleted_in_one_batch_was_never_there(image: MetadataImage) -> None:
     records = [TopicRecord("b", B), partition(B, 0), RemoveTopicRecord(B)]
     delta = replay_batch(image, 11, 3, encode_records(records))
-    assert delta.deleted_topics == [] and delta.changed_partitions == {}
+    assert delta.topics.deleted == [] and delta.topics.changed == {}
 
 
 def test_brokers_come_change_and_go(image: MetadataImage) -> None:
@@ -145,13 +145,13 @@ def test_brokers_come_change_and_go(image: MetadataImage) -> None:
     image = replay_batch(image, 12, 3, encode_records([leaving])).image
     assert not image.is_active(1) and not image.brokers[1].fenced
     delta = replay_batch(image, 13, 3, encode_records([UnregisterBrokerRecord(1, 10)]))
-    assert 1 not in delta.image.brokers and delta.changed_brokers == {1: None}
+    assert 1 not in delta.image.brokers and delta.brokers.changed == {1: None}
 
 
 def test_a_feature_at_level_0_is_gone(image: MetadataImage) -> None:
     record = FeatureLevelRecord("metadata.version", 0)
     delta = replay_batch(image, 11, 3, encode_records([record]))
-    assert delta.image.features == {} and delta.changed_features == {"metadata.version": None}
+    assert delta.image.features == {} and delta.features.changed == {"metadata.version": None}
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class ControllerOnPaper:
             delta = MetadataDelta(self.image)
             delta.replay_all(records, offset)
             self.image = delta.finish(offset, 1)
-            self.reasons += [each.reason for each in delta.elections]
+            self.reasons += [each.reason for each in delta.topics.elections]
 
     def register(
         self,

@@ -14,7 +14,7 @@ from raftka.broker.replication.following import Following
 from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
 from raftka.broker.routes import routes
-from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.delta import everything
 from raftka.kraft.image import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
@@ -26,7 +26,6 @@ from raftka.kraft.image import (
     PartitionImage,
     TopicImage,
 )
-from raftka.kraft.snapshot import image_records
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.ports import Alarm
 from raftka.model.records import Record, encode_batch, iter_batches, iter_records
@@ -268,12 +267,7 @@ class Broker:
     def publish(self) -> None:
         """Let the broker hear of the world as it is, as one change of everything."""
         image = self.world.image()
-        delta = MetadataDelta(MetadataImage())
-        delta.replay_all(image_records(image), image.offset)
-        delta.image = image
-        for topic in self.image.topics.values():
-            if topic.topic_id not in image.topic_names:
-                delta.deleted_topics.append(topic)
+        delta = everything(image, before=self.image)
         self.replicas.publish(image, delta)
 
     def expire(self, seconds: float) -> None:

@@ -101,7 +101,7 @@ class GroupCoordinatorService:
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Follow the metadata: the offsets of deleted topics go."""
         self._image = image
-        for topic in delta.deleted_topics:
+        for topic in delta.topics.deleted:
             # One of the same name that was made since has no offsets yet.
             for hosted in self._hosted.values():
                 if hosted.runtime is not None:

@@ -234,7 +234,7 @@ async def test_a_commit_that_the_replicas_do_not_take_in_time_is_told_so(
 async def test_a_deleted_topic_takes_its_offsets_along(coordinator: Coordinator) -> None:
     coordinator.commit(7)
     delta = MetadataDelta(IMAGE)
-    delta.deleted_topics.append(ACCESS)
+    delta.topics.deleted.append(ACCESS)
     coordinator.service.publish(MetadataImage(topics={OFFSETS_TOPIC: OFFSETS}), delta)
     await trio.testing.wait_all_tasks_blocked()
     assert await coordinator.committed() == -1

@@ -1,0 +1,76 @@
+"""Dynamic settings: what was altered, by the resource that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final, NamedTuple
+
+from raftka.kraft.records import ConfigRecord, MetadataRecord
+from raftka.kraft.sections.section import Section
+
+TOPIC_RESOURCE: Final = 2
+BROKER_RESOURCE: Final = 4
+"""Kafka's numbers for what a setting belongs to."""
+
+CLUSTER_DEFAULT: Final = ""
+"""As a broker's name in a ConfigResource: all brokers that do not say otherwise."""
+
+
+class ConfigResource(NamedTuple):
+    """What a setting belongs to: a topic, a broker, or all brokers."""
+
+    type: int
+    name: str
+
+
+class Configs(Section):
+    """The section of dynamic settings."""
+
+    FIELDS = ("configs",)
+    __slots__ = (*FIELDS, "changed")
+
+    configs: Mapping[ConfigResource, Mapping[str, str]]
+
+    def __init__(self, base: object) -> None:
+        super().__init__(base)
+        self.changed: dict[ConfigResource, None] = {}
+
+    def records(self) -> Iterator[MetadataRecord]:
+        for resource, entries in self.configs.items():
+            for name, value in entries.items():
+                yield ConfigRecord(resource.type, resource.name, name, value)
+
+    def note_gone(self, before: Configs) -> None:
+        for resource in before.configs:
+            self.changed.setdefault(resource)
+
+    def view(self) -> Mapping[str, Any]:
+        found: dict[str, dict[str, Mapping[str, str]]] = {"brokers": {}, "topics": {}}
+        for resource, entries in self.configs.items():
+            kind = "brokers" if resource.type == BROKER_RESOURCE else "topics"
+            name = resource.name if resource.name != CLUSTER_DEFAULT else "default"
+            found[kind][name] = entries
+        return found
+
+    def forget_topic(self, name: str) -> None:
+        """A topic's settings go with it."""
+        resource = ConfigResource(TOPIC_RESOURCE, name)
+        if resource in self.configs:
+            del self.own("configs")[resource]
+            self.changed[resource] = None
+
+    def _altered(self, record: ConfigRecord, _offset: int) -> None:
+        configs = self.own("configs")
+        resource = ConfigResource(record.resource_type, record.resource_name)
+        entries = dict(configs.get(resource, {}))
+        if record.value is None:
+            entries.pop(record.name, None)
+        else:
+            entries[record.name] = record.value
+        if entries:
+            configs[resource] = entries
+        else:
+            configs.pop(resource, None)
+        self.changed[resource] = None
+
+    REPLAYS: ClassVar = {ConfigRecord: _altered}
