@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import trio
-
 from raftka.model.errors import ErrorCode
 from raftka.model.internal_topics import INTERNAL_TOPICS, InternalTopic
 from raftka.model.logs import get_logger
@@ -78,7 +76,7 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> None:
             log.warning(
                 f"topic {result.name} cannot be created: {code.name}: {result.error_message}"
             )
-    with trio.move_on_after(_WAIT_S):
+    with node.clock.within(_WAIT_S):
         await node.loader.wait_until(
             lambda image: all(
                 name in image.topics and all(p.has_leader for p in image.topics[name].partitions)

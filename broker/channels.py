@@ -1,7 +1,7 @@
 """Connections from this node to the active controller, one for each lane of requests.
 
-They are made when first needed and again after they broke. A request is repeated at the next
-controller when the leadership moves.
+A connection is opened when it is first needed, and again after it broke. A request is repeated at
+the next controller when the leadership moves.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import trio
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import Endpoint
 from raftka.model.ports import BrokenConnection, Clock, Network
-from raftka.net.channel import Channel, open_channel
+from raftka.net.channel import Channel
 
 _RETRY_S = 0.05
+_CONNECT_S = 5.0
 
 
 class ControllerUnavailable(BrokenConnection):
@@ -44,21 +45,21 @@ class Channels:
         self._controller_moved = trio.Event()
 
     async def run(self) -> None:
-        """Own the reading tasks of all channels until cancelled."""
+        """Own the tasks of all channels until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             await trio.sleep_forever()
 
     def controller_changed(self) -> None:
-        """The quorum has a new leader: whoever waits for one asks again at once.
+        """The quorum has a new leader: every waiting request goes to it at once.
 
-        Also those who wait for an answer of the one before: it may be asleep, and what it has not
-        decided by now it cannot decide any more.
+        So do requests that wait for an answer of the leader before: it may be asleep, and what it
+        has not decided by now it cannot decide any more.
         """
         target = self._controller()
         if target is not None:
             for key in [key for key in self._open if key[0] != target[1]]:
-                self._open.pop(key).close()
+                self._open.pop(key).close("another controller is active")
         self._controller_moved.set()
         self._controller_moved = trio.Event()
 
@@ -84,36 +85,29 @@ class Channels:
                     if getattr(answer, "error_code", 0) != ErrorCode.NOT_CONTROLLER:
                         return answer
                     words = f"node {target[0]} is not the active controller"
-            with trio.move_on_after(_RETRY_S):
+            with self._clock.within(_RETRY_S):
                 await moved.wait()
         raise ControllerUnavailable(f"no active controller answered: {words}")
 
     async def _ask(self, endpoint: Endpoint, lane: str, request: Any, *, timeout_s: float) -> Any:
         channel = await self._channel(endpoint, lane)
-        version = type(request).VALID_VERSIONS[1]
-        return await channel.ask(request, version, timeout_s=timeout_s)
+        return await channel.request(request, type(request).VALID_VERSIONS[1], timeout_s)
 
     async def _channel(self, endpoint: Endpoint, lane: str) -> Channel:
         key = (endpoint, lane)
         channel = self._open.get(key)
-        if channel is not None and not channel.broken:
+        if channel is not None and channel.broken is None:
             return channel
         async with self._locks.setdefault(key, trio.Lock()):
             channel = self._open.get(key)
-            if channel is None or channel.broken:
-                channel = await self.open(endpoint)
-                self._open[key] = channel
+            if channel is None or channel.broken is not None:
+                channel = self._open[key] = await self._connect(endpoint)
             return channel
 
-    async def open(self, endpoint: Endpoint, *, timeout_s: float = 5.0) -> Channel:
-        """A connection of the asker's own, which the asker closes. Raises BrokenConnection."""
+    async def _connect(self, endpoint: Endpoint) -> Channel:
         assert self._nursery is not None, "Channels.run is not running"
-        channel = await open_channel(
-            self._network,
-            endpoint.host,
-            endpoint.port,
-            client_id=self._client_id,
-            timeout_s=timeout_s,
-        )
+        host, port = endpoint
+        connection = await self._network.connect(host, port, timeout_s=_CONNECT_S)
+        channel = Channel(connection, self._client_id, self._clock)
         self._nursery.start_soon(channel.run)
         return channel

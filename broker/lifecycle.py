@@ -141,7 +141,7 @@ class Lifecycle:
             until = min(deadline, self._answered_s + _NO_CONTROLLER_S)
             if (left := until - self._clock.monotonic()) <= 0:
                 return False
-            with trio.move_on_after(left):
+            with self._clock.within(left):
                 await self._may_stop.wait()
         return True
 

@@ -125,7 +125,7 @@ async def _run(
             await shutdown.wait()
         if node.is_controller:
             # The others elect at once, instead of finding out by broken connections.
-            with trio.move_on_after(_RESIGNATION_S):
+            with node.clock.within(_RESIGNATION_S):
                 await node.quorum.resign()
         log.info(f"node {node.node_id} has shut down")
         nursery.cancel_scope.cancel()

@@ -79,5 +79,5 @@ class Suspects:
             return not any(names_leader(image, each) for each in self._until)
 
         left = max(self._until.values()) - now
-        with trio.move_on_after(left):
+        with self._clock.within(left):
             await self._loader.wait_until(is_settled)

@@ -14,13 +14,13 @@ from typing import TypeVar
 import trio
 
 from raftka.client.backoff import Backoff
-from raftka.client.channel import Channel
 from raftka.client.connections import Connections
 from raftka.client.metadata import Broker, ClusterView
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint
 from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.net.channel import Channel
 from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
 from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
@@ -140,7 +140,7 @@ class Cluster:
     async def layout(self, timeout_s: float) -> ClusterView:
         """A view made after this call. Raises ClusterUnreachable."""
         before = self.view.version
-        with trio.move_on_after(timeout_s):
+        with self.clock.within(timeout_s):
             while self.view.version == before:
                 await self.refreshed(before)
             return self.view

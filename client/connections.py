@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import trio
 
 from raftka.client.backoff import Backoff
-from raftka.client.channel import Channel
 from raftka.client.settings import ClientConfig
 from raftka.model.ids import Endpoint
 from raftka.model.ports import BrokenConnection, Clock, Dice, Network
 from raftka.model.version import __version__
+from raftka.net.channel import Channel
 
 SOFTWARE_NAME = "raftka"
 SOFTWARE_VERSION = __version__

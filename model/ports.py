@@ -11,6 +11,7 @@ Errors: files and directories raise OSError as the operating system does; connec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -33,6 +34,13 @@ class Alarm(Protocol):
         ...
 
 
+class Limit(Protocol):
+    """A stretch of work that ends with its time at the latest."""
+
+    cancelled_caught: bool
+    """Afterwards, whether the time was over before the work was."""
+
+
 class Clock(Protocol):
     """Time as one node sees it; two nodes' clocks may disagree."""
 
@@ -46,6 +54,17 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long on this node's clock; a checkpoint even for 0."""
+        ...
+
+    def within(self, seconds: float) -> AbstractContextManager[Limit]:
+        """Cancel what is inside of the `with` once `seconds` are over on this node's clock.
+
+            with clock.within(2.0) as limit:
+                await something()
+            if limit.cancelled_caught: ...
+
+        As trio.move_on_after, which knows the machine's clock alone.
+        """
         ...
 
     def alarm(self) -> Alarm:

@@ -1,139 +1,242 @@
-"""The asking side of one connection: requests out, answers matched by correlation id.
+"""The asking side of one connection: requests go out in order, answers come in the same order.
 
-Answers come in the order of the requests (protocol guide, "Network"), so a queue is enough; the
-correlation id is checked, because an answer to another question is worse than none.
+`send` only hands a request over and returns a future, so that requests of several tasks share the
+connection and a sender can keep many under way. When the connection breaks, everything in flight
+fails with BrokenConnection at once: the askers learn of a dead peer without a timeout.
+
+An answer that is overdue breaks the connection: it would come before those of later requests. The
+correlation id of each answer is checked, since an answer to another question is worse than none.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import deque
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any, TypeVar
 
 import trio
 
-from raftka.model.ports import BrokenConnection, Connection, Network, Piece
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import text as error_text
+from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece
 from raftka.net.connection import FrameReader, FrameTooLarge
+from raftka.net.futures import Future
 from raftka.net.protocol import codec
+from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
 
-_MAX_ANSWER_BYTES = 256 * 1024 * 1024
-_CORRELATION = struct.Struct(">i")
 R = TypeVar("R", bound=Response)
 
+MAX_FRAME_BYTES = 512 * 1024 * 1024
+"""The largest answer that is accepted; the buffer only grows with bytes that came."""
 
-class _Waiting:
-    __slots__ = ("arrived", "correlation_id", "frame")
 
-    def __init__(self, correlation_id: int) -> None:
-        self.correlation_id = correlation_id
-        self.arrived = trio.Event()
-        self.frame: memoryview | None = None
+@dataclass(slots=True)
+class _InFlight:
+    correlation_id: int
+    request: Request[Any]
+    version: int
+    deadline: float
+    answer: Future[Any]
 
 
 class Channel:
-    """A connection to one peer, shared by any number of askers.
+    """An open connection; `run` must be running for answers to come."""
 
-    Made by `open_channel`; `run` reads answers and must run for as long as it is used. When the
-    connection breaks, every waiting request raises BrokenConnection, and so does every later one.
-    """
-
-    def __init__(self, connection: Connection, client_id: str) -> None:
+    def __init__(
+        self, connection: Connection, client_id: str, clock: Clock, idle_s: float = inf
+    ) -> None:
         self.peer = connection.peer
-        self.broken = False
+        self.versions: Mapping[int, tuple[int, int]] = {}
+        """By API key, the versions that the peer answers; empty before `negotiate`."""
+        self.broken: BrokenConnection | None = None
         self._connection = connection
         self._client_id = client_id
-        self._next_id = 0
-        self._waiting: deque[_Waiting] = deque()
-        self._send_lock = trio.Lock()
+        self._clock = clock
+        self._idle_s = idle_s
+        self._last_used = clock.monotonic()
+        self._next_correlation = 0
+        self._in_flight: deque[_InFlight] = deque()
+        self._unsent: list[Piece] = []
+        self._is_unsent = clock.alarm()
+        self._busy = clock.alarm()
+        self._looks_again = 0.0
+        """When `_watch` looks at the connection next, unless something is due before."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests without an answer yet."""
+        return len(self._in_flight)
+
+    def version_for(self, request: type[Request[Any]], highest: int | None = None) -> int:
+        """The newest version that both sides know, at most `highest`.
+
+        Raises KafkaError UNSUPPORTED_VERSION when there is none.
+        """
+        low, high = request.VALID_VERSIONS
+        if highest is not None:
+            high = min(high, highest)
+        theirs = self.versions.get(request.API_KEY)
+        if theirs is None:
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION, f"{self.peer} does not serve {request.API_NAME}"
+            )
+        best = min(high, theirs[1])
+        if best < max(low, theirs[0]):
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION,
+                f"{self.peer} serves {request.API_NAME} {theirs[0]} to {theirs[1]}, this side"
+                f" speaks {low} to {high}",
+            )
+        return best
+
+    def send(
+        self, request: Request[R], version: int, timeout_s: float, *, answered: bool = True
+    ) -> Future[R]:
+        """Hand a request over. The future fails with BrokenConnection, also when time runs out.
+
+        With `answered` false the peer sends nothing back, and the future has no meaning.
+        """
+        answer: Future[R] = Future()
+        if self.broken is not None:
+            answer.set_error(self.broken)
+            return answer
+        correlation_id = self._next_correlation
+        self._next_correlation = (correlation_id + 1) & 0x7FFFFFFF
+        pieces = codec.encode_request(request, version, correlation_id, self._client_id)
+        now = self._clock.monotonic()
+        self._last_used = now
+        if answered:
+            self._in_flight.append(
+                _InFlight(correlation_id, request, version, now + timeout_s, answer)
+            )
+            if now + timeout_s < self._looks_again:
+                self._busy.ring()
+        self._write(pieces)
+        return answer
+
+    async def request(self, request: Request[R], version: int, timeout_s: float) -> R:
+        """Send and wait. Raises BrokenConnection."""
+        return await self.send(request, version, timeout_s)
+
+    async def negotiate(self, software: str, software_version: str, timeout_s: float) -> None:
+        """Learn which versions the peer speaks (KIP-511). Raises BrokenConnection.
+
+        A broker that does not know our version of ApiVersions answers in the form of version 0,
+        with its own range.
+        """
+        request = ApiVersionsRequest(
+            client_software_name=software, client_software_version=software_version
+        )
+        newest = ApiVersionsRequest.VALID_VERSIONS[1]
+        answer = await self.request(request, newest, timeout_s)
+        if answer.error_code == ErrorCode.UNSUPPORTED_VERSION:
+            known = {key.api_key: key.max_version for key in answer.api_keys}
+            version = min(known.get(ApiVersionsRequest.API_KEY, 0), newest)
+            answer = await self.request(request, version, timeout_s)
+        if answer.error_code != ErrorCode.NONE:
+            why = error_text(answer.error_code)
+            raise BrokenConnection(f"{self.peer} does not say its versions: {why}")
+        self.versions = {key.api_key: (key.min_version, key.max_version) for key in answer.api_keys}
 
     async def run(self) -> None:
-        """Read answers until the connection ends; never raises for that."""
-        reader = FrameReader(_MAX_ANSWER_BYTES)
+        """Move bytes until the connection ends; never raises for a broken one."""
         try:
-            while received := await self._connection.receive_into(reader.space(), reader.missing):
-                for frame in reader.frames(received):
-                    self._answered(memoryview(bytes(frame)))
-        except (BrokenConnection, FrameTooLarge, trio.ClosedResourceError):
-            pass  # The askers are told below.
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_rest)
+                nursery.start_soon(self._watch)
+                await self._receive()
+                nursery.cancel_scope.cancel()
         finally:
-            self.close()
+            self.close("closed")
 
-    def close(self) -> None:
-        """Idempotent; waiting requests raise BrokenConnection."""
-        self.broken = True
+    def close(self, why: str) -> None:
+        """End the connection and fail what is in flight; idempotent."""
+        if self.broken is not None:
+            return
+        self.broken = BrokenConnection(f"{self.peer}: {why}")
         self._connection.close()
-        while self._waiting:
-            self._waiting.popleft().arrived.set()
+        failed, self._in_flight = self._in_flight, deque()
+        for item in failed:
+            item.answer.set_error(self.broken)
+        self._unsent = []
+        self._is_unsent.ring()
+        self._busy.ring()
 
-    async def ask(self, request: Request[R], version: int, *, timeout_s: float = 30.0) -> R:
-        """Send a request and wait for its answer.
-
-        Raises BrokenConnection, also when there is no answer within `timeout_s` seconds: an answer
-        that is this late would come before those of later requests, so the connection is given up.
-        """
-        correlation_id = self._next_correlation_id()
-        frame = await self.exchange(
-            codec.encode_request(request, version, correlation_id, self._client_id),
-            correlation_id,
-            timeout_s=timeout_s,
-        )
-        _, message = codec.decode_response(request.RESPONSE, version, frame)
-        return message
-
-    async def exchange(
-        self, pieces: list[Piece], correlation_id: int, *, timeout_s: float
-    ) -> memoryview:
-        """Send a whole frame and wait for the frame that answers it. Raises BrokenConnection."""
-        waiting = _Waiting(correlation_id)
-        with trio.move_on_after(timeout_s):
-            await self._send(pieces, waiting)
-            await waiting.arrived.wait()
-            if waiting.frame is None:
-                raise BrokenConnection(f"{self.peer}: the connection broke before the answer came")
-            return waiting.frame
-        self.close()
-        raise BrokenConnection(f"{self.peer}: no answer within {timeout_s:g} s")
-
-    async def _send(self, pieces: list[Piece], waiting: _Waiting) -> None:
-        """A whole frame, behind those that others are sending."""
-        if self._send_lock.locked():
-            await self._send_lock.acquire()
-        else:
-            # As `acquire`, without giving way to other tasks: the wait for the answer does.
-            self._send_lock.acquire_nowait()
+    def _write(self, pieces: list[Piece]) -> None:
+        if self._unsent:
+            self._unsent.extend(pieces)
+            return
         try:
-            if self.broken:
-                raise BrokenConnection(f"{self.peer}: the connection is closed")
-            self._waiting.append(waiting)
-            await self._connection.send(pieces)
-        except trio.ClosedResourceError as error:
-            raise BrokenConnection(f"{self.peer}: the connection is closed") from error
-        except BaseException:
-            # Half a frame may be out: nothing that follows could be understood.
-            self.close()
-            raise
-        finally:
-            self._send_lock.release()
+            self._unsent = self._connection.send_now(pieces)
+        except (BrokenConnection, trio.ClosedResourceError) as error:
+            self.close(str(error))
+            return
+        if self._unsent:
+            self._is_unsent.ring()
 
-    def _next_correlation_id(self) -> int:
-        self._next_id = (self._next_id + 1) & 0x7FFFFFFF
-        return self._next_id
+    async def _write_rest(self) -> None:
+        """What the system did not take at once; a checkpoint only on full buffers."""
+        while self.broken is None:
+            if not self._unsent:
+                await self._is_unsent.wait(inf)
+                continue
+            # What is being sent stays in front, so that `_write` keeps queueing behind it.
+            batch = list(self._unsent)
+            try:
+                await self._connection.send(batch)
+            except (BrokenConnection, trio.ClosedResourceError) as error:
+                self.close(str(error))
+                return
+            del self._unsent[: len(batch)]
 
-    def _answered(self, frame: memoryview) -> None:
-        if len(frame) < 4 or not self._waiting:
-            raise BrokenConnection(f"{self.peer}: an answer that nobody asked for")
-        waiting = self._waiting.popleft()
-        (correlation_id,) = _CORRELATION.unpack_from(frame)
-        if correlation_id != waiting.correlation_id:
-            waiting.arrived.set()
-            raise BrokenConnection(f"{self.peer}: an answer to another request")
-        waiting.frame = frame
-        waiting.arrived.set()
+    async def _receive(self) -> None:
+        reader = FrameReader(MAX_FRAME_BYTES)
+        while self.broken is None:
+            try:
+                size = await self._connection.receive_into(reader.space(), reader.missing)
+                if size == 0:
+                    self.close("the other side closed the connection")
+                    return
+                for frame in reader.frames(size):
+                    self._answer(bytes(frame))
+            except trio.ClosedResourceError:
+                self.close("closed")
+            except (BrokenConnection, FrameTooLarge, MalformedMessage) as error:
+                self.close(str(error))
 
+    def _answer(self, frame: bytes) -> None:
+        if not self._in_flight:
+            raise MalformedMessage("an answer came to no request")
+        item = self._in_flight[0]
+        version = item.version
+        if item.request.API_KEY == ApiVersionsRequest.API_KEY and frame[4:6] == b"\x00\x23":
+            version = 0
+        correlation_id, answer = codec.decode_response(item.request.RESPONSE, version, frame)
+        if correlation_id != item.correlation_id:
+            raise MalformedMessage(
+                f"the answer to request {correlation_id} came before that to {item.correlation_id}"
+            )
+        self._in_flight.popleft()
+        item.answer.set_result(answer)
 
-async def open_channel(
-    network: Network, host: str, port: int, *, client_id: str, timeout_s: float = 5.0
-) -> Channel:
-    """Connect; the caller runs the channel in its nursery. Raises BrokenConnection."""
-    return Channel(await network.connect(host, port, timeout_s=timeout_s), client_id)
+    async def _watch(self) -> None:
+        """Break the connection when an answer is overdue, or when nobody has used it for long."""
+        while self.broken is None:
+            now = self._clock.monotonic()
+            if self._in_flight:
+                deadline = min(item.deadline for item in self._in_flight)
+                if deadline <= now:
+                    name = self._in_flight[0].request.API_NAME
+                    self.close(f"no answer to {name} within its time")
+                    return
+            elif self._last_used + self._idle_s <= now:
+                self.close("not used for long")
+                return
+            else:
+                deadline = self._last_used + self._idle_s
+            self._looks_again = deadline
+            await self._busy.wait(max(deadline, now + SHORTEST_WAIT_S))

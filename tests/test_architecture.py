@@ -42,7 +42,7 @@ SERVER = ("model", "storage", "kraft", "net", "broker")
 WAITS = {
     "storage/log_manager.py",
     *(f"kraft/raft/{name}.py" for name in ("driver", "link", "links", "quorum")),
-    *(f"net/{name}.py" for name in ("answers", "channel", "dispatch", "server")),
+    *(f"net/{name}.py" for name in ("answers", "channel", "dispatch", "futures", "server")),
     *(f"broker/coordinators/group/{name}.py" for name in ("service",)),
     *(f"broker/coordinators/{name}.py" for name in ("hosted_partition", "runtime")),
     *(f"broker/controller/{name}.py" for name in ("log", "service", "writer")),
@@ -60,7 +60,6 @@ WAITS = {
     *(
         f"broker/{name}.py"
         for name in (
-            "auto_creation",
             "channels",
             "housekeeping",
             "lifecycle",

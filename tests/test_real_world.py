@@ -44,6 +44,9 @@ TRIO = frozenset(
         *("run", "to_thread", "from_thread", "run_process", "open_file", "wrap_file", "Path"),
         *("socket", "testing", "SocketStream", "open_tcp_stream", "open_tcp_listeners"),
         *("serve_tcp", "open_ssl_over_tcp_stream", "open_unix_socket", "open_signal_receiver"),
+        # Waits on the machine's clock instead of the node's own (Clock.sleep, within, alarm).
+        *("sleep", "sleep_until", "current_time"),
+        *("move_on_after", "move_on_at", "fail_after", "fail_at"),
     }
 )
 
@@ -107,6 +110,7 @@ def test_nothing_simulated_reaches_around_its_ports() -> None:
         ("from trio import to_thread", "imports trio.to_thread"),
         ("from trio.to_thread import run_sync", "imports trio.to_thread"),
         ("import trio\ntrio.Path('x')", "uses trio.Path"),
+        ("import trio\nwith trio.move_on_after(1): ...", "uses trio.move_on_after"),
         ("def f(x):\n    return id(x)", "uses id"),
         ("sorted(found, key=id)", "uses id"),
         ("hash('x') % 50", "uses hash outside of a __hash__"),

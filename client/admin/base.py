@@ -6,13 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-import trio
-
-from raftka.client.channel import Channel
 from raftka.client.config import admin_config
 from raftka.client.opening import Client
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.net.channel import Channel
 from raftka.net.protocol.message import Request, Response
 
 log = logging.getLogger("raftka.admin")
@@ -59,7 +57,7 @@ class AdminBase(Client):
         """Try until it works. Raises KafkaError that no retry cures, or the last one in the end."""
         failures = 0
         problem: BrokenConnection | KafkaError | None = None
-        with trio.move_on_after(self._api_timeout_s):
+        with self._cluster.clock.within(self._api_timeout_s):
             while failures <= self._retries:
                 try:
                     return await attempt()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
-import trio
-
 from raftka.client.consumer.group_client import (
     COORDINATOR_MOVED,
     CommitFailed,
@@ -14,11 +12,11 @@ from raftka.client.consumer.group_client import (
     check_commit,
 )
 from raftka.client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
-from raftka.client.futures import Future
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection
+from raftka.net.futures import Future
 from raftka.net.protocol.messages.offset_commit import OffsetCommitResponse
 
 log = logging.getLogger("raftka.consumer")
@@ -74,7 +72,8 @@ class AutoCommit:
         if not news:
             return
         try:
-            with trio.move_on_after(self._group.cluster.request_timeout_s) as waiting:
+            cluster = self._group.cluster
+            with cluster.clock.within(cluster.request_timeout_s) as waiting:
                 await self._group.commit(news)
                 self._stored.update(news)
             if waiting.cancelled_caught:

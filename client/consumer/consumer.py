@@ -202,7 +202,7 @@ class Consumer(Questions):
     async def position(self, partition: TopicPartition) -> int:
         """The offset of the next record. Raises KafkaError when it cannot be found out in time."""
         target = TopicPartition(*partition)
-        with trio.move_on_after(self._api_timeout_s):
+        with self._clock.within(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
                 await self._reading.step()
             held = [r.offset for r in self._polled if (r.topic, r.partition) == target]
@@ -245,7 +245,7 @@ class Consumer(Questions):
         if not chosen:
             await trio.lowlevel.checkpoint()
             return
-        with trio.move_on_after(self._api_timeout_s):
+        with self._clock.within(self._api_timeout_s):
             await group.commit(chosen)
             return
         raise self._late("the commit")
@@ -265,7 +265,7 @@ class Consumer(Questions):
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """What the group has committed; partitions without a commit are left out."""
         group = self._require_group()
-        with trio.move_on_after(self._api_timeout_s):
+        with self._clock.within(self._api_timeout_s):
             return await group.committed([TopicPartition(*target) for target in partitions])
         raise self._late("the committed offsets")
 
@@ -273,7 +273,7 @@ class Consumer(Questions):
 
     async def close(self) -> None:
         """Commit if that is automatic, give up the partitions, and leave the group."""
-        with trio.move_on_after(_CLOSE_S):
+        with self._clock.within(_CLOSE_S):
             try:
                 if self._membership is not None:
                     await self._membership.revoke_all()

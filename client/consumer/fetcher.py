@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 from collections import deque
 
-from raftka.client.channel import Channel
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.completed_fetch import Aborted, CompletedFetch
 from raftka.client.consumer.fetch_session import FetchSession, SessionRequest, Wish
 from raftka.client.consumer.state import Assignment, ConsumerRecord, PartitionState, Position
-from raftka.client.futures import Future
 from raftka.client.metadata import Broker, PartitionView
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, ZERO_UUID, TopicPartition
+from raftka.net.channel import Channel
+from raftka.net.futures import Future
 from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from raftka.client.channel import Channel
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.group_messages import by_topic
 from raftka.client.consumer.state import OffsetAndMetadata
-from raftka.client.futures import Future
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection
+from raftka.net.channel import Channel
+from raftka.net.futures import Future
 from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages import offset_commit, offset_fetch
 from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import trio
-
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
 from raftka.client.consumer.membership import Membership, fenced
@@ -40,7 +38,7 @@ async def keep_alive(
             continue
         generation = group.generation
         try:
-            with trio.move_on_after(session_s):
+            with cluster.clock.within(session_s):
                 channel = await group.channel()
                 answer = await group.send(channel, _heartbeat(group))
                 if group.generation == generation and not membership.joining:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import trio
-
 from raftka.client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
 from raftka.client.consumer.state import EARLIEST, LATEST
 from raftka.client.opening import Client
@@ -50,7 +48,7 @@ class Questions(Client):
     async def partitions_for(self, topic: str) -> list[TopicPartition]:
         """All partitions of a topic. Raises KafkaError when it is not there."""
         self._cluster.follow([topic], allow_creation=False)
-        with trio.move_on_after(self._api_timeout_s):
+        with self._clock.within(self._api_timeout_s):
             while True:
                 view = self._cluster.view
                 if topic in view.topics:

@@ -29,11 +29,11 @@ from raftka.client.consumer.group_messages import (
 from raftka.client.consumer.leader_assignment import divide
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.state import Assignment
-from raftka.client.futures import Future
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Alarm, BrokenConnection
+from raftka.net.futures import Future
 from raftka.net.protocol.messages.join_group import (
     JoinGroupRequest,
     JoinGroupRequestProtocol,

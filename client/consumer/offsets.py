@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from raftka.client.channel import Channel
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.state import EARLIEST, LATEST
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, TopicPartition
 from raftka.model.ports import BrokenConnection
+from raftka.net.channel import Channel
 from raftka.net.protocol.messages import list_offsets, offset_for_leader_epoch
 from raftka.net.protocol.messages.list_offsets import ListOffsetsRequest
 from raftka.net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest

@@ -65,7 +65,7 @@ class Reading:
         has_waited = False
         while True:
             if membership is not None and not membership.ready():
-                with trio.move_on_after(max(0.0, end - now)) as joining:
+                with self._clock.within(max(0.0, end - now)) as joining:
                     await membership.ensure_active()
                 if joining.cancelled_caught:
                     return []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from raftka.client.futures import Future
 from raftka.client.producer.batch import BATCH_OVERHEAD, Batch, RecordMetadata
 from raftka.client.producer.queue import PartitionQueue
 from raftka.model.ids import TopicPartition
 from raftka.model.records import Header
+from raftka.net.futures import Future
 
 
 class Accumulator:

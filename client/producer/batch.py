@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from raftka.client.futures import Future
 from raftka.model.ids import NO_PRODUCER_ID, NO_TIMESTAMP, TopicPartition
 from raftka.model.records import Header, Record, encode_batch
+from raftka.net.futures import Future
 
 BATCH_OVERHEAD = 61
 """Bytes of a batch's header (record batch v2)."""

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 import trio
 
 from raftka.client.config import producer_config
-from raftka.client.futures import Future
 from raftka.client.metadata import TopicView
 from raftka.client.opening import Client
 from raftka.client.producer.accumulator import Accumulator
@@ -26,6 +25,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.records import Header
+from raftka.net.futures import Future
 
 _RECORDS_PER_CHECKPOINT = 100
 """How many records may be handed over before other tasks get their turn."""
@@ -163,7 +163,7 @@ class Producer(Client):
 
     async def _layout_of(self, topic: str, partition: int | None) -> TopicView:
         self._cluster.follow([topic])
-        with trio.move_on_after(self._max_block_s):
+        with self._clock.within(self._max_block_s):
             while True:
                 view = self._cluster.view
                 found = view.topics.get(topic)
@@ -191,7 +191,7 @@ class Producer(Client):
         )
 
     async def _wait_for_memory(self, size: int) -> None:
-        with trio.move_on_after(self._max_block_s):
+        with self._clock.within(self._max_block_s):
             while self._accumulator.used_bytes + size > self._buffer_bytes:
                 if self._freed.is_set():
                     self._freed = trio.Event()

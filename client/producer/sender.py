@@ -14,9 +14,7 @@ from math import inf
 
 import trio
 
-from raftka.client.channel import Channel
 from raftka.client.cluster import Cluster
-from raftka.client.futures import Future
 from raftka.client.metadata import Broker
 from raftka.client.producer.accumulator import Accumulator
 from raftka.client.producer.batch import BATCH_OVERHEAD, Batch
@@ -27,6 +25,8 @@ from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 from raftka.model.errors import text as error_text
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection
+from raftka.net.channel import Channel
+from raftka.net.futures import Future
 from raftka.net.protocol.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import trio
 
 from raftka.client.config import PRODUCER
-from raftka.client.futures import Future
 from raftka.client.producer import Producer, RecordMetadata
 from raftka.client.tools.line_reader import LineReader
 from raftka.client.tools.options import (
@@ -24,6 +23,7 @@ from raftka.client.tools.options import (
     require,
 )
 from raftka.client.tools.running import run, words
+from raftka.net.futures import Future
 
 _CHUNK_BYTES = 64 * 1024
 _READERS = ("org.apache.kafka.tools.LineMessageReader", "LineMessageReader")

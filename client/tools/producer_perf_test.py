@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from raftka.client.config import PRODUCER
-from raftka.client.futures import Future
 from raftka.client.producer import Producer, RecordMetadata
 from raftka.client.tools.options import (
     Options,
@@ -24,6 +23,7 @@ from raftka.client.tools.options import (
 from raftka.client.tools.running import run
 from raftka.model.ports import Clock, Dice
 from raftka.net.clock import system_clock, system_dice
+from raftka.net.futures import Future
 
 _MB = 1024 * 1024
 

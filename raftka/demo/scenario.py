@@ -13,13 +13,13 @@ import trio
 
 from raftka.client.admin import Admin, NewTopic, PartitionDescription
 from raftka.client.consumer import Consumer
-from raftka.client.futures import Future
 from raftka.client.producer import Producer, RecordMetadata
 from raftka.demo.elections import Activation, Election, activations, elections
 from raftka.demo.ledger import Ledger
 from raftka.demo.log_lines import client_of
 from raftka.local_cluster import LocalCluster
 from raftka.model.errors import KafkaError
+from raftka.net.futures import Future
 
 TOPIC: Final = "web-logs"
 GROUP: Final = "log-readers"

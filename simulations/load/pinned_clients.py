@@ -14,12 +14,12 @@ from typing import Final
 
 import trio
 
-from raftka.client.channel import Channel
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_EPOCH, TopicPartition
 from raftka.model.ports import BrokenConnection
 from raftka.model.records import iter_batches, iter_records
+from raftka.net.channel import Channel
 from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,

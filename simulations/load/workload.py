@@ -13,12 +13,12 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.consumer.consumer import Consumer
 from raftka.client.consumer.state import ConsumerRecord
-from raftka.client.futures import Future
 from raftka.client.producer.batch import RecordMetadata
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Network
+from raftka.net.futures import Future
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.load.contents import differs, headers_of, key_of
 from raftka.simulations.load.plan import ConsumerPlan, ProducerPlan

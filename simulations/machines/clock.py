@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from math import inf, nextafter
 
 import trio
@@ -36,6 +38,19 @@ class SimClock:
         await sleep(seconds / self.rate)
         if self.life.is_paused:
             await self.life.passage()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[trio.CancelScope]:
+        clock = virtual_clock()
+        if clock is None:
+            with trio.move_on_after(max(0.0, seconds / self.rate)) as scope:
+                yield scope
+            return
+        with trio.CancelScope() as scope:
+            # The end of a time, like anything else, is noticed by a process that runs.
+            due = clock.now + max(0.0, seconds / self.rate)
+            clock.at(due, partial(self.life.when_running, scope.cancel))
+            yield scope
 
     def alarm(self) -> Alarm:
         return SimAlarm(self) if virtual_clock() is not None else TrioAlarm(self.monotonic)

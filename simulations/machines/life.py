@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 
@@ -20,6 +22,7 @@ class Life:
     def __init__(self) -> None:
         self.is_alive = True
         self._resumed: trio.Event | None = None
+        self._postponed: list[Callable[[], None]] = []
 
     @property
     def is_paused(self) -> bool:
@@ -33,6 +36,16 @@ class Life:
         if self._resumed is not None:
             self._resumed.set()
             self._resumed = None
+            postponed, self._postponed = self._postponed, []
+            for action in postponed:
+                action()
+
+    def when_running(self, action: Callable[[], None]) -> None:
+        """Do this now, or as soon as the process goes on."""
+        if self.is_paused:
+            self._postponed.append(action)
+        else:
+            action()
 
     def end(self) -> None:
         self.is_alive = False

@@ -40,6 +40,9 @@ class StillClock:
     async def sleep(self, seconds: float) -> None:
         await trio.lowlevel.checkpoint()
 
+    def within(self, seconds: float) -> trio.CancelScope:
+        return trio.move_on_after(max(0.0, seconds))
+
     def alarm(self) -> Alarm:
         return TrioAlarm(self.monotonic)
 

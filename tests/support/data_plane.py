@@ -74,6 +74,9 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
 
+    def within(self, seconds: float) -> trio.CancelScope:
+        return trio.move_on_after(max(0.0, seconds))
+
     def alarm(self) -> Alarm:
         return TrioAlarm(self.monotonic)
 

@@ -126,5 +126,8 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(max(0.0, seconds))
 
+    def within(self, seconds: float) -> trio.CancelScope:
+        return trio.move_on_after(max(0.0, seconds))
+
     def alarm(self) -> Alarm:
         return TrioAlarm(self.monotonic)

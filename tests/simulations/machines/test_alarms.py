@@ -1,4 +1,4 @@
-"""Alarms: waiting for a moment or for somebody who rings, on a simulated clock and a real one."""
+"""Alarms and limits of time, on a simulated clock and a real one."""
 
 from __future__ import annotations
 
@@ -61,6 +61,35 @@ def test_time_is_a_nodes_own_and_a_paused_process_does_not_notice_it() -> None:
         return [*moments, trio.current_time()]
 
     assert determinism.run(main, 1) == [0.5, 4.0]
+
+
+def test_within_is_a_nodes_own_time_and_a_paused_process_does_not_notice_its_end() -> None:
+    async def main() -> list[tuple[bool, float]]:
+        life = Life()
+        clock = SimClock(rate=2.0, life=life)
+        found: list[tuple[bool, float]] = []
+        with clock.within(3.0) as limit:
+            await trio.sleep_forever()
+        found.append((limit.cancelled_caught, trio.current_time()))
+        with clock.within(3.0) as limit:
+            await clock.sleep(1.0)
+        found.append((limit.cancelled_caught, trio.current_time()))
+        life.pause()
+        determinism.current_clock().at(7.0, life.resume)
+        with clock.within(3.0) as limit:
+            await trio.sleep_forever()
+        found.append((limit.cancelled_caught, trio.current_time()))
+        # The time of the second was over long after its work: it ends nothing else.
+        await clock.sleep(10.0)
+        return found
+
+    assert determinism.run(main, 1) == [(True, 1.5), (False, 2.0), (True, 7.0)]
+
+
+async def test_a_real_clock_ends_work_in_time() -> None:
+    with system_clock().within(-1.0) as limit:
+        await trio.sleep_forever()
+    assert limit.cancelled_caught
 
 
 async def test_a_real_alarm_waits_as_long() -> None:
