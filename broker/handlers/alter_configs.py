@@ -1,41 +1,56 @@
 """AlterConfigs (key 33): give a resource exactly these settings and no others (KIP-133).
 
 Old clients use it; IncrementalAlterConfigs took its place, since this one loses what somebody else
-has just set.
+has just set. A broker looks at what would become of it first.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from raftka.broker import altering
 from raftka.broker.request import Context, handles
-from raftka.kraft.controller.configs import Answers, replace_all
+from raftka.kraft.controller.configs import Answers, repeats, replace_all, replaced
 from raftka.kraft.image import ConfigResource
 from raftka.model.access import PER_RESOURCE
-from raftka.model.errors import ErrorCode, KafkaError
-from raftka.net.protocol.messages.alter_configs import (
-    AlterConfigsRequest,
-    AlterConfigsResourceResponse,
-    AlterConfigsResponse,
-)
+from raftka.model.errors import KafkaError
+from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest, AlterConfigsResponse
 
 if TYPE_CHECKING:
-    pass
+    from raftka.broker.node import Node
+
+Wishes = Sequence[tuple[ConfigResource, Sequence[tuple[str, str | None]]]]
 
 
-@handles(AlterConfigsRequest, versions=(0, 2), access=PER_RESOURCE, forward=True)
-async def handle_alter_configs(
-    context: Context, request: AlterConfigsRequest
-) -> AlterConfigsResponse:
+@handles(AlterConfigsRequest, versions=(0, 2), access=PER_RESOURCE, forward=True, looks_first=True)
+async def handle_alter_configs(context: Context, request: AlterConfigsRequest) -> Any:
+    decided = _look(context, _wishes(request))
+    decide = partial(_decide, context.node)
+    return await altering.through_controller(context, request, decided, decide)
+
+
+def _look(context: Context, wishes: Wishes) -> dict[int, KafkaError | None]:
+    """What this broker refuses itself, by the place in the request."""
     node = context.node
-    controller = node.controller
-    wishes = [
-        (
-            ConfigResource(each.resource_type, each.resource_name),
-            [(config.name, config.value) for config in each.configs],
-        )
-        for each in request.resources
-    ]
+    decided: dict[int, KafkaError | None] = {}
+    if node.listener_kind(context.listener) == "controller":
+        return decided
+    repeated = repeats([resource for resource, _ in wishes])
+    for place, (resource, entries) in enumerate(wishes):
+        if resource in repeated:
+            continue
+        try:
+            altering.check_own_configs(node, resource, partial(replaced, entries))
+        except KafkaError as error:
+            decided[place] = error
+    return decided
+
+
+async def _decide(node: Node, request: AlterConfigsRequest) -> AlterConfigsResponse:
+    """The active controller's side."""
+    controller, wishes = node.controller, _wishes(request)
     answers: Answers
     try:
         answers = await controller.submit(
@@ -44,14 +59,19 @@ async def handle_alter_configs(
         )
     except KafkaError as error:
         answers = [(resource, error) for resource, _ in wishes]
+    outcomes = zip(request.resources, answers, strict=True)
     return AlterConfigsResponse(
         responses=[
-            AlterConfigsResourceResponse(
-                error_code=int(ErrorCode.NONE if failure is None else failure.code),
-                error_message=None if failure is None else failure.message,
-                resource_type=resource.type,
-                resource_name=resource.name,
-            )
-            for resource, failure in answers
+            altering.outcome(type(request), each, failure) for each, (_, failure) in outcomes
         ]
     )
+
+
+def _wishes(request: AlterConfigsRequest) -> Wishes:
+    return [
+        (
+            ConfigResource(each.resource_type, each.resource_name),
+            [(config.name, config.value) for config in each.configs],
+        )
+        for each in request.resources
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from raftka.broker.altering import BROKER_LOGGER_RESOURCE, check_node_id
 from raftka.broker.request import Context, handles
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
 from raftka.model.access import PER_RESOURCE
@@ -17,6 +18,7 @@ from raftka.model.settings.describe import (
     Description,
     describe_broker,
     describe_broker_defaults,
+    describe_loggers,
     describe_topic,
 )
 from raftka.net.protocol.messages.describe_configs import (
@@ -69,6 +71,9 @@ def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description
                 f" but received {name}",
             )
         return describe_broker(node.config, names)
+    if resource.resource_type == BROKER_LOGGER_RESOURCE:
+        check_node_id(node, name, "Unexpected node id. Expected {0},")
+        return describe_loggers(names)
     raise KafkaError(
         ErrorCode.INVALID_REQUEST, f"resources of type {resource.resource_type} have no settings"
     )

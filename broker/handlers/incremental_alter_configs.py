@@ -1,65 +1,105 @@
 """IncrementalAlterConfigs (key 44): set, delete, append to or subtract from settings (KIP-339).
 
-Of topics and of brokers; the broker with the empty name stands for all of them. Every broker sends
-this on to the controller; the setting reaches the brokers by the metadata log.
+Of topics and of brokers; the broker with the empty name stands for all of them. A broker looks at
+what would become of it and changes its log levels (KIP-412); the rest is the controller's, and
+reaches the brokers by the metadata log.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from raftka.broker import altering
+from raftka.broker.altering import BROKER_LOGGER_RESOURCE
 from raftka.broker.request import Context, handles
-from raftka.kraft.controller.configs import Alteration, Answers, alter_incrementally
+from raftka.kraft.controller.configs import (
+    Alteration,
+    Answers,
+    alter_incrementally,
+    altered,
+    repeats,
+)
 from raftka.kraft.image import ConfigResource
 from raftka.model.access import PER_RESOURCE
-from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.incremental_alter_configs import (
-    AlterableConfig,
-    AlterConfigsResource,
-    AlterConfigsResourceResponse,
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
 )
 
 if TYPE_CHECKING:
-    pass
+    from raftka.broker.node import Node
+
+Wishes = Sequence[tuple[ConfigResource, Sequence[Alteration]]]
 
 
-@handles(IncrementalAlterConfigsRequest, versions=(0, 1), access=PER_RESOURCE, forward=True)
+@handles(
+    IncrementalAlterConfigsRequest,
+    versions=(0, 1),
+    access=PER_RESOURCE,
+    forward=True,
+    looks_first=True,
+)
 async def handle_incremental_alter_configs(
     context: Context, request: IncrementalAlterConfigsRequest
-) -> IncrementalAlterConfigsResponse:
+) -> Any:
+    decided = _look(context, _wishes(request), validate_only=request.validate_only)
+    decide = partial(_decide, context.node)
+    return await altering.through_controller(context, request, decided, decide)
+
+
+def _look(context: Context, wishes: Wishes, *, validate_only: bool) -> dict[int, KafkaError | None]:
+    """What this node decides itself, by the place in the request."""
     node = context.node
-    controller = node.controller
-    resources = [_resource(each) for each in request.resources]
+    is_broker = node.listener_kind(context.listener) == "broker"
+    decided: dict[int, KafkaError | None] = {}
+    schema = altering.schema_of(node)
+    repeated = repeats([resource for resource, _ in wishes])
+    for place, (resource, alterations) in enumerate(wishes):
+        if resource in repeated:
+            continue
+        try:
+            if resource.type == BROKER_LOGGER_RESOURCE:
+                altering.check_levels(node, resource.name, alterations)
+                if not validate_only:
+                    altering.set_levels(alterations)
+                decided[place] = None
+            elif is_broker:
+                wanted = partial(altered, schema, resource, alterations)
+                altering.check_own_configs(node, resource, wanted)
+        except KafkaError as error:
+            decided[place] = error
+    return decided
+
+
+async def _decide(
+    node: Node, request: IncrementalAlterConfigsRequest
+) -> IncrementalAlterConfigsResponse:
+    """The active controller's side."""
+    controller, wishes = node.controller, _wishes(request)
     answers: Answers
-    wishes = [
-        (resource, [_alteration(config) for config in each.configs])
-        for resource, each in zip(resources, request.resources, strict=True)
-    ]
     try:
         answers = await controller.submit(
             lambda image: alter_incrementally(image, controller.rules, controller.schema, wishes),
             validate_only=request.validate_only,
         )
     except KafkaError as error:
-        answers = [(resource, error) for resource in resources]
+        answers = [(resource, error) for resource, _ in wishes]
+    outcomes = zip(request.resources, answers, strict=True)
     return IncrementalAlterConfigsResponse(
         responses=[
-            AlterConfigsResourceResponse(
-                error_code=int(ErrorCode.NONE if failure is None else failure.code),
-                error_message=None if failure is None else failure.message,
-                resource_type=resource.type,
-                resource_name=resource.name,
-            )
-            for resource, failure in answers
+            altering.outcome(type(request), each, failure) for each, (_, failure) in outcomes
         ]
     )
 
 
-def _resource(resource: AlterConfigsResource) -> ConfigResource:
-    return ConfigResource(resource.resource_type, resource.resource_name)
-
-
-def _alteration(config: AlterableConfig) -> Alteration:
-    return Alteration(config.name, config.config_operation, config.value)
+def _wishes(request: IncrementalAlterConfigsRequest) -> Wishes:
+    return [
+        (
+            ConfigResource(each.resource_type, each.resource_name),
+            [Alteration(c.name, c.config_operation, c.value) for c in each.configs],
+        )
+        for each in request.resources
+    ]

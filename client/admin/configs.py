@@ -169,29 +169,30 @@ class ConfigOperations(AdminBase):
         self, settings: Mapping[Resource, Mapping[str, str]], *, validate_only: bool = False
     ) -> None:
         """Replace all settings of each resource. Raises SomeFailed."""
-        request = AlterConfigsRequest(
-            resources=[
-                alter_configs.AlterConfigsResource(
-                    resource_type=resource.type,
-                    resource_name=resource.name,
-                    configs=[
-                        alter_configs.AlterableConfig(name=name, value=value)
-                        for name, value in values.items()
-                    ],
-                )
-                for resource, values in settings.items()
-            ],
-            validate_only=validate_only,
-        )
-        answer = await self._ask(request)
-        checked(
-            {
-                Resource(ResourceType(told.resource_type), told.resource_name): error_of(
-                    told.error_code, told.error_message
-                )
-                for told in answer.responses
-            }
-        )
+        outcomes: dict[Resource, KafkaError | None] = {}
+        for node, group in _by_broker(settings).items():
+            request = AlterConfigsRequest(
+                resources=[
+                    alter_configs.AlterConfigsResource(
+                        resource_type=resource.type,
+                        resource_name=resource.name,
+                        configs=[
+                            alter_configs.AlterableConfig(name=name, value=value)
+                            for name, value in settings[resource].items()
+                        ],
+                    )
+                    for resource in group
+                ],
+                validate_only=validate_only,
+            )
+            if node is None:
+                answer = await self._ask(request)
+            else:
+                answer = await self._ask_broker(node, request)
+            for each in answer.responses:
+                resource = Resource(ResourceType(each.resource_type), each.resource_name)
+                outcomes[resource] = error_of(each.error_code, each.error_message)
+        checked(outcomes)
 
     async def list_config_resources(self, types: Iterable[ResourceType] = ()) -> list[Resource]:
         """What has settings of its own (KIP-1142)."""

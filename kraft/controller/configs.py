@@ -121,7 +121,7 @@ def altered(
     present: Present,
 ) -> dict[str, str]:
     """The resource's settings after the alterations. Raises KafkaError."""
-    _check_names([(each.name, each.value, each.op == Op.DELETE) for each in alterations])
+    check_names([(each.name, each.value, each.op == Op.DELETE) for each in alterations])
     entries = dict(present)
     for each in alterations:
         if each.op not in tuple(Op):
@@ -148,12 +148,15 @@ def altered(
 
 def replaced(entries: Sequence[tuple[str, str | None]], present: Present) -> dict[str, str]:
     """Exactly these settings, whatever there was. Raises KafkaError."""
-    _check_names([(name, value, False) for name, value in entries])
+    check_names([(name, value, False) for name, value in entries])
     return {name: value or "" for name, value in entries}
 
 
-def _check_names(entries: Sequence[tuple[str, str | None, bool]]) -> None:
-    """Raise KafkaError unless each name comes once, and with a value where one is needed."""
+def check_names(entries: Sequence[tuple[str, str | None, bool]]) -> None:
+    """Raise KafkaError unless each name comes once, and with a value where one is needed.
+
+    Each entry is (name, value, whether the value may be lacking).
+    """
     if nulls := [name for name, value, may_lack in entries if value is None and not may_lack]:
         words = f"Null value not supported for : {','.join(nulls)}"
         raise KafkaError(ErrorCode.INVALID_REQUEST, words)

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from raftka.model.logs import levels
 from raftka.model.settings.catalog import BROKER, TOPIC, broker_synonyms
 from raftka.model.settings.config import Config
 from raftka.model.settings.setting import Dynamic, Setting, Type, to_text, typed
@@ -23,6 +24,7 @@ class Source(enum.IntEnum):
     DYNAMIC_DEFAULT_BROKER_CONFIG = 3
     STATIC_BROKER_CONFIG = 4
     DEFAULT_CONFIG = 5
+    DYNAMIC_BROKER_LOGGER_CONFIG = 6
 
 
 class Synonym(NamedTuple):
@@ -100,6 +102,24 @@ def describe_broker_defaults(
         read_only = setting.dynamic is Dynamic.READ_ONLY
         found.append(_described(setting, value, [synonym], read_only=read_only))
     return found
+
+
+def describe_loggers(names: Collection[str] | None = None) -> list[Description]:
+    """The level of each logger of this process (KIP-412)."""
+    return [
+        Description(
+            name,
+            level.name,
+            Source.DYNAMIC_BROKER_LOGGER_CONFIG,
+            Type.STRING,
+            False,
+            False,
+            (),
+            "",
+        )
+        for name, level in levels().items()
+        if names is None or name in names
+    ]
 
 
 def _chosen(settings: Iterable[Setting], names: Collection[str] | None) -> list[Setting]:

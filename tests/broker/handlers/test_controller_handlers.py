@@ -51,6 +51,8 @@ async def ask(one: World, request: Request[R], version: int | None = None) -> R:
         cluster_id=CLUSTER,
         image=one.image,
         config=one.controller.config,
+        listener_kind=lambda _: "controller",
+        forward=lambda _: None,
     )
     table = routes("controller")
     if version is None:

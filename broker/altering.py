@@ -1,0 +1,144 @@
+"""What a broker decides about altered settings before the controller does (KIP-226, KIP-412).
+
+Only a broker knows its own file, so it checks what it would become; its log levels it changes
+itself. The rest goes on to the controller, and the answers come back in the order of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from raftka.broker.controller.schema import SettingsSchema
+from raftka.kraft.controller.configs import Alteration, Op, Wanted, check_names
+from raftka.kraft.image import BROKER_RESOURCE, CLUSTER_DEFAULT, ConfigResource
+from raftka.model import logs
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import Level
+from raftka.model.ports import Piece, bytes_of
+from raftka.model.settings.altering_brokers import validate_broker_configs
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages import alter_configs, incremental_alter_configs
+
+if TYPE_CHECKING:
+    from raftka.broker.node import Node
+    from raftka.broker.request import Context
+
+BROKER_LOGGER_RESOURCE: Final = 8
+_SIZE_BYTES: Final = 4
+_OUTCOMES: Final[Mapping[type[Any], type[Any]]] = {
+    alter_configs.AlterConfigsRequest: alter_configs.AlterConfigsResourceResponse,
+    incremental_alter_configs.IncrementalAlterConfigsRequest: (
+        incremental_alter_configs.AlterConfigsResourceResponse
+    ),
+}
+Decided = Mapping[int, KafkaError | None]
+"""By the place of a resource in its request: what this broker answers; None for success."""
+
+
+def check_own_configs(node: Node, resource: ConfigResource, wanted: Wanted) -> None:
+    """Raise KafkaError unless this broker may get these settings, or all brokers may."""
+    if resource.type != BROKER_RESOURCE:
+        return
+    if resource.name != CLUSTER_DEFAULT:
+        check_node_id(node, resource.name, "Unexpected broker id, expected {0} or empty string,")
+    entries = wanted(node.image.configs.get(resource, {}))
+    validate_broker_configs(node.config, entries, cluster_wide=resource.name == CLUSTER_DEFAULT)
+
+
+def check_node_id(node: Node, name: str, words: str) -> None:
+    """Raise KafkaError INVALID_REQUEST unless a resource's name is the id of this node."""
+    try:
+        found = int(name)
+    except ValueError:
+        said = f"Node id must be an integer, but it is: {name}"
+        raise KafkaError(ErrorCode.INVALID_REQUEST, said) from None
+    if found != node.node_id:
+        said = f"{words.format(node.node_id)} but received {name}"
+        raise KafkaError(ErrorCode.INVALID_REQUEST, said)
+
+
+def schema_of(node: Node) -> SettingsSchema:
+    """What is known about settings at this broker."""
+    return SettingsSchema(node.config)
+
+
+# ---- levels of logs
+
+
+def check_levels(node: Node, name: str, alterations: Sequence[Alteration]) -> None:
+    """Raise KafkaError unless the levels of this node's loggers may be changed so."""
+    check_names([(each.name, each.value, each.op == Op.DELETE) for each in alterations])
+    check_node_id(node, name, "Unexpected node id. Expected {0},")
+    for each in alterations:
+        if each.op not in (Op.SET, Op.DELETE):
+            kind = Op(each.op).name if each.op in tuple(Op) else f"operation {each.op}"
+            words = f"{kind} operation is not allowed for the BROKER_LOGGER resource"
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+        if not logs.exists(each.name):
+            raise KafkaError(ErrorCode.INVALID_CONFIG, f"Logger {each.name} does not exist!")
+        if each.op == Op.DELETE and each.name == logs.ROOT:
+            words = "Removing the log level of the root logger is not allowed"
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+        if each.op == Op.SET and each.value not in Level.__members__:
+            words = (
+                f"Cannot set the log level of {each.name} to {each.value} as it is not a supported"
+                f" log level. Valid log levels are {', '.join(sorted(Level.__members__))}"
+            )
+            raise KafkaError(ErrorCode.INVALID_CONFIG, words)
+
+
+def set_levels(alterations: Sequence[Alteration]) -> None:
+    """Change levels that `check_levels` has passed."""
+    for each in alterations:
+        logs.set_level(each.name, Level[each.value or ""] if each.op == Op.SET else None)
+
+
+# ---- the rest, by the controller
+
+
+async def through_controller(
+    context: Context, request: Any, decided: Decided, decide: Callable[[Any], Awaitable[Any]]
+) -> Any:
+    """The answer to a request about resources: what is decided here, and the controller's.
+
+    `request` is AlterConfigs or IncrementalAlterConfigs; `decide` answers one as the controller.
+    A request about which nothing is decided goes on, and its answer comes back, as it is.
+    """
+    left = [each for place, each in enumerate(request.resources) if place not in decided]
+    smaller = request
+    if decided:
+        smaller = type(request)(resources=left, validate_only=request.validate_only)
+        pieces = codec.encode_request(
+            smaller, context.api_version, context.correlation_id, context.client_id
+        )
+        context = replace(context, frame=memoryview(_joined(pieces))[_SIZE_BYTES:])
+    sent_on = context.node.forward(context) if left or not decided else None
+    if sent_on is not None and not decided:
+        return await sent_on
+    answer = request.RESPONSE()
+    if sent_on is not None:
+        frame = _joined(await sent_on)[_SIZE_BYTES:]
+        _, answer = codec.decode_response(request.RESPONSE, context.api_version, frame)
+    elif left or not decided:
+        answer = await decide(smaller)
+    others = iter(answer.responses)
+    answer.responses = [
+        outcome(type(request), each, decided[place]) if place in decided else next(others)
+        for place, each in enumerate(request.resources)
+    ]
+    return answer
+
+
+def outcome(request: type[Any], resource: Any, failure: KafkaError | None) -> Any:
+    """What is answered about one resource of a request of that type."""
+    made = _OUTCOMES[request]()
+    made.resource_type, made.resource_name = resource.resource_type, resource.resource_name
+    if failure is not None:
+        made.error_code, made.error_message = int(failure.code), failure.message
+    return made
+
+
+def _joined(pieces: list[Piece]) -> bytes:
+    return b"".join(map(bytes_of, pieces))
