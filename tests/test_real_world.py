@@ -40,7 +40,7 @@ MACHINE = frozenset(
 )
 BUILTINS = {"open", "input", "print", "breakpoint", "__import__"}
 ALLOWED = {"model/record_walk.py imports ctypes"}
-"""Where in memory a buffer begins, which compiled code must know; nothing of the machine is asked."""
+"""Where in memory a buffer begins, which compiled code must know."""
 TRIO = frozenset(
     {
         *("run", "to_thread", "from_thread", "run_process", "open_file", "wrap_file", "Path"),
