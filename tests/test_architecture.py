@@ -43,8 +43,7 @@ WAITS = {
     "storage/log_manager.py",
     *(f"kraft/raft/{name}.py" for name in ("driver", "link", "links", "quorum")),
     *(f"net/{name}.py" for name in ("answers", "channel", "dispatch", "futures", "server")),
-    *(f"broker/coordinators/group/{name}.py" for name in ("service",)),
-    *(f"broker/coordinators/{name}.py" for name in ("hosted_partition", "runtime")),
+    *(f"broker/coordinators/{name}.py" for name in ("host", "hosted_partition", "runtime")),
     *(f"broker/controller/{name}.py" for name in ("log", "service", "writer")),
     *(
         f"broker/replication/{name}.py"
