@@ -13,7 +13,7 @@ import io
 import multiprocessing
 import statistics
 
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.runs.hunt import hunt
 

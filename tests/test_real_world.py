@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import trio
 
-from raftka.simulations.load.plan import Options, Step
 from raftka.simulations.machines.determinism import run
+from raftka.simulations.plan import Options, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from tests.test_architecture import REAL_WORLD, ROOT, sources
 
