@@ -57,6 +57,7 @@ KNOWN_CIRCLES = (
         "broker.replication.leader_fetcher",
         "broker.replication.replica_fetchers",
     },
+    {"local_cluster", "testing", "testing.cluster", "testing.fixtures"},
 )
 
 # Modules that may touch the machine itself; everything else goes through model/ports.py, which
