@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
+    from raftka.storage.cleaning.cleaner import Cleaner
     from raftka.storage.log_manager import LogManager
 
 
@@ -50,6 +51,7 @@ class Node:
     controller: ControllerService
     lifecycle: Lifecycle
     logs: LogManager
+    cleaner: Cleaner
     data_plane: DataPlane
     groups: GroupCoordinatorService
     producer_ids: ProducerIds

@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 import trio
 
+from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.service import GroupCoordinatorService
-from raftka.broker.coordinators.replicated_log import ReplicatedLog
+from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
 from raftka.broker.directories import Directories, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
@@ -26,13 +27,14 @@ from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
 from raftka.kraft.controller.features import supported_features
-from raftka.model.ids import OFFSETS_TOPIC, Uuid
+from raftka.model.ids import Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.settings import Config
 from raftka.net.admission import Admission, Limits, parse_overrides
 from raftka.net.dispatch import Dispatcher
 from raftka.net.server import Server
+from raftka.storage.cleaning.cleaner import Cleaner
 from raftka.storage.config import LogConfig
 
 log = get_logger(__name__)
@@ -134,6 +136,7 @@ async def _run(
 def _compose_broker(node: Node, directories: Directories) -> None:
     config = node.config
     node.logs = directories.log_manager(config, node.clock, node.dice, node.mutations)
+    node.cleaner = Cleaner(node.logs, node.disk, node.clock)
     plane = node.data_plane = DataPlane(
         config,
         node.logs,
@@ -162,7 +165,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
     node.groups = GroupCoordinatorService(
         GroupConfig.from_settings(config),
-        ReplicatedLog(OFFSETS_TOPIC, plane.replicas, node.clock),
+        ReplicatedOffsetsLog(plane.replicas, node.clock),
         node.clock,
         node.dice,
     )
@@ -220,6 +223,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     tasks.start_soon(node.data_plane.run)
     tasks.start_soon(node.groups.run)
     tasks.start_soon(housekeeping, node)
+    tasks.start_soon(cleaning, node)
     tasks.start_soon(end_without_directories, node)
     bound = await _bind(node, "broker")
     await roles.caught_up()

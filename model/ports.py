@@ -10,9 +10,9 @@ Errors: files and directories raise OSError as the operating system does; connec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
@@ -121,6 +121,22 @@ class FileLock(Protocol):
     def release(self) -> None: ...
 
 
+Values = dict[str, Any]
+"""Plain values by name, which JSON can carry to another process."""
+
+
+class Work(Protocol):
+    """Long work over files that must not hold up this process, one step at a time."""
+
+    async def step(self) -> Values | None:
+        """What the next step did, or None after the last one. Raises what the work raises."""
+        ...
+
+    async def close(self) -> None:
+        """End the work wherever it is. Idempotent."""
+        ...
+
+
 class Disk(Protocol):
     """One machine's file system. Paths are strings with '/'."""
 
@@ -158,6 +174,13 @@ class Disk(Protocol):
 
     async def offload(self, function: Callable[[], T]) -> T:
         """Run blocking file work: in a thread in production, inline in simulation."""
+        ...
+
+    def begin(self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values) -> Work:
+        """Long work over files: in a process of its own in production, inline in simulation.
+
+        `steps` is a function of a module. It may raise OSError and KafkaError.
+        """
         ...
 
 

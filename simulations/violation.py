@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from raftka.simulations.story.story import Story
+if TYPE_CHECKING:
+    from raftka.simulations.story.story import Story
 
 
 class Exit(enum.IntEnum):

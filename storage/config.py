@@ -21,7 +21,7 @@ UNLIMITED: Final = -1
 class LogConfig:
     """Sizes in bytes, times in ms; -1 is unlimited, as in Kafka.
 
-    `preallocate` has no effect (it helps on Windows), nor have the settings of compaction yet.
+    `preallocate` has no effect: it helps on Windows.
     """
 
     cleanup_policy: tuple[str, ...] = ("delete",)
@@ -60,6 +60,13 @@ class LogConfig:
     def compacts(self) -> bool:
         """Whether only the last value of each key stays."""
         return "compact" in self.cleanup_policy
+
+    @property
+    def max_segment_ms(self) -> int:
+        """How long a segment may be active: a compacted topic's soon enough to be cleaned."""
+        return (
+            min(self.segment_ms, self.max_compaction_lag_ms) if self.compacts else self.segment_ms
+        )
 
     def compression_level(self, codec: str) -> int | None:
         """The level that topic settings name for a codec; None for a codec without levels."""

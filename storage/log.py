@@ -89,6 +89,8 @@ class Log:
         self.advance_log_start = self._ends.advance_start
         self.delete_old_segments = self._ends.delete_old_segments
         self.delete_oldest = self._ends.delete_oldest
+        self.prepare_replacement = self._ends.prepare_replacement
+        self.replace_segments = self._ends.replace
         self.remove_doomed = self._ends.remove_doomed
         self.flush = self.flusher.flush
         self.flush_in_background = self.flusher.flush_in_background
@@ -133,6 +135,12 @@ class Log:
     def latest_epoch(self) -> int:
         """The largest leader epoch of any record or leadership here, -1 for none."""
         return self.epochs.latest
+
+    def stable_offset(self, high_watermark: int) -> int:
+        """The offset before which everything is committed and in no open transaction."""
+        entries = self.producer_state.producers.values()
+        first = (each.txn_first_offset for each in entries if each.txn_first_offset >= 0)
+        return min(high_watermark, min(first, default=high_watermark))
 
     def needs_flush(self, now_ms: int) -> bool:
         """Whether flush.messages or flush.ms ask for a flush now."""

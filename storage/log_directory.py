@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from raftka.model.ids import TopicPartition
@@ -16,6 +16,7 @@ from raftka.storage.meta_properties import BadDirectory
 RECOVERY_POINTS: Final = "recovery-point-offset-checkpoint"
 LOG_STARTS: Final = "log-start-offset-checkpoint"
 HIGH_WATERMARKS: Final = "replication-offset-checkpoint"
+CLEANED_TO: Final = "cleaner-offset-checkpoint"
 LOCK: Final = ".lock"
 
 DELETED_SUFFIX: Final = "-delete"
@@ -47,6 +48,8 @@ class LogDirectory:
         self.recovery_points: dict[TopicPartition, int] = {}
         self.log_starts: dict[TopicPartition, int] = {}
         self.high_watermarks: dict[TopicPartition, int] = {}
+        self.cleaned_to: dict[TopicPartition, int] = {}
+        """The offset that the last cleaning of each compacted log reached."""
         self.doomed: list[tuple[int, str]] = []
         """(when to remove it, path) of deleted partitions' directories."""
         self._disk = disk
@@ -83,6 +86,7 @@ class LogDirectory:
         self.recovery_points = offsets(RECOVERY_POINTS)
         self.log_starts = offsets(LOG_STARTS)
         self.high_watermarks = offsets(HIGH_WATERMARKS)
+        self.cleaned_to = offsets(CLEANED_TO)
         return problems
 
     def checkpoints(self) -> dict[str, dict[TopicPartition, int]]:
@@ -99,6 +103,15 @@ class LogDirectory:
     def current_recovery_points(self) -> dict[TopicPartition, int]:
         return {topic_partition: log.recovery_point for topic_partition, log in self.logs.items()}
 
+    def set_cleaned_to(self, topic_partition: TopicPartition, offset: int | None) -> None:
+        """Write down how far a log is cleaned, None for not at all, durably."""
+        marks = {each: mark for each, mark in self.cleaned_to.items() if each in self.logs}
+        marks.pop(topic_partition, None)
+        if offset is not None:
+            marks[topic_partition] = offset
+        self.cleaned_to = marks
+        write_offsets(self._disk, f"{self.path}/{CLEANED_TO}", marks)
+
     def write_checkpoints(self, files: Mapping[str, Mapping[TopicPartition, int]]) -> None:
         """Replace checkpoint files, by name, durably."""
         for name, offsets in files.items():
@@ -108,7 +121,7 @@ class LogDirectory:
             elif name == LOG_STARTS:
                 self.log_starts = dict(offsets)
 
-    def names_taken_again(self, topic_partitions: Iterable[TopicPartition]) -> None:
+    def names_taken_again(self, topic_partitions: Collection[TopicPartition]) -> None:
         """New logs: what the checkpoints still say of earlier ones of their names goes, before a
         crash makes a recovery believe it."""
         if any(
@@ -116,6 +129,9 @@ class LogDirectory:
             for each in topic_partitions
         ):
             self.write_checkpoints(self.checkpoints())
+        for each in topic_partitions:
+            if each in self.cleaned_to:
+                self.set_cleaned_to(each, None)
 
     def partitions(self) -> list[TopicPartition]:
         """The partitions that have a log here. Those deleted before the last stop are doomed."""

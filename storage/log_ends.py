@@ -86,6 +86,26 @@ class LogEnds:
         self._tail.begin(segment)
         return segment
 
+    # ---- cleaned segments
+
+    def prepare_replacement(self, bases: Sequence[int]) -> bool:
+        """A cleaned segment is ready; False when what it was made of is no longer there."""
+        with self._health.doing("replacing segments of"):
+            if not self._segments.holds(bases):
+                return False
+            self._segments.prepare(bases[0])
+            return True
+
+    def replace(self, bases: Sequence[int], now_ms: int) -> bool:
+        """Put the cleaned segment in, unless the log was cut or deleted from since `prepare`."""
+        with self._health.doing("replacing segments of"):
+            if self._segments.prepared != bases[0]:
+                return False
+            due_ms = now_ms + self.config.file_delete_delay_ms
+            self._segments.replace(bases, self.config, due_ms)
+            self._snapshots.drop_at(bases[1:])
+            return True
+
     # ---- the end
 
     def truncate_to(self, offset: int) -> bool:

@@ -157,6 +157,10 @@ class LogManager:
         """The settings of a topic with these overrides."""
         return LogConfig.from_overrides(overrides, self.defaults)
 
+    def home_of(self, topic_partition: TopicPartition) -> LogDirectory | None:
+        """The log directory that a partition is in; None for a partition that is not here."""
+        return self._homes.get(topic_partition)
+
     def directory_of(self, topic_partition: TopicPartition) -> str:
         """The log directory that a partition is in. Raises KeyError without one."""
         return self._homes[topic_partition].path
@@ -239,7 +243,7 @@ class LogManager:
         for home in self._directories.values():
             if home.failure is None:
                 try:
-                    home.names_taken_again(log.topic_partition for at, log in made if at is home)
+                    home.names_taken_again([log.topic_partition for at, log in made if at is home])
                 except OSError as error:
                     self.fail(home.path, str(error))
 
@@ -316,6 +320,9 @@ class LogManager:
         home = self._homes.get(topic_partition)
         if home is not None and home.failure is None:
             home.write_checkpoints({RECOVERY_POINTS: home.current_recovery_points()})
+            point = home.logs[topic_partition].recovery_point
+            if home.cleaned_to.get(topic_partition, 0) > point:
+                home.set_cleaned_to(topic_partition, point)
 
     def fail(self, directory: str, reason: str) -> None:
         """Take a directory offline: its logs refuse all use and are no longer found here."""

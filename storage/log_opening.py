@@ -47,6 +47,7 @@ class LogOpener:
             clean=home.was_clean,
             recovery_point=home.recovery_points.get(topic_partition, 0),
             log_start_offset=home.log_starts.get(topic_partition, 0),
+            cleaned_to=home.cleaned_to.get(topic_partition, 0),
             remembered_batches=self._remembered_batches,
             dice=self._dice,
             owner=self._owner,

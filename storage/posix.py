@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import trio
 
-from raftka.model.ports import Buffer, File, FileLock
+from raftka.model.ports import Buffer, Disk, File, FileLock, Values, Work
+from raftka.storage.apart import ProcessWork
 
 T = TypeVar("T")
 
@@ -173,3 +174,6 @@ class PosixDisk:
         if self._limiter is None:
             self._limiter = trio.CapacityLimiter(_THREADS)
         return await trio.to_thread.run_sync(function, limiter=self._limiter)
+
+    def begin(self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values) -> Work:
+        return ProcessWork(steps, arguments)

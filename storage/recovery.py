@@ -8,8 +8,10 @@ After a clean shutdown the files are taken as they are. After any other end:
 - Every batch of the others is read and its CRC checked, and their indexes are rebuilt. At the
   first batch that is not whole and intact, or that goes back in offset or epoch, the log ends:
   what follows in that file and all later segments go. So it does where a segment ends before the
-  next one begins, since files reach the disk independently. What was acknowledged with acks=all
-  comes back from the other replicas.
+  next one begins, since files reach the disk independently, unless a cleaning has left it so: it
+  cleans behind a recovery point that is durable. What was acknowledged with acks=all comes back
+  from the other replicas.
+- A cleaned segment that was about to replace others does so, or goes (storage/cleaning/swap.py).
 - When nothing valid follows, that was a torn tail: a write that the crash cut off. When valid
   batches follow, it is a corrupt middle. Then what is cut is kept beside the log under a name
   ending in .corrupt, for whoever has no other replica, and the report says so.
@@ -29,6 +31,7 @@ from raftka.model.ids import NO_EPOCH, TopicPartition, Uuid
 from raftka.model.ports import Dice, Disk
 from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
 from raftka.storage.checkpoints import CheckpointCorrupt
+from raftka.storage.cleaning import swap
 from raftka.storage.config import LogConfig
 from raftka.storage.health import LogOwner
 from raftka.storage.leader_epochs import LeaderEpochCache
@@ -43,7 +46,7 @@ from raftka.storage.snapshots import ProducerSnapshots
 CORRUPT_SUFFIX: Final = ".corrupt"
 
 _NAME: Final = re.compile(r"(\d{20})(\.[a-z]+)")
-_LEFTOVERS: Final = (".deleted", ".cleaned", ".swap", ".tmp")
+_LEFTOVERS: Final = (".deleted", ".tmp")
 _SEARCH_BYTES: Final = 1 << 20
 
 
@@ -74,14 +77,15 @@ def open_log(
     clean: bool = False,
     recovery_point: int = 0,
     log_start_offset: int = 0,
+    cleaned_to: int = 0,
     remembered_batches: int = REMEMBERED_BATCHES,
     dice: Dice | None = None,
     owner: LogOwner | None = None,
 ) -> tuple[Log, RecoveryReport]:
     """The log in `directory` (made if it does not exist), and what was found there.
 
-    `clean` says that the last process closed it; `recovery_point` and `log_start_offset` are the
-    checkpoints' offsets. Raises OSError when the disk fails.
+    `clean` says that the last process closed it; `recovery_point`, `log_start_offset` and
+    `cleaned_to` (the cleaner's) are the checkpoints' offsets. Raises OSError when the disk fails.
     """
     report = RecoveryReport(topic_partition)
     opening = _Opening(disk, directory, config, now_ms, report)
@@ -102,7 +106,7 @@ def open_log(
     for words in snapshots.load_latest(producers, segments[0].base_offset):
         report.say(words)
     if not clean:
-        opening.recover(segments, epochs, producers, recovery_point)
+        opening.recover(segments, epochs, producers, recovery_point, cleaned_to)
     log_end_offset = opening.end_of(segments[-1]) or segments[-1].base_offset
     replay_producers(segments, producers)
     snapshots.drop_after(log_end_offset)
@@ -160,6 +164,8 @@ class _Opening:
         if not self.disk.exists(self.directory):
             self.disk.make_dirs(self.directory)
             return [], []
+        for words in swap.recover(self.disk, self.directory):
+            self.report.say(words)
         bases: list[int] = []
         snapshots: list[int] = []
         indexes: list[tuple[int, str]] = []
@@ -202,6 +208,7 @@ class _Opening:
         epochs: LeaderEpochCache,
         producers: ProducerState,
         recovery_point: int,
+        cleaned_to: int,
     ) -> None:
         """Scan what may have suffered, and end the log at the first batch that did.
 
@@ -215,7 +222,9 @@ class _Opening:
             epochs.truncate_from_end(segment.base_offset)
             replay_producers(segments[:slot], producers)
             valid, next_offset = self._scan(segment, epochs, producers)
-            if end is not None and next_offset == end:
+            was_cleaned = end is not None and end <= cleaned_to and valid == segment.size
+            if end is not None and (next_offset == end or was_cleaned):
+                # A cleaned segment may end before the next one begins.
                 self._trim(segment, valid)
             elif valid < segment.size or end is not None:
                 self._cut(segments, slot, valid)

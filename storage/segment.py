@@ -40,6 +40,7 @@ class Segment:
 
     __slots__ = (
         "_disk",
+        "_ending",
         "_verified",
         "base_offset",
         "bytes_since_index",
@@ -68,8 +69,11 @@ class Segment:
         index_interval_bytes: int,
         index_bytes: int,
         create: bool,
+        ending: str = "",
     ) -> None:
+        """`ending` is what the names of its files end in while a cleaning writes them."""
         self._disk = disk
+        self._ending = ending
         self.directory = directory
         self.base_offset = base_offset
         self.created_ms = created_ms
@@ -92,7 +96,7 @@ class Segment:
             self.time_index.lazily()
 
     def path(self, suffix: str) -> str:
-        return f"{self.directory}/{file_name(self.base_offset, suffix)}"
+        return f"{self.directory}/{file_name(self.base_offset, suffix)}{self._ending}"
 
     # ---- growing
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 from raftka.model.ports import Disk
+from raftka.storage.cleaning import swap
 from raftka.storage.config import LogConfig
 from raftka.storage.segment import Segment
 
@@ -40,7 +41,17 @@ def open_segment(
 class Segments(Sequence[Segment]):
     """At least one segment, ascending; the last one is active: batches are appended to it."""
 
-    __slots__ = ("_bases", "_directory", "_disk", "_doomed", "is_new", "listed", "names_changed")
+    __slots__ = (
+        "_bases",
+        "_directory",
+        "_disk",
+        "_doomed",
+        "changes",
+        "is_new",
+        "listed",
+        "names_changed",
+        "prepared",
+    )
 
     def __init__(
         self, disk: Disk, directory: str, listed: list[Segment], *, is_durable: bool
@@ -56,6 +67,10 @@ class Segments(Sequence[Segment]):
         """Names in the log's directory are not durable yet: a crash may undo them."""
         self.is_new = not is_durable
         """Nor is the directory's own."""
+        self.prepared: int | None = None
+        """The base offset of a cleaned segment that waits to be put in."""
+        self.changes = 0
+        """How often segments were taken away: a cleaning that read them is void."""
 
     def __len__(self) -> int:
         return len(self.listed)
@@ -89,6 +104,50 @@ class Segments(Sequence[Segment]):
         self.names_changed = True
         return segment
 
+    # ---- what a cleaning has made takes the place of some (storage/cleaning/swap.py)
+
+    def prepare(self, base_offset: int) -> None:
+        """A cleaned segment is ready to replace the one of that name, and others behind it."""
+        self.prepared = base_offset
+        swap.prepare(self._disk, self._directory, base_offset)
+
+    def replace(self, bases: Sequence[int], config: LogConfig, due_ms: int) -> None:
+        """Put the segment that was prepared in the place of those that begin at `bases`."""
+        first, count = self.place_of(bases[0]), len(bases)
+        replaced = self.listed[first : first + count]
+        for segment in replaced:
+            self._doomed += [(due_ms, path) for path in segment.mark_deleted()]
+        swap.finish(self._disk, self._directory, bases[0])
+        self.prepared = None
+        self.listed[first : first + count] = [
+            open_segment(
+                self._disk,
+                self._directory,
+                bases[0],
+                config,
+                created_ms=replaced[-1].created_ms,
+                create=False,
+            )
+        ]
+        del self._bases[first + 1 : first + count]
+        self.names_changed = True
+
+    def holds(self, bases: Sequence[int]) -> bool:
+        """Whether those are neighbours among the closed segments."""
+        first = self.place_of(bases[0])
+        return self._bases[first : first + len(bases)] == list(bases) and first + len(bases) < len(
+            self._bases
+        )
+
+    def _abandon_prepared(self) -> None:
+        """Other segments than those it was made of: no start may put it in."""
+        self.changes += 1
+        if self.prepared is not None:
+            swap.abandon(self._disk, self._directory, self.prepared)
+            self.prepared = None
+
+    # ---- some go
+
     def drop_from(self, first: int) -> None:
         """Delete the segments from index `first` on, durably.
 
@@ -96,6 +155,8 @@ class Segments(Sequence[Segment]):
         them.
         """
         dropped = self.listed[first:]
+        if dropped:
+            self._abandon_prepared()
         del self.listed[first:]
         del self._bases[first:]
         for segment in reversed(dropped):
@@ -109,6 +170,7 @@ class Segments(Sequence[Segment]):
 
         One must stay.
         """
+        self._abandon_prepared()
         for segment in self.listed[:count]:
             self._doomed += [(due_ms, path) for path in segment.mark_deleted()]
         del self.listed[:count]

@@ -7,6 +7,7 @@ state before its offset, so recovery reads only the batches after the newest tha
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from raftka.model.ports import Disk, read_file
 from raftka.storage.checkpoints import replace_file
@@ -59,6 +60,13 @@ class ProducerSnapshots:
     def drop_after(self, offset: int) -> None:
         """Remove snapshots of a state that includes records at `offset` or beyond."""
         self._remove_from(bisect_right(self.offsets, offset))
+
+    def drop_at(self, offsets: Sequence[int]) -> None:
+        """Remove the snapshots of segments that became part of another one."""
+        for offset in offsets:
+            if offset in self.offsets:
+                self._disk.remove(self.path(offset))
+                self.offsets.remove(offset)
 
     def drop_before(self, offset: int) -> None:
         """Remove snapshots that lie before the first segment."""

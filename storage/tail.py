@@ -69,7 +69,7 @@ class Tail:
         self.offset_limit = segment.base_offset + MAX_RELATIVE_OFFSET
         self.roll_timestamp = self.roll_ms = MAX_LONG
         if segment.size:
-            age_ms = config.segment_ms - self._jitter_ms
+            age_ms = config.max_segment_ms - self._jitter_ms
             first = segment.first_timestamp
             if first is not None and first >= 0:
                 self.roll_timestamp = first + age_ms

@@ -4,14 +4,14 @@ and lose. The files themselves are the disk's; only logs and journals are looked
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from raftka.kraft.raft import records
 from raftka.kraft.raft.records import INDEX, POSITION, STATE, Kind
 from raftka.model.errors import KafkaError
-from raftka.model.ports import Buffer, Disk, File, FileLock
+from raftka.model.ports import Buffer, Disk, File, FileLock, Values, Work
 from raftka.model.record_batch import BatchHeader, iter_batches, parse_header
 from raftka.tracing.safely import Safely
 
@@ -230,3 +230,7 @@ class TracedDisk:
     async def offload(self, function: Callable[[], T]) -> T:
         """As the port says."""
         return await self._inner.offload(function)
+
+    def begin(self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values) -> Work:
+        """As the port says; what that work writes is not traced until it is renamed."""
+        return self._inner.begin(steps, arguments)

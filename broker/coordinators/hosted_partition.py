@@ -1,54 +1,46 @@
-"""A partition of a coordinator's topic from the election of this broker to its resignation."""
+"""A partition of __consumer_offsets from the election of this broker to its resignation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 import trio
 
-from raftka.broker.coordinators.outbox import Entry
-from raftka.broker.coordinators.runtime import CoordinatorLog, ShardRuntime
-from raftka.broker.coordinators.shard import CoordinatorTopic, Shard
-from raftka.kraft.image import MetadataImage
-from raftka.model.control_records import EndMarker
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
 log = get_logger(__name__)
 
-S = TypeVar("S", bound=Shard)
-
 _RELOAD_AFTER_S = 0.2
 
 
-class HostedPartition(Generic[S]):
-    """Loads a shard, runs it, and loads it again should it and its log have diverged."""
+class HostedPartition:
+    """Loads a shard, runs it, and loads it again should it and its log have parted ways."""
 
     def __init__(
         self,
         partition: int,
         leader_epoch: int,
         *,
-        topic: CoordinatorTopic,
-        make_shard: Callable[[], S],
-        perform: Callable[[ShardRuntime[S], object], None],
-        image: Callable[[], MetadataImage],
-        coordinator_log: CoordinatorLog,
+        make_shard: Callable[[], GroupShard],
+        offsets_log: OffsetsLog,
         clock: Clock,
+        config: GroupConfig,
     ) -> None:
-        self.runtime: ShardRuntime[S] | None = None
+        self.runtime: ShardRuntime | None = None
         """None while it is being loaded."""
         self._partition = partition
-        self._name = f"{topic.name}-{partition}"
+        self._name = f"{OFFSETS_TOPIC}-{partition}"
         self._leader_epoch = leader_epoch
-        self._topic = topic
         self._make_shard = make_shard
-        self._perform = perform
-        self._image = image
-        self._log = coordinator_log
+        self._log = offsets_log
         self._clock = clock
+        self._config = config
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -68,9 +60,9 @@ class HostedPartition(Generic[S]):
                 await self._clock.sleep(_RELOAD_AFTER_S)
 
     def stop(self) -> None:
-        """This broker no longer leads the partition: callers look for the new coordinator."""
+        """This broker leads the partition no more: whoever waits looks for the new coordinator."""
         self._scope.cancel()
-        if self.runtime is not None and any(self.runtime.shard.sizes().values()):
+        if self.runtime is not None and self.runtime.shard.sizes()[0]:
             log.info(f"{self._name} is coordinated elsewhere after epoch {self._leader_epoch}")
         self._drop(KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER))
 
@@ -79,30 +71,27 @@ class HostedPartition(Generic[S]):
         if runtime is not None:
             runtime.abandon(error)
 
-    async def _load(self) -> ShardRuntime[S]:
-        """Replay the log into an empty shard, and wait until all of it is committed."""
+    async def _load(self) -> ShardRuntime:
+        """Replay the log, and wait until all of it is committed."""
         began_s = self._clock.monotonic()
         shard = self._make_shard()
         end_offset = self._log.end_offset(self._partition)
         offset = 0
         while offset < end_offset:
-            entries, offset = self._log.read(self._partition, offset)
-            for entry in entries:
-                _replay(shard, entry)
+            records, offset = self._log.read(self._partition, offset)
+            for key, value in records:
+                shard.replay(key, value)
             await trio.lowlevel.checkpoint()
-        runtime = ShardRuntime(
-            shard, self._partition, self._topic, self._log, self._clock, self._perform
-        )
+        runtime = ShardRuntime(shard, self._partition, self._log, self._clock, self._config)
         await self._all_committed(end_offset)
-        now = runtime.now()
-        shard.metadata_changed(self._image(), None, now)
-        shard.loaded(now)
-        sizes = shard.sizes()
+        shard.loaded(runtime.now())
+        groups, offsets = shard.sizes()
         # Most partitions are empty in most clusters: fifty lines would say nothing.
-        write = log.info if any(sizes.values()) else log.debug
-        write(
+        tell = log.info if groups else log.debug
+        tell(
             f"{self._name} is loaded up to offset {end_offset}",
-            **sizes,
+            groups=groups,
+            offsets=offsets,
             leader_epoch=self._leader_epoch,
             seconds=round(self._clock.monotonic() - began_s, 3),
         )
@@ -122,11 +111,3 @@ class HostedPartition(Generic[S]):
         await event.wait()
         if outcome:
             raise outcome[0]
-
-
-def _replay(shard: Shard, entry: Entry) -> None:
-    if isinstance(entry, EndMarker):
-        shard.replay_end_transaction_marker(entry.producer_id, entry.producer_epoch, entry.commit)
-        return
-    for key, value in entry.records:
-        shard.replay(key, value, entry.producer)

@@ -9,13 +9,9 @@ from typing import Final
 from raftka.model.settings.rows import (
     BOOLEAN,
     CLUSTER_WIDE,
-    DOUBLE,
-    DOUBLE_MAX,
     INT,
     INT_MAX,
     LIST,
-    LONG,
-    LONG_MAX,
     READ_ONLY,
     STRING,
     OneOf,
@@ -104,19 +100,6 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("transaction.two.phase.commit.enable", BOOLEAN, False, None, READ_ONLY),
         ("transactional.id.expiration.ms", INT, 604800000, at_least(1), READ_ONLY),
         ("transaction.max.timeout.ms", INT, 900000, at_least(1), READ_ONLY),
-    )),
-    *without_effect("compaction is not done yet", (
-        ("log.cleaner.backoff.ms", LONG, 15000, at_least(0), CLUSTER_WIDE),
-        ("log.cleaner.dedupe.buffer.size", LONG, 134217728, None, CLUSTER_WIDE),
-        ("log.cleaner.enable", BOOLEAN, True, None, READ_ONLY),
-        ("log.cleaner.io.buffer.load.factor", DOUBLE, 0.9, None, CLUSTER_WIDE),
-        ("log.cleaner.io.buffer.size", INT, 524288, at_least(0), CLUSTER_WIDE),
-        ("log.cleaner.io.max.bytes.per.second", DOUBLE, DOUBLE_MAX, None, CLUSTER_WIDE),
-        ("log.cleaner.threads", INT, 1, at_least(0), CLUSTER_WIDE),
-        ("log.cleaner.delete.retention.ms", LONG, 86400000, at_least(0), CLUSTER_WIDE),
-        ("log.cleaner.min.compaction.lag.ms", LONG, 0, at_least(0), CLUSTER_WIDE),
-        ("log.cleaner.max.compaction.lag.ms", LONG, LONG_MAX, at_least(1), CLUSTER_WIDE),
-        ("log.cleaner.min.cleanable.ratio", DOUBLE, 0.5, between(0, 1), CLUSTER_WIDE),
     )),
 )
 # fmt: on

@@ -25,7 +25,6 @@ from raftka.model.settings.setting import Setting
 
 _TIERED: Final = "there is no tiered storage: all records stay in log.dirs"
 
-_COMPACTION: Final = "compaction is not done yet"
 _THROTTLES: Final = "quotas and throttles are not enforced yet"
 
 # fmt: off
@@ -43,7 +42,8 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "The level when compression.type is zstd."),
     topic_setting("delete.retention.ms", LONG, 86400000, at_least(0),
                   "log.cleaner.delete.retention.ms",
-                  "", _COMPACTION),
+                  "How long the tombstone of a key is kept after it was first "
+                  "cleaned."),
     topic_setting("file.delete.delay.ms", LONG, 60000, at_least(0), "log.segment.delete.delay.ms",
                   "How long a deleted segment's files stay on disk under another name."),
     topic_setting("flush.messages", LONG, LONG_MAX, at_least(1), "log.flush.interval.messages",
@@ -65,7 +65,7 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "", _TIERED),
     topic_setting("max.compaction.lag.ms", LONG, LONG_MAX, at_least(1),
                   "log.cleaner.max.compaction.lag.ms",
-                  "", _COMPACTION),
+                  "How long a record may wait at most until it is compacted."),
     topic_setting("max.message.bytes", INT, 1048588, at_least(0), "message.max.bytes",
                   "The largest record batch that the topic takes."),
     topic_setting("message.timestamp.after.max.ms", LONG, 3600000, at_least(0),
@@ -79,10 +79,11 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "Whether records carry the time of their making or of their arrival."),
     topic_setting("min.cleanable.dirty.ratio", DOUBLE, 0.5, between(0, 1),
                   "log.cleaner.min.cleanable.ratio",
-                  "", _COMPACTION),
+                  "How large the share of the log that was never compacted must be "
+                  "for a cleaning."),
     topic_setting("min.compaction.lag.ms", LONG, 0, at_least(0),
                   "log.cleaner.min.compaction.lag.ms",
-                  "", _COMPACTION),
+                  "How long a record stays as it is before it may be compacted."),
     topic_setting("min.insync.replicas", INT, 1, at_least(1), "min.insync.replicas",
                   "How many replicas must have a record of acks=all before it is acknowledged."),
     topic_setting("preallocate", BOOLEAN, False, None, "log.preallocate",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from raftka.model.ports import Buffer, FileLock
+from raftka.model.ports import Buffer, Disk, FileLock, Values
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.machines.life import Killed, Life
 from raftka.simulations.machines.medium import Inode, Medium
@@ -219,6 +219,27 @@ class SimDisk:
         await self._life.passage()
         self.check_alive()
         return function()
+
+    def begin(
+        self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values
+    ) -> SimWork:
+        """As the port says: each step at once, after the time that the disk takes."""
+        return SimWork(self, steps(self, arguments))
+
+
+class SimWork:
+    """Work of a process that dies with it."""
+
+    def __init__(self, disk: SimDisk, steps: Iterator[Values]) -> None:
+        self._disk = disk
+        self._steps = steps
+
+    async def step(self) -> Values | None:
+        """As the port says."""
+        return await self._disk.offload(lambda: next(self._steps, None))
+
+    async def close(self) -> None:
+        """Nothing runs between two steps."""
 
 
 def _clean(path: str) -> str:

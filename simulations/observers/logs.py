@@ -10,10 +10,13 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from raftka.model import logs
-from raftka.simulations.machines.life import current_node
+
+current_node: ContextVar[str] = ContextVar("current_node", default="")
+"""Which process the running task belongs to."""
 
 Sink = Callable[[str, str, str, dict[str, Any]], None]
 """(node, level, words, details); an exception's traceback is among the details."""

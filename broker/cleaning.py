@@ -1,0 +1,62 @@
+"""A broker's cleaners: as many at a time as log.cleaner.threads says, by its present settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from raftka.model.logs import get_logger
+from raftka.storage.cleaning.cleaner import CleanerConfig
+
+if TYPE_CHECKING:
+    from raftka.broker.node import Node
+
+log = get_logger(__name__)
+
+_SHORTEST_REST_S: Final = 0.1
+
+
+async def cleaning(node: Node) -> None:
+    """Compact the logs that ask for it, until cancelled."""
+    if not node.config.flag("log.cleaner.enable"):
+        log.info("log.cleaner.enable is off: topics with cleanup.policy=compact grow")
+        return
+    running = 0
+    async with trio.open_nursery() as nursery:
+        while True:
+            for number in range(running, node.config.int("log.cleaner.threads")):
+                nursery.start_soon(_clean, node, number)
+                running = number + 1
+            await _rest(node)
+
+
+async def _rest(node: Node) -> None:
+    backoff_s = node.config.int("log.cleaner.backoff.ms") / 1000
+    await node.clock.sleep(max(_SHORTEST_REST_S, backoff_s))
+
+
+async def _clean(node: Node, number: int) -> None:
+    """One cleaner, which rests while the settings ask for fewer."""
+    while True:
+        said: list[str] = []
+        if number < node.config.int("log.cleaner.threads"):
+            marks = {each.topic_partition: each.state.high_watermark for each in node.replicas}
+            said = await node.cleaner.clean_next(marks, lambda: cleaner_config(node))
+        for line in said:
+            log.info(line)
+        if not said:
+            await _rest(node)
+
+
+def cleaner_config(node: Node) -> CleanerConfig:
+    """One cleaner's share of what the settings allow."""
+    config = node.config
+    threads = max(1, config.int("log.cleaner.threads"))
+    filled = config.int("log.cleaner.dedupe.buffer.size") * config.number(
+        "log.cleaner.io.buffer.load.factor"
+    )
+    return CleanerConfig(
+        map_bytes=filled / threads,
+        max_bytes_per_s=max(1.0, config.number("log.cleaner.io.max.bytes.per.second") / threads),
+    )

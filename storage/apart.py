@@ -1,0 +1,128 @@
+"""Long work over files in a process of its own, so that it shares no interpreter with the broker.
+
+The parent writes one line of JSON that names the work, then an empty line for each step that it
+wants; the child answers each with a line: what the step did, an error, or the end. So the parent
+sets the pace, and a child whose parent is gone reads the end of its input and ends. The child is as
+nice as can be: it takes what time the broker leaves.
+
+Why a process: one pass over a megabyte of 1 KB records takes some milliseconds of Python, and a
+thread that does it makes every request wait for the interpreter, up to 5 ms each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import IO, Any, Final
+
+import trio
+
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Disk, Values
+
+Steps = Callable[[Disk, Values], Iterator[Values]]
+
+_MAX_LINE: Final = 1 << 20
+_NICEST: Final = 19
+
+
+class ProcessWork:
+    """The parent's side; the child starts with the first step."""
+
+    def __init__(self, steps: Steps, arguments: Values) -> None:
+        self._order: Values = {
+            "work": f"{steps.__module__}:{steps.__qualname__}",
+            "arguments": arguments,
+        }
+        self.process: trio.Process | None = None
+        """The child while there is one."""
+        self._received = bytearray()
+
+    async def step(self) -> Values | None:
+        """As the port says. Raises OSError, too, when the child dies."""
+        process = self.process
+        if process is None:
+            process = self.process = await self._start()
+        assert process.stdin is not None
+        try:
+            await process.stdin.send_all(b"\n")
+        except trio.BrokenResourceError:
+            raise OSError(f"the process for {self._order['work']} has died") from None
+        answer = json.loads(await self._line(process))
+        if "error" in answer:
+            raise _error_of(answer["error"])
+        step: Values | None = answer["step"]
+        return step
+
+    async def _start(self) -> trio.Process:
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "raftka.storage.apart"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        assert process.stdin is not None
+        await process.stdin.send_all(json.dumps(self._order).encode() + b"\n")
+        return process
+
+    async def _line(self, process: trio.Process) -> bytes:
+        assert process.stdout is not None
+        while b"\n" not in self._received:
+            data = await process.stdout.receive_some()
+            if not data or len(self._received) > _MAX_LINE:
+                raise OSError(f"the process for {self._order['work']} ended without an answer")
+            self._received += data
+        line, _, rest = bytes(self._received).partition(b"\n")
+        self._received = bytearray(rest)
+        return line
+
+    async def close(self) -> None:
+        """As the port says."""
+        process, self.process = self.process, None
+        if process is not None:
+            with trio.CancelScope(shield=True):
+                process.kill()
+                await process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        await stream.aclose()
+
+
+def _error_of(error: Values) -> Exception:
+    if "code" in error:
+        return KafkaError(ErrorCode(error["code"]), error["words"])
+    return OSError(error["errno"], error["words"])
+
+
+def serve_steps(disk: Disk, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """The child's side: the work's steps, one for each line that comes in."""
+    order: dict[str, Any] = json.loads(requests.readline())
+    module, _, name = order["work"].partition(":")
+    steps: Iterator[Values] = getattr(import_module(module), name)(disk, order["arguments"])
+    while requests.readline():
+        answer: Values
+        try:
+            answer = {"step": next(steps, None)}
+        except KafkaError as error:
+            answer = {"error": {"code": int(error.code), "words": error.message}}
+        except OSError as error:
+            answer = {"error": {"errno": error.errno or 0, "words": str(error)}}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Run in the child."""
+    from raftka.storage.posix import PosixDisk
+
+    os.nice(_NICEST)
+    serve_steps(PosixDisk(), sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""A broker's cleaner: which compacted log comes next, at what pace, and what came of it.
+
+The log with the largest dirty ratio comes first (plan.py). Its job runs apart from the broker
+(Disk.begin); here is what only the broker may do: put cleaned segments in, write the checkpoint,
+report. A log whose records cannot be cleaned is reported and left alone until the broker restarts;
+one whose disk refuses for the moment (it may be full) is tried again. The others go on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import Clock, Disk
+from raftka.storage.cleaning import plan, swap
+from raftka.storage.cleaning.job import Job, Step, steps
+from raftka.storage.failure import LogDirFailure
+from raftka.storage.log_directory import RECOVERY_POINTS
+
+if TYPE_CHECKING:
+    from raftka.storage.log import Log
+    from raftka.storage.log_directory import LogDirectory
+    from raftka.storage.log_manager import LogManager
+
+_LARGEST_STEP: Final = 8 << 20
+_SMALLEST_STEP: Final = 64 << 10
+_STEPS_PER_S: Final = 10
+"""At a limited pace: how finely the pauses are spread."""
+
+
+class CleanerConfig(NamedTuple):
+    """The settings log.cleaner.*, of one cleaner thread's share."""
+
+    map_bytes: float
+    """log.cleaner.dedupe.buffer.size as far as log.cleaner.io.buffer.load.factor lets it fill."""
+    max_bytes_per_s: float
+    """log.cleaner.io.max.bytes.per.second, for what is read and written."""
+
+    @property
+    def step_bytes(self) -> int:
+        """How much to do between two looks at the clock."""
+        return int(max(_SMALLEST_STEP, min(_LARGEST_STEP, self.max_bytes_per_s / _STEPS_PER_S)))
+
+
+@dataclasses.dataclass(slots=True)
+class CleanerState:
+    """What the cleaner knows of one partition."""
+
+    dirty_ratio: float = 0.0
+    dirty_bytes: int = 0
+    cleaned_to: int | None = None
+    """The offset that the last cleaning reached."""
+    last_run_ms: int | None = None
+    """When that was, ms since 1970; None since the broker started."""
+    bytes_before: int = 0
+    bytes_after: int = 0
+    blocked_by: str = ""
+    """What keeps dirty records from being cleaned, in words."""
+    uncleanable: str = ""
+    """Why the cleaner gave this partition up; empty while it has not."""
+
+
+class Cleaner:
+    """Cleans the logs of one broker. Several may call `clean_next` at the same time."""
+
+    def __init__(self, logs: LogManager, disk: Disk, clock: Clock) -> None:
+        self.states: dict[TopicPartition, CleanerState] = {}
+        self._logs = logs
+        self._disk = disk
+        self._clock = clock
+        self._busy: set[TopicPartition] = set()
+
+    def survey(
+        self, high_watermarks: Mapping[TopicPartition, int], now_ms: int
+    ) -> list[tuple[Log, plan.Dirt]]:
+        """The compacted logs that wait for a cleaning, the dirtiest first."""
+        due: list[tuple[Log, plan.Dirt]] = []
+        present: set[TopicPartition] = set()
+        for log in self._logs:
+            if not log.config.compacts or log.failure is not None:
+                continue
+            present.add(log.topic_partition)
+            state = self.states.setdefault(log.topic_partition, CleanerState())
+            if state.uncleanable or log.topic_partition in self._busy:
+                continue
+            try:
+                dirt = self._measure(log, high_watermarks.get(log.topic_partition, 0), now_ms)
+            except LogDirFailure:
+                continue
+            state.dirty_ratio, state.dirty_bytes = dirt.ratio, dirt.dirty_bytes
+            state.blocked_by = dirt.blocked_by
+            if dirt.is_due(log.config):
+                due.append((log, dirt))
+        for gone in self.states.keys() - present:
+            del self.states[gone]
+        due.sort(key=lambda each: each[1].ratio, reverse=True)
+        return due
+
+    def _measure(self, log: Log, high_watermark: int, now_ms: int) -> plan.Dirt:
+        home = self._logs.home_of(log.topic_partition)
+        cleaned_to = None if home is None else home.cleaned_to.get(log.topic_partition)
+        self.states[log.topic_partition].cleaned_to = cleaned_to
+        with log.health.doing("measuring"):
+            views = []
+            for segment in log.segments:
+                segment.know_timestamps()
+                first = segment.first_timestamp
+                views.append(
+                    plan.SegmentView(
+                        segment.base_offset,
+                        segment.size,
+                        segment.max_timestamp,
+                        -1 if first is None else first,
+                    )
+                )
+        return plan.measure(
+            views,
+            log.config,
+            log_start_offset=log.log_start_offset,
+            stable_offset=log.stable_offset(high_watermark),
+            cleaned_to=cleaned_to,
+            now_ms=now_ms,
+        )
+
+    async def clean_next(
+        self, high_watermarks: Mapping[TopicPartition, int], config: Callable[[], CleanerConfig]
+    ) -> list[str]:
+        """Clean the dirtiest log that is due; sentences about it, none when nothing is due."""
+        due = self.survey(high_watermarks, self._clock.wall_ms())
+        if not due:
+            return []
+        log, dirt = due[0]
+        state = self.states[log.topic_partition]
+        home = self._logs.home_of(log.topic_partition)
+        if home is None:
+            return []
+        self._busy.add(log.topic_partition)
+        changes = log.segments.changes
+        try:
+            said = await self._clean(log, home, dirt, state, config)
+        except (KafkaError, OSError) as error:
+            said = self._gave_up(log, state, error, is_same=log.segments.changes == changes)
+        finally:
+            self._busy.discard(log.topic_partition)
+        return [said]
+
+    def _gave_up(
+        self, log: Log, state: CleanerState, error: KafkaError | OSError, *, is_same: bool
+    ) -> str:
+        """Say why a cleaning ended early; whether the log may be cleaned later."""
+        if log.failure is not None or not is_same:
+            return f"cleaning {log.topic_partition} was broken off: {_changed(log)}"
+        if isinstance(error, OSError):
+            state.blocked_by = str(error)
+            return f"cleaning {log.topic_partition} failed and is tried again: {error}"
+        state.uncleanable = str(error)
+        return (
+            f"{log.topic_partition} cannot be cleaned and grows until the broker restarts: {error}"
+        )
+
+    async def _clean(
+        self,
+        log: Log,
+        home: LogDirectory,
+        dirt: plan.Dirt,
+        state: CleanerState,
+        config: Callable[[], CleanerConfig],
+    ) -> str:
+        """Clean one log; the words for it. Raises OSError, KafkaError."""
+        began_s, now_ms = self._clock.monotonic(), self._clock.wall_ms()
+        await self._make_durable(log, home, dirt.end_offset)
+        await self._disk.offload(partial(swap.discard, self._disk, log.directory))
+        before = log.size
+        work = self._disk.begin(steps, dataclasses.asdict(self._job(log, dirt, now_ms, config())))
+        cleaned_to, free_at_s, moved = dirt.first_dirty_offset, began_s, 0
+        try:
+            while (found := await work.step()) is not None:
+                step = Step(**found)
+                if step.mapped_to >= 0:
+                    cleaned_to = step.mapped_to
+                if step.replaced and not await self._swap(log, step.replaced, now_ms):
+                    return f"cleaning {log.topic_partition} was broken off: {_changed(log)}"
+                moved += step.moved_bytes
+                now_s = self._clock.monotonic()
+                free_at_s = max(free_at_s, now_s) + step.moved_bytes / config().max_bytes_per_s
+                if free_at_s > now_s:
+                    await self._clock.sleep(free_at_s - now_s)
+        finally:
+            await work.close()
+        if log.failure is not None:
+            raise log.health.refusal()
+        await self._disk.offload(partial(home.set_cleaned_to, log.topic_partition, cleaned_to))
+        state.cleaned_to, state.last_run_ms = cleaned_to, now_ms
+        state.bytes_before, state.bytes_after = before, log.size
+        state.dirty_ratio, state.dirty_bytes = 0.0, 0
+        return (
+            f"cleaned {log.topic_partition} up to offset {cleaned_to}: {before} bytes became"
+            f" {log.size} in {self._clock.monotonic() - began_s:.1f} s, {moved} bytes moved"
+        )
+
+    def _job(self, log: Log, dirt: plan.Dirt, now_ms: int, config: CleanerConfig) -> Job:
+        return Job(
+            directory=log.directory,
+            segments=[
+                (segment.base_offset, segment.size)
+                for segment in log.segments
+                if segment.base_offset < dirt.end_offset
+            ],
+            first_dirty_offset=dirt.first_dirty_offset,
+            end_offset=dirt.end_offset,
+            now_ms=now_ms,
+            delete_retention_ms=log.config.delete_retention_ms,
+            segment_bytes=log.config.segment_bytes,
+            index_bytes=log.config.segment_index_bytes,
+            index_interval_bytes=log.config.index_interval_bytes,
+            map_bytes=config.map_bytes,
+            step_bytes=config.step_bytes,
+            producers=[
+                (
+                    producer_id,
+                    entry.batches[-1].last_offset if entry.batches else -1,
+                    entry.epoch,
+                )
+                for producer_id, entry in log.producer_state.producers.items()
+            ],
+        )
+
+    async def _make_durable(self, log: Log, home: LogDirectory, end_offset: int) -> None:
+        """Write down a recovery point behind what is cleaned.
+
+        A cleaned segment may end before the next one begins. After a crash, recovery takes that
+        for a lost end wherever the recovery point does not say otherwise.
+        """
+        if log.recovery_point < end_offset:
+            await log.flush_in_background(closed_only=True)
+        if home.recovery_points.get(log.topic_partition, 0) < end_offset:
+            points = {RECOVERY_POINTS: home.current_recovery_points()}
+            await self._disk.offload(partial(home.write_checkpoints, points))
+
+    async def _swap(self, log: Log, bases: tuple[int, ...], now_ms: int) -> bool:
+        """Put a cleaned segment in; False when the log has changed in the meantime."""
+        sync = partial(self._disk.sync_dir, log.directory)
+        await self._disk.offload(sync)
+        if not log.prepare_replacement(bases):
+            return False
+        await self._disk.offload(sync)
+        return log.replace_segments(bases, now_ms)
+
+
+def _changed(log: Log) -> str:
+    return log.failure or "segments were deleted or truncated; it is tried again"

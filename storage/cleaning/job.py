@@ -1,0 +1,311 @@
+"""One cleaning of one log, step by step: read what is dirty, then write what stays.
+
+It reads closed segments, which nothing else changes, and writes files that end in `.cleaned`, which
+nothing else reads: it may run beside the broker, in a process of its own, and may end at any
+moment. Each step says how many bytes it moved, so that the caller sets the pace, and which segments
+are ready to be replaced.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from crc32c import crc32c
+
+from raftka.model.control_records import read_end_marker
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Disk, read_file
+from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
+from raftka.storage.cleaning import plan
+from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
+from raftka.storage.cleaning.sieve import LastOfProducer, Sieve, records_of, walk
+from raftka.storage.cleaning.transactions import (
+    AbortedTransaction,
+    TransactionsPassed,
+    decode,
+    encode,
+)
+from raftka.storage.segment import Segment, file_name
+
+CLEANED: Final = ".cleaned"
+
+TASK: Final = "raftka.storage.cleaning.job:steps"
+"""The name under which Disk.begin finds `steps`."""
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """What to clean: plain values, which travel to another process as JSON."""
+
+    directory: str
+    segments: list[tuple[int, int]]
+    """(base offset, size) of those that may be cleaned, from the first of the log on."""
+    first_dirty_offset: int
+    end_offset: int
+    """The base offset of the first segment that may not be cleaned."""
+    now_ms: int
+    delete_retention_ms: int
+    segment_bytes: int
+    index_bytes: int
+    index_interval_bytes: int
+    map_bytes: float
+    step_bytes: int
+    """How much to read in one step."""
+    producers: list[tuple[int, int, int]]
+    """(producer id, last offset of its last batch with records or -1, its epoch)"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """What a step of a job did."""
+
+    moved_bytes: int
+    """Read and written since the step before."""
+    mapped_to: int = -1
+    """The offset up to which this cleaning goes, once that is known."""
+    replaced: tuple[int, ...] = ()
+    """The base offsets of segments whose successor is ready under the first one's name."""
+    cleaned_bytes: int = 0
+    """The size of that successor."""
+
+
+def steps(disk: Disk, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The steps of a Job as plain values. Raises OSError, KafkaError CORRUPT_MESSAGE."""
+    for step in run(disk, Job(**arguments)):
+        yield dataclasses.asdict(step)
+
+
+def run(disk: Disk, job: Job) -> Iterator[Step]:
+    """The steps of a job."""
+    offset_map = OffsetMap(job.map_bytes)
+    aborted = _aborted_transactions(disk, job)
+    yield from _build_map(disk, job, offset_map, aborted)
+    end_offset = offset_map.latest + 1
+    if end_offset <= job.first_dirty_offset:
+        raise KafkaError(
+            ErrorCode.INVALID_CONFIG,
+            f"The first batch in {job.directory} from offset {job.first_dirty_offset} on has more "
+            f"than the {offset_map.capacity} keys that fit: raise log.cleaner.dedupe.buffer.size.",
+        )
+    yield Step(0, mapped_to=end_offset)
+    sources = [
+        plan.Source(base, size, _index_bytes(disk, job.directory, base))
+        for base, size in job.segments
+        if base < end_offset
+    ]
+    groups = plan.group(
+        sources,
+        job.end_offset,
+        segment_bytes=job.segment_bytes,
+        index_bytes=job.index_bytes,
+    )
+    transactions = TransactionsPassed(aborted)
+    sieve = Sieve(
+        offset_map,
+        transactions,
+        {producer: LastOfProducer(last, epoch) for producer, last, epoch in job.producers},
+        upper_offset=job.end_offset,
+        now_ms=job.now_ms,
+        delete_retention_ms=job.delete_retention_ms,
+    )
+    for group in groups:
+        yield from _clean_group(disk, job, group, sieve, transactions)
+
+
+def _clean_group(
+    disk: Disk,
+    job: Job,
+    group: Sequence[plan.Source],
+    sieve: Sieve,
+    transactions: TransactionsPassed,
+) -> Iterator[Step]:
+    """Write the segment that takes the place of `group`, durably."""
+    cleaned = Segment(
+        disk,
+        job.directory,
+        group[0].base_offset,
+        created_ms=job.now_ms,
+        index_interval_bytes=job.index_interval_bytes,
+        index_bytes=job.index_bytes,
+        create=True,
+        ending=CLEANED,
+    )
+    cleaned.file.truncate(0)  # what an earlier cleaning left that was broken off
+    cleaned.size = 0
+    if disk.exists(cleaned.path(".txnindex")):
+        disk.remove(cleaned.path(".txnindex"))
+    transactions.kept = []
+    moved = 0
+    for source in group:
+        for batches, size in _chunks(disk, job.directory, source.base_offset, source.size):
+            kept = []
+            position = cleaned.size
+            for header, batch in batches:
+                rest = sieve.sift(header, batch)
+                if rest is not None:
+                    kept.append(rest)
+                    latest = header.max_timestamp
+                    if rest is not batch:
+                        latest = BatchHeader._make(HEADER.unpack_from(rest)).max_timestamp
+                    cleaned.note_batch(position, len(rest), header.last_offset, latest)
+                    position += len(rest)
+            if kept:
+                cleaned.file.write(kept, cleaned.size)
+            moved += size + position - cleaned.size
+            cleaned.size = position
+            if moved >= job.step_bytes:
+                yield Step(moved)
+                moved = 0
+    cleaned.finish()
+    cleaned.sync(with_indexes=True)
+    cleaned.file.close()
+    if transactions.kept:
+        _write(disk, cleaned.path(".txnindex"), encode(transactions.kept))
+    yield Step(
+        moved,
+        replaced=tuple(source.base_offset for source in group),
+        cleaned_bytes=cleaned.size,
+    )
+
+
+def _write(disk: Disk, path: str, data: bytes) -> None:
+    file = disk.open(path, create=True)
+    try:
+        file.truncate(0)
+        file.write([data], 0)
+        file.sync()
+    finally:
+        file.close()
+
+
+def _build_map(
+    disk: Disk, job: Job, offset_map: OffsetMap, aborted: list[AbortedTransaction]
+) -> Iterator[Step]:
+    """Read the dirty section, as much of it as the map can take."""
+    transactions = TransactionsPassed(
+        each for each in aborted if each.last_offset >= job.first_dirty_offset
+    )
+    ends = [base for base, _ in job.segments[1:]] + [job.end_offset]
+    moved = 0
+    for (base, size), end in zip(job.segments, ends, strict=True):
+        if end <= job.first_dirty_offset:
+            continue
+        for batches, chunk_bytes in _chunks(disk, job.directory, base, size):
+            for header, batch in batches:
+                if header.last_offset < job.first_dirty_offset:
+                    continue
+                if header.is_control:
+                    marker = read_end_marker(header, batch)
+                    if marker is not None:
+                        transactions.has_nothing_left(header, commits=marker.commit)
+                elif not transactions.is_aborted(header) and not _add(
+                    offset_map, header, batch, job.first_dirty_offset
+                ):
+                    yield Step(moved + chunk_bytes)
+                    return
+                offset_map.latest = header.last_offset
+            moved += chunk_bytes
+            if moved >= job.step_bytes:
+                yield Step(moved)
+                moved = 0
+        # Where an earlier cleaning left a gap at the end, the map speaks for that too.
+        offset_map.latest = max(offset_map.latest, end - 1)
+    yield Step(moved)
+
+
+def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, start: int) -> bool:
+    """Put the keys of a batch into the map; False when it is full."""
+    offsets = offset_map.offsets
+    places = walk(header, records_of(header, batch))
+    room = offset_map.capacity - len(offsets)
+    if len(places) > room:
+        for _, _, offset, _, key, _ in places:
+            if key is not None and offset >= start:
+                if offset_map.is_full:
+                    return False
+                offsets[fingerprint(key)] = offset
+        return True
+    for _, _, offset, _, key, _ in places:
+        if key is not None and offset >= start:
+            offsets[key if len(key) < SHORT else fingerprint(key)] = offset
+    return True
+
+
+def _chunks(
+    disk: Disk, directory: str, base_offset: int, size: int
+) -> Iterator[tuple[list[tuple[BatchHeader, memoryview]], int]]:
+    """(batches, their bytes) of a segment, in pieces of about a megabyte.
+
+    Raises KafkaError CORRUPT_MESSAGE at the first batch that is not what was written.
+    """
+    path = f"{directory}/{file_name(base_offset, '.log')}"
+    file = disk.open(path)
+    try:
+        wanted, position, expected = _CHUNK_BYTES, 0, base_offset
+        while position < size:
+            data = memoryview(file.read(min(wanted, size - position), position))
+            batches: list[tuple[BatchHeader, memoryview]] = []
+            at = 0
+            while at + HEADER_BYTES <= len(data):
+                header = BatchHeader._make(HEADER.unpack_from(data, at))
+                length = header.size
+                if length < HEADER_BYTES or position + at + length > size:
+                    raise _corrupt(path, position + at)
+                if at + length > len(data):
+                    break
+                batch = data[at : at + length]
+                last_offset = header.last_offset
+                if (
+                    header.magic != MAGIC
+                    or crc32c(batch[ATTRIBUTES_AT:]) != header.crc
+                    or not expected <= header.base_offset <= last_offset
+                    or last_offset - base_offset > plan.MAX_RELATIVE_OFFSET
+                ):
+                    raise _corrupt(path, position + at)
+                expected = last_offset + 1
+                batches.append((header, batch))
+                at += length
+            if not batches:
+                if wanted >= size:
+                    raise _corrupt(path, position)
+                wanted *= 8  # a batch larger than a chunk
+                continue
+            wanted = _CHUNK_BYTES
+            yield batches, at
+            position += at
+    finally:
+        file.close()
+
+
+def _corrupt(path: str, position: int) -> KafkaError:
+    return KafkaError(
+        ErrorCode.CORRUPT_MESSAGE,
+        f"{path} is corrupt at position {position}: it is left as it is. Let this replica be "
+        "copied from another one.",
+    )
+
+
+def _aborted_transactions(disk: Disk, job: Job) -> list[AbortedTransaction]:
+    """Those that begin in what is cleaned; their markers may lie behind it."""
+    found: list[AbortedTransaction] = []
+    for name in disk.list_dir(job.directory):
+        if name.endswith(".txnindex"):
+            found += decode(read_file(disk, f"{job.directory}/{name}"))
+    return [each for each in found if each.first_offset < job.end_offset]
+
+
+def _index_bytes(disk: Disk, directory: str, base_offset: int) -> int:
+    sizes = [0]
+    for suffix in (".index", ".timeindex"):
+        path = f"{directory}/{file_name(base_offset, suffix)}"
+        if disk.exists(path):
+            file = disk.open(path)
+            try:
+                sizes.append(file.size())
+            finally:
+                file.close()
+    return max(sizes)

@@ -1,0 +1,37 @@
+"""The last offset of each key in the section of a log that is being cleaned, within a bound.
+
+Keys are kept as they are while they are short; of longer ones a digest of 32 bytes stands for them,
+which no short key can equal.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+ENTRY_BYTES: Final = 160
+"""What a key of some 20 bytes takes, with its offset and its place in a dictionary that grows."""
+
+SHORT: Final = 32
+
+
+def fingerprint(key: bytes) -> bytes:
+    """What stands for a key."""
+    return key if len(key) < SHORT else blake2b(key, digest_size=SHORT).digest()
+
+
+class OffsetMap:
+    """Offsets by key. `latest` is the last offset that the map speaks for; -1 for none."""
+
+    __slots__ = ("capacity", "latest", "offsets")
+
+    def __init__(self, buffer_bytes: float) -> None:
+        self.capacity = max(1, int(buffer_bytes / ENTRY_BYTES))
+        self.offsets: dict[bytes, int] = {}
+        """By `fingerprint`."""
+        self.latest = -1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another key would exceed the bound."""
+        return len(self.offsets) >= self.capacity

@@ -1,0 +1,140 @@
+"""What of a log may be cleaned, how dirty it is, and which segments become one.
+
+Numbers in, a decision out; storage/cleaning/cleaner.py carries it out. Sources: KIP-58, KIP-354.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from raftka.storage.config import LogConfig
+
+MAX_RELATIVE_OFFSET: Final = 2**31 - 1
+
+
+class SegmentView(NamedTuple):
+    """What the plan needs to know of a segment."""
+
+    base_offset: int
+    size: int
+    max_timestamp: int
+    """Of its records, ms since 1970; -1 without any."""
+    first_timestamp: int
+    """Of its first batch, ms since 1970; -1 without one."""
+
+
+class Dirt(NamedTuple):
+    """How much of a log waits for a cleaning."""
+
+    first_dirty_offset: int
+    """Before it, each key that is there was the last one at an earlier cleaning."""
+    end_offset: int
+    """The first offset that may not be cleaned yet."""
+    clean_bytes: int
+    dirty_bytes: int
+    """Those that may be cleaned now."""
+    is_overdue: bool
+    """max.compaction.lag.ms asks for a cleaning, however little there is to gain."""
+    blocked_by: str
+    """What keeps the rest from being cleaned, in words; empty when nothing does."""
+
+    @property
+    def ratio(self) -> float:
+        """The dirty share of what a cleaning would read."""
+        total = self.clean_bytes + self.dirty_bytes
+        return self.dirty_bytes / total if total else 0.0
+
+    def is_due(self, config: LogConfig) -> bool:
+        """Whether the topic's settings ask for a cleaning."""
+        if not self.dirty_bytes:
+            return False
+        return self.is_overdue or self.ratio > config.min_cleanable_dirty_ratio
+
+
+def measure(
+    segments: Sequence[SegmentView],
+    config: LogConfig,
+    *,
+    log_start_offset: int,
+    stable_offset: int,
+    cleaned_to: int | None,
+    now_ms: int,
+) -> Dirt:
+    """How dirty a log is whose last segment is active.
+
+    `stable_offset` is the last stable offset, which is at most the high watermark; `cleaned_to` the
+    checkpoint of the last cleaning, None without one.
+    """
+    active = segments[-1]
+    first_dirty = log_start_offset if cleaned_to is None else cleaned_to
+    if not log_start_offset <= first_dirty <= active.base_offset:
+        # Deleted up to there meanwhile, or truncated: the whole log is taken to be dirty.
+        first_dirty = log_start_offset
+    ends = [segment.base_offset for segment in segments[1:]]
+    closed = list(zip(segments, ends, strict=False))
+    end_offset, blocked_by = active.base_offset, ""
+    for segment, end in closed:
+        if end <= first_dirty:
+            continue
+        if end > stable_offset:
+            blocked_by = (
+                f"records from offset {stable_offset} on are not committed, or in an open"
+                " transaction"
+            )
+        elif config.min_compaction_lag_ms > 0 and (
+            segment.max_timestamp > now_ms - config.min_compaction_lag_ms
+        ):
+            blocked_by = f"min.compaction.lag.ms={config.min_compaction_lag_ms}"
+        else:
+            continue
+        end_offset = segment.base_offset
+        break
+    end_offset = max(first_dirty, end_offset)
+    latest_ms = now_ms - config.max_compaction_lag_ms
+    return Dirt(
+        first_dirty,
+        end_offset,
+        sum(segment.size for segment, end in closed if end <= first_dirty),
+        sum(segment.size for segment, end in closed if first_dirty < end <= end_offset),
+        any(
+            0 < segment.first_timestamp < latest_ms for segment, end in closed if end > first_dirty
+        ),
+        blocked_by,
+    )
+
+
+class Source(NamedTuple):
+    """A segment that a cleaning reads."""
+
+    base_offset: int
+    size: int
+    index_bytes: int
+    """Of the larger one of its two indexes."""
+
+
+def group(
+    sources: Sequence[Source], end_offset: int, *, segment_bytes: int, index_bytes: int
+) -> list[list[Source]]:
+    """Neighbours that fit into one segment, as if nothing were going to be removed.
+
+    `end_offset` is where the last of the sources ends.
+    """
+    groups: list[list[Source]] = []
+    ends = [each.base_offset for each in sources[1:]] + [end_offset]
+    size = index_size = 0
+    for source, end in zip(sources, ends, strict=True):
+        fits = (
+            groups
+            and size + source.size <= segment_bytes
+            and index_size + source.index_bytes <= index_bytes
+            and end - 1 - groups[-1][0].base_offset <= MAX_RELATIVE_OFFSET
+        )
+        if fits:
+            groups[-1].append(source)
+            size += source.size
+            index_size += source.index_bytes
+        else:
+            groups.append([source])
+            size, index_size = source.size, source.index_bytes
+    return groups

@@ -1,0 +1,124 @@
+"""How cleaned segments take the place of others, and what a crash in the middle leaves.
+
+    1. The job has written X.log.cleaned and its indexes, durably. A crash now: they are removed.
+    2. They are renamed to .swap, the log last. While any .cleaned is left: both kinds are removed.
+    3. The old segments are renamed to .deleted, and the .swap files to their final names, the log
+       last. From the moment that X.log.swap is there, a start goes on from here.
+
+Until 3 begins, the old files are all there; once the names of 2 are durable, the new ones are.
+Source: the names, and which of two generations wins, are Apache Kafka's, so that either program may
+start on what the other left.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from raftka.model.ports import Disk
+from raftka.model.record_batch import HEADER, HEADER_BYTES, BatchHeader
+from raftka.storage.cleaning.job import CLEANED
+from raftka.storage.segment import file_name
+
+SWAP: Final = ".swap"
+
+_KINDS: Final = (".index", ".timeindex", ".txnindex", ".log")
+"""The log last: it says that the others are there."""
+
+_NAME: Final = re.compile(r"(\d{20})(\.log|\.index|\.timeindex|\.txnindex)(\.cleaned|\.swap)")
+
+
+def prepare(disk: Disk, directory: str, base_offset: int) -> None:
+    """Step 2, without making the names durable."""
+    _rename(disk, directory, base_offset, CLEANED, SWAP)
+
+
+def finish(disk: Disk, directory: str, base_offset: int) -> None:
+    """The end of step 3: the old segment of that name is gone already."""
+    _rename(disk, directory, base_offset, SWAP, "")
+
+
+def abandon(disk: Disk, directory: str, base_offset: int) -> None:
+    """Remove what was prepared, the log first, so that no start goes on with it."""
+    for kind in reversed(_KINDS):
+        for ending in (SWAP, CLEANED):
+            path = f"{directory}/{file_name(base_offset, kind)}{ending}"
+            if disk.exists(path):
+                disk.remove(path)
+
+
+def _rename(disk: Disk, directory: str, base_offset: int, old: str, new: str) -> None:
+    for kind in _KINDS:
+        path = f"{directory}/{file_name(base_offset, kind)}"
+        if disk.exists(path + old):
+            disk.rename(path + old, path + new)
+
+
+def recover(disk: Disk, directory: str) -> list[str]:
+    """Finish the swaps that a crash interrupted, and remove the others; words for each."""
+    found = [
+        (int(matched[1]), matched[2], matched[3])
+        for name in disk.list_dir(directory)
+        if (matched := _NAME.fullmatch(name)) is not None
+    ]
+    if not found:
+        return []
+    unfinished = min((base for base, _, ending in found if ending == CLEANED), default=None)
+    said: list[str] = []
+    for base in sorted({base for base, _, _ in found}):
+        if unfinished is not None and base >= unfinished:
+            abandon(disk, directory, base)
+            continue
+        if not disk.exists(f"{directory}/{file_name(base, '.log')}{SWAP}"):
+            abandon(disk, directory, base)  # its log is in its place already, or was given up
+            continue
+        gone = _remove_replaced(disk, directory, base)
+        finish(disk, directory, base)
+        said.append(
+            f"put the cleaned segment {base} in the place of {gone}: a crash had interrupted that"
+        )
+    disk.sync_dir(directory)
+    return said
+
+
+def _remove_replaced(disk: Disk, directory: str, base_offset: int) -> list[int]:
+    """Remove the segments that a .swap file stands for: those that begin in its range."""
+    end = _end_of(disk, f"{directory}/{file_name(base_offset, '.log')}{SWAP}", base_offset)
+    gone = []
+    for name in disk.list_dir(directory):
+        stem, _, suffix = name.partition(".")
+        if suffix != "log" or not stem.isdigit():
+            continue
+        base = int(stem)
+        if base == base_offset or base_offset < base < end:
+            gone.append(base)
+    for base in gone:
+        for kind in _KINDS:
+            path = f"{directory}/{file_name(base, kind)}"
+            if disk.exists(path):
+                disk.remove(path)
+    return gone
+
+
+def _end_of(disk: Disk, path: str, base_offset: int) -> int:
+    """The offset after the last batch of a segment's file."""
+    file = disk.open(path)
+    try:
+        size, position, end = file.size(), 0, base_offset
+        while position + HEADER_BYTES <= size:
+            header = BatchHeader._make(HEADER.unpack(file.read(HEADER_BYTES, position)))
+            if header.size < HEADER_BYTES:
+                break
+            end = header.next_offset
+            position += header.size
+        return end
+    finally:
+        file.close()
+
+
+def discard(disk: Disk, directory: str) -> None:
+    """Remove what a cleaning that was broken off has written."""
+    if disk.exists(directory):
+        for name in disk.list_dir(directory):
+            if name.endswith(CLEANED):
+                disk.remove(f"{directory}/{name}")

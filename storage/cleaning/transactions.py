@@ -1,0 +1,84 @@
+"""Transactions as a cleaning passes over them, in the order of the log.
+
+Records of an aborted transaction go. A marker stays until nothing of its transaction was seen any
+longer; then it gets a delete horizon, as a tombstone does (KIP-534). Aborted transactions are known
+before their batches are read, from the `.txnindex` files.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from raftka.model.record_batch import BatchHeader
+
+_ENTRY: Final = struct.Struct(">hqqqq")
+
+
+class AbortedTransaction(NamedTuple):
+    """One entry of a `.txnindex` file."""
+
+    producer_id: int
+    first_offset: int
+    last_offset: int
+    """Of the marker."""
+    last_stable_offset: int
+
+
+def decode(data: bytes) -> list[AbortedTransaction]:
+    """The entries of a `.txnindex` file; a cut-off last one is left out."""
+    whole = len(data) - len(data) % _ENTRY.size
+    return [AbortedTransaction(*fields[1:]) for fields in _ENTRY.iter_unpack(data[:whole])]
+
+
+def encode(entries: Iterable[AbortedTransaction]) -> bytes:
+    """A `.txnindex` file."""
+    return b"".join(_ENTRY.pack(0, *entry) for entry in entries)
+
+
+class TransactionsPassed:
+    """What is known where the cleaning is."""
+
+    __slots__ = ("_aborted", "_aborting", "_committing", "_observed", "kept")
+
+    def __init__(self, aborted: Iterable[AbortedTransaction]) -> None:
+        self._aborted = sorted(aborted, key=lambda each: each.first_offset, reverse=True)
+        self._aborting: dict[int, AbortedTransaction] = {}
+        self._observed: set[int] = set()
+        """Producers of whose aborted transaction a batch was seen."""
+        self._committing: set[int] = set()
+        self.kept: list[AbortedTransaction] = []
+        """Aborted transactions that still have a batch: for the cleaned segment's index."""
+
+    def is_aborted(self, header: BatchHeader) -> bool:
+        """Take note of a batch with records; whether its transaction was aborted."""
+        self._advance(header.last_offset)
+        if not header.is_transactional:
+            return False
+        if header.producer_id in self._aborting:
+            self._observed.add(header.producer_id)
+            return True
+        self._committing.add(header.producer_id)
+        return False
+
+    def has_nothing_left(self, header: BatchHeader, *, commits: bool) -> bool:
+        """Take note of an end marker; whether no batch of its transaction was seen."""
+        self._advance(header.last_offset)
+        producer_id = header.producer_id
+        if commits:
+            if producer_id in self._committing:
+                self._committing.remove(producer_id)
+                return False
+            return True
+        aborted = self._aborting.pop(producer_id, None)
+        if aborted is None or producer_id not in self._observed:
+            return True
+        self._observed.remove(producer_id)
+        self.kept.append(aborted)
+        return False
+
+    def _advance(self, offset: int) -> None:
+        while self._aborted and self._aborted[-1].first_offset <= offset:
+            begun = self._aborted.pop()
+            self._aborting.setdefault(begun.producer_id, begun)

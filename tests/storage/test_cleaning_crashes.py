@@ -1,0 +1,173 @@
+"""A crash at every disk operation of a cleaning: nothing is lost, and the next one goes through."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.medium import Medium
+from raftka.storage.cleaning import swap
+from raftka.storage.log import Log
+from tests.support.cleaning import CompactedBroker, contents, latest, put
+from tests.support.logs import DIRECTORY, NOW_MS, PARTITION
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class CrashingDisk(SimDisk):
+    """Ends its process at the n-th operation."""
+
+    def __init__(self, medium: Medium, operations: int) -> None:
+        super().__init__(medium)
+        self.left = operations
+
+    def check_alive(self) -> None:
+        if self.left == 0:
+            raise Crash
+        self.left -= 1
+
+
+Pairs = list[tuple[int, str, str | None]]
+
+
+async def prepared(*, durable: bool = True) -> tuple[Medium, Pairs]:
+    """The disk of a broker that ends without a shutdown, with a log that was cleaned once."""
+    broker = CompactedBroker()
+    log = await broker.start()
+    for number in range(8):
+        put(log, ("a", f"{number}"), (f"b{number % 3}", f"{number}"), epoch=number // 4)
+    log.roll(NOW_MS)
+    put(log, ("gone", "1"), ("a", "8"), epoch=2)
+    await broker.clean()
+    put(log, ("gone", None), ("a", "9"), epoch=2)
+    for number in range(10, 14):
+        put(log, ("a", f"{number}"), epoch=2)
+    log.roll(NOW_MS)
+    put(log, ("a", "active"), epoch=3)
+    if durable:
+        log.flush()
+        await broker.logs.checkpoint()
+    return broker.disk.medium, contents(log)
+
+
+async def opened(medium: Medium) -> tuple[CompactedBroker, Log]:
+    broker = CompactedBroker(SimDisk(medium))
+    log = await broker.start()
+    return broker, log
+
+
+def check(log: Log, before: Pairs) -> None:
+    """Of each key the last value is there, at its offset, and nothing that was not there."""
+    after = contents(log)
+    assert latest(after) == latest(before)
+    assert set(after) <= set(before)
+    assert log.log_end_offset == before[-1][0] + 1
+    assert [offset for offset, _, _ in after] == sorted({offset for offset, _, _ in after})
+
+
+@pytest.mark.parametrize("power", [False, True])
+async def test_a_crash_at_any_operation_loses_nothing(power: bool) -> None:
+    medium, before = await prepared(durable=power)
+    operations = crashes = 0
+    while True:
+        found = copy.deepcopy(medium)
+        found.dice.seed(operations)
+        broker = CompactedBroker(CrashingDisk(found, 10**6))
+        await broker.start()
+        assert isinstance(broker.disk, CrashingDisk)
+        broker.disk.left = operations
+        try:
+            said = await broker.clean()
+            assert "cleaned t-0" in said[0]
+            break
+        except Crash:
+            crashes += 1
+        if power:
+            found.lose_power()
+        found.locks.clear()
+        again, log = await opened(found)
+        assert not [line for line in again.said if "CORRUPT" in line or "torn" in line]
+        check(log, before)
+        names = again.disk.list_dir(DIRECTORY)
+        assert not [name for name in names if name.endswith((".swap", ".cleaned", ".deleted"))]
+        said = await again.clean()
+        check(log, before)
+        assert len(contents(log)) < len(before)
+        operations += 1
+    assert crashes > 100
+
+
+async def test_a_crash_while_a_start_finishes_a_swap_loses_nothing() -> None:
+    medium, before = await prepared()
+    broker, log = await opened(medium)
+    prepare = log.replace_segments
+    log.replace_segments = lambda bases, now_ms: False
+    await broker.clean()
+    log.replace_segments = prepare
+    assert [name for name in broker.disk.list_dir(DIRECTORY) if name.endswith(".swap")]
+    operations = 0
+    while True:
+        found = copy.deepcopy(medium)
+        disk = CrashingDisk(found, operations)
+        try:
+            said = swap.recover(disk, DIRECTORY)
+            assert "put the cleaned segment" in said[0]
+            break
+        except Crash:
+            pass
+        found.dice.seed(operations)
+        if operations % 2:
+            found.lose_power()
+        check((await opened(found))[1], before)
+        operations += 1
+    assert operations > 10
+
+
+async def test_a_swap_of_which_cleaned_files_are_left_is_taken_back() -> None:
+    """As Apache Kafka does it: the old segments are all there still."""
+    medium, before = await prepared()
+    broker, _ = await opened(medium)
+    for ending in (".log.cleaned", ".index.swap", ".timeindex.swap"):
+        broker.disk.open(f"{DIRECTORY}/{0:020d}{ending}", create=True).write([b"partial"], 0)
+    again, log = await opened(medium)
+    check(log, before)
+    assert not [n for n in again.disk.list_dir(DIRECTORY) if n.endswith((".swap", ".cleaned"))]
+
+
+async def test_a_cleaned_log_is_not_taken_for_one_that_lost_its_end() -> None:
+    medium, before = await prepared()
+    broker, log = await opened(medium)
+    await broker.clean()
+    ends = [segment.base_offset for segment in log.segments]
+    home = broker.logs.home_of(PARTITION)
+    assert home is not None and home.cleaned_to[PARTITION] == ends[-1]
+    # Of a directory whose recovery points are lost, the cleaner's checkpoint is believed.
+    medium.files.pop("/data/recovery-point-offset-checkpoint")
+    broker, log = await opened(medium)
+    check(log, before)
+    assert broker.said == ["/data was not closed cleanly: 1 logs recovered"]
+
+
+async def test_a_truncation_takes_the_checkpoint_back() -> None:
+    medium, _ = await prepared()
+    broker, log = await opened(medium)
+    await broker.clean()
+    log.truncate_to(5)
+    home = broker.logs.home_of(PARTITION)
+    assert home is not None and home.cleaned_to[PARTITION] == log.log_end_offset
+    again, _ = await opened(medium)
+    home = again.logs.home_of(PARTITION)
+    assert home is not None and home.cleaned_to[PARTITION] <= 5
+
+
+async def test_a_new_log_of_the_same_name_was_never_cleaned() -> None:
+    medium, _ = await prepared()
+    broker, log = await opened(medium)
+    broker.logs.delete(PARTITION)
+    broker.logs.create(PARTITION, log.topic_id, broker.config)
+    home = broker.logs.home_of(PARTITION)
+    assert home is not None and home.cleaned_to == {}
