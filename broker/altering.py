@@ -118,16 +118,26 @@ async def through_controller(
     if sent_on is not None and not decided:
         return await sent_on
     answer = request.RESPONSE()
-    if sent_on is not None:
-        frame = _joined(await sent_on)[_SIZE_BYTES:]
-        _, answer = codec.decode_response(request.RESPONSE, context.api_version, frame)
-    elif left or not decided:
-        answer = await decide(smaller)
+    try:
+        if sent_on is not None:
+            frame = _joined(await sent_on)[_SIZE_BYTES:]
+            _, answer = codec.decode_response(request.RESPONSE, context.api_version, frame)
+        elif left or not decided:
+            answer = await decide(smaller)
+    except KafkaError as error:
+        answer = refusal(smaller, error)
     others = iter(answer.responses)
     answer.responses = [
         outcome(type(request), each, decided[place]) if place in decided else next(others)
         for place, each in enumerate(request.resources)
     ]
+    return answer
+
+
+def refusal(request: Any, error: KafkaError) -> Any:
+    """The answer to a request that failed as a whole: the error for each resource it names."""
+    answer = request.RESPONSE()
+    answer.responses = [outcome(type(request), each, error) for each in request.resources]
     return answer
 
 

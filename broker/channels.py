@@ -7,6 +7,7 @@ the next controller when the leadership moves.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import trio
@@ -63,24 +64,33 @@ class Channels:
         self._controller_moved.set()
         self._controller_moved = trio.Event()
 
-    async def to_controller(self, request: Any, *, lane: str = "", timeout_s: float = 30.0) -> Any:
+    async def to_controller(
+        self, request: Any, *, lane: str = "", timeout_s: float = 30.0, patience_s: float = inf
+    ) -> Any:
         """Ask the active controller, wherever it is, until it answers as one.
 
         Requests of one lane share a connection and are answered in order; heartbeats have a lane
         of their own, since one that waits behind a slow request would look like a dead broker.
-        Answers NOT_CONTROLLER on the way are followed by the next controller. Raises
-        ControllerUnavailable after `timeout_s` seconds.
+        After an answer NOT_CONTROLLER the request goes to the next controller. Raises
+        ControllerUnavailable after `timeout_s` seconds, or when none could be reached for
+        `patience_s` seconds.
         """
-        deadline = self._clock.monotonic() + timeout_s
+        began = self._clock.monotonic()
+        deadline, reached = began + timeout_s, began
         words = "no controller is elected"
-        while (left := deadline - self._clock.monotonic()) > 0:
+        while (now := self._clock.monotonic()) < min(deadline, reached + patience_s):
             moved = self._controller_moved
             target = self._controller()
             if target is not None:
+                version = type(request).VALID_VERSIONS[1]
+                channel: Channel | None = None
                 try:
-                    answer = await self._ask(target[1], lane, request, timeout_s=left)
+                    channel = await self._channel(target[1], lane)
+                    answer = await channel.request(request, version, deadline - now)
                 except BrokenConnection as error:
                     words = str(error)
+                    if channel is not None:
+                        reached = self._clock.monotonic()
                 else:
                     if getattr(answer, "error_code", 0) != ErrorCode.NOT_CONTROLLER:
                         return answer
@@ -88,10 +98,6 @@ class Channels:
             with self._clock.within(_RETRY_S):
                 await moved.wait()
         raise ControllerUnavailable(f"no active controller answered: {words}")
-
-    async def _ask(self, endpoint: Endpoint, lane: str, request: Any, *, timeout_s: float) -> Any:
-        channel = await self._channel(endpoint, lane)
-        return await channel.request(request, type(request).VALID_VERSIONS[1], timeout_s)
 
     async def _channel(self, endpoint: Endpoint, lane: str) -> Channel:
         key = (endpoint, lane)

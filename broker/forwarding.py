@@ -9,6 +9,7 @@ controller says about the request itself is in the answer.
 from __future__ import annotations
 
 import struct
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -24,16 +25,21 @@ if TYPE_CHECKING:
     from raftka.broker.channels import Channels
     from raftka.broker.request import Context
 
-_FORWARD_TIMEOUT_S = 30.0
+_FORWARD_TIMEOUT_S: Final = 25.0
+"""Less than clients wait for an answer (request.timeout.ms=30000), so that they hear why."""
+_PATIENCE_S: Final = 10.0
+"""How long no controller can be reached before a request is given up; an election takes less."""
 _SIZE = struct.Struct(">i")
 _LONGEST_ADDRESS: Final = 16
 
 
-async def forward(channels: Channels, context: Context) -> list[Piece]:
+async def forward(
+    channels: Channels, context: Context, why_not: Callable[[], Awaitable[str]]
+) -> list[Piece]:
     """The whole frame that answers a forwarded request.
 
-    Raises KafkaError: BROKER_NOT_AVAILABLE when no controller answers in time,
-    UNKNOWN_SERVER_ERROR when it does not take our envelope.
+    Raises KafkaError: REQUEST_TIMED_OUT when no controller answers in time, with what `why_not`
+    finds out about that; UNKNOWN_SERVER_ERROR when the controller does not take our envelope.
     """
     envelope = EnvelopeRequest(
         request_data=context.frame,
@@ -41,9 +47,11 @@ async def forward(channels: Channels, context: Context) -> list[Piece]:
         client_host_address=address_bytes(context.client_address),
     )
     try:
-        answer = await channels.to_controller(envelope, timeout_s=_FORWARD_TIMEOUT_S)
+        answer = await channels.to_controller(
+            envelope, timeout_s=_FORWARD_TIMEOUT_S, patience_s=_PATIENCE_S
+        )
     except BrokenConnection as error:
-        raise KafkaError(ErrorCode.BROKER_NOT_AVAILABLE, str(error)) from error
+        raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, await why_not()) from error
     if answer.error_code != ErrorCode.NONE or answer.response_data is None:
         name = ErrorCode(answer.error_code).name
         words = f"the controller did not take the request from this broker: {name}"

@@ -13,6 +13,7 @@ from raftka.broker import dynamic_settings
 from raftka.broker.channels import Channels
 from raftka.broker.forwarding import forward
 from raftka.broker.metadata_loader import MetadataLoader
+from raftka.broker.no_controller import NoController
 from raftka.broker.suspects import Suspects
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
@@ -102,6 +103,7 @@ class Node:
             clock=clock,
             controller=self._controller_endpoint,
         )
+        self.no_controller = NoController(self.node_id, network, clock, self.controller_endpoints)
         self.suspects = Suspects(clock, self.loader)
         self._bootstrap_controllers = controllers
         self._inter_broker_listener = config.text("inter.broker.listener.name")
@@ -155,7 +157,7 @@ class Node:
         """The answer of the active controller to a request that came here; None when that is us."""
         if self.listener_kind(context.listener) == "controller" or self.is_active_controller:
             return None
-        return forward(self.channels, context)
+        return forward(self.channels, context, self.no_controller.why)
 
     # Asking others.
 

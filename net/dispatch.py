@@ -252,6 +252,8 @@ def _error_answer(route: Route[Any], request: Request[Any], error: KafkaError) -
     Raises CloseConnection where the protocol has no place for such an error: handlers of those
     APIs answer per topic or partition, so only a defect gets here.
     """
+    if route.refusal is not None:
+        return route.refusal(request, error)
     response: Any = route.request.RESPONSE()
     fields = response.__slots__
     if "error_code" not in fields:

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from raftka.model.access import Access, Principal
+from raftka.model.errors import KafkaError
 from raftka.model.ports import Piece
 from raftka.net.protocol.message import Request, Response
 from raftka.net.session import Session
@@ -123,6 +124,7 @@ class Route(Generic[NodeT]):
     concurrent: bool = False
     max_bytes: float = MAX_CONTROL_BYTES
     other_versions: Callable[[Context[NodeT]], Response] | None = None
+    refusal: Callable[[Any, KafkaError], Response] | None = None
 
     def is_served_on(self, listener: Listener) -> bool:
         """Whether listeners of that kind answer it."""
@@ -147,6 +149,7 @@ class Router(Generic[NodeT]):
         concurrent: bool = False,
         carries_records: bool = False,
         other_versions: Callable[[Context[NodeT]], Response] | None = None,
+        refusal: Callable[[RequestT, KafkaError], Response] | None = None,
     ) -> Callable[
         [Callable[[Context[NodeT], RequestT], ReturnedT]],
         Callable[[Context[NodeT], RequestT], ReturnedT],
@@ -159,11 +162,12 @@ class Router(Generic[NodeT]):
         With `forward`, a broker that is not the active controller sends the request on to it
         (KIP-590) and the handler, which is async, runs there; a handler that `looks_first` runs at
         the broker too, and sends on itself what it leaves to the controller. With `concurrent`,
-        later requests of
-        the connection do not wait for this one (their answers do). A request that
-        `carries_records` is bounded by socket.request.max.bytes alone. `other_versions` answers,
-        in version 0, a request in a version that is not promised; without it, that ends the
-        connection.
+        later requests of the connection do not wait for this one (their answers do). A request
+        that `carries_records` is bounded by socket.request.max.bytes alone.
+
+        `other_versions` answers, in version 0, a request in a version that is not promised;
+        without it, that ends the connection. `refusal` answers a request that failed as a whole
+        where the response has an error for each thing that is named, and none for all.
         """
         low, high = versions
         known_low, known_high = request.VALID_VERSIONS
@@ -194,6 +198,7 @@ class Router(Generic[NodeT]):
                 concurrent=concurrent,
                 max_bytes=inf if carries_records else MAX_CONTROL_BYTES,
                 other_versions=other_versions,
+                refusal=refusal,
             )
             return function
 

@@ -66,6 +66,7 @@ WAITS = {
             "housekeeping",
             "lifecycle",
             "metadata_loader",
+            "no_controller",
             "pacing",
             "serve",
             "suspects",

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.handlers.remove_raft_voter import check_cluster, voter_change
 from raftka.broker.request import Context, handles
 from raftka.kraft.raft.port import VoterEndpoint
 from raftka.model.access import Cluster
 from raftka.net.protocol.messages.add_raft_voter import AddRaftVoterRequest, AddRaftVoterResponse
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(AddRaftVoterRequest, versions=(0, 1), access=Cluster.ALTER, forward=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.producer_ids import allocate
 from raftka.kraft.image import PRODUCER_ID_BLOCK_SIZE
@@ -12,9 +10,6 @@ from raftka.net.protocol.messages.allocate_producer_ids import (
     AllocateProducerIdsRequest,
     AllocateProducerIdsResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(

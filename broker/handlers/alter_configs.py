@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raftka.broker import altering
 from raftka.broker.request import Context, handles
-from raftka.kraft.controller.configs import Answers, repeats, replace_all, replaced
+from raftka.kraft.controller.configs import repeats, replace_all, replaced
 from raftka.kraft.image import ConfigResource
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import KafkaError
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 Wishes = Sequence[tuple[ConfigResource, Sequence[tuple[str, str | None]]]]
 
 
-@handles(AlterConfigsRequest, versions=(0, 2), access=PER_RESOURCE, forward=True, looks_first=True)
+@handles(
+    AlterConfigsRequest,
+    versions=(0, 2),
+    access=PER_RESOURCE,
+    forward=True,
+    looks_first=True,
+    refusal=altering.refusal,
+)
 async def handle_alter_configs(context: Context, request: AlterConfigsRequest) -> Any:
     decided = _look(context, _wishes(request))
     decide = partial(_decide, context.node)
@@ -51,14 +58,10 @@ def _look(context: Context, wishes: Wishes) -> dict[int, KafkaError | None]:
 async def _decide(node: Node, request: AlterConfigsRequest) -> AlterConfigsResponse:
     """The active controller's side."""
     controller, wishes = node.controller, _wishes(request)
-    answers: Answers
-    try:
-        answers = await controller.submit(
-            lambda image: replace_all(image, controller.rules, controller.schema, wishes),
-            validate_only=request.validate_only,
-        )
-    except KafkaError as error:
-        answers = [(resource, error) for resource, _ in wishes]
+    answers = await controller.submit(
+        lambda image: replace_all(image, controller.rules, controller.schema, wishes),
+        validate_only=request.validate_only,
+    )
     outcomes = zip(request.resources, answers, strict=True)
     return AlterConfigsResponse(
         responses=[

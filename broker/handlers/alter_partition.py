@@ -6,8 +6,6 @@ epoch of each member (KIP-903).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.in_sync_replicas import (
     ANY_BROKER_EPOCH,
@@ -24,9 +22,6 @@ from raftka.net.protocol.messages.alter_partition import (
     ResponsePartitionData,
     ResponseTopicData,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(

@@ -5,8 +5,6 @@ Version notes: 1 may refuse a change of the replication factor (KIP-860).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.reassignments import Move, alter_reassignments
 from raftka.model.access import Cluster
@@ -18,9 +16,6 @@ from raftka.net.protocol.messages.alter_partition_reassignments import (
     ReassignablePartitionResponse,
     ReassignableTopicResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(AlterPartitionReassignmentsRequest, versions=(0, 1), access=Cluster.ALTER, forward=True)

@@ -6,8 +6,6 @@ once whether the process is dead, and does not wait for broker.session.timeout.m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.brokers import Heartbeat
 from raftka.model.access import Cluster
@@ -15,9 +13,6 @@ from raftka.net.protocol.messages.broker_heartbeat import (
     BrokerHeartbeatRequest,
     BrokerHeartbeatResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(

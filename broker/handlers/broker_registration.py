@@ -6,8 +6,6 @@ Version notes: 2 brought the log directories (KIP-858), 3 the epoch before a cle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.brokers import Registration
 from raftka.kraft.image import ListenerEndpoint
@@ -16,9 +14,6 @@ from raftka.net.protocol.messages.broker_registration import (
     BrokerRegistrationRequest,
     BrokerRegistrationResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.partitions import Growth, create_partitions
 from raftka.model.access import PER_RESOURCE
@@ -15,26 +13,27 @@ from raftka.net.protocol.messages.create_partitions import (
     CreatePartitionsTopicResult,
 )
 
-if TYPE_CHECKING:
-    pass
+
+def refusal(request: CreatePartitionsRequest, error: KafkaError) -> CreatePartitionsResponse:
+    """An error of the whole request, for each topic that it names."""
+    names = dict.fromkeys(topic.name for topic in request.topics)
+    return CreatePartitionsResponse(results=[_result(name, error) for name in names])
 
 
-@handles(CreatePartitionsRequest, versions=(0, 3), access=PER_RESOURCE, forward=True)
+@handles(
+    CreatePartitionsRequest, versions=(0, 3), access=PER_RESOURCE, forward=True, refusal=refusal
+)
 async def handle_create_partitions(
     context: Context, request: CreatePartitionsRequest
 ) -> CreatePartitionsResponse:
     node = context.node
     controller = node.controller
     wishes = [_wish(topic) for topic in request.topics]
-    outcomes: dict[str, KafkaError | None]
-    try:
-        outcomes = await controller.submit(
-            lambda image: create_partitions(image, controller.dice, wishes),
-            timeout_ms=request.timeout,
-            validate_only=request.validate_only,
-        )
-    except KafkaError as error:
-        outcomes = dict.fromkeys((wish.topic for wish in wishes), error)
+    outcomes = await controller.submit(
+        lambda image: create_partitions(image, controller.dice, wishes),
+        timeout_ms=request.timeout,
+        validate_only=request.validate_only,
+    )
     return CreatePartitionsResponse(
         results=[_result(name, outcome) for name, outcome in outcomes.items()]
     )

@@ -25,28 +25,33 @@ if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
 
 
-@handles(CreateTopicsRequest, versions=(2, 7), access=PER_RESOURCE, forward=True)
+def refusal(request: CreateTopicsRequest, error: KafkaError) -> CreateTopicsResponse:
+    """An error of the whole request, for each topic that it names."""
+    return CreateTopicsResponse(topics=[_refused(name, error) for name in _names(request)])
+
+
+@handles(CreateTopicsRequest, versions=(2, 7), access=PER_RESOURCE, forward=True, refusal=refusal)
 async def handle_create_topics(
     context: Context, request: CreateTopicsRequest
 ) -> CreateTopicsResponse:
     node = context.node
     controller = node.controller
-    names = list(dict.fromkeys(topic.name for topic in request.topics))
-    outcomes: dict[str, CreatedTopic | KafkaError]
-    try:
-        wishes = [_wish(topic) for topic in request.topics]
-        outcomes = await controller.submit(
-            lambda image: create_topics(
-                image, controller.rules, controller.schema, controller.dice, wishes
-            ),
-            timeout_ms=request.timeout,
-            validate_only=request.validate_only,
-        )
-    except KafkaError as error:
-        outcomes = dict.fromkeys(names, error)
-    return CreateTopicsResponse(
-        topics=[_result(controller, name, outcomes[name]) for name in names]
+    wishes = [_wish(topic) for topic in request.topics]
+    outcomes = await controller.submit(
+        lambda image: create_topics(
+            image, controller.rules, controller.schema, controller.dice, wishes
+        ),
+        timeout_ms=request.timeout,
+        validate_only=request.validate_only,
     )
+    return CreateTopicsResponse(
+        topics=[_result(controller, name, outcomes[name]) for name in _names(request)]
+    )
+
+
+def _names(request: CreateTopicsRequest) -> list[str]:
+    """Each once, in the order of the request."""
+    return list(dict.fromkeys(topic.name for topic in request.topics))
 
 
 def _wish(topic: CreatableTopic) -> NewTopic:
@@ -63,13 +68,15 @@ def _wish(topic: CreatableTopic) -> NewTopic:
     )
 
 
+def _refused(name: str, error: KafkaError) -> CreatableTopicResult:
+    return CreatableTopicResult(name=name, error_code=int(error.code), error_message=error.message)
+
+
 def _result(
     controller: ControllerService, name: str, outcome: CreatedTopic | KafkaError
 ) -> CreatableTopicResult:
     if isinstance(outcome, KafkaError):
-        return CreatableTopicResult(
-            name=name, error_code=int(outcome.code), error_message=outcome.message
-        )
+        return _refused(name, outcome)
     described = controller.schema.describe_topic(outcome.configs, controller.image)
     return CreatableTopicResult(
         name=name,

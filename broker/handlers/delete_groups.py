@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
@@ -12,9 +10,6 @@ from raftka.net.protocol.messages.delete_groups import (
     DeleteGroupsRequest,
     DeleteGroupsResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(DeleteGroupsRequest, versions=(0, 2), access=PER_RESOURCE)

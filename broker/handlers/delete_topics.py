@@ -5,48 +5,49 @@ Version notes: 1-5 carry bare names; before 3 there is no TOPIC_DELETION_DISABLE
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import delete_topics
 from raftka.kraft.image import TopicImage
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import ZERO_UUID
 from raftka.net.protocol.messages.delete_topics import (
     DeletableTopicResult,
     DeleteTopicsRequest,
     DeleteTopicsResponse,
 )
 
-if TYPE_CHECKING:
-    pass
-
 Wish = tuple[str | None, bytes]
 
 
-@handles(DeleteTopicsRequest, versions=(1, 6), access=PER_RESOURCE, forward=True)
+def refusal(request: DeleteTopicsRequest, error: KafkaError) -> DeleteTopicsResponse:
+    """An error of the whole request, for each topic that it names."""
+    return DeleteTopicsResponse(responses=[_result(wish, error) for wish in _wishes(request)])
+
+
+@handles(DeleteTopicsRequest, versions=(1, 6), access=PER_RESOURCE, forward=True, refusal=refusal)
 async def handle_delete_topics(
     context: Context, request: DeleteTopicsRequest
 ) -> DeleteTopicsResponse:
     node = context.node
     controller = node.controller
-    wishes: list[Wish] = (
-        [(each.name, each.topic_id) for each in request.topics]
-        if context.api_version >= 6
-        else [(name, bytes(16)) for name in request.topic_names]
+    if not controller.config.flag("delete.topic.enable"):
+        raise _disabled(context.api_version)
+    wishes = _wishes(request)
+    outcomes = await controller.submit(
+        lambda image: delete_topics(image, wishes), timeout_ms=request.timeout
     )
-    outcomes: list[TopicImage | KafkaError]
-    try:
-        if not controller.config.flag("delete.topic.enable"):
-            raise _disabled(context.api_version)
-        outcomes = await controller.submit(
-            lambda image: delete_topics(image, wishes), timeout_ms=request.timeout
-        )
-    except KafkaError as error:
-        outcomes = [error for _ in wishes]
     return DeleteTopicsResponse(
         responses=[_result(wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)]
     )
+
+
+def _wishes(request: DeleteTopicsRequest) -> list[Wish]:
+    """Names or ids from version 6 on, only names before it."""
+    return [
+        *((each.name, each.topic_id) for each in request.topics),
+        *((name, ZERO_UUID) for name in request.topic_names),
+    ]
 
 
 def _disabled(api_version: int) -> KafkaError:

@@ -5,7 +5,7 @@ A group that does not exist is "Dead": without an error up to version 5, GROUP_I
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from raftka.broker.coordinators.group.group import GroupState
 from raftka.broker.request import Context, handles
@@ -16,9 +16,6 @@ from raftka.net.protocol.messages.describe_groups import (
     DescribeGroupsRequest,
     DescribeGroupsResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _NOT_FOUND_IS_ERROR_FROM = 6
 

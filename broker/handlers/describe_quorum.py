@@ -6,8 +6,6 @@ the times of the last fetch, 2 directory ids and the voters' endpoints (KIP-853)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import METADATA_TOPIC
 from raftka.kraft.raft.port import QuorumDescription, ReplicaState
@@ -21,9 +19,6 @@ from raftka.net.protocol.messages.describe_quorum import (
     ResponsePartitionData,
     ResponseTopicData,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(DescribeQuorumRequest, versions=(0, 2), access=Cluster.DESCRIBE, forward=True)

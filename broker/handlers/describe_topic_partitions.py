@@ -5,8 +5,6 @@ Topics are walked in the order of their names; the cursor names where the next p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.listener_view import Reach
 from raftka.broker.request import Context, handles
 from raftka.kraft.image import PartitionImage
@@ -20,9 +18,6 @@ from raftka.net.protocol.messages.describe_topic_partitions import (
     DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(DescribeTopicPartitionsRequest, versions=(0, 0), access=PER_RESOURCE)

@@ -6,8 +6,6 @@ partitions (a null list) only those are answered where an election was needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.election import Election
 from raftka.kraft.controller.leaders import elect_leaders
@@ -21,49 +19,65 @@ from raftka.net.protocol.messages.elect_leaders import (
     ReplicaElectionResult,
 )
 
-if TYPE_CHECKING:
-    pass
-
 _TYPES = {0: Election.PREFERRED, 1: Election.UNCLEAN}
 
 
-@handles(ElectLeadersRequest, versions=(0, 2), access=Cluster.ALTER, forward=True)
+def refusal(request: ElectLeadersRequest, error: KafkaError) -> ElectLeadersResponse:
+    """An error of the whole request, also for each partition: version 0 has no other place."""
+    named = ((each.topic, each.partitions) for each in request.topic_partitions or ())
+    return ElectLeadersResponse(
+        error_code=int(error.code),
+        replica_election_results=[
+            ReplicaElectionResult(
+                topic=topic, partition_result=[_result(index, error) for index in partitions]
+            )
+            for topic, partitions in named
+        ],
+    )
+
+
+@handles(
+    ElectLeadersRequest,
+    versions=(0, 2),
+    access=Cluster.ALTER,
+    forward=True,
+    refusal=refusal,
+)
 async def handle_elect_leaders(
     context: Context, request: ElectLeadersRequest
 ) -> ElectLeadersResponse:
     node = context.node
     controller = node.controller
-    try:
-        election = _TYPES.get(request.election_type if context.api_version >= 1 else 0)
-        if election is None:
-            words = f"Election type {request.election_type} is unknown; 0 and 1 are known."
-            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
-        chosen = election
-        wanted = None
-        if request.topic_partitions is not None:
-            wanted = [
-                TopicPartition(each.topic, index)
-                for each in request.topic_partitions
-                for index in each.partitions
-            ]
-        outcomes = await controller.submit(
-            lambda image: elect_leaders(image, controller.rules, chosen, wanted),
-            timeout_ms=request.timeout,
-        )
-    except KafkaError as error:
-        return ElectLeadersResponse(error_code=int(error.code))
+    election = _TYPES.get(request.election_type if context.api_version >= 1 else 0)
+    if election is None:
+        words = f"Election type {request.election_type} is unknown; 0 and 1 are known."
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    chosen = election
+    wanted = None
+    if request.topic_partitions is not None:
+        wanted = [
+            TopicPartition(each.topic, index)
+            for each in request.topic_partitions
+            for index in each.partitions
+        ]
+    outcomes = await controller.submit(
+        lambda image: elect_leaders(image, controller.rules, chosen, wanted),
+        timeout_ms=request.timeout,
+    )
     topics: dict[str, list[PartitionResult]] = {}
     for which, failure in outcomes:
-        topics.setdefault(which.topic, []).append(
-            PartitionResult(
-                partition_id=which.partition,
-                error_code=int(ErrorCode.NONE if failure is None else failure.code),
-                error_message=None if failure is None else failure.message,
-            )
-        )
+        topics.setdefault(which.topic, []).append(_result(which.partition, failure))
     return ElectLeadersResponse(
         replica_election_results=[
             ReplicaElectionResult(topic=topic, partition_result=results)
             for topic, results in topics.items()
         ]
+    )
+
+
+def _result(index: int, failure: KafkaError | None) -> PartitionResult:
+    return PartitionResult(
+        partition_id=index,
+        error_code=int(ErrorCode.NONE if failure is None else failure.code),
+        error_message=None if failure is None else failure.message,
     )

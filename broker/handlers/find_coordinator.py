@@ -6,8 +6,6 @@ the first coordinator is asked for. Up to version 3 one key, later many (KIP-699
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
@@ -20,9 +18,6 @@ from raftka.net.protocol.messages.find_coordinator import (
     FindCoordinatorRequest,
     FindCoordinatorResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _MANY_FROM = 4
 _GROUP, _TRANSACTION = 0, 1

@@ -16,7 +16,6 @@ from raftka.broker.altering import BROKER_LOGGER_RESOURCE
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.configs import (
     Alteration,
-    Answers,
     alter_incrementally,
     altered,
     repeats,
@@ -41,6 +40,7 @@ Wishes = Sequence[tuple[ConfigResource, Sequence[Alteration]]]
     access=PER_RESOURCE,
     forward=True,
     looks_first=True,
+    refusal=altering.refusal,
 )
 async def handle_incremental_alter_configs(
     context: Context, request: IncrementalAlterConfigsRequest
@@ -79,14 +79,10 @@ async def _decide(
 ) -> IncrementalAlterConfigsResponse:
     """The active controller's side."""
     controller, wishes = node.controller, _wishes(request)
-    answers: Answers
-    try:
-        answers = await controller.submit(
-            lambda image: alter_incrementally(image, controller.rules, controller.schema, wishes),
-            validate_only=request.validate_only,
-        )
-    except KafkaError as error:
-        answers = [(resource, error) for resource, _ in wishes]
+    answers = await controller.submit(
+        lambda image: alter_incrementally(image, controller.rules, controller.schema, wishes),
+        validate_only=request.validate_only,
+    )
     outcomes = zip(request.resources, answers, strict=True)
     return IncrementalAlterConfigsResponse(
         responses=[

@@ -7,8 +7,6 @@ this cluster does not have; the answer is the one for a principal that may not u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
@@ -16,9 +14,6 @@ from raftka.net.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(InitProducerIdRequest, versions=(0, 5), access=PER_RESOURCE, concurrent=True)

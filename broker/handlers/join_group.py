@@ -8,16 +8,11 @@ leader that takes over its own assignment is told to skip assigning (KIP-814).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.join_group import JoinGroupRequest
 from raftka.net.router import Pending
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(JoinGroupRequest, versions=(0, 9), access=PER_RESOURCE)

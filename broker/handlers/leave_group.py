@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.leave_group import (
@@ -11,9 +9,6 @@ from raftka.net.protocol.messages.leave_group import (
     LeaveGroupResponse,
     MemberIdentity,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _MANY_FROM = 3
 

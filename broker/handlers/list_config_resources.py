@@ -5,8 +5,6 @@ Version 0 knew client metrics only. Topics and brokers have settings whether the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
 from raftka.model.access import Cluster
@@ -15,9 +13,6 @@ from raftka.net.protocol.messages.list_config_resources import (
     ListConfigResourcesRequest,
     ListConfigResourcesResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(ListConfigResourcesRequest, versions=(0, 1), access=Cluster.DESCRIBE_CONFIGS)

@@ -4,14 +4,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.list_groups import ListGroupsRequest, ListGroupsResponse
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(ListGroupsRequest, versions=(0, 5), access=PER_RESOURCE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.reassignments import ongoing
 from raftka.kraft.controller.result import Result
@@ -15,9 +13,6 @@ from raftka.net.protocol.messages.list_partition_reassignments import (
     OngoingPartitionReassignment,
     OngoingTopicReassignment,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(ListPartitionReassignmentsRequest, versions=(0, 0), access=Cluster.DESCRIBE, forward=True)

@@ -8,8 +8,6 @@ the asker cannot reach is worse than none (LISTENER_NOT_FOUND).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.auto_creation import create_missing
 from raftka.broker.listener_view import Reach
 from raftka.broker.request import Context, handles
@@ -28,9 +26,6 @@ from raftka.net.protocol.messages.metadata import (
     MetadataResponsePartition,
     MetadataResponseTopic,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(MetadataRequest, versions=(0, 13), access=PER_RESOURCE)

@@ -5,15 +5,10 @@ Answered when all in-sync replicas have it. Versions 2 to 4 may ask for a retent
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest
 from raftka.net.router import Pending
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(OffsetCommitRequest, versions=(2, 9), access=PER_RESOURCE)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest, OffsetDeleteResponse
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(OffsetDeleteRequest, versions=(0, 0), access=PER_RESOURCE)

@@ -5,16 +5,11 @@ From version 5 on a member says which protocol it believes in, and must (KIP-559
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest
 from raftka.net.router import Pending
-
-if TYPE_CHECKING:
-    pass
 
 _PROTOCOL_REQUIRED_FROM = 5
 

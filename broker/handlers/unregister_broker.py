@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.model.access import Cluster
 from raftka.net.protocol.messages.unregister_broker import (
     UnregisterBrokerRequest,
     UnregisterBrokerResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @handles(UnregisterBrokerRequest, versions=(0, 0), access=Cluster.ALTER, forward=True)

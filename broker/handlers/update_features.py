@@ -6,8 +6,6 @@ validate only (KIP-778); 2 gives one error for all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.features import FeatureUpdate, update
 from raftka.model.access import Cluster
@@ -18,9 +16,6 @@ from raftka.net.protocol.messages.update_features import (
     UpdateFeaturesRequest,
     UpdateFeaturesResponse,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _UPGRADE = 1
 

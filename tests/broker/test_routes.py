@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any, cast
 
 import pytest
 
+from raftka.broker.node import Node
 from raftka.broker.request import ROUTER
 from raftka.broker.routes import forwarded_routes, routes
 from raftka.model.access import NOTHING, PER_RESOURCE, Cluster, Operation, ResourceType
-from raftka.model.errors import ErrorCode
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Piece
 from raftka.net.dispatch import Dispatcher
+from raftka.net.protocol.message import Request
 from raftka.net.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
-from raftka.net.router import MAX_CONTROL_BYTES, CloseConnection, Context, Router
+from raftka.net.router import MAX_CONTROL_BYTES, CloseConnection, Context, Route, Router
 from raftka.net.session import Session
-from tests.support.asking import ask
+from tests.support.asking import answered, ask
+from tests.support.messages import random_message
 
 TABLE = {**routes("broker"), **routes("controller")}
 
@@ -124,3 +129,39 @@ def test_a_request_above_its_bound_ends_the_connection() -> None:
     request = CreateTopicsRequest(topics=[CreatableTopic(name="x" * 30_000) for _ in range(300)])
     with pytest.raises(CloseConnection, match="8388608 are allowed"):
         ask(dispatcher, Session("10.0.0.7:1", "PLAINTEXT"), request, route.max_version)
+
+
+@pytest.mark.parametrize("route", forwarded_routes().values(), ids=lambda route: route.name)
+async def test_a_request_that_no_controller_decides_is_answered_with_an_error(
+    route: Route[Node],
+) -> None:
+    """In all versions: an answer without an error would be taken for success."""
+
+    async def no_controller(context: Any) -> list[Piece]:
+        raise KafkaError(ErrorCode.REQUEST_TIMED_OUT, "no controller is active")
+
+    dispatcher: Dispatcher[Any] = Dispatcher(
+        None, {route.api_key: route}, forward=no_controller, authorizer=Denying()
+    )
+    session = Session("10.0.0.7:1", "PLAINTEXT")
+    for version in range(route.min_version, route.max_version + 1):
+        request = naming_something(route.request, version)
+        message: Any
+        if route.looks_first:
+            assert route.refusal is not None
+            message = route.refusal(request, KafkaError(ErrorCode.REQUEST_TIMED_OUT))
+        else:
+            message = await answered(dispatcher, session, request, version)
+        assert f"error_code={int(ErrorCode.REQUEST_TIMED_OUT)}" in repr(message), version
+
+
+def naming_something(request: type[Request[Any]], version: int) -> Any:
+    """A request that names something, so that there is something to refuse."""
+    for seed in range(100):
+        message = random_message(request, version, Random(seed))
+        lists = [
+            value for name in message.__slots__ if type(value := getattr(message, name)) is list
+        ]
+        if not lists or any(lists):
+            return message
+    raise AssertionError(f"{request.__name__} names nothing")
