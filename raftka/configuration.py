@@ -6,15 +6,18 @@ process.roles in the environment either, a single node for trying things out is 
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from raftka.config_providers import resolve
 from raftka.environment import settings_from, with_listeners
 from raftka.model.settings import Config, read_config
 from raftka.model.settings.properties import parse_properties
 from raftka.model.settings.reading import parse_overrides
+from raftka.zookeeper_era import refuse_zookeeper_era
 
 SINGLE_NODE: Final = {
     "process.roles": "broker,controller",
@@ -37,10 +40,20 @@ class Unreadable(ValueError):
     """A settings file cannot be read; the message names it and says why."""
 
 
-def read_file(path: str) -> dict[str, str]:
-    """The settings of a properties file. Raises Unreadable."""
+def read_file(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings of a properties file, with what its config.providers give. Raises Unreadable."""
+    found = _read_file(path)
     try:
-        return parse_properties(Path(path).read_text(encoding="utf-8"))
+        refuse_zookeeper_era(found, ())
+        return resolve(found, environ)
+    except ValueError as error:
+        raise Unreadable(f"{path}: {error}") from error
+
+
+def _read_file(path: str) -> dict[str, str]:
+    try:
+        # Java's encoding of properties; other letters are written as \uXXXX.
+        return parse_properties(Path(path).read_bytes().decode("latin-1"))
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from error
     except ValueError as error:
@@ -50,15 +63,17 @@ def read_file(path: str) -> dict[str, str]:
 def gather(
     path: str | None, overrides: Sequence[str], environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """All settings that are given. Raises Unreadable, ValueError for a malformed override."""
-    given = {**settings_from(environ), **parse_overrides(overrides)}
-    if path is not None:
-        base = read_file(path)
-    elif "process.roles" in given:
-        base = {}
-    else:
+    """All settings that are given.
+
+    Raises Unreadable, WrongProvider, ZooKeeperEra, ValueError for a malformed override.
+    """
+    variables = settings_from(environ)
+    given = {**variables, **parse_overrides(overrides)}
+    base: Mapping[str, str] = {} if path is None else _read_file(path)
+    refuse_zookeeper_era({**base, **given}, variables)
+    if path is None and "process.roles" not in given:
         base = SINGLE_NODE
-    found = with_listeners({**base, **given})
+    found = with_listeners(resolve({**base, **given}, environ))
     if base is SINGLE_NODE and not any(name.startswith("controller.quorum.") for name in given):
         found["controller.quorum.voters"] = _own_vote(found)
     return found

@@ -49,6 +49,11 @@ def setting_name(variable: str) -> str:
     return name.replace("___", "-").replace("__", "\0").replace("_", ".").replace("\0", "_")
 
 
+def variable_name(name: str) -> str:
+    """KAFKA_LOG_DIRS for log.dirs."""
+    return _PREFIX + name.replace("_", "__").replace("-", "___").replace(".", "_").upper()
+
+
 def with_listeners(settings: Mapping[str, str]) -> dict[str, str]:
     """The settings, with listeners on all interfaces at the advertised ports if none are given.
 

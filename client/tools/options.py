@@ -160,7 +160,8 @@ def read_properties(path: str | None) -> dict[str, str]:
     if path is None:
         return {}
     try:
-        with open(path, encoding="utf-8") as file:
+        # Java's encoding of properties; other letters are written as \uXXXX.
+        with open(path, encoding="latin-1") as file:
             return parse_properties(file.read())
     except (OSError, ValueError) as error:
         raise ToolError(f"{path} cannot be read: {error}") from error

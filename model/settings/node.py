@@ -31,6 +31,9 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "controllers."),
     Setting("broker.id", INT, -1, None, READ_ONLY,
             "The old name of node.id. When both are given they must be equal."),
+    Setting("config.providers", LIST, (), None, CLUSTER_WIDE,
+            "Where ${name:path:key} in a value is looked up; each name has a class in "
+            "config.providers.NAME.class: EnvVar-, File- or DirectoryConfigProvider of Kafka."),
     Setting("raftka.trace.file", STRING, None, None, READ_ONLY,
             "A file to write every event of this node to, as JSON lines (docs/trace.md)."),
     Setting("broker.rack", STRING, None, None, READ_ONLY,

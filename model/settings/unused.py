@@ -104,7 +104,6 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
     )),
     *without_effect("Java classes cannot be loaded here", (
         ("alter.config.policy.class.name", CLASS, None, None, READ_ONLY),
-        ("config.providers", LIST, (), None, CLUSTER_WIDE),
         ("create.topic.policy.class.name", CLASS, None, None, READ_ONLY),
     )),
     *without_effect("the quorum has its own transport, journal and snapshots", (

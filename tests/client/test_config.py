@@ -79,6 +79,8 @@ def test_commits_by_themselves_need_a_group() -> None:
 
 def test_addresses() -> None:
     assert parse_endpoints("x", ["a:1", "[::1]:2"]) == [Endpoint("a", 1), Endpoint("::1", 2)]
+    told = ["PLAINTEXT://a:1", "SASL_SSL://[::1]:2"]
+    assert parse_endpoints("x", told) == [Endpoint("a", 1), Endpoint("::1", 2)]
     for wrong in ("host", "host:", ":9092", "host:0", "host:99999", "host:x"):
         with pytest.raises(ConfigError, match="must be host:port"):
             parse_endpoints("x", [wrong])

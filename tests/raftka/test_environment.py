@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from raftka.config_providers import WrongProvider, resolve
 from raftka.configuration import SINGLE_NODE, Unreadable, gather, is_single, make_config, read_file
 from raftka.environment import setting_name, settings_from, with_listeners
 from raftka.model.settings import WrongSettings
+from raftka.zookeeper_era import ZooKeeperEra
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,124 @@ def test_files_that_cannot_be_read_are_told_by_name(tmp_path: Path) -> None:
 def test_wrong_settings_of_the_environment_are_told() -> None:
     with pytest.raises(WrongSettings, match=r"num\.partitions=none"):
         make_config(gather(None, [], {"KAFKA_NUM_PARTITIONS": "none"}))
+
+
+def test_letters_of_a_file_are_those_of_java(tmp_path: Path) -> None:
+    file = tmp_path / "server.properties"
+    file.write_bytes(b"# K\xf6ln\nbroker.rack=K\xf6ln\nlog.dirs=/\\u00e9\\u4e2d\n")
+    assert read_file(str(file)) == {"broker.rack": "Köln", "log.dirs": "/é中"}
+
+
+# ---- values that stand elsewhere
+
+
+def provided(tmp_path: Path, environ: dict[str, str], **settings: str) -> dict[str, str]:
+    package = "org.apache.kafka.common.config.provider."
+    secrets = tmp_path / "secrets.properties"
+    secrets.write_text("password=sesame\n")
+    (tmp_path / "token").write_text("abc\n")
+    classes = {
+        "config.providers": "env,file,dir",
+        "config.providers.env.class": f"{package}EnvVarConfigProvider",
+        "config.providers.file.class": f"{package}FileConfigProvider",
+        "config.providers.dir.class": f"{package}DirectoryConfigProvider",
+    }
+    named = {name.replace("_", "."): value.format(at=tmp_path) for name, value in settings.items()}
+    return resolve({**classes, **named}, environ)
+
+
+def test_providers_look_values_up(tmp_path: Path) -> None:
+    found = provided(
+        tmp_path,
+        {"DATA": "/data"},
+        log_dirs="${{env:DATA}}/a,${{env:DATA}}/b",
+        ssl_key_password="${{file:{at}/secrets.properties:password}}",
+        broker_rack="${{dir:{at}:token}}",
+        other="${{vault:x:y}} ${{plain}}",
+    )
+    assert found == {
+        "config.providers": "env,file,dir",
+        "log.dirs": "/data/a,/data/b",
+        "ssl.key.password": "sesame",
+        "broker.rack": "abc\n",
+        "other": "${vault:x:y} ${plain}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"log.dirs": "${{env:NOWHERE}}"}, "NOWHERE is not in the environment"),
+        ({"log.dirs": "${{env:/a:DATA}}"}, "the environment has no paths"),
+        ({"x": "${{file:{at}/secrets.properties:user}}"}, "secrets.properties has no user"),
+        ({"x": "${{file:{at}/nowhere:user}}"}, "nowhere: No such file or directory"),
+        ({"x": "${{dir:{at}:../token}}"}, "has no file ../token"),
+        ({"x": "${{dir:token}}"}, "a path is needed"),
+        ({"config.providers.env.class": "my.Vault"}, "Java classes cannot be loaded"),
+        (
+            {"config.providers.env.param.allowlist.pattern": "K.*", "x": "${{env:DATA}}"},
+            "DATA is not among allowlist.pattern",
+        ),
+        (
+            {"config.providers.dir.param.allowed.paths": "/etc", "x": "${{dir:{at}:token}}"},
+            "is not under allowed.paths",
+        ),
+    ],
+)
+def test_what_providers_cannot_give_is_told(
+    tmp_path: Path, settings: dict[str, str], words: str
+) -> None:
+    with pytest.raises(WrongProvider, match=re.escape(words)):
+        provided(tmp_path, {"DATA": "/data"}, **settings)
+
+
+def test_a_file_and_the_environment_use_each_others_providers(tmp_path: Path) -> None:
+    file = tmp_path / "server.properties"
+    file.write_text(
+        "config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider\n"
+        "log.dirs=${env:DATA}\n"
+    )
+    environ = {"DATA": "/data", "KAFKA_CONFIG_PROVIDERS": "env", "KAFKA_NODE_ID": "1"}
+    assert gather(str(file), [], environ)["log.dirs"] == "/data"
+
+
+# ---- settings of a cluster with ZooKeeper
+
+
+def test_a_file_for_zookeeper_is_told_what_to_change(tmp_path: Path) -> None:
+    file = tmp_path / "server.properties"
+    file.write_text("broker.id=4\nzookeeper.connect=zk:2181\nlisteners=PLAINTEXT://:9093\n")
+    with pytest.raises(ZooKeeperEra) as caught:
+        gather(str(file), [], {})
+    lines = [" ".join(line.split()) for line in str(caught.value).splitlines()]
+    assert lines[1:-1] == [
+        "remove broker.id=4",
+        "remove zookeeper.connect=zk:2181",
+        "add process.roles=broker,controller",
+        "add node.id=4",
+        "add controller.listener.names=CONTROLLER",
+        "add controller.quorum.voters=4@localhost:9094",
+        "change listeners=PLAINTEXT://:9093,CONTROLLER://:9094",
+    ]
+    with pytest.raises(Unreadable, match="for a cluster with ZooKeeper"):
+        read_file(str(file))
+
+
+def test_an_environment_for_zookeeper_is_told_in_variables() -> None:
+    environ = {"KAFKA_BROKER_ID": "2", "KAFKA_ZOOKEEPER_CONNECT": "zk:2181"}
+    with pytest.raises(ZooKeeperEra) as caught:
+        gather(None, [], environ)
+    assert "remove  KAFKA_BROKER_ID=2" in str(caught.value)
+    assert "add     KAFKA_CONTROLLER_QUORUM_VOTERS=2@localhost:9093" in str(caught.value)
+    assert gather(None, [], {**environ, "KAFKA_PROCESS_ROLES": "broker"})["broker.id"] == "2"
+
+
+def test_what_is_advised_for_zookeeper_starts() -> None:
+    with pytest.raises(ZooKeeperEra) as caught:
+        gather(None, [], {"KAFKA_BROKER_ID": "2", "KAFKA_ZOOKEEPER_CONNECT": "zk:2181"})
+    advised = dict(
+        line.split()[1].split("=", 1)
+        for line in str(caught.value).splitlines()
+        if line.startswith(("  add", "  change"))
+    )
+    assert make_config(gather(None, [], advised)).int("node.id") == 2

@@ -162,6 +162,7 @@ def test_voters_and_bootstrap_servers_exclude_each_other() -> None:
         ({"listeners": "PLAINTEXT://:9092"}, "a controller needs a listener"),
         ({"listeners": "CONTROLLER://:9092"}, "a broker needs a listener of its own"),
         ({"listeners": "PLAINTEXT://:9092,CONTROLLER://:9092"}, "port 9092 is used twice"),
+        ({"listeners": "PLAINTEXT://[::1]:9092,CONTROLLER://[::]:9092"}, "one must have an IPv4"),
         ({"listeners": "PLAINTEXT://:9,PLAINTEXT://:8"}, "listener PLAINTEXT is named twice"),
         ({"listeners": "PLAINTEXT://:99999"}, "is not between 0 and 65535"),
         ({"listeners": "localhost:9092"}, "is not of the form NAME://host:port"),
@@ -207,6 +208,11 @@ def test_listeners_have_kind_protocol_and_advertised_address() -> None:
     assert broker.advertised == Endpoint("here", 9092)
     assert (controller.kind, controller.bind) == ("controller", Endpoint("::1", 9093))
     assert controller.advertised == controller.bind
+
+
+def test_two_listeners_share_a_port_by_ipv4_and_ipv6() -> None:
+    node = config(listeners="PLAINTEXT://0.0.0.0:9092,CONTROLLER://[::]:9092")
+    assert {each.bind.port for each in listeners(node)} == {9092}
 
 
 def test_names_of_listeners_are_free_and_in_capitals() -> None:
