@@ -13,8 +13,8 @@ import io
 import multiprocessing
 import statistics
 
-from raftka.simulations.load.plan import Options
 from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.plan import Options
 from raftka.simulations.runs.hunt import hunt
 
 

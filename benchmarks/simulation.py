@@ -15,7 +15,7 @@ import statistics
 from collections import Counter
 from typing import Any
 
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.runs.report import table
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 

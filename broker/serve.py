@@ -15,7 +15,7 @@ from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.service import GroupCoordinatorService
-from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
+from raftka.broker.coordinators.replicated_log import ReplicatedLog
 from raftka.broker.directories import Directories, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
@@ -27,7 +27,7 @@ from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
 from raftka.kraft.controller.features import supported_features
-from raftka.model.ids import Uuid
+from raftka.model.ids import OFFSETS_TOPIC, Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.settings import Config
@@ -165,7 +165,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
     node.groups = GroupCoordinatorService(
         GroupConfig.from_settings(config),
-        ReplicatedOffsetsLog(plane.replicas, node.clock),
+        ReplicatedLog(OFFSETS_TOPIC, plane.replicas, node.clock),
         node.clock,
         node.dice,
     )

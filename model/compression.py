@@ -79,6 +79,24 @@ def decompress(codec: str, data: Buffer, limit: int = LIMIT_BYTES) -> Buffer:
         ) from error
 
 
+def check_lz4_frame(data: Buffer) -> None:
+    """Refuse a frame that this broker could read and Java's clients cannot.
+
+    Theirs, and so Apache Kafka's broker, know version 1 with independent blocks of 64 KB to 4 MB
+    and without a dictionary. Raises KafkaError CORRUPT_MESSAGE.
+    """
+    head = bytes(memoryview(data)[:6])
+    if len(head) < 6 or head[:4] != _LZ4_HEADER[:4]:
+        raise KafkaError(ErrorCode.CORRUPT_MESSAGE, "A batch is no LZ4 frame.")
+    flags, block = head[4], head[5]
+    if flags & 0xE3 != 0x60 or block & 0x8F or block >> 4 < 4:
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"An LZ4 frame with the descriptor {flags:#04x} {block:#04x}: Java clients read only "
+            "version 1 with independent blocks of 64 KB to 4 MB and without a dictionary.",
+        )
+
+
 def _decompress_growing(codec: str, data: Buffer, limit: int) -> Buffer:
     """Decompress into ever larger buffers: no codec says reliably what will come out."""
     decompress_into = getattr(cramjam, codec).decompress_into
@@ -112,11 +130,11 @@ def _compress_snappy(data: memoryview) -> bytes:
     return b"".join(parts)
 
 
-def _decompress_snappy(data: memoryview, limit: int) -> bytes:
+def _decompress_snappy(data: memoryview, limit: int) -> Buffer:
     """Both kinds in the wild: xerial's framed stream and librdkafka's single raw block."""
     if bytes(data[: len(_XERIAL_MAGIC)]) != _XERIAL_MAGIC:
         return _decompress_snappy_block(data, limit)
-    parts: list[bytes] = []
+    parts = bytearray()
     position = len(_XERIAL_HEADER)
     while position < len(data):
         if position + 4 > len(data):
@@ -127,12 +145,12 @@ def _decompress_snappy(data: memoryview, limit: int) -> bytes:
             raise cramjam.DecompressionError(f"a block claims {length} bytes, more than follow")
         part = _decompress_snappy_block(data[position : position + length], limit)
         limit -= len(part)
-        parts.append(part)
+        parts += part
         position += length
-    return b"".join(parts)
+    return parts
 
 
-def _decompress_snappy_block(block: memoryview, limit: int) -> bytes:
+def _decompress_snappy_block(block: memoryview, limit: int) -> bytearray:
     declared = cramjam.snappy.decompress_raw_len(block)
     # A snappy element of two bytes yields at most 64: a larger promise is a lie, so refuse it
     # before memory is reserved for it.
@@ -140,7 +158,9 @@ def _decompress_snappy_block(block: memoryview, limit: int) -> bytes:
         raise cramjam.DecompressionError(f"{len(block)} bytes cannot hold {declared}")
     if declared > limit:
         raise _too_large("snappy", limit)
-    return bytes(cramjam.snappy.decompress_raw(block))
+    plain = bytearray(declared)
+    cramjam.snappy.decompress_raw_into(block, plain)
+    return plain
 
 
 def _compress_lz4(data: memoryview) -> bytes:

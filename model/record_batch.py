@@ -202,10 +202,15 @@ def place_bytes(size: int, base_offset: int, leader_epoch: int) -> bytes:
     return _PLACE.pack(base_offset, size - LENGTH_OVERHEAD, leader_epoch)
 
 
-def stamp_log_append_time(batch: bytearray, now_ms: int) -> None:
-    """Make `now_ms` the time of all records of a batch, and recompute its CRC."""
+def restamp(batch: bytearray | memoryview, max_timestamp: int, timestamp_type: str) -> None:
+    """Set a batch's largest timestamp (ms) and their type, in place, with the CRC that follows.
+
+    LOG_APPEND_TIME makes `max_timestamp` the time of all of its records.
+    """
     view = memoryview(batch)
-    attributes = int.from_bytes(view[21:23], "big") | LOG_APPEND_TIME_BIT
+    attributes = int.from_bytes(view[21:23], "big") & ~LOG_APPEND_TIME_BIT
+    if timestamp_type == LOG_APPEND_TIME:
+        attributes |= LOG_APPEND_TIME_BIT
     view[21:23] = attributes.to_bytes(2, "big")
-    view[35:43] = now_ms.to_bytes(8, "big", signed=True)
+    view[35:43] = max_timestamp.to_bytes(8, "big", signed=True)
     _CRC.pack_into(batch, CRC_AT, crc32c(view[ATTRIBUTES_AT:]))

@@ -17,7 +17,6 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
 from raftka.model.record_batch import (
     ATTRIBUTES_AT,
-    COMPRESSION_MASK,
     CONTROL_BIT,
     CREATE_TIME,
     HEADER,
@@ -34,6 +33,7 @@ from raftka.model.record_batch import (
     patch,
     validate,
 )
+from raftka.model.text import decode_text
 
 __all__ = [
     "CREATE_TIME",
@@ -74,7 +74,7 @@ def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Rec
     )
     try:
         yield from _walk(header, data)
-    except (IndexError, UnicodeDecodeError) as error:
+    except IndexError as error:
         raise _malformed(header, f"a record is cut off or of another length ({error})") from error
 
 
@@ -190,7 +190,10 @@ def _read_headers(data: bytes, position: int) -> tuple[list[Header], int]:
         value, position = _read_bytes(data, position)
         if name is None:
             raise IndexError("a header without a key")
-        headers.append((name.decode("utf-8"), value))
+        try:
+            headers.append((name.decode(), value))
+        except UnicodeDecodeError:
+            headers.append((decode_text(name), value))
     return headers, position
 
 
@@ -303,15 +306,3 @@ def seal(header: BatchHeader, body: Buffer) -> bytes:
     checked = HEADER.pack(*header)[ATTRIBUTES_AT:]
     crc = crc32c(body, crc32c(checked))
     return HEADER.pack(*header._replace(crc=crc)) + body
-
-
-def recompress(batch: Buffer, compression: str, level: int | None = None) -> bytearray:
-    """The same batch under another compression, its records untouched; the CRC is made anew.
-
-    Raises KafkaError as `compression.decompress`.
-    """
-    header = parse_header(batch)
-    plain = codecs.decompress(header.compression, memoryview(batch)[HEADER_BYTES : header.size])
-    attributes = header.attributes & ~COMPRESSION_MASK | codecs.NAMES.index(compression)
-    body = codecs.compress(compression, plain, level)
-    return bytearray(seal(header._replace(attributes=attributes), body))

@@ -19,7 +19,7 @@ the same history in every process and on every machine. See docs/simulation.md.
 
 from __future__ import annotations
 
-from raftka.simulations.load.plan import Options, Plan
+from raftka.simulations.plan import Options, Plan
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 from raftka.simulations.violation import Violation

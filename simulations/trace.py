@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import trio
 
+from raftka.simulations.trace_file import Detail, Sink
 from raftka.tracing.lines import event_of, line_of
-
-if TYPE_CHECKING:
-    from raftka.simulations.trace_file import Detail
 
 TAIL = 4000
 """Events that are kept for the story."""
@@ -29,21 +27,11 @@ _UNHASHED_MAX = 1000
 Event = dict[str, Any]
 
 
-class Sink(Protocol):
-    """Takes every line that a run writes: a file, or who replays the run."""
-
-    def write(self, text: str, /) -> object: ...
-
-
 class Trace:
     """The events of one run."""
 
     def __init__(self, sink: Sink | None = None) -> None:
-        self.detail: Detail | None = None
-        if sink is not None:
-            from raftka.simulations.trace_file import Detail
-
-            self.detail = Detail(sink)
+        self.detail = Detail(sink) if sink is not None else None
         self._hash = hashlib.blake2b(digest_size=8)
         self._unhashed: list[str] = []
         self._last_id = 0

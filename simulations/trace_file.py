@@ -6,7 +6,8 @@ since a run may name things after them; here they are translated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import trio
 
@@ -16,9 +17,11 @@ from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.observer import Observer
 from raftka.tracing.wire import Ends
 
-if TYPE_CHECKING:
-    from raftka.simulations.trace import Sink
-    from raftka.simulations.world import World
+
+class Sink(Protocol):
+    """Takes every line that a run writes: a file, or a story that is being written down."""
+
+    def write(self, text: str, /) -> object: ...
 
 
 class Detail:
@@ -30,14 +33,17 @@ class Detail:
         self._numbers: dict[int, int] = {}
         """Ids in the file, by those of the trace."""
         self._connections = 0
-        self._world: World | None = None
+        self.topic_name: Callable[[bytes], str | None] = lambda topic_id: None
+        """The name of a topic by its id, from the metadata that is committed."""
+        self.high_watermark: Callable[[str, str], int | None] = lambda node, partition: None
+        """The one thing that a trace asks a node for; no checker knows of it."""
         self.observer = Observer(
-            self.write, self._name, self._high_watermark, self._ends, sees_all=True
+            self.write,
+            lambda topic_id: self.topic_name(topic_id),
+            lambda node, partition: self.high_watermark(node, partition),
+            self._ends,
+            sees_all=True,
         )
-
-    def attach(self, world: World) -> None:
-        """Where names of topics and replicas are found."""
-        self._world = world
 
     def event(self, event: dict[str, Any]) -> None:
         """An event of the trace."""
@@ -68,22 +74,6 @@ class Detail:
         event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
         self._file.write(line_of(event) + "\n")
         return self._last_id
-
-    def _name(self, topic_id: bytes) -> str | None:
-        assert self._world is not None
-        return self._world.image.topic_names.get(topic_id)
-
-    def _high_watermark(self, node: str, partition: str) -> int | None:
-        """The one thing that a trace asks a node for; no checker knows of it."""
-        assert self._world is not None
-        topic, _, index = partition.rpartition("-")
-        for machine in self._world.cluster.machines.values():
-            if machine.host == node and machine.is_broker and machine.process is not None:
-                if machine.process.node is None:
-                    return None
-                replica = machine.process.node.replicas.get(topic, int(index))
-                return None if replica is None else int(replica.state.high_watermark)
-        return None
 
     def _ends(self, connection: Connection, dialed: bool) -> Ends:
         assert isinstance(connection, Stream)

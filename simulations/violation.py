@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
-if TYPE_CHECKING:
-    from raftka.simulations.story.story import Story
+from raftka.simulations.story.story import Story
 
 
 class Exit(enum.IntEnum):

@@ -1,52 +1,54 @@
-"""Everything of one run: machines, network, clients, observers, checkers, and how they are wired.
+"""Everything of one run: machines, network, observers, checkers, and how they are wired.
 
-Faults, scenarios and checkers reach what they need through a `World`.
+Load, faults, scenarios and the checks after the faults reach what they need through a `World`; it
+knows none of them.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import trio
 
-from raftka.kraft.delta import MetadataDelta
-from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.kraft.image import MetadataImage
 from raftka.model.ids import TopicPartition
-from raftka.simulations.checkers.agreement import AgreementChecker
-from raftka.simulations.checkers.history import History
-from raftka.simulations.checkers.ledger import Ledger
-from raftka.simulations.checkers.metadata import MetadataChecker
-from raftka.simulations.checkers.raft import RaftChecker
-from raftka.simulations.checkers.replicas import ReplicaChecker
-from raftka.simulations.load.plan import Plan
-from raftka.simulations.machines.cluster import (
-    CONTROLLER_PORT,
-    DATA,
-    METADATA,
-    Cluster,
-    Machine,
-    describe,
-    is_gone,
-    is_refusal,
-)
+from raftka.simulations.machines.cluster import Cluster
 from raftka.simulations.machines.determinism import current_clock, sleep
-from raftka.simulations.machines.medium import Watcher
-from raftka.simulations.machines.network import Fabric, Tap
+from raftka.simulations.machines.endings import describe, is_gone, is_refusal
+from raftka.simulations.machines.machine import DATA, Machine
+from raftka.simulations.machines.network import Fabric
 from raftka.simulations.mutations import Mutant
-from raftka.simulations.observers import topic_id
-from raftka.simulations.observers.leadership_history import Reigns
-from raftka.simulations.observers.metadata import ObservedMetadata
-from raftka.simulations.observers.partition_log import Key, PartitionLogs
-from raftka.simulations.observers.voters import Member, Voters, voters_of
-from raftka.simulations.observers.witnesses import SnapshotFile, Witnesses, both
-from raftka.simulations.runs import situations
+from raftka.simulations.oversight import Oversight
+from raftka.simulations.plan import ConsumerPlan, Plan, ProducerPlan
 from raftka.simulations.trace import Trace
 from raftka.simulations.violation import NOTHING, About, Exit, Stopped, Violation
 
-if TYPE_CHECKING:
-    from raftka.simulations.load.workload import ConsumerTask, ProducerTask
+
+class Producing(Protocol):
+    """A producer of the workload, as others see it (load/workload.py)."""
+
+    plan: ProducerPlan
+    open: int
+    """Records that wait for an answer."""
+    done: trio.Event
+    """Set when it has ended, every answer received."""
+
+    def stir(self) -> None:
+        """End its pause: it sends the next burst now, or ends."""
+        ...
+
+
+class Consuming(Protocol):
+    """A consumer of the workload, as others see it (load/workload.py)."""
+
+    plan: ConsumerPlan
+    last: dict[TopicPartition, int]
+    """The newest offset that it was given of each partition."""
+    scope: trio.CancelScope
+    """Of its present life: cancelled, it leaves without a word, and begins again."""
 
 
 class World:
@@ -55,8 +57,6 @@ class World:
     def __init__(self, plan: Plan, trace: Trace, mutant: Mutant | None = None) -> None:
         self.plan = plan
         self.trace = trace
-        if trace.detail is not None:
-            trace.detail.attach(self)
         self.violation: Violation | None = None
         self.on_violation: list[Callable[[], None]] = []
         """Called when there is one, before anything ends."""
@@ -65,9 +65,8 @@ class World:
         self.faults_fired: dict[str, int] = {}
         self.last_id = max((node.node_id for node in plan.nodes), default=0)
         """Machines that join later get the ids after this one."""
-        self.producers: list[ProducerTask] = []
-        self.consumers: list[ConsumerTask] = []
-        self.ledger = Ledger()
+        self.producers: list[Producing] = []
+        self.consumers: list[Consuming] = []
         self.reached: dict[str, int] = {}
         """Rare situations, and how often they came up."""
         self.quiet = trio.Event()
@@ -81,8 +80,6 @@ class World:
         """A user's own, by name: called now and then and at the end, a string is a violation."""
         self.fabric = Fabric(
             Random(f"{plan.seed} network"),
-            observe=self._delivered,
-            watch=self._watch_link,
             at=current_clock().at,
         )
         self.fabric.faults.delay_s = plan.network_delay_s
@@ -93,11 +90,7 @@ class World:
             trace,
             settings=plan.settings,
             mutations=mutant.composition if mutant is not None else frozenset(),
-            watch=self._watch_file,
             on_crash=self._crashed,
-            on_unclean_end=self._ended_unclean,
-            on_formatted=self._formatted,
-            on_clean_end=self._ended_clean,
         )
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)
@@ -105,125 +98,27 @@ class World:
             machine.clock_rate = plan.drift.get(machine.host, 1.0)
         if plan.quorum != "static":
             self.cluster.found_quorum(plan.quorum, Random(f"{plan.seed} founders"))
-        self._compose_checkers()
+        self._watch(Oversight(plan, self.cluster, self.fabric, trace, self.report, self.note))
+        if trace.detail is not None:
+            trace.detail.topic_name = lambda topic_id: self.image.topic_names.get(topic_id)
+            trace.detail.high_watermark = self.cluster.high_watermark
 
-    def _compose_checkers(self) -> None:
-        self.metadata = ObservedMetadata(self.trace)
-        self.logs = PartitionLogs()
-        voters = frozenset(Member(machine.host, b"") for machine in self.cluster.controllers)
-        if self.cluster.first_voters:
-            voters = voters_of(self.cluster.first_voters)
-        election_s = int(self.plan.settings["controller.quorum.election.timeout.ms"]) / 1000
-        self.raft = RaftChecker(
-            voters,
-            self.trace,
-            self.report,
-            self._committed,
-            lease_limit_s=3 * election_s + 0.5,
-            fixed_voters=not self.cluster.first_voters,
-            on_voters=self._voters_changed,
-        )
-        self.reigns = Reigns(self, election_s)
-        self.raft.on_elected = self.reigns.controller_elected
-        self.metadata_checker = MetadataChecker(self.report)
-        self.replicas = ReplicaChecker(
-            self.metadata,
-            self.logs,
-            self.trace,
-            self.report,
-            is_current=self.is_current,
-            min_isr=self.min_isr,
-            allows_loss=self.allows_loss,
-        )
-        self.agreement = AgreementChecker(self.metadata, self.logs, self.replicas, self.report)
-        self.history = History(
-            self.report, self.replicas.told, strict_acks_1=self.plan.strict_acks_1
-        )
-        self.history.excused = self.replicas.promises_nothing
-        self.witnesses = Witnesses(self)
-        self.metadata.on_image.append(self.metadata_checker.image_committed)
-        self.metadata.on_change.append(self.metadata_checker.partition_changed)
-        self.metadata.on_change.append(self.replicas.partition_changed)
-        self.metadata.on_change.append(self._notice)
-        self.metadata.on_change.append(self.reigns.partition_changed)
-        self.metadata.on_image.append(self._registrations)
-        self._registered_after: dict[int, int] = {}
-        self._founders = {machine.node_id for machine in self.cluster.brokers}
-        self._wiped: set[int] = set()
-        """Brokers that have not registered since their disk was replaced."""
-
-    # What observers see.
-
-    def _delivered(self, source: str, target: str, size: int) -> None:
-        self.trace.message(source, target, size)
-        self.raft.arrived(source, target)
-
-    def _watch_link(self, client: str, server: str, port: int) -> tuple[Tap | None, Tap | None]:
-        talk = self.witnesses.conversation(client, server)
-        if port != CONTROLLER_PORT or not client.startswith("n"):
-            return talk.asks, talk.answers
-        asks, answers = self.raft.taps(client, server)
-        return both(asks, talk.asks), both(answers, talk.answers)
-
-    def _watch_file(self, host: str, path: str) -> Watcher | None:
-        if path.startswith(METADATA):
-            if path.endswith(".journal"):
-                return self.raft.mirror(host).watch(path)
-            if path.endswith(".checkpoint.tmp"):
-                return SnapshotFile(self, host)
-            return None
-        watched = self.logs.watch(host, path) or self.agreement.watch(host, path)
-        return watched or topic_id.watch(self.replicas, host, path)
-
-    def _committed(self, offset: int, epoch: int, payload: bytes) -> None:
-        self.metadata.committed(offset, epoch, payload)
-
-    def _formatted(self, machine: Machine, directory: bytes) -> None:
-        self.raft.voter_sets.directories[machine.host] = directory
-
-    def _voters_changed(self, before: Voters, after: Voters, leader: str) -> None:
-        added, removed = sorted(after - before), sorted(before - after)
-        gained, lost = list(map(str, added)), list(map(str, removed))
-        self.trace.event("voters-changed", node=leader, added=gained, removed=lost)
-        if added:
-            self.note("voter added")
-        if removed:
-            self.note("voter removed")
-        if any(member.host == leader for member in removed):
-            self.note("leader removed itself")
-
-    def _registrations(
-        self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
-    ) -> None:
-        for topic in delta.topics.deleted:
-            self.witnesses.forget(topic.name)
-        for broker_id in delta.brokers.changed:
-            old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
-            if old is None and broker_id not in self._founders:
-                self.note("broker joined")
-            elif new is None:
-                self.note("broker left")
-                self._founders.discard(broker_id)
-            if new is None or (old is not None and old.epoch == new.epoch):
-                continue
-            if broker_id in self._wiped:
-                self._wiped.discard(broker_id)
-                self._lost_unseen(image, broker_id)
-            if old is not None:
-                self.replicas.broker_registered(broker_id)
-
-    def _lost_unseen(self, image: MetadataImage, broker_id: int) -> None:
-        """Partitions that were given to a broker after its disk was replaced, and before it could
-        say so, are on a disk that is no more."""
-        for topic, index, partition in image.partitions():
-            if broker_id in partition.replicas:
-                self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)
-
-    def _notice(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
-        if before is None:
-            return
-        for situation in situations.of_partition(before, after):
-            self.note(situation)
+    def _watch(self, oversight: Oversight) -> None:
+        """Let observers see what machines and network do."""
+        self.fabric.observe, self.fabric.watch = oversight.delivered, oversight.watch_link
+        self.cluster.watch = oversight.watch_file
+        self.cluster.on_formatted = oversight.formatted
+        self.cluster.on_clean_end = oversight.ended_clean
+        self.cluster.on_unclean_end = oversight.ended_unclean
+        self.oversight = oversight
+        self.ledger = oversight.ledger
+        self.history = oversight.history
+        self.logs = oversight.logs
+        self.metadata = oversight.metadata
+        self.raft = oversight.raft
+        self.registrations = oversight.registrations
+        self.replicas = oversight.replicas
+        self.witnesses = oversight.witnesses
 
     def be_quiet(self) -> None:
         """Producers shall send no more."""
@@ -261,36 +156,17 @@ class World:
                 # A late order to forget it found it healed: whoever gave it starts it again.
                 self.start(machine)
             return
-        import traceback
-
         lines = "".join(traceback.format_exception(error))
         story = f"{machine.host}: {describe(error)}\n{lines}"
         self.report("node-crashed", story, Exit.CRASHED, about=About(node=machine.host))
 
-    def _ended_unclean(self, machine: Machine) -> None:
-        self.replicas.ended_unclean(machine.host)
-        if any(partition.is_reassigning for _, _, partition in self.image.partitions()):
-            self.note("crash in mid-reassignment")
-
-    def _ended_clean(self, machine: Machine) -> None:
-        broker = self.image.brokers.get(machine.node_id)
-        # Who ends before it was registered may not have read its logs.
-        if broker is None or broker.epoch <= self._registered_after.get(machine.node_id, 0):
-            return
-        self.witnesses.stopped(machine)
-
     def logged(self, node: str, level: str, words: str, details: dict[str, Any]) -> None:
         """A line of a node's log, or of a client's."""
         exception = details.pop("exception", None)
-        self.trace.event("log", node=node, level=level, words=words, **details)
-        for situation in situations.of_log_line(words, self._is_leaderless):
-            self.note(situation)
+        self.oversight.logged(node, level, words, details)
         if exception is not None:
             story = f"{node}: {words}\n{exception}"
             self.report("defect-logged", story, Exit.CRASHED, about=About(node=node))
-
-    def _is_leaderless(self) -> bool:
-        return any(not partition.has_leader for _, _, partition in self.image.partitions())
 
     # Questions that checkers, faults and scenarios ask.
 
@@ -300,19 +176,10 @@ class World:
 
     def is_current(self, broker_id: int) -> bool:
         """Whether a broker runs and is registered with its present life."""
-        machine = self.cluster.machines.get(broker_id)
-        broker = self.image.brokers.get(broker_id)
-        if machine is None or broker is None or machine.process is None:
-            return False
-        return broker.epoch > self._registered_after.get(broker_id, 0)
+        return self.registrations.is_current(broker_id)
 
     def min_isr(self, topic: str) -> int:
-        return int(self.image.topic_config(topic).get("min.insync.replicas", "1"))
-
-    def allows_loss(self, topic: str) -> bool:
-        config = self.image.topic_config(topic)
-        unclean = config.get("unclean.leader.election.enable") == "true"
-        return unclean and not self.plan.no_excuses
+        return self.oversight.min_isr(topic)
 
     def leader_of(self, topic: str, partition: int) -> Machine | None:
         found = self.image.partition(topic, partition)
@@ -352,7 +219,7 @@ class World:
     def start(self, machine: Machine, cause: int | None = None) -> None:
         in_use = self.cluster.machines.get(machine.node_id) is machine
         if machine.process is None and not machine.broken and in_use:
-            self._registered_after[machine.node_id] = self.raft.commit_index
+            self.registrations.started(machine.node_id, self.raft.commit_index)
             self.raft.excused[machine.host] = trio.current_time()
             self.cluster.start(machine, cause)
 
@@ -364,14 +231,7 @@ class World:
         """A new disk for the logs of a machine whose process is down."""
         assert machine.process is None
         self.trace.event("wipe", node=machine.host, cause=cause)
-        self._wiped.add(machine.node_id)
-        for mirror in self.logs.on(machine.host):
-            self.replicas.lost_disk(machine.host, mirror.key, len(mirror.batches()))
-        for topic, index, partition in self.image.partitions():
-            key = (topic.name, index)
-            counted = machine.node_id in (*partition.isr, *partition.elr)
-            if counted and self.logs.replica(machine.host, key) is None:
-                self.replicas.lost_disk(machine.host, key, 0)
+        self.oversight.disk_replaced(machine)
         machine.medium.wipe(DATA)
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:

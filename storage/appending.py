@@ -1,14 +1,12 @@
-"""What a leader checks in a batch before it appends, and what it changes on the way.
+"""What a leader checks in a batch's header before it appends.
 
-A batch stays opaque wherever the topic's settings allow it. Those that do not (a compression of
-the topic's own, LogAppendTime, compacted topics, a bound on old timestamps) are handled here, away
-from the path that everything else takes.
-
-Codes and conditions are those of Apache Kafka's broker.
+Codes, conditions and their order are those of Apache Kafka's broker (ProduceRequest, UnifiedLog,
+LogValidator). What is in the records is the subject of storage/admission.py.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -20,21 +18,20 @@ from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     HEADER_BYTES,
     LENGTH_OVERHEAD,
-    LOG_APPEND_TIME,
-    LOG_APPEND_TIME_BIT,
     MAGIC,
+    MAGIC_AT,
     BatchHeader,
     parse_header,
-    stamp_log_append_time,
 )
-from raftka.model.records import iter_records, recompress
-from raftka.storage.config import MAX_LONG, LogConfig
+from raftka.storage.admission import check_size_of_segment
+from raftka.storage.config import LogConfig
 
 PLAIN_ATTRIBUTES: Final = frozenset(range(5))
 """Attributes that need no second look: a known compression and nothing else."""
 
 _MIN_RECORD_BYTES: Final = 7
 _LEGACY_OVERHEAD: Final = 14
+_LENGTH: Final = struct.Struct(">8xi")
 
 
 class AppendInfo(NamedTuple):
@@ -56,32 +53,24 @@ NOTHING_APPENDED: Final = AppendInfo(NO_OFFSET, NO_OFFSET, NO_TIMESTAMP, NO_OFFS
 
 def check_shape(
     records: Buffer, config: LogConfig, topic_partition: TopicPartition, from_client: bool
-) -> None:
-    """Explain what is wrong with a batch by its header. Returns when nothing is.
+) -> memoryview:
+    """The one batch in `records`; behind it there may be an incomplete one, which is left out.
 
-    Raises KafkaError: INVALID_RECORD, CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE,
-    INVALID_TIMESTAMP.
+    Raises KafkaError with what is wrong by sizes and header: INVALID_RECORD, CORRUPT_MESSAGE,
+    MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, UNKNOWN_SERVER_ERROR for an unknown compression.
     """
-    size = len(records)
-    if size < HEADER_BYTES:
+    view = memoryview(records)
+    size = _batch_size(view, topic_partition)
+    if size == 0:
         raise _invalid("Produce requests must have at least one record batch per partition")
-    header = parse_header(records)
-    if header.length < _LEGACY_OVERHEAD or not 0 <= header.magic <= MAGIC:
-        raise KafkaError(
-            ErrorCode.CORRUPT_MESSAGE,
-            f"A batch for {topic_partition} claims {header.length} bytes of message format "
-            f"{header.magic}.",
-        )
-    if header.magic < MAGIC:
+    if view[MAGIC_AT] < MAGIC:
         raise _invalid("Only record batches with magic version 2 are allowed")
-    if header.size > size:
-        raise _invalid("Produce requests must have at least one record batch per partition")
-    if header.length < HEADER_BYTES - LENGTH_OVERHEAD:
+    if size < HEADER_BYTES:
         raise KafkaError(
             ErrorCode.CORRUPT_MESSAGE,
-            f"A batch for {topic_partition} is {header.size} bytes, less than its header.",
+            f"A batch for {topic_partition} is {size} bytes, less than its header.",
         )
-    if header.size < size:
+    if _batch_size(view[size:], topic_partition):
         raise _invalid("Only exactly one record batch is allowed per partition")
     if size > config.max_message_bytes:
         raise KafkaError(
@@ -89,17 +78,31 @@ def check_shape(
             f"The record batch size in the append to {topic_partition} is {size} bytes which "
             f"exceeds the maximum configured value of {config.max_message_bytes}.",
         )
-    _check_size_of_segment(size, config, topic_partition)
-    _check_fields(header, topic_partition, from_client)
+    check_size_of_segment(size, config, topic_partition)
+    _check_fields(parse_header(view), topic_partition, from_client)
+    return view[:size]
 
 
-def _check_size_of_segment(size: int, config: LogConfig, topic_partition: TopicPartition) -> None:
-    if size > config.segment_bytes:
+def _batch_size(view: memoryview, topic_partition: TopicPartition) -> int:
+    """Bytes of the batch at the start of `view`; 0 when there is none that is complete."""
+    if len(view) < LENGTH_OVERHEAD:
+        return 0
+    (length,) = _LENGTH.unpack_from(view)
+    if length < _LEGACY_OVERHEAD:
         raise KafkaError(
-            ErrorCode.RECORD_LIST_TOO_LARGE,
-            f"Message batch size is {size} bytes in append to partition {topic_partition}, which "
-            f"exceeds the maximum configured segment size of {config.segment_bytes}.",
+            ErrorCode.CORRUPT_MESSAGE,
+            f"A batch for {topic_partition} claims {length} bytes, less than any has.",
         )
+    if len(view) <= MAGIC_AT:
+        return 0
+    if view[MAGIC_AT] > MAGIC:
+        raise KafkaError(
+            ErrorCode.CORRUPT_MESSAGE,
+            f"A batch for {topic_partition} is of message format {view[MAGIC_AT]}; the newest is "
+            f"{MAGIC}.",
+        )
+    size: int = length + LENGTH_OVERHEAD
+    return size if size <= len(view) else 0
 
 
 def _check_fields(header: BatchHeader, topic_partition: TopicPartition, from_client: bool) -> None:
@@ -122,17 +125,15 @@ def _check_fields(header: BatchHeader, topic_partition: TopicPartition, from_cli
             ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
             f"A transactional batch for {topic_partition}, but this cluster has no transactions.",
         )
-    compression = header.compression
+    try:
+        compression = header.compression
+    except KafkaError as error:
+        raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, error.message) from error
     if (
         compression == "none"
         and header.size < HEADER_BYTES + _MIN_RECORD_BYTES * header.record_count
     ):
         raise _invalid(f"{header.size} bytes cannot hold {header.record_count} records")
-    if header.attributes & LOG_APPEND_TIME_BIT and from_client:
-        raise KafkaError(
-            ErrorCode.INVALID_TIMESTAMP,
-            "Producers should not set timestamp type to LogAppendTime.",
-        )
 
 
 def check_replicated(
@@ -174,82 +175,5 @@ def bad_sequence(base_sequence: int, producer_id: int) -> KafkaError:
     )
 
 
-def out_of_range(timestamp: int, config: LogConfig, now_ms: int) -> KafkaError:
-    """The error for a record that claims a time too far from the broker's."""
-    earliest = max(0, now_ms - config.message_timestamp_before_max_ms)
-    latest = now_ms + config.message_timestamp_after_max_ms
-    return KafkaError(
-        ErrorCode.INVALID_TIMESTAMP,
-        f"Timestamp {timestamp} of a record is out of range. The timestamp should be within "
-        f"[{earliest}, {latest}]",
-    )
-
-
 def _invalid(message: str) -> KafkaError:
     return KafkaError(ErrorCode.INVALID_RECORD, message)
-
-
-def is_opaque(config: LogConfig) -> bool:
-    """Whether batches can be appended as they are, without a look at their records."""
-    return (
-        config.compression_type == "producer"
-        and config.message_timestamp_type != LOG_APPEND_TIME
-        and config.message_timestamp_before_max_ms == MAX_LONG
-        and not config.compacts
-    )
-
-
-def convert(
-    records: Buffer, config: LogConfig, topic_partition: TopicPartition, now_ms: int
-) -> Buffer:
-    """The batch as a topic with settings of its own wants it.
-
-    Raises KafkaError: INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE after recompression.
-    """
-    header = parse_header(records)
-    stamps = config.message_timestamp_type == LOG_APPEND_TIME
-    if not header.is_control:
-        _check_records(records, header, config, topic_partition, now_ms)
-    wanted = config.compression_type
-    if wanted == "uncompressed":
-        wanted = "none"
-    if wanted not in ("producer", header.compression) and not header.is_control:
-        records = recompress(records, wanted, config.compression_level(wanted))
-        if len(records) > config.max_message_bytes:
-            raise KafkaError(
-                ErrorCode.MESSAGE_TOO_LARGE,
-                f"The record batch size in the append to {topic_partition} is {len(records)} "
-                f"bytes after recompression, which exceeds the maximum configured value of "
-                f"{config.max_message_bytes}.",
-            )
-        _check_size_of_segment(len(records), config, topic_partition)
-    if stamps:
-        stamped = records if isinstance(records, bytearray) else bytearray(records)
-        stamp_log_append_time(stamped, now_ms)
-        return stamped
-    return records
-
-
-def _check_records(
-    records: Buffer,
-    header: BatchHeader,
-    config: LogConfig,
-    topic_partition: TopicPartition,
-    now_ms: int,
-) -> None:
-    """What needs a look at every record: keys on compacted topics, and old timestamps."""
-    stamps = config.message_timestamp_type == LOG_APPEND_TIME
-    bounded = config.message_timestamp_before_max_ms != MAX_LONG and not stamps
-    if not stamps and header.max_timestamp > now_ms + config.message_timestamp_after_max_ms:
-        raise out_of_range(header.max_timestamp, config, now_ms)
-    if not (config.compacts or bounded):
-        return
-    earliest = now_ms - config.message_timestamp_before_max_ms if bounded else NO_TIMESTAMP
-    for record in iter_records(records):
-        if config.compacts and record.key is None:
-            raise _invalid(
-                "Compacted topic cannot accept message without key in topic partition "
-                f"{topic_partition}."
-            )
-        if bounded and NO_TIMESTAMP < record.timestamp < earliest:
-            raise out_of_range(record.timestamp, config, now_ms)

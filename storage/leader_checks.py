@@ -1,26 +1,20 @@
-"""What a leader does with a batch before it appends it: one parse of the header, one CRC.
+"""What a leader does with a batch before it appends it: one parse of the header, one CRC, one look
+at the records.
 
-The hot path: everything rare is behind a comparison that is usually false. Why a batch is refused,
-and what a topic's settings may ask to change in it, is in storage/appending.py.
+The hot path: everything rare is behind a comparison that is usually false. Why a batch is refused
+by its header is in storage/appending.py, by its records, and what a topic's settings change in it,
+in storage/admission.py.
 """
 
 from __future__ import annotations
 
-import struct
-
 from raftka.model.crc import crc32c
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
-from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, LOG_APPEND_TIME
-from raftka.storage.appending import (
-    PLAIN_ATTRIBUTES,
-    bad_sequence,
-    check_shape,
-    convert,
-    corrupt,
-    is_opaque,
-    out_of_range,
-)
+from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, BatchHeader
+from raftka.model.record_check import only_delta
+from raftka.storage.admission import Admission
+from raftka.storage.appending import PLAIN_ATTRIBUTES, bad_sequence, check_shape, corrupt
 from raftka.storage.config import LogConfig
 
 _unpack = HEADER.unpack_from
@@ -34,10 +28,9 @@ class LeaderChecks:
     """The checks of one partition, under its topic's settings."""
 
     __slots__ = (
+        "_admission",
         "_config",
         "_max_message_bytes",
-        "_opaque",
-        "_stamps",
         "_time_ahead_ms",
         "_topic_partition",
     )
@@ -50,20 +43,18 @@ class LeaderChecks:
         """Let other settings of the topic take effect."""
         self._config = config
         self._max_message_bytes = min(config.max_message_bytes, config.segment_bytes)
-        self._opaque = is_opaque(config)
         self._time_ahead_ms = config.message_timestamp_after_max_ms
-        self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
+        self._admission = Admission(config, self._topic_partition)
 
     def accept(self, records: Buffer, now_ms: int, from_client: bool) -> Accepted:
         """What to append of exactly one batch. Raises KafkaError for one that cannot be taken."""
-        try:
-            fields = _unpack(records)
-        except struct.error:
-            check_shape(records, self._config, self._topic_partition, from_client)
-            raise
-        size = len(records)
-        (base, length, _, magic, crc, attributes, delta, _, max_timestamp, producer_id,
-         producer_epoch, base_sequence, count) = fields  # fmt: skip
+        view = records if type(records) is memoryview else memoryview(records)
+        size = len(view)
+        if size < HEADER_BYTES:
+            view = check_shape(view, self._config, self._topic_partition, from_client)
+        fields = _unpack(view)
+        (base, length, _, magic, crc, attributes, delta, base_timestamp, max_timestamp,
+         producer_id, producer_epoch, base_sequence, count) = fields  # fmt: skip
         if (
             length + 12 != size
             or base
@@ -74,22 +65,26 @@ class LeaderChecks:
             or size < 61 + 7 * count
             or attributes not in PLAIN_ATTRIBUTES
         ):
-            check_shape(records, self._config, self._topic_partition, from_client)
-        view = records if type(records) is memoryview else memoryview(records)
+            view = check_shape(view, self._config, self._topic_partition, from_client)
+            size = len(view)
         computed = crc32c(view[ATTRIBUTES_AT:])
         if computed != crc:
             raise corrupt(crc, computed, self._topic_partition)
-        append_time = NO_TIMESTAMP
-        if self._opaque:
-            if max_timestamp > now_ms + self._time_ahead_ms:
-                raise out_of_range(max_timestamp, self._config, now_ms)
-        else:
-            view = memoryview(convert(view, self._config, self._topic_partition, now_ms))
-            size = len(view)
-            if self._stamps:
-                append_time = max_timestamp = now_ms
         if producer_id >= 0 and base_sequence < 0 and from_client:
             raise bad_sequence(base_sequence, producer_id)
+        append_time = NO_TIMESTAMP
+        if (
+            count != 1
+            or attributes
+            or not self._admission.is_plain
+            or (only := only_delta(view, size)) < 0
+            or base_timestamp + only != max_timestamp
+            or not 0 <= base_timestamp <= max_timestamp <= now_ms + self._time_ahead_ms
+        ):
+            view, max_timestamp, append_time = self._admission.admit(
+                view, BatchHeader._make(fields), now_ms
+            )
+            size = len(view)
         return (
             view, size, attributes, delta, max_timestamp, append_time, producer_id, producer_epoch,
             base_sequence, count,

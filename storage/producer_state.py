@@ -53,6 +53,14 @@ class ProducerEntry:
         self.txn_first_offset = NO_OFFSET
 
 
+def _old_epoch(producer_id: int, epoch: int, last: int, where: object) -> KafkaError:
+    return KafkaError(
+        ErrorCode.INVALID_PRODUCER_EPOCH,
+        f"Epoch of producer {producer_id} in {where} is {epoch}, which is smaller than the last "
+        f"seen epoch {last}",
+    )
+
+
 class ProducerState:
     """All producers of one partition.
 
@@ -78,6 +86,8 @@ class ProducerState:
         """
         entry = self.producers.get(producer_id)
         if entry is None:
+            if epoch < NO_EPOCH:
+                raise _old_epoch(producer_id, epoch, NO_EPOCH, where)
             return None
         if epoch != entry.epoch:
             self._check_new_epoch(entry, producer_id, epoch, base_sequence, where)
@@ -100,12 +110,8 @@ class ProducerState:
         entry: ProducerEntry, producer_id: int, epoch: int, base_sequence: int, where: object
     ) -> None:
         if epoch < entry.epoch:
-            raise KafkaError(
-                ErrorCode.INVALID_PRODUCER_EPOCH,
-                f"Epoch of producer {producer_id} in {where} is {epoch}, which is smaller than "
-                f"the last seen epoch {entry.epoch}",
-            )
-        if base_sequence != 0:
+            raise _old_epoch(producer_id, epoch, entry.epoch, where)
+        if base_sequence != 0 and entry.epoch != NO_EPOCH:
             raise KafkaError(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
                 f"Invalid sequence number for new epoch of producer {producer_id} in partition "

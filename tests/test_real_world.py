@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import trio
 
-from raftka.simulations.load.plan import Options, Step
 from raftka.simulations.machines.determinism import run
+from raftka.simulations.plan import Options, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from tests.test_architecture import REAL_WORLD, ROOT, sources
 
@@ -39,6 +39,8 @@ MACHINE = frozenset(
     }
 )
 BUILTINS = {"open", "input", "print", "breakpoint", "__import__"}
+ALLOWED = {"model/record_walk.py imports ctypes"}
+"""Where in memory a buffer begins, which compiled code must know."""
 TRIO = frozenset(
     {
         *("run", "to_thread", "from_thread", "run_process", "open_file", "wrap_file", "Path"),
@@ -96,8 +98,8 @@ def ways_around(text: str) -> list[str]:
 
 
 def test_nothing_simulated_reaches_around_its_ports() -> None:
-    wrong = [f"{name} {words}" for name, text in simulated() for words in ways_around(text)]
-    assert wrong == []
+    found = {f"{name} {words}" for name, text in simulated() for words in ways_around(text)}
+    assert found == ALLOWED
 
 
 @pytest.mark.parametrize(

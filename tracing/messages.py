@@ -18,7 +18,7 @@ Names = Callable[[bytes], str | None]
 
 _RAFT: Final = {
     "append_entries": ("append-entries", "request"),
-    "next_node_idx": ("append-entries", "response"),
+    "acknowledgement": ("append-entries", "response"),
     "request_vote": ("vote", "request"),
     "response_vote": ("vote", "response"),
     "pre_vote": ("pre-vote", "request"),
@@ -194,10 +194,13 @@ def of_raft(message: Fields) -> tuple[str, str, Fields]:
             fields[name] = message[name]
     if side == "response" and api == "vote":
         fields["granted"] = True  # A vote that is not granted is not answered.
-    if "next_node_idx" in message:
-        fields["next_index"] = message["next_node_idx"]
-    if "prevLogIdx" in message:
-        fields |= {"previous_index": message["prevLogIdx"], "previous_term": message["prevLogTerm"]}
+    if "next_index" in message:
+        fields["next_index"] = message["next_index"]
+    if "previous_index" in message:
+        fields |= {
+            "previous_index": message["previous_index"],
+            "previous_term": message["previous_term"],
+        }
         if entries := message["entries"]:
             fields |= {"entries": len(entries), "last_index": entries[-1][1]}
     return api, side, fields

@@ -1,46 +1,54 @@
-"""A partition of __consumer_offsets from the election of this broker to its resignation."""
+"""A partition of a coordinator's topic from the election of this broker to its resignation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import trio
 
-from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.group.shard import GroupShard
-from raftka.broker.coordinators.runtime import OffsetsLog, ShardRuntime
+from raftka.broker.coordinators.outbox import Entry
+from raftka.broker.coordinators.runtime import CoordinatorLog, ShardRuntime
+from raftka.broker.coordinators.shard import CoordinatorTopic, Shard
+from raftka.kraft.image import MetadataImage
+from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import OFFSETS_TOPIC
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
 log = get_logger(__name__)
 
+S = TypeVar("S", bound=Shard)
+
 _RELOAD_AFTER_S = 0.2
 
 
-class HostedPartition:
-    """Loads a shard, runs it, and loads it again should it and its log have parted ways."""
+class HostedPartition(Generic[S]):
+    """Loads a shard, runs it, and loads it again should it and its log have diverged."""
 
     def __init__(
         self,
         partition: int,
         leader_epoch: int,
         *,
-        make_shard: Callable[[], GroupShard],
-        offsets_log: OffsetsLog,
+        topic: CoordinatorTopic,
+        make_shard: Callable[[], S],
+        perform: Callable[[ShardRuntime[S], object], None],
+        image: Callable[[], MetadataImage],
+        coordinator_log: CoordinatorLog,
         clock: Clock,
-        config: GroupConfig,
     ) -> None:
-        self.runtime: ShardRuntime | None = None
+        self.runtime: ShardRuntime[S] | None = None
         """None while it is being loaded."""
         self._partition = partition
-        self._name = f"{OFFSETS_TOPIC}-{partition}"
+        self._name = f"{topic.name}-{partition}"
         self._leader_epoch = leader_epoch
+        self._topic = topic
         self._make_shard = make_shard
-        self._log = offsets_log
+        self._perform = perform
+        self._image = image
+        self._log = coordinator_log
         self._clock = clock
-        self._config = config
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -60,9 +68,9 @@ class HostedPartition:
                 await self._clock.sleep(_RELOAD_AFTER_S)
 
     def stop(self) -> None:
-        """This broker leads the partition no more: whoever waits looks for the new coordinator."""
+        """This broker no longer leads the partition: callers look for the new coordinator."""
         self._scope.cancel()
-        if self.runtime is not None and self.runtime.shard.sizes()[0]:
+        if self.runtime is not None and any(self.runtime.shard.sizes().values()):
             log.info(f"{self._name} is coordinated elsewhere after epoch {self._leader_epoch}")
         self._drop(KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER))
 
@@ -71,27 +79,30 @@ class HostedPartition:
         if runtime is not None:
             runtime.abandon(error)
 
-    async def _load(self) -> ShardRuntime:
-        """Replay the log, and wait until all of it is committed."""
+    async def _load(self) -> ShardRuntime[S]:
+        """Replay the log into an empty shard, and wait until all of it is committed."""
         began_s = self._clock.monotonic()
         shard = self._make_shard()
         end_offset = self._log.end_offset(self._partition)
         offset = 0
         while offset < end_offset:
-            records, offset = self._log.read(self._partition, offset)
-            for key, value in records:
-                shard.replay(key, value)
+            entries, offset = self._log.read(self._partition, offset)
+            for entry in entries:
+                _replay(shard, entry)
             await trio.lowlevel.checkpoint()
-        runtime = ShardRuntime(shard, self._partition, self._log, self._clock, self._config)
+        runtime = ShardRuntime(
+            shard, self._partition, self._topic, self._log, self._clock, self._perform
+        )
         await self._all_committed(end_offset)
-        shard.loaded(runtime.now())
-        groups, offsets = shard.sizes()
+        now = runtime.now()
+        shard.metadata_changed(self._image(), None, now)
+        shard.loaded(now)
+        sizes = shard.sizes()
         # Most partitions are empty in most clusters: fifty lines would say nothing.
-        tell = log.info if groups else log.debug
-        tell(
+        write = log.info if any(sizes.values()) else log.debug
+        write(
             f"{self._name} is loaded up to offset {end_offset}",
-            groups=groups,
-            offsets=offsets,
+            **sizes,
             leader_epoch=self._leader_epoch,
             seconds=round(self._clock.monotonic() - began_s, 3),
         )
@@ -111,3 +122,11 @@ class HostedPartition:
         await event.wait()
         if outcome:
             raise outcome[0]
+
+
+def _replay(shard: Shard, entry: Entry) -> None:
+    if isinstance(entry, EndMarker):
+        shard.replay_end_transaction_marker(entry.producer_id, entry.producer_epoch, entry.commit)
+        return
+    for key, value in entry.records:
+        shard.replay(key, value, entry.producer)

@@ -1,8 +1,8 @@
 """Runs one shard: appends its records, lets its answers out, wakes it when time is due.
 
 What the requests of one turn leave in the outbox is appended together, and appends follow each
-other without waiting: the log commits them in their order, and each lets out the answers that
-belong to it.
+other without waiting: the log commits them in their order, and each lets out the answers and the
+effects that belong to it.
 """
 
 from __future__ import annotations
@@ -10,44 +10,55 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import trio
 
-from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.group.shard import GroupShard
-from raftka.broker.coordinators.outbox import Record, Ticket, deliver
+from raftka.broker.coordinators.outbox import (
+    Batch,
+    Entry,
+    Record,
+    Ticket,
+    batch_bytes,
+    deliver,
+)
+from raftka.broker.coordinators.shard import CoordinatorTopic, Shard
 from raftka.broker.coordinators.timers import Moment
+from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
 log = get_logger(__name__)
 
+S = TypeVar("S", bound=Shard)
+
 _BATCH_BYTES_MAX = 512 * 1024
-_RECORD_OVERHEAD_BYTES = 40
-"""At most, for the lengths and deltas around a key and a value."""
 
 Done = Callable[[KafkaError | None], None]
-"""Told once: None when it is committed, or why nobody knows."""
+"""Called once: with None when it is committed, or with why nobody knows."""
 
 
-class OffsetsLog(Protocol):
-    """The partitions of __consumer_offsets that this node leads.
+class CoordinatorLog(Protocol):
+    """The partitions of a coordinator's topic that this node leads.
 
-    All raise KafkaError; NOT_LEADER_OR_FOLLOWER when this node does not lead, or may not any more.
+    All raise KafkaError; NOT_LEADER_OR_FOLLOWER when this node does not lead, or no longer may.
     """
 
     def check(self, partition: int, *, writing: bool) -> None:
         """Whether this node may answer for the partition, and whether an append would be taken."""
         ...
 
-    def append(self, partition: int, records: Sequence[Record], now: Moment, done: Done) -> None:
-        """Append as leader, for all in-sync replicas; when it raises, nothing was appended."""
+    def append(self, partition: int, entry: Entry, now: Moment, done: Done) -> None:
+        """Append one batch as leader, for all in-sync replicas; all of it, or nothing and raise.
+
+        Raises KafkaError for a producer that is fenced or whose transaction is over as well:
+        INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED.
+        """
         ...
 
-    def read(self, partition: int, offset: int) -> tuple[Sequence[Record], int]:
-        """Some records from `offset`, or from the log's start if that is later; the next offset."""
+    def read(self, partition: int, offset: int) -> tuple[Sequence[Entry], int]:
+        """Some entries from `offset`, or from the log's start if that is later; the next offset."""
         ...
 
     def end_offset(self, partition: int) -> int:
@@ -61,42 +72,52 @@ class OffsetsLog(Protocol):
 
 @dataclass(slots=True)
 class _Append:
-    """Records on their way to being committed, and who waits for that."""
+    """Entries on their way to being committed, and all that waits for that."""
 
     deadline_s: float
     waiting: list[Done] = field(default_factory=list)
-    chunks: int = 0
+    """Released at the deadline at the latest."""
+    effects: list[object] = field(default_factory=list)
+    """Performed when it is committed, however late, or never."""
+    batches: int = 0
     """Batches of it that are not committed yet."""
     is_late: bool = False
-    """It was given up waiting for; it may be committed yet."""
+    """Its deadline has passed; it may be committed yet."""
 
 
-def _late() -> KafkaError:
-    return KafkaError(
-        ErrorCode.REQUEST_TIMED_OUT,
-        "not all in-sync replicas have it within offsets.commit.timeout.ms",
-    )
+def perform_nothing(_runtime: object, effect: object) -> None:
+    """For coordinators whose shards have no effects."""
+    raise TypeError(f"a shard has effects, and its coordinator performs none: {effect!r}")
 
 
-class ShardRuntime:
-    """One shard that is loaded and served. Call `settle` after each operation on `shard`."""
+class ShardRuntime(Generic[S]):
+    """One shard that is loaded and served. Call `settle` after each operation on `shard`.
+
+    `perform` takes the effects of the shard, each when it may happen, together with this runtime;
+    what comes of an effect must be dropped when `is_live` is false by then.
+    """
 
     def __init__(
         self,
-        shard: GroupShard,
+        shard: S,
         partition: int,
-        offsets_log: OffsetsLog,
+        topic: CoordinatorTopic,
+        coordinator_log: CoordinatorLog,
         clock: Clock,
-        config: GroupConfig,
+        perform: Callable[[ShardRuntime[S], object], None] = perform_nothing,
     ) -> None:
         self.shard = shard
-        self._partition = partition
-        self._log = offsets_log
+        self.partition = partition
+        self.is_live = True
+        """False once the shard is void: another may be built in its place, here or elsewhere."""
+        self._topic = topic
+        self._log = coordinator_log
         self._clock = clock
-        self._commit_timeout_s = config.commit_timeout_ms / 1000
-        self._batch_bytes_max = min(_BATCH_BYTES_MAX, config.max_record_bytes)
+        self._perform = perform
+        self._batch_bytes_max = min(_BATCH_BYTES_MAX, topic.max_batch_bytes)
         self._next: list[Done] = []
-        """Who waits for the records that are still in the outbox."""
+        """Callers that wait for what is still in the outbox."""
+        self._next_effects: list[object] = []
         self._appends: deque[_Append] = deque()
         """Not committed yet, in the log's order."""
         self._timely: deque[_Append] = deque()
@@ -104,18 +125,27 @@ class ShardRuntime:
         self._alarm = clock.alarm()
         self._nap_until_s = float("inf")
         self._failure: KafkaError | None = None
+        shard.outbox.bytes_max = topic.max_batch_bytes
 
     def now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.wall_ms())
 
-    # ---- for whoever calls the shard
+    # ---- for callers of the shard
 
     def settle(self) -> None:
-        """See to what an operation has left in the outbox and in the timers."""
-        for ticket, answer in self.shard.outbox.take_answers():
-            self.answer(ticket, answer)
-        if self.shard.outbox.records or self._next_wake_s() < self._nap_until_s:
+        """Take what an operation has left in the outbox and in the timers."""
+        self._hand_out()
+        if self.shard.outbox or self._next_wake_s() < self._nap_until_s:
             self._wake()
+
+    def _hand_out(self) -> None:
+        """Let answers and effects out as soon as what they rest on is committed."""
+        outbox = self.shard.outbox
+        if outbox.answers:
+            for ticket, answer in outbox.take_answers():
+                self.answer(ticket, answer)
+        if outbox.effects:
+            self._after_commit_perform(outbox.take_effects())
 
     def answer(self, ticket: Ticket, answer: object) -> None:
         """Answer, as soon as all that the shard has decided so far is committed."""
@@ -123,12 +153,14 @@ class ShardRuntime:
 
     def after_commit(self, done: Done) -> None:
         """Call `done` when all that the shard has decided so far is committed; maybe at once."""
-        if self.shard.outbox.records:
+        if self._failure is not None:
+            done(self._failure)
+        elif self.shard.outbox:
             self._next.append(done)
         elif not self._appends:
             done(None)
         elif self._appends[-1].is_late:
-            done(_late())
+            done(self._topic.late())
         else:
             self._appends[-1].waiting.append(done)
 
@@ -147,10 +179,33 @@ class ShardRuntime:
         if outcome[0] is not None:
             raise outcome[0]
 
+    def append_for_producer(self, batch: Batch, done: Done) -> None:
+        """Append records of a producer's transaction, and apply them as pending in it.
+
+        The shard has decided them and has applied nothing. `done` is called when they are
+        committed, or with the log's refusal, after which nothing has changed.
+        """
+        if self._append_at_once(batch, done):
+            for key, value in batch.records:
+                self.shard.replay(key, value, batch.producer)
+            self.after_commit(done)
+            self.settle()
+
+    def end_transaction(self, marker: EndMarker, done: Done) -> None:
+        """Append the end of a producer's transaction, and apply it; `done` as above."""
+        if self._append_at_once(marker, done):
+            self.shard.replay_end_transaction_marker(
+                marker.producer_id, marker.producer_epoch, marker.commit
+            )
+            self.after_commit(done)
+            self.settle()
+
     # ---- the task
 
     async def run(self) -> None:
-        """Until cancelled. Raises KafkaError when the shard is void: it and the log part ways."""
+        """Until cancelled. Raises KafkaError when the shard is void: the log has not taken what
+        the shard has decided."""
+        self._hand_out()
         while True:
             await self._sleep()
             if self._failure is not None:
@@ -158,12 +213,12 @@ class ShardRuntime:
             self.shard.tick(self.now())
             self.settle()
             self._give_up_late()
-            if self.shard.outbox.records:
-                self._append()
+            if self.shard.outbox:
+                self._append_outbox()
 
     async def _sleep(self) -> None:
         """Until there is something to do."""
-        if self.shard.outbox.records or self._failure is not None:
+        if self.shard.outbox or self._failure is not None:
             return
         self._nap_until_s = self._next_wake_s()
         await self._alarm.wait(self._nap_until_s)
@@ -178,44 +233,106 @@ class ShardRuntime:
         if self._nap_until_s > float("-inf"):
             self._alarm.ring()
 
-    def _append(self) -> None:
-        records = self.shard.outbox.take_records()
-        now = self.now()
-        append = _Append(now.monotonic_s + self._commit_timeout_s, self._next)
-        self._next = []
+    # ---- appending
+
+    def _append_outbox(self) -> None:
+        """Append all that the shard has decided. Raises KafkaError, and the shard is void."""
+        entries = list(_cut(self.shard.outbox.take(), self._batch_bytes_max))
+        append = self._begin(len(entries))
+        append.waiting, self._next = self._next, []
+        append.effects, self._next_effects = self._next_effects, []
+        for entry in entries:
+            self._hand_over(append, entry)
+
+    def _append_at_once(self, entry: Entry, done: Done) -> bool:
+        """Append an entry behind all that was decided before.
+
+        False when the log has refused it, which `done` is told; nothing has changed then.
+        """
+        try:
+            self._append_what_precedes()
+        except KafkaError as error:
+            self._fail(error)
+            done(error)
+            return False
+        append = self._begin(1)
+        try:
+            self._hand_over(append, entry)
+        except KafkaError as error:
+            self._appends.pop()
+            self._timely.pop()
+            done(error)
+            return False
+        return True
+
+    def _append_what_precedes(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self.shard.outbox:
+            self._append_outbox()
+
+    def _begin(self, batches: int) -> _Append:
+        deadline_s = self._clock.monotonic() + self._topic.commit_timeout_ms / 1000
+        append = _Append(deadline_s, batches=batches)
         self._appends.append(append)
         self._timely.append(append)
-        chunks = list(_chunks(records, self._batch_bytes_max))
-        append.chunks = len(chunks)
-        for chunk in chunks:
-            self._log.append(self._partition, chunk, now, lambda error: self._told(append, error))
+        return append
 
-    def _told(self, append: _Append, error: KafkaError | None) -> None:
-        """One chunk is committed, or is not to be."""
-        append.chunks -= 1
+    def _hand_over(self, append: _Append, entry: Entry) -> None:
+        now = self.now()
+        self._log.append(self.partition, entry, now, lambda error: self._appended(append, error))
+
+    def _appended(self, append: _Append, error: KafkaError | None) -> None:
+        """One batch is committed, or nobody knows what becomes of it."""
+        append.batches -= 1
         if error is not None:
             _release(append, error)
-            if error.code in (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH):
-                self._failure = error
-                self._wake()
-        while self._appends and not self._appends[0].chunks:
-            _release(self._appends.popleft(), None)
+            if error.code is not ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+                self._fail(error)
+        while self._appends and not self._appends[0].batches:
+            first = self._appends.popleft()
+            _release(first, None)
+            self._perform_now(first.effects)
+
+    def _fail(self, error: KafkaError) -> None:
+        self._failure = error
+        self._wake()
+
+    # ---- effects
+
+    def _after_commit_perform(self, effects: list[object]) -> None:
+        if self.shard.outbox:
+            self._next_effects += effects
+        elif self._appends:
+            self._appends[-1].effects += effects
+        else:
+            self._perform_now(effects)
+
+    def _perform_now(self, effects: list[object]) -> None:
+        for effect in effects:
+            if self.is_live and self._failure is None:
+                self._perform(self, effect)
+
+    # ---- the end
 
     def _give_up_late(self) -> None:
-        """Tell whoever has waited offsets.commit.timeout.ms that nobody knows.
+        """Release the callers that have waited for the topic's commit timeout.
 
-        The records are in the log and the state stands: they may be committed yet.
+        The records are in the log and the state stands: they may be committed yet, and effects
+        wait for that.
         """
         now_s = self._clock.monotonic()
-        while self._timely and (self._timely[0].deadline_s <= now_s or not self._timely[0].chunks):
+        while self._timely and (self._timely[0].deadline_s <= now_s or not self._timely[0].batches):
             append = self._timely.popleft()
-            if append.chunks:
+            if append.batches:
                 append.is_late = True
-                log.warning(f"__consumer_offsets-{self._partition}: {_late().message}")
-                _release(append, _late())
+                error = self._topic.late()
+                log.warning(f"{self._topic.name}-{self.partition}: {error.message}")
+                _release(append, error)
 
     def abandon(self, error: KafkaError) -> None:
-        """Refuse whoever still waits: the shard is not served here any more."""
+        """Refuse every caller that still waits: the shard is no longer served here."""
+        self.is_live = False
         waiting, self._next = self._next, []
         for ticket, _ in self.shard.outbox.take_answers():
             ticket.fail(error)
@@ -233,13 +350,19 @@ def _release(append: _Append, error: KafkaError | None) -> None:
         done(error)
 
 
-def _chunks(records: Sequence[Record], bytes_max: int) -> Iterator[Sequence[Record]]:
-    """Cut records into batches of bounded size; a record that is larger by itself goes alone."""
-    start = size = 0
-    for index, (key, value) in enumerate(records):
-        added = len(key) + len(value or b"") + _RECORD_OVERHEAD_BYTES
-        if index > start and size + added > bytes_max:
-            yield records[start:index]
-            start, size = index, 0
-        size += added
-    yield records[start:]
+def _cut(batches: Sequence[Batch], bytes_max: int) -> Iterator[Batch]:
+    """The same records in batches of bounded size; what belongs together stays together.
+
+    A record, or a whole of records, that is larger by itself goes alone.
+    """
+    run: list[Record] = []
+    size = 0
+    for batch in batches:
+        for records in (batch.records,) if batch.atomic else zip(batch.records, strict=True):
+            added = batch_bytes(records)
+            if run and size + added > bytes_max:
+                yield Batch(run)
+                run, size = [], 0
+            run += records
+            size += added
+    yield Batch(run)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.endpoints import node_endpoints
-from raftka.broker.record_errors import culprits
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
@@ -33,6 +32,7 @@ from raftka.net.protocol.messages.produce import (
 )
 from raftka.net.protocol.produce_writer import write_produced
 from raftka.net.router import CloseConnection, Pending
+from raftka.storage.admission import RecordsRefused
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -81,7 +81,7 @@ def produce(
 class Outcome:
     """What became of one partition's records."""
 
-    __slots__ = ("error", "index", "info", "record_errors", "replica", "topic")
+    __slots__ = ("error", "index", "info", "replica", "topic")
 
     replica: Replica
     """Set once it was found."""
@@ -93,7 +93,6 @@ class Outcome:
         self.info: AppendInfo | None = None
         """Where the records are, also when they were not committed in time."""
         self.error: KafkaError | None = None
-        self.record_errors: list[BatchIndexAndErrorMessage] = []
 
 
 def _refusal(request: ProduceRequest) -> KafkaError | None:
@@ -127,11 +126,7 @@ def _append(
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
-    try:
-        outcome.info = node.replicas.append(replica, records, acks, now_s)
-    except KafkaError as error:
-        outcome.record_errors = culprits(error, records, replica.log.config, node.clock.wall_ms())
-        raise
+    outcome.info = node.replicas.append(replica, records, acks, now_s)
 
 
 def answer(context: Context, outcomes: list[Outcome]) -> list[Piece] | ProduceResponse:
@@ -187,9 +182,11 @@ def _part(node: Node, outcome: Outcome) -> PartitionProduceResponse:
         part.error_code = int(error.code)
         part.log_append_time = NO_TIMESTAMP
         part.error_message = error.message
-        if outcome.record_errors:
-            part.record_errors = outcome.record_errors
-            part.error_message = "One or more records have been rejected"
+        if isinstance(error, RecordsRefused):
+            part.record_errors = [
+                BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=words)
+                for index, words in error.records
+            ]
         hint = node.replicas.leader_hint((outcome.topic, outcome.index), error.code)
         if hint is not None:
             part.current_leader = LeaderIdAndEpoch(leader_id=hint[0], leader_epoch=hint[1])

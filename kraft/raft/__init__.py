@@ -12,13 +12,14 @@ on disk.
     quorum.py           the port's implementation
     driver.py           under it one task that does the steps, in this order:
                         deliver inbox -> calls -> tick -> sync -> send
-    network.py links.py who calls whom; hellos, frames, and losing a link
+    links.py link.py    who dials whom; hellos, frames, and losing a link
     codec.py            messages as msgpack, checked field by field
 
+    setup.py            what an engine is made from
     engine.py           one replica as steps without time and I/O: proposals, events, snapshots
     reconfiguration.py    who is behind a link, who votes, changing that
-    replication.py        the leader's side: windows, probes, snapshots in pieces (progress.py)
-    intake.py             the follower's side: what may be truncated, committed, acknowledged
+    leader.py             the leader's side: windows, probes, snapshots in pieces (progress.py)
+    follower.py           the follower's side: what may be truncated, committed, acknowledged
     elections.py          pre-vote, sticky leaders, leases, votes by name
     seams.py              pysyncobj's SyncObj by names of our own
 
@@ -36,17 +37,17 @@ The engine is told the time and never waits, so the same code runs under a fuzze
 What pysyncobj 0.3.17 does wrong, and where it is put right
 ===========================================================
 
-     1  acknowledgements carry no term                              replication, intake
-     2  entries sent again truncate entries that match              intake
+     1  acknowledgements carry no term                              leader, follower
+     2  entries sent again truncate entries that match              follower
      3  nothing stops a second membership change in flight          reconfiguration
-     4  a piece of a snapshot commits an unverified tail            intake
-     5  a snapshot that failed to load is acknowledged              intake
+     4  a piece of a snapshot commits an unverified tail            follower
+     5  a snapshot that failed to load is acknowledged              follower
      6  votes are counted, not attributed                           elections
-     7  logs that part are brought together by luck, or never       replication, intake
+     7  logs that diverge converge by luck, or never       leader, follower
      8  no pre-vote, no sticky leader, a lease of 30 s              elections
      9  lost proposals may never call back                          engine
     10  an exception in apply repeats or wedges the entry           engine: events, no callbacks
-    11  role changes are told early, or not at all                  engine: LeaderChanged
+    11  role changes are announced early, or not at all             engine: LeaderChanged
     12  compaction needs two applied entries                        journal: a base without content
     13  an entry of an unknown kind applies twice                   engine: refuses it
     14  a deposed leader's proposals are forwarded to the next      engine: stamps; not forwarded
@@ -54,10 +55,10 @@ What pysyncobj 0.3.17 does wrong, and where it is put right
     16  loops over sets depend on PYTHONHASHSEED                    seams: Peer's hash
      -  nothing is synced, nothing has a checksum                   journal, records, snapshots
      -  pickle in frames, files and commands                        codec; out of reach by seams
-     -  an own entry counts for the leader before it is durable     replication: admit_commit
+     -  an own entry counts for the leader before it is durable     leader: admit_commit
 
 Safety rests on four things that are easy to lose when changing this code: nothing leaves before
-`store.sync` (driver.py); only what was compared is acknowledged (intake.py); the commit index moves
-in one place, `admit_commit`; and a voter set counts from when it is in the log, not from when it is
-committed (reconfiguration.py).
+`store.sync` (driver.py); only what was compared is acknowledged (follower.py); the commit index
+moves in one place, `admit_commit`; and a voter set counts from when it is in the log, not from when
+it is committed (reconfiguration.py).
 """

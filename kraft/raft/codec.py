@@ -32,13 +32,13 @@ _FIELDS: Final[dict[str, dict[str, type]]] = {
         "term": _NUMBER,
         "commit_index": _NUMBER,
         "sent": _TIME,
-        "prevLogIdx": _NUMBER,
-        "prevLogTerm": _NUMBER,
+        "previous_index": _NUMBER,
+        "previous_term": _NUMBER,
         "entries": _TUPLE,
     },
-    "next_node_idx": {
+    "acknowledgement": {
         "term": _NUMBER,
-        "next_node_idx": _NUMBER,
+        "next_index": _NUMBER,
         "reset": _FLAG,
         "success": _FLAG,
         "sent": _TIME,
@@ -101,7 +101,7 @@ def _check_fields(message: Message, fields: dict[str, type]) -> None:
 
 
 def _check_entries(message: Message) -> None:
-    index, term = message["prevLogIdx"], message["prevLogTerm"]
+    index, term = message["previous_index"], message["previous_term"]
     for entry in message["entries"]:
         if type(entry) is not tuple or len(entry) != 3 or type(entry[0]) is not bytes:
             raise MalformedMessage("append_entries with something that is no entry")

@@ -14,15 +14,12 @@ raises its term and asks for votes. Added here (dissertation 4.2.3, 6.4 and 9.6;
 from __future__ import annotations
 
 import math
-from collections.abc import Set
 
 from raftka.kraft.raft.codec import Message
-from raftka.kraft.raft.journal import Journal
 from raftka.kraft.raft.membership import VoterHistory
-from raftka.kraft.raft.port import ReplicaKey
 from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import CANDIDATE, LEADER, Peer, Seams
-from raftka.model.ports import Dice
+from raftka.kraft.raft.setup import Setup
 
 NEVER = math.inf
 
@@ -30,21 +27,10 @@ NEVER = math.inf
 class Elections(Seams):
     """The layer of the engine that decides who leads."""
 
-    def __init__(
-        self,
-        replica: ReplicaKey,
-        *,
-        can_vote: bool,
-        voters: VoterHistory,
-        log: Journal,
-        election_s: float,
-        dice: Dice,
-        off: Set[Rule],
-        now: float,
-    ) -> None:
-        self.replica, self.can_vote, self.voters = replica, can_vote, voters
-        self._dice, self._off, self.now = dice, frozenset(off), now
-        self._election_s = election_s
+    def __init__(self, setup: Setup, voters: VoterHistory) -> None:
+        self.replica, self.can_vote, self.voters = setup.replica, setup.can_vote, voters
+        self._dice, self._off, self.now = setup.dice, setup.rules_off, setup.now
+        self._election_s = election_s = setup.settings.election_timeout_s
         self._heard_at = -math.inf
         self._heard: Peer | None = None
         self._reason = "it knows no leader"
@@ -56,10 +42,11 @@ class Elections(Seams):
         self._granted: set[Peer] = set()
         self._won_term = -1
         self._votes: tuple[int, set[Peer]] = (-1, set())
-        lease_s = election_s if Rule.LEADER_LEASE not in off else 1e9
-        super().__init__(Peer.of(replica.id) if can_vote else None, log, election_s, lease_s)
-        hurry = 0.0 if self.is_only_voter else dice.uniform(0, election_s / 20)
-        self.election_deadline = now + hurry
+        lease_s = election_s if Rule.LEADER_LEASE not in self._off else 1e9
+        own = Peer.of(self.replica.id) if self.can_vote else None
+        super().__init__(own, setup.store.journal, election_s, lease_s)
+        hurry = 0.0 if self.is_only_voter else self._dice.uniform(0, election_s / 20)
+        self.election_deadline = self.now + hurry
 
     @property
     def is_voter(self) -> bool:

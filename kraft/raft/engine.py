@@ -28,6 +28,7 @@ from raftka.kraft.raft.port import (
 from raftka.kraft.raft.reconfiguration import Done, Reconfiguration
 from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, NO_OP, REGULAR, Peer, step_clock
+from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.kraft.raft.store import Store
 from raftka.model.ports import Dice
@@ -89,15 +90,7 @@ class Engine(Reconfiguration):
         self._links_are_stale = False
         step_clock.now = now
         super().__init__(
-            replica=replica,
-            store=store,
-            can_vote=can_vote,
-            static_voters=static_voters,
-            max_snapshot_bytes=settings.max_snapshot_bytes,
-            election_s=settings.election_timeout_s,
-            dice=dice,
-            off=rules_off,
-            now=now,
+            Setup(replica, store, can_vote, static_voters, settings, dice, now, rules_off)
         )
         self.log.forget_votes = Rule.VOTE_IS_PERSISTED in self._off
         self.last_applied = store.snapshot_index
@@ -124,7 +117,7 @@ class Engine(Reconfiguration):
         matters = not self._is_old_news(peer, message)
         if kind == "append_entries":
             self.receive_append_entries(peer, message)
-        elif kind == "next_node_idx":
+        elif kind == "acknowledgement":
             self.receive_acknowledgement(peer, message)
         elif kind == "request_vote":
             self.receive_request_vote(peer, message)
@@ -147,12 +140,12 @@ class Engine(Reconfiguration):
             brings_nothing = not message.get("entries", True)  # A piece of a snapshot has none.
             known = peer == self.leader and not self._leader_lost
             return known and brings_nothing and message["commit_index"] <= self.commit_index
-        if message["type"] != "next_node_idx" or not (self.is_leader and message["success"]):
+        if message["type"] != "acknowledgement" or not (self.is_leader and message["success"]):
             return False
         progress = self.progress.get(peer)
         if progress is None or progress.probing or progress.transfer is not None:
             return False
-        return bool(message["next_node_idx"] - 1 <= self.match_index[peer])
+        return bool(message["next_index"] - 1 <= self.match_index[peer])
 
     def propose(self, payload: bytes, epoch: int, expected_offset: int | None, done: Done) -> int:
         """Append to the leader's log; the offset. `done` is called once, then or in a later step.

@@ -12,11 +12,11 @@ from typing import Any
 
 from raftka.kraft.raft.codec import Message
 from raftka.kraft.raft.elections import Elections
-from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.membership import VoterHistory, VoterSet
 from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import MEMBERSHIP, Peer
+from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import CorruptSnapshot, Snapshot
-from raftka.kraft.raft.store import Store
 
 _TRUNCATE_WITH_CARE = frozenset({Rule.KEEP_MATCHING_ENTRIES, Rule.KEEP_COMMITTED})
 
@@ -25,19 +25,19 @@ class QuorumCorrupt(Exception):
     """This replica's log contradicts what the quorum has committed. Going on would spread it."""
 
 
-class Intake(Elections):
+class Follower(Elections):
     """The layer of the engine that follows a leader."""
 
-    def __init__(self, *, store: Store, max_snapshot_bytes: int, **arguments: Any) -> None:
-        self.store = store
-        self._max_snapshot_bytes = max_snapshot_bytes
+    def __init__(self, setup: Setup, voters: VoterHistory) -> None:
+        self.store = setup.store
+        self._max_snapshot_bytes = setup.settings.max_snapshot_bytes
         self._answering = 0.0
         self._nothing_to_truncate = False
         self._chunks = bytearray()
         self._chunks_from: tuple[Peer, int] | None = None
         self._snapshot_failed = ""
         self._snapshot_index: int | None = None
-        super().__init__(log=store.journal, **arguments)
+        super().__init__(setup, voters)
 
     # Hooks for the layers above.
 
@@ -64,7 +64,7 @@ class Intake(Elections):
         if self._off.isdisjoint(_TRUNCATE_WITH_CARE):
             self._skip_matching(message)
         if Rule.COMMIT_ONLY_VERIFIED not in self._off:
-            verified = message["prevLogIdx"] + len(message["entries"])
+            verified = message["previous_index"] + len(message["entries"])
             message["commit_index"] = min(message["commit_index"], verified)
         entries = message["entries"]
         self.stock_receive(node, message)
@@ -76,7 +76,7 @@ class Intake(Elections):
         """Cut the entries off the front of `message` that the log already has. What is committed
         is the same as the leader's, all of it, whether the message shows it or not."""
         log, entries = self.log, message["entries"]
-        index, term = message["prevLogIdx"], message["prevLogTerm"]
+        index, term = message["previous_index"], message["previous_term"]
         if index > log.base_index and log.term_at(index) != term:
             self._check_contradiction(index)
             return  # The library refuses it.
@@ -90,7 +90,7 @@ class Intake(Elections):
             index = max(index, self.commit_index)
             self._nothing_to_truncate = True
         message["entries"] = entries[skip:]
-        message["prevLogIdx"], message["prevLogTerm"] = index, log.term_at(index)
+        message["previous_index"], message["previous_term"] = index, log.term_at(index)
 
     def truncate_from(self, index: int) -> None:
         if self._nothing_to_truncate:
@@ -130,8 +130,8 @@ class Intake(Elections):
             next_index = self.log.last_index + 1
         elif reset and Rule.FAST_BACK_OFF not in self._off:
             next_index = self._start_of_term(next_index)
-        answer = {"next_node_idx": next_index, "reset": reset, "success": success}
-        head = {"type": "next_node_idx", "term": self.term, "sent": self._answering}
+        answer = {"next_index": next_index, "reset": reset, "success": success}
+        head = {"type": "acknowledgement", "term": self.term, "sent": self._answering}
         self.emit(node, {**head, **answer})
 
     def _start_of_term(self, index: int) -> int:

@@ -1,22 +1,23 @@
 """The leader's side: bringing every connected replica's log to its own, and knowing how far it is.
 
 The library sends everything from a replica's next index on, at once and without regard to what is
-on its way, and walks back one entry a heartbeat when logs part. Here each replica has a window, a
-probe finds where logs part (the follower names the place, see intake.py), and a snapshot goes in
-pieces of which few are unanswered.
+on its way, and walks back one entry a heartbeat when logs diverge. Here each replica has a window,
+a probe finds where logs diverge (the follower names the place, see follower.py), and a snapshot
+goes in pieces of which few are unanswered.
 """
 
 from __future__ import annotations
 
 import math
 from operator import attrgetter
-from typing import Any
 
 from raftka.kraft.raft.codec import Entry, Message
-from raftka.kraft.raft.follower import Intake
+from raftka.kraft.raft.follower import Follower
+from raftka.kraft.raft.membership import VoterHistory
 from raftka.kraft.raft.progress import BATCH_BYTES, Progress, Transfer
 from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, Peer
+from raftka.kraft.raft.setup import Setup
 
 ENTRIES_MAX = 4096
 """Entries in one message, however small they are."""
@@ -24,12 +25,12 @@ ENTRY_OVERHEAD = 32
 _ORDER = attrgetter("order")
 
 
-class Replication(Intake):
+class Leader(Follower):
     """The layer of the engine that sends the log."""
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, setup: Setup, voters: VoterHistory) -> None:
         self.progress: dict[Peer, Progress] = {}
-        super().__init__(**arguments)
+        super().__init__(setup, voters)
 
     # Links.
 
@@ -123,8 +124,8 @@ class Replication(Intake):
         if previous is None:
             previous = self.next_index[peer] - 1
         message = {
-            "prevLogIdx": previous,
-            "prevLogTerm": self.log.term_at(previous),
+            "previous_index": previous,
+            "previous_term": self.log.term_at(previous),
             "entries": entries,
         }
         progress.commit_sent = self.commit_index
@@ -167,7 +168,7 @@ class Replication(Intake):
         if stale and Rule.TERM_IN_ACKNOWLEDGEMENTS not in self._off:
             return
         self.last_response[peer] = max(self.last_response.get(peer, 0.0), message["sent"])
-        progress, index = self.progress[peer], message["next_node_idx"] - 1
+        progress, index = self.progress[peer], message["next_index"] - 1
         if Rule.FAST_BACK_OFF in self._off:
             self.stock_receive(peer, message)
         elif message["success"]:

@@ -7,14 +7,14 @@ on the voter set in force, so when the set changes, its progress moves to the ot
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from raftka.kraft.raft.elections import NEVER
-from raftka.kraft.raft.leader import Replication
+from raftka.kraft.raft.leader import Leader
 from raftka.kraft.raft.membership import VoterHistory, VoterSet
 from raftka.kraft.raft.port import NotLeader, ReplicaKey, Voter
 from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, Peer
+from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.model.errors import ErrorCode, KafkaError
 
@@ -26,22 +26,22 @@ class NotYet(Exception):
     """The voter set cannot be changed now, but soon; the message says what is missing."""
 
 
-class Reconfiguration(Replication):
+class Reconfiguration(Leader):
     """The layer of the engine that knows who is connected and who votes."""
 
-    def __init__(self, *, static_voters: VoterSet | None, **arguments: Any) -> None:
+    def __init__(self, setup: Setup) -> None:
         self.links: dict[ReplicaKey, Peer] = {}
         self._keys: dict[Peer, ReplicaKey] = {}
         self._renamed: dict[Peer, Peer] = {}
-        self._static_voters = static_voters
+        self._static_voters = setup.static_voters
         self._first_index_as_leader = 0
         self._pending: dict[int, Done] = {}
-        store = arguments["store"]
+        store = setup.store
         history = VoterHistory(self._base_voters(store.snapshot), store.snapshot_index)
         for command, index, _ in store.journal.entries(store.snapshot_index + 1, 1 << 62):
             if command[:1] == MEMBERSHIP:
                 history.append(index, VoterSet.decode(command[1:]))
-        super().__init__(voters=history, **arguments)
+        super().__init__(setup, history)
         self.voters_changed()
 
     def _base_voters(self, snapshot: Snapshot | None) -> VoterSet:

@@ -42,6 +42,15 @@ NO_OP: Final = b"\x01"
 MEMBERSHIP: Final = b"\x02"
 """First byte of an entry's command. The library's fourth kind, VERSION, is not used."""
 
+_THEIRS: Final = {
+    "previous_index": "prevLogIdx",
+    "previous_term": "prevLogTerm",
+    "next_index": "next_node_idx",
+}
+_OURS: Final = {theirs: ours for ours, theirs in _THEIRS.items()}
+_THEIR_KINDS: Final = {"acknowledgement": "next_node_idx"}
+"""What the library calls fields and types of messages that have names of ours everywhere else."""
+
 GLOBALS: Final = ("monotonicTime", "createPoller", "createJournal", "pickle")
 ATTRIBUTES: Final = (
     *("raftCurrentTerm", "votedForNodeId", "votesCount", "raftState", "raftLeader"),
@@ -125,7 +134,7 @@ class _Outlet(Transport):  # type: ignore[misc]
         self._engine = engine
 
     def send(self, node: Peer, message: Message) -> bool:
-        self._engine.emit(node, message)
+        self._engine.emit(node, {_OURS.get(name, name): message[name] for name in message})
         return True
 
 
@@ -207,7 +216,9 @@ class Seams(SyncObj):  # type: ignore[misc]
     # The library's own behaviour, for the hooks to build on.
 
     def stock_receive(self, node: Peer, message: Message) -> None:
-        super()._SyncObj__onMessageReceived(node, message)
+        theirs = {_THEIRS.get(name, name): message[name] for name in message}
+        theirs["type"] = _THEIR_KINDS.get(message["type"], message["type"])
+        super()._SyncObj__onMessageReceived(node, theirs)
 
     def stock_may_start_election(self) -> bool:
         return bool(super()._SyncObj__connectedToAnyone())

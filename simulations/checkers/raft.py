@@ -186,8 +186,8 @@ class RaftChecker:
             self._promised(sender, term, receiver)
         elif kind == "end_epoch":
             self.resigned[sender] = trio.current_time()
-        elif kind == "next_node_idx" and message["success"]:
-            self._acknowledged(sender, receiver, message["next_node_idx"] - 1)
+        elif kind == "acknowledgement" and message["success"]:
+            self._acknowledged(sender, receiver, message["next_index"] - 1)
 
     def _leads(self, host: str, term: int) -> None:
         known = self.leaders.get(term)

@@ -7,7 +7,7 @@ from random import Random
 import trio
 
 from raftka.simulations.faults.registry import fault
-from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.machines.machine import Machine
 from raftka.simulations.world import World
 
 

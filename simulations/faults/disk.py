@@ -10,7 +10,7 @@ import trio
 from raftka.model.ids import TopicPartition
 from raftka.simulations.faults.process import down_time_s, pick
 from raftka.simulations.faults.registry import fault
-from raftka.simulations.machines.cluster import DATA, METADATA, Machine
+from raftka.simulations.machines.machine import DATA, METADATA, Machine
 from raftka.simulations.world import World
 
 

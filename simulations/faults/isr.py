@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import trio
 
 from raftka.simulations.faults.registry import fault
-from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.machines.machine import Machine
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.world import World
 

@@ -25,7 +25,7 @@ from raftka.simulations.load.membership import (
     votes,
 )
 from raftka.simulations.load.workload import make_admin
-from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.machines.machine import Machine
 from raftka.simulations.observers.voters import Member
 from raftka.simulations.world import World
 

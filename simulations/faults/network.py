@@ -11,7 +11,7 @@ import trio
 from raftka.model.ids import TopicPartition
 from raftka.simulations.faults.registry import fault
 from raftka.simulations.load import pinned_clients
-from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.machines.machine import Machine
 from raftka.simulations.world import World
 
 

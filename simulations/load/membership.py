@@ -15,7 +15,7 @@ import trio
 from raftka.client.admin import Admin
 from raftka.model.ids import Endpoint
 from raftka.simulations.load.workload import CLIENT_ERRORS
-from raftka.simulations.machines.cluster import CONTROLLER_PORT, METADATA, Machine
+from raftka.simulations.machines.machine import CONTROLLER_PORT, METADATA, Machine
 from raftka.simulations.observers.voters import Member, Voters, majority
 from raftka.simulations.world import World
 

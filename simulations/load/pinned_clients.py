@@ -30,8 +30,8 @@ from raftka.simulations.checkers.history import value_of
 from raftka.simulations.load.contents import headers_of, key_of
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.machines.clock import SimClock
-from raftka.simulations.machines.cluster import BROKER_PORT
-from raftka.simulations.observers.logs import current_node
+from raftka.simulations.machines.life import current_node
+from raftka.simulations.machines.machine import BROKER_PORT
 from raftka.simulations.world import World
 
 _NO_SESSION: Final = -1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
@@ -21,12 +21,10 @@ from raftka.model.ports import BrokenConnection, Network
 from raftka.net.futures import Future
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.load.contents import differs, headers_of, key_of
-from raftka.simulations.load.plan import ConsumerPlan, ProducerPlan
 from raftka.simulations.machines.clock import SimClock
-from raftka.simulations.observers.logs import current_node
-
-if TYPE_CHECKING:
-    from raftka.simulations.world import World
+from raftka.simulations.machines.life import current_node
+from raftka.simulations.plan import ConsumerPlan, ProducerPlan
+from raftka.simulations.world import World
 
 CLIENT_ERRORS = (KafkaError, BrokenConnection)
 

@@ -1,14 +1,8 @@
-"""The simulated machines, and the nodes that run on them: the deployed composition, nothing else.
-
-A machine has a disk that outlives its processes, a clock with a drift of its own, and a name in the
-network. A process is one life of `broker.serve.serve` on it.
-"""
+"""The simulated machines, and what runs on them: the deployed composition, nothing else."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -17,107 +11,26 @@ import trio
 from raftka.broker.serve import serve
 from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
-from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, Network
 from raftka.model.settings import Config, read_config
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
-from raftka.simulations.machines.life import Killed, Life
+from raftka.simulations.machines.endings import describe, split
+from raftka.simulations.machines.life import Life, current_node
+from raftka.simulations.machines.machine import (
+    BROKER_PORT,
+    CONTROLLER_PORT,
+    DATA,
+    METADATA,
+    Machine,
+    Process,
+)
 from raftka.simulations.machines.medium import Medium, Watcher
 from raftka.simulations.machines.network import Fabric
-from raftka.simulations.observers.logs import current_node
 from raftka.simulations.trace import Trace
 from raftka.storage import meta_properties
 
 CLUSTER_ID = "simulatedClusterOfRaftka"
-BROKER_PORT = 9092
-CONTROLLER_PORT = 9093
-DATA = "/data"
-METADATA = "/metadata"
-_OLD_TIME_S = 60.0
-
-
-@dataclass(eq=False)
-class Process:
-    """One life of a node."""
-
-    number: int
-    life: Life
-    clock: SimClock
-    shutdown: trio.Event = field(default_factory=trio.Event)
-    done: trio.Event = field(default_factory=trio.Event)
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    node: Any = None
-    """The broker.node.Node once it serves; observers never look at it."""
-    failure: BaseException | None = None
-
-    @property
-    def serves(self) -> bool:
-        return self.node is not None and not self.done.is_set()
-
-
-class Machine:
-    """One host with its disk and at most one process."""
-
-    def __init__(self, node_id: int, roles: str, medium: Medium, dice: Random) -> None:
-        self.node_id = node_id
-        self.host = f"n{node_id}"
-        self.roles = roles
-        self.medium = medium
-        self.dice = dice
-        self.rack = ""
-        self.clock_rate = 1.0
-        self.wall_offset_ms = 0
-        self._jumped_back: tuple[float, int] = (0.0, 0)
-        """When the wall clock was last set back, and by how much."""
-        self.process: Process | None = None
-        self.lives = 0
-        self.fates: deque[tuple[float, str]] = deque(maxlen=64)
-        """What became of its processes lately, and when; kinds as in the trace."""
-        self.suspect = False
-        """Whether its disk has refused something: only a restart makes it whole again."""
-        self.founds = False
-        """Whether its format names the first voters of a quorum whose voters may change."""
-        self.leaves = False
-        """Whether an administrator is about to take it out of the cluster."""
-        self.broken = ""
-        """Why it must not be started again, for a machine whose operator has to act first."""
-
-    def jump(self, milliseconds: int) -> None:
-        """Set the wall clock forward or back, for the process that runs as well."""
-        self.wall_offset_ms += milliseconds
-        self._jumped_back = (trio.current_time(), -milliseconds)
-        if self.process is not None:
-            self.process.clock.wall_offset_ms = self.wall_offset_ms
-
-    def latest_wall_ms(self) -> int:
-        """The latest that a broker may take for the present: after its clock has been set back, it
-        may go on for a while with the time that it had looked up before."""
-        clock = self.process.clock if self.process is not None else SimClock()
-        at_s, back_ms = self._jumped_back
-        recent = trio.current_time() - at_s < _OLD_TIME_S
-        return clock.wall_ms() + (max(0, back_ms) if recent else 0)
-
-    @property
-    def is_broker(self) -> bool:
-        return "broker" in self.roles
-
-    @property
-    def is_controller(self) -> bool:
-        return "controller" in self.roles
-
-    @property
-    def is_up(self) -> bool:
-        """Whether a process runs, paused or not."""
-        return self.process is not None
-
-    @property
-    def is_paused(self) -> bool:
-        return self.process is not None and self.process.life.is_paused
-
-    @property
-    def is_running(self) -> bool:
-        return self.process is not None and not self.process.life.is_paused
 
 
 class Cluster:
@@ -144,13 +57,13 @@ class Cluster:
         self.machines: dict[int, Machine] = {}
         self.settings = dict(settings)
         self._mutations = mutations
-        self._watch = watch
+        self.watch = watch
         self._on_crash = on_crash
-        self._on_unclean_end = on_unclean_end
-        self._on_formatted = on_formatted
+        self.on_unclean_end = on_unclean_end
+        self.on_formatted = on_formatted
         self.first_voters: list[Voter] = []
         """Empty when settings name the voters."""
-        self._on_clean_end = on_clean_end
+        self.on_clean_end = on_clean_end
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -169,7 +82,7 @@ class Cluster:
         """A new machine with an empty disk. Voters are those that are added before the start."""
         dice = Random(self.dice.getrandbits(64))
         host = f"n{node_id}"
-        medium = Medium(dice, lambda path: self._watch(host, path))
+        medium = Medium(dice, lambda path: self.watch(host, path))
         machine = Machine(node_id, roles, medium, dice)
         self.machines[node_id] = machine
         return machine
@@ -212,6 +125,17 @@ class Cluster:
         if machine.rack:
             properties["broker.rack"] = machine.rack
         return read_config(properties, hostname=machine.host)
+
+    def high_watermark(self, host: str, partition: str) -> int | None:
+        """Asked of the node itself, for traces only: None when it has no such replica."""
+        topic, _, index = partition.rpartition("-")
+        for machine in self.machines.values():
+            if machine.host == host and machine.is_broker and machine.process is not None:
+                if machine.process.node is None:
+                    return None
+                replica = machine.process.node.replicas.get(topic, int(index))
+                return None if replica is None else int(replica.state.high_watermark)
+        return None
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the processes until cancelled."""
@@ -265,7 +189,7 @@ class Cluster:
                     randbytes=dice.randbytes,
                 )
                 if (meta := meta_properties.read(disk, METADATA)) is not None:
-                    self._on_formatted(machine, bytes(meta.directory_id or b""))
+                    self.on_formatted(machine, bytes(meta.directory_id or b""))
                 await serve(
                     config,
                     clock=process.clock,
@@ -277,7 +201,7 @@ class Cluster:
                     mutations=self._mutations,
                 )
         except BaseException as error:
-            cancelled, failure = _split(error)
+            cancelled, failure = split(error)
             if process.life.is_alive:
                 process.failure = failure
             if cancelled is not None:
@@ -296,11 +220,11 @@ class Cluster:
             if process.failure is None:
                 self._tell(machine, "stopped", life=process.number)
                 if process.shutdown.is_set():
-                    self._on_clean_end(machine)
+                    self.on_clean_end(machine)
             else:
                 words = describe(process.failure)
                 self._tell(machine, "crashed", life=process.number, error=words)
-                self._on_unclean_end(machine)
+                self.on_unclean_end(machine)
                 self._on_crash(machine, process.failure)
 
     def kill(self, machine: Machine, cause: int | None = None) -> None:
@@ -323,7 +247,7 @@ class Cluster:
         process = machine.process
         self._tell(machine, kind, cause)
         machine.process = None
-        self._on_unclean_end(machine)
+        self.on_unclean_end(machine)
         if process is not None:
             process.life.resume()
             process.life.end()
@@ -354,46 +278,3 @@ class Cluster:
         if machine.process is process:
             self.kill(machine)
         return False
-
-
-def _split(
-    error: BaseException,
-) -> tuple[BaseException | None, BaseException | None]:
-    """(what trio needs to have back, what went wrong) of what a process ended with."""
-    if isinstance(error, BaseExceptionGroup):
-        cancelled, rest = error.split(trio.Cancelled)
-        if rest is not None:
-            rest = rest.split(Killed)[1]
-        return cancelled, rest
-    if isinstance(error, trio.Cancelled):
-        return error, None
-    return None, None if isinstance(error, Killed) else error
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """The errors inside of groups of groups."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for each in error.exceptions for leaf in leaves(each)]
-    return [error]
-
-
-def describe(error: BaseException) -> str:
-    """What a process ended with, in one line."""
-    return "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves(error))
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Whether a process ended because the world let it down, and it said so."""
-    from raftka.kraft.raft.journal import CorruptJournal
-    from raftka.model.ports import BrokenConnection
-    from raftka.storage.meta_properties import BadDirectory
-
-    expected = (OSError, KafkaError, BadDirectory, CorruptJournal, BrokenConnection)
-    return all(isinstance(leaf, expected) for leaf in leaves(error))
-
-
-def is_gone(error: BaseException) -> bool:
-    """Whether a process ended because the cluster does not know its broker any more."""
-    found = leaves(error)
-    unknown = ErrorCode.BROKER_ID_NOT_REGISTERED
-    return all(isinstance(leaf, KafkaError) and leaf.code == unknown for leaf in found)

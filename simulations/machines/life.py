@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import trio
+
+current_node: ContextVar[str] = ContextVar("current_node", default="")
+"""Which node or client the running task belongs to, by its host's name."""
 
 
 class Killed(BaseException):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import log
 from random import Random
 
@@ -20,27 +19,11 @@ import trio
 from raftka.model.ports import BrokenConnection, Connection, Listener
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.machines.life import Life
-from raftka.simulations.machines.stream import Stream
-
-Tap = Callable[[bytes], None]
-"""Sees the bytes that one side of a connection sends, as they are sent."""
+from raftka.simulations.machines.stream import LinkFaults, Stream, Tap
 
 
 def _nobody_watches(client: str, server: str, port: int) -> tuple[None, None]:
     return None, None
-
-
-@dataclass
-class LinkFaults:
-    """How bad the network is now; the fault injector changes it."""
-
-    delay_s: float = 0.0002
-    """Mean of the exponential delay that is added to each send."""
-    min_delay_s: float = 0.00005
-    split_rate: float = 0.05
-    """Chance that a delivery is handed over in two parts, split at any byte."""
-    give_up_s: float = 10.0
-    """A connection whose bytes are held back for so long breaks."""
 
 
 class Fabric:
@@ -57,17 +40,18 @@ class Fabric:
         `observe` is told of each delivery (source, target, bytes); `watch` gives the taps of a
         new connection (client, server, port): for what the client sends, and the server."""
         self.dice = dice
-        self._watch = watch
+        self.watch = watch
         self.at = at or self._later
         """Calls back at a moment."""
         self.faults = LinkFaults()
         self.delivered = 0
-        self._observe = observe
+        self.observe = observe
         self.broken_at: dict[frozenset[str], float] = {}
         """When the connections between two hosts were broken last."""
         self.on_links: Callable[[], None] | None = None
         """Called when a way was cut or let pass again."""
-        self._cut: set[tuple[str, str]] = set()
+        self.cuts: set[tuple[str, str]] = set()
+        """The ways that let nothing pass now: (source, target)."""
         self._clogged: dict[tuple[str, str], float] = {}
         self._slow: dict[tuple[str, str], float] = {}
         self._listeners: dict[tuple[str, int], SimListener] = {}
@@ -104,18 +88,18 @@ class Fabric:
 
     def cut(self, source: str, target: str) -> None:
         """Nothing gets from source to target from now on."""
-        self._cut.add((source, target))
+        self.cuts.add((source, target))
         if self.on_links is not None:
             self.on_links()
 
     def heal(self, source: str | None = None, target: str | None = None) -> None:
         """Let the bytes of one direction pass again, or of all."""
         if source is None or target is None:
-            self._cut.clear()
+            self.cuts.clear()
             self._clogged.clear()
             self._slow.clear()
         else:
-            self._cut.discard((source, target))
+            self.cuts.discard((source, target))
             self._slow.pop((source, target), None)
         if self.on_links is not None:
             self.on_links()
@@ -157,13 +141,8 @@ class Fabric:
             if stream.local == host:
                 stream.pump()
 
-    @property
-    def cuts(self) -> frozenset[tuple[str, str]]:
-        """The ways that let nothing pass now: (source, target)."""
-        return frozenset(self._cut)
-
     def passes(self, source: str, target: str) -> bool:
-        return (source, target) not in self._cut
+        return (source, target) not in self.cuts
 
     def delay(self, source: str, target: str) -> float:
         """When a send of now arrives, by the current faults."""
@@ -210,7 +189,7 @@ class Fabric:
         near = Stream(self, client, server, f"{server}:{port}", life)
         far = Stream(self, server, client, f"{client}:{self._next_port}", listener.life)
         near.other, far.other = far, near
-        near.tap, far.tap = self._watch(client, server, port)
+        near.tap, far.tap = self.watch(client, server, port)
         self._connections += [near, far]
         return near, far
 
@@ -220,8 +199,8 @@ class Fabric:
 
     def saw(self, source: str, target: str, size: int) -> None:
         self.delivered += 1
-        if self._observe is not None:
-            self._observe(source, target, size)
+        if self.observe is not None:
+            self.observe(source, target, size)
 
 
 class SimListener:

@@ -3,19 +3,64 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
 
 import trio
 
 from raftka.model.ports import BrokenConnection, Piece, bytes_of
 from raftka.simulations.machines.life import Life
 
-if TYPE_CHECKING:
-    from raftka.simulations.machines.network import Fabric, Tap
-
 WINDOW = 1 << 20
 """Bytes that a sender may have on the way before it has to wait."""
+
+Tap = Callable[[bytes], None]
+"""Sees the bytes that one side of a connection sends, as they are sent."""
+
+
+def both(one: Tap, other: Tap) -> Tap:
+    """Two taps on one stream."""
+
+    def tap(data: bytes) -> None:
+        one(data)
+        other(data)
+
+    return tap
+
+
+@dataclass
+class LinkFaults:
+    """How bad the network is now; the fault injector changes it."""
+
+    delay_s: float = 0.0002
+    """Mean of the exponential delay that is added to each send."""
+    min_delay_s: float = 0.00005
+    split_rate: float = 0.05
+    """Chance that a delivery is handed over in two parts, split at any byte."""
+    give_up_s: float = 10.0
+    """A connection whose bytes are held back for so long breaks."""
+
+
+class Links(Protocol):
+    """The network, as one stream needs it."""
+
+    faults: LinkFaults
+    dice: Random
+    at: Callable[[float, Callable[[], None]], None]
+    """Calls back at a moment."""
+
+    cuts: set[tuple[str, str]]
+    """The ways that let nothing pass now: (source, target)."""
+
+    def passes(self, source: str, target: str) -> bool: ...
+    def delay(self, source: str, target: str) -> float:
+        """When a send of now arrives."""
+        ...
+
+    def forget(self, stream: Stream) -> None: ...
+    def saw(self, source: str, target: str, size: int) -> None: ...
 
 
 class Stream:
@@ -23,7 +68,7 @@ class Stream:
 
     other: Stream
 
-    def __init__(self, fabric: Fabric, local: str, remote: str, peer: str, life: Life) -> None:
+    def __init__(self, fabric: Links, local: str, remote: str, peer: str, life: Life) -> None:
         self.tap: Tap | None = None
         self.name = ""
         """What a trace calls this connection."""
@@ -117,7 +162,7 @@ class Stream:
             return
         fabric = self._fabric
         now = trio.current_time()
-        if fabric._cut and not fabric.passes(self.local, self.remote):
+        if fabric.cuts and not fabric.passes(self.local, self.remote):
             if self._held_since is None:
                 self._held_since = now
                 fabric.at(now + fabric.faults.give_up_s, self._give_up)

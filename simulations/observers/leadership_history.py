@@ -6,20 +6,19 @@ messages were, which links were cut or broken. Looked at when somebody is electe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import trio
 
 from raftka.kraft.image import PartitionImage
+from raftka.simulations.machines.machine import Machine
+from raftka.simulations.machines.network import Fabric
+from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Key
-from raftka.simulations.observers.voters import majority
-
-if TYPE_CHECKING:
-    from raftka.simulations.machines.cluster import Machine
-    from raftka.simulations.world import World
+from raftka.simulations.observers.voters import Voters, majority
 
 _ENDS: Final = {
     "kill": "was killed",
@@ -57,17 +56,44 @@ class ControllerElection:
         }
 
 
-class Reigns:
+class Quorum(Protocol):
+    """The metadata quorum, as its messages and journals show it."""
+
+    resigned: dict[str, float]
+    """When leaders said that they lead no longer."""
+    led_at: dict[str, float]
+    """When each leader showed itself last."""
+
+    @property
+    def leader(self) -> str | None: ...
+    @property
+    def voters(self) -> Voters: ...
+    def last_heard(self, host: str, by: str) -> float:
+        """When bytes of `host` reached the other one last."""
+        ...
+
+
+class LeadershipHistory:
     """The elections of one run."""
 
-    def __init__(self, world: World, election_s: float) -> None:
+    def __init__(
+        self,
+        machines: Mapping[int, Machine],
+        fabric: Fabric,
+        quorum: Quorum,
+        metadata: ObservedMetadata,
+        election_s: float,
+    ) -> None:
         """`election_s`: after how long a silence voters elect somebody else."""
         self.controllers: list[ControllerElection] = []
         self.partition_election_s: list[float] = []
         """From when a leader was gone until another one was elected in its place."""
         self.outages_s: list[float] = []
         """How long partitions were without a leader, each time."""
-        self._world = world
+        self._machines = machines
+        self._fabric = fabric
+        self._quorum = quorum
+        self._metadata = metadata
         self._election_s = election_s
         self._offline_since: dict[Key, float] = {}
         self._led_since: dict[Key, float] = {}
@@ -93,8 +119,8 @@ class Reigns:
 
     def _why(self, former: ControllerElection, host: str, now: float) -> tuple[str, float | None]:
         """Why `host` leads in the place of `former`, and since when that one was gone."""
-        world, old, raft = self._world, former.node, self._world.raft
-        machine = world.cluster.machines.get(int(old[1:]))
+        old, raft = former.node, self._quorum
+        machine = self._machines.get(int(old[1:]))
         if machine is None:
             return f"{old} left for good", None
         heard_s = raft.last_heard(old, by=host) if old != host else now
@@ -121,7 +147,7 @@ class Reigns:
 
     def _silence(self, old: str, host: str, heard_s: float, now: float) -> tuple[str, float | None]:
         """The former controller has run all the time: who did not hear whom?"""
-        raft, fabric = self._world.raft, self._world.fabric
+        raft, fabric = self._quorum, self._fabric
         others = [member.host for member in raft.voters if member.host != old]
         answers = sorted((raft.last_heard(other, by=old) for other in others), reverse=True)
         needed = majority(raft.voters) - 1
@@ -160,8 +186,8 @@ class Reigns:
 
     def _gone(self, broker_id: int, since_s: float) -> float | None:
         """When a leader was gone; None for one that has only been relieved."""
-        world = self._world
-        machine, broker = world.cluster.machines.get(broker_id), world.image.brokers.get(broker_id)
+        machine = self._machines.get(broker_id)
+        broker = self._metadata.image.brokers.get(broker_id)
         if machine is None:
             return None
         ends = (at_s for at_s, kind in machine.fates if kind in _GONE and at_s >= since_s)
@@ -171,10 +197,10 @@ class Reigns:
             return _pause(machine, since_s, trio.current_time())
         if any(kind == "shutdown" and at_s >= since_s for at_s, kind in machine.fates):
             return None  # It hands over first, and leads until it has.
-        controller = world.raft.leader
+        controller = self._quorum.leader
         if broker is None or not broker.fenced or controller in (None, machine.host):
             return None
-        return world.raft.last_heard(machine.host, by=controller) if controller else None
+        return self._quorum.last_heard(machine.host, by=controller) if controller else None
 
 
 def _ends(machine: Machine, since_s: float) -> Iterator[tuple[float, str]]:

@@ -10,13 +10,10 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from raftka.model import logs
-
-current_node: ContextVar[str] = ContextVar("current_node", default="")
-"""Which process the running task belongs to."""
+from raftka.simulations.machines.life import current_node
 
 Sink = Callable[[str, str, str, dict[str, Any]], None]
 """(node, level, words, details); an exception's traceback is among the details."""

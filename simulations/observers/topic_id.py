@@ -7,23 +7,28 @@ topic that has the name now, so they count as lost with it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
-from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.observers.partition_log import Key
 
 _PATH: Final = re.compile(r".*/([^/]+)-(\d+)/partition\.metadata")
 
 
-def watch(replicas: ReplicaChecker, host: str, path: str) -> TopicIdFile | None:
-    """The watcher for a new file, if it is one of these."""
-    return TopicIdFile(replicas, host, path) if _PATH.fullmatch(path) else None
+Lost = Callable[[str, Key, int], None]
+"""Takes the host, the partition, and how many batches are known to be lost."""
+
+
+def watch(lost: Lost, host: str, path: str) -> TopicIdFile | None:
+    """The watcher for a new file, if it is one of these; `lost` is called when it goes."""
+    return TopicIdFile(lost, host, path) if _PATH.fullmatch(path) else None
 
 
 class TopicIdFile:
     """Watches one such file."""
 
-    def __init__(self, replicas: ReplicaChecker, host: str, path: str) -> None:
-        self._replicas = replicas
+    def __init__(self, lost: Lost, host: str, path: str) -> None:
+        self._lost_log = lost
         self._host = host
         self._path = path
         self._size = 0
@@ -50,4 +55,4 @@ class TopicIdFile:
     def _lost(self) -> None:
         match = _PATH.fullmatch(self._path)
         if match is not None:
-            self._replicas.lost_disk(self._host, (match[1], int(match[2])), 0)
+            self._lost_log(self._host, (match[1], int(match[2])), 0)

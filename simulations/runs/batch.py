@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TextIO
 
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.runs import coverage, distribution, user_file
 from raftka.simulations.runs.report import as_dict, story, table
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 from raftka.simulations.runs.sample import Sample
-from raftka.simulations.story import explain
+from raftka.simulations.story.replay import explain
 from raftka.simulations.violation import Exit
 
 _FAILURES_KEPT = 1000

@@ -11,16 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
-from raftka.simulations.faults import FAULTS
-from raftka.simulations.load.plan import DEFAULT_DURATION_S, QUORUMS, Options, Plan
+from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.plan import DEFAULT_DURATION_S, QUORUMS, Options, Plan
 from raftka.simulations.runs import batch, hunt, report, user_file
 from raftka.simulations.runs.controls import CONTROLS
 from raftka.simulations.runs.progress import Progress
 from raftka.simulations.runs.run import Beside, Outcome, plan_for, run_plan
 from raftka.simulations.runs.user_file import UnusableFile
 from raftka.simulations.scenarios import command as scenarios
-from raftka.simulations.story import Again, explain
+from raftka.simulations.story.replay import Again, explain
 from raftka.simulations.violation import Exit
 
 USAGE: Final = 64

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from raftka.simulations.load.plan import NodePlan, Plan, Step
+from raftka.simulations.plan import NodePlan, Plan, Step
 
 
 @dataclass(frozen=True)

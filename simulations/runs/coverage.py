@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from raftka.simulations.faults import FAULTS
+from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.runs.report import table
 
 SITUATIONS: Final = (

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from raftka.simulations.load.plan import Plan
+from raftka.simulations.plan import Plan
 from raftka.simulations.runs.run import Outcome, run_plan
 from raftka.simulations.violation import Exit
 

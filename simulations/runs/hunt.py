@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any, Final, TextIO
 
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.runs.batch import run_one, words_of
 from raftka.simulations.violation import Exit
 

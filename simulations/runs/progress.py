@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 import trio
 
-from raftka.simulations.load.plan import Plan
+from raftka.simulations.plan import Plan
 from raftka.simulations.world import World
 
 _LINES: Final = 4

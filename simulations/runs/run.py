@@ -17,19 +17,21 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.kraft.raft import leader
-from raftka.simulations.checkers import audit, liveness
-from raftka.simulations.faults import FAULTS
+from raftka.simulations.aftermath import audit, liveness
+from raftka.simulations.faults.table import FAULTS
+from raftka.simulations.load.draw import draw
 from raftka.simulations.load.operations import OPERATIONS
-from raftka.simulations.load.plan import Options, Plan, Step, draw
 from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from raftka.simulations.machines import determinism
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.observers import logs
 from raftka.simulations.observers.leadership_history import ControllerElection
+from raftka.simulations.plan import Options, Plan, Step
 from raftka.simulations.runs.controls import CONTROLS
 from raftka.simulations.runs.preparation import collect, prepare
-from raftka.simulations.trace import Sink, Trace
+from raftka.simulations.trace import Trace
+from raftka.simulations.trace_file import Sink
 from raftka.simulations.violation import Exit, Stopped, Violation
 from raftka.simulations.world import World
 
@@ -162,14 +164,6 @@ def _outcome(
         world.reached["metadata snapshot installed from the leader"] = installed
     if world.witnesses.retention.deleted:
         world.reached["retention deleted segments"] = world.witnesses.retention.deleted
-    checkers = (
-        world.raft,
-        world.metadata_checker,
-        world.replicas,
-        world.agreement,
-        world.history,
-        world.witnesses,
-    )
     return Outcome(
         plan=world.plan,
         exit=violation.exit if violation is not None else Exit.HELD,
@@ -182,17 +176,17 @@ def _outcome(
         acked=world.history.acked,
         read=world.history.read,
         failed=world.history.failed,
-        checks=sum(checker.checks for checker in checkers),
+        checks=world.oversight.checks,
         faults=dict(world.faults_fired),
-        controllers=list(world.reigns.controllers),
+        controllers=list(world.oversight.leadership.controllers),
         leader_elections=dict(world.metadata.leader_elections),
         reached=dict(world.reached),
         losses=list(world.replicas.losses),
         lost_acks_1=len(world.history.lost_acks_1),
         longest_gap_s=round(world.history.longest_gap_s, 3),
-        outages_s=list(world.reigns.outages_s),
-        controller_election_s=world.reigns.controller_election_s,
-        partition_election_s=list(world.reigns.partition_election_s),
+        outages_s=list(world.oversight.leadership.outages_s),
+        controller_election_s=world.oversight.leadership.controller_election_s,
+        partition_election_s=list(world.oversight.leadership.partition_election_s),
         counts=Counter(trace.counts),
     )
 
@@ -285,16 +279,18 @@ async def create_topics(world: World) -> None:
 def start_clients(world: World) -> None:
     """Producers and consumers of the plan, until `quiet` and `ended` are set."""
     assert world.nursery is not None
-    world.producers = [ProducerTask(world, each) for each in world.plan.producers]
+    producers = [ProducerTask(world, each) for each in world.plan.producers]
     world.history.one_at_a_time = frozenset(
         each.name
         for each in world.plan.producers
         if each.settings.get("max.in.flight.requests.per.connection") == 1
     )
-    world.consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
-    for producer in world.producers:
+    consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
+    world.producers += producers
+    world.consumers += consumers
+    for producer in producers:
         world.nursery.start_soon(producer.run)
-    for consumer in world.consumers:
+    for consumer in consumers:
         world.nursery.start_soon(consumer.run)
 
 

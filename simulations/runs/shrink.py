@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from raftka.simulations.load.plan import Plan
+from raftka.simulations.plan import Plan
 from raftka.simulations.runs.run import Beside, Outcome, run_plan
 from raftka.simulations.violation import Exit
 

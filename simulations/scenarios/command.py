@@ -11,7 +11,7 @@ from raftka.simulations.runs import report
 from raftka.simulations.runs.user_file import UnusableFile, module_of
 from raftka.simulations.scenarios import NAMES
 from raftka.simulations.scenarios.stage import load, run_scenario
-from raftka.simulations.story import explain
+from raftka.simulations.story.replay import explain
 from raftka.simulations.violation import Exit
 
 

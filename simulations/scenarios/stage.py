@@ -27,12 +27,12 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.model.ids import TopicPartition
-from raftka.simulations.checkers import liveness
-from raftka.simulations.load.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
+from raftka.simulations.aftermath import liveness
 from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
-from raftka.simulations.machines.cluster import Machine
+from raftka.simulations.machines.machine import Machine
+from raftka.simulations.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
 from raftka.simulations.runs.run import Outcome, check_invariants, heal, run_plan
-from raftka.simulations.trace import Sink
+from raftka.simulations.trace_file import Sink
 from raftka.simulations.violation import Exit
 from raftka.simulations.world import World
 

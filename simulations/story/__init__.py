@@ -5,7 +5,3 @@ fails, its plan is run again with everything written down (chronicle.py), and fr
 made that its violation asks for: of a record or partition (partition.py, copies.py), of the quorum
 (quorum.py), of a group (group.py), of what is stuck (stuck.py), of a crash (crash.py).
 """
-
-from raftka.simulations.story.replay import Again, explain
-
-__all__ = ["Again", "explain"]

@@ -146,7 +146,7 @@ class Chronicle:
 
     def _links_changed(self) -> None:
         assert self._world is not None
-        before, now = self._cuts, self._world.fabric.cuts
+        before, now = self._cuts, frozenset(self._world.fabric.cuts)
         self._cuts = now
         if self.scene is not None or before == now:
             return
@@ -259,7 +259,7 @@ def scene_of(world: World, now: float, key: Key | None = None) -> Scene:
             for machine in machines
             for mirror in world.logs.on(machine.host)
         },
-        cuts=world.fabric.cuts,
+        cuts=frozenset(world.fabric.cuts),
         waiting={task.plan.name: task.open for task in world.producers if task.open},
         acks={task.plan.name: task.plan.acks for task in world.producers},
         lacking=_lacking(world, key) if key is not None else {},

@@ -15,7 +15,7 @@ from raftka.simulations.story.quorum import quorum_story
 from raftka.simulations.story.rules import RULES
 from raftka.simulations.story.story import Story
 from raftka.simulations.story.stuck import stuck_story
-from raftka.simulations.trace import Sink
+from raftka.simulations.trace_file import Sink
 from raftka.simulations.violation import Exit
 from raftka.simulations.world import World
 

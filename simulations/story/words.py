@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from raftka.simulations.faults import FAULTS
+from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.story.chronicle import LINKS
 
 Event = Mapping[str, Any]

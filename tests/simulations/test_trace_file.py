@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from raftka.kraft.image import EMPTY_IMAGE, PartitionImage
-from raftka.simulations.load.plan import Options, Step
+from raftka.simulations.plan import Options, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 from raftka.tracing.kinds import COMMON, KINDS

@@ -107,7 +107,7 @@ class ShardWorld:
 
     def settle(self) -> None:
         """Everything that was written is committed: let the answers out."""
-        written = self.shard.outbox.take_records()
+        written = [record for batch in self.shard.outbox.take() for record in batch.records]
         self.records += written
         for key, value in written:
             self.mirror.replay(key, value)

@@ -1,27 +1,39 @@
-"""The offsets log in memory: what is appended is committed when the test says so."""
+"""A coordinator's log in memory: what is appended is committed when the test says so."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from raftka.broker.coordinators.outbox import Record
+from raftka.broker.coordinators.outbox import Batch, Entry, Record
 from raftka.broker.coordinators.runtime import Done
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
 
 
 class MemoryOffsetsLog:
-    """Implements broker.coordinators.group.runtime.OffsetsLog."""
+    """Implements broker.coordinators.runtime.CoordinatorLog. Offsets count entries."""
 
     def __init__(self) -> None:
-        self.batches: dict[int, list[Sequence[Record]]] = {}
+        self.entries: dict[int, list[Entry]] = {}
         self.commits_at_once = True
         self.refusal: ErrorCode | None = None
         """What `check` and `append` raise, from now on."""
         self.append_refusal: ErrorCode | None = None
         """What only `append` raises."""
+        self.refuses: Callable[[Entry], ErrorCode | None] = lambda entry: None
+        """What `append` raises for an entry of a producer that is fenced."""
+        self.read_refusals: list[ErrorCode] = []
+        """What the next calls of `read` raise, one each."""
         self._waiting: dict[int, list[tuple[int, Done]]] = {}
         self._committed: dict[int, int] = {}
+
+    @property
+    def batches(self) -> dict[int, list[Sequence[Record]]]:
+        """The records of each batch, by partition."""
+        return {
+            partition: [entry.records for entry in entries if isinstance(entry, Batch)]
+            for partition, entries in self.entries.items()
+        }
 
     def records(self, partition: int) -> list[Record]:
         return [record for batch in self.batches.get(partition, []) for record in batch]
@@ -41,22 +53,25 @@ class MemoryOffsetsLog:
         if self.refusal is not None:
             raise KafkaError(self.refusal)
 
-    def append(self, partition: int, records: Sequence[Record], now: Moment, done: Done) -> None:
+    def append(self, partition: int, entry: Entry, now: Moment, done: Done) -> None:
         self.check(partition, writing=True)
-        if self.append_refusal is not None:
-            raise KafkaError(self.append_refusal)
-        self.batches.setdefault(partition, []).append(records)
+        refusal = self.append_refusal or self.refuses(entry)
+        if refusal is not None:
+            raise KafkaError(refusal)
+        self.entries.setdefault(partition, []).append(entry)
         self.when_committed(partition, self.end_offset(partition), done)
         if self.commits_at_once:
             self.commit(partition)
 
-    def read(self, partition: int, offset: int) -> tuple[Sequence[Record], int]:
+    def read(self, partition: int, offset: int) -> tuple[Sequence[Entry], int]:
         self.check(partition, writing=False)
-        return self.records(partition)[offset : offset + 3], offset + 3
+        if self.read_refusals:
+            raise KafkaError(self.read_refusals.pop(0))
+        return self.entries.get(partition, [])[offset : offset + 3], offset + 3
 
     def end_offset(self, partition: int) -> int:
         self.check(partition, writing=False)
-        return len(self.records(partition))
+        return len(self.entries.get(partition, []))
 
     def when_committed(self, partition: int, offset: int, done: Done) -> None:
         if self._committed.get(partition, 0) >= offset:

@@ -2,8 +2,8 @@
 
 A group lives in one partition of __consumer_offsets, chosen by its name, and the leader of that
 partition coordinates it. `shard.GroupShard` is everything that one partition knows, without I/O;
-`runtime` writes its records and sends its answers; `service` is what the broker talks to.
+`service` is what handlers call, on the runtime that all coordinators share.
 
 Reading order: group (the data), join -> rebalance -> sync (how a generation comes about), offsets,
-shard (how they hang together), runtime (when an answer may leave).
+shard (how they work together), ../runtime (when an answer may leave).
 """

@@ -14,9 +14,6 @@ NEW_MEMBER_JOIN_TIMEOUT_MS: Final = 5 * 60 * 1000
 Its session timeout cannot apply: it knows no member id yet and sends no heartbeats.
 """
 
-STRING_BYTES_MAX: Final = 32_767
-"""The longest string that a record of __consumer_offsets can hold; requests can hold longer."""
-
 _BATCH_OVERHEAD_BYTES: Final = 128
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from raftka.broker.coordinators.group import rebalance
-from raftka.broker.coordinators.group.config import STRING_BYTES_MAX
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group, GroupState, Member, Protocols
 from raftka.broker.coordinators.outbox import Ticket
+from raftka.broker.coordinators.shard import STRING_BYTES_MAX
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse

@@ -17,8 +17,10 @@ from raftka.broker.coordinators.group.core import Core, Offsets, restore, state_
 from raftka.broker.coordinators.group.group import Group, GroupState
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.coordinators.group.offsets import FindPartition
-from raftka.broker.coordinators.outbox import Outbox, Ticket
+from raftka.broker.coordinators.outbox import Outbox, Producer, Ticket
 from raftka.broker.coordinators.timers import Moment
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer
@@ -57,7 +59,7 @@ class GroupShard:
 
     # ---- the log
 
-    def replay(self, key: Buffer, value: Buffer | None) -> None:
+    def replay(self, key: Buffer, value: Buffer | None, producer: Producer | None = None) -> None:
         """Take over what one record of the log says. Call `loaded` after the last one."""
         try:
             record = records.decode(key, value)
@@ -85,6 +87,23 @@ class GroupShard:
             self._core.forget(group_id)
         else:
             self._core.groups[group_id] = restore(group_id, value)
+
+    def replay_end_transaction_marker(
+        self, producer_id: int, producer_epoch: int, commit: bool
+    ) -> None:
+        """Nothing is pending in a transaction: offsets are not committed in any yet."""
+
+    def metadata_changed(
+        self, image: MetadataImage, delta: MetadataDelta | None, now: Moment
+    ) -> None:
+        """The offsets of deleted topics go with them."""
+        # One of the same name that was made since has no offsets yet.
+        for topic in () if delta is None else delta.topics.deleted:
+            self.topic_deleted(topic.name)
+
+    def topic_deleted(self, topic: str) -> None:
+        """Its offsets go with it."""
+        offsets.remove_topic(self._core, topic)
 
     def loaded(self, now: Moment) -> None:
         """The log has been read: from now on time passes, and requests are answered.
@@ -170,10 +189,6 @@ class GroupShard:
         """See offsets.delete."""
         return offsets.delete(self._core, request, find)
 
-    def topic_deleted(self, topic: str) -> None:
-        """Its offsets go with it."""
-        offsets.remove_topic(self._core, topic)
-
     # ---- administration
 
     def describe_group(self, group_id: str) -> DescribedGroup | None:
@@ -220,10 +235,11 @@ class GroupShard:
         """All groups as they are in memory, for checkers."""
         return list(self._core.groups.values())
 
-    def sizes(self) -> tuple[int, int]:
-        """(groups, committed offsets), for the log."""
+    def sizes(self) -> dict[str, int]:
+        """Groups and committed offsets, for the log."""
         found = self._core.offsets.values()
-        return len(self._core.groups), sum(len(p) for topics in found for p in topics.values())
+        offsets = sum(len(p) for topics in found for p in topics.values())
+        return {"groups": len(self._core.groups), "offsets": offsets}
 
     def contents(self) -> tuple[dict[str, GroupMetadataValue], Offsets]:
         """(groups, offsets) as their records show them, to compare two shards."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from raftka.broker.coordinators.outbox import Record
-from raftka.broker.coordinators.replicated_log import ReplicatedOffsetsLog
+from raftka.broker.coordinators.outbox import Batch, Entry, Producer, Record
+from raftka.broker.coordinators.replicated_log import ReplicatedLog
 from raftka.broker.coordinators.timers import Moment
 from raftka.kraft.image import PartitionImage
+from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.ports import bytes_of
+from raftka.model.records import Record as LogRecord
+from raftka.model.records import encode_batch, iter_batches
 from tests.support.data_plane import Broker, World
 
 ALONE = PartitionImage((1,), (1,), 1)
@@ -25,7 +31,7 @@ class Log:
         self.brokers = [Broker(self.world, broker_id) for broker_id in view.replicas]
         self.publish()
         leader = self.brokers[0]
-        self.log = ReplicatedOffsetsLog(leader.replicas, leader.clock)
+        self.log = ReplicatedLog(OFFSETS_TOPIC, leader.replicas, leader.clock)
         self.told: list[ErrorCode | None] = []
 
     def publish(self) -> None:
@@ -33,9 +39,16 @@ class Log:
             broker.publish()
 
     def append(self, *records: Record) -> None:
+        self.append_entry(Batch(records))
+
+    def append_entry(self, entry: Entry) -> None:
         clock = self.brokers[0].clock
         now = Moment(clock.monotonic(), clock.wall_ms())
-        self.log.append(0, records, now, self._tell)
+        self.log.append(0, entry, now, self._tell)
+
+    def bytes(self) -> bytes:
+        log = self.brokers[0].replica(OFFSETS_TOPIC).log
+        return b"".join(map(bytes_of, log.read(0, 1 << 20, log.log_end_offset).pieces))
 
     def wait_for(self, offset: int) -> None:
         self.log.when_committed(0, offset, self._tell)
@@ -47,9 +60,13 @@ class Log:
         found: list[Record] = []
         offset = 0
         while offset < self.log.end_offset(0):
-            records, offset = self.log.read(0, offset)
-            found += records
+            entries, offset = self.log.read(0, offset)
+            found += records_of(entries)
         return found
+
+
+def records_of(entries: Sequence[Entry]) -> list[Record]:
+    return [r for entry in entries if isinstance(entry, Batch) for r in entry.records]
 
 
 def test_alone_everything_is_committed_at_once() -> None:
@@ -66,22 +83,47 @@ def test_reading_begins_where_the_log_begins_and_ends_where_it_ends() -> None:
     for number in range(50):
         log.append((b"k%d" % number, b"v"))
     assert [key for key, _ in log.read_all()] == [b"k%d" % number for number in range(50)]
-    records, next_offset = log.log.read(0, 48)
-    assert (records, next_offset) == ([(b"k48", b"v"), (b"k49", b"v")], 50)
+    entries, next_offset = log.log.read(0, 48)
+    assert (records_of(entries), next_offset) == ([(b"k48", b"v"), (b"k49", b"v")], 50)
 
 
 def test_reading_starts_within_a_batch() -> None:
     log = Log()
     log.append((b"a", b""), (b"b", b""), (b"c", b""))
-    assert log.log.read(0, 2) == ([(b"c", b"")], 3)
+    assert log.log.read(0, 2) == ([Batch([(b"c", b"")])], 3)
+
+
+def test_what_a_producer_appends_is_read_as_pending_in_its_transaction() -> None:
+    log = Log()
+    pending = Batch([(b"a", b"1"), (b"b", b"2")], Producer(7, 3))
+    marker = EndMarker(7, 4, True, 12)
+    for entry in (pending, Batch([(b"a", b"0")]), marker):
+        log.append_entry(entry)
+    assert log.told == [None, None, None]
+    assert log.log.read(0, 0) == ([pending, Batch([(b"a", b"0")]), marker], 4)
+    batches = list(iter_batches(log.bytes()))
+    headers = [header for header, _ in batches]
+    assert [header.is_transactional for header in headers] == [True, False, True]
+    assert [header.is_control for header in headers] == [False, False, True]
+    assert [header.base_sequence for header in headers] == [-1, -1, -1], "as Kafka's coordinators"
+    assert [(h.producer_id, h.producer_epoch) for h in headers] == [(7, 3), (-1, -1), (7, 4)]
+
+
+def test_other_control_records_say_nothing() -> None:
+    log = Log()
+    other = encode_batch([LogRecord(0, 0, b"\x00\x00\x00\x02", b"")], is_control=True)
+    replica = log.brokers[0].replica(OFFSETS_TOPIC)
+    log.brokers[0].replicas.append(replica, bytearray(other), 1, 0.0, from_client=False)
+    log.append((b"k", b"v"))
+    assert log.read_all() == [(b"k", b"v")]
 
 
 def test_large_logs_are_read_in_pieces() -> None:
     log = Log()
     for number in range(6):
         log.append((b"%d" % number, bytes(400_000)))
-    records, next_offset = log.log.read(0, 0)
-    assert 0 < len(records) == next_offset < 6
+    entries, next_offset = log.log.read(0, 0)
+    assert 0 < len(records_of(entries)) == next_offset < 6
     assert len(log.read_all()) == 6
 
 

@@ -82,8 +82,8 @@ class Checker:
             self._vote(replica, message["term"], replica.key.id)
         elif kind == "response_vote":
             self._vote(replica, message["term"], receiver.id)
-        elif kind == "next_node_idx" and message["success"]:
-            promise.acknowledged = (message["term"], message["next_node_idx"] - 1)
+        elif kind == "acknowledgement" and message["success"]:
+            promise.acknowledged = (message["term"], message["next_index"] - 1)
 
     def _vote(self, replica: Replica, term: int, candidate: Any) -> None:
         before = replica.promise.votes.setdefault(term, candidate)

@@ -14,8 +14,8 @@ APPEND: Message = {
     "term": 3,
     "commit_index": 4,
     "sent": 1.5,
-    "prevLogIdx": 4,
-    "prevLogTerm": 2,
+    "previous_index": 4,
+    "previous_term": 2,
     "entries": ((b"\x00a", 5, 2), (b"\x00b", 6, 3)),
 }
 CHUNK: Message = {

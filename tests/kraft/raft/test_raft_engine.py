@@ -80,7 +80,7 @@ def step(engine: Engine, now: float, *messages: tuple[int, Message]) -> list[tup
 
 def ack(term: int, index: int, sent: float = 9.0) -> Message:
     flags = {"success": True, "reset": False, "sent": sent}
-    return {"type": "next_node_idx", "term": term, "next_node_idx": index + 1, **flags}
+    return {"type": "acknowledgement", "term": term, "next_index": index + 1, **flags}
 
 
 def elected(voters: int = 3) -> Engine:
@@ -203,7 +203,7 @@ def test_a_snapshot_that_cannot_be_used_is_not_acknowledged(broken: bool) -> Non
     data = bytearray(Snapshot(50, 1, VoterSet(), b"state").encode())
     data[-1] ^= 1
     sent = step(engine, 0.1, (2, {**head, "serialized": (bytes(data), True, True)}))
-    (answer,) = [message for _, message in sent if message["type"] == "next_node_idx"]
+    (answer,) = [message for _, message in sent if message["type"] == "acknowledgement"]
     assert (answer["success"], answer["reset"]) == (broken, not broken)
     assert engine.commit_index == 0
     assert "refuses a snapshot from its leader: its checksum does not match" in engine.take_news()
@@ -236,9 +236,15 @@ def test_a_leader_that_contradicts_what_is_committed_is_not_followed() -> None:
     engine.link_up(key(2))
     append = {"type": "append_entries", "term": 1, "commit_index": 2, "sent": 0.0}
     entries = ((b"\x01", 1, 1), (b"\x01", 2, 1))
-    step(engine, 0.1, (2, {**append, "prevLogIdx": 0, "prevLogTerm": 0, "entries": entries}))
+    step(engine, 0.1, (2, {**append, "previous_index": 0, "previous_term": 0, "entries": entries}))
     assert engine.commit_index == 2
-    other = {**append, "term": 2, "prevLogIdx": 1, "prevLogTerm": 1, "entries": ((b"\x01", 2, 2),)}
+    other = {
+        **append,
+        "term": 2,
+        "previous_index": 1,
+        "previous_term": 1,
+        "entries": ((b"\x01", 2, 2),),
+    }
     with pytest.raises(QuorumCorrupt, match="contradicts entry 2, but entries up to 2"):
         step(engine, 0.2, (2, other))
 
@@ -284,7 +290,7 @@ def test_proposals_in_flight_end_with_their_leader() -> None:
     outcomes, done = promised()
     engine.propose(b"x", engine.term, None, done)
     engine.read_barrier(done)
-    newer = {"type": "next_node_idx", "term": engine.term + 1, "next_node_idx": 1}
+    newer = {"type": "acknowledgement", "term": engine.term + 1, "next_index": 1}
     step(engine, 1.0, (2, {**newer, "success": False, "reset": False, "sent": 0.0}))
     assert not engine.is_leader
     assert [type(error) for _, error in outcomes] == [NotLeader, NotLeader]

@@ -74,6 +74,15 @@ def test_every_private_name_in_use_is_declared_and_in_one_file() -> None:
         assert used <= (declared if path.name == "seams.py" else set()), path
 
 
+def test_names_of_the_library_s_messages_stand_in_one_file() -> None:
+    theirs = {*seams._OURS, "prevLogTerm", "nextNodeIdx"}
+    top = FOLDER.parent.parent
+    for package in ("kraft", "broker", "tracing", "simulations"):
+        for path in sorted((top / package).rglob("*.py")):
+            if path != FOLDER / "seams.py":
+                assert not [name for name in theirs if name in path.read_text()], path
+
+
 def test_pickle_cannot_be_reached() -> None:
     for name in ("loads", "dumps", "load", "dump"):
         with pytest.raises(seams.PickleReached):

@@ -217,7 +217,8 @@ def test_a_log_whose_topic_is_not_known_any_more_is_lost(
 ) -> None:
     monkeypatch.setattr("trio.current_time", lambda: 1.0)
     logs = Logs()
-    file = Inode(watcher=TopicIdFile(logs.replicas, "n1", f"{DIRECTORY}/partition.metadata"))
+    path = f"{DIRECTORY}/partition.metadata"
+    file = Inode(watcher=TopicIdFile(logs.replicas.lost_disk, "n1", path))
     file.write(0, b"version: 0\ntopic_id: x")
     assert file.watcher is not None
     file.watcher.replaced(left)

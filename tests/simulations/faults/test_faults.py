@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from raftka.simulations.faults import FAULTS
+from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 
 

@@ -8,9 +8,9 @@ from raftka.kraft.raft.port import Voter
 from raftka.kraft.raft.records import POSITION, Kind
 from raftka.kraft.raft.seams import MEMBERSHIP, NO_OP
 from raftka.simulations.checkers.voters import VoterSets
-from raftka.simulations.load.plan import Options, Plan
 from raftka.simulations.observers.journal import JournalMirror
 from raftka.simulations.observers.voters import voters_of
+from raftka.simulations.plan import Options, Plan
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 from raftka.simulations.violation import Exit

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from raftka.simulations.load.plan import Options, Plan, Step
 from raftka.simulations.machines.determinism import run
 from raftka.simulations.machines.network import Fabric
+from raftka.simulations.plan import Options, Plan, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.trace import Trace
 

@@ -30,9 +30,9 @@ import trio
 from trio.to_thread import run_sync as captured_run_sync
 
 import raftka.simulations.runs.run as simulated
-from raftka.simulations.load.plan import Options
 from raftka.simulations.machines.determinism import run
 from raftka.simulations.machines.real_world import RealWorldTouched
+from raftka.simulations.plan import Options
 from raftka.simulations.violation import Exit
 
 TOUCHES: dict[str, Callable[[], object]] = {

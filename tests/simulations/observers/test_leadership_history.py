@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.runs.report import as_dict, summary
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 RUN = """
 import json, sys
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.runs.preparation import prepare
 from raftka.simulations.runs.run import plan_for, run_plan
 prepare()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from raftka.simulations.load.plan import Options
 from raftka.simulations.mutations import MUTANTS
+from raftka.simulations.plan import Options
 from raftka.simulations.runs import command, hunt
 from raftka.simulations.runs.run import plan_for
 from raftka.simulations.violation import Exit

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.simulations.load.plan import Options, Plan, Step
+from raftka.simulations.plan import Options, Plan, Step
 from raftka.simulations.runs.report import as_dict, summary
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.runs.shrink import shrink

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.simulations.load.plan import Options
+from raftka.simulations.plan import Options
 from raftka.simulations.runs import command
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.runs.user_file import UnusableFile, beside

@@ -13,15 +13,15 @@ import trio
 
 from raftka.model.records import Record
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.load.plan import Options
 from raftka.simulations.observers.partition_log import Batch
+from raftka.simulations.plan import Options
 from raftka.simulations.runs.report import as_dict, summary
 from raftka.simulations.runs.run import Outcome, plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
-from raftka.simulations.story import explain
 from raftka.simulations.story.chronicle import LINKS, Chronicle, Sighting
 from raftka.simulations.story.crash import last_frames
 from raftka.simulations.story.partition import PartitionStory
+from raftka.simulations.story.replay import explain
 from raftka.simulations.story.rules import RULES
 from raftka.simulations.story.story import Row, Story, prune
 from raftka.simulations.story.words import sentence

@@ -21,13 +21,13 @@ from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.net.protocol.messages import describe_configs
 from raftka.net.protocol.messages.describe_configs import DescribeConfigsRequest
 from raftka.net.protocol.messages.metadata import MetadataRequest
+from raftka.simulations.aftermath.config_effects import Effect
 from raftka.simulations.checkers.history import parse, show
 from raftka.simulations.checkers.ledger import Thing, Value
 from raftka.simulations.load.administration import REBORN_GROUP
-from raftka.simulations.load.config_effects import Effect
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, make_admin
-from raftka.simulations.machines.cluster import DATA, Machine
 from raftka.simulations.machines.determinism import sleep
+from raftka.simulations.machines.machine import DATA, Machine
 from raftka.simulations.violation import Exit
 from raftka.simulations.world import World
 

@@ -10,10 +10,10 @@ import trio
 
 from raftka.client.consumer.state import OffsetAndMetadata
 from raftka.model.ids import TopicPartition
-from raftka.simulations.checkers import audit
+from raftka.simulations.aftermath import audit
+from raftka.simulations.aftermath.config_effects import Effect
 from raftka.simulations.checkers.ledger import Register
 from raftka.simulations.load.administration import REBORN_GROUP
-from raftka.simulations.load.config_effects import Effect
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.runs.run import Outcome
 from raftka.simulations.scenarios.stage import Stage, run_scenario
@@ -112,7 +112,7 @@ def test_settings_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     async def prepare(stage: Stage) -> None:
         await audit.check_effects(stage.world)
 
-    monkeypatch.setattr("raftka.simulations.checkers.audit._EFFECTS", 1.0)
+    monkeypatch.setattr("raftka.simulations.aftermath.audit._EFFECTS", 1.0)
     assert settle(prepare).exit is Exit.HELD
     monkeypatch.setattr(Effect, "take_back", nothing)
     assert name_of(settle(prepare)) == "settings-without-effect"
@@ -128,7 +128,7 @@ def test_settings_of_brokers_whose_clocks_are_hours_behind(monkeypatch: pytest.M
             machine.jump(-7_200_000)
         await audit.check_effects(stage.world)
 
-    monkeypatch.setattr("raftka.simulations.checkers.audit._EFFECTS", 1.0)
+    monkeypatch.setattr("raftka.simulations.aftermath.audit._EFFECTS", 1.0)
     assert settle(prepare).exit is Exit.HELD
 
 

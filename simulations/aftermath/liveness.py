@@ -10,7 +10,7 @@ import trio
 from raftka.client.consumer.consumer import Consumer
 from raftka.kraft.image import PartitionImage
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
-from raftka.simulations.checkers import audit
+from raftka.simulations.aftermath import audit
 from raftka.simulations.checkers.history import parse
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.machines.determinism import sleep

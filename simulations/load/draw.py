@@ -1,147 +1,29 @@
-"""What one run will do: drawn from the seed, then plain data, so that it can be cut down and kept.
+"""Drawing a plan from a seed.
 
-Each part of a plan has dice of its own, seeded by its name: taking one part away leaves the others
-as they were. That is what makes shrinking possible.
+Each section of a plan has dice of its own, seeded by its name: taking one section away leaves the
+others as they were. That is what makes shrinking possible.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from random import Random
-from typing import Any
 
 from raftka.simulations.load import traits
+from raftka.simulations.plan import (
+    QUORUMS,
+    ConsumerPlan,
+    NodePlan,
+    Options,
+    Plan,
+    ProducerPlan,
+    Step,
+    TopicPlan,
+)
 
-DEFAULT_DURATION_S = 60.0
 WARM_UP_S = 3.0
-QUORUMS = ("static", "standalone", "initial-controllers")
-"""Voters of the settings; or voters that may change, which begin as one or as all controllers."""
-
-
-@dataclass(frozen=True)
-class NodePlan:
-    node_id: int
-    roles: str = "broker,controller"
-    rack: str = ""
-
-
-@dataclass(frozen=True)
-class TopicPlan:
-    name: str
-    partitions: int
-    replication_factor: int
-    configs: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ProducerPlan:
-    name: str
-    topic: str
-    acks: int
-    idempotent: bool
-    records_per_burst: int
-    pause_s: float
-    """Mean time between bursts."""
-    settings: dict[str, int | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ConsumerPlan:
-    name: str
-    topics: tuple[str, ...]
-    group: str | None = None
-    settings: dict[str, int | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something that is done at a moment: an operation of an administrator, or a fault."""
-
-    at_s: float
-    kind: str
-    name: str
-    """Unique; its dice are seeded with it."""
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    seed: int
-    duration_s: float = DEFAULT_DURATION_S
-    nodes: tuple[NodePlan, ...] = ()
-    settings: dict[str, str] = field(default_factory=dict)
-    topics: tuple[TopicPlan, ...] = ()
-    producers: tuple[ProducerPlan, ...] = ()
-    consumers: tuple[ConsumerPlan, ...] = ()
-    operations: tuple[Step, ...] = ()
-    faults: tuple[Step, ...] = ()
-    quorum: str = "static"
-    """How the quorum is formatted: one of QUORUMS."""
-    mutation: str | None = None
-    strict_acks_1: bool = False
-    """Hold acks=1 to what acks=all promises: a control that must fail."""
-    no_excuses: bool = False
-    """Hold unclean elections to what clean ones promise: a control that must fail."""
-    drift: dict[str, float] = field(default_factory=dict)
-    """How fast each host's clock runs."""
-    quorum_batch_entries: int = 4096
-    """How many entries of the metadata log travel in one message."""
-    network_delay_s: float = 0.0003
-    split_rate: float = 0.02
-
-    def dumps(self) -> str:
-        """Readable JSON: one line for each step."""
-        data = asdict(self)
-        lines = []
-        for name, value in data.items():
-            if isinstance(value, (list, tuple)) and value:
-                items = ",\n  ".join(json.dumps(item) for item in value)
-                lines.append(f" {json.dumps(name)}: [\n  {items}\n ]")
-            else:
-                lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
-        return "{\n" + ",\n".join(lines) + "\n}\n"
-
-    @classmethod
-    def loads(cls, text: str) -> Plan:
-        """Raises ValueError, TypeError for what `dumps` has not written."""
-        data = json.loads(text)
-        kinds: dict[str, type] = {
-            "nodes": NodePlan,
-            "topics": TopicPlan,
-            "producers": ProducerPlan,
-            "consumers": ConsumerPlan,
-            "operations": Step,
-            "faults": Step,
-        }
-        for name, kind in kinds.items():
-            data[name] = tuple(kind(**item) for item in data[name])
-        data["consumers"] = tuple(replace(c, topics=tuple(c.topics)) for c in data["consumers"])
-        return cls(**data)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person chose; the rest is drawn."""
-
-    seed: int
-    nodes: int = 3
-    combined: bool = True
-    duration_s: float = DEFAULT_DURATION_S
-    mutation: str | None = None
-    faults: tuple[str, ...] | None = None
-    """Only these kinds; None for all, each drawn."""
-    rates: Mapping[str, float] = field(default_factory=dict)
-    """Faults a minute by kind, instead of a drawn rate; 0 switches a kind off."""
-    load: float = 1.0
-    quorum: str | None = None
-    """One of QUORUMS, instead of a drawn one."""
-    control: str | None = None
-    """A change after which data must be lost; see simulations/runs/controls.py."""
-    own: str | None = None
-    """A file with a user's own workload and invariants; see simulations/runs/user_file.py."""
 
 
 def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:

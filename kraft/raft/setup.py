@@ -1,0 +1,27 @@
+"""What an engine is made from: one value that all its layers read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raftka.kraft.raft.membership import VoterSet
+from raftka.kraft.raft.port import QuorumSettings, ReplicaKey
+from raftka.kraft.raft.rules import Rule
+from raftka.kraft.raft.store import Store
+from raftka.model.ports import Dice
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One replica of the quorum before its first step."""
+
+    replica: ReplicaKey
+    store: Store
+    can_vote: bool
+    static_voters: VoterSet | None
+    """controller.quorum.voters; None where the log names the voters (KIP-853)."""
+    settings: QuorumSettings
+    dice: Dice
+    now: float
+    """Seconds, monotonic: when the replica starts."""
+    rules_off: frozenset[Rule] = frozenset()

@@ -1,0 +1,182 @@
+"""Whether the records of a batch are what its header says, found in one pass over lengths.
+
+A broker stores batches as they came, so what is wrong inside would be met by every consumer of the
+partition, now and later: such a batch is refused as a whole before it is stored. Kafka does the
+same (LogValidator, DefaultRecordBatch, DefaultRecord) and answers INVALID_RECORD.
+
+Stricter than Kafka in two places, both of which leave a partition that consumers stumble over:
+offset deltas must be 0, 1, 2, ..., and lengths of records are looked at under compression too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final, NamedTuple
+
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.record_batch import HEADER_BYTES
+from raftka.model.record_walk import Walk, load
+
+_INT_BYTES: Final = 5
+_LONG_BYTES: Final = 10
+
+
+class Survey(NamedTuple):
+    """What a pass over the records found, beside that they are well-formed."""
+
+    oldest: int
+    """The smallest difference of a record's timestamp to the batch's base timestamp, in ms."""
+    newest: int
+    """The largest one."""
+    all_keyed: bool
+    """No record is without a key."""
+
+
+class RecordHead(NamedTuple):
+    """What a broker wants to know of one record."""
+
+    timestamp_delta: int
+    has_key: bool
+
+
+@cache
+def compiled_walk() -> Walk | None:
+    """The compiled pass, loaded when it is first asked for."""
+    return load()
+
+
+def survey(batch: memoryview, start: int, count: int) -> Survey:
+    """Look at the `count` records that should fill `batch` from `start` on.
+
+    Raises KafkaError INVALID_RECORD that names the first record that is not well-formed.
+    """
+    walk = compiled_walk()
+    if walk is not None:
+        found = walk(bytearray(batch) if batch.readonly else batch, start, count)
+        if found is not None:
+            return Survey._make(found)
+    oldest = newest = None
+    all_keyed = True
+    for delta, has_key in record_heads(bytes(batch[start:]), count):
+        if oldest is None or newest is None:
+            oldest = newest = delta
+        elif delta < oldest:
+            oldest = delta
+        elif delta > newest:
+            newest = delta
+        all_keyed = all_keyed and has_key
+    if oldest is None or newest is None:
+        raise _invalid("A batch has no records.")
+    return Survey(oldest, newest, all_keyed)
+
+
+def only_delta(batch: memoryview, size: int) -> int:
+    """The time delta of a batch of `size` bytes with one record and no compression.
+
+    -1 for whatever is not plain (a delta above 63 ms, headers, lengths beyond 8 KB, or an
+    error): `survey` then looks at it. Most batches of one record are plain, and a call of anything
+    more general would be felt.
+    """
+    head = batch[HEADER_BYTES]
+    at = HEADER_BYTES + 1
+    if head > 0x7F:
+        head = head & 0x7F | batch[at] << 7
+        at += 1
+    if at + (head >> 1) != size or head & 0x4001:
+        return -1
+    delta = batch[at + 1]
+    if delta > 0x7F or delta & 1 or batch[at + 2]:
+        return -1
+    length = batch[at + 3]
+    at += 4
+    if length != 1:  # null
+        if length & 0x81:
+            return -1
+        at += length >> 1
+        if at >= size:
+            return -1
+    length = batch[at]
+    at += 1
+    if length > 0x7F:
+        if at >= size:
+            return -1
+        length = length & 0x7F | batch[at] << 7
+        at += 1
+    if length != 1:
+        if length & 0x4001:
+            return -1
+        at += length >> 1
+    if at + 1 != size or batch[at]:
+        return -1
+    return delta >> 1
+
+
+def record_heads(data: bytes, count: int) -> Iterator[RecordHead]:
+    """The records in `data`, one after the other, as Kafka's DefaultRecord reads them.
+
+    Raises KafkaError INVALID_RECORD at the first that is not well-formed, and behind the last one
+    when bytes are left. Slow, and the measure of what is fast.
+    """
+    position = 0
+    for index in range(count):
+        try:
+            head, position = _record_head(data, position, index)
+        except IndexError as error:
+            why = error.args[0] if isinstance(error, _Flaw) else "the batch ends inside it"
+            raise _invalid(f"Record {index} of {count} is malformed: {why}.") from error
+        yield head
+    if position != len(data):
+        raise _invalid(
+            f"A batch declares {count} records, and {len(data) - position} bytes follow the last."
+        )
+
+
+class _Flaw(IndexError):
+    """Says what is wrong with a record."""
+
+
+def _record_head(data: bytes, position: int, index: int) -> tuple[RecordHead, int]:
+    """(the record at `position`, where it ends). IndexError when the data end before it does."""
+    size, start = _varint(data, position, _INT_BYTES)
+    if not 0 <= size <= len(data) - start:
+        raise _Flaw(f"it declares {size} bytes where {len(data) - start} are left")
+    time_delta, at = _varint(data, start + 1, _LONG_BYTES)  # attributes are not in use
+    offset_delta, at = _varint(data, at, _INT_BYTES)
+    if offset_delta != index:
+        raise _Flaw(f"its offset delta is {offset_delta}")
+    key_size, at = _varint(data, at, _INT_BYTES)
+    value_size, at = _varint(data, at + max(0, key_size), _INT_BYTES)
+    header_count, at = _varint(data, at + max(0, value_size), _INT_BYTES)
+    if not 0 <= header_count <= len(data) - at:
+        raise _Flaw(f"it declares {header_count} headers")
+    for _ in range(header_count):
+        name_size, at = _varint(data, at, _INT_BYTES)
+        if name_size < 0:
+            raise _Flaw("a header has no key")
+        value_size, at = _varint(data, at + name_size, _INT_BYTES)
+        at += max(0, value_size)
+    if at != start + size:
+        raise _Flaw(f"it declares {size} bytes and its fields have {at - start}")
+    return RecordHead(time_delta, key_size >= 0), at
+
+
+def _varint(data: bytes, position: int, most_bytes: int) -> tuple[int, int]:
+    """(value, position after it) of a zigzag varint of at most `most_bytes`.
+
+    Bits beyond those of the type are dropped, as Java drops them.
+    """
+    value = shift = 0
+    for _ in range(most_bytes):
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            value &= 0xFFFFFFFF if most_bytes == _INT_BYTES else 0xFFFFFFFFFFFFFFFF
+            return (value >> 1) ^ -(value & 1), position
+        shift += 7
+    raise _Flaw(f"a number has more than {most_bytes} bytes")
+
+
+def _invalid(message: str) -> KafkaError:
+    return KafkaError(ErrorCode.INVALID_RECORD, message)

@@ -1,0 +1,204 @@
+"""The checkers of what brokers answer and of what lies on their disks, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import trio
+
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage
+from raftka.simulations.checkers.agreement import AgreementChecker
+from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.files import FileChecker
+from raftka.simulations.checkers.groups import GroupChecker
+from raftka.simulations.checkers.history import History
+from raftka.simulations.checkers.identities import ProducerIds
+from raftka.simulations.checkers.lookups import LookUps
+from raftka.simulations.checkers.offsets import CommittedOffsets
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.checkers.retention import RetentionChecker
+from raftka.simulations.machines.machine import Machine
+from raftka.simulations.observers.kafka_wire import Conversation, OnRequest, Watched
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.observers.registrations import Registrations
+from raftka.simulations.violation import About, Report
+
+_OFFSETS_TOPIC: Final = "__consumer_offsets"
+_LATER_S: Final = 0.005
+
+
+class Witnesses:
+    """The checkers of answers, groups and files, and which of them hears of what."""
+
+    def __init__(
+        self,
+        machines: Mapping[int, Machine],
+        registrations: Registrations,
+        metadata: ObservedMetadata,
+        logs: PartitionLogs,
+        replicas: ReplicaChecker,
+        agreement: AgreementChecker,
+        history: History,
+        report: Report,
+        *,
+        note: Callable[[str], None],
+        at: Callable[[float, Callable[[], None]], None],
+        min_isr: Callable[[str], int],
+    ) -> None:
+        """`note` takes rare situations, `at` calls back at a moment, `min_isr` is a topic's
+        min.insync.replicas."""
+        self.watched = Watched()
+        self._machines = machines
+        self._registrations = registrations
+        self._metadata = metadata
+        self._logs = logs
+        self._replicas = replicas
+        self._agreement = agreement
+        self._history = history
+        self._report = report
+        self.answers = AnswerChecker(
+            self.watched,
+            metadata,
+            logs,
+            report,
+            life_of=registrations.life_of,
+            is_excused=self._may_lack,
+            claimed=agreement.claimed,
+            note=note,
+            later=lambda check: at(trio.current_time() + _LATER_S, check),
+            min_isr=min_isr,
+            may_begin_at=lambda key: replicas.truth(key).start,
+        )
+        self.retention = RetentionChecker(
+            metadata,
+            logs,
+            replicas,
+            report,
+            wall_ms=lambda host: machines[int(host[1:])].latest_wall_ms(),
+            min_isr=min_isr,
+            may_begin_at=self._may_begin_at,
+        )
+        self.lookups = LookUps(self.watched, metadata, logs, replicas, self.answers, report)
+        self.groups = GroupChecker(
+            self.watched, report, is_excused=lambda group: self._groups_may_be_lost()
+        )
+        self.offsets = CommittedOffsets(
+            self.watched,
+            report,
+            is_excused=lambda group: self._groups_may_be_lost(),
+            log_end=self._offsets_end,
+            check_stored=self._check_stored,
+        )
+        self.producer_ids = ProducerIds(self.watched, report)
+        self.files = FileChecker(logs, report)
+        logs.on_corrupt = lambda mirror, batches: report(
+            "corrupt-batch-written",
+            f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
+            " whose CRC is not what its header says",
+            about=About(mirror.key, batches[0].base_offset, node=mirror.host),
+        )
+
+    @property
+    def checks(self) -> int:
+        checkers = (
+            self.answers,
+            self.lookups,
+            self.retention,
+            self.groups,
+            self.offsets,
+            self.producer_ids,
+            self.files,
+        )
+        return sum(each.checks for each in checkers)
+
+    def conversation(self, client: str, server: str) -> Conversation:
+        """Watch a new connection."""
+        return Conversation(client, server, self.watched)
+
+    @contextmanager
+    def hearing(self, api: str, told: OnRequest) -> Iterator[None]:
+        """Tell a fault of the requests of an API while this lasts, as each is sent."""
+        self.watched.request(api, told)
+        try:
+            yield
+        finally:
+            self.watched.leave(api, told)
+
+    def image_committed(
+        self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
+    ) -> None:
+        """The metadata has changed. A topic that was deleted has nothing to do with the next one of
+        its name."""
+        for topic in delta.topics.deleted:
+            self._replicas.forget(topic.name)
+            self._history.forget(topic.name)
+            self._agreement.forget(topic.name)
+            for checker in (self.answers, self.offsets, self.retention):
+                checker.forget(topic.name)
+
+    def _may_begin_at(self, key: Key, offset: int) -> None:
+        """Records before `offset` may be gone from now on, on purpose."""
+        self._replicas.may_begin_at(key, offset)
+        self._history.may_begin_at(key, offset)
+
+    def look(self) -> None:
+        """Compare what brokers that run have on their disks."""
+        for machine in self._machines.values():
+            runs = machine.is_running and machine.is_broker and not machine.suspect
+            if runs and self._registrations.is_current(machine.node_id):
+                self.files.check_running(machine.host, machine.medium.files)
+
+    def stopped(self, machine: Machine) -> None:
+        """A broker that served has ended with a clean shutdown."""
+        # After a power loss the indexes of segments that nobody reads may be as it left them.
+        if not machine.suspect and not machine.medium.was_interrupted:
+            self.files.check_stopped(machine.host, machine.medium.files)
+
+    def _may_lack(self, key: Key, broker_id: int) -> bool:
+        truth = self._replicas.truth(key)
+        return broker_id in truth.losers | truth.unclean or self._replicas.promises_nothing(key)
+
+    def _groups_may_be_lost(self) -> bool:
+        truths = self._replicas.truths
+        return any(truths[key].excused_at >= 0 for key in truths if key[0] == _OFFSETS_TOPIC)
+
+    # The logs of __consumer_offsets.
+
+    def _offsets_log(self, group: str) -> Key | None:
+        topic = self._metadata.image.topics.get(_OFFSETS_TOPIC)
+        if topic is None:
+            return None
+        return _OFFSETS_TOPIC, abs(_java_hash(group)) % len(topic.partitions)
+
+    def _offsets_end(self, group: str, host: str) -> int:
+        key = self._offsets_log(group)
+        mirror = self._logs.replica(host, key) if key is not None else None
+        return mirror.end_offset if mirror is not None else 0
+
+    def _check_stored(self, group: str, host: str, end: int) -> None:
+        """A commit is acknowledged when a record was added to the coordinator's log behind `end`,
+        and is committed."""
+        key = self._offsets_log(group)
+        partition = self._metadata.image.partition(*key) if key is not None else None
+        if key is None or partition is None or f"n{partition.leader}" != host:
+            return
+        if self._offsets_end(group, host) <= end:
+            self._report(
+                "commit-not-stored",
+                f"{host} acknowledged offsets of group {group}, and has added nothing to its log of"
+                f" {_OFFSETS_TOPIC}-{key[1]}, which ends at {end}",
+            )
+        what = f"acknowledged offsets of group {group} that are at {end} or beyond"
+        self.answers.check_committed(key, partition, host, end + 1, what)
+
+
+def _java_hash(text: str) -> int:
+    """What Java's String.hashCode gives for ASCII."""
+    code = 0
+    for character in text:
+        code = (31 * code + ord(character)) & 0xFFFFFFFF
+    return code - (1 << 32) if code >> 31 else code

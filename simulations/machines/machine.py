@@ -1,0 +1,104 @@
+"""A machine has a disk that outlives its processes, a clock with a drift of its own, and a name in
+the network. A process is one life of `broker.serve.serve` on it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import trio
+
+from raftka.simulations.machines.clock import SimClock
+from raftka.simulations.machines.life import Life
+from raftka.simulations.machines.medium import Medium
+
+BROKER_PORT = 9092
+CONTROLLER_PORT = 9093
+DATA = "/data"
+METADATA = "/metadata"
+_OLD_TIME_S = 60.0
+
+
+@dataclass(eq=False)
+class Process:
+    """One life of a node."""
+
+    number: int
+    life: Life
+    clock: SimClock
+    shutdown: trio.Event = field(default_factory=trio.Event)
+    done: trio.Event = field(default_factory=trio.Event)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    node: Any = None
+    """The broker.node.Node once it serves; observers never look at it."""
+    failure: BaseException | None = None
+
+    @property
+    def serves(self) -> bool:
+        return self.node is not None and not self.done.is_set()
+
+
+class Machine:
+    """One host with its disk and at most one process."""
+
+    def __init__(self, node_id: int, roles: str, medium: Medium, dice: Random) -> None:
+        self.node_id = node_id
+        self.host = f"n{node_id}"
+        self.roles = roles
+        self.medium = medium
+        self.dice = dice
+        self.rack = ""
+        self.clock_rate = 1.0
+        self.wall_offset_ms = 0
+        self._jumped_back: tuple[float, int] = (0.0, 0)
+        """When the wall clock was last set back, and by how much."""
+        self.process: Process | None = None
+        self.lives = 0
+        self.fates: deque[tuple[float, str]] = deque(maxlen=64)
+        """What became of its processes lately, and when; kinds as in the trace."""
+        self.suspect = False
+        """Whether its disk has refused something: only a restart makes it whole again."""
+        self.founds = False
+        """Whether its format names the first voters of a quorum whose voters may change."""
+        self.leaves = False
+        """Whether an administrator is about to take it out of the cluster."""
+        self.broken = ""
+        """Why it must not be started again, for a machine whose operator has to act first."""
+
+    def jump(self, milliseconds: int) -> None:
+        """Set the wall clock forward or back, for the process that runs as well."""
+        self.wall_offset_ms += milliseconds
+        self._jumped_back = (trio.current_time(), -milliseconds)
+        if self.process is not None:
+            self.process.clock.wall_offset_ms = self.wall_offset_ms
+
+    def latest_wall_ms(self) -> int:
+        """The latest that a broker may take for the present: after its clock has been set back, it
+        may go on for a while with the time that it had looked up before."""
+        clock = self.process.clock if self.process is not None else SimClock()
+        at_s, back_ms = self._jumped_back
+        recent = trio.current_time() - at_s < _OLD_TIME_S
+        return clock.wall_ms() + (max(0, back_ms) if recent else 0)
+
+    @property
+    def is_broker(self) -> bool:
+        return "broker" in self.roles
+
+    @property
+    def is_controller(self) -> bool:
+        return "controller" in self.roles
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a process runs, paused or not."""
+        return self.process is not None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.process is not None and self.process.life.is_paused
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and not self.process.life.is_paused

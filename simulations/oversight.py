@@ -1,0 +1,234 @@
+"""Every observer and every checker of one run, and which of them hears of what.
+
+Observers see what nodes write to their disks and send; checkers compare. The machines and the
+network under them are given; nothing here does anything to a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.simulations.checkers.agreement import AgreementChecker
+from raftka.simulations.checkers.history import History
+from raftka.simulations.checkers.ledger import Ledger
+from raftka.simulations.checkers.metadata import MetadataChecker
+from raftka.simulations.checkers.raft import RaftChecker
+from raftka.simulations.checkers.replicas import ReplicaChecker
+from raftka.simulations.checkers.snapshots import SnapshotFile
+from raftka.simulations.checkers.witnesses import Witnesses
+from raftka.simulations.machines.cluster import Cluster
+from raftka.simulations.machines.machine import CONTROLLER_PORT, METADATA, Machine
+from raftka.simulations.machines.medium import Watcher
+from raftka.simulations.machines.network import Fabric
+from raftka.simulations.machines.stream import Tap, both
+from raftka.simulations.observers import situations, topic_id
+from raftka.simulations.observers.leadership_history import LeadershipHistory
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.observers.registrations import Registrations
+from raftka.simulations.observers.voters import Member, Voters, voters_of
+from raftka.simulations.plan import Plan
+from raftka.simulations.trace import Trace
+from raftka.simulations.violation import Report
+
+
+class Oversight:
+    """What is known of a cluster from outside, held against what it owes."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        cluster: Cluster,
+        fabric: Fabric,
+        trace: Trace,
+        report: Report,
+        note: Callable[[str], None],
+    ) -> None:
+        """`report` takes violations, `note` rare situations. The machines of the plan have to be in
+        the cluster already, and to have no process yet."""
+        self._trace = trace
+        self._note = note
+        self._no_excuses = plan.no_excuses
+        self.ledger = Ledger()
+        self.metadata = ObservedMetadata(trace)
+        self.logs = PartitionLogs()
+        self.registrations = Registrations(
+            cluster.machines,
+            self.metadata,
+            note,
+            on_new_disk=self._lost_unseen,
+            on_registered=lambda broker_id: self.replicas.broker_registered(broker_id),
+        )
+        election_s = int(plan.settings["controller.quorum.election.timeout.ms"]) / 1000
+        self.raft = self._of_quorum(cluster, election_s, report)
+        self.leadership = LeadershipHistory(
+            cluster.machines, fabric, self.raft, self.metadata, election_s
+        )
+        self.raft.on_elected = self.leadership.controller_elected
+        self.metadata_checker = MetadataChecker(report)
+        self.replicas = ReplicaChecker(
+            self.metadata,
+            self.logs,
+            trace,
+            report,
+            is_current=self.registrations.is_current,
+            min_isr=self.min_isr,
+            allows_loss=self._allows_loss,
+        )
+        self.agreement = AgreementChecker(self.metadata, self.logs, self.replicas, report)
+        self.history = History(report, self.replicas.told, strict_acks_1=plan.strict_acks_1)
+        self.history.excused = self.replicas.promises_nothing
+        self.witnesses = Witnesses(
+            cluster.machines,
+            self.registrations,
+            self.metadata,
+            self.logs,
+            self.replicas,
+            self.agreement,
+            self.history,
+            report,
+            note=note,
+            at=fabric.at,
+            min_isr=self.min_isr,
+        )
+        self.ledger.listen(self.witnesses.watched)
+        self.metadata.on_change += [
+            self.metadata_checker.partition_changed,
+            self.replicas.partition_changed,
+            self._partition_changed,
+            self.leadership.partition_changed,
+        ]
+        self.metadata.on_image += [
+            self.metadata_checker.image_committed,
+            self.witnesses.image_committed,
+            self.registrations.image_committed,
+        ]
+
+    def _of_quorum(self, cluster: Cluster, election_s: float, report: Report) -> RaftChecker:
+        voters = frozenset(Member(machine.host, b"") for machine in cluster.controllers)
+        if cluster.first_voters:
+            voters = voters_of(cluster.first_voters)
+        return RaftChecker(
+            voters,
+            self._trace,
+            report,
+            self.metadata.committed,
+            lease_limit_s=3 * election_s + 0.5,
+            fixed_voters=not cluster.first_voters,
+            on_voters=self._voters_changed,
+        )
+
+    @property
+    def checks(self) -> int:
+        """How often something was compared."""
+        checkers = (
+            self.raft,
+            self.metadata_checker,
+            self.replicas,
+            self.agreement,
+            self.history,
+            self.witnesses,
+        )
+        return sum(checker.checks for checker in checkers)
+
+    def min_isr(self, topic: str) -> int:
+        """The topic's min.insync.replicas."""
+        return int(self.metadata.image.topic_config(topic).get("min.insync.replicas", "1"))
+
+    def _allows_loss(self, topic: str) -> bool:
+        config = self.metadata.image.topic_config(topic)
+        unclean = config.get("unclean.leader.election.enable") == "true"
+        return unclean and not self._no_excuses
+
+    # What machines and network show.
+
+    def delivered(self, source: str, target: str, size: int) -> None:
+        """Bytes arrived."""
+        self._trace.message(source, target, size)
+        self.raft.arrived(source, target)
+
+    def watch_link(self, client: str, server: str, port: int) -> tuple[Tap | None, Tap | None]:
+        """The taps of a new connection: for what the client sends, and the server."""
+        talk = self.witnesses.conversation(client, server)
+        if port != CONTROLLER_PORT or not client.startswith("n"):
+            return talk.asks, talk.answers
+        asks, answers = self.raft.taps(client, server)
+        return both(asks, talk.asks), both(answers, talk.answers)
+
+    def watch_file(self, host: str, path: str) -> Watcher | None:
+        """The watcher of a new file, if anybody is interested in it."""
+        if path.startswith(METADATA):
+            if path.endswith(".journal"):
+                return self.raft.mirror(host).watch(path)
+            if path.endswith(".checkpoint.tmp"):
+                checker = self.metadata_checker
+                return SnapshotFile(host, self.raft, self.metadata, checker, self._note)
+            return None
+        watched = self.logs.watch(host, path) or self.agreement.watch(host, path)
+        return watched or topic_id.watch(self.replicas.lost_disk, host, path)
+
+    def formatted(self, machine: Machine, directory: bytes) -> None:
+        """A process is about to start; `directory` is the id of its metadata log's directory."""
+        self.raft.voter_sets.directories[machine.host] = directory
+
+    def ended_unclean(self, machine: Machine) -> None:
+        """A process ended without a shutdown."""
+        self.replicas.ended_unclean(machine.host)
+        partitions = self.metadata.image.partitions()
+        if any(partition.is_reassigning for _, _, partition in partitions):
+            self._note("crash in mid-reassignment")
+
+    def ended_clean(self, machine: Machine) -> None:
+        """A process has shut down."""
+        # One that ends before it was registered may not have read its logs.
+        if self.registrations.was_registered(machine.node_id):
+            self.witnesses.stopped(machine)
+
+    def disk_replaced(self, machine: Machine) -> None:
+        """The disk with a machine's logs, whose process is down, is about to be replaced."""
+        host = machine.host
+        self.registrations.disk_replaced(machine.node_id)
+        for mirror in self.logs.on(host):
+            self.replicas.lost_disk(host, mirror.key, len(mirror.batches()))
+        for topic, index, partition in self.metadata.image.partitions():
+            key = (topic.name, index)
+            counted = machine.node_id in (*partition.isr, *partition.elr)
+            if counted and self.logs.replica(host, key) is None:
+                self.replicas.lost_disk(host, key, 0)
+
+    def logged(self, node: str, level: str, words: str, details: dict[str, Any]) -> None:
+        """A line of a node's log, or of a client's."""
+        self._trace.event("log", node=node, level=level, words=words, **details)
+        for situation in situations.of_log_line(words, self._is_leaderless):
+            self._note(situation)
+
+    def _is_leaderless(self) -> bool:
+        return any(not each.has_leader for _, _, each in self.metadata.image.partitions())
+
+    # What the metadata shows.
+
+    def _voters_changed(self, before: Voters, after: Voters, leader: str) -> None:
+        added, removed = sorted(after - before), sorted(before - after)
+        gained, lost = list(map(str, added)), list(map(str, removed))
+        self._trace.event("voters-changed", node=leader, added=gained, removed=lost)
+        if added:
+            self._note("voter added")
+        if removed:
+            self._note("voter removed")
+        if any(member.host == leader for member in removed):
+            self._note("leader removed itself")
+
+    def _lost_unseen(self, image: MetadataImage, broker_id: int) -> None:
+        """Partitions that were given to a broker after its disk was replaced, and before it could
+        say so, are on a disk that is gone."""
+        for topic, index, partition in image.partitions():
+            if broker_id in partition.replicas:
+                self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)
+
+    def _partition_changed(
+        self, key: Key, before: PartitionImage | None, after: PartitionImage
+    ) -> None:
+        for situation in situations.of_partition(before, after) if before is not None else ():
+            self._note(situation)

@@ -1,0 +1,209 @@
+"""Whether a batch is let into the log, and what the topic's settings change in it on the way.
+
+Every batch is looked into before it is stored (model/record_check.py), under compression too: what
+is stored is served, and replicated, as it is. The largest timestamp is taken from the records, and
+the header is set right where it says otherwise, as retention, rolling and offsets by time go by it.
+
+Codes and conditions are those of Apache Kafka's broker (LogValidator; KIP-32 and KIP-937 for times,
+KIP-467 for the records that are named).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from raftka.model import compression as codecs
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_TIMESTAMP, TopicPartition
+from raftka.model.record_batch import (
+    COMPRESSION_MASK,
+    CREATE_TIME,
+    HEADER_BYTES,
+    LOG_APPEND_TIME,
+    LOG_APPEND_TIME_BIT,
+    BatchHeader,
+    restamp,
+)
+from raftka.model.record_check import record_heads, survey
+from raftka.model.records import seal
+from raftka.storage.config import MAX_LONG, LogConfig
+
+MOST_BYTES: Final = codecs.LIMIT_BYTES
+"""What a batch may become when it is decompressed: what our own consumer would take of it."""
+
+_EARLIEST: Final = -(1 << 62)
+"""Before any timestamp that is not refused: Kafka's own arithmetic of 64 bits wraps beyond."""
+
+
+class Admitted(NamedTuple):
+    """A batch as it is stored."""
+
+    view: memoryview
+    max_timestamp: int
+    """The largest timestamp of its records in ms since 1970, -1 if none has one."""
+    log_append_time: int
+    """The time of all of them where the topic says LogAppendTime, else -1."""
+
+
+class RecordsRefused(KafkaError):
+    """A batch is refused for some of its records; producers may send the others again."""
+
+    def __init__(self, code: ErrorCode, records: list[tuple[int, str]]) -> None:
+        index, words = records[0]
+        others = f" and {len(records) - 1} more" if len(records) > 1 else ""
+        super().__init__(code, f"The batch was refused for record {index}{others}: {words}")
+        self.records = records
+        """(index in the batch, what is wrong with it)"""
+
+
+class Admission:
+    """The rules of one topic's settings. `looks=False` believes headers: only simulations do."""
+
+    __slots__ = ("_compacts", "_config", "_earliest_ms", "_looks", "_stamps", "_where", "is_plain")
+
+    def __init__(self, config: LogConfig, where: TopicPartition, *, looks: bool = True) -> None:
+        self._config = config
+        self._where = where
+        self._looks = looks
+        self._compacts = config.compacts
+        self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
+        before_ms = config.message_timestamp_before_max_ms
+        self._earliest_ms: int | None = None if before_ms == MAX_LONG else before_ms
+        self.is_plain = (
+            config.compression_type == "producer"
+            and not self._stamps
+            and not self._compacts
+            and self._earliest_ms is None
+        )
+        """Nothing is asked of an uncompressed batch but that it is well-formed and not of the
+        future."""
+
+    def admit(self, view: memoryview, header: BatchHeader, now_ms: int) -> Admitted:
+        """The batch as it is to be stored; its header and its CRC have been checked.
+
+        The same bytes wherever nothing must change. Raises KafkaError: INVALID_RECORD,
+        UNKNOWN_SERVER_ERROR for what cannot be decompressed (Kafka's answer), MESSAGE_TOO_LARGE,
+        and RecordsRefused with INVALID_RECORD or INVALID_TIMESTAMP.
+        """
+        if not self._looks:
+            return Admitted(view, header.max_timestamp, NO_TIMESTAMP)
+        data, start = view, HEADER_BYTES
+        if header.attributes & COMPRESSION_MASK:
+            data, start = self._decompressed(view, header), 0
+        found = survey(data, start, header.record_count)
+        base, stamps = header.base_timestamp, self._stamps
+        is_suspicious = header.attributes & LOG_APPEND_TIME_BIT or (
+            self._compacts and not found.all_keyed
+        )
+        if not stamps:
+            margin = self._earliest_ms
+            earliest = _EARLIEST if margin is None else now_ms - margin
+            latest = now_ms + self._config.message_timestamp_after_max_ms
+            if base + found.oldest < earliest or base + found.newest > latest:
+                is_suspicious = True
+        if is_suspicious:
+            self._check_each(bytes(data[start:]), header, now_ms)
+        newest = now_ms if stamps else max(NO_TIMESTAMP, base + found.newest)
+        return self._as_wanted(view, data, start, header, newest)
+
+    def _decompressed(self, view: memoryview, header: BatchHeader) -> memoryview:
+        """The records of a compressed batch, at most MOST_BYTES of them."""
+        try:
+            codec = header.compression
+            if codec == "lz4":
+                codecs.check_lz4_frame(view[HEADER_BYTES:])
+            return memoryview(codecs.decompress(codec, view[HEADER_BYTES:], MOST_BYTES))
+        except KafkaError as error:
+            if error.code is ErrorCode.RECORD_LIST_TOO_LARGE:
+                raise KafkaError(ErrorCode.MESSAGE_TOO_LARGE, error.message) from error
+            raise KafkaError(
+                ErrorCode.UNKNOWN_SERVER_ERROR,
+                f"The batch for {self._where} cannot be read: {error.message}",
+            ) from error
+
+    def _check_each(self, data: bytes, header: BatchHeader, now_ms: int) -> None:
+        """Name the records that are in the way. Returns when none is, after all."""
+        # Of a producer that lets its own clock pass for the broker's. Where the topic wants
+        # producers' times and there is one, Kafka takes off the mark; so do we.
+        is_marked = bool(header.attributes & LOG_APPEND_TIME_BIT) and (
+            self._stamps or header.max_timestamp == NO_TIMESTAMP
+        )
+        wrong: list[tuple[int, str]] = []
+        code = ErrorCode.INVALID_RECORD
+        for index, head in enumerate(record_heads(data, header.record_count)):
+            timestamp = _long(header.base_timestamp + head.timestamp_delta)
+            if self._compacts and not head.has_key:
+                words = f"Compacted topic cannot accept message without key in {self._where}"
+            elif is_marked:
+                code = ErrorCode.INVALID_TIMESTAMP
+                words = "Producers must not mark their timestamps as LogAppendTime"
+            elif self._stamps or self._is_timely(timestamp, now_ms):
+                continue
+            else:
+                code = ErrorCode.INVALID_TIMESTAMP
+                words = (
+                    f"Timestamp {timestamp} is out of range. It should be within "
+                    f"[{now_ms - self._config.message_timestamp_before_max_ms}, "
+                    f"{now_ms + self._config.message_timestamp_after_max_ms}]"
+                )
+            wrong.append((index, words))
+        if wrong:
+            raise RecordsRefused(code, wrong)
+
+    def _is_timely(self, timestamp: int, now_ms: int) -> bool:
+        """Whether a record's time is near enough to the broker's; without one, it always is."""
+        if timestamp == NO_TIMESTAMP:
+            return True
+        behind = _long(now_ms - timestamp)
+        return (
+            behind <= self._config.message_timestamp_before_max_ms
+            and _long(-behind) <= self._config.message_timestamp_after_max_ms
+        )
+
+    def _as_wanted(
+        self, view: memoryview, data: memoryview, start: int, header: BatchHeader, newest: int
+    ) -> Admitted:
+        """The batch in the topic's compression, with the largest timestamp of its records."""
+        kind = LOG_APPEND_TIME if self._stamps else CREATE_TIME
+        log_append_time = newest if self._stamps else NO_TIMESTAMP
+        wanted = self._config.compression_type
+        if wanted == "uncompressed":
+            wanted = "none"
+        if wanted not in ("producer", header.compression) and not header.is_control:
+            view = memoryview(self._recompressed(data[start:], header, wanted))
+        elif newest == header.max_timestamp and kind == header.timestamp_type:
+            return Admitted(view, newest, log_append_time)
+        elif view.readonly:
+            view = memoryview(bytearray(view))
+        restamp(view, newest, kind)
+        return Admitted(view, newest, log_append_time)
+
+    def _recompressed(self, data: memoryview, header: BatchHeader, wanted: str) -> bytearray:
+        config = self._config
+        attributes = header.attributes & ~COMPRESSION_MASK | codecs.NAMES.index(wanted)
+        body = codecs.compress(wanted, data, config.compression_level(wanted))
+        batch = bytearray(seal(header._replace(attributes=attributes), body))
+        if len(batch) > config.max_message_bytes:
+            raise KafkaError(
+                ErrorCode.MESSAGE_TOO_LARGE,
+                f"The record batch size in the append to {self._where} is {len(batch)} bytes "
+                "after recompression, which exceeds the maximum configured value of "
+                f"{config.max_message_bytes}.",
+            )
+        check_size_of_segment(len(batch), config, self._where)
+        return batch
+
+
+def check_size_of_segment(size: int, config: LogConfig, where: TopicPartition) -> None:
+    """Raises KafkaError RECORD_LIST_TOO_LARGE for a batch that no segment has room for."""
+    if size > config.segment_bytes:
+        raise KafkaError(
+            ErrorCode.RECORD_LIST_TOO_LARGE,
+            f"Message batch size is {size} bytes in append to partition {where}, which exceeds "
+            f"the maximum configured segment size of {config.segment_bytes}.",
+        )
+
+
+def _long(number: int) -> int:
+    """What 64 bits hold of it, as Java computes."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
