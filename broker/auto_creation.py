@@ -30,7 +30,7 @@ _BY_DEFAULT = -1
 async def create_missing(node: Node, names: Sequence[str]) -> None:
     """Create topics at the defaults and wait a moment for them to appear on this node.
 
-    A name that cannot be created stays missing; the asker sees that in the answer.
+    A name that cannot be created stays missing; the client sees that in the answer.
     """
     await _create(
         node,

@@ -55,7 +55,7 @@ class Channels:
         """The quorum has a new leader: every waiting request goes to it at once.
 
         So do requests that wait for an answer of the leader before: it may be asleep, and what it
-        has not decided by now it cannot decide any more.
+        has not decided by now it can no longer decide.
         """
         target = self._controller()
         if target is not None:

@@ -1,4 +1,4 @@
-"""Where the leaders can be reached that an answer names (KIP-951), so that clients need not ask."""
+"""The endpoints of the leaders that an answer names (KIP-951), which saves clients a Metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ E = TypeVar("E")
 def node_endpoints(
     image: MetadataImage, listener: str, leaders: Iterable[int], endpoint: Callable[..., E]
 ) -> list[E]:
-    """One `endpoint` for each of `leaders` that is known under the asker's listener."""
+    """One `endpoint` for each of `leaders` that the client's listener can name."""
     endpoints: list[E] = []
     for broker_id in sorted(set(leaders)):
         broker = image.brokers.get(broker_id)

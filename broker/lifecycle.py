@@ -46,7 +46,7 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Identity:
-    """What a broker tells the controller about itself."""
+    """How a broker registers with the controller."""
 
     broker_id: int
     cluster_id: str
@@ -57,14 +57,14 @@ class Identity:
     log_dirs: tuple[Uuid, ...]
     features: tuple[tuple[str, int, int], ...]
     previous_broker_epoch: int
-    """From the clean shutdown file; -1 tells the controller that unsynced data may be gone."""
+    """From the clean shutdown file; -1 means that unsynced data may be gone."""
 
 
 class Lifecycle:
     """Registers, heartbeats, and shuts down in order. One per broker.
 
-    `heard` is told the moment (monotonic seconds) at which each heartbeat left that the controller
-    answered: the broker's session lasts at least from then on.
+    For each heartbeat that the controller answers, `heard` is called with the moment (monotonic
+    seconds) at which it was sent: the broker's session lasts at least from then on.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Lifecycle:
         Raises KafkaError when the registration is refused for good.
         """
         await self._register()
-        while self.state is not State.SHUTTING_DOWN:  # One more would ask to be let back.
+        while self.state is not State.SHUTTING_DOWN:  # Another would ask to be unfenced.
             try:
                 await self._heartbeat()
             except BrokenConnection as error:
@@ -131,7 +131,7 @@ class Lifecycle:
         """Wait until leadership has moved away; whether it did within `timeout_s`.
 
         Much shorter when no controller answers at all: the whole cluster is being stopped, and
-        nobody is left to move leadership to.
+        no broker is left to move leadership to.
         """
         self.state = State.PENDING_CONTROLLED_SHUTDOWN
         self.wake()
@@ -180,7 +180,7 @@ class Lifecycle:
                 break
             if code is not ErrorCode.DUPLICATE_BROKER_REGISTRATION or left <= 0:
                 raise KafkaError(code, _refusal(code, me))
-            # Our last incarnation is still believed alive; its session is about to end.
+            # The controller believes that our last incarnation lives; its session is about to end.
             await self._clock.sleep(0.1)
         self.broker_epoch = answer.broker_epoch
         self.state = State.RECOVERY
@@ -223,7 +223,7 @@ class Lifecycle:
             self.state = State.RUNNING
             self._unfenced.set()
         elif self.state is State.RUNNING and answer.is_fenced:
-            log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be let back")
+            log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be unfenced")
 
 
 def _refusal(code: ErrorCode, me: Identity) -> str:

@@ -1,4 +1,4 @@
-"""Which brokers the clients of one listener can be sent to, as answers about topics tell it."""
+"""Which brokers the clients of one listener can reach, for answers about topics."""
 
 from __future__ import annotations
 

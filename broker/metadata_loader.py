@@ -1,4 +1,4 @@
-"""Follows the metadata log: committed batches in, images out, publishers told.
+"""Follows the metadata log: committed batches in, images out, publishers notified.
 
 Every node has one, controllers too. It is the quorum's listener: what arrives here is committed,
 in order, and the same on all nodes. Publishers are called in the order in which they were added,
@@ -36,7 +36,7 @@ class MetadataLoader:
         self._changed = trio.Event()
 
     def add(self, publisher: Publisher) -> None:
-        """Have it follow from now on; it is first told everything that is there already."""
+        """Notify it from now on; its first delta holds everything that is there already."""
         publisher(self.image, everything(self.image))
         self._publishers.append(publisher)
 

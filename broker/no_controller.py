@@ -18,7 +18,7 @@ from raftka.net.channel import Channel
 
 _ANSWER_S: Final = 1.0
 _FRESH_S: Final = 1.0
-"""How long what was found out is told to others who ask: many clients fail at a time."""
+"""How long an explanation is given again: many clients fail at the same time."""
 
 
 class NoController:

@@ -61,7 +61,7 @@ class Node:
     """Answers what brokers pass on in a client's name."""
     admission: Admission
 
-    # Parts of the data plane, by the names that the hot handlers use.
+    # From the data plane, by the names that the hot handlers use.
     replicas: ReplicaManager
     deadlines: Deadlines
     fetch_sessions: SessionCache
@@ -134,7 +134,7 @@ class Node:
         """A broker to name as controller in answers to clients.
 
         They send it what only a controller decides; any broker forwards that. The active
-        controller itself is told when it is a broker too, to save the way.
+        controller itself is named when it is a broker too, which saves a hop.
         """
         image = self.image
         broker = image.brokers.get(self.active_controller_id)

@@ -4,8 +4,8 @@ A change of a few partitions takes effect in the same turn in which it is commit
 thousands (a large topic, a start, a snapshot) means several files for each of them; done in one
 turn, it would hold up this node's heartbeats and votes for seconds, and the quorum would elect
 somebody else. So it is cut into slices: the files of each are made beside the event loop, and
-everybody else gets a turn between two of them. Until its slice comes, a partition is not here yet:
-clients are told so, and ask again.
+all other tasks get a turn between two of them. Until its slice comes, a partition is not here yet:
+clients get NOT_LEADER_OR_FOLLOWER and ask again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class PacedPublisher:
         self._done.set()
 
     def stop(self) -> None:
-        """Publish to nobody any more: who follows is about to end, and takes up no new work."""
+        """Stop publishing: the publishers are about to end, and take up no new work."""
         self._publishers = ()
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None:

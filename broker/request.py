@@ -1,6 +1,6 @@
 """What every handler needs: `handles`, to register it, and the `Context` that it is called with.
 
-broker/routes.py imports the handlers; whoever serves requests asks there.
+broker/routes.py imports the handlers and has the table of their routes.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ async def _run(
                 ready(node)
             await shutdown.wait()
         if node.is_controller:
-            # The others elect at once, instead of finding out by broken connections.
+            # The other voters elect at once, instead of after their connections break.
             with node.clock.within(_RESIGNATION_S):
                 await node.quorum.resign()
         log.info(f"node {node.node_id} has shut down")
@@ -209,7 +209,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
         log.warning(line)
     tasks.start_soon(node.lifecycle.run)
     epoch = await node.lifecycle.registered()
-    # Before our own registration the log may still tell of a former life, in which we led
+    # Before this process's own registration the log describes its former life, in which it led
     # partitions that others lead by now: roles begin with what is current.
     await node.loader.wait_until(
         lambda image: (me := image.brokers.get(node.node_id)) is not None and me.epoch >= epoch
@@ -227,8 +227,8 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     tasks.start_soon(end_without_directories, node)
     bound = await _bind(node, "broker")
     await roles.caught_up()
-    # Whoever connects by now is answered in a moment, when this broker may lead: before that a
-    # lone node would have to tell its first client that no broker can hold its topic.
+    # Clients that connect by now are answered in a moment, when this broker may lead: before that
+    # a lone node would have to answer its first client that no broker can hold its topic.
     await node.lifecycle.unfenced()
     for name, listener in bound.items():
         tasks.start_soon(_server(node, name).run, listener)
@@ -239,11 +239,11 @@ async def _stop_broker(node: Node) -> None:
     """Move leadership away first, while this broker still serves."""
     log.info(f"broker {node.node_id} is shutting down; its leadership moves first")
     if not node.config.flag("controlled.shutdown.enable"):
-        log.info("controlled.shutdown.enable is off: others find out that it is gone")
+        log.info("controlled.shutdown.enable is off: others notice its broken connections")
     elif not await node.lifecycle.controlled_shutdown(_CONTROLLED_SHUTDOWN_S):
         log.warning(
-            f"broker {node.node_id}: no controller let it go within {_CONTROLLED_SHUTDOWN_S:g} s;"
-            " it stops all the same"
+            f"broker {node.node_id}: no controller moved its leadership within"
+            f" {_CONTROLLED_SHUTDOWN_S:g} s; it stops all the same"
         )
     await node.replicas.checkpoint_high_watermarks()
 

@@ -1,7 +1,7 @@
 """Brokers that seem to have died a moment ago, before the controller has said so.
 
-A client whose leader dies asks another broker at once who leads now. Answered at once as well, it
-would be told the dead one, and many clients ask again only a second later. So an answer that would
+A client whose leader dies asks another broker at once for the new leader. An immediate answer
+would name the dead one, and many clients ask again only a second later. So an answer that would
 name a leader whose connections to this node have just broken waits for the election, which takes
 some tens of milliseconds; and a broker that was fenced stays in the list of addresses for a while,
 because clients drop what they had for a broker that vanishes from it.
@@ -20,12 +20,12 @@ from raftka.kraft.image import BrokerImage, MetadataImage
 from raftka.model.ports import Clock
 
 _PATIENCE_S: Final = 0.5
-"""How long a broken connection alone is held against a broker, and answers wait."""
+"""How long a broken connection alone makes a broker a suspect, and answers wait."""
 _LISTED_AFTER_FENCING_S: Final = 10.0
 
 
 class Suspects:
-    """What one broker makes of broken connections."""
+    """The brokers that one broker suspects, by its broken connections."""
 
     def __init__(self, clock: Clock, loader: MetadataLoader) -> None:
         self._clock = clock
@@ -55,7 +55,7 @@ class Suspects:
                 self._fenced_at.pop(broker_id, None)
 
     def is_listed(self, broker: BrokerImage) -> bool:
-        """Whether clients are told of the broker's address."""
+        """Whether answers to clients list the broker's address."""
         if not broker.fenced:
             return True
         fenced_at = self._fenced_at.get(broker.broker_id)
@@ -67,7 +67,7 @@ class Suspects:
 
         Half a second at most: a broker that only lost a connection goes on leading.
         """
-        # A leader's end and the question who leads now often arrive together: hear the end first.
+        # A leader's end and a client's question for its successor often arrive together.
         await trio.lowlevel.checkpoint()
         now = self._clock.monotonic()
         for broker_id in [each for each, until in self._until.items() if until <= now]:

@@ -104,7 +104,7 @@ class Answers:
 
     @property
     def clogged(self) -> bool:
-        """Whether the peer does not read fast enough: take no more of its requests."""
+        """Whether the peer reads too slowly: read no further requests from it."""
         return self._writing
 
     def put(self, pieces: list[Piece]) -> None:
@@ -179,7 +179,7 @@ class Answers:
         self._settled.set()
 
     def close(self) -> None:
-        """Send nothing more; the receiving task learns of it by itself: its next receive fails."""
+        """Send nothing further; the receiving task notices because its next receive fails."""
         self._broken = True
         self._unsent = []
         self._connection.close()

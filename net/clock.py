@@ -55,9 +55,9 @@ def _at(moment: float, action: Callable[[], None]) -> None:
 class TaskAlarm(abc.ABC):
     """What wakes the task that waits for it: a ring, or the moment that it waits for.
 
-    A wait that is over early leaves the call that was arranged for its time. The next one mostly
-    ends later: the call finds that out and is arranged anew, so that a wait costs no cancel scope
-    and no exception.
+    A wait that ends early leaves the callback that was scheduled for its time. The next wait mostly
+    ends later: the callback notices that and schedules itself again, so that a wait costs no cancel
+    scope and no exception.
     """
 
     def __init__(self) -> None:
@@ -163,5 +163,5 @@ def system_clock() -> Clock:
 
 
 def system_dice() -> Dice:
-    """Chance that nobody can predict: ids and back-offs of real nodes must not repeat."""
+    """Unpredictable chance: ids and back-offs of real nodes must not repeat."""
     return random.SystemRandom()

@@ -15,10 +15,10 @@ _ROOMY_CAPACITY = 128 * 1024
 """Up to here a buffer that a receive has filled doubles, though every frame may fit: one receive
 then takes all that a busy peer has sent, and its frames share a turn, a wake and a send."""
 _KEEP_CAPACITY = 4 * 1024 * 1024
-"""An emptied buffer above this is let go: one large request must not pin its memory for ever."""
+"""An empty buffer above this size is released: one large request must not pin its memory."""
 _WAIT_FOR_REST = 16 * 1024
-"""A frame from this size on is worth to tell the kernel how much of it is missing; on loopback it
-would otherwise wake us for each 64 KB."""
+"""From this size on the kernel is told how much of a frame is missing (SO_RCVLOWAT); on loopback
+it would otherwise wake the connection's task for each 64 KB."""
 _MAX_WAIT_FOR = 256 * 1024
 """But not for more than this at a time: the kernel would make its own buffers larger."""
 _LARGE_FRAME = 192 * 1024
@@ -37,7 +37,7 @@ class FrameReader:
         for frame in reader.frames(size): ...
 
     A frame is a view into the buffer, without its size field, and is valid until the next call of
-    `space`: whoever keeps bytes for longer copies them.
+    `space`: a caller that keeps bytes for longer copies them.
     """
 
     def __init__(self, max_frame_bytes: int) -> None:
@@ -99,7 +99,7 @@ class FrameReader:
 
     @property
     def missing(self) -> int:
-        """Bytes before which it is not worth to wake up: those that a longer frame misses."""
+        """How many bytes to wait for before waking up: those that a longer frame misses."""
         if self._wanted < _WAIT_FOR_REST:
             return 1
         return min(self._start + self._wanted - self._end, _MAX_WAIT_FOR)

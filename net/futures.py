@@ -1,8 +1,9 @@
 """A value that comes later, for code that hands out work before it is done.
 
 trio has no futures on purpose: a task should wait for what it starts. A producer is the exception,
-since many records are under way for each task that writes them. A `Future` is filled by whoever
-receives the answer, with no task of its own, and may be awaited by any number of tasks.
+since many records are under way for each task that writes them. The task that
+receives an answer fills the `Future`, which has no task of its own; any number of tasks may await
+it.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class CloseConnection(Exception):
 
 
 class Pending:
-    """An answer that comes later. Whoever resolves it first wins; later calls do nothing.
+    """An answer that comes later. The first call of `resolve` counts; later ones do nothing.
 
     `resolve` takes a response message, finished pieces, or None for no answer.
     """

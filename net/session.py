@@ -32,7 +32,7 @@ class Session:
     held: dict[Held, None] = field(default_factory=dict)
     """The requests that wait for their answer's content; abandoned with the connection."""
     is_watched: bool = False
-    """Whether the active controller wants to hear of its end: a broker's heartbeats come by it."""
+    """Whether the active controller is notified of its end: a broker's heartbeats come by it."""
     on_close: list[Callable[[], None]] = field(default_factory=list)
     """Called once when the connection is gone, however it went."""
 

@@ -1,1 +1,1 @@
-"""The active controller at run time: sessions of brokers, group commit, elections told in words."""
+"""The active controller at run time: sessions of brokers, group commit, a log of elections."""

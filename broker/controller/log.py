@@ -1,8 +1,8 @@
-"""What the active controller writes down of brokers and elections.
+"""What the active controller logs of brokers and elections.
 
-One line for each election: the partition, who led, who leads, since when, and why. A failover can
-elect thousands of leaders in one batch; their lines are written behind it, a few at a time, so that
-they delay nobody.
+One line for each election: the partition, its old and its new leader, since when, and why. A
+failover can elect thousands of leaders in one batch; their lines are written behind it, a few at a
+time, so that they delay no request.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def log_brokers(delta: MetadataDelta) -> None:
 
 
 def _what_happened(before: BrokerImage | None, after: BrokerImage | None) -> str:
-    """A broker's change in words; empty when there is nothing to tell."""
+    """A broker's change in words; empty when there is nothing to log."""
     if after is None:
         return "was unregistered"
     if before is None or before.epoch != after.epoch:

@@ -1,7 +1,7 @@
 """Is a broker process dead? A port that refuses is proof enough; silence is not.
 
 When a process is killed, its machine refuses connections to its port at once. A broker that is
-merely slow, stopped or cut off accepts or does not answer: only its session's timeout can tell.
+merely slow, stopped or cut off accepts or does not answer: then only its session's timeout decides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LAST_INTERVAL_S: Final = 2.0
 
 
 def probe_intervals() -> list[float]:
-    """Seconds to wait before each look; the last is to be repeated.
+    """Seconds to wait before each look; the last one repeats.
 
     They start short, because a dying process's port may take connections a moment longer.
     """
@@ -41,7 +41,7 @@ def probe_endpoint(broker: BrokerImage, inter_broker_listener: str) -> Endpoint 
 
 
 async def refuses(network: Network, clock: Clock, where: Endpoint) -> bool:
-    """Whether nothing listens there any more."""
+    """Whether nothing listens there."""
     began_s = clock.monotonic()
     try:
         connection = await network.connect(where.host, where.port, timeout_s=_TIMEOUT_S)

@@ -1,10 +1,10 @@
 """The active controller at run time: decides, watches the brokers, elects leaders.
 
-Decisions are pure functions (kraft/controller/); this gives them the image, the clock's word on
-who is alive and a way into the metadata log (broker/controller/writer.py). A node that is a
+Decisions are pure functions (kraft/controller/); this gives them the image, the brokers that are
+alive by the clock, and a way into the metadata log (broker/controller/writer.py). A node that is a
 controller always has one of these; it acts only between the moment the quorum makes it the leader
 and the next change of leader. All it remembers about a term is soft: when it is deposed, it
-forgets, and whoever waits for it is told NOT_CONTROLLER.
+forgets, and all that waits for it fails with NOT_CONTROLLER.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = get_logger(__name__)
 
 _TICK_S: Final = 0.25
 _SHUTDOWN_PATIENCE_S: Final = 1.0
-"""How long a broker that leads nothing any more waits for the others to hear of it."""
+"""How long a broker that no longer leads anything waits until the others know that."""
 
 
 class ControllerService:
@@ -83,7 +83,7 @@ class ControllerService:
         self._term_tasks: trio.Nursery | None = None
         self._activated = trio.Event()
 
-    # ---- what the node tells it
+    # ---- notifications from the node
 
     @property
     def is_active(self) -> bool:
@@ -307,7 +307,7 @@ class ControllerService:
             self._term.cancel()
 
     async def _serve_term(self) -> None:
-        """What the active controller does of its own accord."""
+        """What the active controller does without being asked."""
         with trio.CancelScope() as self._term:
             async with trio.open_nursery() as nursery:
                 self._term_tasks = nursery
@@ -339,7 +339,7 @@ class ControllerService:
                 await self._fence(session, f"was fenced: not heard for {timeout_ms} ms")
 
     async def _attempt(self, what: str, decide: Decide[Any]) -> Any:
-        """Submit something of our own; that we are deposed meanwhile is no concern of anybody."""
+        """Submit a decision of the controller's own; no client waits for it."""
         try:
             return await self.submit(decide)
         except KafkaError as error:

@@ -1,8 +1,8 @@
-"""Which broker processes are alive, as the active controller has heard of them. Pure.
+"""Which broker processes are alive, by their heartbeats to the active controller. Pure.
 
 A session belongs to one process of a broker (its broker epoch). It lasts `timeout_s` from the last
-heartbeat. Sooner than that, a process whose connections have all broken is a suspect: whoever
-finds proof of its death (broker/controller/probe.py) need not wait for the timeout.
+heartbeat. Sooner than that, a process whose connections have all broken is a suspect: with
+proof of its death (broker/controller/probe.py) the controller need not wait for the timeout.
 
 Soft state: a new controller starts with a fresh session for every registered broker.
 """
@@ -16,12 +16,12 @@ from typing import Final
 from raftka.kraft.image import BrokerImage
 
 _PAUSE_FACTOR: Final = 0.25
-"""Not having looked for this part of the timeout means that it was us who slept."""
+"""After not looking for this share of the timeout, this process is the one that slept."""
 
 
 @dataclass(slots=True)
 class BrokerSession:
-    """What was heard of one process of a broker."""
+    """The heartbeats and connections of one process of a broker."""
 
     broker_id: int
     epoch: int
@@ -103,8 +103,8 @@ class BrokerSessions:
     def expired(self, now_s: float) -> list[BrokerSession]:
         """The sessions whose time is over.
 
-        When nobody looked for a while, it was this process that was stopped, and the heartbeats
-        of that time are still on their way: all sessions get that much more.
+        When nothing has called this for a while, this process was stopped, and the heartbeats of
+        that time are still on their way: all sessions last that much longer.
         """
         slept = now_s - self._looked_s
         self._looked_s = now_s

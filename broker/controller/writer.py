@@ -70,7 +70,7 @@ class MetadataWriter:
         self._epoch = epoch
 
     def close(self) -> None:
-        """Forget everything that is not committed; whoever waits gets NOT_CONTROLLER."""
+        """Forget everything that is not committed; all waiting callers get NOT_CONTROLLER."""
         self._epoch = None
         waiting = [*self._in_flight, *self._queue]
         self._queue.clear()
@@ -124,7 +124,7 @@ class MetadataWriter:
             try:
                 await self._commit(delta, records, epoch, expected)
             except ProposalVoid:
-                # A change of voters took the place: decide everything anew, for the next one.
+                # A change of voters took the place: decide everything again, for the next one.
                 self._queue.extendleft(reversed(self._in_flight))
                 self._in_flight = []
                 await self._clock.sleep(0)
@@ -136,7 +136,7 @@ class MetadataWriter:
             except Exception as error:
                 log.exception(f"a batch of {len(records)} metadata records cannot be written")
                 self._fail_in_flight(_defect(error))
-        # After `close` nobody is in flight any more: they have their answer.
+        # After `close` nothing is in flight: every caller has its answer.
         for operation in self._in_flight:
             operation.done.set()
         self._in_flight = []
@@ -187,7 +187,7 @@ class MetadataWriter:
 
 
 def not_controller() -> KafkaError:
-    """What everybody is told who asks the wrong node, or asked one that was deposed meanwhile."""
+    """The error for callers that ask the wrong node, or one that is deposed meanwhile."""
     words = "This node is not the active controller."
     return KafkaError(ErrorCode.NOT_CONTROLLER, words)
 

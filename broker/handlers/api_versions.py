@@ -65,8 +65,8 @@ def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsR
 
 @lru_cache
 def _promised(listener: Listener) -> list[ApiVersion]:
-    """The same for every connection, so made once: not to be changed. All handlers are there when
-    the first client asks."""
+    """Made once and shared by all connections, so never change it. All handlers are imported by
+    the time of the first request."""
     return [
         ApiVersion(
             api_key=key,

@@ -1,4 +1,4 @@
-"""BrokerHeartbeat (key 63): a broker lives; it learns whether it is fenced, and when it may stop.
+"""BrokerHeartbeat (key 63): a broker lives; the answer says if it is fenced, and if it may stop.
 
 The connection that it comes by stands for the broker: when that breaks, the controller looks at
 once whether the process is dead, and does not wait for broker.session.timeout.ms.

@@ -1,7 +1,8 @@
 """DescribeCluster (key 60): the nodes of the cluster, brokers or controllers (KIP-700, KIP-919).
 
 Version notes: 1 asks for brokers or controllers; 2 may include fenced brokers. Brokers' listeners
-know the brokers, controllers' listeners the controllers: who asks the other gets told so.
+know the brokers, controllers' listeners the controllers; for the other kind a listener answers
+MISMATCHED_ENDPOINT_TYPE.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DescribeLogDirs (key 35): how much of which partition is where (KIP-113, KIP-827).
 
 A null list of topics asks for all. The lag of a replica is how far its log's end is behind the high
-watermark that it knows. Directories that are offline are told with KAFKA_STORAGE_ERROR.
+watermark that it knows. Directories that are offline are listed with KAFKA_STORAGE_ERROR.
 """
 
 from __future__ import annotations

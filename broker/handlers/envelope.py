@@ -42,8 +42,8 @@ async def envelope(context: Context, request: EnvelopeRequest) -> EnvelopeRespon
     except (CloseConnection, MalformedMessage):
         return EnvelopeResponse(error_code=int(ErrorCode.INVALID_REQUEST))
     if not node.is_active_controller:
-        # Deposed while it was decided: the asker tries the next one, and decisions that were
-        # committed after all are found there.
+        # Deposed while it was decided: the broker asks the next controller, where a decision that
+        # was committed after all is found.
         return EnvelopeResponse(error_code=int(ErrorCode.NOT_CONTROLLER))
     return EnvelopeResponse(response_data=wrapped.frame[4:], error_code=int(ErrorCode.NONE))
 

@@ -2,11 +2,11 @@
 
 The answer comes as soon as it has min_bytes of records, an error, or something else that cannot
 wait; otherwise when the request's max_wait is over. The first partition that has records gives at
-least one batch, however small the limits, so that nobody gets stuck (KIP-74).
+least one batch, however small the limits, so that no reader gets stuck (KIP-74).
 
 Version notes: 7 brings sessions (KIP-227). 9 fences by leader epoch (KIP-320). 11 lets consumers
-read from followers (KIP-392). 12 tells where logs diverge (KIP-595). 13 names topics by id. 15 has
-the follower's broker epoch (KIP-903). 16 tells the new leader's endpoint (KIP-951). There are no
+read from followers (KIP-392). 12 says where logs diverge (KIP-595). 13 names topics by id. 15 has
+the follower's broker epoch (KIP-903). 16 names the new leader's endpoint (KIP-951). There are no
 transactions yet, so that read_committed sees what read_uncommitted sees, and nothing is aborted.
 """
 
@@ -123,7 +123,7 @@ def _feed(
 def respond(
     context: Context, feed: Feed, limits: FetchLimits, fetched: list[Fetched], full: bool
 ) -> list[Piece]:
-    """The answer's frame, after which a session counts it as told."""
+    """The answer's frame, after which a session counts it as sent."""
     node = context.node
     session_id = NO_SESSION
     if isinstance(feed, FetchSession):

@@ -63,7 +63,7 @@ def _find(context: Context, key_type: int, key: str) -> Coordinator:
 
 
 def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
-    """(broker id, where the asker reaches it). Raises KafkaError."""
+    """(broker id, its endpoint for the client's listener). Raises KafkaError."""
     if key_type == _TRANSACTION:
         raise KafkaError(
             ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,

@@ -1,4 +1,4 @@
-"""Heartbeat (key 12): a member of a group lives; REBALANCE_IN_PROGRESS tells it to join again."""
+"""Heartbeat (key 12): a member of a group lives; on REBALANCE_IN_PROGRESS it joins again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InitProducerId (key 22): an id under which a producer's batches are told apart (KIP-98).
+"""InitProducerId (key 22): an id that makes a producer's batches recognizable (KIP-98).
 
 Each call gives a new id with epoch 0, also to a producer that names the id it has (KIP-360): only
 transactional producers keep theirs. A transactional id asks for a transaction coordinator, which

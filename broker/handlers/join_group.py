@@ -1,9 +1,9 @@
 """JoinGroup (key 11): become, or stay, a member of a classic group's next generation.
 
 Answered when the generation is closed, which may take as long as the slowest member. Version notes:
-0 has no rebalance timeout. 4: a member without an id is told one and asks again (KIP-394). 5:
+0 has no rebalance timeout. 4: a member without an id gets one and joins again (KIP-394). 5:
 group.instance.id (KIP-345). 7: the protocol is null in errors, and was an empty string before. 9: a
-leader that takes over its own assignment is told to skip assigning (KIP-814).
+leader that takes over its own assignment skips assigning (KIP-814).
 """
 
 from __future__ import annotations

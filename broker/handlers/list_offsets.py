@@ -1,6 +1,6 @@
 """ListOffsets (key 2): offsets by timestamp, and the special ones.
 
-Consumers are told of what is committed: the end is the high watermark, and a timestamp finds no
+Consumers see what is committed: the end is the high watermark, and a timestamp finds no
 record beyond it. Followers (replica id >= 0) see the log's end. A new leader whose high watermark
 has yet to reach the start of its epoch says OFFSET_NOT_AVAILABLE: its end could seem to go back
 (KIP-207).

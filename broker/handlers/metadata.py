@@ -2,8 +2,8 @@
 
 Version notes: 0 asks for all topics by an empty list, later ones by null. 1: controller, racks,
 internal topics. 4: whether asking may create. 7: leader epochs. 10: topic ids. 12: topics by id
-alone. 13: an error for the whole answer. Leaders of other listeners are not told: an endpoint that
-the asker cannot reach is worse than none (LISTENER_NOT_FOUND).
+alone. 13: an error for the whole answer. Leaders of other listeners are not named: an endpoint that
+the client cannot reach is worse than none (LISTENER_NOT_FOUND).
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ acks=0 is never answered, and a failure closes the connection so that the produc
 is answered as soon as the leader has the records; acks=-1 (all) once every in-sync replica has
 them, or with REQUEST_TIMED_OUT after the request's timeout, when the records may still make it.
 
-Version notes: 8 names the records that a batch was refused for (KIP-467). 10 tells the new leader
-to those who ask the wrong broker (KIP-951). 13 names topics by id (KIP-516). Transactional ids are
-refused as long as there is no transaction coordinator.
+Version notes: 8 names the records that a batch was refused for (KIP-467). 10 names the new leader
+to producers that ask the wrong broker (KIP-951). 13 names topics by id (KIP-516). Transactional
+ids are refused as long as there is no transaction coordinator.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Outcome:
 
 
 def _refusal(request: ProduceRequest) -> KafkaError | None:
-    """What is wrong with the request as a whole; each partition is told."""
+    """What is wrong with the request as a whole; each partition gets this error."""
     if request.acks not in (-1, 0, 1):
         return KafkaError(
             ErrorCode.INVALID_REQUIRED_ACKS, f"acks must be -1, 0 or 1, not {request.acks}"

@@ -1,6 +1,6 @@
-"""SyncGroup (key 14): the leader hands in who reads what, the others ask for their share.
+"""SyncGroup (key 14): the leader hands in the assignment, the other members fetch theirs.
 
-From version 5 on a member says which protocol it believes in, and must (KIP-559).
+From version 5 on a member must name the protocol that it uses (KIP-559).
 """
 
 from __future__ import annotations
