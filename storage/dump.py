@@ -25,6 +25,7 @@ from raftka.model.record_batch import (
     advance_sequence,
 )
 from raftka.model.records import Record, iter_records
+from raftka.model.text import AS_JAVA
 from raftka.storage.index import OffsetIndex, TimeIndex
 from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
 from raftka.storage.producer_snapshot import SnapshotCorrupt, decode
@@ -190,7 +191,7 @@ def decode_text(record: Record) -> tuple[str | None, str | None]:
 
 
 def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "replace")
+    return None if data is None else str(data, "utf-8", AS_JAVA)
 
 
 def _size(data: bytes | None) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from raftka.client.consumer.assignors import Assignor, Member
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Buffer
+from raftka.model.text import decode_text
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages import consumer_protocol_assignment as assigned
 from raftka.net.protocol.messages import consumer_protocol_subscription as subscribed
@@ -121,7 +122,7 @@ def decode_previous(user_data: Buffer) -> tuple[list[TopicPartition], int]:
     place += 4
     for _ in range(topics):
         (size,) = _VERSION.unpack_from(view, place)
-        topic = bytes(view[place + 2 : place + 2 + size]).decode()
+        topic = decode_text(view[place + 2 : place + 2 + size])
         place += 2 + size
         (count,) = _INT.unpack_from(view, place)
         place += 4

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from raftka.client.consumer import ConsumerRecord
 from raftka.client.tools.options import ToolError, UsageError
+from raftka.model.text import decode_text
 
 Decoder = Callable[[bytes], bytes]
 
@@ -123,8 +124,8 @@ class LoggingFormatter(DefaultFormatter):
 
     def format(self, record: ConsumerRecord) -> bytes:
         shown = super().format(record)
-        key = (record.key or b"null").decode("utf-8", "replace")
-        value = (record.value or b"null").decode("utf-8", "replace")
+        key = decode_text(record.key or b"null")
+        value = decode_text(record.value or b"null")
         time = f"{record.timestamp_type}:{record.timestamp_ms}, "
         return shown + f"{time}key:{key}, value:{value}\n".encode()
 

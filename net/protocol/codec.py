@@ -88,7 +88,11 @@ def decode_request(cls: type[M], version: int, frame: Buffer, offset: int) -> M:
 def _decode(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M, int]:
     try:
         decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
-        return decoder(buffer, offset, len(buffer))
+        try:
+            return decoder(buffer, offset, len(buffer))
+        except UnicodeDecodeError:
+            lenient = _LENIENT.get((cls, version)) or _lenient_decoder(cls, version)
+            return cast(tuple[M, int], lenient(buffer, offset, len(buffer)))
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
 
@@ -179,14 +183,10 @@ def decode_versioned(cls: type[M], buffer: Buffer, *, newest: bool = False) -> M
 
 def _decode_head(cls: type[M], version: int, buffer: Buffer) -> M:
     """Read a message behind its int16 version, whatever follows it."""
-    try:
-        decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
-        message, position = decoder(buffer, 2, len(buffer))
-        if position > len(buffer):
-            raise Flaw("ends early")
-        return cast(M, message)
-    except (Flaw, *READ_ERRORS) as error:
-        raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
+    message, position = _decode(cls, version, buffer, 2)
+    if position > len(buffer):
+        raise MalformedMessage(f"{cls.__name__} v{version}: ends early")
+    return message
 
 
 class _Requests(Mapping[int, type[Request[Any]]]):
@@ -233,6 +233,17 @@ def _compiled_decoder(cls: type[Message], version: int) -> Any:
         decoder = cls.DECODERS[version] = compile_decoder(cls, version)
     except ValueError as error:
         raise Flaw(str(error)) from error
+    return decoder
+
+
+_LENIENT: Final[dict[tuple[type[Message], int], Any]] = {}
+"""Decoders that read strings which are no UTF-8 too, made when the first such message comes."""
+
+
+def _lenient_decoder(cls: type[Message], version: int) -> Any:
+    from raftka.net.protocol.decoder import compile_decoder
+
+    decoder = _LENIENT[cls, version] = compile_decoder(cls, version, lenient=True)
     return decoder
 
 

@@ -17,21 +17,27 @@ from __future__ import annotations
 from struct import calcsize
 from typing import Any
 
+from raftka.model.text import decode_text
 from raftka.net.protocol import primitives
 from raftka.net.protocol.layout import FIXED, Shape, Slot, shape_of
 from raftka.net.protocol.message import Decoder, Message
 from raftka.net.protocol.source import Run, Source
 
 
-def compile_decoder(cls: type[Message], version: int) -> Decoder:
-    """Raises ValueError for a version that the class does not have."""
-    function: Decoder = _Compiler(shape_of(cls, version)).function(version)
+def compile_decoder(cls: type[Message], version: int, *, lenient: bool = False) -> Decoder:
+    """Raises ValueError for a version that the class does not have.
+
+    Strings that are no UTF-8 raise UnicodeDecodeError, or with `lenient` are read as Java reads
+    them (model/text.py), which costs every string of a message.
+    """
+    function: Decoder = _Compiler(shape_of(cls, version), lenient).function(version)
     return function
 
 
 class _Compiler:
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, lenient: bool) -> None:
         self.shape = shape
+        self.lenient = lenient
         self.source = Source()
         self.run = Run()
         self.serial = 0
@@ -39,6 +45,7 @@ class _Compiler:
         self.source.names.update(
             new=object.__new__,
             ZERO_UUID=bytes(16),
+            decode_text=decode_text,
             Flaw=primitives.Flaw,
             null=primitives.null,
             too_long=primitives.too_long,
@@ -147,7 +154,9 @@ class _Compiler:
     def text_or_bytes(self, slot: Slot, target: str, flexible: bool) -> None:
         add, block = self.source.add, self.source.block
         self.length(flexible, "h" if slot.type == "string" else "i")
-        if slot.type == "string":
+        if slot.type == "string" and self.lenient:
+            value = "decode_text(b[p:q])"
+        elif slot.type == "string":
             value = 'str(b[p:q], "utf-8")' if self.views else "b[p:q].decode()"
         else:
             value = "bytes(b[p:q])" if slot.type == "bytes" and self.views else "b[p:q]"

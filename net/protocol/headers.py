@@ -10,6 +10,7 @@ import struct
 from typing import Final, NamedTuple
 
 from raftka.model.ports import Buffer
+from raftka.model.text import decode_text
 from raftka.net.protocol.apis import APIS
 from raftka.net.protocol.primitives import READ_ERRORS, Flaw, skip_tags
 
@@ -50,7 +51,10 @@ def decode_request_header(frame: Buffer) -> RequestHeader:
         client_id = None
         if length >= 0:
             offset += length
-            client_id = str(frame[10:offset], "utf-8")
+            try:
+                client_id = str(frame[10:offset], "utf-8")
+            except UnicodeDecodeError:
+                client_id = decode_text(frame[10:offset])
         if offset > len(frame):
             raise Flaw("the client id is longer than the frame")
         if key << 16 | version in _FLEXIBLE:

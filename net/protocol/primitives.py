@@ -12,8 +12,8 @@ from typing import Any, Final, NoReturn
 
 from raftka.model.ports import Buffer, FileRegion, Piece
 
-READ_ERRORS: Final = (struct.error, IndexError, UnicodeDecodeError)
-"""What reading past the end, or text that is not UTF-8, raises by itself."""
+READ_ERRORS: Final = (struct.error, IndexError)
+"""What reading past the end raises by itself."""
 
 WRITE_ERRORS: Final = (struct.error, TypeError, AttributeError, UnicodeEncodeError, ValueError)
 """What a field that holds something else than its type raises by itself."""

@@ -17,6 +17,7 @@ from raftka.net.protocol.codec import (
 from raftka.net.protocol.message import Message
 from raftka.net.protocol.messages.metadata import MetadataRequest
 from raftka.net.protocol.primitives import write_varint
+from tests.support import messages
 from tests.support.fuzz import HostileFrame, hostile_frames
 from tests.support.messages import data_classes, every_version, random_message
 from tests.support.wire import encoded
@@ -124,9 +125,29 @@ def test_null_where_there_is_none() -> None:
         decode(REQUESTS[12], 4, bytes(20))
 
 
-def test_text_must_be_utf8() -> None:
-    with pytest.raises(MalformedMessage, match="utf-8"):
-        decode(REQUESTS[12], 0, b"\x00\x01\xff" + bytes(8))
+def test_text_that_is_no_utf_8_is_read_as_java_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every string of every message, in all versions."""
+    monkeypatch.setattr(messages, "_LETTERS", "漢")
+    texts = 0
+    for cls, version in every_version():
+        message = random_message(cls, version, random.Random(version))
+        data = encoded(message, version).replace("漢".encode(), b"\xff\xfe\xfd")
+        expected = repr(message).replace("漢", "\ufffd" * 3)
+        texts += "\ufffd" in expected
+        assert repr(decode(cls, version, data)) == expected
+        assert repr(decode(cls, version, memoryview(data))) == expected
+    assert texts > 100
+
+
+def test_a_client_id_that_is_no_utf_8_is_read_as_java_reads_it() -> None:
+    frame = b"\x00\x12\x00\x00" + bytes(4) + b"\x00\x04B\xfcro"
+    for given in (frame, memoryview(frame)):
+        assert decode_request_header(given).client_id == "B\ufffdro"
+
+
+def test_text_that_is_cut_inside_a_letter_ends_early() -> None:
+    with pytest.raises(MalformedMessage, match=r"ends early|unpack_from"):
+        decode(REQUESTS[12], 0, b"\x00\x09" + "漢".encode()[:2])
 
 
 @pytest.mark.parametrize("version", [-1, 5, 99, 32767])
