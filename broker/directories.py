@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from raftka.broker.mutations import Mutation, Mutations
+from raftka.kraft.controller.features import BOOTSTRAP
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
 from raftka.model.ports import Clock, Dice, Disk, FileLock
 from raftka.model.settings import Config
-from raftka.storage import clean_shutdown, meta_properties
+from raftka.storage import bootstrap, clean_shutdown, meta_properties
 from raftka.storage.config import LogConfig
 from raftka.storage.log_directory import LOCK
 from raftka.storage.log_manager import LogManager
@@ -29,6 +31,8 @@ class Directories:
     previous_broker_epoch: int
     """Of a life that ended cleanly, which proves that nothing is missing; -1 of any other."""
     locks: list[FileLock]
+    first_levels: Mapping[str, int]
+    """The feature levels with which this node would begin a new cluster."""
 
     @property
     def metadata_directory_id(self) -> Uuid:
@@ -97,6 +101,7 @@ def open_directories(disk: Disk, config: Config) -> Directories:
         # One directory that was not closed is enough to have lost something.
         previous_broker_epoch=min(epochs, default=NO_EPOCH),
         locks=locks,
+        first_levels=bootstrap.read(disk, metadata_directory) or BOOTSTRAP,
     )
 
 

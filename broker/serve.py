@@ -97,6 +97,7 @@ async def _run(
             clock=node.clock,
             dice=node.dice,
             network=node.network,
+            first_levels=directories.first_levels,
             mutations=of_controller(node.mutations),
         )
         node.forwarded = Dispatcher(node, forwarded_routes())

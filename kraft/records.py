@@ -27,9 +27,12 @@ RECOVERING: Final = 1
 """Leader recovery states (KIP-704): after an unclean election the new leader is RECOVERING."""
 
 METADATA_VERSION: Final = "metadata.version"
-FIRST_METADATA_VERSION: Final = 25
-"""Level 25 is 4.0-IV3 in Apache Kafka's numbering, which tools show to people."""
-LATEST_METADATA_VERSION: Final = 25
+FIRST_METADATA_VERSION: Final = 21
+"""Level 21 is 3.9-IV0 in Apache Kafka's numbering, which tools show to people."""
+LATEST_METADATA_VERSION: Final = 33
+"""4.4-IV2."""
+DEFAULT_METADATA_VERSION: Final = 30
+"""4.3-IV0: with this a new cluster begins when nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ or node must not be made to look like ours.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ from raftka.model.ids import METADATA_TOPIC_UUID, Uuid, parse_uuid, uuid_text
 from raftka.model.ports import Disk
 from raftka.model.settings import Config
 from raftka.model.settings.listeners import listeners, parse_endpoint
-from raftka.storage import meta_properties
+from raftka.storage import bootstrap, meta_properties
 from raftka.storage.meta_properties import MetaProperties
 
 METADATA_LOG: Final = "__cluster_metadata-0"
@@ -79,13 +79,14 @@ def format_directories(
     *,
     ignore_formatted: bool = False,
     voters: Sequence[Voter] = (),
+    levels: Mapping[str, int] | None = None,
     randbytes: Callable[[int], bytes] = os.urandom,
 ) -> list[str]:
     """Format what is not formatted yet; those directories, the metadata's last.
 
     The metadata directory comes last because it decides: a format that was interrupted is seen
-    by the next one as not done. `voters` found a new quorum whose members may change. Raises
-    FormatRefused, BadDirectory, OSError.
+    by the next one as not done. `voters` found a new quorum whose members may change; a new cluster
+    begins with the feature `levels`. Raises FormatRefused, BadDirectory, OSError.
     """
     found = inspect(config, disk)
     node_id = config.int("node.id")
@@ -106,6 +107,8 @@ def format_directories(
             directory_id = Uuid(own) if own is not None else directory_id
             if voters:
                 write_first_voters(disk, f"{path}/{METADATA_LOG}", list(voters))
+            if levels is not None:
+                bootstrap.write(disk, path, levels)
         meta_properties.write(disk, path, MetaProperties(cluster_id, node_id, directory_id))
     return ordered
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Final
 
+from raftka import releases
 from raftka.configuration import Unreadable, make_config, read_file
 from raftka.formatting import (
     FormatRefused,
@@ -18,18 +18,13 @@ from raftka.formatting import (
     parse_initial_controllers,
     standalone_voter,
 )
-from raftka.kraft.controller.features import SUPPORTED
-from raftka.kraft.records import LATEST_METADATA_VERSION
+from raftka.kraft.controller import features
+from raftka.kraft.records import METADATA_VERSION
 from raftka.model.ids import uuid_text
 from raftka.model.settings import Config, WrongSettings
+from raftka.releases import HIGHEST, KRAFT, UnknownRelease
 from raftka.storage.meta_properties import BadDirectory
 from raftka.storage.posix import PosixDisk
-
-RELEASES: Final = {"4.0-IV3": 25}
-"""Metadata versions by the name of the release that they are of."""
-
-FEATURES: Final = {**SUPPORTED, "kraft.version": (0, 1)}
-"""Feature levels that --feature may ask for."""
 
 
 def main(argv: list[str]) -> int:
@@ -46,7 +41,7 @@ def main(argv: list[str]) -> int:
         print(f"{options.config}: these settings are wrong:", file=sys.stderr)
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
-    except (BadDirectory, FormatRefused, Unreadable) as error:
+    except (BadDirectory, FormatRefused, UnknownRelease, Unreadable) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
@@ -61,11 +56,10 @@ def _random_uuid(_: argparse.Namespace) -> int:
 def _format(options: argparse.Namespace) -> int:
     config = make_config(read_file(options.config))
     _check_cluster_id(options.cluster_id)
-    _check_features(options.feature, options.release_version)
     if options.add_scram:
         raise FormatRefused("SCRAM credentials are not supported yet: listeners are PLAINTEXT.")
-    dynamic = options.standalone or options.initial_controllers is not None
-    if dynamic and config.names("controller.quorum.voters"):
+    founds = options.standalone or options.initial_controllers is not None
+    if founds and config.names("controller.quorum.voters"):
         raise FormatRefused(
             "You cannot specify controller.quorum.voters and format the node with"
             " --initial-controllers or --standalone. If you want to use dynamic quorum, please"
@@ -82,21 +76,28 @@ def _format(options: argparse.Namespace) -> int:
             "Because controller.quorum.voters is not set on this controller, you must specify one"
             " of the following: --standalone, --initial-controllers, or --no-initial-controllers."
         )
+    voted = bool(config.names("controller.quorum.voters"))
+    levels = _levels(options, dynamic=not voted and (founds or options.no_initial_controllers))
+    chosen = options.release_version is not None or bool(options.feature)
+    begin, words = _served(levels) if chosen else (None, [])
     done = format_directories(
         config,
         PosixDisk(),
         options.cluster_id,
         ignore_formatted=options.ignore_formatted,
         voters=voters,
+        levels=begin,
     )
     if not done:
         print("All of the log directories are already formatted.")
-    release = next(name for name, level in RELEASES.items() if level == LATEST_METADATA_VERSION)
+    release = releases.name_of(levels[METADATA_VERSION])
     metadata = config.text("metadata.log.dir")
     for path in done:
         kind = "metadata" if path == metadata else "data"
         founding = f" as one of {len(voters)} first voters" if voters and kind == "metadata" else ""
         print(f"Formatting {kind} directory {path} with metadata.version {release}{founding}.")
+    for line in words:
+        print(line)
     return 0
 
 
@@ -112,25 +113,64 @@ def _check_cluster_id(text: str) -> None:
         raise FormatRefused(f"{text!r} is no cluster id; make one with random-uuid")
 
 
-def _check_features(features: list[str], release: str | None) -> None:
-    if release is not None and release not in RELEASES:
+def _levels(options: argparse.Namespace, *, dynamic: bool) -> dict[str, int]:
+    """The features' levels that a new cluster shall begin with. Raises UnknownRelease, and
+    FormatRefused for what does not go together."""
+    asked = dict(_parse_level(item) for item in options.feature)
+    if options.release_version is not None and METADATA_VERSION in asked:
         raise FormatRefused(
-            f"Unknown metadata.version {release}. Supported metadata.version are"
-            f" {', '.join(RELEASES)}"
+            f"Use --release-version instead of --feature {METADATA_VERSION}=X to avoid ambiguity."
         )
-    for item in features:
-        name, equals, level = item.partition("=")
-        if not equals or not level.isdecimal():
-            raise FormatRefused(f"Can't parse feature=level string {item}: equals sign not found.")
-        if name not in FEATURES:
-            raise FormatRefused(
-                f"Unsupported feature: {name}. Supported features are: {', '.join(FEATURES)}"
-            )
-        low, high = FEATURES[name]
-        if not low <= int(level) <= high:
-            raise FormatRefused(
-                f"No feature:{name} with feature level {level}; levels {low} to {high} are known"
-            )
+    for name in asked:
+        if name not in HIGHEST and name != METADATA_VERSION:
+            known = ", ".join(sorted(HIGHEST))
+            raise FormatRefused(f"Unsupported feature: {name}. Supported features are: {known}")
+    version = asked.pop(METADATA_VERSION, features.BOOTSTRAP[METADATA_VERSION])
+    if options.release_version is not None:
+        version = releases.metadata_version(options.release_version)
+    releases.name_of(version)
+    for name, level in asked.items():
+        releases.check_level(name, level, version)
+    _check_kraft_version(asked.get(KRAFT), dynamic=dynamic)
+    return {METADATA_VERSION: version, **releases.default_levels(version), **asked}
+
+
+def _parse_level(item: str) -> tuple[str, int]:
+    name, equals, level = item.partition("=")
+    words = f"Can't parse feature=level string {item}:"
+    if not equals:
+        raise FormatRefused(f"{words} equals sign not found.")
+    if not (level.isascii() and level.isdecimal()) or int(level) > 32767:
+        raise FormatRefused(f"{words} unable to parse {level} as a short.")
+    return name, int(level)
+
+
+def _check_kraft_version(level: int | None, *, dynamic: bool) -> None:
+    flags = "--standalone, --initial-controllers, or --no-initial-controllers"
+    if level == 1 and not dynamic:
+        raise FormatRefused(
+            "Cannot set kraft.version to 1 unless controller.quorum.voters is empty and one of the"
+            f" flags {flags} is used. For dynamic controllers support, try using one of {flags}"
+            " and removing controller.quorum.voters."
+        )
+    if level == 0 and dynamic:
+        raise FormatRefused(
+            f"Cannot set kraft.version to 0 if one of the flags {flags} is used. For dynamic"
+            " controllers support, try removing the --feature flag for kraft.version."
+        )
+
+
+def _served(levels: dict[str, int]) -> tuple[dict[str, int], list[str]]:
+    """The levels with which this release can begin, and words on those that it cannot."""
+    begin, words = {}, []
+    for name, level in levels.items():
+        low, high = features.SUPPORTED.get(name, (0, 0))
+        taken = min(max(level, low), high)
+        if name in features.SUPPORTED:
+            begin[name] = taken
+        if taken != level and name != KRAFT:
+            words.append(f"{name} begins at {taken}: level {level} is not served yet")
+    return begin, words
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -163,13 +203,25 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _version_mapping(options: argparse.Namespace) -> int:
-    release = options.release_version or next(iter(RELEASES))
-    if release not in RELEASES:
-        raise FormatRefused(
-            f"Unknown release version '{release}'. Supported versions are: {', '.join(RELEASES)}"
-        )
-    print(f"metadata.version={RELEASES[release]} ({release})")
-    print(f"kraft.version={FEATURES['kraft.version'][1]}")
+    version = features.BOOTSTRAP[METADATA_VERSION]
+    name = options.release_version or releases.name_of(version)
+    version = releases.metadata_version(name)
+    print(f"{METADATA_VERSION}={version} ({name})")
+    for feature, level in releases.default_levels(version).items():
+        print(f"{feature}={level}")
+    return 0
+
+
+def _feature_dependencies(options: argparse.Namespace) -> int:
+    for item in options.feature:
+        name, equals, level = item.partition("=")
+        if not equals or not (level.isascii() and level.isdecimal()):
+            raise FormatRefused(
+                f"Invalid feature format: {item}. Expected format: 'feature=version' (e.g."
+                " 'group.version=1')"
+            )
+        for line in releases.dependencies(name, int(level)):
+            print(line)
     return 0
 
 
@@ -219,8 +271,11 @@ def _parser() -> argparse.ArgumentParser:
         " all of them",
     )
     mapping = commands.add_parser("version-mapping", help="the feature levels of a release")
-    mapping.add_argument("--release-version", "-r")
+    mapping.add_argument("--release-version", "-r", help="as 4.3, or 4.3-IV0")
     mapping.set_defaults(run=_version_mapping)
+    needs = commands.add_parser("feature-dependencies", help="what levels of features need")
+    needs.add_argument("--feature", "-f", action="append", required=True, help="as group.version=1")
+    needs.set_defaults(run=_feature_dependencies)
     uuid = commands.add_parser("random-uuid", help="print a random uuid")
     uuid.set_defaults(run=_random_uuid)
     return parser

@@ -9,6 +9,7 @@ forgets, and all that waits for it fails with NOT_CONTROLLER.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -53,8 +54,10 @@ class ControllerService:
         clock: Clock,
         dice: Dice,
         network: Network,
+        first_levels: Mapping[str, int] = features.BOOTSTRAP,
         mutations: AbstractSet[Mutation] = frozenset(),
     ) -> None:
+        """`first_levels` of features are those with which a new cluster begins."""
         self.node_id = node_id
         self.cluster_id = cluster_id
         self.quorum = quorum
@@ -72,6 +75,7 @@ class ControllerService:
         self.config = config
         self._clock = clock
         self._network = network
+        self._first_levels = first_levels
         self._session_timeout_s = config.int("broker.session.timeout.ms") / 1000
         self._writer = MetadataWriter(quorum, clock, lambda: self.image)
         self._sessions = BrokerSessions(self._session_timeout_s, 0.0, ())
@@ -320,7 +324,7 @@ class ControllerService:
         epoch = self._epoch
         await self._attempt(
             "write the first records",
-            lambda image: Result(features.bootstrap_records(image), None),
+            lambda image: Result(features.bootstrap_records(image, self._first_levels), None),
         )
         for broker in self.image.alive_brokers():
             session = self._sessions.get(broker.broker_id, broker.epoch)

@@ -9,6 +9,7 @@ from typing import Final
 from raftka.kraft.controller.result import Result
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import (
+    DEFAULT_METADATA_VERSION,
     FIRST_METADATA_VERSION,
     LATEST_METADATA_VERSION,
     METADATA_VERSION,
@@ -24,10 +25,10 @@ SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
 """Lowest and highest level of each feature that this release has; 0 would be off."""
 
 BOOTSTRAP: Final[Mapping[str, int]] = {
-    METADATA_VERSION: LATEST_METADATA_VERSION,
+    METADATA_VERSION: DEFAULT_METADATA_VERSION,
     "eligible.leader.replicas.version": 1,
 }
-"""The levels that a new cluster starts with."""
+"""The levels with which a new cluster begins when its nodes were formatted with no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ def supported_features() -> tuple[tuple[str, int, int], ...]:
     return tuple((name, low, high) for name, (low, high) in SUPPORTED.items())
 
 
-def bootstrap_records(image: MetadataImage) -> list[MetadataRecord]:
+def bootstrap_records(
+    image: MetadataImage, levels: Mapping[str, int] = BOOTSTRAP
+) -> list[MetadataRecord]:
     """The first records of a new cluster; none when it has a metadata.version already."""
     if METADATA_VERSION in image.features:
         return []
-    return [FeatureLevelRecord(name, level) for name, level in BOOTSTRAP.items()]
+    return [FeatureLevelRecord(name, level) for name, level in levels.items()]
 
 
 def update(

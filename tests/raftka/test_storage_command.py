@@ -56,8 +56,8 @@ def test_format_and_info(file: Path, capsys: pytest.CaptureFixture[str]) -> None
     )
     assert storage("format", "-t", CLUSTER, "-c", file) == 0
     assert capsys.readouterr().out == (
-        f"Formatting data directory {root}/b with metadata.version 4.0-IV3.\n"
-        f"Formatting metadata directory {root}/a with metadata.version 4.0-IV3.\n"
+        f"Formatting data directory {root}/b with metadata.version 4.3-IV0.\n"
+        f"Formatting metadata directory {root}/a with metadata.version 4.3-IV0.\n"
     )
     assert storage("info", "-c", file) == 0
     out = capsys.readouterr().out
@@ -100,10 +100,10 @@ def test_directories_of_another_cluster_or_node_are_refused(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-f", "metadata.version=99"], "levels 25 to 25 are known"),
+        (["-f", "metadata.version=99"], "Valid feature levels are from 21 to 33"),
         (["-f", "metadata.version"], "equals sign not found"),
         (["-f", "sheep=1"], "Unsupported feature: sheep"),
-        (["-r", "3.0-IV1"], "Unknown metadata.version 3.0-IV1"),
+        (["-r", "3.0-IV1"], "Unknown metadata.version '3.0-IV1'"),
         (["-S", "SCRAM-SHA-256=[name=a,password=b]"], "not supported yet"),
         (["-s"], "You cannot specify controller.quorum.voters and format the node with"),
         (["-I", "7@localhost:9093:" + CLUSTER], "You cannot specify controller.quorum.voters"),

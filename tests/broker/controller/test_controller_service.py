@@ -28,7 +28,7 @@ async def refused(ask: Callable[[], Awaitable[object]]) -> ErrorCode:
 async def test_a_new_cluster_gets_its_first_records(one: World) -> None:
     first = decode_records(one.quorum.batches[0])
     assert all(isinstance(record, FeatureLevelRecord) for record in first)
-    assert one.image.features["metadata.version"] == 25
+    assert one.image.features["metadata.version"] == 30
 
 
 @in_a_world

@@ -366,7 +366,7 @@ async def test_voters_are_changed_by_the_leader_of_the_right_cluster(one: World)
 
 @in_a_world
 async def test_update_features(one: World) -> None:
-    same = FeatureUpdateKey(feature="metadata.version", max_version_level=25)
+    same = FeatureUpdateKey(feature="metadata.version", max_version_level=30)
     unheard = FeatureUpdateKey(feature="teleport", max_version_level=1)
     request = UpdateFeaturesRequest(feature_updates=[same])
     assert (await ask(one, request)).error_code == 0
