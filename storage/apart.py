@@ -27,7 +27,7 @@ from raftka.model.ports import Disk, Values
 Steps = Callable[[Disk, Values], Iterator[Values]]
 
 _MAX_LINE: Final = 1 << 20
-_NICEST: Final = 19
+NICEST: Final = 19
 
 
 class ProcessWork:
@@ -61,7 +61,7 @@ class ProcessWork:
     async def _start(self) -> trio.Process:
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "raftka.storage.apart"],
+            [sys.executable, "-m", "raftka.storage.apart_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -114,15 +114,3 @@ def serve_steps(disk: Disk, requests: IO[bytes], answers: IO[bytes]) -> None:
             answer = {"error": {"errno": error.errno or 0, "words": str(error)}}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
-
-
-def main() -> None:
-    """Run in the child."""
-    from raftka.storage.posix import PosixDisk
-
-    os.nice(_NICEST)
-    serve_steps(PosixDisk(), sys.stdin.buffer, sys.stdout.buffer)
-
-
-if __name__ == "__main__":
-    main()
