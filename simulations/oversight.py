@@ -22,7 +22,7 @@ from raftka.simulations.machines.cluster import Cluster
 from raftka.simulations.machines.machine import CONTROLLER_PORT, METADATA, Machine
 from raftka.simulations.machines.medium import Watcher
 from raftka.simulations.machines.network import Fabric
-from raftka.simulations.machines.stream import Tap, both
+from raftka.simulations.machines.stream import Flow, Taps, both
 from raftka.simulations.observers import situations, topic_id
 from raftka.simulations.observers.leadership_history import LeadershipHistory
 from raftka.simulations.observers.metadata import ObservedMetadata
@@ -92,6 +92,7 @@ class Oversight:
             note=note,
             at=fabric.at,
             min_isr=self.min_isr,
+            resumed_at=lambda host: self.raft.excused.get(host, 0.0),
         )
         self.ledger.listen(self.witnesses.watched)
         self.metadata.on_change += [
@@ -149,9 +150,9 @@ class Oversight:
         self._trace.message(source, target, size)
         self.raft.arrived(source, target)
 
-    def watch_link(self, client: str, server: str, port: int) -> tuple[Tap | None, Tap | None]:
-        """The taps of a new connection: for what the client sends, and the server."""
-        talk = self.witnesses.conversation(client, server)
+    def watch_link(self, client: str, server: str, port: int, flow: Flow) -> Taps:
+        """The taps of a new connection; `flow` is the client's side of it."""
+        talk = self.witnesses.conversation(client, server, flow)
         if port != CONTROLLER_PORT or not client.startswith("n"):
             return talk.asks, talk.answers
         asks, answers = self.raft.taps(client, server)

@@ -48,6 +48,7 @@ class ConsumerPlan:
     topics: tuple[str, ...]
     group: str | None = None
     settings: dict[str, int | str] = field(default_factory=dict)
+    begins_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from raftka.kraft.image import PartitionImage
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.simulations.aftermath import audit
 from raftka.simulations.checkers.history import parse
+from raftka.simulations.load import limits
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.violation import NOTHING, About, Exit
@@ -171,6 +172,8 @@ async def read_everything(world: World) -> None:
         "auto.offset.reset": "earliest",
         "request.timeout.ms": 5000,
     }
+    for reader in world.plan.consumers[:1]:
+        config.update(limits.of_reader(reader.settings))
     found: dict[TopicPartition, dict[int, bytes]] = {target: {} for target in targets}
     with trio.move_on_after(READ_S) as scope:
         async with Consumer(config, **client_ports(world, "auditor")) as consumer:

@@ -72,6 +72,15 @@ class AnswerChecker:
         for key in [key for key in self._proposed if key[0] == topic]:
             del self._proposed[key]
 
+    def told_high_watermark(self, server: str, key: Key) -> int:
+        """The last one that a leader's present process has told in the present epoch, or -1."""
+        partition = self._metadata.image.partition(*key)
+        found = self._high_watermarks.get((server, key))
+        if partition is None or found is None:
+            return -1
+        reign, high_watermark = found
+        return high_watermark if reign == (self._life_of(server), partition.leader_epoch) else -1
+
     # What Fetch tells.
 
     def _fetched(self, client: str, server: str, request: Any, response: Any) -> None:

@@ -12,6 +12,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.fetching import FetchChecker
 from raftka.simulations.checkers.files import FileChecker
 from raftka.simulations.checkers.groups import GroupChecker
 from raftka.simulations.checkers.history import History
@@ -21,6 +22,7 @@ from raftka.simulations.checkers.offsets import CommittedOffsets
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.checkers.retention import RetentionChecker
 from raftka.simulations.machines.machine import Machine
+from raftka.simulations.machines.stream import Flow
 from raftka.simulations.observers.kafka_wire import Conversation, OnRequest, Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Key, PartitionLogs
@@ -48,9 +50,10 @@ class Witnesses:
         note: Callable[[str], None],
         at: Callable[[float, Callable[[], None]], None],
         min_isr: Callable[[str], int],
+        resumed_at: Callable[[str], float],
     ) -> None:
         """`note` takes rare situations, `at` calls back at a moment, `min_isr` is a topic's
-        min.insync.replicas."""
+        min.insync.replicas, `resumed_at` when a host's process was started or resumed."""
         self.watched = Watched()
         self._machines = machines
         self._registrations = registrations
@@ -60,6 +63,7 @@ class Witnesses:
         self._agreement = agreement
         self._history = history
         self._report = report
+        self._resumed_at = resumed_at
         self.answers = AnswerChecker(
             self.watched,
             metadata,
@@ -72,6 +76,14 @@ class Witnesses:
             later=lambda check: at(trio.current_time() + _LATER_S, check),
             min_isr=min_isr,
             may_begin_at=lambda key: replicas.truth(key).start,
+        )
+        self.fetches = FetchChecker(
+            self.watched,
+            metadata,
+            logs,
+            report,
+            high_watermark=self.answers.told_high_watermark,
+            runs_since=self._runs_since,
         )
         self.retention = RetentionChecker(
             metadata,
@@ -106,6 +118,7 @@ class Witnesses:
     def checks(self) -> int:
         checkers = (
             self.answers,
+            self.fetches,
             self.lookups,
             self.retention,
             self.groups,
@@ -115,9 +128,9 @@ class Witnesses:
         )
         return sum(each.checks for each in checkers)
 
-    def conversation(self, client: str, server: str) -> Conversation:
-        """Watch a new connection."""
-        return Conversation(client, server, self.watched)
+    def conversation(self, client: str, server: str, flow: Flow) -> Conversation:
+        """Watch a new connection; `flow` is the client's side of it."""
+        return Conversation(client, server, self.watched, flow)
 
     @contextmanager
     def hearing(self, api: str, told: OnRequest) -> Iterator[None]:
@@ -157,6 +170,14 @@ class Witnesses:
         # After a power loss the indexes of segments that nobody reads may be as it left them.
         if not machine.suspect and not machine.medium.was_interrupted:
             self.files.check_stopped(machine.host, machine.medium.files)
+
+    def _runs_since(self, host: str) -> float:
+        """When a host's process was started or resumed; infinity while it stands still, or is not
+        registered."""
+        machine = self._machines[int(host[1:])]
+        if self._registrations.life_of(host) is None or not machine.is_running:
+            return float("inf")
+        return self._resumed_at(host)
 
     def _may_lack(self, key: Key, broker_id: int) -> bool:
         truth = self._replicas.truth(key)

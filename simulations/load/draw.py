@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from raftka.simulations.load import traits
+from raftka.simulations.load import limits, traits
 from raftka.simulations.plan import (
     QUORUMS,
     ConsumerPlan,
@@ -39,7 +39,7 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
     brokers = sum("broker" in node.roles for node in nodes)
     topics = tuple(
         replace(topic, configs={**topic.configs, **traits.shape(dice(f"contents {topic.name}"))})
-        for topic in _topics(dice("topics"), brokers)
+        for topic in _topics(dice("topics"), brokers, limits.partitions(dice("partitions")))
     )
     producers = tuple(
         replace(each, settings={**each.settings, **traits.compression(dice(f"bytes {each.name}"))})
@@ -52,13 +52,14 @@ def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
         nodes=nodes,
         settings={
             **_settings(dice("settings")),
-            **_retention(dice("membership")),
+            **traits.metadata_kept(dice("membership")),
             **traits.housekeeping(dice("housekeeping")),
+            **limits.of_brokers(dice("replica limits")),
             **selector,
         },
         topics=topics,
         producers=producers,
-        consumers=consumers,
+        consumers=_limited(dice("consumer limits"), consumers, options.duration_s),
         operations=(
             *_operations(dice("operations"), options.duration_s),
             *(
@@ -117,12 +118,7 @@ def _settings(dice: Random) -> dict[str, str]:
     }
 
 
-def _retention(dice: Random) -> dict[str, str]:
-    """How much log is kept in front of a snapshot: with little, who was away gets the snapshot."""
-    return {"metadata.max.retention.bytes": str(dice.choice([0, 1000, 104_857_600]))}
-
-
-def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
+def _topics(dice: Random, brokers: int, many: int | None) -> tuple[TopicPlan, ...]:
     found = []
     for number in range(dice.choice([1, 1, 2, 3])):
         factor = min(dice.choice([2, 3, 3]), brokers)
@@ -132,7 +128,8 @@ def _topics(dice: Random, brokers: int) -> tuple[TopicPlan, ...]:
         }
         if dice.random() < 0.2:
             configs["flush.messages"] = "1"
-        found.append(TopicPlan(f"t{number}", dice.choice([1, 1, 2, 3]), factor, configs))
+        partitions = many if many and not number else dice.choice([1, 1, 2, 3])
+        found.append(TopicPlan(f"t{number}", partitions, factor, configs))
     return tuple(found)
 
 
@@ -189,6 +186,17 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
         else each
         for each in found
     )
+
+
+def _limited(
+    dice: Random, consumers: tuple[ConsumerPlan, ...], duration_s: float
+) -> tuple[ConsumerPlan, ...]:
+    """Where they ask for little at a time, one more begins late, with much to read."""
+    if not (little := limits.of_consumers(dice)):
+        return consumers
+    found = [replace(each, settings={**each.settings, **little}) for each in consumers]
+    begins_s = round(dice.uniform(duration_s / 4, duration_s), 3)
+    return (*found, replace(found[0], name="late", begins_s=begins_s))
 
 
 def _racks(

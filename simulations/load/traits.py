@@ -32,6 +32,11 @@ def housekeeping(dice: Random) -> dict[str, str]:
     }
 
 
+def metadata_kept(dice: Random) -> dict[str, str]:
+    """How much log is kept in front of a snapshot: with little, who was away gets the snapshot."""
+    return {"metadata.max.retention.bytes": str(dice.choice([0, 1000, 104_857_600]))}
+
+
 def compression(dice: Random) -> dict[str, str]:
     """A producer's; most have none."""
     kinds = ["none", "none", "none", "none", "gzip", "snappy", "lz4", "zstd"]

@@ -141,6 +141,8 @@ class ConsumerTask:
 
     async def run(self) -> None:
         current_node.set(self.plan.name)
+        if self.plan.begins_s:
+            await trio.sleep(self.plan.begins_s)
         lives = 0
         while not self.world.ended.is_set():
             with trio.CancelScope() as self.scope:

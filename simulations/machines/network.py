@@ -19,10 +19,10 @@ import trio
 from raftka.model.ports import BrokenConnection, Connection, Listener
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.machines.life import Life
-from raftka.simulations.machines.stream import LinkFaults, Stream, Tap
+from raftka.simulations.machines.stream import Flow, LinkFaults, Stream, Taps
 
 
-def _nobody_watches(client: str, server: str, port: int) -> tuple[None, None]:
+def _nobody_watches(client: str, server: str, port: int, flow: Flow) -> Taps:
     return None, None
 
 
@@ -33,12 +33,12 @@ class Fabric:
         self,
         dice: Random,
         observe: Callable[[str, str, int], None] | None = None,
-        watch: Callable[[str, str, int], tuple[Tap | None, Tap | None]] = _nobody_watches,
+        watch: Callable[[str, str, int, Flow], Taps] = _nobody_watches,
         at: Callable[[float, Callable[[], None]], None] | None = None,
     ) -> None:
         """`at` calls back at a moment; without it, `run` has to be running, which does.
         `observe` is told of each delivery (source, target, bytes); `watch` gives the taps of a
-        new connection (client, server, port): for what the client sends, and the server."""
+        new connection (client, server, port, the client's side)."""
         self.dice = dice
         self.watch = watch
         self.at = at or self._later
@@ -189,7 +189,7 @@ class Fabric:
         near = Stream(self, client, server, f"{server}:{port}", life)
         far = Stream(self, server, client, f"{client}:{self._next_port}", listener.life)
         near.other, far.other = far, near
-        near.tap, far.tap = self.watch(client, server, port)
+        near.tap, far.tap = self.watch(client, server, port, near)
         self._connections += [near, far]
         return near, far
 

@@ -19,6 +19,23 @@ WINDOW = 1 << 20
 Tap = Callable[[bytes], None]
 """Sees the bytes that one side of a connection sends, as they are sent."""
 
+Taps = tuple[Tap | None, Tap | None]
+"""For what the client of a connection sends, and the server."""
+
+
+class Flow(Protocol):
+    """One side of a connection, as a bystander with a view of both kernels sees it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended it."""
+        ...
+
+    @property
+    def all_arrived(self) -> bool:
+        """Whether the other side's kernel has all that this side has sent."""
+        ...
+
 
 def both(one: Tap, other: Tap) -> Tap:
     """Two taps on one stream."""
@@ -89,6 +106,16 @@ class Stream:
         self._room: trio.Event | None = None
         """Set when what is sent has made room for more, while somebody waits for that."""
         self._receiver: trio.lowlevel.Task | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended the connection."""
+        return not any(side._closed or side._dead or side._end for side in (self, self.other))
+
+    @property
+    def all_arrived(self) -> bool:
+        """Whether the other side's kernel has all that this side has sent."""
+        return not self._outgoing
 
     # The Connection port.
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 from raftka.net.protocol import codec
 from raftka.net.protocol.apis import APIS
 from raftka.net.protocol.codec import REQUESTS
+from raftka.simulations.machines.stream import Flow
+from raftka.simulations.observers.fetches import FetchListener, FetchTalk
 
 _SIZE: Final = struct.Struct(">i")
 _REQUEST: Final = struct.Struct(">ihhi")
@@ -41,6 +43,7 @@ class Watched:
         self.requests: dict[int, list[OnRequest]] = {}
         self.answers: dict[int, list[OnAnswer]] = {}
         self.keys: frozenset[int] = frozenset()
+        self.fetches: list[FetchListener] = []
 
     def request(self, api: str, told: OnRequest) -> None:
         """Tell of each request of an API, by Kafka's name for it; of Fetch, of those that begin a
@@ -57,17 +60,28 @@ class Watched:
         self.answers.setdefault(_KEYS[api], []).append(told)
         self.keys |= {_KEYS[api]}
 
+    def every_fetch(self, told: FetchListener) -> None:
+        """Tell of every Fetch, also of those whose answers are empty."""
+        self.fetches.append(told)
+        self.answers.setdefault(_FETCH, [])
+        self.keys |= {_FETCH}
+
 
 class Conversation:
     """One connection: `asks` sees what the client sends, `answers` what the server sends."""
 
-    def __init__(self, client: str, server: str, watched: Watched) -> None:
+    def __init__(
+        self, client: str, server: str, watched: Watched, flow: Flow | None = None
+    ) -> None:
+        """`flow` is the client's side of the connection."""
         self._client = client
         self._server = server
         self._watched = watched
         self._open: dict[int, tuple[int, int, Any]] = {}
         """Requests that wait for an answer: (API key, version, request) by correlation id; those
-        to Fetch as they came."""
+        to Fetch undecoded."""
+        self._flow = flow
+        self._fetches: FetchTalk | None = None
         self.asks = _Frames(self._asked)
         self.answers = _Frames(self._answered)
 
@@ -75,11 +89,15 @@ class Conversation:
         _, key, version, correlation = _REQUEST.unpack_from(frame)
         if key not in self._watched.keys:
             return
-        request: Any = frame if key == _FETCH else _decode_request(frame, key, version)
+        request: Any
+        if key == _FETCH:
+            request = self._fetch_talk().asked(frame)
+        else:
+            request = _decode_request(frame, key, version)
         if listeners := self._watched.requests.get(key):
             first = key == _FETCH and _begins_session(frame, version)
             if first or key != _FETCH:
-                whole = _decode_request(frame, key, version) if first else request
+                whole = request.request if first else request
                 for told in listeners:
                     told(self._client, self._server, whole)
         if key in self._watched.answers:
@@ -93,11 +111,22 @@ class Conversation:
         key, version, request = found
         _, response = codec.decode_response(REQUESTS[key].RESPONSE, version, frame[4:])
         if key == _FETCH:
+            talk = self._fetch_talk()
+            talk.answered(request, response)
+            for listener in self._watched.fetches:
+                listener.fetch_answered(talk, request, response)
             if not response.responses:
                 return  # Most tell nothing, and their requests cost as much to read as others.
-            request = _decode_request(request, key, version)
+            request = request.request
         for told in self._watched.answers[key]:
             told(self._client, self._server, request, response)
+
+    def _fetch_talk(self) -> FetchTalk:
+        if self._fetches is None:
+            self._fetches = FetchTalk(self._client, self._server, self._flow)
+            for listener in self._watched.fetches:
+                listener.fetches_begin(self._fetches)
+        return self._fetches
 
 
 def _begins_session(frame: memoryview, version: int) -> bool:

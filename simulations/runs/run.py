@@ -226,6 +226,7 @@ async def _workload(
             for look in count(1):
                 await sleep(LOOK_S)
                 check_invariants(world)
+                world.witnesses.fetches.look()
                 tell(world)
                 if look % _LOOKS_AT_DISKS == 0:
                     world.witnesses.look()

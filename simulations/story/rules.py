@@ -46,6 +46,9 @@ RULES: Final[Mapping[str, str]] = {
     " the topics that they were told of",
     "settings-differ": "every broker tells the settings that administrators have made",
     "settings-without-effect": "a setting that is changed has an effect, until it is taken back",
+    "fetch-waits": "a fetch is answered as soon as there are records that it may read (KIP-74)",
+    "partition-passed-over": "partitions of a fetch take turns: what was served goes to the end"
+    " (KIP-227)",
     # The metadata.
     "fenced-in-isr": "a fenced broker is in no ISR (KIP-841)",
     "isr-and-elr": "nobody is in the ISR and in the ELR (KIP-966)",

@@ -1,0 +1,182 @@
+"""No partition starves: whoever fetches is given of each partition that has records, in turns.
+
+A broker answers a fetch at once when it may give records, and a fetch session comes round to every
+partition however small the limits are: what was served goes to the end (KIP-74, KIP-227). Without a
+session the order is the fetcher's, and so are the turns.
+
+What a follower may read ends where its leader's log does, on the disk. A consumer may read up to
+the high watermark: what that leader has told of it counts, so that it is rather underestimated.
+Fetches of replicas that do not lead are not judged here, nor those that ask for more than one byte
+or for committed transactions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import trio
+
+from raftka.simulations.observers.fetches import TOPIC_IDS_SINCE, Asked, FetchTalk, Place, Wanted
+from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.metadata import ObservedMetadata
+from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.violation import About, Report
+
+HELD_MAX_S: Final = 1.5
+"""So long after the first look a broker that runs has answered."""
+_NOTHING_MAX: Final = 2
+"""The answer that is under way may have been made up before there was something."""
+_EXTRA_TURNS: Final = 2
+"""The first answer of a session does not change the order, and one may be under way."""
+_NEVER: Final = float("inf")
+
+
+class FetchChecker:
+    """Looks at every answer to a Fetch, and now and then at the fetches that wait for one."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        metadata: ObservedMetadata,
+        logs: PartitionLogs,
+        report: Report,
+        *,
+        high_watermark: Callable[[str, Key], int],
+        runs_since: Callable[[str], float],
+    ) -> None:
+        """`high_watermark`: the last one that a host has told while it leads in the present epoch,
+        or -1. `runs_since`: when a host's process was last started or resumed, infinity while
+        it does not run."""
+        self.checks = 0
+        self._metadata = metadata
+        self._logs = logs
+        self._report = report
+        self._high_watermark = high_watermark
+        self._runs_since = runs_since
+        self._talks: list[FetchTalk] = []
+        watched.every_fetch(self)
+
+    # observers.fetches.FetchListener
+
+    def fetches_begin(self, talk: FetchTalk) -> None:
+        if talk.flow is not None:
+            self._talks.append(talk)
+
+    def fetch_answered(self, talk: FetchTalk, asked: Asked, response: Any) -> None:
+        """Who has records, is passed over, while others are served again and again?"""
+        if talk.wanted is None or talk.waits_for_more:
+            return
+        self.checks += 1
+        served, settled = _sort(response, asked.version)
+        for place, wanted in talk.wanted.items():
+            if place in settled or place in served or not self._is_readable(talk, place, wanted):
+                wanted.served()
+            elif wanted.others is None:
+                # The records may have come when the answer was made up already.
+                wanted.others = {}
+            else:
+                self._passed_over(talk, place, wanted, served)
+
+    def _passed_over(
+        self, talk: FetchTalk, place: Place, wanted: Wanted, served: list[Place]
+    ) -> None:
+        assert wanted.others is not None
+        for each in served:
+            wanted.others[each] = wanted.others.get(each, 0) + 1
+        wanted.passed += 1
+        wanted.nothing += not served
+        if wanted.nothing >= _NOTHING_MAX:
+            self._report(
+                "fetch-waits",
+                f"{talk.server} has answered {wanted.nothing} fetches of {talk.client} with"
+                f" nothing, though it may give records of {self._words(place)} from offset"
+                f" {wanted.offset} on",
+                about=self._about(talk, place, wanted),
+            )
+        elif wanted.passed > len(talk.wanted or ()) + _EXTRA_TURNS:
+            others = ", ".join(
+                f"{self._words(each)} {times} times" for each, times in wanted.others.items()
+            )
+            self._report(
+                "partition-passed-over",
+                f"{talk.server} has answered {talk.client} {wanted.passed} times with nothing of"
+                f" {self._words(place)}, which has records from offset {wanted.offset} on, and has"
+                f" served {others}",
+                about=self._about(talk, place, wanted),
+            )
+
+    def look(self) -> None:
+        """Does a fetch wait, though there is something that it may read?"""
+        now = trio.current_time()
+        self._talks = [talk for talk in self._talks if talk.flow is not None and talk.flow.is_open]
+        for talk in self._talks:
+            if talk.open:
+                self._look_at(talk, talk.open[-1], now)
+
+    def _look_at(self, talk: FetchTalk, asked: Asked, now: float) -> None:
+        runs_since = self._runs_since(talk.server)
+        since = asked.readable_since
+        arrived = talk.flow is not None and talk.flow.all_arrived
+        wanted = talk.as_of_now() if arrived and runs_since < _NEVER else None
+        if wanted is None or talk.waits_for_more:
+            since.clear()
+            return
+        self.checks += 1
+        for place, each in wanted.items():
+            if not self._is_readable(talk, place, each):
+                since.pop(place, None)
+            elif since.setdefault(place, now) < runs_since:
+                since[place] = now
+            elif now - since[place] >= HELD_MAX_S:
+                self._report(
+                    "fetch-waits",
+                    f"a fetch of {talk.client} waits at {talk.server} since"
+                    f" {since[place]:.3f} s at least, though it may be given records of"
+                    f" {self._words(place)} from offset {each.offset} on",
+                    about=self._about(talk, place, each),
+                )
+
+    def _is_readable(self, talk: FetchTalk, place: Place, wanted: Wanted) -> bool:
+        """Whether a leader has records for who asked."""
+        key = self._key(place)
+        partition = self._metadata.image.partition(*key) if key is not None else None
+        if key is None or partition is None or f"n{partition.leader}" != talk.server:
+            return False
+        if wanted.epoch not in (-1, partition.leader_epoch):
+            return False
+        mirror = self._logs.replica(talk.server, key)
+        if mirror is None or not mirror.start_offset <= wanted.offset < mirror.end_offset:
+            return False
+        return talk.is_follower or wanted.offset < self._high_watermark(talk.server, key)
+
+    def _key(self, place: Place) -> Key | None:
+        topic, index = place
+        name = topic if isinstance(topic, str) else self._metadata.image.topic_names.get(topic)
+        return None if name is None else (name, index)
+
+    def _words(self, place: Place) -> str:
+        key = self._key(place)
+        return f"{key[0]}-{key[1]}" if key is not None else f"partition {place[1]}"
+
+    def _about(self, talk: FetchTalk, place: Place, wanted: Wanted) -> About:
+        return About(self._key(place), wanted.offset, node=talk.server, other=talk.client)
+
+
+def _sort(response: Any, version: int) -> tuple[list[Place], set[Place]]:
+    """Who is given records; and who is given another reason to go on elsewhere or otherwise."""
+    served: list[Place] = []
+    settled: set[Place] = set()
+    for topic in response.responses:
+        name = bytes(topic.topic_id) if version >= TOPIC_IDS_SINCE else topic.topic
+        for data in topic.partitions:
+            place = (name, data.partition_index)
+            if data.records:
+                served.append(place)
+            elif (
+                data.error_code
+                or data.preferred_read_replica >= 0
+                or data.diverging_epoch.end_offset >= 0
+            ):
+                settled.add(place)
+    return served, settled

@@ -1,0 +1,43 @@
+"""Small fetches: limits that a minute's records would never meet, many partitions, and backlogs.
+
+Where an answer has room for everything no partition ever waits for its turn. So some runs have
+limits of about a batch for followers or consumers or both, a topic of many partitions, a reader
+that begins late, and brokers that keep few fetch sessions or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+_SMALL: Final = [1, 300, 1000, 4000]
+"""Bytes; the least is less than any batch."""
+_NAMES: Final = ("fetch.max.bytes", "max.partition.fetch.bytes")
+
+
+def of_brokers(dice: Random) -> dict[str, str]:
+    """What a follower asks a leader for, and how many sessions a leader keeps."""
+    found = {}
+    if dice.random() < 0.3:
+        found["replica.fetch.response.max.bytes"] = str(dice.choice(_SMALL))
+        if dice.random() < 0.5:
+            found["replica.fetch.max.bytes"] = str(dice.choice(_SMALL))
+    if dice.random() < 0.15:
+        found["max.incremental.fetch.session.cache.slots"] = str(dice.choice([0, 2, 4]))
+    return found
+
+
+def partitions(dice: Random) -> int | None:
+    """How many the first topic has, where it has many."""
+    return dice.randrange(5, 13) if dice.random() < 0.15 else None
+
+
+def of_consumers(dice: Random) -> dict[str, int | str]:
+    """What consumers ask for at a time, where it is little."""
+    return {name: dice.choice(_SMALL) for name in _NAMES} if dice.random() < 0.3 else {}
+
+
+def of_reader(settings: Mapping[str, int | str]) -> dict[str, int | str]:
+    """The limits among a consumer's settings."""
+    return {name: settings[name] for name in _NAMES if name in settings}
