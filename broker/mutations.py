@@ -20,6 +20,8 @@ class Mutation(enum.Enum):
     HIGH_WATERMARK_BEFORE_TRUNCATION = "a follower raises its high watermark before it truncates"
     NO_BROKER_EPOCH_IN_ALTER_PARTITION = "AlterPartition names no broker epochs (KIP-903)"
     FENCED_REPLICA_JOINS_ISR = "a leader proposes fenced replicas for the ISR"
+    FORGET_WITHOUT_ROOM = "a fetch session forgets who had no room in an answer (KIP-74)"
+    NO_TURNS_IN_SESSIONS = "what a fetch session has served does not go to its end (KIP-227)"
     ONE_BATCH_REMEMBERED = "a leader remembers one batch of a producer, not five (KIP-98)"
 
 

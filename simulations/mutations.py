@@ -100,6 +100,16 @@ _ALL: Final = (
         composition=_of(ControllerMutation.LOST_LOG_STAYS_ELIGIBLE),
     ),
     Mutant(
+        "forget-without-room",
+        "a fetch session forgets a partition that had no room in an answer until it grows (KIP-74)",
+        composition=_of(BrokerMutation.FORGET_WITHOUT_ROOM),
+    ),
+    Mutant(
+        "no-turns-in-sessions",
+        "a fetch session serves its partitions in one order for ever (KIP-227)",
+        composition=_of(BrokerMutation.NO_TURNS_IN_SESSIONS),
+    ),
+    Mutant(
         "one-batch-remembered",
         "a leader remembers one batch of a producer, not five (KIP-98)",
         composition=_of(BrokerMutation.ONE_BATCH_REMEMBERED),

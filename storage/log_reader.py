@@ -17,6 +17,7 @@ from raftka.storage.segment import Segment
 from raftka.storage.segments import Segments
 from raftka.storage.tail import Tail
 
+_PLENTY: Final = 1 << 62
 _NO_RECORDS: Final[list[FileRegion | bytes]] = []
 
 
@@ -27,6 +28,9 @@ class Slice(NamedTuple):
     size: int
     first_offset: int
     """The offset that was asked for; the first batch may begin before it."""
+    available: int
+    """Bytes of all batches before the upper offset, whether they fit or not. More than any fetch
+    takes where the log goes on in the next segment: a read ends with its segment."""
 
 
 class LogReader:
@@ -60,38 +64,33 @@ class LogReader:
                 f"{bounds.start} up to {bounds.end}.",
             )
         if offset >= upper_offset or offset == bounds.end:
-            return Slice(_NO_RECORDS, 0, offset)
+            return Slice(_NO_RECORDS, 0, offset, 0)
         upper = upper_offset if upper_offset < bounds.end else None
         tail = self._tail
         places = tail.offsets
         if places and offset >= places[0]:
-            start, end = tail.range_from(offset, max_bytes, upper, min_one)
+            start, end, last_end = tail.range_from(offset, max_bytes, upper, min_one)
             if end <= start:
-                return Slice(_NO_RECORDS, 0, offset)
-            return Slice([FileRegion(tail.segment.file, start, end - start)], end - start, offset)
+                return Slice(_NO_RECORDS, 0, offset, last_end - start)
+            region = FileRegion(tail.segment.file, start, end - start)
+            return Slice([region], end - start, offset, last_end - start)
         try:
-            return self._read_files(offset, max_bytes, upper, min_one)
+            return self._read_files(offset, max_bytes, min(upper_offset, bounds.end), min_one)
         except OSError as error:
             raise self._health.fail(error, "reading") from error
 
-    def _read_files(
-        self, offset: int, max_bytes: int, upper_offset: int | None, min_one: bool
-    ) -> Slice:
-        """Read by index and headers, in the first segment that has any batch from `offset` on.
-
-        `upper_offset` is None when all that there is may be read.
-        """
+    def _read_files(self, offset: int, max_bytes: int, upper_offset: int, min_one: bool) -> Slice:
+        """Read by index and headers, in the first segment that has any batch from `offset` on."""
         segments = self._segments.listed
         for place in range(self._segments.place_of(offset), len(segments)):
             segment = segments[place]
+            is_last = place + 1 == len(segments)
+            limit = self._bounds.end if is_last else segments[place + 1].base_offset
             start = segment.position_of(offset)
-            end = segment.size
-            if upper_offset is not None and (
-                place + 1 == len(segments) or upper_offset < segments[place + 1].base_offset
-            ):
-                end = segment.position_of(upper_offset)
+            end = segment.position_of(upper_offset) if upper_offset < limit else segment.size
             if start == segment.size:
                 continue
+            available = _PLENTY if upper_offset > limit else end - start
             if end - start > max_bytes:
                 fits = segment.boundary_before(start + max_bytes)
                 if fits <= start and min_one:
@@ -99,11 +98,12 @@ class LogReader:
                     fits = start if first is None else start + first.size
                 end = min(end, fits)
             if end <= start:
-                break
+                return Slice(_NO_RECORDS, 0, offset, available)
             if start < segment.unverified_end:
                 end = self._verify(segment, start, end)
-            return Slice([FileRegion(segment.file, start, end - start)], end - start, offset)
-        return Slice(_NO_RECORDS, 0, offset)
+            region = FileRegion(segment.file, start, end - start)
+            return Slice([region], end - start, offset, available)
+        return Slice(_NO_RECORDS, 0, offset, 0)
 
     def _verify(self, segment: Segment, start: int, end: int) -> int:
         """Where the intact batches end; the owner hears of a corrupt one."""

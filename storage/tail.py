@@ -117,11 +117,12 @@ class Tail:
 
     def range_from(
         self, offset: int, max_bytes: int, upper_offset: int | None, min_one: bool
-    ) -> tuple[int, int]:
-        """(start, end) in the file of the batches from that which holds `offset` on.
+    ) -> tuple[int, int, int]:
+        """(start, end, last end) in the file of the batches from that which holds `offset` on.
 
         At most `max_bytes`, but one batch with `min_one`; none that reaches `upper_offset`, which
-        is None for all that there are. `offset` is not before the first place that is kept.
+        is None for all that there are. The last end is that of all batches, whether they fit or
+        not. `offset` is not before the first place that is kept.
         """
         offsets, positions = self.offsets, self.positions
         slot = bisect_right(offsets, offset) - 1
@@ -130,9 +131,10 @@ class Tail:
             end = self.segment.size
         else:
             end = positions[bisect_right(offsets, upper_offset) - 1]
+        last_end = end
         if end - start > max_bytes:
             fits = bisect_right(positions, start + max_bytes) - 1
             if fits == slot and min_one:
                 fits += 1
             end = positions[fits] if fits < len(positions) else self.segment.size
-        return start, end
+        return start, end, last_end

@@ -47,15 +47,13 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
     except KafkaError as error:
         return FetchResponse(error_code=int(error.code))
     feed.last_fetch_s = now_s
-    feed.wants_high_watermark = (
-        limits.replica_id >= 0 and node.fetch_reader.select_replica is not None
-    )
-    fetched, size, urgent = node.fetch_reader.collect(
+    feed.wants_high_watermark = limits.is_follower and node.fetch_reader.select_replica is not None
+    fetched, available, urgent = node.fetch_reader.collect(
         feed, limits, full=full, arrival=True, now_s=now_s
     )
     # A follower needs its session's id before it can say anything more: that cannot wait.
-    urgent = urgent or (full and limits.replica_id >= 0 and isinstance(feed, FetchSession))
-    if urgent or size >= limits.min_bytes or request.max_wait <= 0 or not feed.entries:
+    urgent = urgent or (full and limits.is_follower and isinstance(feed, FetchSession))
+    if urgent or available >= limits.min_bytes or request.max_wait <= 0 or not feed.entries:
         return respond(context, feed, limits, fetched, full)
     return HeldFetch(context, feed, limits, full).hold(now_s + request.max_wait / 1000)
 
@@ -66,9 +64,7 @@ def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
         broker_epoch = request.replica_state.replica_epoch
     else:
         replica_id, broker_epoch = request.replica_id, -1
-    max_bytes = request.max_bytes
-    if replica_id < 0:
-        max_bytes = min(max_bytes, node.fetch_max_bytes)
+    max_bytes = min(request.max_bytes, node.fetch_max_bytes)
     return FetchLimits(
         replica_id=replica_id,
         broker_epoch=broker_epoch,
@@ -198,8 +194,8 @@ class HeldFetch:
         self._queued = False
         if self._pending.done:
             return
-        fetched, size, urgent = self._collect()
-        if urgent or size >= self._limits.min_bytes:
+        fetched, available, urgent = self._collect()
+        if urgent or available >= self._limits.min_bytes:
             self._resolve(fetched)
 
     def _collect(self) -> tuple[list[Fetched], int, bool]:

@@ -71,7 +71,7 @@ class DataPlane:
         select = None
         if selector_name(config.optional_text("replica.selector.class")) is not None:
             select = rack_aware(lambda: self.replicas.image)
-        self.fetch_reader = FetchReader(self.replicas, select)
+        self.fetch_reader = FetchReader(self.replicas, select, mutations)
         self.alter_partition = AlterPartitionSender(node_id, channels, clock, broker_epoch)
         self.fetchers = ReplicaFetchers(
             self.replicas,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from raftka.broker.mutations import NO_MUTATIONS, Mutation, Mutations
 from raftka.broker.replication.fetch_session import Feed, FetchEntry
 from raftka.broker.replication.partition import PartitionState
 from raftka.broker.replication.truncation import NO_EPOCH_END, EpochEnd, divergence
@@ -28,8 +29,7 @@ class FetchLimits:
 
     __slots__ = (
         "broker_epoch",
-        "first_always",
-        "from_leader_only",
+        "is_follower",
         "max_bytes",
         "min_bytes",
         "rack",
@@ -44,7 +44,6 @@ class FetchLimits:
         broker_epoch: int = NO_EPOCH,
         min_bytes: int = 1,
         max_bytes: int = 2**31 - 1,
-        first_always: bool = True,
         rack: str | None = None,
         read_committed: bool = False,
     ) -> None:
@@ -52,22 +51,22 @@ class FetchLimits:
         self.broker_epoch = broker_epoch
         self.min_bytes = min_bytes
         self.max_bytes = max_bytes
-        self.first_always = first_always
-        """Whether the first partition with records gives one batch though it is too large."""
-        self.rack = rack
-        """A consumer's client.rack; None for a client that cannot read from followers."""
+        self.is_follower = replica_id >= 0
+        self.rack = None if self.is_follower else rack
+        """A consumer's client.rack; None for who must read from the leader."""
         self.read_committed = read_committed
-        self.from_leader_only = replica_id >= 0 or rack is None
 
 
 class Fetched:
     """One partition's part of a fetch answer."""
 
     __slots__ = (
+        "available",
         "current_leader",
         "diverging_epoch",
         "entry",
         "error_code",
+        "has_records",
         "high_watermark",
         "last_stable_offset",
         "log_start_offset",
@@ -88,6 +87,10 @@ class Fetched:
         self.preferred_read_replica: int = NO_REPLICA
         self.pieces: Sequence[Piece] = ()
         self.size = 0
+        self.available = 0
+        """Bytes that count for min_bytes: as many as there are, but not more than had room."""
+        self.has_records = False
+        """Whether there are records for the fetcher, also when they had no room."""
 
     @property
     def is_urgent(self) -> bool:
@@ -117,36 +120,43 @@ class FetchReader:
         self,
         replicas: ReplicaManager,
         select_replica: Callable[[Replica, str, int], int] | None,
+        mutations: Mutations = NO_MUTATIONS,
     ) -> None:
         self._replicas = replicas
         self.select_replica = select_replica
         """(partition, client's rack, fetch offset) -> broker to read from, or NO_REPLICA."""
+        self._remembers = Mutation.FORGET_WITHOUT_ROOM not in mutations
+        self._takes_turns = Mutation.NO_TURNS_IN_SESSIONS not in mutations
 
     def collect(
         self, feed: Feed, limits: FetchLimits, *, full: bool, arrival: bool, now_s: float
     ) -> tuple[list[Fetched], int, bool]:
-        """Read what the feed looks at: (parts of the answer, bytes of records, urgent).
+        """Read what the feed looks at: (parts of the answer, bytes for min_bytes, urgent).
 
         With `full` every partition gets its part, otherwise those with news only. `arrival` is
-        true once per request: then a follower's offsets are taken note of.
+        true once per request: then a follower's offsets are taken note of. The first partition
+        with records gives at least one batch, however large; bytes count for min_bytes as if
+        batches could be cut, so that no fetch waits for more than it has room for.
         """
         fetched_all: list[Fetched] = []
         left = limits.max_bytes
-        size = 0
-        urgent = False
-        for entry in list(feed.entries.values()) if full else list(feed.dirty):
-            first = size == 0 and limits.first_always
-            fetched = self._read(entry, limits, left, first, arrival, now_s)
+        available = 0
+        served = urgent = False
+        for entry in list(feed.entries.values()) if full else feed.in_turn():
+            fetched = self._read(entry, limits, left, not served, arrival, now_s)
+            available += fetched.available
             if fetched.size:
                 left = max(0, left - fetched.size)
-                size += fetched.size
-            elif fetched.is_urgent or (limits.replica_id >= 0 and _must_hear(feed, fetched)):
+                served = True
+                fetched_all.append(fetched)
+                continue
+            if fetched.is_urgent or (limits.is_follower and _must_hear(feed, fetched)):
                 urgent = True
             if full or fetched.is_news:
                 fetched_all.append(fetched)
-            else:
+            elif not fetched.has_records:
                 feed.dirty.pop(entry, None)
-        return fetched_all, size, urgent
+        return fetched_all, available, urgent
 
     def _read(
         self,
@@ -166,7 +176,7 @@ class FetchReader:
             self._replicas.check_serving(replica, now_s)
             self._check_epoch(replica.state, entry, limits)
             self._fill(fetched, replica, limits, left, first)
-            if arrival and limits.replica_id >= 0 and fetched.diverging_epoch is None:
+            if arrival and limits.is_follower and fetched.diverging_epoch is None:
                 self._follower_fetched(entry, replica, limits, now_s)
                 fetched.high_watermark = replica.state.high_watermark
         except KafkaError as error:
@@ -175,7 +185,7 @@ class FetchReader:
         return fetched
 
     def _check_epoch(self, state: PartitionState, entry: FetchEntry, limits: FetchLimits) -> None:
-        if limits.from_leader_only:
+        if limits.rack is None:
             state.check_leader(entry.current_leader_epoch)
             return
         state.check_leader_epoch(entry.current_leader_epoch)
@@ -189,13 +199,11 @@ class FetchReader:
         state, log, entry = replica.state, replica.log, fetched.entry
         offset = entry.fetch_offset
         start, end = log.log_start_offset, log.log_end_offset
-        fetched.high_watermark = state.high_watermark
-        fetched.last_stable_offset = state.high_watermark
+        fetched.high_watermark = fetched.last_stable_offset = state.high_watermark
         fetched.log_start_offset = start
         # What is gone here is not looked for elsewhere: followers are late to say what they lost.
-        rack = limits.rack if limits.replica_id < 0 and offset >= start else None
-        if rack is not None and self.select_replica is not None:
-            chosen = self.select_replica(replica, rack, offset)
+        if self.select_replica is not None and limits.rack is not None and offset >= start:
+            chosen = self.select_replica(replica, limits.rack, offset)
             if chosen != NO_REPLICA:
                 fetched.preferred_read_replica = chosen
                 return
@@ -209,12 +217,17 @@ class FetchReader:
                 return
         if not start <= offset <= end:
             raise out_of_range(replica, offset)
-        upper = end if limits.replica_id >= 0 else state.high_watermark
+        upper = end if limits.is_follower else state.high_watermark
+        if offset >= upper:
+            return
         room = min(entry.max_bytes, left)
-        if offset < upper and (room > 0 or first):
-            piece = log.read(offset, room, upper, min_one=first)
-            fetched.pieces = piece.pieces
-            fetched.size = piece.size
+        if room > 0 or first:
+            found = log.read(offset, room, upper, min_one=first)
+            fetched.pieces = found.pieces
+            fetched.size = fetched.available = found.size
+            if found.available > found.size:
+                fetched.available = max(found.size, min(found.available, room))
+        fetched.has_records = fetched.size > 0 or self._remembers
 
     def _follower_fetched(
         self, entry: FetchEntry, replica: Replica, limits: FetchLimits, now_s: float
@@ -231,21 +244,27 @@ class FetchReader:
     def answered(self, feed: Feed, fetched_all: list[Fetched], *, full: bool) -> None:
         """The feed's owner is being told this: remember it, and let others come first next time.
 
-        Partitions that gave records or an error stay to be looked at: a fetcher that wants the
-        same again does not repeat itself.
+        Partitions with records or an error stay to be looked at: those that had no room have not
+        been served, and a fetcher that wants the same again does not repeat itself.
         """
-        dirty = feed.dirty
+        dirty, turn = feed.dirty, feed.last_turn
         if full:
             dirty.clear()
+        moves_on = not full and self._takes_turns
         for fetched in fetched_all:
             entry = fetched.entry
             # Where logs part a follower truncates and believes no mark: it has to hear them again.
             parts = fetched.diverging_epoch is not None
             entry.sent_high_watermark = NO_OFFSET if parts else fetched.high_watermark
             entry.sent_log_start_offset = NO_OFFSET if parts else fetched.log_start_offset
-            dirty.pop(entry, None)
-            if fetched.size or fetched.is_urgent:
+            if fetched.size and moves_on:
+                turn += 1
+                entry.turn = turn
+            if fetched.has_records or fetched.is_urgent:
                 dirty[entry] = None
+            else:
+                dirty.pop(entry, None)
+        feed.last_turn = turn
 
 
 def _must_hear(feed: Feed, fetched: Fetched) -> bool:

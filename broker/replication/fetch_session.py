@@ -23,6 +23,7 @@ _MAX_EPOCH: Final = 2**31 - 1
 _STALE_AFTER_S: Final = 120.0
 """A session that was not used for so long may be dropped for a new one."""
 
+_turn: Final = attrgetter("turn")
 PartitionKey = tuple[str | bytes, int]
 """(topic name, or topic id from Fetch version 13 on; partition index)"""
 
@@ -58,10 +59,13 @@ class FetchEntry:
         "replica",
         "sent_high_watermark",
         "sent_log_start_offset",
+        "turn",
     )
 
-    def __init__(self, feed: Feed, topic: str | bytes, index: int) -> None:
+    def __init__(self, feed: Feed, topic: str | bytes, index: int, turn: int) -> None:
         self.feed = feed
+        self.turn = turn
+        """The smaller, the longer it has waited: the place in the order of its session."""
         self.key: PartitionKey = (topic, index)
         self.index = index
         self.replica: Replica | None = None
@@ -81,6 +85,7 @@ class Feed:
         "dirty",
         "entries",
         "last_fetch_s",
+        "last_turn",
         "replica_id",
         "waiting",
         "wants_high_watermark",
@@ -94,7 +99,9 @@ class Feed:
         otherwise it does with the next records, or when its wait is over."""
         self.entries: dict[PartitionKey, FetchEntry] = {}
         self.dirty: dict[FetchEntry, None] = {}
-        """Entries that may have something new, the longest waiting first."""
+        """Entries that may have something to say: news, or records that are not served yet."""
+        self.last_turn = 0
+        """The turn of the entry at the end of the order."""
         self.waiting: WaitingFetch | None = None
         self.last_fetch_s = 0.0
         self.watching = False
@@ -105,9 +112,19 @@ class Feed:
         key = (topic, index)
         entry = self.entries.get(key)
         if entry is None:
-            entry = self.entries[key] = FetchEntry(self, topic, index)
+            self.last_turn += 1
+            entry = self.entries[key] = FetchEntry(self, topic, index, self.last_turn)
         self.dirty[entry] = None
         return entry
+
+    def in_turn(self) -> list[FetchEntry]:
+        """The entries that may have something to say, what was served last at the end.
+
+        The order is that of the session (KIP-227): however small the limits of an answer are, the
+        first one with records gets at least a batch, and then all others go before it.
+        """
+        dirty = self.dirty
+        return sorted(dirty, key=_turn) if len(dirty) > 1 else list(dirty)
 
     def forget(self, topic: str | bytes, index: int) -> None:
         """Look at a partition no more."""

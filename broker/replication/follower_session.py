@@ -117,7 +117,7 @@ class FollowerSession:
     def request(self) -> FetchRequest | None:
         """The next fetch; None when there is nothing to ask for."""
         number = self._requests + 1
-        topics: dict[bytes, FetchTopic] = {}
+        topics: list[FetchTopic] = []
         forgotten: dict[bytes, ForgottenTopic] = {}
         for key in self._changed:
             topic_id, index = key
@@ -137,10 +137,11 @@ class FollowerSession:
                 following,
                 before.since if before is not None and before.following is following else number,
             )
-            topic = topics.get(topic_id)
-            if topic is None:
-                topic = topics[topic_id] = FetchTopic(topic_id=topic_id)
-            topic.partitions.append(wanted)
+            # A leader serves partitions in the order in which a first request names them, so a
+            # topic is named again where others come between its partitions.
+            if not topics or topics[-1].topic_id != topic_id:
+                topics.append(FetchTopic(topic_id=topic_id))
+            topics[-1].partitions.append(wanted)
         self._changed.clear()
         if not self._asked and not forgotten:
             # A session of nothing would be answered at once, again and again.
@@ -149,7 +150,7 @@ class FollowerSession:
         request = self._make_request()
         request.session_id = self.session_id
         request.session_epoch = self._epoch
-        request.topics = list(topics.values())
+        request.topics = topics
         request.forgotten_topics_data = list(forgotten.values())
         self._epoch += 1
         return request
@@ -163,14 +164,13 @@ class FollowerSession:
         if response.error_code != ErrorCode.NONE:
             raise KafkaError(ErrorCode(response.error_code), "the fetch session is over")
         self.session_id = response.session_id
-        if response.session_id == NO_SESSION:
-            # No room for a session over there: each fetch names everything.
-            self._epoch = INITIAL_EPOCH
-            self._changed.update(dict.fromkeys(self.following))
+        served = []
         for topic in response.responses:
             topic_id = bytes(topic.topic_id)
             for data in topic.partitions:
                 key = (topic_id, data.partition_index)
+                if data.records:
+                    served.append(key)
                 following = self.following.get(key)
                 asked = self._asked.get(key)
                 if following is None or asked is None:
@@ -182,6 +182,21 @@ class FollowerSession:
                     # that the leader has told by this answer.
                     with contextlib.suppress(LogDirFailure):  # we have been told to leave it
                         following.heard(data)
+        if response.session_id == NO_SESSION:
+            self._name_all(served)
+
+    def _name_all(self, served: list[Key]) -> None:
+        """The leader keeps no session for us: each fetch names everything, and takes turns.
+
+        What was served goes to the end, as in a session (KIP-227): a leader that has room for a
+        batch in each answer would never come to the last partition otherwise.
+        """
+        self._epoch = INITIAL_EPOCH
+        for key in served:
+            if key in self.following:
+                self.following[key] = self.following.pop(key)
+        left = [key for key in self._changed if key not in self.following]
+        self._changed = dict.fromkeys((*self.following, *left))
 
     def _take(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from operator import attrgetter
 
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.completed_fetch import Aborted, CompletedFetch
@@ -73,6 +74,8 @@ class Fetcher:
         self._sessions: dict[int, FetchSession] = {}
         self._asked: set[int] = set()
         self._completed: deque[CompletedFetch] = deque()
+        self._served = 0
+        """How often a partition was served."""
 
     @property
     def has_records(self) -> bool:
@@ -150,6 +153,7 @@ class Fetcher:
 
     def _ask(self, node: int, channel: Channel, states: list[PartitionState]) -> None:
         session = self._sessions.setdefault(node, FetchSession())
+        states.sort(key=attrgetter("turn"))
         version = channel.version_for(FetchRequest)
         wishes = {state.target: self._wish(state) for state in states}
         if any(wish.topic_id == ZERO_UUID for wish in wishes.values()):
@@ -184,13 +188,13 @@ class Fetcher:
         return Wish(topic.id, position.offset, epoch, -1, self._partition_bytes)
 
     def _request(self, planned: SessionRequest) -> FetchRequest:
-        topics: dict[str, FetchTopic] = {}
+        # A broker serves partitions in the order in which a request without a session names them,
+        # so a topic is named again where others come between its partitions.
+        topics: list[FetchTopic] = []
         for target, wish in planned.wishes.items():
-            entry = topics.get(target.topic)
-            if entry is None:
-                entry = FetchTopic(topic=target.topic, topic_id=wish.topic_id)
-                topics[target.topic] = entry
-            entry.partitions.append(
+            if not topics or topics[-1].topic != target.topic:
+                topics.append(FetchTopic(topic=target.topic, topic_id=wish.topic_id))
+            topics[-1].partitions.append(
                 FetchPartition(
                     partition=target.partition,
                     current_leader_epoch=wish.current_leader_epoch,
@@ -212,7 +216,7 @@ class Fetcher:
             isolation_level=1 if self._committed_only else 0,
             session_id=planned.session_id,
             session_epoch=planned.session_epoch,
-            topics=list(topics.values()),
+            topics=topics,
             forgotten_topics_data=list(forgotten.values()),
             rack_id=self._rack,
         )
@@ -276,6 +280,8 @@ class Fetcher:
                 Aborted(item.producer_id, item.first_offset)
                 for item in part.aborted_transactions or ()
             ]
+        self._served += 1
+        state.turn = self._served
         self._completed.append(
             CompletedFetch(target, records, start, check_crcs=self._check_crcs, aborted=aborted)
         )

@@ -63,6 +63,8 @@ class PartitionState:
     log_start_offset: int = NO_OFFSET
     preferred_replica: int | None = None
     preferred_until: float = 0.0
+    turn: int = 0
+    """Where in the order of a fetch without a session it is named: what was served comes last."""
     retry_at: float = 0.0
     """Not to be asked for before this moment, after an error."""
 

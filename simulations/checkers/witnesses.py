@@ -25,7 +25,12 @@ from raftka.simulations.machines.machine import Machine
 from raftka.simulations.machines.stream import Flow
 from raftka.simulations.observers.kafka_wire import Conversation, OnRequest, Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
-from raftka.simulations.observers.partition_log import Key, PartitionLogs
+from raftka.simulations.observers.partition_log import (
+    Batch,
+    Key,
+    PartitionLogs,
+    ReplicaMirror,
+)
 from raftka.simulations.observers.registrations import Registrations
 from raftka.simulations.violation import About, Report
 
@@ -95,24 +100,17 @@ class Witnesses:
             may_begin_at=self._may_begin_at,
         )
         self.lookups = LookUps(self.watched, metadata, logs, replicas, self.answers, report)
-        self.groups = GroupChecker(
-            self.watched, report, is_excused=lambda group: self._groups_may_be_lost()
-        )
+        self.groups = GroupChecker(self.watched, report, is_excused=self._may_be_lost)
         self.offsets = CommittedOffsets(
             self.watched,
             report,
-            is_excused=lambda group: self._groups_may_be_lost(),
+            is_excused=self._may_be_lost,
             log_end=self._offsets_end,
             check_stored=self._check_stored,
         )
         self.producer_ids = ProducerIds(self.watched, report)
         self.files = FileChecker(logs, report)
-        logs.on_corrupt = lambda mirror, batches: report(
-            "corrupt-batch-written",
-            f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
-            " whose CRC is not what its header says",
-            about=About(mirror.key, batches[0].base_offset, node=mirror.host),
-        )
+        logs.on_corrupt = self._corrupt_batch_written
 
     @property
     def checks(self) -> int:
@@ -171,6 +169,14 @@ class Witnesses:
         if not machine.suspect and not machine.medium.was_interrupted:
             self.files.check_stopped(machine.host, machine.medium.files)
 
+    def _corrupt_batch_written(self, mirror: ReplicaMirror, batches: list[Batch]) -> None:
+        self._report(
+            "corrupt-batch-written",
+            f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
+            " whose CRC is not what its header says",
+            about=About(mirror.key, batches[0].base_offset, node=mirror.host),
+        )
+
     def _runs_since(self, host: str) -> float:
         """When a host's process was started or resumed; infinity while it stands still, or is not
         registered."""
@@ -183,7 +189,8 @@ class Witnesses:
         truth = self._replicas.truth(key)
         return broker_id in truth.losers | truth.unclean or self._replicas.promises_nothing(key)
 
-    def _groups_may_be_lost(self) -> bool:
+    def _may_be_lost(self, group: str) -> bool:
+        """Whether the logs of groups' offsets may have lost something: this group's too."""
         truths = self._replicas.truths
         return any(truths[key].excused_at >= 0 for key in truths if key[0] == _OFFSETS_TOPIC)
 

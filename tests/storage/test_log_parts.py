@@ -113,11 +113,11 @@ def test_the_tail_finds_batches_by_the_places_it_has_noted() -> None:
     first = parts.tail.offsets[0]
     assert 0 < first < 4000, "old places are forgotten"
     found = parts.tail.range_from
-    assert found(4990, 3 * size, None, False) == (4990 * size, 4993 * size)
-    assert found(4990, 1, None, True) == (4990 * size, 4991 * size)
-    assert found(4990, 1, None, False) == (4990 * size, 4990 * size)
-    assert found(4990, 10**6, 4995, False) == (4990 * size, 4995 * size)
-    assert found(4999, 10**6, None, False) == (4999 * size, 5000 * size)
+    assert found(4990, 3 * size, None, False) == (4990 * size, 4993 * size, 5000 * size)
+    assert found(4990, 1, None, True) == (4990 * size, 4991 * size, 5000 * size)
+    assert found(4990, 1, None, False) == (4990 * size, 4990 * size, 5000 * size)
+    assert found(4990, 10**6, 4995, False) == (4990 * size, 4995 * size, 4995 * size)
+    assert found(4999, 10**6, None, False) == (4999 * size, 5000 * size, 5000 * size)
     parts.tail.forget_places()
     assert not parts.tail.offsets
 

@@ -81,6 +81,13 @@ def test_limits_hold(
         # Only the batch that spans the upper offset may be held back.
         whole = batches_in(log.read(offset, 1, log.log_end_offset))
         assert whole[0].last_offset >= upper
+    everything = log.read(offset, 1 << 30, upper)
+    ends_at = max((h.last_offset + 1 for h in batches_in(everything)), default=upper)
+    following = batches_in(log.read(ends_at, 1, upper)) if ends_at < upper else []
+    if following:
+        assert found.available > 1 << 30, "the next segment has more"
+    else:
+        assert found.available == everything.size
 
 
 def test_a_deleted_segment_can_still_be_sent() -> None:

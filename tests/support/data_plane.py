@@ -198,6 +198,8 @@ class Broker:
         self.replicas.proposals = self
         self.replicas.fetching = self
         self.sessions: dict[int, FollowerSession] = {}
+        self.response_max_bytes = 10 << 20
+        """replica.fetch.response.max.bytes"""
         self._followed: dict[TopicPartition, int] = {}
         self.dispatcher = Dispatcher(cast(Any, self), routes("broker"))
         self._session = Session("10.0.0.7:1234", "PLAINTEXT")
@@ -262,7 +264,7 @@ class Broker:
             ),
             max_wait=500,
             min_bytes=1,
-            max_bytes=10 << 20,
+            max_bytes=self.response_max_bytes,
         )
 
     # Metadata, time and requests.

@@ -43,6 +43,7 @@ class Entry(NamedTuple):
 class _Slice(NamedTuple):
     pieces: list[Any]
     size: int
+    available: int
 
 
 class ListLog:
@@ -80,7 +81,7 @@ class ListLog:
 
     def read(self, offset: int, max_bytes: int, upper: int, *, min_one: bool) -> _Slice:
         found = tuple(self.records[offset : min(upper, offset + 3)])
-        return _Slice([found], len(found))
+        return _Slice([found], len(found), min(upper, len(self.records)) - offset)
 
     def append_as_follower(self, records: tuple[Entry, ...], now_ms: int) -> None:
         for entry in records:

@@ -262,6 +262,7 @@ class ScriptedCluster:
 
     def _fetch(self, broker: int, request: FetchRequest) -> Response:
         responses = []
+        left = request.max_bytes
         for topic in request.topics:
             _, partitions = self._find(topic.topic, topic.topic_id)
             parts = []
@@ -276,7 +277,10 @@ class ScriptedCluster:
                 elif item.fetch_offset > part.end:
                     code = ErrorCode.OFFSET_OUT_OF_RANGE
                 elsewhere = -1 if near in (None, broker) or code else near
-                data = b"" if code or elsewhere != -1 else _from(part, item.fetch_offset)
+                data = b""
+                if not code and elsewhere == -1:
+                    data = _from(part, item.fetch_offset, left, min_one=left == request.max_bytes)
+                left -= len(data)
                 parts.append(
                     fetch.PartitionData(
                         partition_index=item.partition,
@@ -343,8 +347,14 @@ async def _wait_for_news(request: FetchRequest, answer: FetchResponse) -> None:
         await trio.sleep(request.max_wait / 1000)
 
 
-def _from(part: ScriptedPartition, offset: int) -> bytes:
-    """Whole batches, from the one that holds `offset` on."""
-    return b"".join(
-        bytes(batch) for header, batch in iter_batches(part.log) if header.last_offset >= offset
-    )
+def _from(part: ScriptedPartition, offset: int, max_bytes: int, *, min_one: bool) -> bytes:
+    """Whole batches that fit, from the one that holds `offset` on; with `min_one` one of any
+    size."""
+    found = b""
+    for header, batch in iter_batches(part.log):
+        if header.last_offset < offset:
+            continue
+        if len(found) + len(batch) > max_bytes and (found or not min_one):
+            break
+        found += bytes(batch)
+    return found

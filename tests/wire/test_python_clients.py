@@ -103,6 +103,30 @@ def test_aiokafka(three: LocalCluster, topic: str, codec: str) -> None:
     assert asyncio.run(talk()) == VALUES
 
 
+def test_quiet_partitions_that_have_no_room_beside_each_other(
+    single: LocalCluster, topic: str
+) -> None:
+    """Each batch is larger than what the consumer has room for, and no more is produced."""
+    admin = kafka.admin.KafkaAdminClient(bootstrap_servers=single.bootstrap)
+    admin.create_topics([kafka.admin.NewTopic(topic, num_partitions=2, replication_factor=1)])
+    admin.close()
+    producer = kafka.KafkaProducer(bootstrap_servers=single.bootstrap)
+    for index in range(2):
+        producer.send(topic, b"x" * 2000, partition=index)
+    producer.close()
+    consumer = kafka.KafkaConsumer(
+        bootstrap_servers=single.bootstrap, auto_offset_reset="earliest", fetch_max_bytes=300
+    )
+    consumer.assign([kafka.TopicPartition(topic, index) for index in range(2)])
+    found: set[int] = set()
+    for _ in range(20):
+        found |= {partition.partition for partition in consumer.poll(timeout_ms=500)}
+        if len(found) == 2:
+            break
+    consumer.close()
+    assert found == {0, 1}
+
+
 def test_confluent_admin(three: LocalCluster, topic: str) -> None:
     admin = confluent_admin.AdminClient({"bootstrap.servers": three.bootstrap})
     new = confluent_admin.NewTopic(topic, 4, 3, config={"retention.ms": "1000000"})

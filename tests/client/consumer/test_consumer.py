@@ -50,6 +50,26 @@ async def test_all_records_in_order(
         assert mine == [b"%d-%d" % (index, number) for number in range(4)]
 
 
+async def test_partitions_take_turns_at_a_broker_that_keeps_no_session(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    """An answer has room for a batch: the order of the requests says whose."""
+    for topic in ("t", "u"):
+        for index, part in enumerate(cluster.create(topic, 2)):
+            cluster.elect(topic, index, 1)
+            for _ in range(4):
+                fill(part, b"x" * 100)
+    targets = [TP("t", 0), TP("t", 1), TP("u", 0), TP("u", 1)]
+    order: list[TP] = []
+    async with Consumer({**SETTINGS, "fetch.max.bytes": 1}, **world) as consumer:
+        consumer.assign(targets)
+        with trio.fail_after(60):
+            while len(order) < 16:
+                order += [TP(each.topic, each.partition) for each in await consumer.poll(5)]
+        assert consumer.assignment == targets
+    assert order == targets * 4
+
+
 async def test_a_poll_without_records_ends_in_time(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:

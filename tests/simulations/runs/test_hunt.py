@@ -26,6 +26,8 @@ WHERE: dict[str, tuple[float, dict[str, float]]] = {
     "no-broker-epoch-in-alter-partition": (20, {"late-isr-change": 8}),
     "fenced-replica-joins-isr": (60, {}),
     "lost-log-stays-eligible": (40, {"last-standing-lost": 5}),
+    "forget-without-room": (20, {}),
+    "no-turns-in-sessions": (20, {}),
     "one-batch-remembered": (20, {"lost-reply": 20}),
 }
 """Where each is caught soon: how long runs are, and faults a minute (none: as they are drawn)."""
