@@ -74,7 +74,7 @@ class MetadataImage:
                 yield topic, index, partition
 
     def alive_brokers(self) -> list[BrokerImage]:
-        """The brokers that are not fenced, by id: those that clients are told of."""
+        """The brokers that are not fenced, by id: those that Metadata shows to clients."""
         return [each for _, each in sorted(self.brokers.items()) if not each.fenced]
 
     def is_active(self, broker_id: int) -> bool:

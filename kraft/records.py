@@ -32,7 +32,7 @@ FIRST_METADATA_VERSION: Final = 21
 LATEST_METADATA_VERSION: Final = 33
 """4.4-IV2."""
 DEFAULT_METADATA_VERSION: Final = 30
-"""4.3-IV0: with this a new cluster begins when nobody says otherwise."""
+"""4.3-IV0: the level of a new cluster unless the operator names another."""
 
 
 @dataclass(frozen=True, slots=True)

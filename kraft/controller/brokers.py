@@ -28,7 +28,7 @@ from raftka.model.ids import uuid_text
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a broker tells of itself when it registers."""
+    """What a broker registers with."""
 
     broker_id: int
     incarnation_id: bytes
@@ -42,7 +42,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a broker says of itself again and again."""
+    """What a broker reports with each heartbeat."""
 
     broker_id: int
     broker_epoch: int
@@ -129,7 +129,7 @@ def _check_features(image: MetadataImage, request: Registration) -> None:
 def _shutdown_changes(
     image: MetadataImage, rules: Rules, existing: BrokerImage | None, request: Registration
 ) -> list[MetadataRecord]:
-    """What the end of the earlier process means, which only its successor can tell us."""
+    """What follows from the end of the earlier process, which only its successor reports."""
     broker_id = request.broker_id
     wiped = existing is not None and not _same_disks(existing, request)
     clean = existing is not None and existing.epoch == request.previous_broker_epoch and not wiped
@@ -168,7 +168,7 @@ def registered(image: MetadataImage, broker_id: int, broker_epoch: int) -> Broke
 
 
 def current_state(broker: BrokerImage) -> BrokerState:
-    """Where the image says that a broker is."""
+    """The broker's state in the image."""
     if broker.fenced:
         return BrokerState.FENCED
     return BrokerState.CONTROLLED_SHUTDOWN if broker.in_controlled_shutdown else BrokerState.ACTIVE

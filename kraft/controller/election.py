@@ -1,4 +1,4 @@
-"""One partition's next state: who leads, who is in sync, who could lead, and why.
+"""One partition's next state: its leader, ISR and ELR, with the reason.
 
 Theory of operation
 - The ISR are the replicas that the leader waits for. While it has at least min.insync.replicas
@@ -8,8 +8,8 @@ Theory of operation
   together at least min.insync.replicas strong.
 - A broker that comes back from an unclean shutdown may have lost what it had not synced, so it
   leaves both. If that empties both, the last leader is the best that is left, and is elected when
-  it returns; if its disk is another one, whoever left before it. Anything further needs the
-  operator (unclean election).
+  it returns; if its disk is another one, the replica that left before it. Anything further needs
+  the operator (unclean election).
 
 A leader is taken from the ISR, preferred replica first; from the ELR when the ISR is empty.
 Sources: KIP-966, KIP-631, KIP-455 (reassignment), KIP-704 (recovery state), KIP-841.
@@ -37,12 +37,12 @@ class Election(enum.Enum):
     ONLINE = "online"
     """The present leader stays if it can; another one only out of ISR or ELR."""
     UNCLEAN = "unclean"
-    """As ONLINE, and when nobody safe is alive, any live replica: committed records may be lost."""
+    """As ONLINE, and when no safe replica is alive, any live one: committed records may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who should lead, whether that may lose records, and the choice in words."""
+    """The leader to elect, whether that may lose records, and the reason in words."""
 
     leader: int
     unclean: bool
@@ -51,7 +51,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class PartitionPlan:
-    """Collects what should happen to a partition; `record` says what that makes of it."""
+    """Collects changes to a partition; `record` turns them into one record."""
 
     topic_id: bytes
     index: int
@@ -83,14 +83,14 @@ class PartitionPlan:
         if verdict.leader != before.leader:
             leader, reason = verdict.leader, f"{self.cause}: {verdict.words}"
             if verdict.unclean:
-                # What the new leader has is the truth from now on; who had more is one of many.
+                # The new leader's log is the truth from now on; replicas with more truncate to it.
                 isr, elr, last_known, recovery = (leader,), (), (), RECOVERING
             elif leader in elr:
                 isr, elr = (leader,), _without(elr, (leader,))
             elif leader == NO_LEADER and before.leader in set(goal.replicas) - self.wiped:
                 last_known = (before.leader, *_without(last_known, (before.leader,)))
         elif before.has_leader and not set(before.replicas) <= set(goal.replicas):
-            # Who was taken out must not be able to act as a follower of this epoch any more.
+            # A removed replica must not act as a follower of this epoch any longer.
             leader, reason = before.leader, f"{self.cause}: a new epoch for fewer replicas"
         if self._suffices(goal, isr):
             elr = last_known = ()
@@ -107,7 +107,7 @@ class PartitionPlan:
         if changes == _NOTHING:
             return None
         if leader is None and verdict.leader == NO_LEADER:
-            # Still nobody, but whom it waits for may be somebody else now.
+            # Still no leader, but the replica that it waits for may have changed.
             reason = f"{self.cause}: {verdict.words}"
         return PartitionChangeRecord(self.topic_id, self.index, *changes, reason)
 
@@ -135,7 +135,7 @@ class PartitionPlan:
         return tuple(each for each in candidates if each in goal.replicas and each not in gone)
 
     def _last_known(self, goal: _Goal) -> Ids:
-        """Who held everything committed until an unclean shutdown, the last leader first."""
+        """Replicas that held all committed records until an unclean shutdown, last leader first."""
         before = self.before
         if self._suffices(goal, goal.isr):
             return ()

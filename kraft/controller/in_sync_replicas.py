@@ -1,4 +1,4 @@
-"""AlterPartition: a leader asks for another ISR, and maybe ends a reassignment by it.
+"""AlterPartition: a leader proposes another ISR, which may complete a reassignment.
 
 Sources: KIP-497 (the request), KIP-704 (recovery state), KIP-841 (no fenced or leaving replicas),
 KIP-903 (a replica counts only under the broker epoch that it has now).
@@ -94,7 +94,7 @@ def _check(
         wish.leader_epoch > partition.leader_epoch
         or wish.partition_epoch > partition.partition_epoch
     ):
-        # It has seen metadata that this controller has not: the asker must look for another.
+        # The broker has seen newer metadata than this controller: it must find another one.
         words = f"{name}: the request is ahead of this controller's metadata."
         raise KafkaError(ErrorCode.NOT_CONTROLLER, words)
     if wish.leader_epoch < partition.leader_epoch:
@@ -178,7 +178,7 @@ def _grant(
 def _answer_after(
     before: PartitionImage, after: PartitionImage, topic: TopicImage, wish: IsrWish
 ) -> PartitionImage | KafkaError:
-    """The end of a reassignment can take leadership from the one who asked."""
+    """Completing a reassignment can take leadership from the broker that proposed."""
     if after.leader == before.leader and after.leader_epoch == before.leader_epoch:
         return after
     return KafkaError(

@@ -12,7 +12,7 @@ _LAST = (1 << 63) - 1
 
 
 def allocate(image: MetadataImage, broker_id: int, broker_epoch: int) -> Result[int]:
-    """The first id of a block of PRODUCER_ID_BLOCK_SIZE that nobody else will ever get.
+    """The first id of a block of PRODUCER_ID_BLOCK_SIZE that no other broker ever gets.
 
     Raises KafkaError STALE_BROKER_EPOCH, BROKER_ID_NOT_REGISTERED.
     """

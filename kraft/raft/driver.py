@@ -224,7 +224,7 @@ class Driver:
             self._links.renew(self._settings.fetch_timeout_s)
 
     def _take_inbox(self, engine: Engine) -> bool:
-        """Whether anything may follow from it but what is to be sent."""
+        """Whether a tick may find work in it beyond the answers to send."""
         matters = False
         for _ in range(_MESSAGES_A_STEP):
             if not self._inbox:

@@ -54,8 +54,8 @@ class Elections(Seams):
 
     @property
     def may_stand(self) -> bool:
-        """Voters stand for election; and who is being removed does until that is committed, since
-        it may be the only one with all committed entries (dissertation 4.2.2)."""
+        """Voters stand for election, and so does a voter that is being removed until that is
+        committed: it may be the only one with all committed entries (dissertation 4.2.2)."""
         if not self.can_vote or self.replica in self.voters.current:
             return self.can_vote
         return self.voters.changed_at > self.commit_index and self.replica in self.voters.previous
@@ -76,7 +76,7 @@ class Elections(Seams):
 
     @property
     def _lease_end(self) -> float:
-        """The one sum that both questions ask: at that very moment the lease is over, or the
+        """One sum answers both questions: at that very moment the lease is over, or the
         engine would be due again and again until the clock has moved on."""
         needed = self.voters.current.majority - self.is_voter
         if needed <= 0:
@@ -235,7 +235,7 @@ class Elections(Seams):
             self.leader_gone(f"its leader, node {node}, resigned")
 
     def ask_again(self, peer: Peer) -> None:
-        """A link came up: what was asked over the one before may be lost."""
+        """A link came up: requests over the one before may be lost, so send them again."""
         if peer not in self.other_voters:
             return
         if self.role == CANDIDATE and self.voted_for == self.replica.id:

@@ -195,7 +195,7 @@ class Engine(Reconfiguration):
         self._tell_leader()
 
     def resign(self) -> None:
-        """Lead no longer, and say so, that the others need not find out."""
+        """Step down, and announce it, so that the others need not wait for a timeout."""
         if not self.is_leader:
             return
         self.send_to_all(heartbeat=True)
@@ -216,7 +216,7 @@ class Engine(Reconfiguration):
         return news
 
     def take_stale_links(self) -> bool:
-        """Whether links that brought no word of a leader for so long should be made anew."""
+        """Whether the driver should redial links over which no leader was heard for too long."""
         stale, self._links_are_stale = self._links_are_stale, False
         return stale
 
@@ -240,7 +240,7 @@ class Engine(Reconfiguration):
 
     @property
     def _silent_at(self) -> float:
-        """When who only follows gives up waiting for word of a leader."""
+        """When an observer stops waiting for its leader."""
         return max(self._heard_at, self._waiting_since) + self._settings.fetch_timeout_s
 
     # Hooks.
@@ -314,8 +314,8 @@ class Engine(Reconfiguration):
     # What follows from a tick.
 
     def _give_up_silent_leader(self) -> None:
-        """Who only follows says nothing unless it is asked, so it cannot find out that whoever was
-        behind a link lost power: silence makes it call anew."""
+        """An observer sends nothing unasked, so it cannot notice a dead peer; after silence it
+        redials."""
         if self.may_stand:
             return
         silent = self.now >= self._silent_at

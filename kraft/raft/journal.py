@@ -51,7 +51,7 @@ class Journal:
     def __init__(self, disk: Disk, directory: str, *, segment_bytes: int = 1 << 24) -> None:
         """Read what is on disk.
 
-        Raises CorruptJournal when it cannot be trusted; a torn tail is cut and told in `repairs`.
+        Raises CorruptJournal when it cannot be trusted; a torn tail is cut and listed in `repairs`.
         """
         self._disk, self._directory, self._segment_bytes = disk, directory, segment_bytes
         self._entries: list[Entry] = [(NO_OP, 0, 0)]
@@ -229,7 +229,7 @@ class Journal:
         return STATE.pack(term, voted_for, ZERO_UUID)
 
     def _open_next(self) -> list[bytes]:
-        """Begin a new file; its first records say what held before the pending ones."""
+        """Begin a new file; its first records repeat the state before the pending ones."""
         if self._file is not None:
             self._file.close()
         number = self._segments[-1].number + 1 if self._segments else 1

@@ -36,7 +36,7 @@ class Leader(Follower):
 
     def start_replica(self, peer: Peer) -> None:
         """A link came up. What the replica had acknowledged over the one before, it may have lost
-        with its disk: it has to say again."""
+        with its disk, so it acknowledges again."""
         self.stop_replica(peer)
         self.progress[peer] = Progress()
         self.next_index[peer] = self.log.last_index + 1

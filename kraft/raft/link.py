@@ -1,4 +1,4 @@
-"""The wire between replicas: who is on the other side, messages in order, loss only as a reset.
+"""The wire between two replicas: who the peer is, messages in order, and loss only as a reset.
 
 A link starts with four bytes that set it apart from Kafka's protocol on the same port, and a hello
 in both directions: version, cluster, node, directory. What does not fit is refused in words. Then
@@ -116,7 +116,7 @@ class Link:
     opening: bytes = b""
     """Sent before all else."""
     given_up: bool = False
-    """Whether this side ended it only to call again: that says nothing about the other side."""
+    """Whether this side closed it only to redial, which proves nothing about the peer."""
     _outgoing: list[Piece] = field(default_factory=list)
     _outgoing_bytes: int = 0
     _writing: bool = True

@@ -37,11 +37,11 @@ _CROSSING_S: Final = 1.0
 ITSELF: Final = "both sides are the same replica"
 LINKED: Final = "there is a link already"
 _STABLE_S: Final = 1.0
-"""A link that lasted so long was a good one: after it, the next call is made at once."""
+"""A link that lasted this long was healthy: the next dial comes without back-off."""
 
 
 class Target(NamedTuple):
-    """An address to call, and who should answer; None for a bootstrap server."""
+    """An address to dial, and the node expected there; None for a bootstrap server."""
 
     node_id: int | None
     host: str
@@ -49,7 +49,7 @@ class Target(NamedTuple):
 
 
 class Links:
-    """The links of one replica, by who is on the other side."""
+    """The links of one replica, by peer."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Links:
         return self._links.get(replica)
 
     async def run(self) -> None:
-        """Call the wanted targets until cancelled; all links end with it."""
+        """Dial the wanted targets until cancelled; all links close with it."""
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -201,7 +201,7 @@ class Links:
                 raise
             await self._serve(link)
         except (BrokenConnection, trio.ClosedResourceError):
-            pass  # Whoever was there has gone; the dialling side tries again.
+            pass  # The peer has gone; the dialling side tries again.
         except Refused as refusal:
             log.debug(f"quorum: refused {connection.peer}: {refusal}")
         finally:
@@ -220,7 +220,7 @@ class Links:
             raise Refused(f"node {hello.replica.id} answers where node {expected_id} should")
 
     def _register(self, link: Link) -> bool:
-        """Make it the link to that replica. Of two calls that cross, the greater node's stays."""
+        """Adopt it as the link to that replica. When two dials cross, the greater node's stays."""
         existing = self._links.get(link.replica)
         if existing is not None:
             young = self._clock.monotonic() - existing.since < _CROSSING_S

@@ -51,7 +51,7 @@ class NotLeader(Exception):
     """This node does not lead the quorum, or lost it while a proposal was in flight.
 
     In the second case the proposal may still be committed by a later leader.
-    `leader_id` is who leads as far as this node knows, None when it does not know.
+    `leader_id` is the leader that this node knows of, None when it knows none.
     """
 
     def __init__(self, leader_id: int | None, epoch: int) -> None:
@@ -66,7 +66,7 @@ class NotLeader(Exception):
 
 class ProposalVoid(Exception):
     """The proposal would not land on the offset that it expects; it was not, and will not be,
-    written. Whoever proposed must decide again on a newer image."""
+    written. The caller must decide again on a newer image."""
 
 
 class QuorumListener(Protocol):
@@ -82,7 +82,7 @@ class QuorumListener(Protocol):
         ...
 
     def handle_leader_change(self, leader_id: int | None, epoch: int) -> None:
-        """Who leads, as far as this node knows.
+        """The leader that this node knows of.
 
         With this node's own id it means "become active": every entry committed under earlier
         leaders has been handled. Any later call means "resign".
@@ -145,7 +145,7 @@ class QuorumDescription:
 
 
 class QuorumPort(Protocol):
-    """What quorum.Quorum offers, for whoever wants to put a fake in its place."""
+    """What quorum.Quorum offers, so that a test can put a fake in its place."""
 
     @property
     def leader(self) -> tuple[int | None, int]:

@@ -45,8 +45,8 @@ class Transfer:
 class Progress:
     """One replica, from the leader's side.
 
-    `probing`: it is not known where the logs part, so one message at a time, and none while
-    `waiting` for the answer. Otherwise entries stream, up to the window.
+    `probing`: the leader does not know yet where the logs diverge, so it sends one message at a
+    time, and none while `waiting` for the answer. Otherwise entries stream, up to the window.
     """
 
     probing: bool = True
@@ -77,13 +77,13 @@ class Progress:
             self.in_flight_bytes -= self.in_flight.popleft()[1]
 
     def rejected(self) -> None:
-        """The logs part before what was sent; what is still on its way is worth nothing."""
+        """The logs diverge before what was sent; the messages in flight are useless."""
         self.probing, self.waiting = True, False
         self.in_flight.clear()
         self.in_flight_bytes = 0
 
     def fetched(self, index: int, end: int, now: float) -> None:
-        """An answer says that the replica ends at `index` while the leader ends at `end`.
+        """The replica acknowledged up to `index` while the leader ends at `end`.
 
         Caught up as DescribeQuorum means it: it has now all that there was at its last answer.
         """

@@ -55,7 +55,7 @@ class Quorum:
 
         `can_vote`: a controller, which may be a voter; brokers only observe. `voters` are those of
         controller.quorum.voters; without them the voters are what the log says, and
-        `bootstrap_servers` is where to find them. `link_broken` is told the id of each node whose
+        `bootstrap_servers` is where to find them. `link_broken` receives the id of each node whose
         connection breaks: it may have died.
         """
         static_voters = None
@@ -136,7 +136,7 @@ class Quorum:
     # What waits for the quorum.
 
     async def propose(self, payload: bytes, epoch: int, expected_offset: int | None = None) -> int:
-        """Commit `payload`; its offset, once the listener has been told of it.
+        """Commit `payload`; its offset, once the listener has handled it.
 
         Raises NotLeader unless this node leads, and goes on leading, in `epoch`; ProposalVoid when
         it would not land on `expected_offset`; KafkaError MESSAGE_TOO_LARGE.

@@ -1,4 +1,4 @@
-"""Links and voter sets: which replica is behind a link, and what its word counts for.
+"""Links and voter sets: which replica is behind a link, and whether its vote counts.
 
 A link belongs to a replica (node and directory). Whether that replica is one of the voters depends
 on the voter set in force, so when the set changes, its progress moves to the other name.
@@ -111,7 +111,7 @@ class Reconfiguration(Leader):
             self.election_deadline = self.now + self.election_timeout()
 
     def _set_peers(self) -> None:
-        """Tell the library; it expects every table to hold every voter."""
+        """Hand the peers to the library, which expects every table to hold every voter."""
         voting = {Peer.of(voter.id) for voter in self.voters.current}
         if self.is_voter:
             voting.discard(Peer.of(self.replica.id))
@@ -160,7 +160,7 @@ class Reconfiguration(Leader):
 
     def write_first_voters(self) -> None:
         """The first leader puts the voters that it was formatted with into the log, where those
-        find them who only follow."""
+        let observers find them."""
         named_by_format = not self.voters_are_static and self.voters.changed_at == 0
         if self.is_leader and named_by_format:
             self._append_voters(self.voters.current, lambda offset, error: None)

@@ -27,7 +27,7 @@ HEAD_SIZE: Final = _HEAD.size + _KEY.size
 
 
 class Kind(enum.IntEnum):
-    """What a record says; numbers are on disk and never reused."""
+    """The kind of a record; numbers are on disk and never reused."""
 
     FILE = 1
     """Format version: the first record of every file."""

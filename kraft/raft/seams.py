@@ -66,7 +66,7 @@ METHODS: Final = (
 
 
 class StepClock:
-    """Time inside a step of an engine: what the step was told, and a little more each reading,
+    """Time inside a step of an engine: the step's own, and a little more with each reading,
     because the library waits in loops for time to pass."""
 
     def __init__(self) -> None:

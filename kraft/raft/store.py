@@ -22,7 +22,7 @@ class Store:
     ) -> None:
         """Read the directory, making it when it is not there.
 
-        Raises CorruptJournal when what is there cannot be trusted. `repairs` tells what was cut;
+        Raises CorruptJournal when what is there cannot be trusted. `repairs` lists what was cut;
         `loaded` is the snapshot to start from, `snapshot` the newest one without its payload.
         """
         self._disk, self._directory, self._retained_bytes = disk, directory, retained_bytes

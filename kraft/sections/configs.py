@@ -13,7 +13,7 @@ BROKER_RESOURCE: Final = 4
 """Kafka's numbers for what a setting belongs to."""
 
 CLUSTER_DEFAULT: Final = ""
-"""As a broker's name in a ConfigResource: all brokers that do not say otherwise."""
+"""As a broker's name in a ConfigResource: the default of all brokers."""
 
 
 class ConfigResource(NamedTuple):

@@ -50,7 +50,7 @@ class Section:
         self.has_new_fields = False
         return {name: getattr(self, name) for name in self.FIELDS}
 
-    # What each section says of itself.
+    # What each section implements.
 
     def records(self) -> Iterator[MetadataRecord]:
         """The records that make this section out of nothing, for a snapshot."""
