@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from raftka.model import compression as codecs
 from raftka.model.control_records import read_end_marker
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_TIMESTAMP
 from raftka.model.record_batch import (
     COMPRESSION_MASK,
     DELETE_HORIZON_BIT,
@@ -238,11 +239,8 @@ class Sieve:
         if not self._is_needed(header):
             return None
         attributes = header.attributes & ~(COMPRESSION_MASK | DELETE_HORIZON_BIT)
-        latest = header.max_timestamp
         return seal(
-            header._replace(
-                attributes=attributes, base_timestamp=latest, max_timestamp=latest, record_count=0
-            ),
+            header._replace(attributes=attributes, base_timestamp=NO_TIMESTAMP, record_count=0),
             b"",
         )
 
