@@ -20,13 +20,14 @@ from raftka.model.ports import Disk, read_file
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
 from raftka.storage.cleaning import plan
 from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
-from raftka.storage.cleaning.sieve import LastOfProducer, Sieve, records_of, walk
+from raftka.storage.cleaning.sieve import LastOfProducer, Sieve
 from raftka.storage.cleaning.transactions import (
     AbortedTransaction,
     TransactionsPassed,
     decode,
     encode,
 )
+from raftka.storage.cleaning.walk import records_of, walk
 from raftka.storage.segment import Segment, file_name
 
 CLEANED: Final = ".cleaned"
@@ -91,6 +92,7 @@ def run(disk: Disk, job: Job) -> Iterator[Step]:
             f"The first batch in {job.directory} from offset {job.first_dirty_offset} on has more "
             f"than the {offset_map.capacity} keys that fit: raise log.cleaner.dedupe.buffer.size.",
         )
+    offset_map.complete()
     yield Step(0, mapped_to=end_offset)
     sources = [
         plan.Source(base, size, _index_bytes(disk, job.directory, base))
@@ -108,6 +110,7 @@ def run(disk: Disk, job: Job) -> Iterator[Step]:
         offset_map,
         transactions,
         {producer: LastOfProducer(last, epoch) for producer, last, epoch in job.producers},
+        first_dirty_offset=job.first_dirty_offset,
         upper_offset=job.end_offset,
         now_ms=job.now_ms,
         delete_retention_ms=job.delete_retention_ms,
@@ -223,15 +226,20 @@ def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, start: i
     places = walk(header, records_of(header, batch))
     room = offset_map.capacity - len(offsets)
     if len(places) > room:
-        for _, _, offset, _, key, _ in places:
+        # Whatever does not fit is not spoken for: `latest` stays where it was.
+        for _, _, offset, _, key, is_tombstone in places:
             if key is not None and offset >= start:
                 if offset_map.is_full:
                     return False
                 offsets[fingerprint(key)] = offset
+                if is_tombstone:
+                    offset_map.tombstones.add(header.base_offset)
         return True
-    for _, _, offset, _, key, _ in places:
+    for _, _, offset, _, key, is_tombstone in places:
         if key is not None and offset >= start:
             offsets[key if len(key) < SHORT else fingerprint(key)] = offset
+            if is_tombstone:
+                offset_map.tombstones.add(header.base_offset)
     return True
 
 

@@ -6,6 +6,8 @@ which no short key can equal.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left, bisect_right
 from hashlib import blake2b
 from typing import Final
 
@@ -23,15 +25,29 @@ def fingerprint(key: bytes) -> bytes:
 class OffsetMap:
     """Offsets by key. `latest` is the last offset that the map speaks for; -1 for none."""
 
-    __slots__ = ("capacity", "latest", "offsets")
+    __slots__ = ("capacity", "latest", "offsets", "survivors", "tombstones")
 
     def __init__(self, buffer_bytes: float) -> None:
         self.capacity = max(1, int(buffer_bytes / ENTRY_BYTES))
         self.offsets: dict[bytes, int] = {}
         """By `fingerprint`."""
         self.latest = -1
+        self.tombstones: set[int] = set()
+        """Base offsets of the batches in the section that have a record without a value."""
+        self.survivors = array("q")
+        """The offsets that stay of the section, ascending, once it is complete: what is there needs
+        no second look at its key."""
 
     @property
     def is_full(self) -> bool:
         """Whether another key would exceed the bound."""
         return len(self.offsets) >= self.capacity
+
+    def complete(self) -> None:
+        """The section has been read."""
+        self.survivors = array("q", sorted(self.offsets.values()))
+
+    def survivors_in(self, first: int, last: int) -> array[int]:
+        """Which of the offsets from `first` to `last`, all of the section, stay."""
+        start = bisect_left(self.survivors, first)
+        return self.survivors[start : bisect_right(self.survivors, last, start)]

@@ -15,18 +15,17 @@ from typing import Final, NamedTuple
 
 from raftka.model import compression as codecs
 from raftka.model.control_records import read_end_marker
-from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_TIMESTAMP
 from raftka.model.record_batch import (
     COMPRESSION_MASK,
     DELETE_HORIZON_BIT,
-    HEADER_BYTES,
     LOG_APPEND_TIME_BIT,
     BatchHeader,
 )
 from raftka.model.records import Record, encode_record, iter_records, seal
 from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
 from raftka.storage.cleaning.transactions import TransactionsPassed
+from raftka.storage.cleaning.walk import boundaries, records_of, time_of, walk
 
 Bytes = bytes | bytearray | memoryview
 
@@ -41,97 +40,29 @@ class LastOfProducer(NamedTuple):
     epoch: int
 
 
-def records_of(header: BatchHeader, batch: memoryview) -> bytes:
-    """The records of a batch as one run of bytes, decompressed."""
-    return bytes(codecs.decompress(header.compression, batch[HEADER_BYTES : header.size]))
-
-
-Place = tuple[int, int, int, int, bytes | None, bool]
-"""(start, end, offset, time after the batch's base, key, is a tombstone) of a record in a batch."""
-
-
-def walk(header: BatchHeader, data: bytes) -> list[Place]:
-    """The places of a batch's records in `data`, without a look at values and headers.
-
-    Raises KafkaError CORRUPT_MESSAGE when the records do not fill `data` exactly.
-    """
-    found: list[Place] = []
-    base, position = header.base_offset, 0
-    try:
-        for _ in range(header.record_count):
-            start = position
-            size = data[position]
-            position += 1
-            if size < 0x80:
-                size >>= 1
-            else:
-                size, position = _long_varint(data, position, size)
-            end = position + size
-            time = data[position + 1]  # behind the attributes, of which none are defined
-            position += 2
-            if time < 0x80:
-                time = (time >> 1) ^ -(time & 1)
-            else:
-                time, position = _long_varint(data, position, time)
-            delta = data[position]
-            position += 1
-            if delta < 0x80:
-                delta >>= 1
-            else:
-                delta, position = _long_varint(data, position, delta)
-            size = data[position]
-            position += 1
-            if size < 0x80:
-                size = (size >> 1) ^ -(size & 1)
-            else:
-                size, position = _long_varint(data, position, size)
-            key = None
-            if size >= 0:
-                key = data[position : position + size]
-                position += size
-            # The varint of -1: no value.
-            found.append((start, end, base + delta, time, key, data[position] == 1))
-            if position >= end:
-                raise IndexError("a record is shorter than its key")
-            position = end
-    except IndexError as error:
-        raise _malformed(header) from error
-    if position != len(data):
-        raise _malformed(header)
-    return found
-
-
-def _long_varint(data: bytes, position: int, first: int) -> tuple[int, int]:
-    """(value, position after it) of a zigzag varint whose first byte was read."""
-    value, shift = first & 0x7F, 7
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (value >> 1) ^ -(value & 1), position
-        shift += 7
-        if shift > 63:
-            raise IndexError("a varint of more than ten bytes")
-
-
-def _malformed(header: BatchHeader) -> KafkaError:
-    return KafkaError(
-        ErrorCode.CORRUPT_MESSAGE,
-        f"The records of the batch at offset {header.base_offset} do not fill it exactly.",
-    )
-
-
 def _sealed(header: BatchHeader, body: bytes) -> bytes:
     """A batch of that header, compressed as its attributes say."""
     codec = header.compression
     return seal(header, body if codec == "none" else codecs.compress(codec, body))
 
 
+def _thinned(header: BatchHeader, times: list[int], records: list[bytes]) -> bytes | None:
+    """The batch with some of its records, whose bytes stay as they are.
+
+    None when that cannot be: times count from the first record, and that one has gone.
+    """
+    if header.attributes & LOG_APPEND_TIME_BIT or (times[0] and header.delete_horizon_ms is None):
+        return None
+    latest = header.base_timestamp + max(times)
+    rest = header._replace(record_count=len(records), max_timestamp=latest)
+    return _sealed(rest, b"".join(records))
+
+
 class Sieve:
     """One cleaning of a log, batch by batch in their order."""
 
     __slots__ = (
+        "_first_dirty_offset",
         "_last_of_producers",
         "_map",
         "_now_ms",
@@ -146,14 +77,17 @@ class Sieve:
         transactions: TransactionsPassed,
         last_of_producers: Mapping[int, LastOfProducer],
         *,
+        first_dirty_offset: int,
         upper_offset: int,
         now_ms: int,
         delete_retention_ms: int,
     ) -> None:
-        """`upper_offset` is the first offset that this cleaning could not reach at most."""
+        """The map is complete, of the section from `first_dirty_offset` on; `upper_offset` is where
+        what may be cleaned ends."""
         self._map = offset_map
         self._transactions = transactions
         self._last_of_producers = last_of_producers
+        self._first_dirty_offset = first_dirty_offset
         self._upper_offset = upper_offset
         self._now_ms = now_ms
         self._retention_ms = delete_retention_ms
@@ -176,6 +110,12 @@ class Sieve:
             return batch if header.record_count else self._empty(header)
         if self._transactions.is_aborted(header) or not header.record_count:
             return self._empty(header)
+        if (
+            self._first_dirty_offset <= header.base_offset
+            and header.last_offset <= self._map.latest
+            and header.base_offset not in self._map.tombstones
+        ):
+            return self._sift_known(header, batch)
         data = records_of(header, batch)
         found = walk(header, data)
         offsets, latest = self._map.offsets, self._map.latest
@@ -196,15 +136,36 @@ class Sieve:
         needs_horizon = has_tombstone and horizon is None
         if len(kept) == len(found) and not needs_horizon:
             return batch
-        is_stamped = header.attributes & LOG_APPEND_TIME_BIT
-        if not needs_horizon and not is_stamped and (horizon is not None or kept[0][3] == 0):
-            # The base of their times is the same as before: the bytes of the records stay.
-            latest = header.base_timestamp + max(each[3] for each in kept)
-            body = b"".join([data[each[0] : each[1]] for each in kept])
-            return _sealed(header._replace(record_count=len(kept), max_timestamp=latest), body)
+        if not needs_horizon:
+            times = [each[3] for each in kept]
+            thinned = _thinned(header, times, [data[each[0] : each[1]] for each in kept])
+            if thinned is not None:
+                return thinned
         wanted = {each[2] for each in kept}
         records = [record for record in iter_records(batch) if record.offset in wanted]
         return self._rebuilt(header, records, sets_horizon=needs_horizon)
+
+    def _sift_known(self, header: BatchHeader, batch: memoryview) -> Bytes | None:
+        """What stays of a batch whose records are all in the map, none of them a tombstone."""
+        kept = self._map.survivors_in(header.base_offset, header.last_offset)
+        if len(kept) == header.record_count:
+            return batch
+        if not kept:
+            return self._empty(header)
+        if header.record_count == header.last_offset_delta + 1:
+            data = records_of(header, batch)
+            ends = boundaries(header, data)
+            places = [offset - header.base_offset for offset in kept]
+            thinned = _thinned(
+                header,
+                [time_of(data, ends[place]) for place in places],
+                [data[ends[place] : ends[place + 1]] for place in places],
+            )
+            if thinned is not None:
+                return thinned
+        wanted = frozenset(kept)
+        records = [record for record in iter_records(batch) if record.offset in wanted]
+        return self._rebuilt(header, records, sets_horizon=False)
 
     def _rebuilt(
         self, header: BatchHeader, records: list[Record], *, sets_horizon: bool = True

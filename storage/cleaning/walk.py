@@ -1,0 +1,126 @@
+"""Where the records of a batch are, without a look at more of them than is needed.
+
+A record is a run of zigzag varints and bytes: its length, attributes, time and offset as distances
+from the batch's, key, value, headers (model/records.py). A cleaning reads each of them for its key,
+so that varints of one byte and of two, which most are, are read in line.
+"""
+
+from __future__ import annotations
+
+from raftka.model import compression as codecs
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.record_batch import HEADER_BYTES, BatchHeader
+
+Place = tuple[int, int, int, int, bytes | None, bool]
+"""(start, end, offset, time after the batch's base, key, is a tombstone) of a record in a batch."""
+
+
+def records_of(header: BatchHeader, batch: memoryview) -> bytes:
+    """The records of a batch as one run of bytes, decompressed."""
+    return bytes(codecs.decompress(header.compression, batch[HEADER_BYTES : header.size]))
+
+
+def walk(header: BatchHeader, data: bytes) -> list[Place]:
+    """The places of a batch's records in `data`, without a look at values and headers.
+
+    Raises KafkaError CORRUPT_MESSAGE when the records do not fill `data` exactly.
+    """
+    found: list[Place] = []
+    add = found.append
+    base, position = header.base_offset, 0
+    try:
+        for _ in range(header.record_count):
+            start = position
+            size = data[position]
+            if size < 0x80:
+                position += 1
+                end = position + (size >> 1)
+            elif (more := data[position + 1]) < 0x80:
+                position += 2
+                end = position + ((size & 0x7F | more << 7) >> 1)
+            else:
+                size, position = _varint(data, position)
+                end = position + size
+            time = data[position + 1]  # behind the attributes, of which none are defined
+            if time < 0x80:
+                time = (time >> 1) ^ -(time & 1)
+                position += 2
+            else:
+                time, position = _varint(data, position + 1)
+            delta = data[position]
+            if delta < 0x80:
+                delta >>= 1
+                position += 1
+            else:
+                delta, position = _varint(data, position)
+            size = data[position]
+            if size < 0x80:
+                size = (size >> 1) ^ -(size & 1)
+                position += 1
+            else:
+                size, position = _varint(data, position)
+            key = None
+            if size >= 0:
+                key = data[position : position + size]
+                position += size
+            # A value of length -1 is the varint 1.
+            add((start, end, base + delta, time, key, data[position] == 1))
+            if position >= end:
+                raise IndexError("a record is shorter than its key")
+            position = end
+    except IndexError as error:
+        raise _malformed(header) from error
+    if position != len(data):
+        raise _malformed(header)
+    return found
+
+
+def boundaries(header: BatchHeader, data: bytes) -> list[int]:
+    """Where each record begins, and where the last one ends."""
+    found = [0]
+    add = found.append
+    position = 0
+    try:
+        for _ in range(header.record_count):
+            size = data[position]
+            if size < 0x80:
+                position += 1 + (size >> 1)
+            elif (more := data[position + 1]) < 0x80:
+                position += 2 + ((size & 0x7F | more << 7) >> 1)
+            else:
+                size, position = _varint(data, position)
+                position += size
+            add(position)
+    except IndexError as error:
+        raise _malformed(header) from error
+    if position != len(data):
+        raise _malformed(header)
+    return found
+
+
+def time_of(data: bytes, start: int) -> int:
+    """The time of the record at `start`, as its distance from the batch's base."""
+    while data[start] & 0x80:
+        start += 1
+    return _varint(data, start + 2)[0]
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """(value, position after it) of a zigzag varint."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), position
+        shift += 7
+        if shift > 63:
+            raise IndexError("a varint of more than ten bytes")
+
+
+def _malformed(header: BatchHeader) -> KafkaError:
+    return KafkaError(
+        ErrorCode.CORRUPT_MESSAGE,
+        f"The records of the batch at offset {header.base_offset} do not fill it exactly.",
+    )
