@@ -4,10 +4,10 @@
     python -m benchmarks.cleaner --kafka .../kafka    and a Kafka that this script starts (README)
     python -m benchmarks.cleaner --megabytes 1024 --latency 20
 
-A topic is filled while nothing may be cleaned, then its min.cleanable.dirty.ratio is lowered. CPU is
-that of the broker and of the processes that it started, less what it takes idle. A first topic is
-cleaned to warm up. `--latency` asks for one record at a time, acks=1, on another topic for so many
-seconds before and while the topic is cleaned.
+A topic is filled while nothing may be cleaned, then its min.cleanable.dirty.ratio is lowered. CPU
+is that of the broker and of the processes that it started, less what it takes idle. A first topic
+is cleaned to warm up. `--latency` asks for one record at a time, acks=1, on another topic for so
+many seconds before and while the topic is cleaned.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from pathlib import Path
 
 import trio
 
+import raftka.testing.ports
 from benchmarks.load import TICKS, Result, run
 from raftka.client.admin import Admin, Alteration, NewTopic, Resource, ResourceType
-from raftka.local_cluster import LocalCluster, free_ports
+from raftka.local_cluster import LocalCluster
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.produce import (
@@ -67,7 +68,7 @@ class Target:
 
 
 @contextmanager
-def raftka() -> Iterator[Target]:
+def our_broker() -> Iterator[Target]:
     with (
         tempfile.TemporaryDirectory() as directory,
         LocalCluster(directory, nodes=1, settings={BACKOFF: "200"}) as it,
@@ -77,9 +78,9 @@ def raftka() -> Iterator[Target]:
 
 
 @contextmanager
-def kafka(script: str) -> Iterator[Target]:
+def kafka_broker(script: str) -> Iterator[Target]:
     with tempfile.TemporaryDirectory() as directory:
-        (port,) = free_ports(1)
+        (port,) = raftka.testing.ports.free_ports(1)
         settings = Path(directory) / "settings"
         settings.write_text(f"{BACKOFF}=200\n")
         environment = dict(os.environ, KAFKA_PEER_CONFIG=str(settings))
@@ -198,8 +199,13 @@ def measure(target: Target, megabytes: int, latency_s: float) -> None:
         return
     idle = idle_share(target)
     cpu, seconds = clean(target, "cleaned")
-    cost = (cpu - idle * seconds) / megabytes * 1e3
-    print(f"{target.name:14} {cost:6.2f} ms CPU per MB cleaned, {megabytes / seconds:5.1f} MB/s")
+    cleaned = target.cleaned_to("cleaned") / 1024
+    cost = (cpu - idle * seconds) / cleaned * 1e3
+    print(
+        f"{target.name:14} {cost:6.2f} ms CPU per MB, {cleaned:.0f} MB at"
+        f" {cleaned / seconds:5.1f} MB/s",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -208,10 +214,10 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=128)
     parser.add_argument("--latency", type=float, default=0, metavar="SECONDS")
     options = parser.parse_args()
-    with raftka() as target:
+    with our_broker() as target:
         measure(target, options.megabytes, options.latency)
     if options.kafka:
-        with kafka(options.kafka) as target:
+        with kafka_broker(options.kafka) as target:
             measure(target, options.megabytes, options.latency)
 
 

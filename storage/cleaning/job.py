@@ -19,7 +19,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, read_file
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
 from raftka.storage.cleaning import plan
-from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
+from raftka.storage.cleaning.offset_map import OffsetMap, fingerprint
 from raftka.storage.cleaning.sieve import LastOfProducer, Sieve
 from raftka.storage.cleaning.transactions import (
     AbortedTransaction,
@@ -27,7 +27,7 @@ from raftka.storage.cleaning.transactions import (
     decode,
     encode,
 )
-from raftka.storage.cleaning.walk import records_of, walk
+from raftka.storage.cleaning.walk import note_keys, records_of, walk
 from raftka.storage.segment import Segment, file_name
 
 CLEANED: Final = ".cleaned"
@@ -222,22 +222,16 @@ def _build_map(
 
 def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, start: int) -> bool:
     """Put the keys of a batch into the map; False when it is full."""
-    offsets = offset_map.offsets
-    places = walk(header, records_of(header, batch))
-    room = offset_map.capacity - len(offsets)
-    if len(places) > room:
-        # Whatever does not fit is not spoken for: `latest` stays where it was.
-        for _, _, offset, _, key, is_tombstone in places:
-            if key is not None and offset >= start:
-                if offset_map.is_full:
-                    return False
-                offsets[fingerprint(key)] = offset
-                if is_tombstone:
-                    offset_map.tombstones.add(header.base_offset)
+    offsets, data = offset_map.offsets, records_of(header, batch)
+    if header.base_offset >= start and (len(offsets) + header.record_count <= offset_map.capacity):
+        if note_keys(header, data, offsets):
+            offset_map.tombstones.add(header.base_offset)
         return True
-    for _, _, offset, _, key, is_tombstone in places:
+    for _, _, offset, _, key, is_tombstone in walk(header, data):
         if key is not None and offset >= start:
-            offsets[key if len(key) < SHORT else fingerprint(key)] = offset
+            if offset_map.is_full:
+                return False  # `latest` stays where it was: the map does not speak for the batch
+            offsets[fingerprint(key)] = offset
             if is_tombstone:
                 offset_map.tombstones.add(header.base_offset)
     return True
