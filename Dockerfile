@@ -10,26 +10,31 @@ FROM python:3.13-slim AS build
 RUN python3 -m venv /opt/raftka
 WORKDIR /build
 # What changes seldom first: a change of the sources does not download anything again.
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE build_hook.py ./
 COPY model/version.py model/
 RUN mkdir raftka storage kraft net broker client tracing simulations \
     && /opt/raftka/bin/pip install --no-cache-dir . \
     && /opt/raftka/bin/pip uninstall --yes raftka
 COPY . .
-RUN /opt/raftka/bin/pip install --no-cache-dir --no-deps . \
+# The commit, which `raftka version` shows: docker build --build-arg COMMIT=$(git rev-parse HEAD) .
+ARG COMMIT=
+RUN RAFTKA_COMMIT=$COMMIT /opt/raftka/bin/pip install --no-cache-dir --no-deps . \
     && /opt/raftka/bin/pip uninstall --yes pip
 
 FROM python:3.13-slim
 COPY --from=build /opt/raftka /opt/raftka
 COPY bin /opt/raftka/scripts
-COPY docker/entrypoint docker/server.properties /opt/raftka/docker/
+COPY docker/entrypoint docker/healthcheck docker/settings docker/server.properties /opt/raftka/docker/
 # Kafka's script names are found on the PATH and in /bin, with and without .sh.
 RUN ln -s /opt/raftka/scripts/kafka-* /opt/raftka/bin/raftka /usr/bin/ \
-    && useradd --uid 1000 --create-home kafka \
-    && install --directory --owner=kafka --group=kafka /var/lib/kafka/data
+    && useradd --uid 1000 --gid 0 --create-home kafka \
+    && chmod g=u /home/kafka \
+    && install --directory --owner=kafka --group=0 --mode=775 /var/lib/kafka/data
+# Whoever runs it, as with --user 1234 or in OpenShift, is in group 0 and may write there.
 USER kafka
 WORKDIR /home/kafka
 VOLUME /var/lib/kafka/data
 EXPOSE 9092 9093
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/opt/raftka/docker/healthcheck"]
 ENTRYPOINT ["/opt/raftka/docker/entrypoint"]

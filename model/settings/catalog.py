@@ -57,7 +57,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "controlled.shutdown.max.retries": "the controller decides when leadership has moved",
     "controlled.shutdown.retry.backoff.ms": "the controller decides when leadership has moved",
     "leader.imbalance.per.broker.percentage": "any imbalance is corrected",
-    "auto.include.jmx.reporter": "metrics are for Prometheus",
+    "auto.include.jmx.reporter": "there is no JMX",
     "group.coordinator.new.enable": "there is one coordinator",
     "delegation.token.master.key": "security is not served yet",
 }

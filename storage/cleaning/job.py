@@ -12,9 +12,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from crc32c import crc32c
-
 from raftka.model.control_records import read_end_marker
+from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, read_file
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader

@@ -177,8 +177,8 @@ def test_a_static_member_restarts_without_a_rebalance(cluster: LocalCluster, top
         member.stop()
 
 
-def test_kcat_reads_as_a_group(cluster: LocalCluster, topic: str) -> None:
-    command = ["kcat", "-b", cluster.bootstrap, "-G", "cats", "-X", "auto.offset.reset=earliest"]
+def test_kcat_reads_as_a_group(kcat: str, cluster: LocalCluster, topic: str) -> None:
+    command = [kcat, "-b", cluster.bootstrap, "-G", "cats", "-X", "auto.offset.reset=earliest"]
     cats = [
         subprocess.Popen([*command, "-c", "400", topic], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
