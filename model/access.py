@@ -57,6 +57,30 @@ class ResourceType(enum.IntEnum):
     USER = 7
 
 
+def bits(*operations: Operation) -> int:
+    """Operations as the bit set in which answers carry them (KIP-430)."""
+    return sum(1 << operation for operation in operations)
+
+
+TOPIC_OPERATIONS: Final = bits(
+    *(Operation.READ, Operation.WRITE, Operation.CREATE, Operation.DELETE, Operation.ALTER),
+    *(Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS),
+)
+"""Whatever may be done to a topic: 3576 on the wire."""
+CLUSTER_OPERATIONS: Final = bits(
+    *(Operation.CREATE, Operation.ALTER, Operation.DESCRIBE, Operation.CLUSTER_ACTION),
+    *(Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS, Operation.IDEMPOTENT_WRITE),
+)
+"""Whatever may be done to the cluster: 8096."""
+GROUP_OPERATIONS: Final = bits(
+    *(Operation.READ, Operation.DELETE, Operation.DESCRIBE),
+    *(Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS),
+)
+"""Whatever may be done to a group: 3400."""
+
+NOT_ASKED: Final = -(2**31)
+"""Where an answer has a place for operations that nobody asked for."""
+
 CLUSTER_NAME: Final = "kafka-cluster"
 """The name of the one resource of type CLUSTER."""
 

@@ -36,7 +36,13 @@ async def handle_create_topics(
 ) -> CreateTopicsResponse:
     node = context.node
     controller = node.controller
-    wishes = [_wish(topic) for topic in request.topics]
+    wishes: list[NewTopic] = []
+    refused: dict[str, CreatedTopic | KafkaError] = {}
+    for topic in request.topics:
+        try:
+            wishes.append(_wish(topic))
+        except KafkaError as error:
+            refused[topic.name] = error
     outcomes = await controller.submit(
         lambda image: create_topics(
             image, controller.rules, controller.schema, controller.dice, wishes
@@ -44,6 +50,7 @@ async def handle_create_topics(
         timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
+    outcomes = {**outcomes, **refused}
     return CreateTopicsResponse(
         topics=[_result(controller, name, outcomes[name]) for name in _names(request)]
     )

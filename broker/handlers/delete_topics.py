@@ -5,9 +5,11 @@ Version notes: 1-5 carry bare names; before 3 there is no TOPIC_DELETION_DISABLE
 
 from __future__ import annotations
 
+from collections import Counter
+
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import delete_topics
-from raftka.kraft.image import TopicImage
+from raftka.kraft.image import MetadataImage, TopicImage
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
@@ -33,13 +35,44 @@ async def handle_delete_topics(
     controller = node.controller
     if not controller.config.flag("delete.topic.enable"):
         raise _disabled(context.api_version)
-    wishes = _wishes(request)
+    refused, wishes = _sorted_out(controller.image, _wishes(request))
     outcomes = await controller.submit(
         lambda image: delete_topics(image, wishes), timeout_ms=request.timeout
     )
     return DeleteTopicsResponse(
-        responses=[_result(wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)]
+        responses=[_result(wish, error) for wish, error in refused]
+        + [_result(wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)]
     )
+
+
+def _sorted_out(
+    image: MetadataImage, asked: list[Wish]
+) -> tuple[list[tuple[Wish, KafkaError]], list[Wish]]:
+    """(what is not clear, each once and with what is wrong; what may be looked for).
+
+    Of what is named twice nothing is deleted.
+    """
+    refused: dict[Wish, str] = {}
+    wishes: list[Wish] = []
+    times = Counter(asked)
+    for wish in times:
+        name, topic_id = wish
+        if name is not None and topic_id != ZERO_UUID:
+            refused[wish] = "You may not specify both topic name and topic id."
+        elif name is None and topic_id == ZERO_UUID:
+            refused[wish] = "Neither topic name nor id were specified."
+        elif times[wish] > 1:
+            refused[wish] = f"Duplicate topic {'name' if name is not None else 'id'}."
+        else:
+            wishes.append(wish)
+    for name, topic_id in times:
+        topic = image.topic_by_id(topic_id)
+        if name is None and topic is not None and (topic.name, ZERO_UUID) in wishes:
+            wishes = [each for each in wishes if each[0] != topic.name and each[1] != topic_id]
+            refused[topic.name, topic_id] = "The topic is named by its name and by its id."
+    return [
+        (wish, KafkaError(ErrorCode.INVALID_REQUEST, words)) for wish, words in refused.items()
+    ], wishes
 
 
 def _wishes(request: DeleteTopicsRequest) -> list[Wish]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from raftka.broker.altering import BROKER_LOGGER_RESOURCE, check_node_id
 from raftka.broker.request import Context, handles
+from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
@@ -56,8 +57,10 @@ def describe_configs(context: Context, request: DescribeConfigsRequest) -> Descr
 
 def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description]:
     name = resource.resource_name
-    names: Collection[str] | None = resource.configuration_keys
+    # None of them named is all of them, as with null.
+    names: Collection[str] | None = resource.configuration_keys or None
     if resource.resource_type == TOPIC_RESOURCE:
+        check_name(name)
         if name not in node.image.topics:
             raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         return describe_topic(node.config, node.image.topic_config(name), names)

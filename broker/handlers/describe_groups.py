@@ -5,11 +5,9 @@ A group that does not exist is "Dead": without an error up to version 5, GROUP_I
 
 from __future__ import annotations
 
-from typing import Final
-
 from raftka.broker.coordinators.group.group import GroupState
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import GROUP_OPERATIONS, PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.describe_groups import (
     DescribedGroup,
@@ -19,12 +17,6 @@ from raftka.net.protocol.messages.describe_groups import (
 
 _NOT_FOUND_IS_ERROR_FROM = 6
 
-_READ, _DELETE, _DESCRIBE, _DESCRIBE_CONFIGS, _ALTER_CONFIGS = 3, 6, 8, 10, 11
-_ALL_OPERATIONS: Final = sum(
-    1 << operation for operation in (_READ, _DELETE, _DESCRIBE, _DESCRIBE_CONFIGS, _ALTER_CONFIGS)
-)
-"""What can be done to a group, as bits by Kafka's operation numbers: everybody may do all."""
-
 
 @handles(DescribeGroupsRequest, versions=(0, 6), access=PER_RESOURCE)
 async def describe_groups(
@@ -33,9 +25,8 @@ async def describe_groups(
     groups = []
     for group_id in request.groups:
         described = await _describe(context, group_id)
-        found = described.error_code in (ErrorCode.NONE, ErrorCode.GROUP_ID_NOT_FOUND)
-        if request.include_authorized_operations and found:
-            described.authorized_operations = _ALL_OPERATIONS
+        if request.include_authorized_operations and described.error_code == ErrorCode.NONE:
+            described.authorized_operations = GROUP_OPERATIONS
         groups.append(described)
     return DescribeGroupsResponse(groups=groups)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
+from raftka.kraft.controller.topics import check_name
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.describe_producers import (
@@ -38,6 +39,7 @@ def describe_producers(
 def _partition(node: Node, topic: str, index: int) -> PartitionResponse:
     answer = PartitionResponse(partition_index=index)
     try:
+        check_name(topic)
         replica = node.replicas.find((topic, index))
         replica.state.check_leader()
     except KafkaError as error:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from raftka.broker.listener_view import Reach
 from raftka.broker.request import Context, handles
+from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import PartitionImage
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import NOT_ASKED, PER_RESOURCE, TOPIC_OPERATIONS
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.describe_topic_partitions import (
@@ -27,12 +28,16 @@ def describe_topic_partitions(
     node = context.node
     image = node.image
     reach = Reach(image, context.listener)
-    asked = sorted({topic.name for topic in request.topics}) or sorted(image.topics)
+    named = sorted({topic.name for topic in request.topics})
+    asked = named or sorted(image.topics)
     first_topic, first_partition = "", 0
     if request.cursor is not None:
         first_topic, first_partition = request.cursor.topic_name, request.cursor.partition_index
-        if first_partition < 0:
-            raise KafkaError(ErrorCode.INVALID_REQUEST, "the cursor's partition is negative")
+        if first_partition < 0 or (named and first_topic not in named):
+            # There is no place for an error of the whole answer.
+            return DescribeTopicPartitionsResponse(
+                topics=[_failed(topic.name, ErrorCode.INVALID_REQUEST) for topic in request.topics]
+            )
     limit = node.config.int("max.request.partition.size.limit")
     left = min(max(1, request.response_partition_limit), limit)
     found: list[DescribeTopicPartitionsResponseTopic] = []
@@ -45,11 +50,9 @@ def describe_topic_partitions(
             )
         topic = image.topics.get(name)
         if topic is None:
-            found.append(
-                DescribeTopicPartitionsResponseTopic(
-                    error_code=int(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION), name=name
-                )
-            )
+            missing = _failed(name, _why_not(name))
+            missing.topic_authorized_operations = TOPIC_OPERATIONS
+            found.append(missing)
             continue
         start = first_partition if name == first_topic else 0
         stop = min(len(topic.partitions), start + left)
@@ -59,6 +62,7 @@ def describe_topic_partitions(
                 name=name,
                 topic_id=topic.topic_id,
                 is_internal=name in INTERNAL_TOPICS,
+                topic_authorized_operations=TOPIC_OPERATIONS,
                 partitions=[
                     _partition(reach, index, topic.partitions[index])
                     for index in range(start, stop)
@@ -71,6 +75,21 @@ def describe_topic_partitions(
                 topics=found, next_cursor=Cursor(topic_name=name, partition_index=stop)
             )
     return DescribeTopicPartitionsResponse(topics=found, next_cursor=None)
+
+
+def _failed(name: str, code: ErrorCode) -> DescribeTopicPartitionsResponseTopic:
+    return DescribeTopicPartitionsResponseTopic(
+        error_code=int(code), name=name, topic_authorized_operations=NOT_ASKED
+    )
+
+
+def _why_not(name: str) -> ErrorCode:
+    """The code for a topic that is not there."""
+    try:
+        check_name(name)
+    except KafkaError as error:
+        return error.code
+    return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
 def _partition(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID
 from raftka.net.protocol.messages.init_producer_id import (
     InitProducerIdRequest,
     InitProducerIdResponse,
@@ -27,6 +28,8 @@ async def init_producer_id(
             if request.transactional_id
             else ErrorCode.INVALID_REQUEST
         )
+    if (request.producer_id == NO_PRODUCER_ID) != (request.producer_epoch == NO_EPOCH):
+        return _refusal(ErrorCode.INVALID_REQUEST)  # an id without its epoch, or the reverse
     try:
         producer_id = await node.producer_ids.allocate()
     except KafkaError as error:

@@ -5,14 +5,22 @@ Version 0 knew client metrics only. Topics and brokers have settings whether the
 
 from __future__ import annotations
 
+from typing import Final
+
+from raftka.broker.altering import BROKER_LOGGER_RESOURCE
 from raftka.broker.request import Context, handles
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
 from raftka.model.access import Cluster
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.list_config_resources import (
     ConfigResource,
     ListConfigResourcesRequest,
     ListConfigResourcesResponse,
 )
+
+_LISTED: Final = {TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER_RESOURCE}
+_EMPTY: Final = {16, 32}
+"""Client metrics and groups, none of which has settings here."""
 
 
 @handles(ListConfigResourcesRequest, versions=(0, 1), access=Cluster.DESCRIBE_CONFIGS)
@@ -20,7 +28,12 @@ def list_config_resources(
     context: Context, request: ListConfigResourcesRequest
 ) -> ListConfigResourcesResponse:
     node = context.node
-    wanted = set(request.resource_types) or {TOPIC_RESOURCE, BROKER_RESOURCE}
+    wanted = set(request.resource_types) or _LISTED
+    if not wanted <= _LISTED | _EMPTY:
+        raise KafkaError(
+            ErrorCode.UNSUPPORTED_VERSION,
+            f"resources of the types {sorted(wanted - _LISTED - _EMPTY)} cannot be listed",
+        )
     if context.api_version == 0:
         wanted = set()
     found = []
@@ -28,6 +41,8 @@ def list_config_resources(
         found += [(TOPIC_RESOURCE, name) for name in node.image.topics]
     if BROKER_RESOURCE in wanted:
         found += [(BROKER_RESOURCE, str(id_)) for id_ in sorted(node.image.brokers)]
+    if BROKER_LOGGER_RESOURCE in wanted:
+        found += [(BROKER_LOGGER_RESOURCE, str(id_)) for id_ in sorted(node.image.brokers)]
     return ListConfigResourcesResponse(
         config_resources=[
             ConfigResource(resource_name=name, resource_type=kind) for kind, name in found

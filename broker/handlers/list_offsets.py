@@ -53,14 +53,25 @@ _DEBUGGING: Final = -2
 
 @handles(ListOffsetsRequest, versions=(1, 11), access=PER_RESOURCE)
 def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
-    response = ListOffsetsResponse()
+    topics: dict[str, dict[int, ListOffsetsPartitionResponse]] = {}
     for topic in request.topics:
-        answers = [
-            _partition(context, topic.name, wanted, request.replica_id)
-            for wanted in topic.partitions
+        for wanted in topic.partitions:
+            answers = topics.setdefault(topic.name, {})
+            index = wanted.partition_index
+            # Of a partition that is asked for twice neither is answered.
+            answers[index] = (
+                ListOffsetsPartitionResponse(
+                    partition_index=index, error_code=int(ErrorCode.INVALID_REQUEST)
+                )
+                if index in answers
+                else _partition(context, topic.name, wanted, request.replica_id)
+            )
+    return ListOffsetsResponse(
+        topics=[
+            ListOffsetsTopicResponse(name=name, partitions=list(answers.values()))
+            for name, answers in topics.items()
         ]
-        response.topics.append(ListOffsetsTopicResponse(name=topic.name, partitions=answers))
-    return response
+    )
 
 
 def _partition(

@@ -8,13 +8,15 @@ the client cannot reach is worse than none (LISTENER_NOT_FOUND).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from raftka.broker.auto_creation import create_missing
 from raftka.broker.listener_view import Reach
 from raftka.broker.request import Context, handles
 from raftka.broker.suspects import Suspects
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import CLUSTER_OPERATIONS, NOT_ASKED, PER_RESOURCE, TOPIC_OPERATIONS
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
 from raftka.model.internal_topics import INTERNAL_TOPICS
@@ -42,17 +44,27 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
             if missing:
                 await create_missing(node, missing)
     await node.suspects.settle(lambda image, broker_id: _leads(image, wanted, broker_id))
-    view = _View(node.image, context.listener, node.suspects)
+    operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
+    view = _View(node.image, context.listener, node.suspects, operations)
     if wanted is None:
         topics = [view.topic(topic) for topic in view.image.topics.values()]
     else:
-        topics = [_find(view, each, context.api_version) for each in wanted]
+        topics = [_find(view, each, context.api_version) for each in _asked_once(wanted)]
     return MetadataResponse(
         brokers=view.brokers(),
         cluster_id=node.cluster_id,
         controller_id=node.controller_for_clients(),
         topics=topics,
+        cluster_authorized_operations=(
+            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+        ),
     )
+
+
+def _asked_once(wanted: list[MetadataRequestTopic]) -> Iterable[MetadataRequestTopic]:
+    """Without repetitions; where one topic is asked for by id, names alone are passed over."""
+    by_id = {each.topic_id: each for each in wanted if each.topic_id != ZERO_UUID}
+    return by_id.values() if by_id else {each.name: each for each in wanted}.values()
 
 
 def _find(view: _View, asked: MetadataRequestTopic, version: int) -> MetadataResponseTopic:
@@ -77,7 +89,10 @@ def _find(view: _View, asked: MetadataRequestTopic, version: int) -> MetadataRes
     except KafkaError as error:
         code = error.code
     return MetadataResponseTopic(
-        error_code=int(code), name=name, is_internal=name in INTERNAL_TOPICS
+        error_code=int(code),
+        name=name,
+        is_internal=name in INTERNAL_TOPICS,
+        topic_authorized_operations=view.operations,
     )
 
 
@@ -94,8 +109,12 @@ def _leads(image: MetadataImage, wanted: list[MetadataRequestTopic] | None, brok
 class _View:
     """One image as the clients of one listener see it."""
 
-    def __init__(self, image: MetadataImage, listener: str, suspects: Suspects) -> None:
+    def __init__(
+        self, image: MetadataImage, listener: str, suspects: Suspects, operations: int
+    ) -> None:
         self.image = image
+        self.operations = operations
+        """What may be done to each topic."""
         self._suspects = suspects
         self._listener = listener
         self._reach = Reach(image, listener)
@@ -121,6 +140,7 @@ class _View:
             name=topic.name,
             topic_id=topic.topic_id,
             is_internal=topic.name in INTERNAL_TOPICS,
+            topic_authorized_operations=self.operations,
             partitions=[
                 self._partition(index, partition)
                 for index, partition in enumerate(topic.partitions)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Final
 from raftka.broker.endpoints import node_endpoints
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
+from raftka.model.compression import NAMES
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
 from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.model.ports import Piece
+from raftka.model.record_batch import COMPRESSION_MASK, HEADER_BYTES
 from raftka.net.protocol.messages.produce import (
     BatchIndexAndErrorMessage,
     LeaderIdAndEpoch,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 _ALL: Final = -1
 _BY_ID: Final = 13
+_ZSTD_FROM: Final = 7
 _ADMIN_CLIENT: Final = "__admin_client"
 """The one client.id that Kafka lets produce to internal topics."""
 
@@ -63,6 +66,8 @@ def produce(
             try:
                 if refusal is not None:
                     raise refusal
+                if context.api_version < _ZSTD_FROM:
+                    _check_no_zstd(data)
                 _append(node, outcome, data, acks, now_s, context.client_id)
             except KafkaError as error:
                 outcome.error = error
@@ -107,6 +112,18 @@ def _refusal(request: ProduceRequest) -> KafkaError | None:
             "this cluster has no transactions: produce without a transactional.id",
         )
     return None
+
+
+def _check_no_zstd(data: PartitionProduceData) -> None:
+    """Refuse what consumers of this request's time could not read (KIP-110)."""
+    records = data.records
+    if isinstance(records, list) or records is None or len(records) < HEADER_BYTES:
+        return
+    if records[22] & COMPRESSION_MASK == NAMES.index("zstd"):
+        raise KafkaError(
+            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+            f"zstd may be produced from version {_ZSTD_FROM} of Produce on",
+        )
 
 
 def _append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.features import FeatureUpdate, update
 from raftka.model.access import Cluster
-from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import ErrorCode
 from raftka.net.protocol.messages.update_features import (
     FeatureUpdateKey,
     UpdatableFeatureResult,
@@ -31,23 +31,19 @@ async def handle_update_features(
         timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
+    for failure in outcomes.values():
+        if failure is not None:
+            raise failure  # All or none: the whole request says why.
     if context.api_version >= 2:
-        for failure in outcomes.values():
-            if failure is not None:
-                raise failure
+        return UpdateFeaturesResponse()
     return UpdateFeaturesResponse(
-        results=[_result(name, failure) for name, failure in outcomes.items()]
+        results=[
+            UpdatableFeatureResult(feature=name, error_code=int(ErrorCode.NONE))
+            for name in outcomes
+        ]
     )
 
 
 def _wish(key: FeatureUpdateKey, api_version: int) -> FeatureUpdate:
     downgrade = key.allow_downgrade if api_version == 0 else key.upgrade_type != _UPGRADE
     return FeatureUpdate(key.feature, key.max_version_level, allow_downgrade=downgrade)
-
-
-def _result(name: str, failure: KafkaError | None) -> UpdatableFeatureResult:
-    return UpdatableFeatureResult(
-        feature=name,
-        error_code=int(ErrorCode.NONE if failure is None else failure.code),
-        error_message=None if failure is None else failure.message,
-    )
