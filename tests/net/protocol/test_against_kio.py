@@ -22,6 +22,8 @@ from raftka.net.protocol.message import Message, Struct
 from tests.support.messages import api_classes, random_message, versions
 
 MESSAGES_EACH = 8
+NEWER_THAN_KIO = {("TxnOffsetCommitRequest", 6), ("TxnOffsetCommitResponse", 6)}
+"""(message, version) of Apache Kafka 4.4, which kio's newest release does not have."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -99,6 +101,8 @@ def _scalar(kind: str, value: Any) -> Any:
 @pytest.mark.parametrize("cls", api_classes(), ids=lambda cls: cls.__name__)
 def test_the_same_bytes_as_kio(cls: type[Message]) -> None:
     for version in versions(cls):
+        if (cls.__name__, version) in NEWER_THAN_KIO:
+            continue
         theirs = kio_class(cls, version)
         write = entity_writer(theirs)
         for seed in range(MESSAGES_EACH):
