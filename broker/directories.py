@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from raftka.broker.mutations import Mutation, Mutations
 from raftka.kraft.controller.features import BOOTSTRAP
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
 from raftka.model.ports import Clock, Dice, Disk, FileLock
+from raftka.model.rules import Rule, RulesOff
 from raftka.model.settings import Config
 from raftka.storage import bootstrap, clean_shutdown, meta_properties
 from raftka.storage.config import LogConfig
@@ -43,10 +43,10 @@ class Directories:
         return tuple(self.identities[path] for path in self.paths)
 
     def log_manager(
-        self, config: Config, clock: Clock, dice: Dice, mutations: Mutations
+        self, config: Config, clock: Clock, dice: Dice, rules_off: RulesOff
     ) -> LogManager:
         """The logs in these directories, not loaded yet."""
-        one_batch = Mutation.ONE_BATCH_REMEMBERED in mutations
+        one_batch = Rule.FIVE_BATCHES_REMEMBERED in rules_off
         return LogManager(
             self.disk,
             self.paths,

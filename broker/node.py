@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
     from raftka.broker.lifecycle import Lifecycle
-    from raftka.broker.mutations import Mutations
     from raftka.broker.replication.data_plane import DataPlane
     from raftka.broker.replication.deadlines import Deadlines
     from raftka.broker.replication.fetch_reader import FetchReader
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from raftka.broker.request import Context
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Dice, Disk, Network, Piece
+    from raftka.model.rules import RulesOff
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
@@ -79,7 +79,7 @@ class Node:
         dice: Dice,
         disk: Disk,
         network: Network,
-        mutations: Mutations,
+        rules_off: RulesOff,
     ) -> None:
         self.config = config
         """The node's settings, with the dynamic ones of the metadata on top."""
@@ -94,7 +94,7 @@ class Node:
         self.dice = dice
         self.disk = disk
         self.network = network
-        self.mutations = mutations
+        self.rules_off = rules_off
         self.turn = Turn()
         self.loader = MetadataLoader(self._leader_changed)
         self.channels = Channels(

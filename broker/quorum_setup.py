@@ -46,6 +46,7 @@ def make_quorum(node: Node, directories: Directories) -> Quorum:
         bootstrap_servers=bootstrap_servers(config),
         take_snapshot=node.loader.take_snapshot,
         link_broken=node.suspects.suspect,
+        rules_off=node.rules_off,
         settings=QuorumSettings(
             election_timeout_s=config.int("controller.quorum.election.timeout.ms") / 1000,
             fetch_timeout_s=config.int("controller.quorum.fetch.timeout.ms") / 1000,

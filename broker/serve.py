@@ -19,7 +19,6 @@ from raftka.broker.coordinators.replicated_log import ReplicatedLog
 from raftka.broker.directories import Directories, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
-from raftka.broker.mutations import NO_MUTATIONS, Mutations, of_controller
 from raftka.broker.node import Node
 from raftka.broker.pacing import PacedPublisher
 from raftka.broker.quorum_setup import controller_endpoints, make_quorum
@@ -30,6 +29,7 @@ from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import OFFSETS_TOPIC, Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
 from raftka.net.admission import Admission, Limits, parse_overrides
 from raftka.net.dispatch import Dispatcher
@@ -53,7 +53,7 @@ async def serve(
     network: Network,
     shutdown: trio.Event,
     ready: Callable[[Node], None] | None = None,
-    mutations: Mutations = NO_MUTATIONS,
+    rules_off: RulesOff = ALL_HOLD,
 ) -> None:
     """Run a node until `shutdown` is set and leadership has moved away.
 
@@ -74,7 +74,7 @@ async def serve(
             dice=dice,
             disk=disk,
             network=network,
-            mutations=mutations,
+            rules_off=rules_off,
         )
         await _run(node, directories, shutdown, ready)
     finally:
@@ -98,7 +98,7 @@ async def _run(
             dice=node.dice,
             network=node.network,
             first_levels=directories.first_levels,
-            mutations=of_controller(node.mutations),
+            rules_off=node.rules_off,
         )
         node.forwarded = Dispatcher(node, forwarded_routes())
         node.loader.add(node.controller.published)
@@ -136,7 +136,7 @@ async def _run(
 
 def _compose_broker(node: Node, directories: Directories) -> None:
     config = node.config
-    node.logs = directories.log_manager(config, node.clock, node.dice, node.mutations)
+    node.logs = directories.log_manager(config, node.clock, node.dice, node.rules_off)
     node.cleaner = Cleaner(node.logs, node.disk, node.clock)
     plane = node.data_plane = DataPlane(
         config,
@@ -149,7 +149,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         endpoint=node.broker_endpoint,
         broker_epoch=lambda: node.broker_epoch,
         log_defaults=lambda: LogConfig.from_overrides(node.config.topic_defaults()),
-        mutations=node.mutations,
+        rules_off=node.rules_off,
     )
     node.replicas = plane.replicas
     node.deadlines = plane.deadlines

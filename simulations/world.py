@@ -15,12 +15,12 @@ import trio
 
 from raftka.kraft.image import MetadataImage
 from raftka.model.ids import TopicPartition
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.simulations.machines.cluster import Cluster
 from raftka.simulations.machines.determinism import current_clock, sleep
 from raftka.simulations.machines.endings import describe, is_gone, is_refusal
 from raftka.simulations.machines.machine import DATA, Machine
 from raftka.simulations.machines.network import Fabric
-from raftka.simulations.mutations import Mutant
 from raftka.simulations.oversight import Oversight
 from raftka.simulations.plan import ConsumerPlan, Plan, ProducerPlan
 from raftka.simulations.trace import Trace
@@ -54,7 +54,7 @@ class Consuming(Protocol):
 class World:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, trace: Trace, mutant: Mutant | None = None) -> None:
+    def __init__(self, plan: Plan, trace: Trace, rules_off: RulesOff = ALL_HOLD) -> None:
         self.plan = plan
         self.trace = trace
         self.violation: Violation | None = None
@@ -89,7 +89,7 @@ class World:
             self.fabric,
             trace,
             settings=plan.settings,
-            mutations=mutant.composition if mutant is not None else frozenset(),
+            rules_off=rules_off,
             on_crash=self._crashed,
         )
         for node in plan.nodes:

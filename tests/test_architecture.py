@@ -38,7 +38,7 @@ SIMULATOR = {
     "observers": {"machines", "observers", "trace", "violation"},
     "checkers": {"machines", "observers", "checkers", "trace", "violation"},
     "oversight": {"machines", "observers", "checkers", "plan", "trace", "violation"},
-    "world": {"machines", "oversight", "mutations", "plan", "trace", "violation"},
+    "world": {"machines", "oversight", "plan", "trace", "violation"},
     "load": {"machines", "observers", "checkers", "world", "plan", "load"},
     "faults": {"machines", "observers", "world", "load", "faults"},
     "aftermath": {"machines", "checkers", "world", "load", "aftermath", "violation"},

@@ -10,7 +10,6 @@ forgets, and all that waits for it fails with NOT_CONTROLLER.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import trio
@@ -23,7 +22,7 @@ from raftka.broker.controller.sessions import BrokerSession, BrokerSessions
 from raftka.broker.controller.writer import Decide, MetadataWriter, R, not_controller
 from raftka.kraft.controller import brokers, features, leaders
 from raftka.kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
-from raftka.kraft.controller.result import Mutation, Result, Rules
+from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
 from raftka.kraft.raft.port import QuorumPort
@@ -31,6 +30,7 @@ from raftka.kraft.records import OFFSET_OF_THE_BATCH
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Network
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
 from raftka.net.session import Session
 
@@ -55,7 +55,7 @@ class ControllerService:
         dice: Dice,
         network: Network,
         first_levels: Mapping[str, int] = features.BOOTSTRAP,
-        mutations: AbstractSet[Mutation] = frozenset(),
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         """`first_levels` of features are those with which a new cluster begins."""
         self.node_id = node_id
@@ -69,7 +69,7 @@ class ControllerService:
             replication_factor=config.int("default.replication.factor"),
             min_insync_replicas=config.int("min.insync.replicas"),
             unclean_leader_election=config.flag("unclean.leader.election.enable"),
-            mutations=mutations,
+            off=rules_off,
         )
         self.schema = SettingsSchema(config)
         self.config = config

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import trio
 
 from raftka.broker.channels import Channels
-from raftka.broker.mutations import NO_MUTATIONS, Mutations
 from raftka.broker.replication.alter_partition import AlterPartitionSender
 from raftka.broker.replication.deadlines import Deadlines
 from raftka.broker.replication.fetch_reader import FetchReader
@@ -22,6 +21,7 @@ from raftka.broker.replication.replica_manager import ReplicaManager
 from raftka.broker.replication.replica_selector import rack_aware, selector_name
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Clock, Dice, Network
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
 from raftka.net.answers import Turn
 from raftka.storage.config import LogConfig
@@ -46,7 +46,7 @@ class DataPlane:
         endpoint: Callable[[int], Endpoint | None],
         broker_epoch: Callable[[], int],
         log_defaults: Callable[[], LogConfig] | None = None,
-        mutations: Mutations = NO_MUTATIONS,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         node_id = config.int("node.id")
         self._clock = clock
@@ -61,7 +61,7 @@ class DataPlane:
             lag_max_s=self._lag_max_s,
             broker_epoch=broker_epoch,
             log_defaults=log_defaults or (lambda: logs.defaults),
-            mutations=mutations,
+            rules_off=rules_off,
         )
         self.deadlines = Deadlines(clock)
         self.fetch_sessions = SessionCache(
@@ -71,7 +71,7 @@ class DataPlane:
         select = None
         if selector_name(config.optional_text("replica.selector.class")) is not None:
             select = rack_aware(lambda: self.replicas.image)
-        self.fetch_reader = FetchReader(self.replicas, select, mutations)
+        self.fetch_reader = FetchReader(self.replicas, select, rules_off)
         self.alter_partition = AlterPartitionSender(node_id, channels, clock, broker_epoch)
         self.fetchers = ReplicaFetchers(
             self.replicas,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from raftka.broker.mutations import NO_MUTATIONS, Mutation, Mutations
 from raftka.broker.replication.fetch_session import Feed, FetchEntry
 from raftka.broker.replication.partition import PartitionState
 from raftka.broker.replication.truncation import NO_EPOCH_END, EpochEnd, divergence
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
 from raftka.model.ports import Piece
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 
 if TYPE_CHECKING:
     from raftka.broker.replication.replica import Replica
@@ -120,13 +120,13 @@ class FetchReader:
         self,
         replicas: ReplicaManager,
         select_replica: Callable[[Replica, str, int], int] | None,
-        mutations: Mutations = NO_MUTATIONS,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._replicas = replicas
         self.select_replica = select_replica
         """(partition, client's rack, fetch offset) -> broker to read from, or NO_REPLICA."""
-        self._remembers = Mutation.FORGET_WITHOUT_ROOM not in mutations
-        self._takes_turns = Mutation.NO_TURNS_IN_SESSIONS not in mutations
+        self._remembers = Rule.LOOK_AGAIN_WITHOUT_ROOM not in rules_off
+        self._takes_turns = Rule.TURNS_IN_SESSIONS not in rules_off
 
     def collect(
         self, feed: Feed, limits: FetchLimits, *, full: bool, arrival: bool, now_s: float

@@ -10,12 +10,12 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from raftka.broker.mutations import Mutation, Mutations
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.truncation import EpochEnd, cut
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_EPOCH, NO_OFFSET
 from raftka.model.logs import get_logger
+from raftka.model.rules import Rule, RulesOff
 from raftka.net.protocol.messages.fetch import FetchPartition, PartitionData
 from raftka.storage.config import MAX_LONG
 
@@ -38,21 +38,21 @@ class Following:
     __slots__ = (
         "_backoff_max_s",
         "_backoff_s",
-        "_mutations",
+        "_rules_off",
         "leader_epoch",
         "not_before_s",
         "replica",
     )
 
-    def __init__(self, replica: Replica, mutations: Mutations, backoff_max_s: float) -> None:
+    def __init__(self, replica: Replica, rules_off: RulesOff, backoff_max_s: float) -> None:
         self.replica = replica
         self.leader_epoch = replica.state.view.leader_epoch
         self.not_before_s = 0.0
         """After a refusal: leave the leader alone until then, monotonic seconds."""
         self._backoff_s = _FIRST_BACKOFF_S
         self._backoff_max_s = backoff_max_s
-        self._mutations = mutations
-        if Mutation.TRUNCATE_TO_HIGH_WATERMARK in mutations:
+        self._rules_off = rules_off
+        if Rule.TRUNCATE_BY_LEADER_EPOCH in rules_off:
             self._truncate(replica.state.high_watermark, "")
 
     @property
@@ -72,7 +72,7 @@ class Following:
     def request(self, max_bytes: int) -> FetchPartition:
         """What to ask the leader for next."""
         partition_log = self.replica.log
-        fenced = Mutation.NO_EPOCH_IN_FETCH not in self._mutations
+        fenced = Rule.EPOCH_IN_FETCH not in self._rules_off
         return FetchPartition(
             partition=self.replica.index,
             current_leader_epoch=self.leader_epoch if fenced else NO_EPOCH,

@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from raftka.broker.mutations import NO_MUTATIONS, Mutation, Mutations
 from raftka.broker.replication.follower_progress import NEVER, FollowerProgress
 from raftka.broker.replication.replica_view import ReplicaView
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 
 IsrEligibility = Callable[[int, int], bool]
 """(broker id, its epoch or NO_EPOCH) -> registered under that epoch, unfenced, not leaving."""
@@ -75,14 +75,14 @@ class PartitionState(ReplicaView):
         lag_max_s: float,
         eligible: IsrEligibility,
         local_broker_epoch: Callable[[], int],
-        mutations: Mutations = NO_MUTATIONS,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         super().__init__(
             topic_partition,
             local_id,
             high_watermark=high_watermark,
             log_end_offset=log_end_offset,
-            mutations=mutations,
+            rules_off=rules_off,
         )
         self.min_isr = min_isr
         """The topic's min.insync.replicas."""
@@ -272,7 +272,7 @@ class PartitionState(ReplicaView):
         return self._propose((*self.view.isr, follower.replica_id))
 
     def _may_join(self, follower: FollowerProgress) -> bool:
-        if Mutation.FENCED_REPLICA_JOINS_ISR in self._mutations:
+        if Rule.PROPOSE_NO_FENCED_REPLICA in self._rules_off:
             return True
         return self._eligible(follower.replica_id, follower.broker_epoch)
 
@@ -311,7 +311,7 @@ class PartitionState(ReplicaView):
         return proposal
 
     def _broker_epoch(self, member: int) -> int:
-        if Mutation.NO_BROKER_EPOCH_IN_ALTER_PARTITION in self._mutations:
+        if Rule.BROKER_EPOCHS_IN_ALTER_PARTITION in self._rules_off:
             return NO_EPOCH
         if member == self.local_id:
             return self._local_broker_epoch()

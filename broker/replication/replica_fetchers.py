@@ -59,7 +59,7 @@ class ReplicaFetchers:
             return
         fetcher = self._fetchers.get(leader_id) or self._new_fetcher(leader_id)
         self._following[replica.topic_partition] = fetcher
-        fetcher.add(Following(replica, self._replicas.mutations, self._config.backoff_max_s))
+        fetcher.add(Following(replica, self._replicas.rules_off, self._config.backoff_max_s))
 
     def leave(self, topic_partition: TopicPartition) -> None:
         """Copy it no more."""

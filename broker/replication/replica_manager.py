@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from raftka.broker.mutations import NO_MUTATIONS, Mutations
 from raftka.broker.replication.isr_keeper import IsrKeeper
 from raftka.broker.replication.partition import PartitionState
 from raftka.broker.replication.replica import Replica
@@ -26,6 +25,7 @@ from raftka.kraft.image import (
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer, Clock
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.net.answers import Turn
 from raftka.storage.config import LogConfig
 from raftka.storage.failure import LogDirFailure
@@ -82,13 +82,13 @@ class ReplicaManager(IsrKeeper):
         lag_max_s: float,
         broker_epoch: Callable[[], int],
         log_defaults: Callable[[], LogConfig],
-        mutations: Mutations = NO_MUTATIONS,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         super().__init__(node_id, lag_max_s)
         self.logs = logs
         self.fetching: Fetching | None = None
         self.role_listeners: list[RoleListener] = []
-        self.mutations = mutations
+        self.rules_off = rules_off
         self._clock = clock
         self._turn = turn
         self._broker_epoch = broker_epoch
@@ -275,7 +275,7 @@ class ReplicaManager(IsrKeeper):
             lag_max_s=self._lag_max_s,
             eligible=self.may_join_isr,
             local_broker_epoch=self._broker_epoch,
-            mutations=self.mutations,
+            rules_off=self.rules_off,
         )
         replica = Replica(topic.topic_id, state, partition_log)
         self._by_name[topic.name, index] = replica

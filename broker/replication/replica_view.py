@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from raftka.broker.mutations import NO_MUTATIONS, Mutation, Mutations
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, NO_EPOCH, TopicPartition
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 
 NO_VIEW: Final = PartitionImage(
     replicas=(), isr=(), leader=NO_BROKER, leader_epoch=NO_EPOCH, partition_epoch=NO_EPOCH
@@ -22,7 +22,7 @@ class ReplicaView:
     """One replica's view of its partition. Offsets are those of records."""
 
     __slots__ = (
-        "_mutations",
+        "_rules_off",
         "high_watermark",
         "is_leader",
         "local_id",
@@ -38,7 +38,7 @@ class ReplicaView:
         *,
         high_watermark: int,
         log_end_offset: int,
-        mutations: Mutations = NO_MUTATIONS,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self.topic_partition = topic_partition
         self.local_id = local_id
@@ -47,7 +47,7 @@ class ReplicaView:
         self.view = NO_VIEW
         """What the controller has decided about the partition."""
         self.is_leader = False
-        self._mutations = mutations
+        self._rules_off = rules_off
 
     def _is_stale(self, view: PartitionImage) -> bool:
         """Whether something newer is known already."""
@@ -107,7 +107,7 @@ class ReplicaView:
         What it says of its high watermark must not be believed before that, since offsets below it
         may still name records that the leader does not have.
         """
-        if Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION not in self._mutations:
+        if Rule.TRUNCATE_BEFORE_HIGH_WATERMARK not in self._rules_off:
             return True
         return not self._learn_high_watermark(leader_high_watermark)
 

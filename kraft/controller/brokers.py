@@ -13,7 +13,7 @@ import enum
 from dataclasses import dataclass
 
 from raftka.kraft.controller.leaders import changes_after_broker
-from raftka.kraft.controller.result import Mutation, Result, Rules
+from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
@@ -24,6 +24,7 @@ from raftka.kraft.records import (
 )
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import uuid_text
+from raftka.model.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _shutdown_changes(
     broker_id = request.broker_id
     wiped = existing is not None and not _same_disks(existing, request)
     clean = existing is not None and existing.epoch == request.previous_broker_epoch and not wiped
-    if Mutation.LOST_LOG_STAYS_ELIGIBLE in rules.mutations:
+    if Rule.LOST_LOG_IS_NOT_ELIGIBLE in rules.off:
         clean, wiped = True, False
     if clean:
         cause = f"broker {broker_id} restarted"

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from raftka.kraft.controller.brokers import registered
 from raftka.kraft.controller.election import Election, PartitionPlan
-from raftka.kraft.controller.result import Mutation, Result, Rules
+from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import RECOVERED, RECOVERING, MetadataRecord, PartitionChangeRecord
 from raftka.kraft.sections.topics import changed_partition
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import Rule
 
 ANY_BROKER_EPOCH = -1
 """In a wished ISR: the leader does not know under which epoch it saw the replica."""
@@ -143,13 +144,13 @@ def ineligible(
     broker = image.brokers.get(replica)
     if broker is None:
         return f"broker {replica} is not registered"
-    if Mutation.FENCED_REPLICA_JOINS_ISR not in rules.mutations:
+    if Rule.FENCED_STAY_OUT_OF_ISR not in rules.off:
         if broker.fenced:
             return f"broker {replica} is fenced"
         if broker.in_controlled_shutdown:
             return f"broker {replica} is shutting down"
     if broker_epoch not in (ANY_BROKER_EPOCH, broker.epoch):
-        if Mutation.IGNORE_BROKER_EPOCHS in rules.mutations:
+        if Rule.JOIN_BY_PRESENT_BROKER_EPOCH in rules.off:
             return None
         return f"broker {replica} was seen under epoch {broker_epoch}, but has {broker.epoch}"
     return None

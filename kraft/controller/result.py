@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord
+from raftka.model.rules import ALL_HOLD, RulesOff
 
 R = TypeVar("R")
 
@@ -25,26 +24,16 @@ class Result(Generic[R]):
     response: R
 
 
-class Mutation(enum.Enum):
-    """A safety rule that a simulation switches off, to show that it sees what then breaks.
-
-    Each is looked at in one place. Production never sets any.
-    """
-
-    IGNORE_BROKER_EPOCHS = "a restarted replica joins the ISR by its old epoch (KIP-903)"
-    FENCED_REPLICA_JOINS_ISR = "AlterPartition may bring fenced replicas into the ISR (KIP-841)"
-    LOST_LOG_STAYS_ELIGIBLE = "an unclean shutdown leaves a replica in ISR and ELR (KIP-966)"
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The controller's own settings: what holds where no topic and no cluster default says else."""
+    """The controller's own settings: what holds where no topic and no cluster default differs."""
 
     num_partitions: int = 1
     replication_factor: int = 1
     min_insync_replicas: int = 1
     unclean_leader_election: bool = False
-    mutations: AbstractSet[Mutation] = field(default=frozenset())
+    off: RulesOff = ALL_HOLD
+    """Safety rules that decisions are made without: none, outside of tests and simulations."""
 
     def min_isr(self, image: MetadataImage, topic: str) -> int:
         """The topic's min.insync.replicas: its own, the cluster's, or the controller's."""

@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import trio
 
-from raftka.kraft.raft import rules
 from raftka.kraft.raft.codec import FRAME_OVERHEAD, encode
 from raftka.kraft.raft.engine import Committed, Engine, LeaderChanged, SnapshotLoaded
 from raftka.kraft.raft.link import Hello, Inbox
@@ -35,12 +34,12 @@ from raftka.kraft.raft.port import (
 )
 from raftka.kraft.raft.progress import BATCH_BYTES
 from raftka.kraft.raft.reconfiguration import Done, NotYet
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.store import Store
 from raftka.model.errors import KafkaError
 from raftka.model.ids import Endpoint, uuid_text
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Connection, Dice, Disk, Network
+from raftka.model.rules import Rule, RulesOff
 
 log = get_logger(__name__)
 
@@ -91,6 +90,7 @@ class Driver:
         take_snapshot: Callable[[], bytes] | None,
         settings: QuorumSettings,
         link_broken: Callable[[int], None] | None,
+        rules_off: RulesOff,
     ) -> None:
         self.engine: Engine | None = None
         """None until the directory has been read."""
@@ -100,7 +100,7 @@ class Driver:
         self._bootstrap = tuple(bootstrap_servers)
         self._take_snapshot, self._link_broken = take_snapshot, link_broken
         self._settings = settings
-        self._rules_off = rules.off()
+        self._rules_off = rules_off
         self._alarm = clock.alarm()
         self._started = trio.Event()
         self._calls: deque[_Call] = deque()

@@ -17,9 +17,9 @@ import math
 
 from raftka.kraft.raft.codec import Message
 from raftka.kraft.raft.membership import VoterHistory
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import CANDIDATE, LEADER, Peer, Seams
 from raftka.kraft.raft.setup import Setup
+from raftka.model.rules import Rule
 
 NEVER = math.inf
 

@@ -26,12 +26,12 @@ from raftka.kraft.raft.port import (
     ReplicaKey,
 )
 from raftka.kraft.raft.reconfiguration import Done, Reconfiguration
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, NO_OP, REGULAR, Peer, step_clock
 from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.kraft.raft.store import Store
 from raftka.model.ports import Dice
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 
 STAMP: Final = struct.Struct(">cQQ")
 """Kind, epoch and expected offset at the start of a proposal's entry."""
@@ -76,7 +76,7 @@ class Engine(Reconfiguration):
         settings: QuorumSettings,
         dice: Dice,
         now: float,
-        rules_off: frozenset[Rule] = frozenset(),
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._settings = settings
         self._outbox: list[tuple[ReplicaKey, Message]] = []

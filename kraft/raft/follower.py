@@ -13,10 +13,10 @@ from typing import Any
 from raftka.kraft.raft.codec import Message
 from raftka.kraft.raft.elections import Elections
 from raftka.kraft.raft.membership import VoterHistory, VoterSet
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import MEMBERSHIP, Peer
 from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import CorruptSnapshot, Snapshot
+from raftka.model.rules import Rule
 
 _TRUNCATE_WITH_CARE = frozenset({Rule.KEEP_MATCHING_ENTRIES, Rule.KEEP_COMMITTED})
 

@@ -15,9 +15,9 @@ from raftka.kraft.raft.codec import Entry, Message
 from raftka.kraft.raft.follower import Follower
 from raftka.kraft.raft.membership import VoterHistory
 from raftka.kraft.raft.progress import BATCH_BYTES, Progress, Transfer
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, Peer
 from raftka.kraft.raft.setup import Setup
+from raftka.model.rules import Rule
 
 ENTRIES_MAX = 4096
 """Entries in one message, however small they are."""

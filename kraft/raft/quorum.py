@@ -25,6 +25,7 @@ from raftka.kraft.raft.reconfiguration import Done, NotYet
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Clock, Connection, Dice, Disk, Network
+from raftka.model.rules import ALL_HOLD, RulesOff
 
 _VOTER_CHANGE_TIMEOUT_S: Final = 30.0
 
@@ -50,6 +51,7 @@ class Quorum:
         take_snapshot: Callable[[], bytes] | None = None,
         settings: QuorumSettings | None = None,
         link_broken: Callable[[int], None] | None = None,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         """`directory` holds the log (<log dir>/__cluster_metadata-0).
 
@@ -80,6 +82,7 @@ class Quorum:
             take_snapshot=take_snapshot,
             settings=self._settings,
             link_broken=link_broken,
+            rules_off=rules_off,
         )
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -12,11 +12,11 @@ from raftka.kraft.raft.elections import NEVER
 from raftka.kraft.raft.leader import Leader
 from raftka.kraft.raft.membership import VoterHistory, VoterSet
 from raftka.kraft.raft.port import NotLeader, ReplicaKey, Voter
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, Peer
 from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import Rule
 
 Done = Callable[[int, Exception | None], None]
 """Called once: with the offset when it is committed, or with what prevented that."""

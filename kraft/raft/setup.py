@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import QuorumSettings, ReplicaKey
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.store import Store
 from raftka.model.ports import Dice
+from raftka.model.rules import ALL_HOLD, RulesOff
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class Setup:
     dice: Dice
     now: float
     """Seconds, monotonic: when the replica starts."""
-    rules_off: frozenset[Rule] = frozenset()
+    rules_off: RulesOff = ALL_HOLD

@@ -12,6 +12,7 @@ from raftka.broker.serve import serve
 from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
 from raftka.model.ports import Disk, Network
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config, read_config
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
@@ -43,7 +44,7 @@ class Cluster:
         trace: Trace,
         *,
         settings: Mapping[str, str],
-        mutations: frozenset[Any] = frozenset(),
+        rules_off: RulesOff = ALL_HOLD,
         watch: Callable[[str, str], Watcher | None] = lambda host, path: None,
         on_crash: Callable[[Machine, BaseException], None] = lambda machine, error: None,
         on_unclean_end: Callable[[Machine], None] = lambda machine: None,
@@ -56,7 +57,7 @@ class Cluster:
         self.trace = trace
         self.machines: dict[int, Machine] = {}
         self.settings = dict(settings)
-        self._mutations = mutations
+        self._rules_off = rules_off
         self.watch = watch
         self._on_crash = on_crash
         self.on_unclean_end = on_unclean_end
@@ -198,7 +199,7 @@ class Cluster:
                     network=network,
                     shutdown=process.shutdown,
                     ready=ready,
-                    mutations=self._mutations,
+                    rules_off=self._rules_off,
                 )
         except BaseException as error:
             cancelled, failure = split(error)

@@ -17,6 +17,7 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.kraft.raft import leader
+from raftka.model.rules import ALL_HOLD
 from raftka.simulations.aftermath import audit, liveness
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import draw
@@ -113,11 +114,11 @@ def run_plan(
     """
     prepare()
     trace = Trace(sink)
-    mutant = MUTANTS[plan.mutation] if plan.mutation is not None else None
+    rules_off = MUTANTS[plan.mutation].rules_off if plan.mutation is not None else ALL_HOLD
     worlds: list[World] = []
 
     async def main() -> None:
-        world = World(plan, trace, mutant)
+        world = World(plan, trace, rules_off)
         worlds.append(world)
         watch(world)
         await _run(world, story, partial(_workload, world, beside, tell))
@@ -125,8 +126,6 @@ def run_plan(
     started = _perf_counter()
     crash: BaseException | None = None
     with ExitStack() as stack:
-        if mutant is not None:
-            stack.enter_context(mutant.in_force())
         stack.enter_context(_small_batches(plan.quorum_batch_entries))
         stack.enter_context(logs.captured(lambda *line: worlds[0].logged(*line)))
         try:

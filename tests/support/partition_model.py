@@ -13,7 +13,6 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
-from raftka.broker.mutations import Mutation, Mutations
 from raftka.broker.replication.fetch_reader import Fetched, FetchLimits, FetchReader
 from raftka.broker.replication.fetch_session import Feed
 from raftka.broker.replication.following import Following
@@ -22,6 +21,7 @@ from raftka.broker.replication.replica import Replica
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.rules import Rule, RulesOff
 from raftka.net.protocol.messages.fetch import EpochEndOffset, PartitionData
 from raftka.storage.config import LogConfig
 
@@ -150,7 +150,7 @@ class Broker:
             lag_max_s=LAG_S,
             eligible=self._eligible,
             local_broker_epoch=lambda: self.broker_epoch,
-            mutations=model.mutations,
+            rules_off=model.rules_off,
         )
         self.replica = Replica(TOPIC_ID, state, cast(Any, self.log))
         self.reader = FetchReader(cast(Any, _Replicas(self)), None)
@@ -188,16 +188,16 @@ class Broker:
             if state.become_follower(view) or old != view.leader:
                 self.unacked.clear()
                 self.following = (
-                    Following(self.replica, self.model.mutations, 1.0) if view.leader > 0 else None
+                    Following(self.replica, self.model.rules_off, 1.0) if view.leader > 0 else None
                 )
 
 
 class Model:
     """The cluster and its history."""
 
-    def __init__(self, seed: int, mutations: Mutations = frozenset()) -> None:
+    def __init__(self, seed: int, rules_off: RulesOff = frozenset()) -> None:
         self.dice = random.Random(seed)
-        self.mutations = mutations
+        self.rules_off = rules_off
         self.now_s = 0.0
         self.messages: list[tuple[Any, ...]] = []
         self.next_value = 0
@@ -342,7 +342,7 @@ class Model:
             broker.asking = None
 
     def _eligible(self, proposal: IsrProposal) -> bool:
-        if Mutation.FENCED_REPLICA_JOINS_ISR not in self.mutations and any(
+        if Rule.PROPOSE_NO_FENCED_REPLICA not in self.rules_off and any(
             member in self.controller.fenced for member in proposal.members
         ):
             return False

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from raftka.broker.mutations import Mutation
 from raftka.broker.replication.fetch_reader import FetchReader
 from raftka.kraft.image import PartitionImage
+from raftka.model.rules import Rule
 from raftka.net.protocol.messages.fetch import (
     FetchPartition,
     FetchRequest,
@@ -145,15 +145,15 @@ class TestSessions:
         assert session.rounds(3, moves_on=False) == [0, 2, 1]
 
     @pytest.mark.parametrize(
-        ("mutation", "order"),
+        ("rule", "order"),
         [
-            (Mutation.FORGET_WITHOUT_ROOM, [0] * 6),
-            (Mutation.NO_TURNS_IN_SESSIONS, [0] * 6),
+            (Rule.LOOK_AGAIN_WITHOUT_ROOM, [0] * 6),
+            (Rule.TURNS_IN_SESSIONS, [0] * 6),
         ],
     )
-    def test_each_rule_is_needed(self, mutation: Mutation, order: list[int]) -> None:
+    def test_each_rule_is_needed(self, rule: Rule, order: list[int]) -> None:
         broker = broker_of(3, 10)
-        broker.data_plane.fetch_reader = FetchReader(broker.replicas, None, {mutation})
+        broker.data_plane.fetch_reader = FetchReader(broker.replicas, None, {rule})
         assert Session(broker, 3).rounds(6, moves_on=True) == order
 
 

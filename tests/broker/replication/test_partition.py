@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from raftka.broker.mutations import Mutation, Mutations
 from raftka.broker.replication.partition import IsrProposal, PartitionState
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.rules import Rule, RulesOff
 
 LAG_S = 30.0
 VIEW = PartitionImage(
@@ -35,7 +35,7 @@ def make_state(
     high_watermark: int = 0,
     end: int = 0,
     min_isr: int = 1,
-    mutations: Mutations = frozenset(),
+    rules_off: RulesOff = frozenset(),
 ) -> PartitionState:
     cluster = cluster or Cluster()
     return PartitionState(
@@ -47,7 +47,7 @@ def make_state(
         lag_max_s=LAG_S,
         eligible=cluster.eligible,
         local_broker_epoch=lambda: 11,
-        mutations=mutations,
+        rules_off=rules_off,
     )
 
 
@@ -58,10 +58,10 @@ def make_leader(
     high_watermark: int = 0,
     min_isr: int = 1,
     cluster: Cluster | None = None,
-    mutations: Mutations = frozenset(),
+    rules_off: RulesOff = frozenset(),
 ) -> PartitionState:
     state = make_state(
-        cluster, high_watermark=high_watermark, end=end, min_isr=min_isr, mutations=mutations
+        cluster, high_watermark=high_watermark, end=end, min_isr=min_isr, rules_off=rules_off
     )
     state.become_leader(view, end, 0.0)
     return state
@@ -165,7 +165,7 @@ class TestHighWatermark:
         state = make_state(end=8)
         assert state.diverged(8)
         assert state.high_watermark == 0
-        mutant = make_state(end=8, mutations={Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION})
+        mutant = make_state(end=8, rules_off={Rule.TRUNCATE_BEFORE_HIGH_WATERMARK})
         assert not mutant.diverged(8)
         assert mutant.high_watermark == 8
 
@@ -251,7 +251,7 @@ class TestIsr:
         mutant = make_leader(
             replace(VIEW, isr=(1, 2)),
             cluster=cluster,
-            mutations={Mutation.FENCED_REPLICA_JOINS_ISR},
+            rules_off={Rule.PROPOSE_NO_FENCED_REPLICA},
         )
         fetch(mutant, 3, 0)
         assert expand(mutant, 3) is not None
@@ -274,7 +274,7 @@ class TestIsr:
     def test_proposals_name_broker_epochs_unless_mutated(self) -> None:
         mutant = make_leader(
             replace(VIEW, isr=(1, 2)),
-            mutations={Mutation.NO_BROKER_EPOCH_IN_ALTER_PARTITION},
+            rules_off={Rule.BROKER_EPOCHS_IN_ALTER_PARTITION},
         )
         fetch(mutant, 3, 0)
         proposal = expand(mutant, 3)

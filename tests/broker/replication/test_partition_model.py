@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from raftka.broker.mutations import Mutation
+from raftka.model.rules import Rule
 from tests.support.partition_model import Model, Violation
 
 STEPS = 1000
 RULES_OF_PARTITIONS = (
-    Mutation.TRUNCATE_TO_HIGH_WATERMARK,
-    Mutation.NO_EPOCH_IN_FETCH,
-    Mutation.HIGH_WATERMARK_BEFORE_TRUNCATION,
-    Mutation.NO_BROKER_EPOCH_IN_ALTER_PARTITION,
-    Mutation.FENCED_REPLICA_JOINS_ISR,
+    Rule.TRUNCATE_BY_LEADER_EPOCH,
+    Rule.EPOCH_IN_FETCH,
+    Rule.TRUNCATE_BEFORE_HIGH_WATERMARK,
+    Rule.BROKER_EPOCHS_IN_ALTER_PARTITION,
+    Rule.PROPOSE_NO_FENCED_REPLICA,
 )
 
 
@@ -30,11 +30,11 @@ def test_the_runs_are_not_idle() -> None:
     assert sum(model.elections for model in models) > 40
 
 
-@pytest.mark.parametrize("mutation", RULES_OF_PARTITIONS)
-def test_a_rule_that_is_switched_off_is_missed(mutation: Mutation) -> None:
+@pytest.mark.parametrize("rule", RULES_OF_PARTITIONS)
+def test_a_rule_that_is_switched_off_is_missed(rule: Rule) -> None:
     for seed in range(200):
         try:
-            Model(seed, {mutation}).run(STEPS)
+            Model(seed, {rule}).run(STEPS)
         except Violation:
             return
-    pytest.fail(f"nothing went wrong without: {mutation.value}")
+    pytest.fail(f"nothing went wrong without: {rule.value}")

@@ -9,9 +9,10 @@ import pytest
 from raftka.kraft.controller import brokers, leaders
 from raftka.kraft.controller.election import Election
 from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from raftka.kraft.controller.result import Mutation, Rules
+from raftka.kraft.controller.result import Rules
 from raftka.kraft.records import NO_LEADER, RECOVERED, RECOVERING, ConfigRecord
 from raftka.model.errors import ErrorCode
+from raftka.model.rules import Rule
 from tests.support.controller import ControllerOnPaper
 
 
@@ -145,7 +146,7 @@ def test_a_replica_that_was_unregistered_comes_back_as_a_new_one(
 
 
 def test_the_mutation_lets_a_lost_log_lead(cluster: ControllerOnPaper) -> None:
-    cluster.rules = Rules(mutations={Mutation.LOST_LOG_STAYS_ELIGIBLE})
+    cluster.rules = Rules(off={Rule.LOST_LOG_IS_NOT_ELIGIBLE})
     cluster.fence(3, 2, 1)
     cluster.start(2)
     assert cluster.partition("t").leader == 2

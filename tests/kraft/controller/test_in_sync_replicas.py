@@ -9,10 +9,11 @@ import pytest
 
 from raftka.kraft.controller import brokers
 from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
-from raftka.kraft.controller.result import Mutation, Rules
+from raftka.kraft.controller.result import Rules
 from raftka.kraft.image import PartitionImage
 from raftka.kraft.records import RECOVERED, RECOVERING, PartitionChangeRecord
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import Rule
 from tests.support.controller import ControllerOnPaper
 
 
@@ -121,7 +122,7 @@ def test_fenced_and_leaving_replicas_stay_out(cluster: ControllerOnPaper) -> Non
     two = cluster.image.brokers[2]
     cluster.replay(brokers.start_controlled_shutdown(cluster.image, cluster.rules, two))
     assert refusal(cluster, wish(cluster, 1, 2)) is ErrorCode.INELIGIBLE_REPLICA
-    cluster.rules = Rules(mutations={Mutation.FENCED_REPLICA_JOINS_ISR})
+    cluster.rules = Rules(off={Rule.FENCED_STAY_OUT_OF_ISR})
     ask(cluster, wish(cluster, 1, 2, 3))
     assert cluster.partition("t").isr == (1, 2, 3)
 
@@ -134,7 +135,7 @@ def test_a_restarted_replica_counts_only_under_its_new_epoch(cluster: Controller
     unregistered = replace(old, isr=((1, -1), (2, -1)))
     ask(cluster, unregistered)
     assert cluster.partition("t").isr == (1, 2)
-    cluster.rules = Rules(mutations={Mutation.IGNORE_BROKER_EPOCHS})
+    cluster.rules = Rules(off={Rule.JOIN_BY_PRESENT_BROKER_EPOCH})
     ask(cluster, replace(old, partition_epoch=cluster.partition("t").partition_epoch))
     assert cluster.partition("t").isr == (1, 2, 3)
 

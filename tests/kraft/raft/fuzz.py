@@ -22,7 +22,7 @@ from raftka.kraft.raft.engine import Engine
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import QuorumSettings, ReplicaKey, Voter
 from raftka.kraft.raft.reconfiguration import Done
-from raftka.kraft.raft.rules import Rule
+from raftka.model.rules import Rule
 from tests.kraft.raft.fuzz_checks import Violation
 from tests.kraft.raft.fuzz_cluster import Cluster, Replica
 

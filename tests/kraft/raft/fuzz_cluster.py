@@ -22,9 +22,9 @@ from raftka.kraft.raft.engine import Engine
 from raftka.kraft.raft.journal import Journal
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import QuorumSettings, ReplicaKey
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.kraft.raft.store import Store
+from raftka.model.rules import Rule
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.life import Killed
 from raftka.simulations.machines.medium import Medium

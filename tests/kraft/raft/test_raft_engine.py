@@ -15,10 +15,10 @@ from raftka.kraft.raft.follower import QuorumCorrupt
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumSettings, ReplicaKey, Voter
 from raftka.kraft.raft.reconfiguration import NotYet
-from raftka.kraft.raft.rules import Rule
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.kraft.raft.store import Store
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import Rule
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.medium import Medium
 from tests.kraft.raft.fuzz_cluster import Cluster, Replica

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from raftka.kraft.raft.rules import Rule
+from raftka.model.rules import Rule
 from tests.kraft.raft.fuzz import run_seed
 
 BLOCK = 15

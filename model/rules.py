@@ -1,0 +1,55 @@
+"""The rules that keep data safe, each with a name under which it can be switched off.
+
+Each is looked at in one place. To know that tests, fuzzers and the simulator can see, each rule can
+be left out of a composition, and they must then find what breaks. Production has no way to do so:
+no setting, no variable of the environment and no argument of a program leads to `rules_off`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+
+class Rule(enum.Enum):
+    """What holds in every case."""
+
+    # The metadata quorum. pysyncobj breaks most of these by itself: see kraft/raft/__init__.py.
+    TERM_IN_ACKNOWLEDGEMENTS = "an acknowledgement counts only in the term that it was given in"
+    KEEP_MATCHING_ENTRIES = "entries that match the leader's are never truncated"
+    ONE_CHANGE_OF_VOTERS = "a change of the voter set waits until the one before is committed"
+    COMMIT_ONLY_VERIFIED = "a follower commits no further than its log is known to match"
+    FAILED_SNAPSHOT_IS_REFUSED = "a snapshot that cannot be used is not acknowledged"
+    VOTES_ARE_ATTRIBUTED = "each voter's vote counts once, and only voters' votes count"
+    FAST_BACK_OFF = "a divergent follower is brought back in one exchange per term"
+    PRE_VOTE = "a node asks whether it could win before it disturbs a leader"
+    STICKY_LEADER = "a node that hears from a live leader votes for nobody else"
+    PROPOSALS_END = "every proposal is answered when its leader steps down"
+    FENCED_PROPOSALS = "an entry away from the epoch and offset it was decided for is void"
+    VOTE_IS_PERSISTED = "a vote is durable before it is given"
+    SYNC_BEFORE_SEND = "nothing is acknowledged before it is durable"
+    COMMIT_OWN_TERM = "entries of earlier terms are committed only by one of the own term"
+    LEADER_LEASE = "a leader that hears no majority resigns"
+    KEEP_COMMITTED = "nothing below the high watermark is ever truncated"
+
+    # The controller.
+    JOIN_BY_PRESENT_BROKER_EPOCH = "a replica joins the ISR by its present broker epoch (KIP-903)"
+    FENCED_STAY_OUT_OF_ISR = "AlterPartition brings no fenced replica into the ISR (KIP-841)"
+    LOST_LOG_IS_NOT_ELIGIBLE = "an unclean shutdown takes a replica out of ISR and ELR (KIP-966)"
+
+    # Partitions.
+    TRUNCATE_BY_LEADER_EPOCH = "a follower truncates by leader epoch (KIP-101)"
+    EPOCH_IN_FETCH = "a fetch carries the leader epoch (KIP-320)"
+    TRUNCATE_BEFORE_HIGH_WATERMARK = "a follower truncates before it raises its high watermark"
+    BROKER_EPOCHS_IN_ALTER_PARTITION = "AlterPartition names broker epochs (KIP-903)"
+    PROPOSE_NO_FENCED_REPLICA = "a leader proposes no fenced replica for the ISR"
+    LOOK_AGAIN_WITHOUT_ROOM = "a fetch session looks again at who had no room (KIP-74)"
+    TURNS_IN_SESSIONS = "what a fetch session has served goes to its end (KIP-227)"
+    FIVE_BATCHES_REMEMBERED = "a leader remembers five batches of a producer (KIP-98)"
+
+
+RulesOff = AbstractSet[Rule]
+"""The rules that a composition does without."""
+
+ALL_HOLD: Final[RulesOff] = frozenset()
