@@ -25,7 +25,6 @@ on disk.
 
     store.py            journal.py (records.py) and snapshots.py of one directory, kept in step
     membership.py       voter sets and since which offset they count
-    rules.py            every rule of safety by name, so that tests can break it
     description.py      what DescribeQuorum shows
     inspect.py          reading a directory without starting anything
 
