@@ -126,6 +126,12 @@ class World:
         for producer in self.producers:
             producer.stir()
 
+    def stir(self, topic: str) -> None:
+        """Every producer of a topic sends now."""
+        for producer in self.producers:
+            if producer.plan.topic == topic:
+                producer.stir()
+
     def note(self, situation: str) -> None:
         self.reached[situation] = self.reached.get(situation, 0) + 1
 

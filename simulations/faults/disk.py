@@ -24,7 +24,7 @@ async def power_loss(world: World, dice: Random, cause: int) -> None:
         world.start(machine, cause)
 
 
-@fault("power-loss-of-all", "disk", chance=0.1, rate=0.5)
+@fault("power-loss-of-all", "disk", chance=0.15, rate=0.5, at_least_once=True)
 async def power_loss_of_all(world: World, dice: Random, cause: int) -> None:
     """the whole room loses power"""
     machines = world.machines()
@@ -36,7 +36,7 @@ async def power_loss_of_all(world: World, dice: Random, cause: int) -> None:
         world.start(machine, cause)
 
 
-@fault("fsync-error", "disk", chance=0.2, rate=1)
+@fault("fsync-error", "disk", chance=0.2, rate=1, at_least_once=True)
 async def fsync_error(world: World, dice: Random, cause: int) -> None:
     """syncs fail for a while; a process that cannot write ends and is started again later"""
     machine = pick(world, dice)
@@ -50,7 +50,41 @@ async def fsync_error(world: World, dice: Random, cause: int) -> None:
     await _restart(world, dice, machine, cause)
 
 
-@fault("full-disk", "disk", chance=0.2, rate=0.7)
+@fault("lost-pages", "disk", chance=0.2, rate=0.7, at_least_once=True)
+async def lost_pages(world: World, dice: Random, cause: int) -> None:
+    """syncs fail and lose their pages, though the file shows them; then the process restarts"""
+    machine = pick(world, dice)
+    if machine is None:
+        return
+    world.trace.event("lost-pages", node=machine.host, cause=cause)
+    faults = machine.medium.faults
+    machine.suspect = True
+    faults.loses_pages, faults.sync_error_rate = True, dice.uniform(0.3, 1)
+    await trio.sleep(dice.uniform(0.1, 2))
+    faults.loses_pages, faults.sync_error_rate = False, 0.0
+    # A process that went on as if nothing had happened has time to promise what is not there.
+    await trio.sleep(dice.uniform(0, 2))
+    if machine.is_running and dice.random() < 0.5:
+        world.cluster.lose_power(machine, cause)
+    await _restart(world, dice, machine, cause)
+
+
+@fault("write-error", "disk", chance=0.25, rate=1, at_least_once=True)
+async def write_error(world: World, dice: Random, cause: int) -> None:
+    """some writes fail for a moment, a part of each perhaps written; then the process restarts"""
+    machine = pick(world, dice)
+    if machine is None:
+        return
+    world.trace.event("write-error", node=machine.host, cause=cause)
+    machine.suspect = True
+    machine.medium.faults.write_error_rate = dice.uniform(0.05, 1)
+    await trio.sleep(10 ** dice.uniform(-2, 0.3))
+    machine.medium.faults.write_error_rate = 0.0
+    await trio.sleep(dice.uniform(0, 2))
+    await _restart(world, dice, machine, cause)
+
+
+@fault("full-disk", "disk", chance=0.2, rate=0.7, at_least_once=True)
 async def full_disk(world: World, dice: Random, cause: int) -> None:
     """no space is left for a while"""
     machine = pick(world, dice)
@@ -89,13 +123,13 @@ async def slow_disk(world: World, dice: Random, cause: int) -> None:
     faults.sync_latency_s = before
 
 
-@fault("bit-flip", "disk", chance=0.2, rate=0.7)
+@fault("bit-flip", "disk", chance=0.2, rate=0.7, at_least_once=True)
 async def bit_flip(world: World, dice: Random, cause: int) -> None:
     """a machine loses power, and a bit of what was written last has changed when it is back"""
     await _corrupt(world, dice, cause, misdirected=False)
 
 
-@fault("misdirected-write", "disk", chance=0.2, rate=0.5)
+@fault("misdirected-write", "disk", chance=0.2, rate=0.5, at_least_once=True)
 async def misdirected_write(world: World, dice: Random, cause: int) -> None:
     """a machine loses power, and some of its last writes turn out to be in the wrong place"""
     await _corrupt(world, dice, cause, misdirected=True)
@@ -160,7 +194,7 @@ def _into_what_a_crc_covers(world: World, machine: Machine, path: str, position:
 _CRC_FROM = 21
 
 
-@fault("wiped-disk", "disk", chance=0.25, rate=0.7)
+@fault("wiped-disk", "disk", chance=0.25, rate=0.7, at_least_once=True)
 async def wiped_disk(world: World, dice: Random, cause: int) -> None:
     """the disk with the logs is replaced by an empty one"""
     machine = pick(world, dice, brokers=True)
@@ -172,7 +206,7 @@ async def wiped_disk(world: World, dice: Random, cause: int) -> None:
     world.start(machine, cause)
 
 
-@fault("journal-bit-flip", "disk", chance=0.05, rate=0.5)
+@fault("journal-bit-flip", "disk", chance=0.1, rate=0.5, at_least_once=True)
 async def journal_bit_flip(world: World, dice: Random, cause: int) -> None:
     """a bit of the metadata log changes; the node must refuse to start, and stays down"""
     down = [m for m in world.cluster.controllers if not m.is_up]

@@ -1,4 +1,4 @@
-"""Logs that part: what a leader takes while it is one no more, and how it comes back."""
+"""Logs that diverge: what a leader takes after it was replaced, and how it comes back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from random import Random
 
 import trio
 
+from raftka.model.ids import TopicPartition
 from raftka.simulations.faults.network import come_back, led_by_enough
 from raftka.simulations.faults.registry import fault
 from raftka.simulations.load import pinned_clients
+from raftka.simulations.machines.machine import BROKER_PORT, Machine
 from raftka.simulations.world import World
 
 
@@ -40,3 +42,76 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
         # A short while, and its log is longer than its successor's; a long one, and it is shorter.
         await trio.sleep(10 ** dice.uniform(-2, 0.5))
         await come_back(world, dice, pairs)
+
+
+@fault("double-failover", "network", chance=0.35, rate=1.2, at_least_once=True)
+async def double_failover(world: World, dice: Random, cause: int) -> None:
+    """two leaders go one after the other, each with a tail of its own, and the first comes back"""
+    found = [each for each in world.targets() if len(_replicas(world, each)) > 2]
+    target = dice.choice(found) if found else None
+    first = world.leader_of(*target) if target is not None else None
+    if target is None or first is None or not first.is_running:
+        return
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    ways = world.ways_of(first.host)
+    services: list[tuple[str, str, int]] = []
+    world.trace.event("double-failover", node=first.host, cause=cause)
+    world.cut(ways)
+    try:
+        await _tail(world, dice, first, f"double-{cause}-1", target)
+        second = await _led_by_another(world, target, {first}, session_s + 3)
+        # The first one hears of its successors, and copies nothing of them yet.
+        others = [each for each in _replicas(world, target) if each is not first]
+        services = [(first.host, each.host, BROKER_PORT) for each in others]
+        for service in services:
+            world.fabric.cut_service(*service)
+        world.heal(ways)
+        if second is None:
+            return
+        # What the second one writes, only the third copies; and its last records, nobody.
+        world.stir(target.topic)
+        await _tail(world, dice, second, f"double-{cause}-2", target)
+        await trio.sleep(dice.uniform(0.1, 1))
+        last = [(each.host, second.host, BROKER_PORT) for each in others if each is not second]
+        for service in last:
+            world.fabric.cut_service(*service)
+        services += last
+        await _tail(world, dice, second, f"double-{cause}-3", target)
+        world.cluster.kill(second, cause)
+        third = await _led_by_another(world, target, {first, second}, session_s + 3)
+        if third is not None:
+            world.note("two failovers in a row")
+            world.stir(target.topic)
+            await _tail(world, dice, third, f"double-{cause}-4", target)
+        await trio.sleep(dice.uniform(0, 1))
+    finally:
+        world.heal(ways)
+        for service in services:
+            world.fabric.heal_service(*service)
+    await trio.sleep(dice.uniform(0, 2))
+    if second is not None:
+        world.start(second, cause)
+
+
+def _replicas(world: World, target: TopicPartition) -> list[Machine]:
+    partition = world.image.partition(*target)
+    machines = world.cluster.machines
+    return [machines[each] for each in partition.replicas if each in machines] if partition else []
+
+
+async def _tail(
+    world: World, dice: Random, leader: Machine, name: str, target: TopicPartition
+) -> None:
+    """Records of a client that knows this leader only; as many as may be."""
+    with trio.move_on_after(2):
+        records = round(10 ** dice.uniform(0, 1.3))
+        await pinned_clients.write(world, leader.host, name, target, records)
+
+
+async def _led_by_another(
+    world: World, target: TopicPartition, than: set[Machine], within_s: float
+) -> Machine | None:
+    """Wait for a leader that is none of these."""
+    await world.until(lambda: world.leader_of(*target) not in (None, *than), within_s)
+    leader = world.leader_of(*target)
+    return leader if leader is not None and leader not in than and leader.is_running else None

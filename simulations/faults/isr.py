@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import trio
 
 from raftka.simulations.faults.registry import fault
-from raftka.simulations.machines.machine import Machine
+from raftka.simulations.machines.machine import BROKER_PORT, Machine
+from raftka.simulations.machines.stream import Stream
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.world import World
 
@@ -82,6 +83,66 @@ async def _hold_wish(world: World, cast: _Cast, within_s: float) -> str | None:
     with world.witnesses.hearing("AlterPartition", hold), trio.move_on_after(within_s):
         await sent.wait()
     return asked[0] if asked else None
+
+
+@fault("starved-isr-change", "process", chance=0.35, rate=1.5, at_least_once=True)
+async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
+    """a leader's wish for a follower is held up, and the follower, alive, gets no more records"""
+    cast = _choose(world, dice)
+    lag_s = int(world.plan.settings["replica.lag.time.max.ms"]) / 1000
+    if cast is None or lag_s > _LAG_MAX_S:
+        return
+    leader, follower = cast.leader, cast.follower
+    # It leaves the ISR, cleanly or not, and comes back.
+    if dice.random() < 0.5:
+        await world.cluster.stop(follower)
+    elif follower.is_up:
+        world.cluster.kill(follower, cause)
+    await trio.sleep(dice.uniform(0.1, 0.5))
+    world.start(follower, cause)
+    world.stir(cast.key[0])
+    held = await _hold_request(world, cast, within_s=8.0)
+    if held is None:
+        return
+    world.note("ISR change held up while its replica lags")
+    service = (follower.host, leader.host, BROKER_PORT)
+    world.trace.event("service-cut", cause=cause, client=service[0], server=service[1])
+    world.fabric.cut_service(*service)
+    until_s = trio.current_time() + lag_s + dice.uniform(0.3, 2)
+    while trio.current_time() < until_s:
+        # What is committed meanwhile must be on the follower: the controller may agree at any time.
+        world.stir(cast.key[0])
+        await trio.sleep(0.5)
+    held.release()
+    await trio.sleep(dice.uniform(0.2, 1))
+    if dice.random() < 0.5 and leader.is_up:
+        world.cluster.kill(leader, cause)
+        await trio.sleep(dice.uniform(0.5, 3))
+        world.start(leader, cause)
+    world.fabric.heal_service(*service)
+
+
+async def _hold_request(world: World, cast: _Cast, within_s: float) -> Stream | None:
+    """Wait until the leader asks for the follower, and hold that connection, which carries nothing
+    else: its heartbeats have one of their own."""
+    held: list[Stream] = []
+    sent = trio.Event()
+
+    def hold(client: str, server: str, request: Any) -> None:
+        stream = world.fabric.sending
+        if client != cast.leader.host or server == client or held or stream is None:
+            return
+        if cast.follower.node_id in _wished(world, cast.key, request):
+            stream.hold()
+            held.append(stream)
+            sent.set()
+
+    with world.witnesses.hearing("AlterPartition", hold), trio.move_on_after(within_s):
+        await sent.wait()
+    return held[0] if held else None
+
+
+_LAG_MAX_S = 10.0
 
 
 def _wished(world: World, key: Key, request: Any) -> set[int]:

@@ -88,7 +88,7 @@ async def voter_leaves(world: World, dice: Random, cause: int) -> None:
             await _give_vote(world, admin, machine)
 
 
-@fault("voter-disk-lost", "membership", chance=0.5, rate=1)
+@fault("voter-disk-lost", "membership", chance=0.5, rate=1, at_least_once=True)
 async def voter_disk_lost(world: World, dice: Random, cause: int) -> None:
     """a voter's metadata disk is replaced: the old voter is removed, what is there now is added"""
     voters = world.raft.voters

@@ -130,10 +130,10 @@ async def stranded_leader(world: World, dice: Random, cause: int) -> None:
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     world.cut(pairs)
     async with pinned_clients.readers(world, leader.host, cause):
-        _stir(world, target.topic)
+        world.stir(target.topic)
         replaced = partial(_is_led_elsewhere, world, target, leader)
         await world.until(replaced, session_s + 4)
-        _stir(world, target.topic)
+        world.stir(target.topic)
         await trio.sleep(dice.uniform(0, 3))
         await come_back(world, dice, pairs)
 
@@ -149,13 +149,6 @@ def led_by_enough(world: World, dice: Random) -> TopicPartition:
         and len(found.isr) > world.min_isr(target.topic)
     ]
     return dice.choice(enough or targets)
-
-
-def _stir(world: World, topic: str) -> None:
-    """Whoever writes to a topic does so now."""
-    for producer in world.producers:
-        if producer.plan.topic == topic:
-            producer.stir()
 
 
 def _is_led_elsewhere(world: World, target: TopicPartition, than: Machine) -> bool:

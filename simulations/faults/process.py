@@ -85,7 +85,7 @@ async def crash_in_recovery(world: World, dice: Random, cause: int) -> None:
     world.start(machine, cause)
 
 
-@fault("restart-all", "process", chance=0.2, rate=0.7)
+@fault("restart-all", "process", chance=0.2, rate=0.7, at_least_once=True)
 async def restart_all(world: World, dice: Random, cause: int) -> None:
     """all processes are killed at once and come back one after the other"""
     machines = world.machines()
@@ -97,7 +97,7 @@ async def restart_all(world: World, dice: Random, cause: int) -> None:
         world.start(machine, cause)
 
 
-@fault("rolling-restart", "process", chance=0.2, rate=0.5)
+@fault("rolling-restart", "process", chance=0.15, rate=0.5, at_least_once=True)
 async def rolling_restart(world: World, dice: Random, cause: int) -> None:
     """every process in turn is stopped and started"""
     for machine in list(world.cluster.machines.values()):

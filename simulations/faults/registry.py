@@ -27,6 +27,8 @@ class Fault:
     """That a run has it at all."""
     rate: float
     """Its mean number a minute in a run that has it; the rate itself is drawn around this."""
+    at_least_once: bool
+    """Whether a run that has it has it once at the least, however few faults it has otherwise."""
     inflict: Inflict
     meaning: str
 
@@ -34,12 +36,14 @@ class Fault:
 FAULTS: Final[dict[str, Fault]] = {}
 
 
-def fault(kind: str, group: str, *, chance: float, rate: float) -> Callable[[Inflict], Inflict]:
+def fault(
+    kind: str, group: str, *, chance: float, rate: float, at_least_once: bool = False
+) -> Callable[[Inflict], Inflict]:
     """Enter a function into the table; its docstring is the meaning."""
 
     def enter(inflict: Inflict) -> Inflict:
         meaning = (inflict.__doc__ or "").strip().splitlines()[0]
-        FAULTS[kind] = Fault(kind, group, chance, rate, inflict, meaning)
+        FAULTS[kind] = Fault(kind, group, chance, rate, at_least_once, inflict, meaning)
         return inflict
 
     return enter

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from typing import NamedTuple
 
 from raftka.simulations.load import limits, traits
 from raftka.simulations.plan import (
@@ -26,9 +27,19 @@ from raftka.simulations.plan import (
 WARM_UP_S = 3.0
 
 
-def draw(options: Options, kinds: Mapping[str, tuple[float, float]]) -> Plan:
-    """The plan of a seed. `kinds`: for each kind of fault its chance to be on in a run, and its
-    mean number a minute then."""
+class Odds(NamedTuple):
+    """How a kind of fault is drawn."""
+
+    chance: float
+    """That a run has it at all."""
+    rate: float
+    """Its mean number a minute then."""
+    at_least_once: bool
+    """Whether it then comes once at the least."""
+
+
+def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
+    """The plan of a seed, with faults of these `kinds`."""
     seed = options.seed
 
     def dice(what: str) -> Random:
@@ -245,22 +256,18 @@ def _first_voters(dice: Random, nodes: Sequence[NodePlan], quorum: str) -> tuple
     )
 
 
-def _possible(
-    kinds: Mapping[str, tuple[float, float]], quorum: str
-) -> Mapping[str, tuple[float, float]]:
+def _possible(kinds: Mapping[str, Odds], quorum: str) -> Mapping[str, Odds]:
     """Voters come and go where the quorum's format lets them; elsewhere asking is refused."""
     wrong = "quorum-change" if quorum != "static" else "voter-"
     return {kind: each for kind, each in kinds.items() if not kind.startswith(wrong)}
 
 
-def _faults(
-    dice: Random, options: Options, kinds: Mapping[str, tuple[float, float]]
-) -> tuple[Step, ...]:
+def _faults(dice: Random, options: Options, kinds: Mapping[str, Odds]) -> tuple[Step, ...]:
     found: list[Step] = []
     # In most runs something breaks now and then, in some all the time; who names kinds wants them.
     intensity = dice.choice([0.1, 0.1, 0.2, 0.3, 0.7]) if options.faults is None else 1.0
     for kind in kinds:
-        chance, rate = kinds[kind]
+        chance, rate, at_least_once = kinds[kind]
         own = Random(f"{options.seed} fault {kind}")
         on = own.random() < chance
         # How often is drawn too: some defects show only under many faults, some only under few.
@@ -272,10 +279,12 @@ def _faults(
             on = rate > 0
         if not on:
             continue
+        moments = []
         at = WARM_UP_S
-        number = 0
         while (at := at + own.expovariate(rate / 60)) < options.duration_s:
-            found.append(Step(round(at, 3), kind, f"{kind} {number}"))
-            number += 1
+            moments.append(at)
+        if at_least_once and not moments and kind not in options.rates:
+            moments.append(own.uniform(WARM_UP_S, max(WARM_UP_S, 0.8 * options.duration_s)))
+        found += [Step(round(at, 3), kind, f"{kind} {number}") for number, at in enumerate(moments)]
     found.sort(key=lambda step: (step.at_s, step.name))
     return tuple(found)

@@ -158,6 +158,7 @@ class Cluster:
         """Start a process on a machine that has none; formats what is new."""
         assert machine.process is None and self._nursery is not None
         machine.lives += 1
+        machine.medium.process_ended()
         life = Life()
         clock = SimClock(rate=machine.clock_rate, wall_offset_ms=machine.wall_offset_ms, life=life)
         process = machine.process = Process(machine.lives, life, clock)

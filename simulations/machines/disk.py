@@ -43,6 +43,7 @@ class SimFile:
             if not faults.full:
                 code = errno.EIO
             self._inode.write(offset, data)
+            self._disk.medium.on_error(self.path)
             raise OSError(code, os.strerror(code), self.path)
         self._inode.write(offset, data)
         return len(data)
@@ -57,6 +58,9 @@ class SimFile:
         medium = self._disk.medium
         rate = medium.faults.sync_error_rate
         if rate and medium.dice.random() < rate:
+            if medium.faults.loses_pages:
+                medium.lose_pages(self._inode)
+            medium.on_error(self.path)
             raise OSError(errno.EIO, "fsync failed", self.path)
         self._inode.sync()
         medium.sync_names()

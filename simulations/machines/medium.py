@@ -4,6 +4,10 @@ A killed process leaves the page cache as it is. A power loss leaves the medium,
 of the unsynced writes the dice say had already reached it: independently for each file, the last
 one possibly torn. Directory changes reach the medium in order, as a journaling file system does it.
 
+A sync that fails may also lose what it was for: the kernel takes the pages for clean, goes on
+showing them, and never writes them. No later sync brings them back; when the process has ended,
+they are read from the medium, where they are not.
+
 Observers see every change through a `Watcher` on the file, whoever made it.
 """
 
@@ -43,6 +47,17 @@ class _Change:
     new: bytes
     old: bytes
     old_size: int
+    cuts: bool = False
+    """Whether it is a truncation."""
+
+    def apply(self, data: bytearray) -> None:
+        """Make it on another copy of the file."""
+        if len(data) < self.offset:
+            data.extend(bytes(self.offset - len(data)))
+        if self.cuts:
+            del data[self.offset :]
+        else:
+            data[self.offset : self.offset + len(self.new)] = self.new
 
 
 @dataclass(eq=False)
@@ -52,6 +67,8 @@ class Inode:
     data: bytearray = field(default_factory=bytearray)
     unsynced: list[_Change] = field(default_factory=list)
     watcher: Watcher | None = None
+    medium: bytearray | None = None
+    """What the disk has of a file of which a failed sync lost pages; None for any other."""
 
     def write(self, offset: int, new: bytes) -> None:
         data = self.data
@@ -65,7 +82,7 @@ class Inode:
 
     def truncate(self, size: int) -> None:
         data = self.data
-        self.unsynced.append(_Change(size, b"", bytes(data[size:]), len(data)))
+        self.unsynced.append(_Change(size, b"", bytes(data[size:]), len(data), cuts=True))
         if size <= len(data):
             del data[size:]
         else:
@@ -74,14 +91,37 @@ class Inode:
             self.watcher.truncated(size)
 
     def sync(self) -> None:
+        if self.medium is not None:
+            # Only what was written since is written now: the file has a hole that nobody sees.
+            for change in self.unsynced:
+                change.apply(self.medium)
         self.unsynced.clear()
-        if self.watcher is not None:
+        if self.watcher is not None and self.medium is None:
             self.watcher.synced()
+
+    def lose_pages(self) -> int:
+        """A sync failed, and what it was for will never be written; how many changes that is."""
+        if self.medium is None:
+            self.medium = bytearray(self.data)
+            for change in reversed(self.unsynced):
+                _undo(self.medium, change)
+        lost = len(self.unsynced)
+        self.unsynced.clear()
+        return lost
+
+    def read_again(self) -> None:
+        """Nobody has the file open any more: from now on it is what the medium has."""
+        if self.medium is not None:
+            for change in self.unsynced:
+                change.apply(self.medium)
+            left, self.medium = self.medium, None
+            self.replace(left)
 
     def replace(self, data: bytes | bytearray) -> None:
         """What is on the medium from now on is this, and nobody was asked."""
         self.data[:] = data
         self.unsynced.clear()
+        self.medium = None
         if self.watcher is not None:
             self.watcher.replaced(bytes(data))
 
@@ -90,7 +130,12 @@ class Inode:
         survivors = dice.randrange(len(self.unsynced) + 1) if self.unsynced else 0
         lost = self.unsynced[survivors:]
         for change in reversed(lost):
-            self._undo(change)
+            _undo(self.data, change)
+        if self.medium is not None:
+            for change in self.unsynced[:survivors]:
+                change.apply(self.medium)
+            self.replace(self.medium)
+            return max(1, len(lost))
         if lost and lost[0].new and dice.random() < 0.5:
             torn = lost[0].new
             sectors = dice.randrange(len(torn) // SECTOR + 1)
@@ -99,13 +144,13 @@ class Inode:
         self.replace(bytes(self.data))
         return len(lost)
 
-    def _undo(self, change: _Change) -> None:
-        data = self.data
-        data[change.offset : change.offset + max(len(change.new), len(change.old))] = change.old
-        if len(data) > change.old_size:
-            del data[change.old_size :]
-        elif len(data) < change.old_size:
-            data.extend(bytes(change.old_size - len(data)))
+
+def _undo(data: bytearray, change: _Change) -> None:
+    data[change.offset : change.offset + max(len(change.new), len(change.old))] = change.old
+    if len(data) > change.old_size:
+        del data[change.old_size :]
+    elif len(data) < change.old_size:
+        data.extend(bytes(change.old_size - len(data)))
 
 
 @dataclass
@@ -114,6 +159,8 @@ class DiskFaults:
 
     sync_latency_s: tuple[float, float] = (0.0001, 0.001)
     sync_error_rate: float = 0.0
+    loses_pages: bool = False
+    """Whether a sync that fails loses what it was for."""
     full: bool = False
     write_error_rate: float = 0.0
 
@@ -137,7 +184,9 @@ class Medium:
         self._durable_names: dict[str, Inode] = {}
         self._durable_directories: set[str] = {"/"}
         self.was_interrupted = False
-        """Whether it ever lost power: what nobody reads again may be as it was left then."""
+        """Whether it ever lost power or pages: what nobody reads again may be as it was then."""
+        self.on_error: Callable[[str], None] = lambda path: None
+        """Called with the path when a write or a sync has failed, after what came of it."""
         self._names_log: list[NameChange] = []
         """Unsynced directory changes, to replay on the medium."""
 
@@ -188,6 +237,16 @@ class Medium:
             lost += inode.lose_power(self.dice)
         self.locks.clear()
         return lost
+
+    def lose_pages(self, inode: Inode) -> int:
+        """A sync of this file failed and lost what it was for; how many changes that is."""
+        self.was_interrupted = True
+        return inode.lose_pages()
+
+    def process_ended(self) -> None:
+        """What the page cache shows and the medium does not have goes with the last who saw it."""
+        for inode in self.files.values():
+            inode.read_again()
 
     def wipe(self, directory: str = "/") -> None:
         """A new, empty disk in place of the one mounted at `directory`."""

@@ -52,6 +52,10 @@ class Fabric:
         """Called when a way was cut or let pass again."""
         self.cuts: set[tuple[str, str]] = set()
         """The ways that let nothing pass now: (source, target)."""
+        self.closed_services: set[tuple[str, str, int]] = set()
+        """(client, server, port): connections through which nothing passes now, either way."""
+        self.sending: Stream | None = None
+        """Whose bytes a tap sees: while it is called, that connection's sender."""
         self._clogged: dict[tuple[str, str], float] = {}
         self._slow: dict[tuple[str, str], float] = {}
         self._listeners: dict[tuple[str, int], SimListener] = {}
@@ -98,6 +102,9 @@ class Fabric:
             self.cuts.clear()
             self._clogged.clear()
             self._slow.clear()
+            self.closed_services.clear()
+            for stream in list(self._connections):
+                stream.release()
         else:
             self.cuts.discard((source, target))
             self._slow.pop((source, target), None)
@@ -105,6 +112,23 @@ class Fabric:
             self.on_links()
         for stream in list(self._connections):
             stream.pump()
+
+    def cut_service(self, client: str, server: str, port: int) -> None:
+        """Nothing passes on connections of a client to that port of a server any more, in either
+        direction, nor does a new one come about. Between the hosts all else passes."""
+        service = (client, server, port)
+        self.closed_services.add(service)
+        for stream in self._connections:
+            if stream.service == service:
+                stream.hold()
+
+    def heal_service(self, client: str, server: str, port: int) -> None:
+        """Take back what `cut_service` did."""
+        service = (client, server, port)
+        self.closed_services.discard(service)
+        for stream in list(self._connections):
+            if stream.service == service:
+                stream.release()
 
     def clog(self, source: str, target: str, seconds: float) -> None:
         """Hold everything from source to target back for a while."""
@@ -189,6 +213,7 @@ class Fabric:
         near = Stream(self, client, server, f"{server}:{port}", life)
         far = Stream(self, server, client, f"{client}:{self._next_port}", listener.life)
         near.other, far.other = far, near
+        near.service = far.service = (client, server, port)
         near.tap, far.tap = self.watch(client, server, port, near)
         self._connections += [near, far]
         return near, far
@@ -257,7 +282,12 @@ class SimNetwork:
         deadline = trio.current_time() + timeout_s
         peer = f"{host}:{port}"
         await sleep(min(deadline, fabric.delay(self._host, host)) - trio.current_time())
-        while not (fabric.passes(self._host, host) and fabric.passes(host, self._host)):
+        service = (self._host, host, port)
+        while (
+            service in fabric.closed_services
+            or not fabric.passes(self._host, host)
+            or not fabric.passes(host, self._host)
+        ):
             if trio.current_time() >= deadline:
                 raise BrokenConnection(f"{peer}: no answer within {timeout_s:g} s")
             await sleep(min(0.2, deadline - trio.current_time()))

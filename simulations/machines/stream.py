@@ -70,6 +70,8 @@ class Links(Protocol):
 
     cuts: set[tuple[str, str]]
     """The ways that let nothing pass now: (source, target)."""
+    sending: Stream | None
+    """Whose bytes a tap sees."""
 
     def passes(self, source: str, target: str) -> bool: ...
     def delay(self, source: str, target: str) -> float:
@@ -89,6 +91,9 @@ class Stream:
         self.tap: Tap | None = None
         self.name = ""
         """What a trace calls this connection."""
+        self.service: tuple[str, str, int] = ("", "", 0)
+        """The client, the server, and the server's port."""
+        self._is_held = False
         self._life = life
         self.local = local
         self.remote = remote
@@ -153,6 +158,7 @@ class Stream:
         if data:
             fabric = self._fabric
             if self.tap is not None:
+                fabric.sending = self
                 self.tap(data)
             self._on_the_way += len(data)
             moment = fabric.delay(self.local, self.remote)
@@ -169,6 +175,17 @@ class Stream:
             await self._room.wait()
             if self._closed:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
+
+    def hold(self) -> None:
+        """Keep what is sent from now on, and what is on its way, until `release`: of this
+        connection alone, whatever passes between the two hosts otherwise. It is not given up."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Let it go on its way."""
+        if self._is_held:
+            self._is_held = False
+            self.pump()
 
     def close(self) -> None:
         if self._closed:
@@ -187,6 +204,8 @@ class Stream:
         """Arrange for the next bytes to arrive, unless the way is cut or that was done."""
         if self._pumping or not self._outgoing or self._dead or self._life.is_paused:
             return
+        if self._is_held:
+            return
         fabric = self._fabric
         now = trio.current_time()
         if fabric.cuts and not fabric.passes(self.local, self.remote):
@@ -201,7 +220,8 @@ class Stream:
     def _arrive(self) -> None:
         self._pumping = False
         fabric = self._fabric
-        if self._dead or not self._outgoing or not fabric.passes(self.local, self.remote):
+        passes = not self._is_held and fabric.passes(self.local, self.remote)
+        if self._dead or not self._outgoing or not passes:
             self.pump()
             return
         _, data = self._outgoing.popleft()

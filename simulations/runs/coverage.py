@@ -14,6 +14,8 @@ SITUATIONS: Final = (
     "leader from the ELR",
     "partition without a leader",
     "ISR change held up",
+    "ISR change held up while its replica lags",
+    "two failovers in a row",
     "consumer read from a follower",
     "follower truncated",
     "truncation during an election",

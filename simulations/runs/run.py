@@ -20,7 +20,7 @@ from raftka.kraft.raft import leader
 from raftka.model.rules import ALL_HOLD
 from raftka.simulations.aftermath import audit, liveness
 from raftka.simulations.faults.table import FAULTS
-from raftka.simulations.load.draw import draw
+from raftka.simulations.load.draw import Odds, draw
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
 from raftka.simulations.machines import determinism
@@ -92,7 +92,8 @@ def _tell_nobody(_: World) -> None:
 
 def plan_for(options: Options) -> Plan:
     """Draw the plan of a seed."""
-    plan = draw(options, {kind: (each.chance, each.rate) for kind, each in FAULTS.items()})
+    odds = {kind: Odds(each.chance, each.rate, each.at_least_once) for kind, each in FAULTS.items()}
+    plan = draw(options, odds)
     return plan if options.control is None else CONTROLS[options.control].change(plan)
 
 
@@ -334,6 +335,7 @@ def heal(world: World) -> None:
         faults = machine.medium.faults
         suspect = machine.suspect or faults.full or faults.sync_error_rate > 0
         faults.full, faults.sync_error_rate, faults.write_error_rate = False, 0.0, 0.0
+        faults.loses_pages = False
         faults.sync_latency_s = (0.0001, 0.001)
         if machine.process is not None and machine.process.shutdown.is_set():
             world.cluster.kill(machine)

@@ -26,6 +26,8 @@ _ENDS: Final[Mapping[str, float]] = {
     "start": 1.5,
     "serving": 1.0,
     "fsync-error": 2.0,
+    "lost-pages": 2.0,
+    "write-error": 2.0,
     "full-disk": 2.0,
     "slow-disk": 0.8,
     "clock-jump": 0.8,

@@ -23,6 +23,8 @@ _MACHINES: Final[Mapping[str, float]] = {
     "shutdown": 1.0,
     "unsynced-lost": 2.0,
     "fsync-error": 2.0,
+    "lost-pages": 2.0,
+    "write-error": 2.0,
     "clog": 0.8,
     "slow-network": 0.5,
     "voters-changed": 3.0,
