@@ -73,6 +73,10 @@ class Observer:
         self._epochs: dict[tuple[str, str], int] = {}
         self._produced: Memory[tuple[str, bytes]] = Memory()
         """What a client was asked to send: by client and value."""
+        self._sent: dict[tuple[str, int], list[int]] = {}
+        """The records that a Produce request carries, until it is answered."""
+        self._answered: Memory[int] = Memory()
+        """The newest answer to a request that carried a record."""
         self._answers: Memory[tuple[str, str, str]] = Memory()
         """The newest answer a client got: by client, API and partition."""
         self._commits: dict[tuple[str, int], Fields] = {}
@@ -161,6 +165,8 @@ class Observer:
                 reason=reason,
             )
             self.elections.connection_lost(link.node, link.there, cause)
+        for place in [place for place in self._sent if place[0] == link.ends.name]:
+            del self._sent[place]
         way = self._on_the_way.pop((link.ends.name, not link.dialed), {})
         for number, event in way.items():
             self._write(
@@ -185,6 +191,8 @@ class Observer:
             return link.requests.get(message.correlation_id), list(self._shown(node, api, fields))
         if api == "Produce":
             found = list(self._records_of(node, message.body))
+            if found:
+                self._sent[link.ends.name, message.correlation_id] = found
             return (found[-1] if found else None), found[:-1]
         if api == "Fetch":
             answer = self._last_answer.get((link.ends.name, api))
@@ -232,6 +240,8 @@ class Observer:
                     self._fetched.put((node, partition, each.get("fetch_offset", -1)), event)
         if side == "response":
             self._last_answer.put((link.ends.name, api), event)
+            for record in self._sent.pop((link.ends.name, message.correlation_id), ()):
+                self._answered.put(record, event)
             if api == "OffsetCommit":
                 self._committed(link, message, fields, event)
         else:
@@ -339,14 +349,18 @@ class Observer:
         self, client: str, partition: str, offset: int, record: int, value: bytes
     ) -> None:
         """A client was told that a record is stored."""
+        produce, cause = self._produced.get((client, value)), None
+        if produce is not None:
+            # Several answers may have come at once: not the newest counts, but its own.
+            cause = self._answered.get(produce)
         self._write(
             "ack",
             node=client,
-            cause=self._answers.get((client, "Produce", partition)),
+            cause=cause,
             partition=partition,
             offset=offset,
             record=record,
-            produce=self._produced.get((client, value)),
+            produce=produce,
         )
 
     def failed(self, client: str, record: int, value: bytes, error: str) -> None:
