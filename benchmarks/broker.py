@@ -26,6 +26,7 @@ import trio
 from benchmarks.load import Result, cpu_seconds, pss_mb, run
 from raftka.client.admin import Admin, NewTopic
 from raftka.local_cluster import LocalCluster
+from raftka.local_ports import free_ports
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.fetch import FetchPartition, FetchRequest, FetchTopic
@@ -34,7 +35,6 @@ from raftka.net.protocol.messages.produce import (
     ProduceRequest,
     TopicProduceData,
 )
-from raftka.testing.ports import free_ports
 
 TOPIC = "bench"
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import trio
 
-import raftka.testing.ports
+import raftka.local_ports
 from benchmarks.load import TICKS, Result, run
 from raftka.client.admin import Admin, Alteration, NewTopic, Resource, ResourceType
 from raftka.local_cluster import LocalCluster
@@ -80,7 +80,7 @@ def our_broker() -> Iterator[Target]:
 @contextmanager
 def kafka_broker(script: str) -> Iterator[Target]:
     with tempfile.TemporaryDirectory() as directory:
-        (port,) = raftka.testing.ports.free_ports(1)
+        (port,) = raftka.local_ports.free_ports(1)
         settings = Path(directory) / "settings"
         settings.write_text(f"{BACKOFF}=200\n")
         environment = dict(os.environ, KAFKA_PEER_CONFIG=str(settings))

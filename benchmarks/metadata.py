@@ -28,8 +28,8 @@ from raftka import logs
 from raftka.client.admin import Admin, Alteration, NewTopic, Resource, ResourceType
 from raftka.client.producer import Producer
 from raftka.local_cluster import LocalCluster
+from raftka.local_ports import free_ports
 from raftka.model.errors import KafkaError
-from raftka.testing.ports import free_ports
 
 _PATIENCE_S: Final = 120.0
 _IN_FLIGHT: Final = 64

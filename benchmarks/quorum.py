@@ -27,13 +27,13 @@ import trio
 from benchmarks.load import cpu_seconds
 from raftka.kraft.raft.port import NotLeader, QuorumSettings
 from raftka.kraft.raft.quorum import Quorum
+from raftka.local_ports import free_ports
 from raftka.model import logs
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Connection, Listener
 from raftka.net.clock import system_clock, system_dice
 from raftka.net.transport import TcpNetwork
 from raftka.storage.posix import PosixDisk
-from raftka.testing.ports import free_ports
 
 HOST = "127.0.0.1"
 PAYLOAD = bytes(100)

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from raftka.local_ports import free_ports
 from raftka.model.ids import uuid_text
-from raftka.testing.ports import free_ports
-from raftka.testing.reaper import Reaper
+from raftka.reaper import Reaper
 
 READY_LINE = "is unfenced and serves"
 """What a broker logs when it answers clients."""

@@ -58,7 +58,6 @@ KNOWN_CIRCLES = (
         "broker.replication.replica_fetchers",
         "broker.request",
     },
-    {"local_cluster", "testing", "testing.cluster", "testing.fixtures"},
 )
 
 # Modules that may touch the machine itself; everything else goes through model/ports.py, which

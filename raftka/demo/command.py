@@ -18,8 +18,8 @@ from raftka.demo.log_lines import write_log
 from raftka.demo.report import print_report
 from raftka.demo.scenario import GaveUp, Scenario
 from raftka.local_cluster import LocalCluster, NodeFailed
+from raftka.local_ports import free_ports
 from raftka.model.errors import KafkaError
-from raftka.testing.ports import free_ports
 
 NODES: Final = 3
 _CONTROLLER_PORTS_ABOVE: Final = 100

@@ -16,8 +16,8 @@ from raftka.client.admin import Admin, NewTopic
 from raftka.client.producer import Producer
 from raftka.configuration import SINGLE_NODE
 from raftka.local_cluster import READY_LINE
+from raftka.local_ports import free_ports
 from raftka.main import main
-from raftka.testing.ports import free_ports
 
 pytestmark = pytest.mark.wire
 

@@ -14,8 +14,8 @@ import confluent_kafka.admin
 import pytest
 import trio
 
+from raftka.local_ports import free_ports
 from raftka.testing import Cluster, NodeFailed, cluster_fixture
-from raftka.testing.ports import free_ports
 from tests.support.processes import until
 
 pytestmark = pytest.mark.wire
@@ -95,7 +95,7 @@ def test_async_with(run: Callable[..., None]) -> None:
 def test_ports_are_given_out_once() -> None:
     ports = free_ports(200)
     assert len(set(ports)) == 200
-    script = "from raftka.testing.ports import free_ports; print(*free_ports(3000))"
+    script = "from raftka.local_ports import free_ports; print(*free_ports(3000))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     others = set(map(int, done.stdout.split()))
     assert len(others) == 3000 and not others & set(ports)
