@@ -1,7 +1,7 @@
 """bootstrap.properties: the feature levels with which a formatted node would begin a new cluster.
 
 What bootstrap.checkpoint is to Apache Kafka's nodes (KIP-778): the first active controller writes
-these levels into the metadata, and nobody reads them later.
+these levels into the metadata, and no node reads them later.
 """
 
 from __future__ import annotations

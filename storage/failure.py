@@ -1,4 +1,4 @@
-"""What the storage layer says when a disk fails: the log directory goes offline, not the truth."""
+"""The error of the storage layer when a disk fails: the log directory goes offline."""
 
 from __future__ import annotations
 

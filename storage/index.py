@@ -119,7 +119,7 @@ class _Index:
             file.close()
 
     def reset(self) -> None:
-        """Begin anew, without entries; the file follows when it is written."""
+        """Drop all entries, and rewrite the file with the next write."""
         self._loaded = self._stale = True
         self._written = 0
         self._keep(0)

@@ -77,7 +77,7 @@ class Log:
             config,
         )  # fmt: skip
         self._writer = LogWriter(bounds, self._tail, self._ends, epochs, producers, health, config)
-        # What the parts do, by the log's own names and without a call in between.
+        # The components' methods under the log's own names, without a call in between.
         self.append_as_leader = self._writer.append_as_leader
         self.append_as_follower = self._writer.append_as_follower
         self.read = self._reader.read

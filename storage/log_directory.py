@@ -122,8 +122,8 @@ class LogDirectory:
                 self.log_starts = dict(offsets)
 
     def names_taken_again(self, topic_partitions: Collection[TopicPartition]) -> None:
-        """New logs: what the checkpoints still say of earlier ones of their names goes, before a
-        crash makes a recovery believe it."""
+        """Drop the checkpoints' entries of earlier logs with the names of new ones, before a crash
+        makes a recovery believe them."""
         if any(
             self.recovery_points.get(each, 0) > 0 or self.log_starts.get(each, 0) > 0
             for each in topic_partitions

@@ -2,7 +2,7 @@
 
 Everything that can wait for a disk is async and runs through `Disk.offload`; what the hot paths
 and metadata changes need (`get`, `create`, `delete`) is not. When a disk fails, its directory goes
-offline with every log in it, and stays so until the process starts anew (KIP-112).
+offline with every log in it, and stays offline until the process restarts (KIP-112).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from raftka.storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
 __all__ = ["LogDirFailure", "LogManager"]
 
 FailureListener = Callable[[str, str], None]
-"""Told of a directory that went offline, and why."""
+"""Called with a directory that went offline, and why."""
 
 CorruptionListener = Callable[[TopicPartition, str], None]
-"""Told of a partition's batch that is corrupt on the disk and is not served."""
+"""Called with a partition whose batch is corrupt on the disk and is not served, and a sentence."""
 
 _FLUSHED_AT_ONCE: Final = 8
 
@@ -59,7 +59,7 @@ class LogManager:
     ) -> None:
         self.disk = disk
         self.defaults = LogConfig() if defaults is None else defaults
-        """What topics have that say nothing else."""
+        """The settings of topics without overrides."""
         self.producer_expiration_ms = producer_expiration_ms
         self.failure_listeners: list[FailureListener] = []
         self.corruption_listeners: list[CorruptionListener] = []
@@ -70,7 +70,7 @@ class LogManager:
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     # ---- starting and stopping
 
@@ -101,7 +101,7 @@ class LogManager:
         self._homes[log.topic_partition] = home
 
     async def close(self, broker_epoch: int = NO_EPOCH) -> None:
-        """Make everything durable and say so, so that the next start need not scan.
+        """Make everything durable and write that down, so that the next start need not scan.
 
         `broker_epoch` is what a later registration proves its clean shutdown with (KIP-966).
         """
@@ -310,8 +310,8 @@ class LogManager:
 
     def corruption_found(self, topic_partition: TopicPartition, words: str) -> None:
         """Report a corrupt batch, once for each place."""
-        if words not in self._told:
-            self._told.add(words)
+        if words not in self._reported:
+            self._reported.add(words)
             for listener in self.corruption_listeners:
                 listener(topic_partition, words)
 

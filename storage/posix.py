@@ -27,8 +27,8 @@ _datasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 class PosixFile:
     """A file by its descriptor, which closes when the last reference is gone.
 
-    So a segment can be deleted while a consumer is being sent a region of it: whoever deletes lets
-    go of the file instead of closing it, and the region keeps the descriptor alive.
+    So a segment can be deleted while a consumer is being sent a region of it: the log drops its
+    reference instead of closing the file, and the region keeps the descriptor alive.
     """
 
     __slots__ = ("_descriptor", "path")
@@ -47,7 +47,7 @@ class PosixFile:
         return self._read_on(data, size, offset)
 
     def _read_on(self, data: bytes, size: int, offset: int) -> bytes:
-        """A short read is the end of the file or a limit of the system: only 0 tells."""
+        """Read on after a short read: it is a limit of the system unless 0 bytes follow."""
         parts = [data]
         got = len(data)
         while got < size:

@@ -1,4 +1,4 @@
-"""Opening a log: what is on the disk becomes a valid log, and what was wrong with it is told.
+"""Opening a log: what is on the disk becomes a valid log, and a report says what was wrong.
 
 After a clean shutdown the files are taken as they are. After any other end:
 
@@ -14,7 +14,7 @@ After a clean shutdown the files are taken as they are. After any other end:
 - A cleaned segment that was about to replace others does so, or goes (storage/cleaning/swap.py).
 - When nothing valid follows, that was a torn tail: a write that the crash cut off. When valid
   batches follow, it is a corrupt middle. Then what is cut is kept beside the log under a name
-  ending in .corrupt, for whoever has no other replica, and the report says so.
+  ending in .corrupt, for an operator without another replica, and the report names it.
 
 Whatever happens, no batch is served whose CRC was not seen to be right by this process: the
 segments that were not scanned are checked when they are first read (storage/segment.py).
@@ -113,7 +113,7 @@ def open_log(
     log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
     epochs.truncate_from_start(log_start_offset)
     epochs.truncate_from_end(log_end_offset)
-    # What follows may be of an epoch before those that went: the file must not say otherwise.
+    # What is appended next may be of an earlier epoch: the file must not keep the later ones.
     epochs.save()
     segments[-1].know_timestamps()
     log = Log(

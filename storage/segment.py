@@ -5,7 +5,7 @@ already. Everything else reads headers from the file: from the nearest index ent
 `index.interval.bytes` and one batch away from what is looked for.
 
 What was read from disk at start without a scan is checked, CRC by CRC, the first time that it is
-served: a bit that flipped while nobody looked never reaches a consumer.
+served: a bit that flipped on the disk never reaches a consumer.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Segment:
     def note_batch(self, position: int, size: int, last_offset: int, max_timestamp: int) -> bool:
         """Account for a batch at `position`: timestamps, and an index entry when one is due.
 
-        Whether that filled an index: the segment should get no more batches.
+        Whether that filled an index: the segment should get no further batch.
         """
         filled = False
         if max_timestamp > self.max_timestamp:
@@ -194,7 +194,7 @@ class Segment:
             if first is not None and first[1].last_offset == last_offset:
                 return chain((first,), walk)
         except IndexDisagrees:
-            pass  # As when the header does not fit: the log is right and the index is made anew.
+            pass  # As when the header does not fit: the log is right and the index is rebuilt.
         self.rebuild_indexes()
         return self.headers(lookup()[1])
 
@@ -246,7 +246,7 @@ class Segment:
     # ---- indexes and truncation
 
     def rebuild_indexes(self) -> None:
-        """Make both indexes and the timestamps anew from the headers in the log."""
+        """Rebuild both indexes and the timestamps from the headers in the log."""
         self.offset_index.reset()
         self.time_index.reset()
         self.bytes_since_index = 0

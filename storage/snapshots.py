@@ -1,6 +1,6 @@
 """The producer snapshot files of one log: taken, found again, thrown away.
 
-One is taken where a segment begins and where the log ends at a clean shutdown. Each tells the
+One is taken where a segment begins and where the log ends at a clean shutdown. Each holds the
 state before its offset, so recovery reads only the batches after the newest that can be read.
 """
 

@@ -206,7 +206,7 @@ class Sieve:
         )
 
     def _is_needed(self, header: BatchHeader) -> bool:
-        """Whether it must be told where this batch was: for its producer, or for the log."""
+        """Whether this batch's header is needed: by its producer, or for where the log ends."""
         if header.next_offset == self._upper_offset:
             return True
         last = self._last_of_producers.get(header.producer_id)

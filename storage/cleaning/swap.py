@@ -23,7 +23,7 @@ from raftka.storage.segment import file_name
 SWAP: Final = ".swap"
 
 _KINDS: Final = (".index", ".timeindex", ".txnindex", ".log")
-"""The log last: it says that the others are there."""
+"""The log last: once it is there, the others are."""
 
 _NAME: Final = re.compile(r"(\d{20})(\.log|\.index|\.timeindex|\.txnindex)(\.cleaned|\.swap)")
 

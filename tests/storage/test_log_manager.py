@@ -104,7 +104,7 @@ async def test_what_was_cut_stays_away_after_a_clean_stop(
         await logs.close()
         disk.medium.lose_power()
         logs = manager(SimDisk(disk.medium))
-        await logs.load()  # Snapshots of producers may be lost: they are made anew.
+        await logs.load()  # Snapshots of producers may be lost: they are rebuilt.
         again = logs.get(A0)
         assert again is not None
         assert again.log_end_offset == end
@@ -165,8 +165,8 @@ async def test_a_recovery_that_loses_records_takes_its_checkpoint_back(
     assert again is not None
     end = again.log_end_offset
     assert end < 9
-    told = f"0\n1\na 0 {end}\n".encode()
-    assert read_file(disk, "/d1/recovery-point-offset-checkpoint") == told
+    expected = f"0\n1\na 0 {end}\n".encode()
+    assert read_file(disk, "/d1/recovery-point-offset-checkpoint") == expected
 
 
 async def test_a_new_log_does_not_inherit_what_checkpoints_say_of_the_old_one(
@@ -179,7 +179,7 @@ async def test_a_new_log_does_not_inherit_what_checkpoints_say_of_the_old_one(
     await logs.checkpoint()
     logs.delete(A0)
     again = logs.create(A0, TOPIC_ID, LogConfig(segment_bytes=150))
-    append(again, "anew")
+    append(again, "again")
     disk.kill()
     disk = SimDisk(disk.medium)
     logs = manager(disk)
@@ -187,7 +187,7 @@ async def test_a_new_log_does_not_inherit_what_checkpoints_say_of_the_old_one(
     found = logs.get(A0)
     assert found is not None
     assert (found.log_start_offset, found.recovery_point) == (0, 0)
-    assert list(all_records(found)) == [(0, "anew")]
+    assert list(all_records(found)) == [(0, "again")]
 
 
 async def test_new_logs_go_where_the_fewest_are(autojump_clock: trio.testing.MockClock) -> None:
@@ -248,13 +248,13 @@ async def test_a_write_error_takes_only_its_directory_offline(
     one = logs.create(A0, TOPIC_ID, LogConfig(), "/d1")
     beside = logs.create(A1, TOPIC_ID, LogConfig(), "/d1")
     other = logs.create(B0, TOPIC_ID, LogConfig(), "/d2")
-    told: list[tuple[str, str]] = []
-    logs.failure_listeners.append(lambda path, reason: told.append((path, reason)))
+    heard: list[tuple[str, str]] = []
+    logs.failure_listeners.append(lambda path, reason: heard.append((path, reason)))
     disk.medium.faults.full = True
     with pytest.raises(LogDirFailure):
         append(one, "x")
     disk.medium.faults.full = False
-    assert [path for path, _ in told] == ["/d1"]
+    assert [path for path, _ in heard] == ["/d1"]
     assert logs.online == ["/d2"]
     assert list(logs.offline) == ["/d1"]
     assert logs.get(A0) is None
@@ -279,14 +279,14 @@ async def test_corruption_that_a_reader_finds_is_told_once(
     await logs.close()
     disk.medium.flip_bit(f"/d1/a-0/{0:020d}.log", 65, 0)
     logs = await started(SimDisk(disk.medium))
-    told: list[tuple[TopicPartition, str]] = []
-    logs.corruption_listeners.append(lambda at, words: told.append((at, words)))
+    heard: list[tuple[TopicPartition, str]] = []
+    logs.corruption_listeners.append(lambda at, words: heard.append((at, words)))
     log = logs.get(A0)
     assert log is not None
     for _ in range(2):
         with pytest.raises(KafkaError, match="corrupt at position 0"):
             log.read(0, 1000, 1)
-    assert [at for at, _ in told] == [A0]
+    assert [at for at, _ in heard] == [A0]
 
 
 async def test_housekeeping_applies_retention_and_flushes_closed_segments(

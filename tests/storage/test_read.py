@@ -171,7 +171,7 @@ class ReadModel(RuleBasedStateMachine):
 
     @precondition(lambda self: self.ends[-1] > 0)
     @rule(extra=st.integers(1, 100))
-    def start_anew(self, extra: int) -> None:
+    def start_again(self, extra: int) -> None:
         offset = self.log.log_end_offset + extra
         self.log.truncate_fully_and_start_at(offset)
         self.records, self.ends = {}, [offset]

@@ -1,4 +1,4 @@
-"""Recovery: whatever a crash leaves becomes a valid log, and what was wrong is told."""
+"""Recovery: whatever a crash leaves becomes a valid log, and the report says what was wrong."""
 
 from __future__ import annotations
 
