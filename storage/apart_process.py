@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from raftka.storage.apart import NICEST, serve_steps
+from raftka.storage.apart import NICENESS, serve_steps
 from raftka.storage.posix import PosixDisk
 
 
 def main() -> None:
     """Serve the steps that come in on stdin until it ends."""
-    os.nice(NICEST)
+    os.nice(NICENESS)
     serve_steps(PosixDisk(), sys.stdin.buffer, sys.stdout.buffer)
 
 
