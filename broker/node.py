@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.request import Context
+    from raftka.kraft.authorizer import StandardAuthorizer
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Dice, Disk, Network, Piece
     from raftka.model.rules import RulesOff
@@ -96,6 +97,8 @@ class Node:
         self.network = network
         self.rules_off = rules_off
         self.turn = Turn()
+        self.authorizer: StandardAuthorizer | None = None
+        """None as long as authorizer.class.name cannot be set (model/settings/rules.py)."""
         self.loader = MetadataLoader(self._leader_changed)
         self.channels = Channels(
             node_id=self.node_id,

@@ -100,7 +100,7 @@ async def _run(
             first_levels=directories.first_levels,
             rules_off=node.rules_off,
         )
-        node.forwarded = Dispatcher(node, forwarded_routes())
+        node.forwarded = Dispatcher(node, forwarded_routes(), authorizer=node.authorizer)
         node.loader.add(node.controller.published)
     if node.is_broker:
         _compose_broker(node, directories)
@@ -260,7 +260,7 @@ async def _bind(node: Node, kind: str) -> dict[str, Listener]:
 def _server(node: Node, name: str) -> Server:
     kind = node.listener_kind(name)
     return Server(
-        Dispatcher(node, routes(kind), forward=node.forward),
+        Dispatcher(node, routes(kind), forward=node.forward, authorizer=node.authorizer),
         name=name,
         turn=node.turn,
         clock=node.clock,

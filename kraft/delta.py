@@ -20,6 +20,7 @@ from typing import Any, Final
 from raftka.kraft.codec import decode_records
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.kraft.records import MetadataRecord
+from raftka.kraft.sections.acls import Acls
 from raftka.kraft.sections.brokers import Brokers
 from raftka.kraft.sections.configs import Configs
 from raftka.kraft.sections.features import Features
@@ -35,6 +36,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "topics": Topics,
     "configs": Configs,
     "producer_ids": ProducerIds,
+    "acls": Acls,
 }
 """By their names in a delta, in the order in which a snapshot has them."""
 
@@ -58,6 +60,7 @@ class MetadataDelta:
         self.configs = Configs(base)
         self.topics = Topics(base, on_deleted=self.configs.forget_topic)
         self.producer_ids = ProducerIds(base)
+        self.acls = Acls(base)
 
     def sections(self) -> Iterator[Section]:
         """All sections, in a snapshot's order."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from raftka.kraft.sections.acls import Acl
 from raftka.kraft.sections.brokers import BrokerImage, ListenerEndpoint
 from raftka.kraft.sections.configs import (
     BROKER_RESOURCE,
@@ -32,6 +33,7 @@ __all__ = [
     "EMPTY_IMAGE",
     "PRODUCER_ID_BLOCK_SIZE",
     "TOPIC_RESOURCE",
+    "Acl",
     "BrokerImage",
     "ConfigResource",
     "ListenerEndpoint",
@@ -57,6 +59,8 @@ class MetadataImage:
     features: Mapping[str, int] = field(default_factory=dict)
     """Finalized levels by feature name."""
     next_producer_id: int = 0
+    acls: Mapping[bytes, Acl] = field(default_factory=dict)
+    """By an id that nothing but the metadata log shows."""
 
     def topic_by_id(self, topic_id: bytes) -> TopicImage | None:
         name = self.topic_names.get(topic_id)

@@ -186,6 +186,34 @@ class BrokerRegistrationChangeRecord(MetadataRecord):
     log_dirs: tuple[bytes, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AccessControlEntryRecord(MetadataRecord):
+    """An ACL: whether a principal may do something, from some host, with some resources (KIP-801).
+
+    The numbers are those of model/access.py.
+    """
+
+    ID: ClassVar[int] = 18
+
+    acl_id: bytes
+    resource_type: int
+    resource_name: str
+    pattern_type: int
+    principal: str
+    host: str
+    operation: int
+    permission_type: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAccessControlEntryRecord(MetadataRecord):
+    """An ACL no longer holds."""
+
+    ID: ClassVar[int] = 19
+
+    acl_id: bytes
+
+
 RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     RegisterBrokerRecord,
     UnregisterBrokerRecord,
@@ -197,4 +225,6 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     FeatureLevelRecord,
     ProducerIdsRecord,
     BrokerRegistrationChangeRecord,
+    AccessControlEntryRecord,
+    RemoveAccessControlEntryRecord,
 )

@@ -57,6 +57,28 @@ class ResourceType(enum.IntEnum):
     USER = 7
 
 
+class PatternType(enum.IntEnum):
+    """How the name in an ACL, or in a filter for ACLs, stands for resources (KIP-290)."""
+
+    ANY = 1
+    """In filters: every kind of pattern."""
+    MATCH = 2
+    """In filters: every pattern that the resource of that name falls under."""
+    LITERAL = 3
+    """The resource of that name; with the name * every resource."""
+    PREFIXED = 4
+    """Every resource whose name begins so."""
+
+
+class Permission(enum.IntEnum):
+    """What an ACL does with the operations that it is about."""
+
+    ANY = 1
+    """In filters: both."""
+    DENY = 2
+    ALLOW = 3
+
+
 def bits(*operations: Operation) -> int:
     """Operations as the bit set in which answers carry them (KIP-430)."""
     return sum(1 << operation for operation in operations)
@@ -80,6 +102,11 @@ GROUP_OPERATIONS: Final = bits(
 
 NOT_ASKED: Final = -(2**31)
 """Where an answer has a place for operations that nobody asked for."""
+
+WILDCARD: Final = "*"
+"""In an ACL, every host, or as a literal name every resource."""
+EVERYBODY: Final = "User:*"
+"""In an ACL, every principal."""
 
 CLUSTER_NAME: Final = "kafka-cluster"
 """The name of the one resource of type CLUSTER."""

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, cast
 
 import trio
 
-from raftka.model.access import CLUSTER_NAME, Cluster, Operation, ResourceType
+from raftka.model.access import CLUSTER_NAME, Cluster, Operation, Principal, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Piece
@@ -35,9 +35,14 @@ class Authorizer(Protocol):
     """Says who may do what (KIP-11)."""
 
     def allows(
-        self, session: Session, operation: Operation, resource_type: ResourceType, name: str
+        self,
+        principal: Principal,
+        host: str,
+        operation: Operation,
+        resource_type: ResourceType,
+        name: str,
     ) -> bool:
-        """Whether the session's principal may do that from its client's address."""
+        """Whether the principal may do that with the resource, from that address."""
         ...
 
 
@@ -216,12 +221,13 @@ def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> list[Piece]:
 def _authorize(authorizer: Authorizer, context: Context[Any], route: Route[Any]) -> None:
     """Raises KafkaError CLUSTER_AUTHORIZATION_FAILED."""
     access = route.access
+    who, where = context.principal, context.client_address
     if isinstance(access, Cluster) and not authorizer.allows(
-        context.session, access.value, ResourceType.CLUSTER, CLUSTER_NAME
+        who, where, access.value, ResourceType.CLUSTER, CLUSTER_NAME
     ):
         raise KafkaError(
             ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
-            f"{context.principal} may not {access.name} the cluster",
+            f"{who} may not {access.name} the cluster",
         )
 
 

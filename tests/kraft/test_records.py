@@ -18,6 +18,7 @@ from raftka.kraft.codec import (
 from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     RECORDS,
+    AccessControlEntryRecord,
     BrokerRegistrationChangeRecord,
     ConfigRecord,
     FeatureLevelRecord,
@@ -26,6 +27,7 @@ from raftka.kraft.records import (
     PartitionRecord,
     ProducerIdsRecord,
     RegisterBrokerRecord,
+    RemoveAccessControlEntryRecord,
     RemoveTopicRecord,
     TopicRecord,
     UnregisterBrokerRecord,
@@ -90,6 +92,11 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
         BrokerRegistrationChangeRecord(1, 7, fenced=False),
         "919711000107c2c0c0",
     ),
+    (
+        AccessControlEntryRecord(ID, 2, "logs", 4, "User:a", "*", 3, 3),
+        "919a1200c410000102030405060708090a0b0c0d0e0f02a46c6f677304a6557365723a61a12a0303",
+    ),
+    (RemoveAccessControlEntryRecord(ID), "91931300c410000102030405060708090a0b0c0d0e0f"),
 ]
 
 

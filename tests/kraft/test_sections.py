@@ -15,6 +15,7 @@ from raftka.kraft.delta import SECTIONS, MetadataDelta, everything, image_record
 from raftka.kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage
 from raftka.kraft.records import (
     RECORDS,
+    AccessControlEntryRecord,
     ConfigRecord,
     FeatureLevelRecord,
     MetadataRecord,
@@ -39,6 +40,7 @@ EXAMPLES: dict[str, list[MetadataRecord]] = {
     "topics": TOPIC,
     "configs": [ConfigRecord(TOPIC_RESOURCE, "a", "retention.ms", "5")],
     "producer_ids": [ProducerIdsRecord(NO_BROKER, -1, 3000)],
+    "acls": [AccessControlEntryRecord(A, 2, "a", 3, "User:alice", "*", 3, 3)],
 }
 """For each section records that put something into it, and into no other."""
 

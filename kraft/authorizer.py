@@ -1,0 +1,126 @@
+"""Who may do what, by the ACLs of the metadata: Kafka's StandardAuthorizer (KIP-801). Pure.
+
+An ACL concerns a request when its resource (literal, prefixed, or * for all of a type), principal,
+host and operation match. One that denies outweighs all that allow. With ACLs for a resource, but
+none that concerns the request, the answer is no; without any, it is
+allow.everyone.if.no.acl.found. A super user may do everything, whatever the ACLs say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage
+from raftka.kraft.sections.acls import Acl
+from raftka.model.access import (
+    EVERYBODY,
+    WILDCARD,
+    Operation,
+    PatternType,
+    Permission,
+    Principal,
+    ResourceType,
+)
+
+_IMPLYING: Final = {
+    Operation.DESCRIBE: frozenset(
+        {
+            Operation.DESCRIBE,
+            Operation.READ,
+            Operation.WRITE,
+            Operation.DELETE,
+            Operation.ALTER,
+        }
+    ),
+    Operation.DESCRIBE_CONFIGS: frozenset({Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS}),
+}
+"""What an ACL that allows other operations allows besides."""
+
+
+class StandardAuthorizer:
+    """Answers by the ACLs that `published` brought last."""
+
+    def __init__(self, super_users: Collection[str] = (), *, allow_without_acls: bool) -> None:
+        """`super_users`: principals as type:name."""
+        self._super_users = frozenset(super_users)
+        self._allow_without_acls = allow_without_acls
+        self._known: dict[bytes, Acl] = {}
+        self._by_pattern: dict[tuple[int, int, str], dict[bytes, Acl]] = {}
+        """By resource type, pattern type and name."""
+        self._prefixes: dict[int, Counter[int]] = {}
+        """By resource type: how long the prefixes are, and how many ACLs have that length."""
+
+    def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Publisher: follow the ACLs that came and went."""
+        for acl_id in delta.acls.changed:
+            self._forget(acl_id)
+            acl = image.acls.get(acl_id)
+            if acl is not None:
+                self._add(acl_id, acl)
+
+    def allows(
+        self,
+        principal: Principal,
+        host: str,
+        operation: Operation,
+        resource_type: ResourceType,
+        name: str,
+    ) -> bool:
+        """Whether the principal may do that with the resource, from that address."""
+        if str(principal) in self._super_users:
+            return True
+        principals = (str(principal), EVERYBODY)
+        has_acls = allowed = False
+        for acl in self._concerning(resource_type, name):
+            has_acls = True
+            if acl.principal not in principals or acl.host not in (host, WILDCARD):
+                continue
+            if acl.permission == Permission.ALLOW:
+                allowed = allowed or _allows(acl.operation, operation)
+            elif acl.operation in (operation, Operation.ALL):
+                return False
+        return allowed or (self._allow_without_acls and not has_acls)
+
+    def _concerning(self, resource_type: int, name: str) -> Iterator[Acl]:
+        """All ACLs for that resource."""
+        literal, prefixed = PatternType.LITERAL, PatternType.PREFIXED
+        keys = [(resource_type, literal, name), (resource_type, literal, WILDCARD)]
+        keys += [
+            (resource_type, prefixed, name[:length])
+            for length in self._prefixes.get(resource_type, ())
+            if length <= len(name)
+        ]
+        for key in dict.fromkeys(keys):
+            yield from self._by_pattern.get(key, {}).values()
+
+    def _add(self, acl_id: bytes, acl: Acl) -> None:
+        self._known[acl_id] = acl
+        key = (acl.resource_type, acl.pattern_type, acl.resource_name)
+        self._by_pattern.setdefault(key, {})[acl_id] = acl
+        if acl.pattern_type == PatternType.PREFIXED:
+            lengths = self._prefixes.setdefault(acl.resource_type, Counter())
+            lengths[len(acl.resource_name)] += 1
+
+    def _forget(self, acl_id: bytes) -> None:
+        acl = self._known.pop(acl_id, None)
+        if acl is None:
+            return
+        key = (acl.resource_type, acl.pattern_type, acl.resource_name)
+        del self._by_pattern[key][acl_id]
+        if not self._by_pattern[key]:
+            del self._by_pattern[key]
+        if acl.pattern_type == PatternType.PREFIXED:
+            lengths, length = self._prefixes[acl.resource_type], len(acl.resource_name)
+            lengths[length] -= 1
+            if not lengths[length]:
+                del lengths[length]
+
+
+def _allows(granted: int, wanted: Operation) -> bool:
+    """Whether an ACL that allows one operation allows another."""
+    if granted == Operation.ALL:
+        return True
+    return granted in _IMPLYING.get(wanted, (wanted,))
