@@ -42,7 +42,7 @@ _AS_COORDINATOR_ERROR = {
 
 
 def coordinator_error(error: KafkaError) -> KafkaError:
-    """The log's error as a coordinator's client hears it."""
+    """The log's error as a coordinator's client is answered it."""
     return KafkaError(_AS_COORDINATOR_ERROR.get(error.code, error.code), error.message)
 
 
@@ -78,7 +78,7 @@ class CoordinatorHost(Generic[S]):
         invalid_key: ErrorCode,
     ) -> None:
         self.image: MetadataImage = EMPTY_IMAGE
-        """The newest metadata; what a shard is told when it is loaded."""
+        """The newest metadata; a shard is given it when it is loaded."""
         self._topic = topic
         self._log = coordinator_log
         self._clock = clock
@@ -100,7 +100,7 @@ class CoordinatorHost(Generic[S]):
     # ---- elections and metadata
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Follow the metadata; every shard that is loaded is told."""
+        """Follow the metadata; every shard that is loaded is notified."""
         self.image = image
         for hosted in self._hosted.values():
             runtime = hosted.runtime

@@ -36,7 +36,7 @@ S = TypeVar("S", bound=Shard)
 _BATCH_BYTES_MAX = 512 * 1024
 
 Done = Callable[[KafkaError | None], None]
-"""Called once: with None when it is committed, or with why nobody knows."""
+"""Called once: with None when it is committed, or with why that is unknown."""
 
 
 class CoordinatorLog(Protocol):
@@ -247,7 +247,8 @@ class ShardRuntime(Generic[S]):
     def _append_at_once(self, entry: Entry, done: Done) -> bool:
         """Append an entry behind all that was decided before.
 
-        False when the log has refused it, which `done` is told; nothing has changed then.
+        False when the log has refused it; `done` was called with the reason, and nothing has
+        changed.
         """
         try:
             self._append_what_precedes()
@@ -283,7 +284,7 @@ class ShardRuntime(Generic[S]):
         self._log.append(self.partition, entry, now, lambda error: self._appended(append, error))
 
     def _appended(self, append: _Append, error: KafkaError | None) -> None:
-        """One batch is committed, or nobody knows what becomes of it."""
+        """One batch is committed, or its outcome is unknown."""
         append.batches -= 1
         if error is not None:
             _release(append, error)

@@ -5,11 +5,11 @@ and gives (records, response); the records are appended; the response leaves whe
 committed. State may run ahead of the log, so when an append fails the shard is thrown away and
 built again by `replay`. Nobody outside has seen what was lost.
 
-Two kinds of operation follow from who may refuse the append:
+There are two kinds of operation, by what the log may refuse:
 
 - Ordinary ones. The shard applies its records at once and leaves them in its outbox; the log
   refuses them only together with the shard (another leader, a broken disk).
-- Those of a producer's transaction. The log may refuse one producer (fenced) and nobody else, so
+- Those of a producer's transaction. The log may refuse that producer alone (fenced), so
   the shard only decides; the runtime appends at once, and what the log has accepted comes back
   through `replay`. See `ShardRuntime.append_for_producer` and `.end_transaction`.
 """

@@ -1,4 +1,4 @@
-"""Named deadlines for state machines that are told the time.
+"""Named deadlines for state machines that are called with the time.
 
 A session timeout is moved on by every heartbeat and nearly never runs out, so moving one later
 costs a dict store: the heap keeps the old, too early entry, and the truth is looked up when that

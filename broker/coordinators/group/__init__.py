@@ -1,4 +1,4 @@
-"""The group coordinator: who is in a consumer group, who reads what, and how far they have read.
+"""The group coordinator: the members of consumer groups, their partitions, and their positions.
 
 A group lives in one partition of __consumer_offsets, chosen by its name, and the leader of that
 partition coordinates it. `shard.GroupShard` is everything that one partition knows, without I/O;

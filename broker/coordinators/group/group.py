@@ -28,7 +28,7 @@ class GroupState(enum.Enum):
     PREPARING_REBALANCE = "PreparingRebalance"
     """Waits until the members have joined the next generation."""
     COMPLETING_REBALANCE = "CompletingRebalance"
-    """Waits until the leader says who reads what."""
+    """Waits until the leader has assigned the partitions."""
     STABLE = "Stable"
     DEAD = "Dead"
     """Only in answers: a group that is not there."""
@@ -68,7 +68,7 @@ class Group:
     group_id: str
     state: GroupState = GroupState.EMPTY
     state_timestamp_ms: int = -1
-    """Wall time of the last change of state; -1 where an old record did not tell."""
+    """Wall time of the last change of state; -1 when an old record does not have it."""
     generation_id: int = 0
     protocol_type: str | None = None
     """None for a group that only ever held offsets (a "simple" group)."""
@@ -179,7 +179,7 @@ class Group:
         return len(self.members) == self.awaiting_join and not self.pending_joins
 
     def validate_member(self, member_id: str, instance_id: str | None) -> Member:
-        """The member that a request speaks for.
+        """The member that a request names.
 
         Raises KafkaError UNKNOWN_MEMBER_ID, or FENCED_INSTANCE_ID when another process has taken
         over the static member since (KIP-345).
@@ -207,7 +207,7 @@ class Group:
     # ---- protocol and generation
 
     def supports(self, protocol_type: str, protocols: Protocols) -> bool:
-        """Whether someone who speaks these could be a member: one protocol is common to all."""
+        """Whether a client with these could be a member: one protocol is common to all."""
         if self.state is GroupState.EMPTY:
             return protocol_type != "" and len(protocols) > 0
         return self.protocol_type == protocol_type and any(
@@ -226,7 +226,7 @@ class Group:
         return max(votes, key=lambda name: votes[name])
 
     def next_generation(self, now_ms: int) -> None:
-        """Close the membership: CompletingRebalance, or Empty when nobody is left."""
+        """Close the membership: CompletingRebalance, or Empty when no member is left."""
         self.generation_id += 1
         self.is_initial_rebalance = False
         self.pending_syncs.clear()

@@ -1,7 +1,7 @@
 """JoinGroup: become, or stay, a member of the next generation.
 
-A dynamic member comes first without an id, is told one (KIP-394, from version 4 on) and comes again
-with it: a client that gives up while it waits then leaves no ghost behind. A static member
+A dynamic member joins first without an id, is answered one (KIP-394, from version 4 on) and joins
+again with it: a client that gives up while it waits then leaves no ghost behind. A static member
 (KIP-345) is known by its group.instance.id; if it comes back without its id, it gets a new one, the
 old one is fenced, and while the group is Stable it takes over its assignment without a rebalance.
 """
@@ -27,7 +27,7 @@ _NAME_BYTES_MAX = STRING_BYTES_MAX - 64
 
 
 class Client(NamedTuple):
-    """Who asks, as DescribeGroups will show it."""
+    """The client that joins, as DescribeGroups will show it."""
 
     client_id: str
     host: str
@@ -128,12 +128,12 @@ def _check_protocols(group: Group, join: _Join) -> None:
 
 
 def _check_size(core: Core, group: Group, member_id: str, now: Moment) -> None:
-    """Hold the group to group.max.size, counting who would be in the next generation."""
+    """Hold the group to group.max.size, counting the members of the next generation."""
     member = group.members.get(member_id)
     if group.state is GroupState.EMPTY:
         return
     if group.state is GroupState.PREPARING_REBALANCE:
-        # Those who have come count, not those who may: in a group that has grown too large
+        # Members that have joined count, not those that may: in a group that has grown too large
         # (group.max.size was lowered) the fastest stay.
         if member is not None and member.join_ticket is not None:
             return
@@ -252,7 +252,7 @@ def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
         return
     member = group.validate_member(request.member_id, request.group_instance_id)
     if group.state is not GroupState.PREPARING_REBALANCE and _nothing_new(group, member, join):
-        # The answer to its join was lost, or it is a follower that has nothing new to tell.
+        # The answer to its join was lost, or it is a follower with nothing new.
         rebalance.keep_alive(core, group, member, now)
         core.outbox.answer(join.ticket, rebalance.joined(group, member))
         return
@@ -268,7 +268,7 @@ def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
 def _nothing_new(group: Group, member: Member, join: _Join) -> bool:
     """Whether the present generation is a good answer to a member that joins again.
 
-    A leader that joins while the group is Stable wants to assign anew, so it never is for that.
+    A leader that joins while the group is Stable wants to assign again, so this is not for it.
     """
     if member.protocols != join.protocols:
         return False

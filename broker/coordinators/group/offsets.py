@@ -89,7 +89,7 @@ def _committing_group(
     member = group.validate_member(request.member_id, request.group_instance_id)
     check_generation(group, generation_id)
     if group.state is GroupState.COMPLETING_REBALANCE:
-        # It has heard of the new generation but not of its share in it.
+        # It knows the new generation, but not its own assignment in it.
         raise KafkaError(ErrorCode.REBALANCE_IN_PROGRESS)
     rebalance.keep_alive(core, group, member, now)
     return group
@@ -140,8 +140,8 @@ def fetch(
 ) -> list[OffsetFetchResponseTopics]:
     """The offsets of these partitions, or all that the group has; -1 where it has none.
 
-    One of a deleted topic, whose name another has by now, is none: whoever coordinated the group
-    then may have had no time to delete it.
+    One of a deleted topic, whose name another topic has by now, does not count: the coordinator
+    of that time may have had no time to delete it.
     """
     stored = core.offsets.get(group_id, {})
 
@@ -255,7 +255,7 @@ def positions(core: Core, group_id: str) -> list[tuple[str, int]]:
 
 
 def expire(core: Core, now_ms: int) -> None:
-    """Delete what nobody has used for offsets.retention.minutes (KIP-211), and empty groups.
+    """Delete offsets unused for offsets.retention.minutes (KIP-211), and empty groups.
 
     An Empty group's offsets expire that long after its last member left; a consumer group that is
     Stable loses those of topics that it no longer reads; a simple group's expire each by itself.

@@ -1,7 +1,7 @@
 """The rebalance: gather the members of the next generation, then close it.
 
     Empty, Stable, CompletingRebalance --prepare--> PreparingRebalance
-    PreparingRebalance --complete_join--> CompletingRebalance, or Empty when nobody is left
+    PreparingRebalance --complete_join--> CompletingRebalance, or Empty when no member is left
     CompletingRebalance --the leader's SyncGroup--> Stable        (in sync.py)
 
 A group that was Empty waits group.initial.rebalance.delay.ms, and again while new members keep
@@ -89,7 +89,7 @@ def _complete_join_later(core: Core, group: Group, now: Moment, at_least_ms: int
 
 
 def complete_join(core: Core, group: Group, now: Moment) -> None:
-    """Close the next generation with those who have joined, and tell them."""
+    """Close the next generation with the members that have joined, and answer them."""
     core.timers.cancel(("join", group.group_id))
     late = [m for m in group.members.values() if m.join_ticket is None and m.instance_id is None]
     for member in late:
@@ -136,7 +136,7 @@ def _elect_leader_among_joined(group: Group) -> bool:
 
 
 def _expect_syncs(core: Core, group: Group, now: Moment) -> None:
-    """Remove members that were told of the generation and never ask for their assignment."""
+    """Remove members that know the generation and never fetch their assignment."""
 
     def passed(now: Moment) -> None:
         silent = list(group.pending_syncs)
@@ -158,7 +158,7 @@ def sync_received(core: Core, group: Group, member_id: str) -> None:
 
 
 def refuse_syncs(core: Core, group: Group, error: KafkaError) -> None:
-    """Take back the assignment of this generation; whoever waits for it is told why."""
+    """Take back the assignment of this generation, and refuse the members that wait for it."""
     for member in group.members.values():
         member.assignment = b""
         ticket, member.sync_ticket = member.sync_ticket, None
@@ -166,7 +166,7 @@ def refuse_syncs(core: Core, group: Group, error: KafkaError) -> None:
 
 
 def joined(group: Group, member: Member, *, skip_assignment: bool = False) -> JoinGroupResponse:
-    """What a member is told of the present generation; the leader learns who is in it."""
+    """The answer to a member's join; the leader's names all members."""
     is_leader = group.leader_id == member.member_id
     name = group.protocol_name or ""
     return JoinGroupResponse(
@@ -193,7 +193,7 @@ def joined(group: Group, member: Member, *, skip_assignment: bool = False) -> Jo
 
 
 def keep_alive(core: Core, group: Group, member: Member, now: Moment) -> None:
-    """The member has just been heard: its session ends one session timeout from now."""
+    """The member has just sent a request: its session ends one session timeout from now."""
     # The first join of a member is not answered until the generation is closed, and a client that
     # gives up meanwhile comes back as another member, so waiting has a bound of its own.
     timeout_ms = NEW_MEMBER_JOIN_TIMEOUT_MS if member.is_new else member.session_timeout_ms
@@ -201,7 +201,7 @@ def keep_alive(core: Core, group: Group, member: Member, now: Moment) -> None:
 
 
 def watch(core: Core, group: Group, member_id: str, timeout_ms: int, now: Moment) -> None:
-    """Let a member, or a member id that was handed out, be removed unless it is heard in time."""
+    """Remove a member, or a member id that was handed out, unless it sends a request in time."""
     core.timers.schedule(
         ("session", group.group_id, member_id),
         now.monotonic_s + timeout_ms / 1000,
@@ -226,7 +226,7 @@ def _session_ended(core: Core, group: Group, member_id: str, now: Moment) -> Non
 
 
 def remove_member(core: Core, group: Group, member: Member) -> None:
-    """Take a member out. What it still waits for is refused: should it live, it joins anew."""
+    """Take a member out. What it still waits for is refused: should it be alive, it joins again."""
     core.timers.cancel(("session", group.group_id, member.member_id))
     group.remove(member.member_id)
     gone = KafkaError(

@@ -4,7 +4,7 @@ Every operation takes the request and the time, changes the state at once, and p
 from it into `outbox`: records to append and answers to tickets. Whoever runs the shard appends the
 records in their order and lets no answer out before all records that precede it are committed; when
 that fails, the shard is thrown away and built again by `replay`. So the state may run ahead of the
-log, but nobody is told what is not safe.
+log, but no answer rests on what is not committed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class GroupShard:
             offsets.drop(self._core, key.group, key.topic, key.partition)
             return
         if key.group not in self._core.groups:
-            # A simple group: it never had members, so nothing else tells of it.
+            # A simple group: it never had members, so it has no other record.
             self._core.create_group(key.group, value.commit_timestamp)
         offsets.store(self._core, key.group, key.topic, key.partition, value)
 
@@ -108,7 +108,7 @@ class GroupShard:
     def loaded(self, now: Moment) -> None:
         """The log has been read: from now on time passes, and requests are answered.
 
-        All members get a whole session, for nobody knows when they were heard last.
+        All members get a whole session: when they sent their last request is not in the log.
         """
         core = self._core
         for group in core.groups.values():
@@ -160,7 +160,7 @@ class GroupShard:
         return sync.leave_group(self._core, group_id, leaving, now)
 
     def abandon(self) -> list[Ticket]:
-        """All requests that wait in a rebalance: this node coordinates their groups no more."""
+        """All requests that wait in a rebalance: this node no longer coordinates their groups."""
         members = [m for group in self._core.groups.values() for m in group.members.values()]
         tickets = [t for m in members for t in (m.join_ticket, m.sync_ticket) if t is not None]
         self._core.groups.clear()

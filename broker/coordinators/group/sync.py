@@ -18,7 +18,7 @@ def check_generation(group: Group, generation_id: int) -> None:
         raise KafkaError(
             ErrorCode.ILLEGAL_GENERATION,
             f"group {group.group_id!r} is in generation {group.generation_id},"
-            f" the request speaks of {generation_id}",
+            f" the request names {generation_id}",
         )
 
 
@@ -56,12 +56,12 @@ def _check_protocol(group: Group, request: SyncGroupRequest) -> None:
         if said is not None and said != is_so:
             raise KafkaError(
                 ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
-                f"group {group.group_id!r} uses {is_so!r}, the request speaks of {said!r}",
+                f"group {group.group_id!r} uses {is_so!r}, the request names {said!r}",
             )
 
 
 def _assign(core: Core, group: Group, shares: dict[str, bytes], now: Moment) -> None:
-    """The leader has decided: the generation is complete, and written before anyone is told."""
+    """The leader has decided: the generation is written before any member is answered."""
     for member in group.members.values():
         member.assignment = shares.get(member.member_id, b"")
     state_timestamp_ms = group.state_timestamp_ms
