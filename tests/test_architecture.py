@@ -263,8 +263,7 @@ def test_handlers_has_handlers_only() -> None:
 
 
 COMING = {
-    *("add_offsets_to_txn", "add_partitions_to_txn", "list_transactions"),
-    *("txn_offset_commit", "write_txn_markers"),
+    *("add_offsets_to_txn", "add_partitions_to_txn", "txn_offset_commit", "write_txn_markers"),
 }
 """Written down for transactions, whose handlers come when they work from end to end."""
 

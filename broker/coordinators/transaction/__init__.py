@@ -7,7 +7,7 @@ without I/O.
 
 Reading order: state (the data and its transitions), records (how they are written), init (a
 producer begins, and fences its predecessor), ending (commit, abort, timeouts, markers), shard (how
-they work together).
+they work together), service (what handlers will call).
 
 A transaction's life (KIP-98, KIP-890):
 
