@@ -19,6 +19,7 @@ from raftka.simulations.checkers.history import History
 from raftka.simulations.checkers.identities import ProducerIds
 from raftka.simulations.checkers.lookups import LookUps
 from raftka.simulations.checkers.offsets import CommittedOffsets
+from raftka.simulations.checkers.produced import ProducedOffsets
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.checkers.retention import RetentionChecker
 from raftka.simulations.machines.machine import Machine
@@ -82,13 +83,9 @@ class Witnesses:
             min_isr=min_isr,
             may_begin_at=lambda key: replicas.truth(key).start,
         )
-        self.fetches = FetchChecker(
-            self.watched,
-            metadata,
-            logs,
-            report,
-            high_watermark=self.answers.told_high_watermark,
-            runs_since=self._runs_since,
+        self.fetches = self._fetches()
+        self.produced = ProducedOffsets(
+            self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
         )
         self.retention = RetentionChecker(
             metadata,
@@ -112,11 +109,22 @@ class Witnesses:
         self.files = FileChecker(logs, report)
         logs.on_corrupt = self._corrupt_batch_written
 
+    def _fetches(self) -> FetchChecker:
+        return FetchChecker(
+            self.watched,
+            self._metadata,
+            self._logs,
+            self._report,
+            high_watermark=self.answers.told_high_watermark,
+            runs_since=self._runs_since,
+        )
+
     @property
     def checks(self) -> int:
         checkers = (
             self.answers,
             self.fetches,
+            self.produced,
             self.lookups,
             self.retention,
             self.groups,

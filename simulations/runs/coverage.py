@@ -17,6 +17,8 @@ SITUATIONS: Final = (
     "ISR change held up while its replica lags",
     "two failovers in a row",
     "consumer read from a follower",
+    "batch answered again",
+    "batch answered again by another leader",
     "follower truncated",
     "truncation during an election",
     "election during reassignment",

@@ -46,6 +46,8 @@ RULES: Final[Mapping[str, str]] = {
     " the topics that they were told of",
     "settings-differ": "every broker tells the settings that administrators have made",
     "settings-without-effect": "a setting that is changed has an effect, until it is taken back",
+    "told-another-offset": "a producer is told the offset at which its batch is, also when it"
+    " sent the batch before (KIP-98)",
     "fetch-waits": "a fetch is answered as soon as there are records that it may read (KIP-74)",
     "partition-passed-over": "partitions of a fetch take turns: what was served goes to the end"
     " (KIP-227)",
