@@ -174,7 +174,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     session_s = config.int("broker.session.timeout.ms") / 1000
 
     def heard(sent_s: float) -> None:
-        plane.replicas.lease_until_s = sent_s + session_s
+        plane.replicas.index.lease_until_s = sent_s + session_s
 
     node.lifecycle = Lifecycle(
         Identity(

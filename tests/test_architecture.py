@@ -48,16 +48,7 @@ SIMULATOR = {
 # the list then; none is added.
 KNOWN_CIRCLES = (
     {"model.error_texts", "model.errors"},
-    {"broker.replication.fetch_session", "broker.replication.replica"},
-    {
-        "broker.forwarding",
-        "broker.handlers.list_offsets",
-        "broker.node",
-        "broker.replication.data_plane",
-        "broker.replication.leader_fetcher",
-        "broker.replication.replica_fetchers",
-        "broker.request",
-    },
+    {"broker.forwarding", "broker.node", "broker.request"},
 )
 
 # Modules that may touch the machine itself; everything else goes through model/ports.py, which

@@ -70,8 +70,8 @@ class DataPlane:
         self.fetch_max_bytes = config.int("fetch.max.bytes")
         select = None
         if selector_name(config.optional_text("replica.selector.class")) is not None:
-            select = rack_aware(lambda: self.replicas.image)
-        self.fetch_reader = FetchReader(self.replicas, select, rules_off)
+            select = rack_aware(lambda: self.replicas.index.image)
+        self.fetch_reader = FetchReader(self.replicas.index, self.replicas.isr, select, rules_off)
         self.alter_partition = AlterPartitionSender(node_id, channels, clock, broker_epoch)
         self.fetchers = ReplicaFetchers(
             self.replicas,
@@ -89,7 +89,7 @@ class DataPlane:
             endpoint=endpoint,
             broker_epoch=broker_epoch,
         )
-        self.replicas.proposals = self.alter_partition
+        self.replicas.isr.proposals = self.alter_partition
         self.replicas.fetching = self.fetchers
 
     async def run(self) -> None:
@@ -111,7 +111,7 @@ class DataPlane:
     async def _shrink_isrs(self) -> None:
         while True:
             await self._clock.sleep(self._lag_max_s / 2)
-            self._in_turn(lambda: self.replicas.shrink_isrs(self._clock.monotonic()))
+            self._in_turn(lambda: self.replicas.isr.shrink_isrs(self._clock.monotonic()))
 
     async def _checkpoint(self) -> None:
         while True:

@@ -18,8 +18,9 @@ from raftka.model.ports import Piece
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 
 if TYPE_CHECKING:
+    from raftka.broker.replication.isr_keeper import IsrKeeper
     from raftka.broker.replication.replica import Replica
-    from raftka.broker.replication.replica_manager import ReplicaManager
+    from raftka.broker.replication.replica_index import ReplicaIndex
 
 NO_REPLICA: Final = NO_BROKER
 
@@ -118,11 +119,13 @@ class FetchReader:
 
     def __init__(
         self,
-        replicas: ReplicaManager,
+        replicas: ReplicaIndex,
+        isr: IsrKeeper,
         select_replica: Callable[[Replica, str, int], int] | None,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._replicas = replicas
+        self._isr = isr
         self.select_replica = select_replica
         """(partition, client's rack, fetch offset) -> broker to read from, or NO_REPLICA."""
         self._remembers = Rule.LOOK_AGAIN_WITHOUT_ROOM not in rules_off
@@ -239,7 +242,7 @@ class FetchReader:
             follower, entry.fetch_offset, entry.log_start_offset, limits.broker_epoch, now_s
         )
         if proposal is not None:
-            self._replicas.propose(replica, proposal)
+            self._isr.propose(replica, proposal)
 
     def answered(self, feed: Feed, fetched_all: list[Fetched], *, full: bool) -> None:
         """The feed's owner is being told this: remember it, and let others come first next time.

@@ -77,6 +77,23 @@ class FetchEntry:
         self.sent_high_watermark: int = NO_OFFSET
         self.sent_log_start_offset: int = NO_OFFSET
 
+    # broker.replication.replica.Watcher
+
+    def changed(self) -> None:
+        feed = self.feed
+        feed.dirty[self] = None
+        if feed.waiting is not None:
+            feed.waiting.retry()
+
+    def changed_quietly(self) -> None:
+        self.feed.dirty[self] = None
+
+    def high_watermark_moved(self) -> None:
+        feed = self.feed
+        feed.dirty[self] = None
+        if feed.wants_high_watermark and feed.waiting is not None:
+            feed.waiting.retry()
+
 
 class Feed:
     """The partitions of one fetcher. `replica_id` is the follower's, NO_BROKER for a consumer."""

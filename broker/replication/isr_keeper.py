@@ -19,13 +19,14 @@ class Proposals(Protocol):
     def submit(self, replica: Replica, proposal: IsrProposal) -> None: ...
 
 
-class IsrKeeper(ReplicaIndex):
+class IsrKeeper:
     """Proposes changes of ISRs as followers fall behind, catch up, come and go."""
 
-    def __init__(self, node_id: int, lag_max_s: float) -> None:
-        super().__init__(node_id)
+    def __init__(self, replicas: ReplicaIndex, lag_max_s: float) -> None:
+        self.lag_max_s = lag_max_s
+        """replica.lag.time.max.ms"""
         self.proposals: Proposals | None = None
-        self._lag_max_s = lag_max_s
+        self._replicas = replicas
 
     def propose(self, replica: Replica, proposal: IsrProposal) -> None:
         """Ask the controller for another ISR."""
@@ -39,7 +40,7 @@ class IsrKeeper(ReplicaIndex):
         knows of an earlier or later process of theirs than we did: in a partition without new
         records nothing else would ask again.
         """
-        for replica in self:
+        for replica in self._replicas:
             self.let_in(replica, now_s)
             proposal = replica.state.shrinking(now_s)
             if proposal is not None:
@@ -47,7 +48,7 @@ class IsrKeeper(ReplicaIndex):
                 lagging = [i for i in state.view.isr if i not in proposal.members]
                 log.info(
                     f"{replica.topic_partition}: brokers {lagging} have been behind for more than"
-                    f" {self._lag_max_s:g} s; shrinking the ISR to {list(proposal.members)}",
+                    f" {self.lag_max_s:g} s; shrinking the ISR to {list(proposal.members)}",
                     log_end_offset=state.log_end_offset,
                     high_watermark=state.high_watermark,
                     leader_epoch=state.view.leader_epoch,
@@ -56,7 +57,7 @@ class IsrKeeper(ReplicaIndex):
 
     def may_join_isr(self, broker_id: int, broker_epoch: int) -> bool:
         """Whether the controller would let that process of that broker into an ISR."""
-        broker = self.image.brokers.get(broker_id)
+        broker = self._replicas.image.brokers.get(broker_id)
         if broker is None or not broker.is_active:
             return False
         return broker_epoch in (NO_EPOCH, broker.epoch)
@@ -71,7 +72,7 @@ class IsrKeeper(ReplicaIndex):
         state = replica.state
         if state.is_leader and len(state.view.isr) < len(state.view.replicas):
             for follower in state.followers:
-                if not follower.is_caught_up(state.log_end_offset, now_s, self._lag_max_s):
+                if not follower.is_caught_up(state.log_end_offset, now_s, self.lag_max_s):
                     continue
                 proposal = state.expansion(follower)
                 if proposal is not None:

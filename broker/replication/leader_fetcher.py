@@ -17,12 +17,12 @@ from typing import Any
 
 import trio
 
-from raftka.broker.handlers.list_offsets import EARLIEST, LATEST
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint, TopicPartition
 from raftka.model.logs import get_logger
+from raftka.model.offset_specs import EARLIEST, LATEST
 from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Network, Piece
 from raftka.net.answers import Turn
 from raftka.net.connection import FrameReader, FrameTooLarge

@@ -18,7 +18,6 @@ from raftka.model.ports import Buffer
 from raftka.storage.config import MAX_LONG
 
 if TYPE_CHECKING:
-    from raftka.broker.replication.fetch_session import FetchEntry
     from raftka.storage.log import AppendInfo, Log
 
 
@@ -30,6 +29,22 @@ class AckWaiter(Protocol):
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
         """The outcome for the part of the request that was registered as `slot`."""
+        ...
+
+
+class Watcher(Protocol):
+    """A partition of a fetch, which has to hear of what is new (fetch_session.FetchEntry)."""
+
+    def changed(self) -> None:
+        """There is something to look at; a fetch that waits looks at the end of this turn."""
+        ...
+
+    def changed_quietly(self) -> None:
+        """There is something to look at that no fetch has to be answered for."""
+        ...
+
+    def high_watermark_moved(self) -> None:
+        """A follower may hear of it with its next records, unless its own consumers wait for it."""
         ...
 
 
@@ -58,9 +73,9 @@ class Replica:
         """False once this broker has it no more: look again for who asks by name."""
         self.state = state
         self.log = log
-        self.followers: dict[FetchEntry, None] = {}
+        self.followers: dict[Watcher, None] = {}
         """What followers' fetches look at this replica: woken by records."""
-        self.consumers: dict[FetchEntry, None] = {}
+        self.consumers: dict[Watcher, None] = {}
         """What consumers' fetches look at this replica: woken by the high watermark."""
         self._acks: deque[tuple[int, AckWaiter, int]] = deque()
         """(offset to be committed, request, its slot), by ascending offset."""
@@ -137,11 +152,8 @@ class Replica:
                 waiter.acknowledged(slot, code)
         if self.consumers:
             self._wake(self.consumers)
-        for entry in self.followers:
-            feed = entry.feed
-            feed.dirty[entry] = None
-            if feed.wants_high_watermark and feed.waiting is not None:
-                feed.waiting.retry()
+        for watcher in self.followers:
+            watcher.high_watermark_moved()
 
     # ---- everybody
 
@@ -158,8 +170,8 @@ class Replica:
         """Let the log begin at `offset`; followers are told at once, consumers as they ask."""
         if self.log.advance_log_start(offset):
             self._wake(self.followers)
-            for entry in self.consumers:
-                entry.feed.dirty[entry] = None
+            for watcher in self.consumers:
+                watcher.changed_quietly()
 
     def when_deleted(self, offset: int, waiter: AckWaiter, slot: int) -> None:
         """Tell the waiter once the log begins at `offset` or later on all of its live replicas."""
@@ -188,12 +200,9 @@ class Replica:
         ]
         return min((self.log.log_start_offset, *followers))
 
-    def _wake(self, entries: dict[FetchEntry, None]) -> None:
-        for entry in tuple(entries):
-            feed = entry.feed
-            feed.dirty[entry] = None
-            if feed.waiting is not None:
-                feed.waiting.retry()
+    def _wake(self, watchers: dict[Watcher, None]) -> None:
+        for watcher in tuple(watchers):
+            watcher.changed()
 
     @property
     def under_replicated(self) -> bool:

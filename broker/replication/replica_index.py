@@ -13,23 +13,45 @@ _MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EP
 
 
 class ReplicaIndex:
-    """Finds replicas for requests."""
+    """Finds replicas for requests, and says which of them may be used."""
 
     def __init__(self, node_id: int) -> None:
         self.node_id = node_id
         self.image: MetadataImage = EMPTY_IMAGE
         self.lease_until_s = float("inf")
-        """After this moment (monotonic) the controller may have given our partitions away."""
+        """After this moment (monotonic seconds) the controller may have elected other leaders."""
         self._by_name: dict[tuple[str, int], Replica] = {}
         self._by_id: dict[tuple[bytes, int], Replica] = {}
         self._offline: dict[tuple[str, int], str] = {}
-        """Replicas that are ours but cannot be used, and why."""
+        """Replicas that are assigned to this broker but cannot be used, and why."""
 
     def __iter__(self) -> Iterator[Replica]:
         return iter(tuple(self._by_name.values()))
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        return key in self._by_name
+
+    def add(self, replica: Replica) -> None:
+        """Host a replica; it can be used."""
+        self._by_name[replica.topic, replica.index] = replica
+        self._by_id[replica.topic_id, replica.index] = replica
+        self.forget_failure(replica.topic, replica.index)
+
+    def remove(self, replica: Replica) -> None:
+        """Stop hosting a replica. Later requests learn from the image who has the partition."""
+        del self._by_name[replica.topic, replica.index]
+        self._by_id.pop((replica.topic_id, replica.index), None)
+
+    def failed(self, topic: str, index: int, reason: str) -> None:
+        """A replica that belongs here cannot be used; its requests are answered with `reason`."""
+        self._offline[topic, index] = reason
+
+    def forget_failure(self, topic: str, index: int) -> None:
+        """A replica that could not be used no longer belongs here, or works again."""
+        self._offline.pop((topic, index), None)
 
     def get(self, topic: str, index: int) -> Replica | None:
         """The replica, or None when this broker has none that works."""

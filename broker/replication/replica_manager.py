@@ -7,12 +7,13 @@ had. When a disk fails, its replicas go offline here, and the controller is told
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from raftka.broker.replication.isr_keeper import IsrKeeper
 from raftka.broker.replication.partition import PartitionState
 from raftka.broker.replication.replica import Replica
+from raftka.broker.replication.replica_index import ReplicaIndex
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import (
     BROKER_RESOURCE,
@@ -69,8 +70,11 @@ class RoleListener(Protocol):
         ...
 
 
-class ReplicaManager(IsrKeeper):
-    """The replicas of one broker. `publish` is its view of the metadata log."""
+class ReplicaManager:
+    """The replicas of one broker. `publish` is its view of the metadata log.
+
+    `index` finds the replicas, `isr` proposes who is in sync; the manager gives each its role.
+    """
 
     def __init__(
         self,
@@ -84,7 +88,13 @@ class ReplicaManager(IsrKeeper):
         log_defaults: Callable[[], LogConfig],
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        super().__init__(node_id, lag_max_s)
+        self.node_id = node_id
+        self.index = ReplicaIndex(node_id)
+        self.isr = IsrKeeper(self.index, lag_max_s)
+        self.get = self.index.get
+        self.find = self.index.find
+        self.leader_hint = self.index.leader_hint
+        self.check_serving = self.index.check_serving
         self.logs = logs
         self.fetching: Fetching | None = None
         self.role_listeners: list[RoleListener] = []
@@ -101,6 +111,12 @@ class ReplicaManager(IsrKeeper):
         self._on_failed_dir: list[Callable[[], None]] = []
         logs.failure_listeners.append(self._directory_failed)
         logs.corruption_listeners.append(lambda at, words: log.error(f"{at}: {words}"))
+
+    def __iter__(self) -> Iterator[Replica]:
+        return iter(self.index)
+
+    def __len__(self) -> int:
+        return len(self.index)
 
     # ---- writing
 
@@ -121,7 +137,7 @@ class ReplicaManager(IsrKeeper):
         state = replica.state
         if not state.is_leader:
             state.check_leader()
-        if now_s > self.lease_until_s:
+        if now_s > self.index.lease_until_s:
             self.check_serving(replica, now_s)
         if acks == -1:
             state.check_enough_replicas()
@@ -141,7 +157,7 @@ class ReplicaManager(IsrKeeper):
                 (TopicPartition(name, index), Uuid(topic.topic_id), config)
                 for index in indexes
                 if self.node_id in topic.partitions[index].replicas
-                and (name, index) not in self._by_name
+                and (name, index) not in self.index
             ]
         await self.logs.create_ahead(wanted)
 
@@ -155,8 +171,8 @@ class ReplicaManager(IsrKeeper):
             self._turn.end()
 
     def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        first = self.image is EMPTY_IMAGE
-        self.image = image
+        first = self.index.image is EMPTY_IMAGE
+        self.index.image = image
         now_s = self._clock.monotonic()
         if first:
             self._checkpoints = self.logs.high_watermarks()
@@ -173,12 +189,12 @@ class ReplicaManager(IsrKeeper):
             if self.fetching is not None:
                 self.fetching.brokers_changed()
             for replica in self:
-                self.let_in(replica, now_s)
+                self.isr.let_in(replica, now_s)
         if not first:
             self._configs_changed(delta, now_s)
 
     def _configs_changed(self, delta: MetadataDelta, now_s: float) -> None:
-        topics = self.image.topics
+        topics = self.index.image.topics
         changed = [
             topics[resource.name]
             for resource in delta.configs.changed
@@ -193,7 +209,7 @@ class ReplicaManager(IsrKeeper):
             self._reconfigure(topic, now_s)
 
     def _apply(self, topic: TopicImage, index: int, view: PartitionImage, now_s: float) -> None:
-        replica = self._by_name.get((topic.name, index))
+        replica = self.get(topic.name, index)
         if replica is not None and replica.topic_id != topic.topic_id:
             self._delete(topic.name, index, replica.topic_id)
             replica = None
@@ -233,7 +249,7 @@ class ReplicaManager(IsrKeeper):
                 listener.became_leader(replica)
         if moved:
             replica.high_watermark_moved()
-        self.let_in(replica, now_s)
+        self.isr.let_in(replica, now_s)
 
     def _follow(self, replica: Replica, view: PartitionImage) -> None:
         state = replica.state
@@ -257,11 +273,11 @@ class ReplicaManager(IsrKeeper):
 
     def _create(self, topic: TopicImage, index: int) -> Replica | None:
         topic_partition = TopicPartition(topic.name, index)
-        config = self.logs.log_config(self.image.topic_config(topic.name))
+        config = self.logs.log_config(self.index.image.topic_config(topic.name))
         try:
             partition_log = self.logs.create(topic_partition, Uuid(topic.topic_id), config)
         except LogDirFailure as error:
-            self._offline[topic.name, index] = error.message
+            self.index.failed(topic.name, index, error.message)
             log.error(f"{topic_partition} cannot be hosted: {error}")
             return None
         state = PartitionState(
@@ -272,21 +288,19 @@ class ReplicaManager(IsrKeeper):
             ),
             log_end_offset=partition_log.log_end_offset,
             min_isr=partition_log.config.min_insync_replicas,
-            lag_max_s=self._lag_max_s,
-            eligible=self.may_join_isr,
+            lag_max_s=self.isr.lag_max_s,
+            eligible=self.isr.may_join_isr,
             local_broker_epoch=self._broker_epoch,
             rules_off=self.rules_off,
         )
         replica = Replica(topic.topic_id, state, partition_log)
-        self._by_name[topic.name, index] = replica
-        self._by_id[topic.topic_id, index] = replica
-        self._offline.pop((topic.name, index), None)
+        self.index.add(replica)
         return replica
 
     def _delete(self, name: str, index: int, topic_id: bytes) -> None:
         """The partition is gone, or has no replica here any more."""
-        self._offline.pop((name, index), None)
-        replica = self._by_name.get((name, index))
+        self.index.forget_failure(name, index)
+        replica = self.get(name, index)
         if replica is None or replica.topic_id != topic_id:
             return
         self._drop(replica)
@@ -297,8 +311,7 @@ class ReplicaManager(IsrKeeper):
 
     def _drop(self, replica: Replica) -> None:
         led = replica.state.is_leader
-        del self._by_name[replica.topic, replica.index]
-        self._by_id.pop((replica.topic_id, replica.index), None)
+        self.index.remove(replica)
         if self.fetching is not None:
             self.fetching.leave(replica.topic_partition)
         replica.state.retire()
@@ -327,9 +340,9 @@ class ReplicaManager(IsrKeeper):
                 log.warning(f"{topic_partition} is not ours any more: its log is kept in {path}")
 
     def _reconfigure(self, topic: TopicImage, now_s: float) -> None:
-        config = self.logs.log_config(self.image.topic_config(topic.name))
+        config = self.logs.log_config(self.index.image.topic_config(topic.name))
         for index in range(len(topic.partitions)):
-            replica = self._by_name.get((topic.name, index))
+            replica = self.get(topic.name, index)
             if replica is None:
                 continue
             replica.log.config = config
@@ -350,8 +363,10 @@ class ReplicaManager(IsrKeeper):
         lost = [replica for replica in self if replica.log.directory.startswith(directory + "/")]
         for replica in lost:
             self._drop(replica)
-            self._offline[replica.topic, replica.index] = (
-                f"{replica.topic_partition} is in {directory}, which is offline: {reason}"
+            self.index.failed(
+                replica.topic,
+                replica.index,
+                f"{replica.topic_partition} is in {directory}, which is offline: {reason}",
             )
         log.error(f"log directory {directory} is offline: {reason}", replicas=len(lost))
         for callback in self._on_failed_dir:

@@ -195,7 +195,7 @@ class Broker:
         )
         self.replicas = self.data_plane.replicas
         self.proposals: list[tuple[Replica, IsrProposal]] = []
-        self.replicas.proposals = self
+        self.replicas.isr.proposals = self
         self.replicas.fetching = self
         self.sessions: dict[int, FollowerSession] = {}
         self.response_max_bytes = 10 << 20
@@ -212,7 +212,7 @@ class Broker:
 
     @property
     def image(self) -> MetadataImage:
-        return self.replicas.image
+        return self.replicas.index.image
 
     @property
     def deadlines(self) -> Any:

@@ -153,7 +153,8 @@ class Broker:
             rules_off=model.rules_off,
         )
         self.replica = Replica(TOPIC_ID, state, cast(Any, self.log))
-        self.reader = FetchReader(cast(Any, _Replicas(self)), None)
+        replicas = cast(Any, _Replicas(self))
+        self.reader = FetchReader(replicas, replicas, None)
         self.following: Following | None = None
         self.unacked: list[tuple[int, int]] = []
 

@@ -179,7 +179,7 @@ def test_with_too_few_in_sync_replicas_only_reading_goes_on() -> None:
 def test_who_has_lost_touch_with_the_controller_does_not_answer() -> None:
     log = Log()
     leader = log.brokers[0]
-    leader.replicas.lease_until_s = leader.clock.monotonic() - 1
+    leader.replicas.index.lease_until_s = leader.clock.monotonic() - 1
     with pytest.raises(KafkaError, match="NOT_LEADER_OR_FOLLOWER"):
         log.log.check(0, writing=False)
 

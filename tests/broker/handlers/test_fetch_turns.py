@@ -153,7 +153,9 @@ class TestSessions:
     )
     def test_each_rule_is_needed(self, rule: Rule, order: list[int]) -> None:
         broker = broker_of(3, 10)
-        broker.data_plane.fetch_reader = FetchReader(broker.replicas, None, {rule})
+        broker.data_plane.fetch_reader = FetchReader(
+            broker.replicas.index, broker.replicas.isr, None, {rule}
+        )
         assert Session(broker, 3).rounds(6, moves_on=True) == order
 
 

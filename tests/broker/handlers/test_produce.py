@@ -203,7 +203,7 @@ def test_a_shrunk_isr_completes_what_waited_for_the_lost_replica() -> None:
 
 def test_a_leader_that_lost_touch_with_the_controller_takes_nothing() -> None:
     broker = lone_broker()
-    broker.replicas.lease_until_s = broker.clock.now_s + 9
+    broker.replicas.index.lease_until_s = broker.clock.now_s + 9
     assert produced(broker.produce("logs", b"a").message).error_code == 0
     broker.clock.advance(9.1)
     answer = produced(broker.produce("logs", b"a").message)

@@ -91,7 +91,7 @@ def make_leader(partitions: int = 1) -> Broker:
 async def exchange(leader: Broker, controller: Controller) -> None:
     """Let follower 2 catch up in all partitions, and the sender do what it then does."""
     sender = AlterPartitionSender(1, controller, SimClock(), lambda: 101)
-    leader.replicas.proposals = sender
+    leader.replicas.isr.proposals = sender
     state = ReplicaState(replica_id=2, replica_epoch=102)
     for replica in leader.replicas:
         leader.ask(fetch_request("logs", 0, index=replica.index, replica_state=state), 17)
@@ -141,7 +141,7 @@ def test_a_refusal_of_a_stale_view_waits_for_the_metadata() -> None:
     state = leader.replica("logs").state
     assert state.pending is not None
     assert state.maximal_isr == (1, 2)
-    leader.replicas.proposals = leader
+    leader.replicas.isr.proposals = leader
     leader.world.change("logs", isr=(1, 3))
     leader.publish()
     ((_, proposal),) = leader.proposals

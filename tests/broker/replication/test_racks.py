@@ -76,7 +76,7 @@ class TestRacks:
         leader.produce("logs", b"a")
         second.copy(leader, rounds=3)
         for broker in (leader, second):
-            broker.replicas.lease_until_s = broker.clock.now_s - 1
+            broker.replicas.index.lease_until_s = broker.clock.now_s - 1
         assert only(leader.fetch("logs", 0).message).error_code == (
             ErrorCode.NOT_LEADER_OR_FOLLOWER
         )

@@ -190,7 +190,7 @@ def test_a_directory_that_fails_while_roles_change_does_not_stop_the_metadata() 
         with pytest.raises(KafkaError) as caught:
             broker.replica(name)
         assert caught.value.code is ErrorCode.KAFKA_STORAGE_ERROR
-    assert broker.replicas.leader_count == 0
+    assert broker.replicas.index.leader_count == 0
 
 
 def test_lagging_followers_are_proposed_to_leave_the_isr() -> None:
@@ -199,11 +199,11 @@ def test_lagging_followers_are_proposed_to_leave_the_isr() -> None:
     second.copy(leader)
     leader.clock.advance(31)
     second.copy(leader)
-    leader.replicas.shrink_isrs(leader.clock.now_s)
+    leader.replicas.isr.shrink_isrs(leader.clock.now_s)
     ((replica, proposal),) = leader.proposals
     assert proposal.members == (1, 2)
     assert replica.state.pending is proposal
-    leader.replicas.shrink_isrs(leader.clock.now_s)
+    leader.replicas.isr.shrink_isrs(leader.clock.now_s)
     assert len(leader.proposals) == 1
 
 
@@ -214,9 +214,9 @@ def test_an_idle_partition_keeps_its_isr_however_long_nothing_comes() -> None:
             follower.copy(leader)
         leader.clock.advance(5)
     leader.produce("logs", b"a")
-    leader.replicas.shrink_isrs(leader.clock.now_s + 20)
+    leader.replicas.isr.shrink_isrs(leader.clock.now_s + 20)
     assert leader.proposals == []
-    leader.replicas.shrink_isrs(leader.clock.now_s + 40)
+    leader.replicas.isr.shrink_isrs(leader.clock.now_s + 40)
     assert [proposal.members for _, proposal in leader.proposals] == [(1,)]
 
 
@@ -225,7 +225,7 @@ def test_a_dropped_follower_that_says_nothing_is_not_let_in_again() -> None:
     second.copy(leader)
     leader.produce("logs", b"a")
     leader.clock.advance(31)
-    leader.replicas.shrink_isrs(leader.clock.now_s)
+    leader.replicas.isr.shrink_isrs(leader.clock.now_s)
     leader.world.change("logs", isr=(1,))
     leader.publish()
     leader.publish()
@@ -241,11 +241,17 @@ def test_who_was_refused_is_let_in_later_although_nothing_new_is_written() -> No
     ((replica, proposal),) = leader.proposals
     assert not replica.state.proposal_refused(proposal, ErrorCode.INELIGIBLE_REPLICA)
     # The follower is at the end and has nothing to say: its fetches do not name the partition.
-    leader.replicas.shrink_isrs(leader.clock.now_s)
+    leader.replicas.isr.shrink_isrs(leader.clock.now_s)
     assert [proposal.members for _, proposal in leader.proposals] == [(1, 2), (1, 2)]
 
 
 def test_counts_for_the_dashboards() -> None:
     leader, second, _ = cluster(replace(REPLICATED, isr=(1, 2)))
-    assert (leader.replicas.leader_count, leader.replicas.under_replicated_count) == (1, 1)
-    assert (second.replicas.leader_count, second.replicas.under_replicated_count) == (0, 0)
+    assert (leader.replicas.index.leader_count, leader.replicas.index.under_replicated_count) == (
+        1,
+        1,
+    )
+    assert (second.replicas.index.leader_count, second.replicas.index.under_replicated_count) == (
+        0,
+        0,
+    )

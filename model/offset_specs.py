@@ -1,0 +1,18 @@
+"""Timestamps that stand for a place in a log (ListOffsets), where no time of a record can be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LATEST: Final = -1
+"""The log's end: a consumer's is the high watermark."""
+EARLIEST: Final = -2
+"""The log's start."""
+MAX_TIMESTAMP: Final = -3
+"""The record with the largest timestamp (KIP-734)."""
+EARLIEST_LOCAL: Final = -4
+"""The first offset on the broker's own disk (KIP-405)."""
+LATEST_TIERED: Final = -5
+"""The last offset in tiered storage (KIP-1005)."""
+EARLIEST_PENDING_UPLOAD: Final = -6
+"""The first offset that is yet to be copied to tiered storage (KIP-1023)."""
