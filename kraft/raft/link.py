@@ -221,21 +221,6 @@ async def read_hello(connection: Connection, unread: bytearray) -> bytes:
 
 async def within(clock: Clock, seconds: float, work: Callable[[], Awaitable[T]], what: str) -> T:
     """The result of `work`, or BrokenConnection when it takes longer than that."""
-    outcome: list[T | Exception] = []
-
-    async def limit(scope: trio.CancelScope) -> None:
-        await clock.sleep(seconds)
-        scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(limit, nursery.cancel_scope)
-        try:
-            outcome.append(await work())
-        except Exception as error:  # Raised below, outside of the nursery's exception group.
-            outcome.append(error)
-        nursery.cancel_scope.cancel()
-    if not outcome:
-        raise BrokenConnection(f"{what}: no answer within {seconds:g} s")
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+    with clock.within(seconds):
+        return await work()
+    raise BrokenConnection(f"{what}: no answer within {seconds:g} s")
