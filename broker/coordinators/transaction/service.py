@@ -73,7 +73,7 @@ class TransactionCoordinatorService:
             CoordinatorTopic(
                 TRANSACTION_TOPIC,
                 commit_timeout_ms=config.commit_timeout_ms,
-                commit_timeout_setting="request.timeout.ms",
+                commit_timeout_setting="the broker's request.timeout.ms",
                 max_batch_bytes=config.max_record_bytes,
             ),
             coordinator_log,
