@@ -18,8 +18,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from typing import IO, Any, Final
+from typing import Final
 
 import trio
 
@@ -29,7 +28,6 @@ from raftka.model.ports import Disk, Values
 Steps = Callable[[Disk, Values], Iterator[Values]]
 
 _MAX_LINE: Final = 1 << 20
-NICENESS: Final = 10
 
 
 class ProcessWork:
@@ -99,20 +97,3 @@ def _error_of(error: Values) -> Exception:
     if "code" in error:
         return KafkaError(ErrorCode(error["code"]), error["words"])
     return OSError(error["errno"], error["words"])
-
-
-def serve_steps(disk: Disk, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """The child's side: the work's steps, one for each line that comes in."""
-    order: dict[str, Any] = json.loads(requests.readline())
-    module, _, name = order["work"].partition(":")
-    steps: Iterator[Values] = getattr(import_module(module), name)(disk, order["arguments"])
-    while requests.readline():
-        answer: Values
-        try:
-            answer = {"step": next(steps, None)}
-        except KafkaError as error:
-            answer = {"error": {"code": int(error.code), "words": error.message}}
-        except OSError as error:
-            answer = {"error": {"errno": error.errno or 0, "words": str(error)}}
-        answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()

@@ -1,18 +1,47 @@
-"""The child of `apart`: a process that does slow work on a disk, step by step, at low priority."""
+"""The child of storage/apart.py: slow work on files, step by step, nicer than the broker.
+
+It imports no event loop, which would take longer than the cleaning of a small log.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import IO, Any, Final, cast
 
-from raftka.storage.apart import NICENESS, serve_steps
-from raftka.storage.posix import PosixDisk
+from raftka.model.errors import KafkaError
+from raftka.model.ports import Disk, Values
+from raftka.storage.posix_files import PosixFiles
+
+NICENESS: Final = 10
+"""The broker gets ten times the share of a core that both want; at 19 the child starved."""
+
+
+def serve_steps(disk: Disk, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Name the work by the first line, then do a step for each line that comes in."""
+    order: dict[str, Any] = json.loads(requests.readline())
+    module, _, name = order["work"].partition(":")
+    steps: Iterator[Values] = getattr(import_module(module), name)(disk, order["arguments"])
+    while requests.readline():
+        answer: Values
+        try:
+            answer = {"step": next(steps, None)}
+        except KafkaError as error:
+            answer = {"error": {"code": int(error.code), "words": error.message}}
+        except OSError as error:
+            answer = {"error": {"errno": error.errno or 0, "words": str(error)}}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
 
 
 def main() -> None:
     """Serve the steps that come in on stdin until it ends."""
     os.nice(NICENESS)
-    serve_steps(PosixDisk(), sys.stdin.buffer, sys.stdout.buffer)
+    # Work is done in steps: it offloads nothing.
+    serve_steps(cast(Disk, PosixFiles()), sys.stdin.buffer, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LARGEST_STEP: Final = 8 << 20
 _SMALLEST_STEP: Final = 64 << 10
+_SHORT_WAIT_S: Final = 0.01
 _STEPS_PER_S: Final = 10
 """At a limited pace: how finely the pauses are spread."""
 
@@ -73,6 +74,8 @@ class Cleaner:
         self._disk = disk
         self._clock = clock
         self._busy: set[TopicPartition] = set()
+        self._writing: set[str] = set()
+        """Log directories whose checkpoint is being written."""
 
     def survey(
         self, high_watermarks: Mapping[TopicPartition, int], now_ms: int
@@ -193,7 +196,9 @@ class Cleaner:
             await work.close()
         if log.failure is not None:
             raise log.health.refusal()
-        await self._disk.offload(partial(home.set_cleaned_to, log.topic_partition, cleaned_to))
+        # A truncation in the meantime has lowered the recovery point.
+        cleaned_to = min(cleaned_to, log.recovery_point)
+        await self._write_down(home, log.topic_partition, cleaned_to)
         state.cleaned_to, state.last_run_ms = cleaned_to, now_ms
         state.bytes_before, state.bytes_after = before, log.size
         state.dirty_ratio, state.dirty_bytes = 0.0, 0
@@ -240,6 +245,16 @@ class Cleaner:
         if home.recovery_points.get(log.topic_partition, 0) < end_offset:
             points = {RECOVERY_POINTS: home.current_recovery_points()}
             await self._disk.offload(partial(home.write_checkpoints, points))
+
+    async def _write_down(self, home: LogDirectory, name: TopicPartition, offset: int) -> None:
+        """Write a checkpoint, which another cleaner may be writing."""
+        while home.path in self._writing:
+            await self._clock.sleep(_SHORT_WAIT_S)
+        self._writing.add(home.path)
+        try:
+            await self._disk.offload(partial(home.set_cleaned_to, name, offset))
+        finally:
+            self._writing.remove(home.path)
 
     async def _swap(self, log: Log, bases: tuple[int, ...], now_ms: int) -> bool:
         """Put a cleaned segment in; False when the log has changed in the meantime."""
