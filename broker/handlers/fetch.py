@@ -51,7 +51,7 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
     fetched, available, urgent = node.fetch_reader.collect(
         feed, limits, full=full, arrival=True, now_s=now_s
     )
-    # A follower needs its session's id before it can say anything more: that cannot wait.
+    # A follower needs its session's id for its next request: that cannot wait.
     urgent = urgent or (full and limits.is_follower and isinstance(feed, FetchSession))
     if urgent or available >= limits.min_bytes or request.max_wait <= 0 or not feed.entries:
         return respond(context, feed, limits, fetched, full)

@@ -33,7 +33,7 @@ _RETRY_S = 0.05
 
 
 class ToController(Protocol):
-    """The connection to the active controller, whoever that is."""
+    """The connection to the active controller, whichever node that is."""
 
     async def to_controller(self, request: Any, *, lane: str = "") -> Any: ...
 
@@ -92,7 +92,7 @@ class AlterPartitionSender:
             log.info(f"ISR changes of {len(sent)} partitions wait for a controller: {error}")
             return sent
         if answer.error_code != ErrorCode.NONE:
-            # STALE_BROKER_EPOCH: we are being registered anew, and will send the next epoch.
+            # STALE_BROKER_EPOCH: this broker is registering again, and sends its next epoch then.
             log.info(
                 f"ISR changes of {len(sent)} partitions are refused for now: "
                 f"{ErrorCode(answer.error_code).name}"

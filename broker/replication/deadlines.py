@@ -53,7 +53,7 @@ class Deadlines:
         return bucket
 
     def remove(self, waiting: Waiting, bucket: int) -> None:
-        """It does not wait any more."""
+        """Stop the deadline: the request no longer waits."""
         members = self._buckets.get(bucket)
         if members is not None:
             members.pop(waiting, None)

@@ -1,6 +1,6 @@
 """The read path: what a fetch gets of each of its partitions.
 
-Followers read up to the leader's log end and thereby tell it how far they are; consumers read up
+Followers read up to the leader's log end, and their offsets say how far they are; consumers read up
 to the high watermark, from the leader or (KIP-392) from a follower near them.
 """
 
@@ -54,7 +54,7 @@ class FetchLimits:
         self.max_bytes = max_bytes
         self.is_follower = replica_id >= 0
         self.rack = None if self.is_follower else rack
-        """A consumer's client.rack; None for who must read from the leader."""
+        """A consumer's client.rack; None for a fetcher that must read from the leader."""
         self.read_committed = read_committed
 
 
@@ -84,7 +84,7 @@ class Fetched:
         self.log_start_offset: int = NO_OFFSET
         self.diverging_epoch: EpochEnd | None = None
         self.current_leader: tuple[int, int] | None = None
-        """(leader, its epoch), told to those who asked the wrong broker (KIP-951)."""
+        """(leader, its epoch), for a fetcher that asked the wrong broker (KIP-951)."""
         self.preferred_read_replica: int = NO_REPLICA
         self.pieces: Sequence[Piece] = ()
         self.size = 0
@@ -95,7 +95,7 @@ class Fetched:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether the fetcher should hear of it at once."""
+        """Whether a fetch is answered at once because of it."""
         return (
             self.error_code != 0
             or self.diverging_epoch is not None
@@ -245,7 +245,7 @@ class FetchReader:
             self._isr.propose(replica, proposal)
 
     def answered(self, feed: Feed, fetched_all: list[Fetched], *, full: bool) -> None:
-        """The feed's owner is being told this: remember it, and let others come first next time.
+        """Take note of what an answer says, and let other partitions come first in the next one.
 
         Partitions with records or an error stay to be looked at: those that had no room have not
         been served, and a fetcher that wants the same again does not repeat itself.
@@ -256,10 +256,10 @@ class FetchReader:
         moves_on = not full and self._takes_turns
         for fetched in fetched_all:
             entry = fetched.entry
-            # Where logs part a follower truncates and believes no mark: it has to hear them again.
-            parts = fetched.diverging_epoch is not None
-            entry.sent_high_watermark = NO_OFFSET if parts else fetched.high_watermark
-            entry.sent_log_start_offset = NO_OFFSET if parts else fetched.log_start_offset
+            # A follower whose log diverges truncates and ignores the marks: send them again.
+            diverges = fetched.diverging_epoch is not None
+            entry.sent_high_watermark = NO_OFFSET if diverges else fetched.high_watermark
+            entry.sent_log_start_offset = NO_OFFSET if diverges else fetched.log_start_offset
             if fetched.size and moves_on:
                 turn += 1
                 entry.turn = turn

@@ -1,7 +1,7 @@
 """Fetch sessions: a fetcher names its partitions once, and later only what changed (KIP-227).
 
-Every fetch has a feed, the partitions that it looks at. A session's feed outlives the request and
-is told by the replicas what is new (`dirty`), so that a fetch of ten thousand quiet partitions
+Every fetch has a feed, the partitions that it looks at. A session's feed outlives the request, and
+the replicas notify it of what is new (`dirty`), so that a fetch of ten thousand quiet partitions
 costs as much as a fetch of none. A fetch without a session has a feed of its own.
 """
 
@@ -29,7 +29,7 @@ PartitionKey = tuple[str | bytes, int]
 
 
 class WaitingFetch(Protocol):
-    """A fetch that has been told to wait until there is enough to answer."""
+    """A fetch that is held until there is enough to answer it."""
 
     def retry(self) -> None:
         """Something it looks at has changed."""
@@ -45,7 +45,7 @@ class WaitingFetch(Protocol):
 
 
 class FetchEntry:
-    """One partition as a fetcher wants it, and what it was last told about it."""
+    """One partition as a fetcher asks for it, and what the last answer said of it."""
 
     __slots__ = (
         "current_leader_epoch",
@@ -112,7 +112,7 @@ class Feed:
     def __init__(self, replica_id: int) -> None:
         self.replica_id = replica_id
         self.wants_high_watermark = False
-        """Whether a follower is to hear of a high watermark at once, as its consumers wait for it;
+        """Whether a follower must learn of a high watermark at once, as its consumers wait for it;
         otherwise it does with the next records, or when its wait is over."""
         self.entries: dict[PartitionKey, FetchEntry] = {}
         self.dirty: dict[FetchEntry, None] = {}
@@ -144,14 +144,14 @@ class Feed:
         return sorted(dirty, key=_turn) if len(dirty) > 1 else list(dirty)
 
     def forget(self, topic: str | bytes, index: int) -> None:
-        """Look at a partition no more."""
+        """Drop a partition from the feed."""
         entry = self.entries.pop((topic, index), None)
         if entry is not None:
             self.dirty.pop(entry, None)
             self.detach(entry)
 
     def attach(self, entry: FetchEntry, replica: Replica) -> None:
-        """Have a replica tell this feed what is new."""
+        """Let a replica notify this feed of what is new."""
         if entry.replica is not replica:
             self.detach(entry)
             entry.replica = replica
@@ -160,7 +160,7 @@ class Feed:
             watchers[entry] = None
 
     def detach(self, entry: FetchEntry) -> None:
-        """Not a word more from the entry's replica."""
+        """Stop notifications from the entry's replica."""
         replica = entry.replica
         if replica is not None:
             watchers = replica.consumers if self.replica_id < 0 else replica.followers
@@ -171,14 +171,14 @@ class Feed:
                     follower.link = NO_LINK
 
     def watch(self) -> None:
-        """Be told of what is new in all entries from now on."""
+        """Get notified of what is new in all entries from now on."""
         self.watching = True
         for entry in self.entries.values():
             if entry.replica is not None:
                 self.attach(entry, entry.replica)
 
     def close(self) -> None:
-        """Leave all replicas alone."""
+        """Stop notifications from all replicas."""
         self.watching = False
         for entry in self.entries.values():
             self.detach(entry)
@@ -244,7 +244,7 @@ class SessionCache:
     def create(
         self, replica_id: int, uses_topic_ids: bool, size: int, now_s: float
     ) -> FetchSession | None:
-        """A new session for `size` partitions; None when there is no room, and nobody to evict."""
+        """A new session for `size` partitions; None when all slots are taken for good."""
         if len(self._sessions) >= self._slots and not self._evict(replica_id, size, now_s):
             return None
         session_id = self._dice.randrange(1, 2**31)

@@ -32,7 +32,7 @@ Key = tuple[bytes, int]
 
 
 class _Asked(NamedTuple):
-    """What the leader was last told of a partition."""
+    """What the last request said of a partition."""
 
     offset: int
     log_start_offset: int
@@ -62,7 +62,7 @@ class FollowerSession:
         self._requests = 0
         self._answers = 0
         self._delayed: dict[Key, Following] = {}
-        """Partitions that the leader refuses at present."""
+        """Partitions that wait for a retry, since the leader refused them."""
         self._lag: dict[Key, int] = {}
 
     @property
@@ -72,7 +72,7 @@ class FollowerSession:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to tell the leader within the session."""
+        """Whether the next request of the session has something to say."""
         # Before the first answer there is no session yet.
         return bool(self._changed) and self.session_id != NO_SESSION
 
@@ -95,7 +95,7 @@ class FollowerSession:
         self._changed[self._by_name[topic_partition]] = None
 
     def restart(self) -> None:
-        """A new connection: the leader knows nothing of us."""
+        """A new connection: the leader has no session of ours."""
         self.session_id, self._epoch = NO_SESSION, INITIAL_EPOCH
         self._asked.clear()
         self._requests = self._answers = 0
@@ -158,7 +158,7 @@ class FollowerSession:
     def answered(self, response: FetchResponse, now_s: float, now_ms: int) -> None:
         """Take over what the leader has sent.
 
-        Raises KafkaError when the session is no more: it begins anew with a new connection.
+        Raises KafkaError when the leader has ended the session: a new connection begins another.
         """
         self._answers += 1
         if response.error_code != ErrorCode.NONE:
@@ -179,8 +179,8 @@ class FollowerSession:
                     self._take(key, following, asked, data, now_s, now_ms)
                 elif asked.since <= self._answers:
                     # It was asked again since then, and will be answered again; but not with marks
-                    # that the leader has told by this answer.
-                    with contextlib.suppress(LogDirFailure):  # we have been told to leave it
+                    # that the leader has sent with this answer.
+                    with contextlib.suppress(LogDirFailure):  # the replica is dropped already
                         following.heard(data)
         if response.session_id == NO_SESSION:
             self._name_all(served)
@@ -211,7 +211,7 @@ class FollowerSession:
         try:
             outcome = following.answered(asked.offset, data, now_s, now_ms)
         except LogDirFailure:
-            return  # Its directory is offline, and we have been told to leave it.
+            return  # Its directory is offline: the replica is dropped already.
         except KafkaError as error:
             log.error(f"{following.replica.topic_partition}: unusable records: {error}")
             outcome = following.back_off(now_s)

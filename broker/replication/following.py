@@ -1,7 +1,7 @@
 """Copying one partition from its leader: what to ask for, and what to do with the answer.
 
 No I/O but the replica's own log; broker/replication/leader_fetcher.py does the asking. A fetch
-names the epoch of our last record, so the leader sees at once when the logs have parted and says
+names the epoch of our last record, so the leader sees at once when the logs diverge and says
 where (KIP-595); nothing has to be asked before the first fetch, and nothing is cut on suspicion.
 """
 
@@ -97,9 +97,9 @@ class Following:
         self._backoff_s = _FIRST_BACKOFF_S
         replica, state, partition_log = self.replica, self.replica.state, self.replica.log
         if asked_offset != partition_log.log_end_offset:
-            # About a log that is not ours any more; to truncate by it would lose records.
+            # About a log that has changed since; to truncate by it would lose records.
             return Outcome.COPIED
-        if _logs_part(data):
+        if _diverges(data):
             if state.diverged(data.high_watermark):
                 leader = EpochEnd(data.diverging_epoch.epoch, data.diverging_epoch.end_offset)
                 self._diverged(leader)
@@ -112,9 +112,9 @@ class Following:
             if partition_log.config.flush_messages != MAX_LONG and partition_log.needs_flush(
                 now_ms
             ):
-                # Before the next fetch, which tells the leader that we have them.
+                # Before the next fetch, which acknowledges them to the leader.
                 partition_log.flush(now_ms)
-        self._hear(data)
+        self._take_marks(data)
         return Outcome.COPIED
 
     def heard(self, data: PartitionData) -> None:
@@ -122,10 +122,10 @@ class Following:
 
         What was copied since that question is the leader's, too: the marks hold for it.
         """
-        if self.is_current and data.error_code == ErrorCode.NONE and not _logs_part(data):
-            self._hear(data)
+        if self.is_current and data.error_code == ErrorCode.NONE and not _diverges(data):
+            self._take_marks(data)
 
-    def _hear(self, data: PartitionData) -> None:
+    def _take_marks(self, data: PartitionData) -> None:
         """High watermark and log start of the leader."""
         replica, state, partition_log = self.replica, self.replica.state, self.replica.log
         if state.follower_appended(partition_log.log_end_offset, data.high_watermark):
@@ -176,8 +176,8 @@ class Following:
     def found(self, start_offset: int, end_offset: int, now_ms: int) -> None:
         """Where the leader's log begins and ends, after our offset was out of its range.
 
-        Behind the leader's start, because its retention has passed us by: start anew there. Beyond
-        its end, because it was elected without our records (an unclean election): they have to go.
+        Behind the leader's start, because its retention has passed our end: start again there.
+        Beyond its end, because it was elected without our records (an unclean election): cut them.
         """
         if not self.is_current:
             return
@@ -194,7 +194,7 @@ class Following:
             state.restarted_at(start_offset)
 
 
-def _logs_part(data: PartitionData) -> bool:
-    """Whether the leader says that our log is not a beginning of its own."""
-    parting = data.diverging_epoch
-    return parting.epoch != NO_EPOCH or parting.end_offset != NO_OFFSET
+def _diverges(data: PartitionData) -> bool:
+    """Whether the leader says that our log is no prefix of its own."""
+    diverging = data.diverging_epoch
+    return diverging.epoch != NO_EPOCH or diverging.end_offset != NO_OFFSET

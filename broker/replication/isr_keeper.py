@@ -1,4 +1,4 @@
-"""The ISRs of the partitions that this broker leads: who is proposed to leave, and who to join."""
+"""The ISRs of the partitions that this broker leads: which replicas should leave, which join."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class IsrKeeper:
     def let_in(self, replica: Replica, now_s: float) -> None:
         """Propose a follower that could not join the ISR when it last fetched, but may now.
 
-        Its broker was still fenced then, or another proposal was under way. Its next fetch would
-        not tell: within a session a partition without news is not named again. One that lags is
-        not meant: it would be dropped and let in by turns while the high watermark stands still.
+        Its broker was still fenced then, or another proposal was under way. Its next fetch
+        would not show it: within a session a partition without news is not named again. One that
+        lags is left out: it would be dropped and let in by turns, and the high watermark stall.
         """
         state = replica.state
         if state.is_leader and len(state.view.isr) < len(state.view.replicas):

@@ -120,12 +120,12 @@ class LeaderFetcher:
         self.wake()
 
     def log_start_moved(self, topic_partition: TopicPartition) -> None:
-        """Tell the leader, who sends consumers here for what this replica has (KIP-392)."""
+        """Send the leader the new log start: it sends consumers here for what is left (KIP-392)."""
         self._session.tell_again(topic_partition)
         self.wake()
 
     def wake(self) -> None:
-        """There is something to say to the leader, or another place to find it at."""
+        """There is something to send to the leader, or the leader has another endpoint."""
         self._alarm.ring()
 
     async def run(self) -> None:

@@ -1,6 +1,6 @@
 """The rules of one replicated partition: leader epochs, in-sync replicas, the high watermark.
 
-Pure: it is told what happened (a role from the controller's metadata, an append, a follower's
+Pure: its caller says what happened (a role from the controller's metadata, an append, a follower's
 fetch, the controller's answer to a proposal) together with the time, and it keeps the truth that
 the log, the waiting requests and the controller are then brought in line with.
 
@@ -136,7 +136,7 @@ class PartitionState(ReplicaView):
         return changed
 
     def retire(self) -> None:
-        """This broker has the replica no more; whoever still asks it is sent away."""
+        """This broker no longer has the replica; later requests are refused."""
         self.is_leader = False
         self.pending = None
         self.maximal_isr = ()
@@ -146,7 +146,7 @@ class PartitionState(ReplicaView):
 
     @property
     def effective_min_isr(self) -> int:
-        """min.insync.replicas, but no more than there are replicas."""
+        """min.insync.replicas, or the number of replicas if that is smaller."""
         return min(self.min_isr, len(self.view.replicas))
 
     def check_enough_replicas(self) -> None:
@@ -172,7 +172,7 @@ class PartitionState(ReplicaView):
         return self._advance_high_watermark(now_s)
 
     def acknowledgement(self, required_offset: int) -> ErrorCode | None:
-        """What a producer with acks=all is told about records before `required_offset`.
+        """The answer to a producer with acks=all for records before `required_offset`.
 
         None while it has to wait. NOT_ENOUGH_REPLICAS_AFTER_APPEND when they are committed by an
         ISR that has meanwhile become too small for the promise.
@@ -277,7 +277,7 @@ class PartitionState(ReplicaView):
         return self._eligible(follower.replica_id, follower.broker_epoch)
 
     def is_eligible(self, replica_id: int) -> bool:
-        """Whether a replica's broker is alive, whatever this leader has heard of it."""
+        """Whether a replica's broker is alive, whether or not it has fetched from this leader."""
         return self._eligible(replica_id, NO_EPOCH)
 
     def shrinking(self, now_s: float) -> IsrProposal | None:
@@ -290,7 +290,7 @@ class PartitionState(ReplicaView):
         return self._propose(tuple(id_ for id_ in self.view.isr if id_ not in lagging))
 
     def lagging(self, now_s: float) -> tuple[int, ...]:
-        """Members of the ISR that do not deserve it any more."""
+        """Members of the ISR that no longer qualify."""
         isr = self.view.isr
         return tuple(
             follower.replica_id

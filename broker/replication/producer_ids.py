@@ -21,7 +21,7 @@ from raftka.net.protocol.messages.allocate_producer_ids import (
 
 
 class ToController(Protocol):
-    """The connection to the active controller, whoever that is."""
+    """The connection to the active controller, whichever node that is."""
 
     async def to_controller(self, request: Any) -> Any: ...
 

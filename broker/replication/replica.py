@@ -1,8 +1,8 @@
-"""One hosted replica: the rules (PartitionState), the records (Log) and those who wait for either.
+"""One hosted replica: the rules (PartitionState), the records (Log), and what waits for either.
 
-Whoever changes the state goes through here, so that each change reaches the requests that wait for
+Every change of the state goes through here, so that it reaches the requests that wait for
 it in the same turn: records wake the followers, the high watermark wakes producers and consumers,
-a change of role wakes everybody.
+a change of role wakes all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AckWaiter(Protocol):
 
 
 class Watcher(Protocol):
-    """A partition of a fetch, which has to hear of what is new (fetch_session.FetchEntry)."""
+    """A partition of a fetch, to be notified of what is new (fetch_session.FetchEntry)."""
 
     def changed(self) -> None:
         """There is something to look at; a fetch that waits looks at the end of this turn."""
@@ -44,7 +44,7 @@ class Watcher(Protocol):
         ...
 
     def high_watermark_moved(self) -> None:
-        """A follower may hear of it with its next records, unless its own consumers wait for it."""
+        """A follower learns of it with its next records, unless its own consumers wait for it."""
         ...
 
 
@@ -70,7 +70,7 @@ class Replica:
         self.topic, self.index = state.topic_partition
         self.topic_id = topic_id
         self.hosted = True
-        """False once this broker has it no more: look again for who asks by name."""
+        """False once this broker no longer has it: find the partition by its name again."""
         self.state = state
         self.log = log
         self.followers: dict[Watcher, None] = {}
@@ -80,14 +80,14 @@ class Replica:
         self._acks: deque[tuple[int, AckWaiter, int]] = deque()
         """(offset to be committed, request, its slot), by ascending offset."""
         self._deletions: list[tuple[int, AckWaiter, int]] = []
-        """(offset that all replicas are to begin at, request, its slot)."""
+        """(offset at which all replicas must begin, request, its slot)."""
 
     # ---- the leader
 
     def append(
         self, records: Buffer, now_s: float, now_ms: int, *, from_client: bool = True
     ) -> AppendInfo:
-        """Append as the leader and tell whoever waits for it.
+        """Append as the leader, and notify the requests that wait for it.
 
         The caller has checked that this replica leads. Raises KafkaError for records that cannot
         be taken, LogDirFailure when the disk fails.
@@ -155,10 +155,10 @@ class Replica:
         for watcher in self.followers:
             watcher.high_watermark_moved()
 
-    # ---- everybody
+    # ---- leader or follower
 
     def role_changed(self) -> None:
-        """Another epoch, another leader, or gone from this broker: nobody is to wait on."""
+        """Another epoch, another leader, or gone from this broker: release every waiter."""
         acks, self._acks = self._acks, deque()
         deletions, self._deletions = self._deletions, []
         for _, waiter, slot in (*acks, *deletions):
@@ -167,14 +167,14 @@ class Replica:
         self._wake(self.consumers)
 
     def delete_records(self, offset: int) -> None:
-        """Let the log begin at `offset`; followers are told at once, consumers as they ask."""
+        """Let the log begin at `offset`: followers learn of it at once, consumers when they ask."""
         if self.log.advance_log_start(offset):
             self._wake(self.followers)
             for watcher in self.consumers:
                 watcher.changed_quietly()
 
     def when_deleted(self, offset: int, waiter: AckWaiter, slot: int) -> None:
-        """Tell the waiter once the log begins at `offset` or later on all of its live replicas."""
+        """Answer the waiter once the log begins at `offset` or later on all live replicas."""
         self._deletions.append((offset, waiter, slot))
         self.check_deletions()
 

@@ -38,7 +38,7 @@ class ReplicaFetchers:
         """Where a broker listens for the others; None while it is not registered."""
         self._broker_epoch = broker_epoch
         self.on_contact: Callable[[int, bool], None] = lambda leader_id, reached: None
-        """Told of each leader that is reached, and of each whose connection breaks."""
+        """Called with each leader that is reached, and each whose connection breaks."""
         self._fetchers: dict[int, LeaderFetcher] = {}
         self._following: dict[TopicPartition, LeaderFetcher] = {}
         self._nursery: trio.Nursery | None = None
@@ -52,7 +52,7 @@ class ReplicaFetchers:
             await trio.sleep_forever()
 
     def follow(self, replica: Replica) -> None:
-        """Copy it from the leader of its present view, or from nobody when there is none."""
+        """Copy it from the leader of its present view, or from none while there is none."""
         self.leave(replica.topic_partition)
         leader_id = replica.state.view.leader
         if leader_id < 0:
@@ -62,13 +62,13 @@ class ReplicaFetchers:
         fetcher.add(Following(replica, self._replicas.rules_off, self._config.backoff_max_s))
 
     def leave(self, topic_partition: TopicPartition) -> None:
-        """Copy it no more."""
+        """Stop copying it."""
         fetcher = self._following.pop(topic_partition, None)
         if fetcher is not None:
             fetcher.remove(topic_partition)
 
     def log_start_moved(self, topic_partition: TopicPartition) -> None:
-        """Records at the beginning of a log are gone; its leader is told, if another broker is."""
+        """Records at the beginning of a log are gone; the next fetch from its leader says so."""
         fetcher = self._following.get(topic_partition)
         if fetcher is not None:
             fetcher.log_start_moved(topic_partition)

@@ -93,11 +93,11 @@ class ReplicaIndex:
         return None if view is None else (view.leader, view.leader_epoch)
 
     def check_serving(self, replica: Replica, now_s: float) -> None:
-        """Refuse to act as leader when the controller has not heard of us for too long.
+        """Refuse to act as leader when the controller has had no heartbeat of ours for too long.
 
         Raises KafkaError NOT_LEADER_OR_FOLLOWER. By the clock and not by a timer: a process that
         was stopped and continued must know before its first answer. A follower may go on: what is
-        below its high watermark stays committed, whoever leads (KIP-392).
+        below its high watermark stays committed, whichever replica leads (KIP-392).
         """
         if now_s > self.lease_until_s and replica.state.is_leader:
             raise KafkaError(

@@ -2,7 +2,7 @@
 
 The metadata log says which partitions are here, who leads them and in which epoch; `publish` turns
 each change into roles, logs and fetches. Handlers find replicas here, and learn why one cannot be
-had. When a disk fails, its replicas go offline here, and the controller is told.
+had. When a disk fails, its replicas go offline here, and the controller learns of it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Fetching(Protocol):
         ...
 
     def leave(self, topic_partition: TopicPartition) -> None:
-        """Fetch it no more: this broker leads it, or has no replica of it."""
+        """Stop fetching it: this broker leads it, or has no replica of it."""
         ...
 
     def log_start_moved(self, topic_partition: TopicPartition) -> None:
@@ -66,14 +66,14 @@ class RoleListener(Protocol):
         ...
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """This broker leads it no more; `leader_epoch` is the newest that it knows of."""
+        """This broker no longer leads it; `leader_epoch` is the newest that it knows of."""
         ...
 
 
 class ReplicaManager:
     """The replicas of one broker. `publish` is its view of the metadata log.
 
-    `index` finds the replicas, `isr` proposes who is in sync; the manager gives each its role.
+    `index` finds the replicas, `isr` proposes which are in sync; the manager gives each its role.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class ReplicaManager:
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Take over what has changed. The first delta must name everything."""
-        # One turn: who waits is answered when all of it is in effect.
+        # One turn: requests that wait are answered when all of it is in effect.
         self._turn.begin()
         try:
             self._publish(image, delta)
@@ -298,7 +298,7 @@ class ReplicaManager:
         return replica
 
     def _delete(self, name: str, index: int, topic_id: bytes) -> None:
-        """The partition is gone, or has no replica here any more."""
+        """The partition is gone, or no longer has a replica here."""
         self.index.forget_failure(name, index)
         replica = self.get(name, index)
         if replica is None or replica.topic_id != topic_id:
@@ -358,7 +358,7 @@ class ReplicaManager:
     def _directory_failed(self, directory: str, reason: str) -> None:
         """A log directory went offline, and with it all replicas that it holds.
 
-        Nothing is acknowledged from there any more, since nothing is known about what reached it.
+        Nothing is acknowledged from there from now on: what reached the disk is unknown.
         """
         lost = [replica for replica in self if replica.log.directory.startswith(directory + "/")]
         for replica in lost:
@@ -373,7 +373,7 @@ class ReplicaManager:
             callback()
 
     def on_failed_dir(self, callback: Callable[[], None]) -> None:
-        """Be told when another directory went offline, to send the controller a heartbeat."""
+        """Call back when another directory went offline, to send the controller a heartbeat."""
         self._on_failed_dir.append(callback)
 
     async def checkpoint_high_watermarks(self) -> None:

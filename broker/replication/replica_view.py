@@ -62,13 +62,13 @@ class ReplicaView:
             self.view.partition_epoch,
         )
 
-    # ---- who may ask
+    # ---- fencing
 
     def check_leader_epoch(self, asked_epoch: int) -> None:
         """Fence requests of other leader epochs than ours (KIP-320); NO_EPOCH asks for none.
 
         Raises KafkaError: FENCED_LEADER_EPOCH when the asker is behind, UNKNOWN_LEADER_EPOCH when
-        it is ahead and this broker has yet to hear of it.
+        it is ahead and this broker does not know that epoch yet.
         """
         own = self.view.leader_epoch
         if asked_epoch == own or asked_epoch < 0:
@@ -102,7 +102,7 @@ class ReplicaView:
         return self._learn_high_watermark(leader_high_watermark)
 
     def diverged(self, leader_high_watermark: int) -> bool:
-        """The leader answered that our log and its own part ways; whether to truncate now.
+        """The leader answered that our log diverges from its own; whether to truncate now.
 
         What it says of its high watermark must not be believed before that, since offsets below it
         may still name records that the leader does not have.
@@ -124,6 +124,6 @@ class ReplicaView:
         self.high_watermark = min(self.high_watermark, log_end_offset)
 
     def restarted_at(self, offset: int) -> None:
-        """The follower's log was emptied and begins anew at the leader's log start offset."""
+        """The follower's log was emptied and begins again at the leader's log start offset."""
         self.log_end_offset = offset
         self.high_watermark = offset

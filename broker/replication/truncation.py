@@ -1,4 +1,4 @@
-"""Where a follower's log and its leader's part ways, and so where the follower's must be cut.
+"""Where a follower's log diverges from its leader's, and so where the follower's must be cut.
 
 Both sides know at which offset each leader epoch began (the leader-epoch cache). Two logs are equal
 up to the end of the last epoch that both have, so offsets and high watermarks decide nothing here:
