@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import trio
+
 from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.history import History
@@ -59,7 +61,7 @@ class Oversight:
             self.metadata,
             note,
             on_new_disk=self._lost_unseen,
-            on_registered=lambda broker_id: self.replicas.broker_registered(broker_id),
+            on_registered=self._registered,
         )
         election_s = int(plan.settings["controller.quorum.election.timeout.ms"]) / 1000
         self.raft = self._of_quorum(cluster, election_s, report)
@@ -174,6 +176,16 @@ class Oversight:
         """A process is about to start; `directory` is the id of its metadata log's directory."""
         self.raft.voter_sets.directories[machine.host] = directory
 
+    def disk_failed(self, host: str, path: str) -> None:
+        """A disk has refused a write or a sync."""
+        self.witnesses.writes.failed(host, path)
+
+    def started(self, machine: Machine) -> None:
+        """A process is about to start."""
+        self.registrations.started(machine.node_id, self.raft.commit_index)
+        self.raft.excused[machine.host] = trio.current_time()
+        self.witnesses.writes.started(machine.host)
+
     def ended_unclean(self, machine: Machine) -> None:
         """A process ended without a shutdown."""
         self.replicas.ended_unclean(machine.host)
@@ -227,6 +239,10 @@ class Oversight:
         for topic, index, partition in image.partitions():
             if broker_id in partition.replicas:
                 self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)
+
+    def _registered(self, broker_id: int) -> None:
+        self.replicas.broker_registered(broker_id)
+        self.witnesses.broker_registered(broker_id)
 
     def _partition_changed(
         self, key: Key, before: PartitionImage | None, after: PartitionImage

@@ -122,7 +122,8 @@ class Options:
     """What a person chose; the rest is drawn."""
 
     seed: int
-    nodes: int = 3
+    nodes: int | None = None
+    """None: three, and now and then a fourth that is a broker only."""
     combined: bool = True
     duration_s: float = DEFAULT_DURATION_S
     mutation: str | None = None

@@ -109,6 +109,7 @@ class World:
         self.cluster.watch = oversight.watch_file
         self.cluster.on_formatted = oversight.formatted
         self.cluster.on_clean_end = oversight.ended_clean
+        self.cluster.on_disk_error = oversight.disk_failed
         self.cluster.on_unclean_end = oversight.ended_unclean
         self.oversight = oversight
         self.ledger = oversight.ledger
@@ -225,8 +226,7 @@ class World:
     def start(self, machine: Machine, cause: int | None = None) -> None:
         in_use = self.cluster.machines.get(machine.node_id) is machine
         if machine.process is None and not machine.broken and in_use:
-            self.registrations.started(machine.node_id, self.raft.commit_index)
-            self.raft.excused[machine.host] = trio.current_time()
+            self.oversight.started(machine)
             self.cluster.start(machine, cause)
 
     def resume(self, machine: Machine, cause: int | None = None) -> None:

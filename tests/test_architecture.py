@@ -39,7 +39,7 @@ SIMULATOR = {
     "checkers": {"machines", "observers", "checkers", "trace", "violation"},
     "oversight": {"machines", "observers", "checkers", "plan", "trace", "violation"},
     "world": {"machines", "oversight", "plan", "trace", "violation"},
-    "load": {"machines", "observers", "checkers", "world", "plan", "load"},
+    "load": {"machines", "observers", "checkers", "world", "plan", "load", "violation"},
     "faults": {"machines", "observers", "world", "load", "faults"},
     "aftermath": {"machines", "checkers", "world", "load", "aftermath", "violation"},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import trio
@@ -13,7 +13,7 @@ from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.simulations.aftermath import audit
 from raftka.simulations.checkers.history import parse
 from raftka.simulations.load import limits
-from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
+from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, report_corrupt
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.violation import NOTHING, About, Exit
 from raftka.simulations.world import World
@@ -175,25 +175,41 @@ async def read_everything(world: World) -> None:
     for reader in world.plan.consumers[:1]:
         config.update(limits.of_reader(reader.settings))
     found: dict[TopicPartition, dict[int, bytes]] = {target: {} for target in targets}
-    with trio.move_on_after(READ_S) as scope:
-        async with Consumer(config, **client_ports(world, "auditor")) as consumer:
-            consumer.assign(targets)
-            starts = await consumer.beginning_offsets(targets)
-            ends = await consumer.end_offsets(targets)
-            left = {target for target in targets if starts[target] < ends[target]}
-            while left:
-                # Retention goes on meanwhile: there may be less left than there was.
-                left = {each for each in left if world.history.of(each).start < ends[each]}
-                for record in await consumer.poll(1.0):
-                    target = TopicPartition(record.topic, record.partition)
-                    found[target][record.offset] = record.value or b""
-                    if record.offset + 1 >= ends[target]:
-                        left.discard(target)
+    starts: dict[TopicPartition, int] = {}
+    ends: dict[TopicPartition, int] = {}
+    try:
+        with trio.move_on_after(READ_S) as scope:
+            async with Consumer(config, **client_ports(world, "auditor")) as consumer:
+                consumer.assign(targets)
+                starts |= await consumer.beginning_offsets(targets)
+                ends |= await consumer.end_offsets(targets)
+                await _read_to(world, consumer, starts, ends, found)
+    except CLIENT_ERRORS as error:
+        report_corrupt(world, "auditor", error)
+        world.stop("audit", f"reading everything failed: {error}", Exit.LIVENESS)
     if scope.cancelled_caught:
         world.stop("audit", f"reading everything took more than {READ_S:g} s", Exit.LIVENESS)
     for target in targets:
         world.history.final_read(target, found[target], ends[target])
         _check_deletion(world, target, starts[target])
+
+
+async def _read_to(
+    world: World,
+    consumer: Consumer,
+    starts: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    found: dict[TopicPartition, dict[int, bytes]],
+) -> None:
+    left = {target for target in ends if starts[target] < ends[target]}
+    while left:
+        # Retention goes on meanwhile: there may be less left than there was.
+        left = {each for each in left if world.history.of(each).start < ends[each]}
+        for record in await consumer.poll(1.0):
+            target = TopicPartition(record.topic, record.partition)
+            found[target][record.offset] = record.value or b""
+            if record.offset + 1 >= ends[target]:
+                left.discard(target)
 
 
 def _check_deletion(world: World, target: TopicPartition, start: int) -> None:

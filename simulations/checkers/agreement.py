@@ -6,7 +6,8 @@ Two properties that hold at every moment, long before anybody reads a record or 
   (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
 - A high watermark covers nothing but committed records. What a broker tells a consumer of its own,
   as leader or as a follower nearby (KIP-392), is what it serves; what it writes down
-  (replication-offset-checkpoint) is what it restarts with.
+  (replication-offset-checkpoint) is what it restarts with. And it covers nothing that is not there:
+  no replica's high watermark is beyond the end of its own log.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class AgreementChecker:
         self._report = report
         self._agreed: dict[tuple[str, Key], int] = {}
         """Up to where each replica's log was found to be what clients know."""
-        logs.on_append = self._appended
+        logs.on_append.append(self._appended)
 
     def forget(self, topic: str) -> None:
         """The topic was deleted."""
@@ -103,6 +104,14 @@ class AgreementChecker:
         if truth is None or mirror is None or self._excused(key, host):
             return
         self.checks += 1
+        if high_watermark > mirror.end_offset:
+            self._report(
+                "high-watermark-beyond-log-end",
+                f"{host} {how} {high_watermark} as the high watermark of {key[0]}-{key[1]}, and its"
+                f" own log ends at {mirror.end_offset}: what is between it does not have",
+                about=About(key, mirror.end_offset, node=host),
+            )
+            return
         place = (host, key)
         end = min(high_watermark, truth.end)
         begin = max(truth.start, self._agreed.get(place, 0))

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
+from crc32c import crc32c
+
 from raftka.simulations.machines.medium import Inode
 from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
 from raftka.simulations.violation import About, Report
@@ -20,6 +22,8 @@ from raftka.simulations.violation import About, Report
 _OFFSET_ENTRY: Final = struct.Struct(">ii")
 _TIME_ENTRY: Final = struct.Struct(">qi")
 _EPOCHS: Final = "leader-epoch-checkpoint"
+_CRC_FROM: Final = 21
+"""Of a batch, where the bytes begin that its checksum covers."""
 
 
 class FileChecker:
@@ -50,6 +54,26 @@ class FileChecker:
                 about = About(mirror.key, node=host)
                 self._check_offset_index(f"{stem}.index", files, base_offset, batches, about)
                 self._check_time_index(f"{stem}.timeindex", files, base_offset, batches, about)
+
+    def check_batches(self, mirror: ReplicaMirror, files: Mapping[str, Inode]) -> None:
+        """Every batch of a replica that counts has the CRC of its header: whatever a disk did to
+        it, recovery has found it, or another replica has brought it."""
+        self.checks += 1
+        for path, _, batches in mirror.segments():
+            inode = files.get(path)
+            if inode is None:
+                continue
+            data = memoryview(bytes(inode.data))
+            for batch in batches:
+                covered = data[batch.position + _CRC_FROM : batch.position + batch.size]
+                if crc32c(covered) != batch.crc:
+                    self._report(
+                        "corrupt-batch-kept",
+                        f"{mirror.host} counts as in sync for {mirror.name}, and its batch"
+                        f" {_words(batch)} has not the CRC that its header says",
+                        about=About(mirror.key, batch.base_offset, node=mirror.host),
+                    )
+                    return
 
     def _check_order(self, mirror: ReplicaMirror, batches: list[Batch]) -> None:
         for one, other in pairwise(batches):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import (
+    Batch,
     Key,
     PartitionLogs,
     ReplicaMirror,
@@ -45,17 +46,40 @@ class RetentionChecker:
         self._may_begin_at = may_begin_at
         self.given_up: dict[Key, int] = {}
         """Up to where administrators have asked for records to be deleted."""
+        self._all: set[Key] = set()
+        """Partitions of which all that is committed shall go, whenever the request arrives."""
         logs.on_retired = self._retired
+        logs.on_append.append(self._appended)
 
     def forget(self, topic: str) -> None:
         """The topic was deleted."""
         for key in [key for key in self.given_up if key[0] == topic]:
             del self.given_up[key]
+        self._all = {key for key in self._all if key[0] != topic}
 
     def asked_to_delete(self, key: Key, offset: int) -> None:
         """An administrator asks that a partition begins at `offset`, which may happen or not."""
         self.given_up[key] = max(offset, self.given_up.get(key, 0))
         self._may_begin_at(key, offset)
+
+    def may_delete(self, key: Key, offset: int) -> None:
+        """It may happen that a partition begins at `offset`; nobody can count on it."""
+        self._may_begin_at(key, offset)
+
+    def asked_to_delete_all(self, key: Key) -> None:
+        """An administrator asks for the end of all that is committed when the request arrives."""
+        self._all.add(key)
+        for mirror in self._logs.replicas(key):
+            self._may_begin_at(key, mirror.end_offset)
+
+    def deleted_all(self, key: Key, start: int) -> None:
+        """That has been done, up to `start`."""
+        self._all.discard(key)
+        self.given_up[key] = max(start, self.given_up.get(key, 0))
+
+    def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
+        if replica.key in self._all:
+            self._may_begin_at(replica.key, batches[-1].last_offset + 1)
 
     def _retired(self, replica: ReplicaMirror, segment: SegmentMirror) -> None:
         key, end = replica.key, segment.end_offset

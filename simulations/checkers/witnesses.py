@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from raftka.kraft.delta import MetadataDelta
-from raftka.kraft.image import MetadataImage
+from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
 from raftka.simulations.checkers.fetching import FetchChecker
@@ -22,6 +22,7 @@ from raftka.simulations.checkers.offsets import CommittedOffsets
 from raftka.simulations.checkers.produced import ProducedOffsets
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.checkers.retention import RetentionChecker
+from raftka.simulations.checkers.writes import FailedWrites
 from raftka.simulations.machines.machine import Machine
 from raftka.simulations.machines.stream import Flow
 from raftka.simulations.observers.kafka_wire import Conversation, OnRequest, Watched
@@ -107,6 +108,8 @@ class Witnesses:
         )
         self.producer_ids = ProducerIds(self.watched, report)
         self.files = FileChecker(logs, report)
+        self.writes = FailedWrites(logs, report)
+        metadata.on_change.append(self._members_changed)
         logs.on_corrupt = self._corrupt_batch_written
 
     def _fetches(self) -> FetchChecker:
@@ -131,6 +134,7 @@ class Witnesses:
             self.offsets,
             self.producer_ids,
             self.files,
+            self.writes,
         )
         return sum(each.checks for each in checkers)
 
@@ -170,6 +174,33 @@ class Witnesses:
             runs = machine.is_running and machine.is_broker and not machine.suspect
             if runs and self._registrations.is_current(machine.node_id):
                 self.files.check_running(machine.host, machine.medium.files)
+
+    def broker_registered(self, broker_id: int) -> None:
+        """A broker is back after its recovery: what counts as in sync there is whole."""
+        for topic, index, partition in self._metadata.image.partitions():
+            if broker_id in partition.isr:
+                self._check_batches((topic.name, index), broker_id)
+
+    def check_members(self) -> None:
+        """Every replica in an ISR is whole."""
+        for topic, index, partition in self._metadata.image.partitions():
+            for broker_id in partition.isr:
+                self._check_batches((topic.name, index), broker_id)
+
+    def _members_changed(
+        self, key: Key, before: PartitionImage | None, after: PartitionImage
+    ) -> None:
+        for broker_id in after.isr if before is not None else ():
+            if before is not None and broker_id not in before.isr:
+                self._check_batches(key, broker_id)
+
+    def _check_batches(self, key: Key, broker_id: int) -> None:
+        machine, host = self._machines.get(broker_id), f"n{broker_id}"
+        mirror = self._logs.replica(host, key)
+        current = self._registrations.is_current(broker_id)
+        if machine is None or mirror is None or machine.suspect or not current:
+            return
+        self.files.check_batches(mirror, machine.medium.files)
 
     def stopped(self, machine: Machine) -> None:
         """A broker that served has ended with a clean shutdown."""

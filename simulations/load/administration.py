@@ -10,29 +10,52 @@ from raftka.client.admin.topics import NewTopic
 from raftka.client.consumer.consumer import Consumer
 from raftka.client.consumer.state import OffsetAndMetadata
 from raftka.client.producer.producer import Producer
+from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.checkers.ledger import Life
 from raftka.simulations.load.contents import headers_of, key_of
 from raftka.simulations.load.workload import client_ports, make_admin
 from raftka.simulations.machines.clock import EPOCH_MS, SimClock
+from raftka.simulations.violation import About
 from raftka.simulations.world import World
 
 REBORN_GROUP = "rememberer"
+_ALL = -1
+"""In place of an offset: the high watermark (KIP-107)."""
+_FAR = 1000
 
 
 async def delete_records(world: World, dice: Random, cause: int) -> None:
-    """Some of what a partition has is given up."""
+    """Some of what a partition has is given up: a part, all up to the end, or all that is committed
+    (-1). More than is committed must be refused. Often the followers are late just then."""
     topic = dice.choice(world.plan.topics)
     target = TopicPartition(topic.name, dice.randrange(topic.partitions))
     async with _consumer(world, f"measurer-{cause}") as consumer:
         end = (await consumer.end_offsets([target]))[target]
-    offset = int(end * dice.choice([dice.random(), 0.5, 1.0]))
-    if not offset:
+    if not end:
         return
-    world.witnesses.retention.asked_to_delete(target, offset)
+    if dice.random() < 0.5:
+        _delay_followers(world, dice, target)
+        world.note("records deleted while followers lag")
+    how = dice.choice(["part", "part", "end", "all", "beyond"])
+    if how == "beyond":
+        await _delete_too_much(world, dice, target, cause)
+        return
+    offset = int(end * dice.choice([dice.random(), 0.5])) if how == "part" else end
+    retention = world.witnesses.retention
+    if how == "all":
+        retention.asked_to_delete_all(target)
+    elif offset:
+        retention.asked_to_delete(target, offset)
+    else:
+        return
     async with make_admin(world, "deleter", cause) as admin:
-        await admin.delete_records({target: offset})
+        wanted = _ALL if how == "all" else offset
+        starts = await admin.delete_records({target: wanted})
+    if how == "all":
+        offset = starts[target]
+        retention.deleted_all(target, offset)
     world.note("records deleted by an administrator")
     partition = world.image.partition(*target)
     if partition is None or set(partition.isr) != set(partition.replicas):
@@ -42,6 +65,39 @@ async def delete_records(world: World, dice: Random, cause: int) -> None:
     known, _ = world.ledger.begins_at.get(target, (0, 0.0))
     if offset > known:
         world.ledger.begins_at[target] = (offset, trio.current_time())
+
+
+def _delay_followers(world: World, dice: Random, target: TopicPartition) -> None:
+    partition, leader = world.image.partition(*target), world.leader_of(*target)
+    if partition is not None and leader is not None:
+        for broker_id in partition.replicas:
+            if broker_id != leader.node_id:
+                world.fabric.clog(leader.host, f"n{broker_id}", dice.uniform(0.2, 3))
+        world.stir(target.topic)
+
+
+async def _delete_too_much(world: World, dice: Random, target: TopicPartition, cause: int) -> None:
+    """Nobody may delete what is not committed: it would be gone before it was there."""
+    end = max((mirror.end_offset for mirror in world.logs.replicas(target)), default=0)
+    offset = end + dice.choice([1, _FAR])
+    world.note("deletion beyond the high watermark asked for")
+    if offset < end + _FAR:
+        # By the time that it arrives there may be a record, committed.
+        world.witnesses.retention.may_delete(target, offset)
+    async with make_admin(world, "deleter", cause) as admin:
+        try:
+            await admin.delete_records({target: offset})
+        except KafkaError as error:
+            world.trace.event("refused", cause=cause, error=str(error))
+            return
+    end = max((mirror.end_offset for mirror in world.logs.replicas(target)), default=0)
+    if end < offset:
+        world.report(
+            "deleted-beyond-high-watermark",
+            f"an administrator was told that {target} begins at {offset} now, and no replica has"
+            f" more than {end} records",
+            about=About(target, end),
+        )
 
 
 async def look_up(world: World, dice: Random, cause: int) -> None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from raftka.simulations.load import limits, traits
 from raftka.simulations.plan import (
@@ -25,6 +25,12 @@ from raftka.simulations.plan import (
 )
 
 WARM_UP_S = 3.0
+
+
+_FACTORS: Final = [1, 2, 2, 3, 3, 3, 3, 4]
+"""Replication factors of topics, as far as there are brokers."""
+_MIN_INSYNC: Final = {1: [1], 2: [1, 2, 2], 3: [1, 2, 2, 2, 2, 3], 4: [2, 2, 3]}
+"""By replication factor: min.insync.replicas."""
 
 
 class Odds(NamedTuple):
@@ -45,7 +51,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
     def dice(what: str) -> Random:
         return Random(f"{seed} {what}")
 
-    nodes = _nodes(options)
+    nodes = _nodes(options, dice("nodes"))
     quorum = options.quorum or dice("quorum").choice(["static"] * 4 + list(QUORUMS[1:]))
     brokers = sum("broker" in node.roles for node in nodes)
     topics = tuple(
@@ -91,17 +97,19 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
     )
 
 
-def _nodes(options: Options) -> tuple[NodePlan, ...]:
+def _nodes(options: Options, dice: Random) -> tuple[NodePlan, ...]:
+    count, voters_max = options.nodes, 5
+    if count is None:
+        # One broker more than most have, so that a partition may have four replicas.
+        count, voters_max = 4 if dice.random() < 0.12 else 3, 3
     if options.combined:
-        voters = options.nodes if options.nodes <= 5 else 5
         return tuple(
-            NodePlan(i, "broker,controller" if i <= voters else "broker")
-            for i in range(1, options.nodes + 1)
+            NodePlan(i, "broker,controller" if i <= voters_max else "broker")
+            for i in range(1, count + 1)
         )
-    controllers = 1 if options.nodes == 2 else 3 if options.nodes >= 5 else 1
+    controllers = 1 if count == 2 else 3 if count >= 5 else 1
     return tuple(
-        NodePlan(i, "controller" if i <= controllers else "broker")
-        for i in range(1, options.nodes + 1)
+        NodePlan(i, "controller" if i <= controllers else "broker") for i in range(1, count + 1)
     )
 
 
@@ -132,9 +140,9 @@ def _settings(dice: Random) -> dict[str, str]:
 def _topics(dice: Random, brokers: int, many: int | None) -> tuple[TopicPlan, ...]:
     found = []
     for number in range(dice.choice([1, 1, 2, 3])):
-        factor = min(dice.choice([2, 3, 3]), brokers)
+        factor = min(dice.choice(_FACTORS), brokers)
         configs = {
-            "min.insync.replicas": str(min(2, factor)),
+            "min.insync.replicas": str(dice.choice(_MIN_INSYNC[factor])),
             "segment.ms": str(dice.choice([1500, 6000, 604_800_000])),
         }
         if dice.random() < 0.2:

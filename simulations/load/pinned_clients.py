@@ -15,10 +15,10 @@ from typing import Final
 import trio
 
 from raftka.client.producer.producer import Producer
-from raftka.model.errors import ErrorCode
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, TopicPartition
 from raftka.model.ports import BrokenConnection
-from raftka.model.records import iter_batches, iter_records
+from raftka.model.records import Record, iter_batches, iter_records
 from raftka.net.channel import Channel
 from raftka.net.protocol.messages.fetch import (
     FetchPartition,
@@ -28,7 +28,7 @@ from raftka.net.protocol.messages.fetch import (
 )
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.load.contents import headers_of, key_of
-from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
+from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, report_corrupt
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.machines.machine import BROKER_PORT
@@ -111,6 +111,7 @@ class _Reader:
     """Reads one partition at one broker, from where others have read up to by now."""
 
     def __init__(self, world: World, host: str, name: str, target: TopicPartition) -> None:
+        self._world = world
         self._history = world.history
         self._host = host
         self._name = name
@@ -151,10 +152,16 @@ class _Reader:
     def _take(self, part: PartitionData) -> None:
         if part.records is None or isinstance(part.records, list):
             return
-        for header, batch in iter_batches(part.records):
-            for record in iter_records(batch):
-                if record.offset >= self._offset:
-                    value = record.value or b""
-                    self._history.polled(self._name, self._target, self._last, record.offset, value)
-                    self._last = record.offset
-            self._offset = max(self._offset, header.last_offset + 1)
+        try:
+            for header, batch in iter_batches(part.records):
+                for record in iter_records(batch):
+                    if record.offset >= self._offset:
+                        self._polled(record)
+                self._offset = max(self._offset, header.last_offset + 1)
+        except KafkaError as error:
+            report_corrupt(self._world, self._name, error)
+
+    def _polled(self, record: Record) -> None:
+        value = record.value or b""
+        self._history.polled(self._name, self._target, self._last, record.offset, value)
+        self._last = record.offset

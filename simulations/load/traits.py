@@ -46,7 +46,7 @@ def compression(dice: Random) -> dict[str, str]:
 def administration(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, str, str]]:
     """(moment, kind, name) of what administrators and clients ask for now and then, and hold the
     answers against."""
-    kinds = ["delete-records", "look-up", "look-up", "recreate-topic"]
+    kinds = ["delete-records", "delete-records", "look-up", "look-up", "recreate-topic"]
     moments = sorted(dice.uniform(first_s, duration_s) for _ in range(dice.randrange(5)))
     return [
         (round(at, 3), dice.choice(kinds), f"administration {number}")

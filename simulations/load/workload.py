@@ -15,7 +15,7 @@ from raftka.client.consumer.consumer import Consumer
 from raftka.client.consumer.state import ConsumerRecord
 from raftka.client.producer.batch import RecordMetadata
 from raftka.client.producer.producer import Producer
-from raftka.model.errors import KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Network
 from raftka.net.futures import Future
@@ -27,6 +27,12 @@ from raftka.simulations.plan import ConsumerPlan, ProducerPlan
 from raftka.simulations.world import World
 
 CLIENT_ERRORS = (KafkaError, BrokenConnection)
+
+
+def report_corrupt(world: World, client: str, error: BaseException) -> None:
+    """A record that a client was given and cannot read is a violation, whatever becomes of it."""
+    if isinstance(error, KafkaError) and error.code is ErrorCode.CORRUPT_MESSAGE:
+        world.report("corrupt-record-read", f"{client} was given a damaged record: {error}")
 
 
 def client_ports(world: World, name: str) -> dict[str, Any]:
@@ -149,6 +155,7 @@ class ConsumerTask:
                 try:
                     await self._live(f"{self.plan.name}.{lives}" if lives else self.plan.name)
                 except CLIENT_ERRORS as error:
+                    report_corrupt(self.world, self.plan.name, error)
                     self.world.trace.event("consumer-failed", node=self.plan.name, error=str(error))
             lives += 1
             await trio.sleep(0.5)

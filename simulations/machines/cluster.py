@@ -62,6 +62,7 @@ class Cluster:
         self._on_crash = on_crash
         self.on_unclean_end = on_unclean_end
         self.on_formatted = on_formatted
+        self.on_disk_error: Callable[[str, str], None] = lambda host, path: None
         self.first_voters: list[Voter] = []
         """Empty when settings name the voters."""
         self.on_clean_end = on_clean_end
@@ -84,6 +85,7 @@ class Cluster:
         dice = Random(self.dice.getrandbits(64))
         host = f"n{node_id}"
         medium = Medium(dice, lambda path: self.watch(host, path))
+        medium.on_error = lambda path: self.on_disk_error(host, path)
         machine = Machine(node_id, roles, medium, dice)
         self.machines[node_id] = machine
         return machine

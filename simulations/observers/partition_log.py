@@ -42,6 +42,7 @@ class SegmentMirror:
         self.base_offset = base_offset
         self.batches: list[Batch] = []
         self.size = 0
+        self._content = bytearray()
         self._rest = b""
         """Bytes after the last whole batch."""
 
@@ -51,12 +52,36 @@ class SegmentMirror:
 
     def wrote(self, offset: int, data: bytes) -> None:
         if offset != self.size:
-            self.truncated(offset)
+            self._overwrote(offset, data)
+            return
+        self._content += data
         self.size = offset + len(data)
         before = len(self.batches)
         self._parse(self._rest + data if self._rest else data, written=True)
         if len(self.batches) != before:
             self.replica.appended(self.batches[before:])
+
+    def _overwrote(self, offset: int, data: bytes) -> None:
+        """Bytes in the middle are others now; those behind them stay, as a file system has it."""
+        content, before = self._content, self.batches
+        if offset > len(content):
+            content.extend(bytes(offset - len(content)))
+        content[offset : offset + len(data)] = data
+        self.size = len(content)
+        kept = 0
+        while kept < len(before) and before[kept].position + before[kept].size <= offset:
+            kept += 1
+        start = before[kept - 1].position + before[kept - 1].size if kept else 0
+        self.batches = before[:kept]
+        self._parse(bytes(content[start:]), written=False)
+        if gone := [each for each in before[kept:] if each not in self.batches]:
+            self.replica.cut(gone)
+        if new := [each for each in self.batches[kept:] if each not in before]:
+            for batch in new:
+                end = batch.position + batch.size
+                if crc32c(content[batch.position + _CRC_FROM : end]) != batch.crc:
+                    self.replica.wrote_corrupt(batch)
+            self.replica.appended(new)
 
     def _parse(self, data: bytes, *, written: bool) -> None:
         start = self.size - len(data)
@@ -76,6 +101,8 @@ class SegmentMirror:
         self._rest = data[position:]
 
     def truncated(self, size: int) -> None:
+        del self._content[size:]
+        self._content.extend(bytes(size - len(self._content)))
         gone = []
         while self.batches and self.batches[-1].position + self.batches[-1].size > size:
             gone.append(self.batches.pop())
@@ -91,6 +118,7 @@ class SegmentMirror:
 
     def replaced(self, data: bytes) -> None:
         before = list(self.batches)
+        self._content[:] = data
         self.batches, self._rest, self.size = [], b"", len(data)
         self._parse(data, written=False)
         # What had been cut before may be back in the place of what was written there since.
@@ -190,7 +218,8 @@ class ReplicaMirror:
             self._logs.on_retired(self, segment)
 
     def appended(self, batches: list[Batch]) -> None:
-        self._logs.on_append(self, batches)
+        for told in self._logs.on_append:
+            told(self, batches)
 
     def cut(self, batches: list[Batch]) -> None:
         self._logs.on_truncate(self, batches)
@@ -218,7 +247,7 @@ class PartitionLogs:
 
     def __init__(self) -> None:
         self._replicas: dict[tuple[str, Key], ReplicaMirror] = {}
-        self.on_append: Told = _ignore
+        self.on_append: list[Told] = []
         self.on_truncate: Told = _ignore
         self.on_retired: Callable[[ReplicaMirror, SegmentMirror], None] = _ignore_segment
         """A broker has deleted a segment at the front of a log."""

@@ -241,6 +241,7 @@ async def _workload(
     world.replicas.compare_all(world.image)
     world.raft.compare_all()
     world.witnesses.look()
+    world.witnesses.check_members()
     check_invariants(world)
 
 

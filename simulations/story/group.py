@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from raftka.simulations.story.chronicle import LINKS, Chronicle, Event
+from raftka.simulations.story.commit import OFFSETS, tell_commit
 from raftka.simulations.story.story import Row, Story, prune
 from raftka.simulations.story.words import sentence, show
 
 ROWS_MAX: Final = 40
-_OFFSETS: Final = "__consumer_offsets-"
 _TALK: Final = ("JoinGroup", "SyncGroup", "LeaveGroup", "OffsetCommit", "OffsetFetch")
 _OF_MEMBERS: Final = ("assigned", "revoked", "lost", "consumer-failed", "group-churn")
 _OF_NODES: Final = ("kill", "power-loss", "crashed", "stopped", "wipe", "pause", "resume", "start")
@@ -38,6 +38,7 @@ def group_story(chronicle: Chronicle, name: str) -> Story:
         topic, index = about.partition
         offset = f", offset {about.offset}" if about.offset is not None else ""
         story.facts.append(("partition", f"{topic}-{index}{offset}"))
+    tell_commit(chronicle, story)
     rows = list(_rows(chronicle, members))
     story.timeline, story.left_out = prune(rows, ROWS_MAX, [rows[-1].at_s] if rows else [])
     story.title, story.columns = f"group {group}, event by event", ("generation",)
@@ -77,7 +78,7 @@ def _row(event: Event, request: Event | None, members: list[str]) -> tuple[float
         return weight, sentence(event) + _partitions(event)
     if kind in _OF_MEMBERS and any(node in (m, m.partition(".")[0]) for m in members):
         return 3.0, sentence(event)
-    if kind == "leader-elected" and event["partition"].startswith(_OFFSETS):
+    if kind == "leader-elected" and event["partition"].startswith(OFFSETS):
         return 2.0, f"{event['partition']}: {sentence(event)}"
     if kind in _OF_NODES and event.get("life", 2) > 1:
         return 2.0, sentence(event)

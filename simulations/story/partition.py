@@ -119,7 +119,7 @@ class PartitionStory:
             story.moment = self._fenced()
         if self.others is not None and self.others.sightings:
             if self.others.value == self.copies.value:
-                story.moment = stored_twice(self.copies, self.others)
+                story.moment, story.lost_from_s = stored_twice(self.copies, self.others), None
             story.tables.append(self.others.table(self.replicas))
         rows = list(self._rows())
         telling = [row.at_s for row in rows if row.weight >= 4]

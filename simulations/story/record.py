@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from raftka.simulations.story.copies import Copies
+from raftka.simulations.story.chronicle import Event
+from raftka.simulations.story.copies import Copies, Stay
 from raftka.simulations.story.story import Story
 from raftka.simulations.story.words import brokers, hosts, plural
 
@@ -93,4 +94,27 @@ def stored_twice(one: Copies, other: Copies) -> str:
     words = f"from {second[0].since_s:.3f} s on it was stored twice: {first[0].host} had written"
     words += f" it at offset {first[1]} at {first[0].since_s:.3f} s, under leader epoch"
     words += f" {first[0].batch.epoch}, and {second[0].host} wrote it at offset {second[1]}"
-    return f"{words} under leader epoch {second[0].batch.epoch}"
+    words += f" under leader epoch {second[0].batch.epoch}"
+    return words + _unknown(*(_append(one, stay) for stay, _ in (first, second)))
+
+
+def _append(copies: Copies, stay: Stay) -> Event:
+    """The event with which a copy came to be."""
+    for event in copies.chronicle.events[stay.place : stay.place + 3]:
+        if event["kind"] == "append" and event.get("node") == stay.host:
+            return event
+    return {}
+
+
+def _unknown(first: Event, second: Event) -> str:
+    """Why the second could be taken for something new: what the producer called it each time."""
+    if first.get("sequence") is None or second.get("sequence") is None:
+        return ""
+    if first.get("producer_id") != second.get("producer_id"):
+        then, now = first.get("producer_id"), second.get("producer_id")
+        return f". It came from producer id {then} then, and from {now} now"
+    if first["sequence"] != second["sequence"]:
+        then, now = first["sequence"], second["sequence"]
+        return f". Its batch began with sequence {then} then, and with {now} now"
+    forgot = f"{second['node']} had forgotten it"
+    return f". It came as sequence {first['sequence']} both times: {forgot}"

@@ -15,6 +15,7 @@ RULES: Final[Mapping[str, str]] = {
     "in-sync-replica-truncated": "a replica in the ISR gives nothing up that a client was told of",
     "divergent-append": "who copies a batch from the leader has what the leader has before it",
     "uncommitted-below-high-watermark": "below a high watermark are committed records only",
+    "high-watermark-beyond-log-end": "a replica's high watermark is not beyond the end of its log",
     "inconsistent-offsets": "an offset has one record, whoever asks",
     "duplicate": "a record of an idempotent producer is stored once (KIP-98)",
     "reordered": "records of an idempotent producer are stored in the order in which it sent them",
@@ -24,6 +25,7 @@ RULES: Final[Mapping[str, str]] = {
     "readers-recover": "whoever reads sees every record that was acknowledged",
     "record-differs": "a record is read with the key, headers and time that it was sent with",
     "record-of-a-deleted-topic": "a topic that is made anew has no record of its predecessor",
+    "deleted-beyond-high-watermark": "what is not committed yet cannot be deleted (KIP-107)",
     "deleted-too-early": "records go when the topic's settings or an administrator give them up",
     "deleted-before-committed": "retention deletes committed records only",
     "deleted-records-came-back": "records that an administrator has deleted stay deleted",
@@ -92,6 +94,10 @@ RULES: Final[Mapping[str, str]] = {
     "committed-offset-lost": "a group finds what was committed last",
     "offset-of-a-deleted-topic": "a topic that is made anew has no committed offsets",
     # Files.
+    "append-after-failed-write": "a log whose disk has refused something takes nothing more until"
+    " another process has recovered it (KIP-112)",
+    "corrupt-batch-kept": "a replica in the ISR has whole batches only",
+    "corrupt-record-read": "no client is given a record that its checksum does not fit",
     "corrupt-batch-written": "a batch on the disk has the CRC of its header",
     "log-not-contiguous": "the batches of a log follow one another, and epochs do not go back",
     "epoch-cache-differs": "leader-epoch-checkpoint says what the log says",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from raftka.simulations.story.chronicle import LINKS, Chronicle, Event, NodeScene, Scene
+from raftka.simulations.story.follower import asked_tables
 from raftka.simulations.story.partition import PartitionStory
 from raftka.simulations.story.story import Row, Story, Table, prune
 from raftka.simulations.story.words import brokers, hosts, sentence
@@ -44,6 +45,7 @@ def stuck_story(chronicle: Chronicle) -> Story:
     story.tables.append(_nodes(chronicle, scene))
     if (partitions := _partitions(chronicle, scene)).rows:
         story.tables.append(partitions)
+    story.tables += asked_tables(chronicle, scene)
     story.tables += [table for table in (_faults(chronicle), _logs(chronicle)) if table.rows]
     if chronicle.about.partition is not None and chronicle.about.node != "":
         told = PartitionStory(chronicle, "").tell()

@@ -44,6 +44,7 @@ class Agreement:
         ("n1", 2, []),
         ("n2", 1, []),
         ("n2", 2, ["uncommitted-below-high-watermark"]),
+        ("n1", 3, ["high-watermark-beyond-log-end"]),
     ],
 )
 def test_a_high_watermark_covers_what_clients_know(

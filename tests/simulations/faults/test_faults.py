@@ -8,6 +8,48 @@ import pytest
 
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.scenarios.stage import Stage, run_scenario
+from raftka.simulations.violation import Exit
+
+
+def test_a_follower_starves_while_its_leader_waits_for_leave_to_count_on_it() -> None:
+    """The leader's wish is under way for longer than replica.lag.time.max.ms, and heartbeats go on:
+    nobody is fenced, and nothing is committed without the follower."""
+    seen: dict[str, object] = {}
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        stage.start(watch)
+        await stage.run(seconds=1)
+        await FAULTS["starved-isr-change"].inflict(stage.world, Random(4), 0)
+        await stage.settle()
+
+    async def watch(stage: Stage) -> None:
+        await stage.until(lambda: bool(stage.world.fabric.closed_services), within_s=20)
+        seen["fenced"] = [b.broker_id for b in stage.world.image.brokers.values() if b.fenced]
+        before = stage.acked
+        await stage.run(seconds=2.2)
+        seen["acked"] = stage.acked - before
+        seen["fenced later"] = [b for b in stage.world.image.brokers.values() if b.fenced]
+
+    outcome = run_scenario(scenario, seed=1)
+    assert outcome.exit is Exit.HELD, outcome.violation
+    assert outcome.reached["ISR change held up while its replica lags"] == 1
+    assert (seen["fenced"], seen["fenced later"]) == ([], [])
+
+
+def test_two_failovers_in_a_row_leave_every_log_the_same() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS["double-failover"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    outcome = run_scenario(scenario, seed=1)
+    assert outcome.exit is Exit.HELD, outcome.violation
+    assert outcome.reached["two failovers in a row"] == 1
+    assert outcome.reached["follower truncated"]
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -9,7 +9,7 @@ import pytest
 from raftka.model.ports import read_file, write_atomically
 from raftka.model.records import Record, encode_batch
 from raftka.simulations.faults.disk import newest_segments
-from raftka.simulations.machines.disk import SimDisk
+from raftka.simulations.machines.disk import SimDisk, SimFile
 from raftka.simulations.machines.life import Killed
 from raftka.simulations.machines.medium import Medium
 from raftka.simulations.observers.partition_log import PartitionLogs
@@ -117,3 +117,86 @@ def test_a_log_full_of_rubbish_has_no_more_batches() -> None:
         mirror = logs.replica("n1", ("t", 0))
         assert mirror is not None
         assert mirror.end_offset == 1
+
+
+def test_an_overwrite_in_the_middle_is_no_truncation() -> None:
+    """A mirror that took what is behind for gone saw damaged batches that nobody had written."""
+    logs = PartitionLogs()
+    cut: list[int] = []
+    corrupt: list[int] = []
+    logs.on_truncate = lambda mirror, batches: cut.extend(each.base_offset for each in batches)
+    logs.on_corrupt = lambda mirror, batches: corrupt.extend(each.base_offset for each in batches)
+    watcher = logs.watch("n1", "/data/t-0/00000000000000000000.log")
+    assert watcher is not None
+    first, second, third = (
+        bytes(encode_batch([Record(0, 1, None, b"a")], base_offset=offset, leader_epoch=1))
+        for offset in range(3)
+    )
+    watcher.wrote(0, first + second)
+    watcher.wrote(len(first), second[:8])
+    watcher.wrote(len(first + second), third)
+    mirror = logs.replica("n1", ("t", 0))
+    assert mirror is not None
+    assert [each.base_offset for each in mirror.batches()] == [0, 1, 2]
+    assert (cut, corrupt) == ([], [])
+    other = bytes(encode_batch([Record(0, 1, None, b"b")], base_offset=1, leader_epoch=2))
+    watcher.wrote(len(first), other)
+    assert [each.epoch for each in mirror.batches()] == [1, 2, 1]
+    assert cut == [1]
+
+
+def torn(medium: Medium, disk: SimDisk) -> SimFile:
+    """A file with 4 bytes that are durable and 4 that a failed sync has lost."""
+    file = disk.open("/a", create=True)
+    file.write([b"kept"], 0)
+    file.sync()
+    file.write([b"lost"], 4)
+    medium.faults.sync_error_rate, medium.faults.loses_pages = 1.0, True
+    with pytest.raises(OSError, match="fsync failed"):
+        file.sync()
+    medium.faults.sync_error_rate = 0.0
+    return file
+
+
+def test_pages_that_a_failed_sync_has_lost_are_seen_until_the_process_ends() -> None:
+    medium, disk = machine()
+    file = torn(medium, disk)
+    file.sync()  # It succeeds, and is of no use.
+    assert file.read(100, 0) == b"keptlost"
+    disk.kill()
+    medium.process_ended()
+    assert read_file(SimDisk(medium), "/a") == b"kept"
+
+
+def test_what_is_synced_after_lost_pages_is_there_behind_a_hole() -> None:
+    medium, disk = machine()
+    file = torn(medium, disk)
+    file.write([b"more"], 8)
+    file.sync()
+    disk.kill()
+    medium.lose_power()
+    assert read_file(SimDisk(medium), "/a") == b"kept\0\0\0\0more"
+
+
+def test_nobody_is_told_that_lost_pages_are_durable() -> None:
+    medium, disk = machine()
+    told: list[str] = []
+
+    class Watch(PartitionLogs):
+        def synced(self) -> None:
+            told.append("synced")
+
+        def wrote(self, offset: int, data: bytes) -> None:
+            """Nothing to see here."""
+
+        def replaced(self, data: bytes) -> None:
+            told.append(bytes(data).decode())
+
+    medium.watch = lambda path: Watch()  # type: ignore[assignment, return-value]
+    errors: list[str] = []
+    medium.on_error = errors.append
+    file = torn(medium, disk)
+    file.sync()
+    medium.process_ended()
+    assert told == ["synced", "kept"]
+    assert errors == ["/a"]

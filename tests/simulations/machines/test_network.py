@@ -120,3 +120,47 @@ def test_the_real_clock_is_out_of_reach() -> None:
             time.monotonic()
 
     run(main, 1)
+
+
+def test_a_held_connection_keeps_its_bytes_and_no_others() -> None:
+    async def scenario(fabric: Fabric, near: Connection, far: Connection) -> None:
+        taps: list[object] = []
+        near.tap = lambda data: taps.append(fabric.sending)  # type: ignore[attr-defined]
+        await near.send([b"one"])
+        assert taps == [near]
+        near.hold()  # type: ignore[attr-defined]
+        await near.send([b"two"])
+        await far.send([b"back"])
+        assert await receive(near, 4) == b"back"
+        with trio.move_on_after(60):
+            await receive(far, 6)
+            raise AssertionError("it got through, or was given up")
+        near.release()  # type: ignore[attr-defined]
+        assert await receive(far, 3) in (b"one", b"two")
+
+    with_link(scenario)
+
+
+def test_a_service_is_cut_off_alone() -> None:
+    async def main() -> None:
+        fabric = Fabric(random.Random(1))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fabric.run)
+            broker = await fabric.host("b").listen("b", 9092)
+            controller = await fabric.host("b").listen("b", 9093)
+            client = fabric.host("a")
+            first = await client.connect("b", 9092)
+            fabric.cut_service("a", "b", 9092)
+            await first.send([b"held"])
+            far = await broker.accept()
+            near = await client.connect("b", 9093)
+            await near.send([b"passes"])
+            assert await receive(await controller.accept(), 6) == b"passes"
+            with pytest.raises(BrokenConnection, match="no answer"):
+                await client.connect("b", 9092, timeout_s=1)
+            fabric.heal_service("a", "b", 9092)
+            assert await receive(far, 4) == b"held"
+            await client.connect("b", 9092, timeout_s=1)
+            nursery.cancel_scope.cancel()
+
+    run(main, 1)

@@ -1,0 +1,46 @@
+"""After a disk has refused something: a log that may have a hole or a torn end takes nothing more.
+
+What of a failed write got to the file nobody knows, and what a failed sync was for may be gone for
+good, whatever a later sync says. So the log directory is offline, until a new process has recovered
+what is there (KIP-112).
+"""
+
+from __future__ import annotations
+
+from raftka.simulations.machines.machine import DATA
+from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
+from raftka.simulations.violation import About, Report
+
+
+class FailedWrites:
+    """Looks at what is appended on a machine whose disk has refused something."""
+
+    def __init__(self, logs: PartitionLogs, report: Report) -> None:
+        self.checks = 0
+        self._report = report
+        self._failed: dict[str, str] = {}
+        """The first file that was refused something, by host; of the process that runs now."""
+        logs.on_append.append(self._appended)
+
+    def failed(self, host: str, path: str) -> None:
+        """A write to a file, or a sync of it, has failed."""
+        if path.startswith(DATA) and path.endswith(".log"):
+            self._failed.setdefault(host, path)
+
+    def started(self, host: str) -> None:
+        """Another process begins, and looks at what is there."""
+        self._failed.pop(host, None)
+
+    def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
+        if not self._failed:
+            return
+        self.checks += 1
+        path = self._failed.get(replica.host)
+        if path is not None:
+            self._report(
+                "append-after-failed-write",
+                f"{replica.host} adds offset {batches[0].base_offset} to its log of {replica.name},"
+                f" after its disk has refused a write or a sync of {path}: nobody knows what of"
+                " that is on the disk, and the process goes on as if all were",
+                about=About(replica.key, batches[0].base_offset, node=replica.host),
+            )
