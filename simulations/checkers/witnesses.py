@@ -99,18 +99,21 @@ class Witnesses:
         )
         self.lookups = LookUps(self.watched, metadata, logs, replicas, self.answers, report)
         self.groups = GroupChecker(self.watched, report, is_excused=self._may_be_lost)
-        self.offsets = CommittedOffsets(
+        self.offsets = self._of_offsets(report)
+        self.producer_ids = ProducerIds(self.watched, report)
+        self.files = FileChecker(logs, report)
+        self.writes = FailedWrites(logs, report)
+        metadata.on_change.append(self._members_changed)
+        logs.on_corrupt = self._corrupt_batch_written
+
+    def _of_offsets(self, report: Report) -> CommittedOffsets:
+        return CommittedOffsets(
             self.watched,
             report,
             is_excused=self._may_be_lost,
             log_end=self._offsets_end,
             check_stored=self._check_stored,
         )
-        self.producer_ids = ProducerIds(self.watched, report)
-        self.files = FileChecker(logs, report)
-        self.writes = FailedWrites(logs, report)
-        metadata.on_change.append(self._members_changed)
-        logs.on_corrupt = self._corrupt_batch_written
 
     def _fetches(self) -> FetchChecker:
         return FetchChecker(
