@@ -59,7 +59,16 @@ class RecordsRefused(KafkaError):
 class Admission:
     """The rules of one topic's settings. `looks=False` believes headers: only simulations do."""
 
-    __slots__ = ("_compacts", "_config", "_earliest_ms", "_looks", "_stamps", "_where", "is_plain")
+    __slots__ = (
+        "_compacts",
+        "_config",
+        "_earliest_ms",
+        "_keeps",
+        "_looks",
+        "_stamps",
+        "_where",
+        "is_plain",
+    )
 
     def __init__(self, config: LogConfig, where: TopicPartition, *, looks: bool = True) -> None:
         self._config = config
@@ -67,6 +76,7 @@ class Admission:
         self._looks = looks
         self._compacts = config.compacts
         self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
+        self._keeps = config.compression_type == "producer" and not self._stamps
         before_ms = config.message_timestamp_before_max_ms
         self._earliest_ms: int | None = None if before_ms == MAX_LONG else before_ms
         self.is_plain = (
@@ -104,6 +114,12 @@ class Admission:
         if is_suspicious:
             self._check_each(bytes(data[start:]), header, now_ms)
         newest = now_ms if stamps else max(NO_TIMESTAMP, base + found.newest)
+        if (
+            self._keeps
+            and newest == header.max_timestamp
+            and not header.attributes & LOG_APPEND_TIME_BIT
+        ):
+            return Admitted(view, newest, NO_TIMESTAMP)
         return self._as_wanted(view, data, start, header, newest)
 
     def _decompressed(self, view: memoryview, header: BatchHeader) -> memoryview:
