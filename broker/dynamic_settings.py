@@ -6,9 +6,11 @@ metadata may hold it all the same, from another release: such a setting is set a
 
 from __future__ import annotations
 
-from raftka.kraft.image import MetadataImage
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import TOPIC_RESOURCE, MetadataImage
 from raftka.model.logs import get_logger
 from raftka.model.settings import Config, with_dynamic
+from raftka.model.settings.catalog import BROKER, TOPIC
 
 log = get_logger(__name__)
 
@@ -23,3 +25,17 @@ def follow(config: Config, image: MetadataImage, node_id: int) -> Config:
                 " Remove it with kafka-configs --alter --delete-config"
             )
     return found
+
+
+def warn_without_effect(delta: MetadataDelta) -> None:
+    """Say of settings that somebody has just set, and that change nothing here, why they do not."""
+    for resource in delta.configs.changed:
+        before = delta.base.configs.get(resource, {})
+        table = TOPIC if resource.type == TOPIC_RESOURCE else BROKER
+        for name, text in delta.image.configs.get(resource, {}).items():
+            setting = table.get(name)
+            if setting is not None and setting.no_effect and before.get(name) != text:
+                log.warning(
+                    f"{name} was set, without effect: {setting.no_effect}",
+                    resource=resource.name or "all brokers",
+                )

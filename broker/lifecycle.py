@@ -164,6 +164,7 @@ class Lifecycle:
             previous_broker_epoch=me.previous_broker_epoch,
         )
         deadline = self._clock.monotonic() + self._registration_timeout_s
+        warned = False
         while True:
             left = deadline - self._clock.monotonic()
             try:
@@ -181,6 +182,13 @@ class Lifecycle:
             if code is not ErrorCode.DUPLICATE_BROKER_REGISTRATION or left <= 0:
                 raise KafkaError(code, _refusal(code, me))
             # The controller believes that our last incarnation lives; its session is about to end.
+            if not warned:
+                warned = True
+                log.warning(
+                    f"broker {me.broker_id} is not registered yet: another broker with node.id"
+                    f" {me.broker_id} is alive for the controller. It is let in when that was this"
+                    " node's last run, whose session ends soon; if not, give each node its own id"
+                )
             await self._clock.sleep(0.1)
         self.broker_epoch = answer.broker_epoch
         self.state = State.RECOVERY
@@ -207,6 +215,9 @@ class Lifecycle:
             timeout_s=max(1.0, self._interval_s),
         )
         code = ErrorCode(answer.error_code)
+        if code is ErrorCode.BROKER_ID_NOT_REGISTERED and self.state is not State.RECOVERY:
+            self._unregistered()
+            return
         if code in (ErrorCode.STALE_BROKER_EPOCH, ErrorCode.BROKER_ID_NOT_REGISTERED):
             raise KafkaError(code, _refusal(code, self.identity))
         if code is not ErrorCode.NONE:
@@ -224,6 +235,19 @@ class Lifecycle:
             self._unfenced.set()
         elif self.state is State.RUNNING and answer.is_fenced:
             log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be unfenced")
+
+    def _unregistered(self) -> None:
+        """Live on, fenced, as Kafka's brokers do: somebody has unregistered this one."""
+        if self.state is State.PENDING_CONTROLLED_SHUTDOWN:
+            self.state = State.SHUTTING_DOWN
+            self._may_stop.set()
+        elif not self._fenced:
+            log.error(
+                f"broker {self.identity.broker_id} was unregistered while it runs: it leads and"
+                " holds nothing for the cluster any longer. Stop it, or restart it to register"
+                " again"
+            )
+        self._fenced = True
 
 
 def _refusal(code: ErrorCode, me: Identity) -> str:

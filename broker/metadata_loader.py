@@ -66,6 +66,7 @@ class MetadataLoader:
 
     def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
         self.image = image
+        log.debug("the metadata has moved on", offset=image.offset, epoch=image.epoch)
         for publisher in self._publishers:
             publisher(image, delta)
         self._changed.set()

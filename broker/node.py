@@ -197,3 +197,4 @@ class Node:
         """Publisher: put the dynamic broker settings on top of those of the file."""
         if delta.configs.changed:
             self.config = dynamic_settings.follow(self.config, image, self.node_id)
+            dynamic_settings.warn_without_effect(delta)

@@ -105,6 +105,10 @@ async def _run(
     if node.is_broker:
         _compose_broker(node, directories)
     bound = await _bind(node, "controller")
+    # A port that somebody else has is noticed before the cluster hears of this broker. They are
+    # taken for good when it can serve: a client that waits in a backlog would find no other.
+    for listener in (await _bind(node, "broker")).values():
+        listener.close()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.channels.run)
         if node.is_controller:

@@ -114,6 +114,13 @@ class Dispatcher(Generic[NodeT]):
             outlet.put(_in_version_0(context, route))
             return None
         request = codec.decode_request(route.request, version, frame, header.body_offset)
+        if log.is_debug:
+            log.debug(
+                f"{route.name} version {version} from {session.peer}",
+                client=header.client_id,
+                listener=session.listener,
+                bytes=len(frame),
+            )
         try:
             sends_on = route.forward and not route.looks_first
             sent_on = self._forward(context) if sends_on else None

@@ -97,6 +97,7 @@ class Server:
     async def _serve(self, connection: Connection) -> None:
         session = Session(peer=connection.peer, listener=self.name)
         self._connections[connection] = self._clock.monotonic()
+        log.debug(f"{connection.peer} connects", listener=self.name)
         try:
             await self._converse(connection, session)
         except (BrokenConnection, trio.ClosedResourceError):
@@ -110,6 +111,7 @@ class Server:
             log.exception(f"the connection from {connection.peer} failed", listener=self.name)
         finally:
             self._connections.pop(connection, None)
+            log.debug(f"the connection from {connection.peer} has ended", listener=self.name)
             connection.close()
             if self._admission is not None:
                 self._admission.release(connection.peer)

@@ -34,13 +34,16 @@ class NotFound(ValueError):
 
 def main(argv: list[str]) -> int:
     """Show what is asked for; the exit code."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_args(argv or ["summary"])
     try:
         directory = find_log(options.where)
         found = inspect(PosixDisk(), directory)
         for problem in found.problems:
             print(f"warning: {problem}", file=sys.stderr)
         options.show(found, options, directory)
+    except OSError as error:
+        print(f"raftka metadata: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except (CorruptJournal, NotFound, ReplayError, UnreadableRecord, Unreadable) as error:
         print(f"raftka metadata: {error}", file=sys.stderr)
         return 1
@@ -207,7 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="raftka metadata",
         description="Look into the metadata of a node on this machine, running or not. NODE is"
-        " its log directory or server.properties (default: ./raftka-data).",
+        " its log directory or server.properties (default: ./raftka-data). Without"
+        " COMMAND: summary.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, show, words in (

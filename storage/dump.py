@@ -33,6 +33,7 @@ from raftka.storage.producer_snapshot import SnapshotCorrupt, decode
 Decoder = Callable[[Record], tuple[str | None, str | None]]
 """(key, payload) of a record as text, None for what is not shown."""
 
+_JOURNAL_SUFFIX: Final = ".journal"
 _TXN_ENTRY: Final = struct.Struct(">hqqqq")
 _END_MARKER: Final = struct.Struct(">hi")
 _MARKERS: Final = {0: "ABORT", 1: "COMMIT"}
@@ -66,6 +67,9 @@ def dump(disk: Disk, path: str, options: DumpOptions, findings: Findings) -> Ite
     name = path.rpartition("/")[2]
     stem, dot, suffix = name.partition(".")
     suffix = dot + suffix
+    if suffix == _JOURNAL_SUFFIX:
+        where = path.removesuffix(name).rstrip("/") or "."
+        raise OSError(0, f"a journal of the metadata quorum: use raftka metadata log {where}", path)
     if suffix == ".log" or suffix == ".checkpoint":
         file = disk.open(path)
         try:

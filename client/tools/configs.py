@@ -16,6 +16,7 @@ from raftka.client.admin import (
     Resource,
     ResourceType,
 )
+from raftka.client.tools.notices import warn_without_effect
 from raftka.client.tools.options import (
     Options,
     UsageError,
@@ -197,6 +198,9 @@ async def _alter(admin: Admin, job: _Job) -> None:
     assert job.name is not None
     resource = Resource(job.kind.type, job.name)
     await admin.incremental_alter_configs({resource: job.changes})
+    if job.kind.type in (ResourceType.TOPIC, ResourceType.BROKER) and job.name:
+        given = [each.name for each in job.changes if each.op is not AlterOp.DELETE]
+        await warn_without_effect(admin, {resource: given})
     if job.name == _BROKER_DEFAULT:
         print(f"Completed updating default config for {job.kind.word}s in the cluster.")
     else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from raftka.client.admin import Admin, Alteration, AlterOp, Resource, ResourceType
 from raftka.client.admin.configs import ConfigSource
+from raftka.client.tools.notices import warn_without_effect
 from raftka.model.ids import TopicPartition
 
 _RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
@@ -40,6 +41,9 @@ async def set_throttles(
         for broker in sorted(brokers)
     }
     await admin.incremental_alter_configs(changes)
+    await warn_without_effect(
+        admin, {resource: [each.name for each in made] for resource, made in changes.items()}
+    )
 
 
 async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:

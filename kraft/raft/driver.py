@@ -34,6 +34,7 @@ from raftka.kraft.raft.port import (
 )
 from raftka.kraft.raft.progress import BATCH_BYTES
 from raftka.kraft.raft.reconfiguration import Done, NotYet
+from raftka.kraft.raft.repeats import Repeats
 from raftka.kraft.raft.store import Store
 from raftka.model.errors import KafkaError
 from raftka.model.ids import Endpoint, uuid_text
@@ -109,6 +110,7 @@ class Driver:
         self._drained: trio.Event | None = None
         """While somebody waits for room."""
         self._linked_for: tuple[VoterSet, bool] | None = None
+        self._repeats = Repeats()
         self._namesakes: set[ReplicaKey] = set()
         self._inbox = Inbox(self._alarm.ring)
         self._links = Links(
@@ -276,7 +278,9 @@ class Driver:
         engine = self.engine
         assert engine is not None
         for line in engine.take_news():
-            log.info(f"quorum: node {self._replica.id} {line}")
+            said = self._repeats.said(line, self._clock.monotonic())
+            if said is not None:
+                log.info(f"quorum: node {self._replica.id} {said}")
         while engine.events:
             event = engine.events.popleft()
             if isinstance(event, Committed):
@@ -297,11 +301,25 @@ class Driver:
             f"up to offset {snapshot.index} of epoch {snapshot.term}"
         )
 
+    def _log_voters(self, before: VoterSet, after: VoterSet) -> None:
+        """Who was added to the quorum or removed from it, in every node's log."""
+        old, new = ({(v.id, v.directory_id): v for v in voters} for voters in (before, after))
+        changes = [("was added to", new[key]) for key in new.keys() - old.keys()]
+        changes += [("was removed from", old[key]) for key in old.keys() - new.keys()]
+        for what, voter in sorted(changes, key=lambda change: (change[1].id, change[0])):
+            log.info(
+                f"quorum: controller {voter.id} {what} the voters",
+                directory=uuid_text(voter.directory_id),
+                voters=[each.id for each in after],
+            )
+
     def _want_links(self, engine: Engine) -> None:
         """To all voters, and while none of them is known to lead, to the bootstrap servers too."""
         basis = (engine.voters.current, engine.leader_id is None)
         if basis == self._linked_for:
             return
+        if self._linked_for is not None:
+            self._log_voters(self._linked_for[0], basis[0])
         self._linked_for = basis
         targets = [
             Target(voter.id, voter.endpoints[0].host, voter.endpoints[0].port)

@@ -64,6 +64,8 @@ class Links:
         self._own, self._inbox, self._frame_bytes_max = own, inbox, frame_bytes_max
         self._clock, self._dice, self._network = clock, dice, network
         self._links: dict[ReplicaKey, Link] = {}
+        self._namesakes: set[ReplicaKey] = set()
+        """Replicas that were refused because another has their id; each is warned of once."""
         self._calling: dict[Target, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
         self._wanted: list[Target] = []
@@ -189,6 +191,7 @@ class Links:
             try:
                 hello = decode_hello(body)
                 self._check(hello, None)
+                self._check_is_no_namesake(hello.replica)
                 now = self._clock.monotonic()
                 link = Link(connection, hello.replica, False, now, unread)
                 link.opening = self._own.encode()
@@ -218,6 +221,18 @@ class Links:
             raise Refused(ITSELF)
         if expected_id is not None and hello.replica.id != expected_id:
             raise Refused(f"node {hello.replica.id} answers where node {expected_id} should")
+
+    def _check_is_no_namesake(self, replica: ReplicaKey) -> None:
+        """Two processes with one node id: the second learns it, from its own log too."""
+        if any(each.id == replica.id and each != replica for each in self._links):
+            words = (
+                f"another replica with node.id {replica.id} is linked to node"
+                f" {self._own.replica.id}; give each node a node.id and a directory of its own"
+            )
+            if replica not in self._namesakes:
+                self._namesakes.add(replica)
+                log.warning(f"quorum: node {replica.id} is not let in: {words}")
+            raise Refused(words)
 
     def _register(self, link: Link) -> bool:
         """Adopt it as the link to that replica. When two dials cross, the greater node's stays."""

@@ -42,6 +42,7 @@ __all__ = [
     "SHORT",
     "STRING",
     "TIMESTAMP_TYPES",
+    "WITHOUT_EFFECT",
     "ConnectionOverrides",
     "NonEmpty",
     "OneOf",
@@ -74,6 +75,9 @@ TIMESTAMP_TYPES: Final = OneOf(("CreateTime", "LogAppendTime"))
 PROTOCOL_MAP: Final = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
 """What each listener speaks unless told otherwise."""
 
+WITHOUT_EFFECT: Final = "Accepted, without effect:"
+"""How the documentation of a setting begins that changes nothing: tools look for it."""
+
 Row = tuple[str, Type, Value, Check | None, Dynamic]
 
 
@@ -87,7 +91,7 @@ def between(low: float, high: float) -> Range:
 
 def without_effect(reason: str, rows: Iterable[Row]) -> tuple[Setting, ...]:
     """Settings that are checked and shown as Kafka's, and change nothing, all for one reason."""
-    doc = f"Accepted, without effect: {reason}."
+    doc = f"{WITHOUT_EFFECT} {reason}."
     return tuple(Setting(*row, doc, reason) for row in rows)
 
 
@@ -105,5 +109,5 @@ def topic_setting(
     Topic settings may always be altered.
     """
     if no_effect:
-        doc = f"Accepted, without effect: {no_effect}."
+        doc = f"{WITHOUT_EFFECT} {no_effect}."
     return Setting(name, kind, default, check, CLUSTER_WIDE, doc, no_effect, broker_name)

@@ -1,0 +1,25 @@
+"""Says what was asked for and is not done yet, in the words of the broker's own documentation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping
+
+from raftka.client.admin import Admin, Resource
+from raftka.model.settings.rows import WITHOUT_EFFECT
+
+
+async def warn_without_effect(admin: Admin, changed: Mapping[Resource, Collection[str]]) -> None:
+    """Warn of settings that the brokers take and that change nothing there (KIP-569's texts).
+
+    Brokers of another make describe theirs in other words: nothing is said about those.
+    """
+    for resource, names in changed.items():
+        if not names:
+            continue
+        asked = admin.describe_configs([resource], names=sorted(names), documentation=True)
+        entries = (await asked)[resource]
+        for name in names:
+            text = entries[name].documentation if name in entries else None
+            if text is not None and text.startswith(WITHOUT_EFFECT):
+                print(f"Warning: {name}: {text}", file=sys.stderr)
