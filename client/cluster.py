@@ -16,6 +16,7 @@ import trio
 from raftka.client.backoff import Backoff
 from raftka.client.connections import Connections
 from raftka.client.metadata import Broker, ClusterView
+from raftka.client.missing_topics import MissingTopics
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint
@@ -77,6 +78,7 @@ class Cluster:
         self._network = network
         self._connections: Connections | None = None
         self._topics: dict[str, None] = {}
+        self._missing = MissingTopics()
         self._all_topics = False
         self._allow_creation = True
         self._closed = False
@@ -226,6 +228,8 @@ class Cluster:
                 continue
             failures = 0
             self.last_error = None
+            if self.config.waits_for_topics and (words := self._missing.noticed(view.errors)):
+                log.warning("%s", words)
             asked_at = self.clock.monotonic()
             self._publish(view)
             await self._wanted.wait(asked_at + self._max_age_s)

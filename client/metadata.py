@@ -14,6 +14,8 @@ from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_BROKER, NO_EPOCH, ZERO_UUID, Endpoint
 from raftka.net.protocol.messages.metadata import MetadataResponse, MetadataResponseTopic
 
+_REFUSALS = (ErrorCode.INVALID_TOPIC_EXCEPTION, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class Broker:
@@ -66,6 +68,15 @@ class ClusterView:
     topics: Mapping[str, TopicView] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
     """Topics that were asked for and are not there, with the error code of the answer."""
+
+    @property
+    def refused_topics(self) -> dict[ErrorCode, list[str]]:
+        """Topics that no waiting brings, by the code of their refusal."""
+        found: dict[ErrorCode, list[str]] = {}
+        for name, code in self.errors.items():
+            if code in _REFUSALS:
+                found.setdefault(ErrorCode(code), []).append(name)
+        return found
 
     def partition(self, topic: str, index: int) -> PartitionView | None:
         view = self.topics.get(topic)

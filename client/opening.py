@@ -1,9 +1,15 @@
-"""What the three clients share: `async with`, and the world they live in."""
+"""What the three clients share: `async with`, and how a client ends.
+
+The tasks of a client (connections, the layout, heartbeats) run shielded from the scope around its
+`async with`: a client that is cancelled, or whose body raised, can still say its last words, as a
+member leaves its group and a producer sends what it was given. They take LAST_WORDS_S at most.
+"""
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -14,6 +20,9 @@ from raftka.net.clock import system_clock, system_dice
 from raftka.net.transport import TcpNetwork
 
 C = TypeVar("C", bound="Client")
+
+LAST_WORDS_S: Final = 5.0
+"""How long a client that was cancelled, or left by an error, may take to end in good order."""
 
 
 class Client:
@@ -30,16 +39,38 @@ class Client:
         self._clock = clock or system_clock()
         self._cluster = Cluster(config, network or TcpNetwork(), self._clock, dice or system_dice())
         self._manager = trio.open_nursery()
+        self._nursery: trio.Nursery | None = None
+        self._works = False
+        """Whether the background tasks run, so that there is somebody to wait for."""
 
     @property
     def cluster(self) -> Cluster:
         """The client's view of the cluster and its connections."""
         return self._cluster
 
+    @property
+    def tasks(self) -> trio.Nursery:
+        """Where the client's own tasks run. Raises RuntimeError unless within `async with`."""
+        if self._nursery is None or not self._works:
+            raise self._not_open()
+        return self._nursery
+
+    def _not_open(self) -> RuntimeError:
+        """What is wrong with a use outside of `async with`, or outside of trio."""
+        _require_trio()
+        kind = type(self).__name__
+        return RuntimeError(
+            f"this {kind} is not open: use it within `async with {kind}(...) as name:`, which"
+            " starts its tasks and ends them"
+        )
+
     async def __aenter__(self: C) -> C:
-        self._nursery = await self._manager.__aenter__()
-        self._cluster.start(self._nursery)
-        self._start(self._nursery)
+        _require_trio()
+        outer = await self._manager.__aenter__()
+        started = trio.Event()
+        outer.start_soon(self._work, started)
+        with trio.CancelScope(shield=True):
+            await started.wait()
         return self
 
     async def __aexit__(
@@ -48,22 +79,73 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        in_order = False
         try:
-            if error is None:
+            if error is None and self._works:
                 await self.close()
+                in_order = True
         finally:
-            self._stop()
-            self._cluster.close()
-            self._nursery.cancel_scope.cancel()
-            # Not told of the body's error, the nursery does not wrap it in a group.
-            await self._manager.__aexit__(None, None, None)
+            try:
+                if not in_order and self._works:
+                    with trio.CancelScope(shield=True), self._clock.within(LAST_WORDS_S):
+                        await self._say_last_words()
+            finally:
+                self._stop()
+                self._cluster.close()
+                assert self._nursery is not None
+                self._nursery.cancel_scope.cancel()
+                # Not told of the body's error, the nursery does not wrap it in a group.
+                await self._manager.__aexit__(None, None, None)
 
     async def close(self) -> None:
         """Finish what is under way. Leaving `async with` does it."""
         await trio.lowlevel.checkpoint()
 
+    def abandon(self) -> None:
+        """End without last words, as a process does that is killed: the connections just break.
+
+        For tests and simulations; the `async with` must be left afterwards.
+        """
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+        self._works = False
+
+    async def _work(self, started: trio.Event) -> None:
+        with trio.CancelScope(shield=True):
+            try:
+                async with trio.open_nursery() as self._nursery:
+                    self._works = True
+                    self._cluster.start(self._nursery)
+                    self._start(self._nursery)
+                    started.set()
+                    await trio.sleep_forever()
+            finally:
+                self._works = False
+                started.set()
+
     def _start(self, nursery: trio.Nursery) -> None:
         """Begin the client's own tasks."""
 
+    async def _say_last_words(self) -> None:
+        """End in good order although the caller could not wait; cancelled after LAST_WORDS_S."""
+
     def _stop(self) -> None:
         """Let go of what cannot be finished; must not wait."""
+
+
+def _require_trio() -> None:
+    """Raises RuntimeError, also under another event loop."""
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        loop = "asyncio" if _under_asyncio() else "no event loop"
+        raise RuntimeError(
+            f"raftka's clients run under trio, and this is {loop}: start the program with"
+            " trio.run(main) (with `import trio`)"
+        ) from None
+
+
+def _under_asyncio() -> bool:
+    """Whether an asyncio loop runs here; without importing it for those who do not use it."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None

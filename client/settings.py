@@ -154,6 +154,11 @@ class ClientConfig:
         return value
 
     @property
+    def waits_for_topics(self) -> bool:
+        """Whether the client goes on until a topic that is not there comes into being."""
+        return self.kind in ("producer", "consumer")
+
+    @property
     def controllers(self) -> bool:
         """Whether the client talks to the controllers, not to brokers (KIP-919)."""
         return bool(self._values.get("bootstrap.controllers"))

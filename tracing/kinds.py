@@ -118,7 +118,7 @@ KINDS: Final[dict[str, Kind]] = {
     "reassign": _kind("partition to"),
     "rebalance": _kind("partitions to"),
     "quorum-change": _kind(),
-    "group-churn": _kind(),
+    "group-churn": _kind("end"),
     "stale-client": _kind("still_reaches"),
     # Verdicts.
     "allowed-loss": _kind("partition story"),

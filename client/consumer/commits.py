@@ -41,6 +41,11 @@ class AutoCommit:
         if self._enabled:
             self.due_at = 0.0
 
+    def stop(self) -> None:
+        """Commit nothing more by itself."""
+        self._enabled = False
+        self.due_at = float("inf")
+
     def consumed(self) -> dict[TopicPartition, OffsetAndMetadata]:
         """The positions, without what waits to be handed to the caller."""
         positions = self._assignment.positions()
@@ -63,8 +68,7 @@ class AutoCommit:
     async def now(self) -> None:
         """Commit and wait; a failure is only logged, since records come again after it.
 
-        Not longer than one request may take: this runs while partitions are given up, where a
-        cancelled caller cannot end it.
+        Not longer than one request may take: this runs while partitions are given up.
         """
         if not self._enabled or self._group is None:
             return

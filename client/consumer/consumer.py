@@ -25,7 +25,7 @@ from raftka.client.consumer.group_client import GroupClient, RebalanceInProgress
 from raftka.client.consumer.heartbeats import keep_alive
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.lookups import Questions
-from raftka.client.consumer.membership import Membership
+from raftka.client.consumer.membership import LEAVE_S, Membership
 from raftka.client.consumer.poll_loop import Reading
 from raftka.client.consumer.positions import Positions
 from raftka.client.consumer.state import (
@@ -36,6 +36,7 @@ from raftka.client.consumer.state import (
     OffsetAndMetadata,
     reset_policy,
 )
+from raftka.client.opening import LAST_WORDS_S
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Clock, Dice, Network
@@ -79,6 +80,8 @@ class Consumer(Questions):
         self._manual = False
         self._subscribed = False
         self._polled: deque[ConsumerRecord] = deque()
+        self._caller_works = False
+        """Whether the caller may be at work on records that it was given last."""
         # What iteration has polled but not handed out yet counts as not consumed.
         self._commits.hold_back = self._polled
         self._cluster.on_change = self._layout_changed
@@ -157,31 +160,37 @@ class Consumer(Questions):
             raise KafkaError(
                 ErrorCode.INVALID_REQUEST, "the consumer reads nothing: subscribe or assign first"
             )
+        self._caller_works = False
         if self._polled:
+            self._caller_works = True
             return self._take_polled(max_records or self._limit)
         if self._membership is not None:
             self._membership.polling(True)
         try:
-            return await self._reading.next_records(
+            records = await self._reading.next_records(
                 max_records or self._limit, self._membership, max(0.0, timeout_s)
             )
         finally:
             if self._membership is not None:
                 self._membership.polling(False)
+        self._caller_works = bool(records)
+        return records
 
     def __aiter__(self) -> AsyncIterator[ConsumerRecord]:
         """Every record from here on, without an end."""
         return self
 
     async def __anext__(self) -> ConsumerRecord:
+        self._caller_works = False
         if self._polled:
             # Many records are at hand: let other tasks go on now and then, not each time.
             if len(self._polled) % _RECORDS_PER_CHECKPOINT == 0:
                 await trio.lowlevel.checkpoint()
-            return self._polled.popleft()
-        while not (records := await self.poll()):
-            continue
-        self._polled.extend(records)
+        else:
+            while not (records := await self.poll()):
+                continue
+            self._polled.extend(records)
+        self._caller_works = True
         return self._polled.popleft()
 
     # Positions
@@ -272,20 +281,35 @@ class Consumer(Questions):
     # Ending
 
     async def close(self) -> None:
-        """Commit if that is automatic, give up the partitions, and leave the group."""
-        with self._clock.within(_CLOSE_S):
-            try:
+        """Commit if that is automatic, give up the partitions, and leave the group.
+
+        Takes _CLOSE_S at most, and a moment to leave. Leaving `async with` does it; one that is
+        cancelled, or left by an error, does it within LAST_WORDS_S, and commits only while the
+        caller is at work on no record: the one in its hands comes again.
+        """
+        await self._end(_CLOSE_S, LEAVE_S)
+
+    async def _say_last_words(self) -> None:
+        if self._caller_works:
+            self._commits.stop()
+        # The place is given up even if the offsets cannot be committed in time.
+        await self._end(0.5 * LAST_WORDS_S, 0.4 * LAST_WORDS_S)
+
+    async def _end(self, hand_over_s: float, leave_s: float) -> None:
+        try:
+            with self._clock.within(hand_over_s):
                 if self._membership is not None:
                     await self._membership.revoke_all()
-                    await self._membership.leave("the consumer is being closed")
                 else:
                     await self._commits.now()
-            except (KafkaError, BrokenConnection) as error:
-                log.warning("closing: %s", error)
-        self._subscribed = self._manual = False
+        except (KafkaError, BrokenConnection) as error:
+            log.warning("closing: %s", error)
+        finally:
+            self._subscribed = self._manual = False
+            if self._membership is not None:
+                await self._membership.leave("the consumer is being closed", leave_s)
 
     def _start(self, nursery: trio.Nursery) -> None:
-        self._tasks = nursery
         self._reading.start(nursery)
 
     # How it is done
@@ -308,6 +332,7 @@ class Consumer(Questions):
 
     def _member(self) -> Membership:
         if self._membership is None:
+            tasks = self.tasks
             self._membership = Membership(
                 self._cluster,
                 self._require_group(),
@@ -316,7 +341,7 @@ class Consumer(Questions):
                 self._commits.now,
                 self._reading.news,
             )
-            self._tasks.start_soon(
+            tasks.start_soon(
                 keep_alive, self._cluster, self._require_group(), self._membership, self._config
             )
         return self._membership
@@ -331,7 +356,7 @@ class Consumer(Questions):
     def _layout_changed(self) -> None:
         if self._pattern is not None:
             self._match_pattern()
-        self._reading.news.ring()
+        self._reading.layout_changed()
 
     def _match_pattern(self) -> None:
         assert self._pattern is not None and self._membership is not None

@@ -17,6 +17,7 @@ from raftka.net.channel import Channel
 from raftka.net.futures import Future
 from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages import offset_commit, offset_fetch
+from raftka.net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
 from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest, OffsetCommitResponse
 from raftka.net.protocol.messages.offset_fetch import OffsetFetchRequest, OffsetFetchResponse
 
@@ -26,6 +27,9 @@ R = TypeVar("R", bound=Response)
 T = TypeVar("T")
 
 LANE = "coordinator"
+LEAVING_LANE = "leaving"
+"""The connection of a member that leaves while the coordinator holds back an answer: requests of
+one connection are answered one after the other."""
 _LAST_BY_NAME_COMMIT = 9
 _LAST_BY_NAME_FETCH = 9
 _FIRST_WITH_GROUPS = 8
@@ -70,6 +74,7 @@ class GroupClient:
         self.generation = -1
         self.member_id = ""
         self.instance_id: str | None = None
+        self.lane = LANE
 
     async def channel(self) -> Channel:
         """A connection to the coordinator, looking for it as long as that takes.
@@ -82,7 +87,7 @@ class GroupClient:
                 if self.coordinator is None:
                     self.coordinator = await self.cluster.find_coordinator(self.group_id)
                     log.info("group %s is coordinated by %s", self.group_id, self.coordinator)
-                return await self.cluster.connections.channel(self.coordinator.endpoint, LANE)
+                return await self.cluster.connections.channel(self.coordinator.endpoint, self.lane)
             except BrokenConnection as error:
                 self.lost(str(error))
             except KafkaError as error:
@@ -95,7 +100,7 @@ class GroupClient:
         """The connection if there is one now."""
         if self.coordinator is None:
             return None
-        return self.cluster.connections.ready(self.coordinator.endpoint, LANE)
+        return self.cluster.connections.ready(self.coordinator.endpoint, self.lane)
 
     def lost(self, why: str) -> None:
         """The coordinator cannot be reached or is another broker by now: look for it anew."""
@@ -114,6 +119,24 @@ class GroupClient:
         """Send to the coordinator; the answer may take `wait_s` longer than usual."""
         version = channel.version_for(type(request), highest)
         return channel.send(request, version, self.cluster.request_timeout_s + wait_s)
+
+    async def leave(self, reason: str) -> None:
+        """Have the coordinator take this member out of the group, wherever it is by now.
+
+        Returns when it has, or knows no such member. Raises KafkaError that no retry cures.
+        """
+        identity = MemberIdentity(member_id=self.member_id, reason=reason)
+        request = LeaveGroupRequest(
+            group_id=self.group_id, member_id=self.member_id, members=[identity]
+        )
+
+        async def ask(channel: Channel) -> None:
+            answer = await self.send(channel, request)
+            codes = {answer.error_code, *(member.error_code for member in answer.members)}
+            for code in codes - {ErrorCode.NONE, ErrorCode.UNKNOWN_MEMBER_ID}:
+                raise KafkaError(ErrorCode(code))
+
+        await self._until_answered(ask)
 
     # Offsets
 

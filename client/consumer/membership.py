@@ -20,7 +20,7 @@ import trio
 
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.assignors import assignors
-from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from raftka.client.consumer.group_client import COORDINATOR_MOVED, LANE, LEAVING_LANE, GroupClient
 from raftka.client.consumer.group_messages import (
     PROTOCOL_TYPE,
     decode_assignment,
@@ -30,6 +30,7 @@ from raftka.client.consumer.leader_assignment import divide
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.state import Assignment
 from raftka.client.settings import ClientConfig
+from raftka.client.shielding import delayed_cancellation
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Alarm, BrokenConnection
@@ -39,7 +40,6 @@ from raftka.net.protocol.messages.join_group import (
     JoinGroupRequestProtocol,
     JoinGroupResponse,
 )
-from raftka.net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
 from raftka.net.protocol.messages.sync_group import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
@@ -51,6 +51,11 @@ log = logging.getLogger("raftka.consumer")
 _UNKNOWN_GENERATION = -1
 _JOIN_GRACE_S = 5.0
 """How much longer than the rebalance timeout the answer to JoinGroup may take."""
+_HAND_OVER_S = 5.0
+"""How much longer a member that is cancelled may take to hand partitions over: a commit and the
+listener, of which the one waits for the coordinator and the other for whatever it likes."""
+LEAVE_S = 5.0
+"""How long to try to leave: without the coordinator the session ends by itself."""
 
 
 class Membership:
@@ -150,19 +155,25 @@ class Membership:
             failures += 1
             await self._clock.sleep(self._cluster.retry_backoff.pause(failures))
 
-    async def leave(self, reason: str) -> None:
-        """Give up the place at once; a static member keeps it until its session ends."""
+    async def leave(self, reason: str, timeout_s: float = LEAVE_S) -> None:
+        """Give up the place at once; a static member keeps it until its session ends (KIP-345)."""
         group = self._group
-        channel = group.ready()
-        if channel is not None and group.member_id and group.instance_id is None:
-            identity = MemberIdentity(member_id=group.member_id, reason=reason)
-            request = LeaveGroupRequest(
-                group_id=group.group_id, member_id=group.member_id, members=[identity]
-            )
+        with self._clock.within(timeout_s) as waiting:
             try:
-                await group.send(channel, request)
-            except BrokenConnection as error:
-                log.info("group %s: leaving was not confirmed: %s", group.group_id, error)
+                await self._learn_id()
+                if group.member_id and group.instance_id is None:
+                    self._go_around_held_answers()
+                    await group.leave(reason)
+            except KafkaError as error:
+                log.warning("group %s: leaving was refused: %s", group.group_id, error)
+        if waiting.cancelled_caught:
+            log.warning(
+                "group %s: leaving was not confirmed within %g s: the group counts this member"
+                " until its session ends",
+                group.group_id,
+                timeout_s,
+            )
+        group.lane = LANE
         self.forget_place(keep_id=False)
 
     def forget_place(self, *, keep_id: bool) -> None:
@@ -173,9 +184,23 @@ class Membership:
         self._start_over("the place in the group was lost")
 
     async def revoke_all(self) -> None:
-        """Tell the listener that all partitions go, as at the end of a consumer."""
+        """Commit, and notify the listener that all partitions go, as at the end of a consumer."""
         if len(self._assignment):
+            self._go_around_held_answers()
             await self._revoke(self._assignment.partitions, remaining=[])
+
+    async def _learn_id(self) -> None:
+        """The answer to the first JoinGroup names the member: from then on it counts (KIP-394)."""
+        joining = self._joining
+        if joining is not None and not self._group.member_id:
+            await joining.wait()
+            if joining.error is None:
+                self._group.member_id = joining.result().member_id
+
+    def _go_around_held_answers(self) -> None:
+        """While the coordinator holds back JoinGroup or SyncGroup, ask over another connection."""
+        if self.joining:
+            self._group.lane = LEAVING_LANE
 
     # Joining
 
@@ -204,7 +229,7 @@ class Membership:
         """Before JoinGroup: an eager member gives up all it has."""
         if self._prepared:
             return
-        with trio.CancelScope(shield=True):
+        async with delayed_cancellation(self._clock, _HAND_OVER_S):
             if self._cooperative:
                 await self._before_revoke()
             elif len(self._assignment):
@@ -279,7 +304,7 @@ class Membership:
 
     async def _complete(self, partitions: list[TopicPartition]) -> None:
         """The member has its share: tell the listener what came and what must go."""
-        with trio.CancelScope(shield=True):
+        async with delayed_cancellation(self._clock, _HAND_OVER_S):
             self._prepared = False
             self._previous = partitions
             self._previous_generation = self._group.generation
@@ -305,7 +330,7 @@ class Membership:
         self._assignment.replace(remaining)
 
     async def _lose_all(self) -> None:
-        with trio.CancelScope(shield=True):
+        async with delayed_cancellation(self._clock, _HAND_OVER_S):
             lost = self._assignment.partitions
             self._assignment.replace([])
             if self.listener is not None:

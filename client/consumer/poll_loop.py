@@ -17,7 +17,7 @@ from raftka.client.consumer.fetcher import LANE, Fetcher
 from raftka.client.consumer.membership import Membership
 from raftka.client.consumer.positions import Positions
 from raftka.client.consumer.state import Assignment, ConsumerRecord
-from raftka.model.errors import KafkaError
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import SHORTEST_WAIT_S, Alarm, BrokenConnection
 
 log = logging.getLogger("raftka.consumer")
@@ -43,6 +43,8 @@ class Reading:
         self._connecting: set[int] = set()
         self._finding = False
         self._found_out: KafkaError | None = None
+        self._joining: trio.CancelScope | None = None
+        """Around a poll that waits for its group."""
 
     @property
     def news(self) -> Alarm:
@@ -52,6 +54,12 @@ class Reading:
     def start(self, nursery: trio.Nursery) -> None:
         """Where tasks run from now on."""
         self._tasks = nursery
+
+    def layout_changed(self) -> None:
+        """The view of the cluster is another: a poll that waits looks at it."""
+        if self._joining is not None and self._cluster.view.refused_topics:
+            self._joining.cancel()
+        self.news.ring()
 
     async def next_records(
         self, limit: int, membership: Membership | None, timeout_s: float
@@ -64,10 +72,16 @@ class Reading:
         end = now + timeout_s
         has_waited = False
         while True:
+            self._raise_refusals()
             if membership is not None and not membership.ready():
-                with self._clock.within(max(0.0, end - now)) as joining:
+                with (
+                    trio.CancelScope() as self._joining,
+                    self._clock.within(max(0.0, end - now)) as limit,
+                ):
                     await membership.ensure_active()
-                if joining.cancelled_caught:
+                self._joining = None
+                self._raise_refusals()
+                if limit.cancelled_caught:
                     return []
                 now = self._clock.monotonic()
             wake_at = min(end, self._find_positions(now))
@@ -140,6 +154,14 @@ class Reading:
         finally:
             self._connecting.discard(node)
             self.news.ring()
+
+    def _raise_refusals(self) -> None:
+        """Topics for which no waiting helps: no name of a topic, or not for this client."""
+        for code, names in self._cluster.view.refused_topics.items():
+            listed = ", ".join(names)
+            if code == ErrorCode.INVALID_TOPIC_EXCEPTION:
+                raise KafkaError(code, f"Invalid topics: [{listed}]")
+            raise KafkaError(code, f"Not authorized to access topics: [{listed}]")
 
     def _raise_failures(self) -> None:
         """What went wrong in the background, one at a time."""

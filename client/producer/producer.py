@@ -10,6 +10,7 @@ and connections do in between, until delivery.timeout.ms (KIP-98, KIP-360, KIP-6
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import trio
@@ -26,6 +27,8 @@ from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.records import Header
 from raftka.net.futures import Future
+
+log = logging.getLogger("raftka.producer")
 
 _RECORDS_PER_CHECKPOINT = 100
 """How many records may be handed over before other tasks get their turn."""
@@ -82,8 +85,8 @@ class Producer(Client):
         Waits up to max.block.ms for the topic's layout and for memory. Raises KafkaError: a
         record that is too large, a partition that is not there, no topic or memory in time.
         """
-        if self._closed:
-            raise KafkaError(ErrorCode.INVALID_REQUEST, "the producer is closed")
+        if not self._works or self._closed:
+            raise self._not_taking()
         size = record_size(key, value, headers)
         if BATCH_OVERHEAD + size > min(self._request_size_max, self._buffer_bytes):
             raise KafkaError(
@@ -118,6 +121,8 @@ class Producer(Client):
 
     async def flush(self) -> None:
         """Send all that waits, and return when every record has its answer, good or bad."""
+        if not self._works:
+            raise self._not_taking()
         self._accumulator.begin_flush()
         self._sender.wake()
         try:
@@ -129,25 +134,48 @@ class Producer(Client):
 
     async def partitions_for(self, topic: str) -> TopicView:
         """The topic's partitions and their leaders. Raises KafkaError when it is not there."""
+        if not self._works:
+            raise self._not_taking()
         await trio.lowlevel.checkpoint()
         return self._cluster.view.topics.get(topic) or await self._layout_of(topic, None)
 
     async def close(self) -> None:
-        """Wait until every record has its answer, then take no more."""
+        """Take no more records, and wait until each has its answer: up to delivery.timeout.ms.
+
+        Leaving `async with` does it. One that is cancelled, or left by an error, waits for
+        LAST_WORDS_S at most; the records that have no answer by then fail, and the log says so.
+        """
         self._closed = True
         await self.flush()
+
+    async def _say_last_words(self) -> None:
+        await self.close()
 
     def _start(self, nursery: trio.Nursery) -> None:
         nursery.start_soon(self._sender.run)
 
     def _stop(self) -> None:
         self._closed = True
+        unfinished = self._accumulator.unfinished()
+        if unfinished:
+            places = ", ".join(sorted({str(batch.target) for batch in unfinished}))
+            log.warning(
+                "the producer ends before %d records for %s were acknowledged: %s",
+                sum(map(len, unfinished)),
+                places,
+                self._sender.why_waiting(unfinished[0]),
+            )
         self._accumulator.abandon(
             KafkaError(
                 ErrorCode.REQUEST_TIMED_OUT,
                 "the producer was closed before the record was acknowledged",
             )
         )
+
+    def _not_taking(self) -> Exception:
+        if self._closed:
+            return KafkaError(ErrorCode.INVALID_REQUEST, "the producer is closed")
+        return self._not_open()
 
     def _choose(self, view: TopicView, key: bytes | None, size: int) -> int:
         if key is not None and not self._ignore_keys:

@@ -292,7 +292,7 @@ class Sender:
     def _give_up(self, now: float) -> None:
         for batch in self._accumulator.expired(now):
             size = batch.size - BATCH_OVERHEAD
-            why = self._why_waiting(batch)
+            why = self.why_waiting(batch)
             self._end(
                 batch,
                 KafkaError(
@@ -302,7 +302,8 @@ class Sender:
                 ),
             )
 
-    def _why_waiting(self, batch: Batch) -> str:
+    def why_waiting(self, batch: Batch) -> str:
+        """Why a batch has no answer yet, for people."""
         if self._cluster.last_error is not None:
             return str(self._cluster.unreachable())
         leader = self._cluster.view.leader(*batch.target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -167,35 +166,12 @@ def _settings(found: argparse.Namespace) -> dict[str, object]:
 
 
 async def _work(job: _Job) -> int:
-    code = 0
     try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(_stop_on_signal, nursery.cancel_scope)
-            code = await _consume(job)
-            nursery.cancel_scope.cancel()
-    finally:
-        print(f"Processed a total of {job.shown} messages", file=sys.stderr)
-    return code
-
-
-async def _stop_on_signal(
-    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            scope.cancel()
-
-
-async def _consume(job: _Job) -> int:
-    async with Consumer(job.settings) as consumer:
-        try:
+        async with Consumer(job.settings) as consumer:
             _choose(consumer, job)
             return await _show_all(consumer, job)
-        finally:
-            # Leave the group in good order, also after a signal.
-            with trio.CancelScope(shield=True):
-                await consumer.close()
+    finally:
+        print(f"Processed a total of {job.shown} messages", file=sys.stderr)
 
 
 def _choose(consumer: Consumer, job: _Job) -> None:

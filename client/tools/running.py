@@ -1,4 +1,9 @@
-"""How a console tool runs: exit code 0 or 1, results on stdout, problems on stderr."""
+"""How a console tool runs: exit code 0 or 1, results on stdout, problems on stderr.
+
+Nothing that a person types, and nothing that a file or a cluster says, ends a tool in a traceback:
+what went wrong is a sentence. SIGINT and SIGTERM cancel the tool, so that its clients end in good
+order (a member leaves its group, a producer sends its last records); a second one ends it at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -18,6 +24,7 @@ from raftka.model.ports import BrokenConnection
 P = TypeVar("P")
 
 INTERRUPTED = 128 + signal.SIGINT
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(
@@ -57,24 +64,58 @@ def run(
 def execute(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
     """Run `work`, and put what goes wrong into words."""
     try:
-        code = trio.run(_guarded, work, failure)
+        code = trio.run(_until_stopped, work, failure)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _nobody_reads()
     return code
 
 
-async def _guarded(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
+async def _until_stopped(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
+    caught: list[int] = []
+    code = 1
+    async with trio.open_nursery() as nursery:
+        if threading.current_thread() is threading.main_thread():
+            await nursery.start(_stop_on_signal, nursery.cancel_scope, caught)
+        code = await _in_words(work, failure)
+        nursery.cancel_scope.cancel()
+    return 128 + caught[0] if caught else code
+
+
+async def _stop_on_signal(
+    scope: trio.CancelScope,
+    caught: list[int],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Cancel at the first signal; the next one finds the system's own way with it."""
+    with trio.open_signal_receiver(*_STOPPING) as signals:
+        task_status.started()
+        async for number in signals:
+            caught.append(number)
+            scope.cancel()
+            return
+
+
+async def _in_words(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
     try:
         return await work() or 0
     except (KafkaError, BrokenConnection, ToolError) as error:
         print(f"{failure}{words(error)}", file=sys.stderr)
     except UsageError as error:
         print(error, file=sys.stderr)
+    except BrokenPipeError:
+        return _nobody_reads()
+    return 1
+
+
+def _nobody_reads() -> int:
+    """Whoever read our output has seen enough, as `head` does."""
+    # Keep the interpreter from writing what is left, and from complaining that it cannot.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("Unable to write to standard out, closing.", file=sys.stderr)
     return 1
 
 

@@ -101,12 +101,15 @@ async def quorum_change(world: World, dice: Random, cause: int) -> None:
 
 @fault("group-churn", "other", chance=0.4, rate=3)
 async def group_churn(world: World, dice: Random, cause: int) -> None:
-    """a consumer of the group goes away without a word, and a new one takes its place"""
+    """a consumer of the group is stopped, or killed, and a new one takes its place"""
     members = [task for task in world.consumers if task.plan.group is not None]
     if members:
         member = dice.choice(members)
-        world.trace.event("group-churn", node=member.plan.name, cause=cause)
-        member.scope.cancel()
+        end = dice.choice(["stopped", "killed"])
+        world.trace.event("group-churn", node=member.plan.name, cause=cause, end=end)
+        if end == "killed":
+            member.abandon()
+        member.end()
 
 
 @fault("stale-clients", "other", chance=0.3, rate=1)

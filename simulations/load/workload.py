@@ -56,6 +56,7 @@ class ProducerTask:
         self.sent = 0
         self.open = 0
         self.done = trio.Event()
+        self._producer: Producer | None = None
         self._stirred = trio.Event()
         self._settled = trio.Event()
 
@@ -70,7 +71,8 @@ class ProducerTask:
             "enable.idempotence": plan.idempotent,
             **plan.settings,
         }
-        async with Producer(config, **client_ports(world, plan.name)) as producer:
+        async with Producer(config, **client_ports(world, plan.name)) as self._producer:
+            producer = self._producer
             while not world.quiet.is_set():
                 await self._burst(producer, dice)
                 self._stirred = trio.Event()
@@ -78,6 +80,11 @@ class ProducerTask:
                     await self._stirred.wait()
             await producer.flush()
         self.done.set()
+
+    def abandon(self) -> None:
+        """Have it vanish, as its process would when it is killed."""
+        if self._producer is not None:
+            self._producer.abandon()
 
     def stir(self) -> None:
         """End a pause: send the next burst now, or see that there shall be no more."""
@@ -144,6 +151,7 @@ class ConsumerTask:
         self.scope = trio.CancelScope()
         self.partitions: set[TopicPartition] = set()
         self.host = plan.name
+        self._consumer: Consumer | None = None
 
     async def run(self) -> None:
         current_node.set(self.plan.name)
@@ -160,6 +168,15 @@ class ConsumerTask:
             lives += 1
             await trio.sleep(0.5)
 
+    def abandon(self) -> None:
+        """Have it vanish, as its process would when it is killed."""
+        if self._consumer is not None:
+            self._consumer.abandon()
+
+    def end(self) -> None:
+        """Stop this consumer, for another one to take its place."""
+        self.scope.cancel()
+
     async def _live(self, name: str) -> None:
         plan, world = self.plan, self.world
         self.host = name
@@ -173,7 +190,8 @@ class ConsumerTask:
         if plan.group is not None:
             config["group.id"] = plan.group
         self.last.clear()
-        async with Consumer(config, **client_ports(world, name)) as consumer:
+        async with Consumer(config, **client_ports(world, name)) as self._consumer:
+            consumer = self._consumer
             if plan.group is not None:
                 consumer.subscribe(plan.topics, self)
             else:
@@ -234,6 +252,14 @@ class ConsumerTask:
 
 def _names(partitions: Sequence[TopicPartition]) -> list[str]:
     return [f"{topic}-{index}" for topic, index in partitions]
+
+
+def abandon_clients(world: World) -> None:
+    """Let no client of the workload wait for nodes that end with the run."""
+    for producer in world.producers:
+        producer.abandon()
+    for consumer in world.consumers:
+        consumer.abandon()
 
 
 def make_admin(world: World, name: str = "admin", cause: int | None = None) -> Admin:

@@ -22,7 +22,13 @@ from raftka.simulations.aftermath import audit, liveness
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import Odds, draw
 from raftka.simulations.load.operations import OPERATIONS
-from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from raftka.simulations.load.workload import (
+    CLIENT_ERRORS,
+    ConsumerTask,
+    ProducerTask,
+    abandon_clients,
+    make_admin,
+)
 from raftka.simulations.machines import determinism
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.mutations import MUTANTS
@@ -195,6 +201,7 @@ async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitabl
     with world.scope:
         async with trio.open_nursery() as nursery:
             world.nursery = nursery
+            world.on_violation.append(partial(abandon_clients, world))
             await nursery.start(world.cluster.run)
             for machine in world.cluster.machines.values():
                 world.start(machine)
@@ -206,6 +213,7 @@ async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitabl
             except Stopped:
                 pass  # `World.stop` has reported why.
             world.ended.set()
+            abandon_clients(world)
             nursery.cancel_scope.cancel()
 
 

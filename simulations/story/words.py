@@ -74,7 +74,7 @@ _PLAIN: Final[Mapping[str, str]] = {
     "half-open": "{lost_by} has lost its connections to {peer}, which does not know",
     "reassign": "{partition} shall move to {to}",
     "rebalance": "{partitions} partitions shall move to {to}",
-    "group-churn": "{node} goes without a word",
+    "group-churn": "{node} is {end}, and another one takes its place",
     "stale-client": "{node} reaches only {still_reaches}",
     "connection-lost": "{node} finds its connection to {peer} broken: {reason}",
     "allowed-loss": "a loss that is allowed: {story}",

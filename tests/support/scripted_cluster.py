@@ -35,6 +35,7 @@ from raftka.net.protocol.messages.metadata import MetadataRequest
 from raftka.net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
 from raftka.net.protocol.messages.produce import ProduceRequest
 from tests.support.memory_network import MemoryNetwork
+from tests.support.scripted_group import GROUP_REQUESTS, ScriptedGroup
 from tests.support.wire import joined
 
 SERVED = (
@@ -45,6 +46,7 @@ SERVED = (
     ApiVersionsRequest,
     InitProducerIdRequest,
     OffsetForLeaderEpochRequest,
+    *GROUP_REQUESTS,
 )
 Fault = Callable[[int, Request[Any]], str | None]
 """For a broker and a request: None, or "before", "after" (the connection breaks), "error", "mute"
@@ -107,6 +109,7 @@ class ScriptedCluster:
         self.near: int | None = None
         """The replica that leaders send readers to who name their rack (KIP-392)."""
         self.next_producer_id = 1000
+        self.group = ScriptedGroup()
         for broker in sorted(self.alive):
             self.start(broker)
 
@@ -158,7 +161,10 @@ class ScriptedCluster:
                 fault = self.fault(broker, request)
                 if fault == "before":
                     return
-                answer = self._answer(broker, request, failing=fault == "error")
+                if isinstance(request, GROUP_REQUESTS):
+                    answer = await self.group.answer(request)
+                else:
+                    answer = self._answer(broker, request, failing=fault == "error")
                 if isinstance(request, FetchRequest) and isinstance(answer, FetchResponse):
                     await _wait_for_news(request, answer)
                 if fault == "after":

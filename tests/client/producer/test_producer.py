@@ -327,20 +327,6 @@ async def test_full_memory_makes_the_sender_wait_and_then_fail(
         cluster.fault = lambda broker, request: None
 
 
-async def test_leaving_by_an_error_fails_what_is_under_way(
-    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
-) -> None:
-    cluster.create("t")
-    future = None
-    with pytest.raises(ZeroDivisionError):
-        async with Producer({**BOOTSTRAP, "linger.ms": 60_000}, **world) as producer:
-            future = await producer.send("t", b"x")
-            raise ZeroDivisionError
-    assert future is not None
-    with pytest.raises(KafkaError, match="closed before the record was acknowledged"):
-        await future
-
-
 async def test_a_batch_that_is_too_large_for_the_broker_is_halved(
     cluster: ScriptedCluster,
     world: dict[str, Any],

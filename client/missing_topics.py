@@ -1,0 +1,43 @@
+"""When to warn of topics that a client waits for, and that the cluster does not have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from raftka.model.errors import ErrorCode, text
+
+
+class MissingTopics:
+    """A name may be mistyped, or the topic may come: a client goes on asking, and says so."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+        """By topic, how many answers in a row had an error for it."""
+
+    def noticed(self, errors: Mapping[str, int]) -> str | None:
+        """What to log after an answer of the cluster, by the codes of the topics without a layout.
+
+        Of each topic at its first error, and then more and more rarely. A topic that has just been
+        created has no leader yet: that is said only when it lasts.
+        """
+        self._seen = {name: self._seen.get(name, 0) + 1 for name in errors}
+        due = [name for name in sorted(errors) if _is_due(errors[name], self._seen[name])]
+        if not due:
+            return None
+        return "; ".join(f"topic {name}: {_words(errors[name])}" for name in due)
+
+
+def _is_due(code: int, times: int) -> bool:
+    first = 2 if code == ErrorCode.LEADER_NOT_AVAILABLE else 1
+    return times >= first and times & (times - 1) == 0
+
+
+def _words(code: int) -> str:
+    if code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+        return (
+            "UNKNOWN_TOPIC_OR_PARTITION: the cluster has no such topic; waiting for it to be"
+            " created, unless the name is mistyped"
+        )
+    if code in ErrorCode.__members__.values():
+        return f"{ErrorCode(code).name}: {text(code)}"
+    return text(code)
