@@ -32,6 +32,7 @@ def prepare(core: Core, group: Group, reason: str, now: Moment) -> None:
     core.timers.cancel(("sync", group.group_id))
     group.pending_syncs.clear()
     group.is_initial_rebalance = group.state is GroupState.EMPTY
+    group.new_member_added = False
     group.transition(GroupState.PREPARING_REBALANCE, now.wall_ms)
     log.info(
         f"group {group.group_id} rebalances after generation {group.generation_id}: {reason}",
@@ -55,11 +56,14 @@ def prepare_or_complete(core: Core, group: Group, reason: str, now: Moment) -> N
 
 
 def maybe_complete_join(core: Core, group: Group, now: Moment) -> None:
-    """Close the generation if everybody is there; an initial rebalance sees its delay out."""
+    """Close the generation if everybody is there; an initial rebalance sees its delay out.
+
+    Unless all its members have left again: the group is empty then, and its offsets can be reset.
+    """
     if (
         group.state is GroupState.PREPARING_REBALANCE
         and group.all_joined
-        and not group.is_initial_rebalance
+        and not (group.is_initial_rebalance and group.members)
     ):
         complete_join(core, group, now)
 

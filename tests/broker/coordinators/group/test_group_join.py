@@ -61,6 +61,20 @@ def test_the_first_rebalance_gathers_members_until_none_comes_for_the_delay() ->
     assert second.joined.leader == first.joined.member_id
 
 
+def test_the_first_rebalance_ends_when_all_its_members_have_left() -> None:
+    world = ShardWorld(initial_rebalance_delay_ms=3000)
+    first, _ = world.new_member()
+    second, _ = world.new_member()
+    world.leave(first)
+    assert world.state() == "PreparingRebalance"
+    world.leave(second)
+    assert world.state() == "Empty", "its offsets can be reset at once"
+    world.advance(3000)
+    _, again = world.new_member()
+    world.advance(3000)
+    assert len(again.joined.members) == 1
+
+
 def test_the_delay_is_prolonged_at_most_to_the_rebalance_timeout() -> None:
     world = ShardWorld(initial_rebalance_delay_ms=3000)
     _, first = world.new_member(rebalance_ms=7000)
