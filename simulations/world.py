@@ -40,6 +40,10 @@ class Producing(Protocol):
         """End its pause: it sends the next burst now, or ends."""
         ...
 
+    def abandon(self) -> None:
+        """Have it vanish, as its process would when it is killed."""
+        ...
+
 
 class Consuming(Protocol):
     """A consumer of the workload, as others see it (load/workload.py)."""
@@ -47,8 +51,14 @@ class Consuming(Protocol):
     plan: ConsumerPlan
     last: dict[TopicPartition, int]
     """The newest offset that it was given of each partition."""
-    scope: trio.CancelScope
-    """Of its present life: cancelled, it leaves without a word, and begins again."""
+
+    def end(self) -> None:
+        """Stop it, so that it leaves its group, and begins again as another one."""
+        ...
+
+    def abandon(self) -> None:
+        """Have it vanish, as its process would when it is killed."""
+        ...
 
 
 class World:

@@ -16,8 +16,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-import trio
-
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.assignors import assignors
 from raftka.client.consumer.group_client import COORDINATOR_MOVED, LANE, LEAVING_LANE, GroupClient

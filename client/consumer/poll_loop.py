@@ -76,12 +76,12 @@ class Reading:
             if membership is not None and not membership.ready():
                 with (
                     trio.CancelScope() as self._joining,
-                    self._clock.within(max(0.0, end - now)) as limit,
+                    self._clock.within(max(0.0, end - now)) as joining,
                 ):
                     await membership.ensure_active()
                 self._joining = None
                 self._raise_refusals()
-                if limit.cancelled_caught:
+                if joining.cancelled_caught:
                     return []
                 now = self._clock.monotonic()
             wake_at = min(end, self._find_positions(now))

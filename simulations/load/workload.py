@@ -148,7 +148,7 @@ class ConsumerTask:
         self.world = world
         self.plan = plan
         self.last: dict[TopicPartition, int] = {}
-        self.scope = trio.CancelScope()
+        self._scope = trio.CancelScope()
         self.partitions: set[TopicPartition] = set()
         self.host = plan.name
         self._consumer: Consumer | None = None
@@ -159,7 +159,7 @@ class ConsumerTask:
             await trio.sleep(self.plan.begins_s)
         lives = 0
         while not self.world.ended.is_set():
-            with trio.CancelScope() as self.scope:
+            with trio.CancelScope() as self._scope:
                 try:
                     await self._live(f"{self.plan.name}.{lives}" if lives else self.plan.name)
                 except CLIENT_ERRORS as error:
@@ -174,8 +174,8 @@ class ConsumerTask:
             self._consumer.abandon()
 
     def end(self) -> None:
-        """Stop this consumer, for another one to take its place."""
-        self.scope.cancel()
+        """Stop it, so that it leaves its group, and begins again as another one."""
+        self._scope.cancel()
 
     async def _live(self, name: str) -> None:
         plan, world = self.plan, self.world

@@ -15,7 +15,8 @@ import pytest
 
 from raftka.local_cluster import LocalCluster
 from raftka.net.protocol.messages.describe_groups import DescribeGroupsRequest
-from tests.support.processes import ask, until
+from raftka.testing.wire import ask
+from tests.support.processes import until
 
 pytestmark = pytest.mark.wire
 

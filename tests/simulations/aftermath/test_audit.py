@@ -148,7 +148,7 @@ def test_a_group_that_reads_nothing_any_more() -> None:
         task = stage.consume("t", group="g")
         await stage.run(seconds=5)
         stage.world.history._consumed[task.plan.group or "", ("t", 0)] = 0
-        task.scope.cancel()
+        task.end()
         task.world.history.consumed = lambda group, key, position: None  # type: ignore[method-assign]
 
     outcome = settle(prepare)
