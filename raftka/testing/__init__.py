@@ -14,8 +14,27 @@ With pytest, the fixtures `raftka_broker` (one node), `raftka_cluster` (three) a
 
 from __future__ import annotations
 
-from raftka.local_cluster import NodeFailed
-from raftka.testing.cluster import Cluster
-from raftka.testing.fixtures import cluster_fixture
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raftka.local_cluster import NodeFailed
+    from raftka.testing.cluster import Cluster
+    from raftka.testing.fixtures import cluster_fixture
 
 __all__ = ["Cluster", "NodeFailed", "cluster_fixture"]
+
+_HOMES = {
+    "Cluster": "raftka.testing.cluster",
+    "NodeFailed": "raftka.local_cluster",
+    "cluster_fixture": "raftka.testing.fixtures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is public, imported when it is first asked for: its home imports this package, too."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'raftka.testing' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)

@@ -105,7 +105,8 @@ def test_a_member_leaves_at_any_moment(node: LocalCluster, topic: str, tmp_path:
     def one(number: int) -> None:
         member = Member(node, f"{topic}-{number}", tmp_path)
         time.sleep(dice.uniform(0.2, 5))
-        member.stop(SIGNALS[number % 2])
+        # Python itself is not ready for SIGINT in its first moments.
+        member.stop(signal.SIGTERM)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, range(4)))
