@@ -38,7 +38,6 @@ class Client:
         self._config = config
         self._clock = clock or system_clock()
         self._cluster = Cluster(config, network or TcpNetwork(), self._clock, dice or system_dice())
-        self._manager = trio.open_nursery()
         self._nursery: trio.Nursery | None = None
         self._works = False
         """Whether the background tasks run, so that there is somebody to wait for."""
@@ -66,6 +65,7 @@ class Client:
 
     async def __aenter__(self: C) -> C:
         _require_trio()
+        self._manager = trio.open_nursery()
         outer = await self._manager.__aenter__()
         started = trio.Event()
         outer.start_soon(self._work, started)

@@ -17,30 +17,69 @@ from typing import TYPE_CHECKING, Any
 from raftka.model.version import __version__
 
 if TYPE_CHECKING:
-    from raftka.client.admin import Admin, NewTopic
-    from raftka.client.consumer import Consumer
-    from raftka.client.producer import Producer
+    from raftka.client.admin import Admin, NewTopic, SomeFailed
+    from raftka.client.cluster import ClusterUnreachable
+    from raftka.client.consumer import (
+        CommitFailed,
+        Consumer,
+        ConsumerRecord,
+        LogTruncated,
+        NoOffset,
+        OffsetAndMetadata,
+        OffsetAndTimestamp,
+        RebalanceInProgress,
+        RebalanceListener,
+    )
+    from raftka.client.producer import Producer, RecordMetadata
+    from raftka.client.settings import ConfigError
     from raftka.local_cluster import LocalCluster
     from raftka.model.errors import ErrorCode, KafkaError
+    from raftka.model.ids import TopicPartition
 
 _HOMES = {
     "Admin": "raftka.client.admin",
+    "ClusterUnreachable": "raftka.client.cluster",
+    "CommitFailed": "raftka.client.consumer",
+    "ConfigError": "raftka.client.settings",
     "Consumer": "raftka.client.consumer",
+    "ConsumerRecord": "raftka.client.consumer",
     "ErrorCode": "raftka.model.errors",
     "KafkaError": "raftka.model.errors",
     "LocalCluster": "raftka.local_cluster",
+    "LogTruncated": "raftka.client.consumer",
     "NewTopic": "raftka.client.admin",
+    "NoOffset": "raftka.client.consumer",
+    "OffsetAndMetadata": "raftka.client.consumer",
+    "OffsetAndTimestamp": "raftka.client.consumer",
     "Producer": "raftka.client.producer",
+    "RebalanceInProgress": "raftka.client.consumer",
+    "RebalanceListener": "raftka.client.consumer",
+    "RecordMetadata": "raftka.client.producer",
+    "SomeFailed": "raftka.client.admin",
+    "TopicPartition": "raftka.model.ids",
 }
 
 __all__ = [
     "Admin",
+    "ClusterUnreachable",
+    "CommitFailed",
+    "ConfigError",
     "Consumer",
+    "ConsumerRecord",
     "ErrorCode",
     "KafkaError",
     "LocalCluster",
+    "LogTruncated",
     "NewTopic",
+    "NoOffset",
+    "OffsetAndMetadata",
+    "OffsetAndTimestamp",
     "Producer",
+    "RebalanceInProgress",
+    "RebalanceListener",
+    "RecordMetadata",
+    "SomeFailed",
+    "TopicPartition",
     "__version__",
 ]
 

@@ -102,6 +102,7 @@ def run() -> None:
     except BrokenPipeError:
         # Whoever read our output has gone, as `| head` does. Python would complain at exit.
         sys.stdout = None
+        print("Unable to write to standard out, closing.", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         code = 130

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import trio
 
@@ -29,6 +30,9 @@ from raftka.model.records import Header
 from raftka.net.futures import Future
 
 log = logging.getLogger("raftka.producer")
+
+_TEXT: Final[type[object]] = str
+"""What callers who do not check types hand over by mistake."""
 
 _RECORDS_PER_CHECKPOINT = 100
 """How many records may be handed over before other tasks get their turn."""
@@ -87,6 +91,11 @@ class Producer(Client):
         """
         if not self._works or self._closed:
             raise self._not_taking()
+        if type(value) is _TEXT or type(key) is _TEXT:
+            raise TypeError(
+                "keys and values are bytes, or None: encode text first, as in"
+                ' send("topic", text.encode())'
+            )
         size = record_size(key, value, headers)
         if BATCH_OVERHEAD + size > min(self._request_size_max, self._buffer_bytes):
             raise KafkaError(

@@ -24,6 +24,7 @@ from raftka.client.tools.options import (
     given,
     read_properties,
     require,
+    whole_number,
 )
 from raftka.client.tools.running import run
 
@@ -118,11 +119,18 @@ def _read(argv: Sequence[str]) -> _Job:
         if name is None:
             raise UsageError(f"An entity name must be specified with --alter of {type_name}")
         changes = _changes(found)
-    if type_name in ("brokers", "broker-loggers") and name and not name.isdigit():
+    if type_name in ("brokers", "broker-loggers") and name and not _is_id(name):
         raise UsageError(
             f"The entity name for {type_name} must be a valid integer broker id, but it is: {name}"
         )
     return _Job(found, _KINDS[type_name], name, changes)
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return whole_number(name) >= 0
+    except ValueError:
+        return False
 
 
 def _entity(found: argparse.Namespace) -> tuple[str, str | None]:

@@ -22,6 +22,8 @@ from raftka.client.tools.options import (
     parse_pairs,
     read_properties,
     require,
+    shortened,
+    whole_number,
 )
 from raftka.client.tools.running import run
 from raftka.model.ids import TopicPartition
@@ -41,7 +43,7 @@ options.flag(
 options.number("--partition", help="The partition to read; from its end unless --offset says.")
 options.text("--offset", metavar="OFFSET", help="A number, earliest or latest (the default).")
 options.number("--max-messages", help="Stop after so many records.")
-options.number("--timeout-ms", help="Stop when no record came for so long.")
+options.number("--timeout-ms", bits=64, help="Stop when no record came for so long.")
 options.text("--isolation-level", metavar="LEVEL", help="read_committed or read_uncommitted.")
 options.text("--formatter", metavar="CLASS", help="How records are shown.")
 options.many("--formatter-property", metavar="NAME=VALUE", help="What is shown; see below.")
@@ -123,12 +125,16 @@ def _offset(found: argparse.Namespace) -> int | None:
     word = found.offset.strip().lower()
     if word in ("earliest", "latest"):
         return EARLIEST if word == "earliest" else LATEST
-    if not word.isdigit():
+    try:
+        offset = whole_number(word, 64)
+    except ValueError:
+        offset = -1
+    if offset < 0:
         raise UsageError(
-            f"The provided offset value '{found.offset}' is incorrect. Valid values are 'earliest',"
-            " 'latest', or a non-negative long."
+            f"The provided offset value '{shortened(found.offset)}' is incorrect. Valid values are"
+            " 'earliest', 'latest', or a non-negative long."
         )
-    return int(word)
+    return offset
 
 
 def _settings(found: argparse.Namespace) -> dict[str, object]:

@@ -16,6 +16,7 @@ from raftka.client.producer import Producer, RecordMetadata
 from raftka.client.tools.line_reader import LineReader
 from raftka.client.tools.options import (
     Options,
+    ToolError,
     UsageError,
     known_settings,
     parse_pairs,
@@ -125,15 +126,23 @@ async def _work(job: _Job) -> int:
                 file=sys.stderr,
             )
 
+    problem: ToolError | None = None
     async with Producer(job.settings) as producer, aclosing(_lines()) as lines:
         number = 0
         async for text in lines:
             number += 1
-            line = job.reader.parse(text, number)
+            try:
+                line = job.reader.parse(text, number)
+            except ToolError as error:
+                # What came before it is sent all the same.
+                problem = error
+                break
             future = await producer.send(job.topic, line.value, line.key, headers=line.headers)
             future.when_done(report)
             if job.sync:
                 await future.wait()
+    if problem is not None:
+        raise problem
     return 1 if failures else 0
 
 

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from raftka.client.admin import Admin, SomeFailed
 from raftka.client.tools.json_files import partition_entries
-from raftka.client.tools.options import Options, ToolError, admin_settings, require
+from raftka.client.tools.options import (
+    Options,
+    ToolError,
+    admin_settings,
+    require,
+    whole_number,
+)
 from raftka.client.tools.running import run, words
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
@@ -38,7 +44,7 @@ async def _work(found: argparse.Namespace) -> int:
     offsets: dict[TopicPartition, int] = {}
     for target, entry in partition_entries(found.offset_json_file):
         try:
-            offsets[target] = int(entry["offset"])
+            offsets[target] = whole_number(str(entry["offset"]), 64)
         except (KeyError, TypeError, ValueError):
             raise ToolError(f"{found.offset_json_file}: {target} has no offset") from None
     async with Admin(admin_settings(found)) as admin:

@@ -18,11 +18,11 @@ def topic_pattern(text: str) -> re.Pattern[str]:
     body = re.sub(r"^[\"']+|[\"']+$", "", body)
     try:
         return re.compile(body)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise UsageError(f"{text!r} is not a regular expression: {error}") from None
 
 
-_PARTITION = re.compile(r"([^:,]*)(?::(?:([0-9]*)|(?:([0-9]*)-([0-9]*))))?")
+_PARTITION = re.compile(r"([^:,]*)(?::(?:([0-9]{0,10})|(?:([0-9]{0,10})-([0-9]{0,10}))))?")
 
 
 def partition_filter(text: str) -> Callable[[TopicPartition], bool]:

@@ -16,6 +16,8 @@ from raftka.client.tools.options import (
     UsageError,
     admin_settings,
     require,
+    shortened,
+    whole_number,
 )
 from raftka.client.tools.running import run, words
 from raftka.model.errors import KafkaError
@@ -73,11 +75,11 @@ def _time(text: str) -> int:
     if word in _TIMES:
         return _TIMES[word]
     try:
-        return int(word)
+        return whole_number(word, 64)
     except ValueError:
         raise UsageError(
-            f"Malformed time argument {text}, please use -1 or latest / -2 or earliest / -3 or"
-            " max-timestamp / -4 or earliest-local / -5 or latest-tiered / -6 or"
+            f"Malformed time argument {shortened(text)}, please use -1 or latest / -2 or earliest"
+            " / -3 or max-timestamp / -4 or earliest-local / -5 or latest-tiered / -6 or"
             " earliest-pending-upload, or a specified long format timestamp"
         ) from None
 
@@ -90,7 +92,7 @@ def _matcher(found: argparse.Namespace) -> Callable[[TopicPartition], bool]:
     wanted: set[int] | None = None
     if found.partitions:
         try:
-            wanted = {int(part) for part in found.partitions.split(",")}
+            wanted = {whole_number(part) for part in found.partitions.split(",")}
         except ValueError:
             raise UsageError(
                 f"--partitions expects a comma separated list of numeric partition ids, but"

@@ -8,11 +8,12 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from raftka.client.admin import Admin
 from raftka.client.consumer import EARLIEST, LATEST, OffsetAndMetadata
 from raftka.client.tools.group_tables import partitions_of
-from raftka.client.tools.options import ToolError
+from raftka.client.tools.options import ToolError, shortened, whole_number
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -30,9 +31,12 @@ SCENARIOS = (
 )
 _INACTIVE = ("Empty", "Dead")
 _DURATION = re.compile(
-    r"(?P<sign>-?)P(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+    r"(?P<sign>[+-]?)P(?:(?P<days>[+-]?[0-9]{1,19})D)?(?P<time>T(?:(?P<hours>[+-]?[0-9]{1,19})H)?"
+    r"(?:(?P<minutes>[+-]?[0-9]{1,19})M)?(?:(?P<seconds>[+-]?[0-9]{1,19}(?:[.,][0-9]{0,9})?)S)?)?"
 )
+_UNITS_S = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Offsets = dict[TopicPartition, int]
 
@@ -162,8 +166,8 @@ def _from_file(path: str, group: str) -> Offsets:
                     if owner != group:
                         continue
                 topic, partition, offset = cells
-                found[TopicPartition(topic, int(partition))] = int(offset)
-    except (OSError, ValueError) as error:
+                found[TopicPartition(topic, whole_number(partition))] = whole_number(offset, 64)
+    except (OSError, ValueError, csv.Error) as error:
         raise ToolError(f"{path} cannot be read as CSV of offsets: {error}") from error
     return found
 
@@ -173,17 +177,23 @@ def _datetime_ms(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ToolError(f"{text!r} is not a time like YYYY-MM-DDThh:mm:ss.sss") from None
+        words = f"{shortened(text)!r} is not a time like YYYY-MM-DDThh:mm:ss.sss"
+        raise ToolError(words) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _duration_ms(text: str) -> int:
-    """ISO 8601: days, hours, minutes, seconds. Raises ToolError."""
+    """ISO 8601 as Java's Duration reads it: days to seconds, each with a sign. Raises ToolError."""
     match = _DURATION.fullmatch(text.strip().upper())
-    parts = {k: v for k, v in match.groupdict().items() if v and k != "sign"} if match else {}
-    if match is None or not parts:
-        raise ToolError(f"{text!r} is not a duration like P1DT2H3M4S")
-    span = timedelta(**{name: float(value) for name, value in parts.items()})
-    return int(span.total_seconds() * 1000) * (-1 if match["sign"] else 1)
+    parts = {unit: match[unit] for unit in _UNITS_S if match[unit]} if match else {}
+    if match is None or not parts or match["time"] == "T":
+        raise ToolError(f"{shortened(text)!r} is not a duration like P1DT2H3M4S, P1D or PT1H-30M")
+    seconds = sum(
+        Decimal(value.replace(",", ".")) * _UNITS_S[unit] for unit, value in parts.items()
+    )
+    duration_ms = int(seconds * 1000) * (-1 if match["sign"] == "-" else 1)
+    if abs(duration_ms) >= 2**62:
+        raise ToolError(f"{shortened(text)!r} is longer than all time")
+    return duration_ms

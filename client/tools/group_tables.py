@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from raftka.client.admin import Admin, GroupDescription, GroupMember
 from raftka.client.consumer import LATEST
 from raftka.client.consumer.group_messages import by_topic
-from raftka.client.tools.options import ToolError
+from raftka.client.tools.options import ToolError, whole_number
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
@@ -44,7 +44,7 @@ async def partitions_of(admin: Admin, topics: Sequence[str]) -> list[TopicPartit
             whole.append(name)
             continue
         try:
-            found += [TopicPartition(name, int(number)) for number in numbers.split(",")]
+            found += [TopicPartition(name, whole_number(number)) for number in numbers.split(",")]
         except ValueError:
             raise ToolError(f"Invalid topic-partition {text}: it must be like topic:0,1") from None
     for topic in (await admin.describe_topics(whole)).values():

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from raftka.client.tools.options import ToolError
+from raftka.client.tools.options import ToolError, whole_number
 from raftka.model.ids import TopicPartition
 
 
@@ -15,7 +15,7 @@ def read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ToolError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(found, dict):
         raise ToolError(f"{path}: it must be a JSON object")
@@ -41,7 +41,7 @@ def entries_of(
     seen: set[TopicPartition] = set()
     for entry in entries:
         try:
-            target = TopicPartition(str(entry["topic"]), int(entry["partition"]))
+            target = TopicPartition(str(entry["topic"]), whole_number(str(entry["partition"])))
         except (KeyError, TypeError, ValueError):
             raise ToolError(f"{where}: {entry!r} does not name a topic and a partition") from None
         if target in seen:

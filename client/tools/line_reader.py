@@ -44,6 +44,14 @@ class LineReader:
             ignore_error=_flag(properties, "ignore.error"),
             null_marker=properties.get("null.marker"),
         )
+        for name, separator in (
+            ("key.separator", reader.key_separator),
+            ("headers.delimiter", reader.headers_delimiter),
+            ("headers.separator", reader.headers_separator),
+            ("headers.key.separator", reader.headers_key_separator),
+        ):
+            if not separator:
+                raise UsageError(f"{name} is empty: give at least one character")
         if reader.headers_delimiter == reader.headers_separator:
             raise UsageError("headers.delimiter and headers.separator may not be equal")
         if reader.headers_delimiter == reader.headers_key_separator:

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from raftka.client.admin import Admin, LogDirDescription
 from raftka.client.tools.json_files import compact
-from raftka.client.tools.options import Options, ToolError, UsageError, admin_settings, require
+from raftka.client.tools.options import (
+    Options,
+    ToolError,
+    UsageError,
+    admin_settings,
+    require,
+    whole_number,
+)
 from raftka.client.tools.running import run
 
 options = Options(
@@ -37,7 +44,7 @@ def _list(text: str | None) -> list[str]:
 async def _work(found: argparse.Namespace) -> None:
     topics = set(_list(found.topic_list))
     try:
-        wanted = [int(broker) for broker in _list(found.broker_list)]
+        wanted = [whole_number(broker) for broker in _list(found.broker_list)]
     except ValueError:
         raise UsageError(f"--broker-list {found.broker_list}: it must be like 0,1,2") from None
     async with Admin(admin_settings(found)) as admin:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
@@ -68,10 +69,21 @@ class Options(argparse.ArgumentParser):
         self.add_argument(*names, metavar=metavar, help=help, action="append", default=[])
 
     def number(
-        self, *names: str, help: str, metavar: str = "N", default: int | None = None
+        self,
+        *names: str,
+        help: str,
+        metavar: str = "N",
+        default: int | None = None,
+        bits: int = 32,
     ) -> None:
+        """A whole number that so many bits hold, as in Kafka's tools and on the wire."""
         self.add_argument(
-            *names, metavar=metavar, help=help, default=default, type=_integer, action=_Once
+            *names,
+            metavar=metavar,
+            help=help,
+            default=default,
+            type=lambda text: _integer(text, bits),
+            action=_Once,
         )
 
     def servers(self) -> None:
@@ -85,7 +97,7 @@ class Options(argparse.ArgumentParser):
         """Raises UsageError; SystemExit after --help and --version."""
         if any(word == "--zookeeper" or word.startswith("--zookeeper=") for word in argv):
             raise UsageError(_ZOOKEEPER)
-        found, rest = self.parse_known_args(list(argv))
+        found, rest = self.parse_known_args([_readable(word) for word in argv])
         if rest:
             self._unknown(rest[0])
         return found
@@ -207,8 +219,31 @@ def known_settings(
     return kept
 
 
-def _integer(text: str) -> int:
+def _integer(text: str, bits: int) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        return whole_number(text, bits)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def whole_number(text: str, bits: int = 32) -> int:
+    """A number in decimal digits. Raises ValueError, in words, when so many bits do not hold it."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
+        raise ValueError(f"{shortened(text)!r} is not a whole number")
+    number = int(text)
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise ValueError(
+            f"{text.strip()} is out of range: it must be from {-(2 ** (bits - 1))} to"
+            f" {2 ** (bits - 1) - 1}"
+        )
+    return number
+
+
+def shortened(text: str) -> str:
+    """What a person typed, for a message: an absurdly long word only in part."""
+    return text if len(text) <= 100 else f"{text[:100]}... ({len(text)} characters)"
+
+
+def _readable(word: str) -> str:
+    """Bytes of the command line that are no UTF-8 become U+FFFD, as in Java."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +21,7 @@ from raftka.client.tools.options import (
     parse_pairs,
     read_properties,
 )
-from raftka.client.tools.running import run
+from raftka.client.tools.running import run, words
 from raftka.model.ports import Clock, Dice
 from raftka.net.clock import system_clock, system_dice
 from raftka.net.futures import Future
@@ -32,7 +33,7 @@ options = Options(
 )
 options.servers()
 options.text("--topic", metavar="TOPIC", help="Produce records to this topic.")
-options.number("--num-records", help="Number of records to produce.")
+options.number("--num-records", bits=64, help="Number of records to produce.")
 options.number("--record-size", help="Record size in bytes.")
 options.text("--payload-file", metavar="FILE", help="Take the records from this file, at random.")
 options.text("--payload-delimiter", metavar="TEXT", default="\\n", help="Between its records.")
@@ -46,7 +47,9 @@ for _name in ("--producer-props", "--command-property"):
     )
 options.text("--producer.config", metavar="FILE", help="Older name of --command-config.")
 options.flag("--print-metrics", help="Accepted, without effect.")
-options.number("--warmup-records", default=0, help="Records before the steady state begins.")
+options.number(
+    "--warmup-records", bits=64, default=0, help="Records before the steady state begins."
+)
 options.number("--reporting-interval", default=5000, help="How often to report, in ms.")
 
 
@@ -183,6 +186,7 @@ async def _work(job: _Job) -> int:
     total = _Stats(clock, job.interval_s)
     steady: _Stats | None = None
     failed = 0
+    reasons: Counter[str] = Counter()
     if job.warmup:
         print(
             f"Warmup first {job.warmup} records. Steady state results will print after the complete"
@@ -193,8 +197,9 @@ async def _work(job: _Job) -> int:
         size: int, begun: float, stats: Sequence[_Stats], done: Future[RecordMetadata]
     ) -> None:
         nonlocal failed
-        if done.error is not None:
+        if isinstance(done.error, Exception):
             failed += 1
+            reasons[words(done.error)] += 1
             return
         now = clock.monotonic()
         for each in stats:
@@ -219,5 +224,6 @@ async def _work(job: _Job) -> int:
         if steady is not None:
             steady.print_total(" steady state")
     if failed:
-        raise ToolError(f"{failed} of {job.records} records were not acknowledged")
+        told = "; ".join(f"{count} times: {why}" for why, count in reasons.most_common(5))
+        raise ToolError(f"{failed} of {job.records} records were not acknowledged: {told}")
     return 0

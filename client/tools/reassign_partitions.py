@@ -16,6 +16,7 @@ from raftka.client.tools.options import (
     given,
     require,
     require_one_bootstrap,
+    whole_number,
 )
 from raftka.client.tools.placement import spread
 from raftka.client.tools.running import run
@@ -51,9 +52,11 @@ options.flag(
     "--disallow-replication-factor-change", help="Refuse to change how many replicas there are."
 )
 options.flag("--preserve-throttles", help="Leave the throttles as they are.")
-options.number("--throttle", help="Bytes a second for moves between brokers.")
-options.number("--replica-alter-log-dirs-throttle", help="Accepted; no directories are moved.")
-options.number("--timeout", help="Accepted; no directories are moved.")
+options.number("--throttle", bits=64, help="Bytes a second for moves between brokers.")
+options.number(
+    "--replica-alter-log-dirs-throttle", bits=64, help="Accepted; no directories are moved."
+)
+options.number("--timeout", bits=64, help="Accepted; no directories are moved.")
 
 Replicas = dict[TopicPartition, list[int]]
 
@@ -106,7 +109,7 @@ async def _generate(admin: Admin, found: argparse.Namespace) -> None:
     document = read_json(found.topics_to_move_json_file)
     try:
         topics = sorted({str(entry["topic"]) for entry in document["topics"]})
-        brokers = [int(part) for part in found.broker_list.split(",")]
+        brokers = [whole_number(part) for part in found.broker_list.split(",")]
     except (KeyError, TypeError, ValueError):
         raise ToolError("--topics-to-move-json-file or --broker-list is not well formed") from None
     described = await admin.describe_topics(topics)

@@ -7,6 +7,7 @@ order (a member leaves its group, a producer sends its last records); a second o
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -24,6 +25,8 @@ from raftka.model.ports import BrokenConnection
 P = TypeVar("P")
 
 INTERRUPTED = 128 + signal.SIGINT
+DEBUG = "RAFTKA_DEBUG"
+"""An environment variable: tools show the traceback of an error that nobody foresaw."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -46,6 +49,10 @@ def run(
         print(f"{options.description}\n", file=sys.stderr)
         options.print_help(sys.stderr)
         return 1
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is shown, not a reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     try:
         prepared = prepare(argv)
     except UsageError as error:
@@ -55,6 +62,9 @@ def run(
         return 1
     except ToolError as error:
         print(error, file=sys.stderr)
+        return 1
+    except KafkaError as error:
+        print(f"{failure}{words(error)}", file=sys.stderr)
         return 1
     except SystemExit as stop:
         return int(stop.code or 0)
@@ -70,7 +80,22 @@ def execute(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _nobody_reads()
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        print(f"{failure}{_defect(error)}", file=sys.stderr)
+        return 1
     return code
+
+
+def _defect(error: BaseException) -> str:
+    """What a person reads of an error that nobody foresaw; developers set the variable."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return (
+        f"{type(error).__name__}: {error}. This is a defect of raftka: please report it, with what"
+        f" the same command prints under {DEBUG}=1"
+    )
 
 
 async def _until_stopped(work: Callable[[], Awaitable[int | None]], failure: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +26,8 @@ from raftka.client.tools.options import (
     given,
     parse_pairs,
     require,
+    shortened,
+    whole_number,
 )
 from raftka.client.tools.running import run
 from raftka.model.errors import ErrorCode, KafkaError
@@ -54,7 +55,9 @@ options.flag("--delete", help="Delete a topic.")
 options.text("--topic", metavar="TOPIC", help="The topic; except with --create, a pattern.")
 options.text("--topic-id", metavar="ID", help="The id of the topic to describe.")
 options.number("--partitions", help="The number of partitions; default: the cluster's.")
-options.number("--replication-factor", help="The replicas of each; default: the cluster's.")
+options.number(
+    "--replication-factor", bits=16, help="The replicas of each; default: the cluster's."
+)
 options.text(
     "--replica-assignment",
     metavar="ID:ID,ID:ID,...",
@@ -299,9 +302,12 @@ def _assignment(text: str | None) -> dict[int, list[int]]:
         return {}
     found: dict[int, list[int]] = {}
     for index, part in enumerate(text.split(",")):
-        if not re.fullmatch(r"\s*\d+\s*(:\s*\d+\s*)*", part):
-            raise ToolError(f"--replica-assignment {text}: it must be like 0:1,1:2")
-        brokers = [int(broker) for broker in part.split(":")]
+        try:
+            brokers = [whole_number(broker) for broker in part.split(":")]
+        except ValueError:
+            brokers = [-1]
+        if min(brokers) < 0:
+            raise ToolError(f"--replica-assignment {shortened(text)}: it must be like 0:1,1:2")
         if len(set(brokers)) != len(brokers):
             raise ToolError(
                 f"Partition replica lists may not contain duplicate entries: {part.strip()}"

@@ -55,6 +55,14 @@ def test_a_missing_separator_is_named_or_ignored(line: str, words: str) -> None:
     assert lenient.parse(line, 7).value is not None
 
 
+@pytest.mark.parametrize(
+    "name", ["key.separator", "headers.delimiter", "headers.separator", "headers.key.separator"]
+)
+def test_an_empty_separator_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is empty"):
+        LineReader.from_properties({name: ""})
+
+
 def test_separators_that_cannot_be_told_apart_are_refused() -> None:
     with pytest.raises(UsageError, match="may not be equal"):
         LineReader.from_properties({"headers.separator": ":", "headers.key.separator": ":"})
@@ -151,9 +159,14 @@ def test_moments_and_durations() -> None:
     assert _datetime_ms("1970-01-01T01:00:00.000+01:00") == 0
     assert _duration_ms("P1DT2H3M4S") == ((26 * 60 + 3) * 60 + 4) * 1000
     assert _duration_ms("PT0.5S") == 500
-    for wrong in ("P", "1D", "PT", "yesterday"):
+    assert _duration_ms("P1D") == -_duration_ms("-P1D") == 86_400_000
+    assert _duration_ms("PT1H-30M") == 30 * 60 * 1000
+    assert _duration_ms("P-1DT24H") == 0
+    for wrong in ("P", "1D", "PT", "P1DT", "yesterday"):
         with pytest.raises(ToolError, match="not a duration"):
             _duration_ms(wrong)
+    with pytest.raises(ToolError, match="longer than all time"):
+        _duration_ms("P999999999999999D")
     with pytest.raises(ToolError, match="not a time"):
         _datetime_ms("soon")
 
