@@ -24,7 +24,8 @@ whether every record has a key), or None for whatever is not plainly well-formed
 
 _SOURCE: Final = b"""
 local ffi, bit = require("ffi"), require("bit")
-local band, bor, bxor, bnot, rshift = bit.band, bit.bor, bit.bxor, bit.bnot, bit.rshift
+local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
+local lshift, rshift = bit.lshift, bit.rshift
 local cast, copy, fill, tobit = ffi.cast, ffi.copy, ffi.fill, bit.tobit
 local words, bytes = ffi.typeof("const uint32_t*"), ffi.typeof("const uint8_t*")
 if not ffi.abi("le") then return nil end
@@ -89,13 +90,25 @@ end
 return function(address, size, count)
   local p, safe = cast(bytes, address), size - REACH
   local at, oldest, newest, keyed = 0, 0x1fffffffffffff, -0x1fffffffffffff, true
+  local like_mask, like_word, like_bytes, like_size = 0, 1, 0, 0
   local v
   for index = 0, count - 1 do
     if at >= size then return end
     if at > safe then p, safe = onto_tail(p, at, size) end
-    v, at = varint(p, at)
-    if band(v, 1) ~= 0 then return end
-    local stop = at + rshift(v, 1)
+    -- A size like the one before is not decoded: where the next record begins then hangs on no
+    -- byte of this one, and the processor fetches ahead.
+    local word = tobit(cast(words, p + at)[0])
+    if band(word, like_mask) == like_word then
+      at = at + like_bytes
+    else
+      local begin = at
+      v, at = varint(p, at)
+      if band(v, 1) ~= 0 then return end
+      like_bytes, like_size = at - begin, rshift(v, 1)
+      like_mask = like_bytes == 4 and -1 or lshift(1, 8 * like_bytes) - 1
+      like_word = band(word, like_mask)
+    end
+    local stop = at + like_size
     if stop > size then return end
 
     at = at + 1
@@ -139,6 +152,7 @@ return function(address, size, count)
       end
     end
     if at ~= stop then return end
+    at = stop
   end
   if at ~= size then return end
   return oldest, newest, keyed
