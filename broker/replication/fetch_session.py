@@ -98,6 +98,9 @@ class FetchEntry:
 class Feed:
     """The partitions of one fetcher. `replica_id` is the follower's, NO_BROKER for a consumer."""
 
+    is_session = False
+    """Whether it outlives the request, and so remembers what its fetcher was sent."""
+
     __slots__ = (
         "dirty",
         "entries",
@@ -186,6 +189,8 @@ class Feed:
 
 class FetchSession(Feed):
     """A feed that later requests name by its id."""
+
+    is_session = True
 
     __slots__ = ("epoch", "session_id", "uses_topic_ids")
 
