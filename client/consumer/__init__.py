@@ -5,7 +5,8 @@ from raftka.client.consumer.group_client import CommitFailed, RebalanceInProgres
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.offsets import OffsetAndTimestamp
 from raftka.client.consumer.positions import LogTruncated, NoOffset
-from raftka.client.consumer.state import EARLIEST, LATEST, ConsumerRecord, OffsetAndMetadata
+from raftka.client.consumer.state import ConsumerRecord, OffsetAndMetadata
+from raftka.model.offset_specs import EARLIEST, LATEST
 
 __all__ = [
     "EARLIEST",

@@ -42,7 +42,7 @@ class AutoCommit:
             self.due_at = 0.0
 
     def stop(self) -> None:
-        """Commit nothing more by itself."""
+        """Commit nothing automatically from now on."""
         self._enabled = False
         self.due_at = float("inf")
 
@@ -55,6 +55,17 @@ class AutoCommit:
             if found is not None and record.offset < found.offset:
                 positions[target] = OffsetAndMetadata(record.offset, "", record.leader_epoch)
         return positions
+
+    def chosen(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """What a commit of `offsets` stores; for None, all that was consumed."""
+        if offsets is None:
+            return self.consumed()
+        return {
+            TopicPartition(*target): OffsetAndMetadata(item) if isinstance(item, int) else item
+            for target, item in offsets.items()
+        }
 
     def maybe_send(self, now: float) -> None:
         """Commit if it is time; never waits."""

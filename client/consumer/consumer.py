@@ -24,21 +24,16 @@ from raftka.client.consumer.fetcher import Fetcher
 from raftka.client.consumer.group_client import GroupClient, RebalanceInProgress
 from raftka.client.consumer.heartbeats import keep_alive
 from raftka.client.consumer.listener import RebalanceListener
-from raftka.client.consumer.lookups import Questions
+from raftka.client.consumer.lookups import Lookups, no_answer
 from raftka.client.consumer.membership import LEAVE_S, Membership
+from raftka.client.consumer.offsets import OffsetAndTimestamp
 from raftka.client.consumer.poll_loop import Reading
 from raftka.client.consumer.positions import Positions
-from raftka.client.consumer.state import (
-    EARLIEST,
-    LATEST,
-    Assignment,
-    ConsumerRecord,
-    OffsetAndMetadata,
-    reset_policy,
-)
-from raftka.client.opening import LAST_WORDS_S
+from raftka.client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata, reset_policy
+from raftka.client.opening import LAST_WORDS_S, Client
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.offset_specs import EARLIEST, LATEST
 from raftka.model.ports import BrokenConnection, Clock, Dice, Network
 
 log = logging.getLogger("raftka.consumer")
@@ -48,8 +43,8 @@ _CLOSE_S = 30.0
 _RECORDS_PER_CHECKPOINT = 50
 
 
-class Consumer(Questions):
-    """Reads records. To be used by one task at a time."""
+class Consumer(Client):
+    """Reads records. Only one task at a time may use it."""
 
     def __init__(
         self,
@@ -63,6 +58,9 @@ class Consumer(Questions):
         settings = consumer_config(config)
         super().__init__(settings, network, clock, dice)
         reset = reset_policy(settings.text("auto.offset.reset"))
+        committed_only = settings.text("isolation.level") == "read_committed"
+        self._api_timeout_s = settings.seconds("default.api.timeout.ms")
+        self._lookups = Lookups(self._cluster, self._api_timeout_s, committed_only=committed_only)
         self._limit = settings.number("max.poll.records")
         self._assignment = Assignment()
         group_id = settings.optional_text("group.id")
@@ -72,7 +70,7 @@ class Consumer(Questions):
             self._cluster,
             self._assignment,
             Fetcher(self._cluster, self._assignment, settings, reset),
-            Positions(self._cluster, self._assignment, self._group, reset, self._committed_only),
+            Positions(self._cluster, self._assignment, self._group, reset, committed_only),
             self._commits,
         )
         self._membership: Membership | None = None
@@ -128,7 +126,7 @@ class Consumer(Questions):
         )
 
     async def unsubscribe(self) -> None:
-        """Read nothing any more; a member leaves its group."""
+        """Read nothing from now on; a member leaves its group."""
         if self._membership is not None:
             await self._membership.revoke_all()
             await self._membership.leave("the consumer unsubscribed from all topics")
@@ -209,14 +207,14 @@ class Consumer(Questions):
         self._reset(partitions, LATEST)
 
     async def position(self, partition: TopicPartition) -> int:
-        """The offset of the next record. Raises KafkaError when it cannot be found out in time."""
+        """The offset of the next record. Raises KafkaError when nobody gives one in time."""
         target = TopicPartition(*partition)
         with self._clock.within(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
                 await self._reading.step()
             held = [r.offset for r in self._polled if (r.topic, r.partition) == target]
             return min([found.offset, *held])
-        raise self._late(f"the position in {target}")
+        raise no_answer(self._cluster, f"the position in {target}", self._api_timeout_s)
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Fetch and return nothing of these until `resume`."""
@@ -250,14 +248,14 @@ class Consumer(Questions):
         group = self._require_group()
         if self._membership is not None and self._membership.joining:
             raise RebalanceInProgress
-        chosen = self._commits.consumed() if offsets is None else _with_metadata(offsets)
+        chosen = self._commits.chosen(offsets)
         if not chosen:
             await trio.lowlevel.checkpoint()
             return
         with self._clock.within(self._api_timeout_s):
             await group.commit(chosen)
             return
-        raise self._late("the commit")
+        raise no_answer(self._cluster, "the commit", self._api_timeout_s)
 
     def commit_soon(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None
@@ -267,16 +265,35 @@ class Consumer(Questions):
         if self._membership is not None and self._membership.joining:
             log.warning("no commit: %s", RebalanceInProgress())
             return
-        self._commits.send(self._commits.consumed() if offsets is None else _with_metadata(offsets))
+        self._commits.send(self._commits.chosen(offsets))
 
     async def committed(
         self, partitions: Iterable[TopicPartition]
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """What the group has committed; partitions without a commit are left out."""
-        group = self._require_group()
-        with self._clock.within(self._api_timeout_s):
-            return await group.committed([TopicPartition(*target) for target in partitions])
-        raise self._late("the committed offsets")
+        return await self._lookups.committed(self._require_group(), partitions)
+
+    # Lookups: each may take default.api.timeout.ms, whether the partition is assigned or not
+
+    async def offsets_for_times(
+        self, timestamps_ms: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record at or after each timestamp; None where there is none."""
+        return await self._lookups.offsets_for_times(timestamps_ms)
+
+    async def beginning_offsets(
+        self, partitions: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """The log start offset of each partition."""
+        return await self._lookups.beginning_offsets(partitions)
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset that the next record will get (or the last stable one, read_committed)."""
+        return await self._lookups.end_offsets(partitions)
+
+    async def partitions_for(self, topic: str) -> list[TopicPartition]:
+        """All partitions of a topic. Raises KafkaError when the topic does not exist."""
+        return await self._lookups.partitions_for(topic)
 
     # Ending
 
@@ -366,15 +383,6 @@ class Consumer(Questions):
             for name, view in sorted(self._cluster.view.topics.items())
             if self._pattern.fullmatch(name) and not (hide_internal and view.internal)
         )
-
-
-def _with_metadata(
-    offsets: Mapping[TopicPartition, OffsetAndMetadata | int],
-) -> dict[TopicPartition, OffsetAndMetadata]:
-    return {
-        TopicPartition(*target): OffsetAndMetadata(item) if isinstance(item, int) else item
-        for target, item in offsets.items()
-    }
 
 
 def _mixed() -> KafkaError:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from raftka.client.cluster import Cluster
+from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
-from raftka.client.consumer.state import EARLIEST, LATEST
-from raftka.client.opening import Client
-from raftka.client.settings import ClientConfig
+from raftka.client.consumer.state import OffsetAndMetadata
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
-from raftka.model.ports import Clock, Dice, Network
+from raftka.model.offset_specs import EARLIEST, LATEST
 
 
-class Questions(Client):
-    """The part of the consumer that changes nothing. Each call may take default.api.timeout.ms."""
+class Lookups:
+    """Asks brokers about partitions, their offsets, and the offsets that a group committed.
 
-    def __init__(
-        self,
-        config: ClientConfig,
-        network: Network | None,
-        clock: Clock | None,
-        dice: Dice | None,
-    ) -> None:
-        super().__init__(config, network, clock, dice)
-        self._api_timeout_s = config.seconds("default.api.timeout.ms")
-        self._committed_only = config.text("isolation.level") == "read_committed"
+    A lookup moves no position and assigns nothing. Each raises KafkaError when it has no answer
+    within `timeout_s`.
+    """
+
+    def __init__(self, cluster: Cluster, timeout_s: float, *, committed_only: bool) -> None:
+        """`timeout_s`: default.api.timeout.ms; `committed_only`: isolation.level."""
+        self._cluster = cluster
+        self._timeout_s = timeout_s
+        self._committed_only = committed_only
 
     async def offsets_for_times(
         self, timestamps_ms: Mapping[TopicPartition, int]
@@ -37,33 +36,43 @@ class Questions(Client):
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
     ) -> dict[TopicPartition, int]:
+        """The log start offset of each partition."""
         answers = await self._list_offsets(dict.fromkeys(partitions, EARLIEST))
         return {target: found.offset for target, found in answers.items()}
 
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offset that the next record will get (or the last stable one, read_committed)."""
+        """The high watermark of each partition, or its last stable offset (`committed_only`)."""
         answers = await self._list_offsets(dict.fromkeys(partitions, LATEST))
         return {target: found.offset for target, found in answers.items()}
 
     async def partitions_for(self, topic: str) -> list[TopicPartition]:
-        """All partitions of a topic. Raises KafkaError when it is not there."""
-        self._cluster.follow([topic], allow_creation=False)
-        with self._clock.within(self._api_timeout_s):
+        """All partitions of a topic. Raises KafkaError when the topic does not exist."""
+        cluster = self._cluster
+        cluster.follow([topic], allow_creation=False)
+        with cluster.clock.within(self._timeout_s):
             while True:
-                view = self._cluster.view
+                view = cluster.view
                 if topic in view.topics:
                     return [TopicPartition(topic, index) for index in view.topics[topic].partitions]
                 if topic in view.errors:
                     raise KafkaError(ErrorCode(view.errors[topic]), f"no topic {topic}")
-                await self._cluster.refreshed(view.version)
-        raise self._late(f"the layout of {topic}")
+                await cluster.refreshed(view.version)
+        raise no_answer(cluster, f"the layout of {topic}", self._timeout_s)
+
+    async def committed(
+        self, group: GroupClient, partitions: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """The offsets that `group` has committed, without the partitions that have none."""
+        with self._cluster.clock.within(self._timeout_s):
+            return await group.committed([TopicPartition(*target) for target in partitions])
+        raise no_answer(self._cluster, "the committed offsets", self._timeout_s)
 
     async def _list_offsets(
         self, timestamps: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, OffsetAndTimestamp]:
         wanted = {TopicPartition(*target): when for target, when in timestamps.items()}
         answers = await list_offsets_for(
-            self._cluster, wanted, self._api_timeout_s, committed_only=self._committed_only
+            self._cluster, wanted, self._timeout_s, committed_only=self._committed_only
         )
         found: dict[TopicPartition, OffsetAndTimestamp] = {}
         for target, answer in answers.items():
@@ -72,9 +81,9 @@ class Questions(Client):
             found[target] = answer
         return found
 
-    def _late(self, what: str) -> KafkaError:
-        if self._cluster.last_error is not None:
-            return self._cluster.unreachable()
-        return KafkaError(
-            ErrorCode.REQUEST_TIMED_OUT, f"{what}: no answer within {self._api_timeout_s:g} s"
-        )
+
+def no_answer(cluster: Cluster, what: str, timeout_s: float) -> KafkaError:
+    """Why nobody answered in time: the connections' last error, or else REQUEST_TIMED_OUT."""
+    if cluster.last_error is not None:
+        return cluster.unreachable()
+    return KafkaError(ErrorCode.REQUEST_TIMED_OUT, f"{what}: no answer within {timeout_s:g} s")

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from raftka.client.cluster import Cluster
-from raftka.client.consumer.state import EARLIEST, LATEST
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, TopicPartition
+from raftka.model.offset_specs import (
+    EARLIEST_LOCAL,
+    EARLIEST_PENDING_UPLOAD,
+    LATEST_TIERED,
+    MAX_TIMESTAMP,
+)
 from raftka.model.ports import BrokenConnection
 from raftka.net.channel import Channel
 from raftka.net.protocol.messages import list_offsets, offset_for_leader_epoch
@@ -16,7 +21,12 @@ from raftka.net.protocol.messages.list_offsets import ListOffsetsRequest
 from raftka.net.protocol.messages.offset_for_leader_epoch import OffsetForLeaderEpochRequest
 
 _CONSUMER = -1
-_MIN_VERSION = {-3: 7, -4: 8, -5: 9, -6: 11}
+_MIN_VERSION = {
+    MAX_TIMESTAMP: 7,
+    EARLIEST_LOCAL: 8,
+    LATEST_TIERED: 9,
+    EARLIEST_PENDING_UPLOAD: 11,
+}
 """The first version of ListOffsets that knows each special timestamp."""
 
 
@@ -205,14 +215,3 @@ async def epoch_ends(
         # No leader, none that answers, or one that says that the layout we asked by is out of date.
         cluster.refresh_soon()
     return found
-
-
-__all__ = [
-    "EARLIEST",
-    "LATEST",
-    "EpochEnd",
-    "OffsetAndTimestamp",
-    "epoch_ends",
-    "list_offsets_for",
-    "list_offsets_once",
-]

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from raftka.client.metadata import PartitionView
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
+from raftka.model.offset_specs import EARLIEST, LATEST
 from raftka.model.records import Header
-
-EARLIEST: Final = -2
-LATEST: Final = -1
-MAX_TIMESTAMP: Final = -3
-"""Timestamps that stand for a place in the log (ListOffsets)."""
 
 
 class ConsumerRecord(NamedTuple):
@@ -52,7 +48,7 @@ class PartitionState:
 
     target: TopicPartition
     position: Position | None = None
-    """None until it is found out: committed, or by the reset policy."""
+    """None until a committed offset or the reset policy gives one."""
     reset_to: int | None = None
     """The timestamp, or EARLIEST or LATEST, to look the position up by."""
     paused: bool = False
@@ -66,7 +62,7 @@ class PartitionState:
     turn: int = 0
     """Where in the order of a fetch without a session it is named: what was served comes last."""
     retry_at: float = 0.0
-    """Not to be asked for before this moment, after an error."""
+    """After an error, the consumer does not fetch the partition before this moment."""
 
     def fetchable(self, now: float) -> bool:
         return self.position is not None and not self.paused and self.retry_at <= now
