@@ -45,7 +45,7 @@ options.text("--offset", metavar="OFFSET", help="A number, earliest or latest (t
 options.number("--max-messages", help="Stop after so many records.")
 options.number("--timeout-ms", bits=64, help="Stop when no record came for so long.")
 options.text("--isolation-level", metavar="LEVEL", help="read_committed or read_uncommitted.")
-options.text("--formatter", metavar="CLASS", help="How records are shown.")
+options.text("--formatter", metavar="CLASS", help="How records are shown; see below.")
 options.many("--formatter-property", metavar="NAME=VALUE", help="What is shown; see below.")
 options.many("--property", metavar="NAME=VALUE", help="Older name of --formatter-property.")
 options.text("--formatter-config", metavar="FILE", help="A file of formatter properties.")
@@ -57,6 +57,9 @@ options.text("--value-deserializer", metavar="CLASS", help="What values are.")
 options.flag("--skip-message-on-error", help="Go on after a record that cannot be shown.")
 options.flag("--enable-systest-events", help="Accepted, without effect.")
 options.epilog = """\
+formatters, by Kafka's names with or without the package:
+  DefaultMessageFormatter  LoggingMessageFormatter  NoOpMessageFormatter
+  OffsetsMessageFormatter and GroupMetadataMessageFormatter, for __consumer_offsets
 formatter properties and their defaults:
   print.timestamp=false  print.partition=false  print.offset=false  print.epoch=false
   print.headers=false  print.key=false  print.value=true  key.separator=\\t

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from raftka.client.consumer import ConsumerRecord
+from raftka.client.tools.group_formatters import GroupMetadataFormatter, OffsetsFormatter
 from raftka.client.tools.options import ToolError, UsageError
 from raftka.model.text import decode_text
 
@@ -137,16 +139,20 @@ class NoFormatter:
         return b""
 
 
+_FORMATTERS: Final[Mapping[str, Callable[[Mapping[str, str]], Formatter]]] = {
+    "DefaultMessageFormatter": DefaultFormatter,
+    "LoggingMessageFormatter": LoggingFormatter,
+    "NoOpMessageFormatter": lambda _: NoFormatter(),
+    "OffsetsMessageFormatter": lambda _: OffsetsFormatter(),
+    "GroupMetadataMessageFormatter": lambda _: GroupMetadataFormatter(),
+}
+
+
 def formatter(name: str | None, properties: Mapping[str, str]) -> Formatter:
-    """By the name of Kafka's class. Raises UsageError."""
-    short = (name or "DefaultMessageFormatter").rpartition(".")[2]
-    if short == "DefaultMessageFormatter":
-        return DefaultFormatter(properties)
-    if short == "LoggingMessageFormatter":
-        return LoggingFormatter(properties)
-    if short == "NoOpMessageFormatter":
-        return NoFormatter()
-    raise UsageError(
-        f"--formatter {name}: there are DefaultMessageFormatter, LoggingMessageFormatter and"
-        " NoOpMessageFormatter"
-    )
+    """By the name of Kafka's class: of 4.x, an older one's, or short. Raises UsageError."""
+    short = re.split(r"[.$]", name or "DefaultMessageFormatter")[-1]
+    make = _FORMATTERS.get(short)
+    if make is None:
+        *most, last = _FORMATTERS
+        raise UsageError(f"--formatter {name}: there are {', '.join(most)} and {last}")
+    return make(properties)

@@ -21,6 +21,11 @@ from raftka.client.tools.options import ToolError, UsageError
 from raftka.client.tools.placement import spread
 from raftka.client.tools.tables import Column, lines
 from raftka.model.ids import TopicPartition as TP
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.group_metadata_key import GroupMetadataKey
+from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
+from raftka.net.protocol.messages.offset_commit_key import OffsetCommitKey
+from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 
 # Lines in
 
@@ -222,3 +227,109 @@ def test_placements_spread_leaders_and_racks(
     for replicas in placed.values():
         assert len(replicas) == len(set(replicas)) == factor
         assert len({where[broker] for broker in replicas}) == min(factor, there)
+
+
+# __consumer_offsets, as JSON
+
+
+def _offsets_record(key: bytes | None, value: bytes | None) -> ConsumerRecord:
+    return ConsumerRecord(
+        topic="__consumer_offsets",
+        partition=3,
+        offset=7,
+        timestamp_ms=5,
+        timestamp_type="CreateTime",
+        key=key,
+        value=value,
+        headers=[],
+        leader_epoch=0,
+    )
+
+
+OFFSET_KEY = codec.encode_versioned(OffsetCommitKey(group="g", topic="t", partition=1), 1)
+GROUP_KEY = codec.encode_versioned(GroupMetadataKey(group="g"), 2)
+OFFSETS = "org.apache.kafka.tools.consumer.OffsetsMessageFormatter"
+GROUPS = "org.apache.kafka.tools.consumer.GroupMetadataMessageFormatter"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OffsetsMessageFormatter",
+        OFFSETS,
+        "kafka.coordinator.group.GroupMetadataManager$OffsetsMessageFormatter",
+    ],
+)
+def test_a_committed_offset_is_the_json_of_kafka(name: str) -> None:
+    value = OffsetCommitValue(
+        offset=2,
+        leader_epoch=0,
+        commit_timestamp=1796024293958,
+        topic_id=bytes.fromhex("23d160c34ad64d0680a972650890b2cb"),
+    )
+    record = _offsets_record(OFFSET_KEY, codec.encode_versioned(value, 4))
+    assert formatter(name, {}).format(record) == (
+        b'{"key":{"type":1,"data":{"group":"g","topic":"t","partition":1}},"value":{"version":4,'
+        b'"data":{"offset":2,"leaderEpoch":0,"metadata":"","commitTimestamp":1796024293958,'
+        b'"topicId":"I9Fgw0rWTQaAqXJlCJCyyw"}}}\n'
+    )
+    record = _offsets_record(OFFSET_KEY, None)
+    assert formatter(name, {}).format(record).endswith(b'"partition":1}},"value":null}\n')
+
+
+def test_a_topic_id_that_is_not_there_is_left_out() -> None:
+    record = _offsets_record(OFFSET_KEY, codec.encode_versioned(OffsetCommitValue(offset=2), 4))
+    assert b"topicId" not in formatter(OFFSETS, {}).format(record)
+
+
+@pytest.mark.parametrize(
+    "name", [GROUPS, "kafka.coordinator.group.GroupMetadataManager$GroupMetadataMessageFormatter"]
+)
+def test_a_groups_state_is_the_json_of_kafka(name: str) -> None:
+    member = MemberMetadata(
+        member_id="m",
+        client_id="c",
+        client_host="/127.0.0.1",
+        rebalance_timeout=300000,
+        session_timeout=45000,
+        subscription=b"\x00\x03",
+        assignment=b"",
+    )
+    value = GroupMetadataValue(
+        protocol_type="consumer",
+        generation=1,
+        protocol="range",
+        leader="m",
+        current_state_timestamp=9,
+        members=[member],
+    )
+    record = _offsets_record(GROUP_KEY, codec.encode_versioned(value, 3))
+    assert formatter(name, {}).format(record) == (
+        b'{"key":{"type":2,"data":{"group":"g"}},"value":{"version":3,"data":{"protocolType":'
+        b'"consumer","generation":1,"protocol":"range","leader":"m","currentStateTimestamp":9,'
+        b'"members":[{"memberId":"m","groupInstanceId":null,"clientId":"c","clientHost":'
+        b'"/127.0.0.1","rebalanceTimeout":300000,"sessionTimeout":45000,"subscription":"AAM=",'
+        b'"assignment":""}]}}}\n'
+    )
+
+
+def test_each_formatter_of_groups_shows_its_own_records_only() -> None:
+    for key in (None, b"", b"\x00", b"\x00\x63rest", b"user's own key"):
+        for name in (OFFSETS, GROUPS):
+            assert formatter(name, {}).format(_offsets_record(key, b"x")) == b""
+    assert formatter(OFFSETS, {}).format(_offsets_record(GROUP_KEY, None)) == b""
+    assert formatter(GROUPS, {}).format(_offsets_record(OFFSET_KEY, None)) == b""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(OFFSET_KEY[:-1], None), (OFFSET_KEY, b""), (OFFSET_KEY, b"\x00\x63"), (OFFSET_KEY, b"\0\4")],
+)
+def test_an_unreadable_record_of_a_group_is_named(key: bytes, value: bytes | None) -> None:
+    with pytest.raises(ToolError, match="offset 7 of __consumer_offsets-3 is not one of a group"):
+        formatter(OFFSETS, {}).format(_offsets_record(key, value))
+
+
+def test_an_unknown_formatter_is_told_which_there_are() -> None:
+    with pytest.raises(UsageError, match="NoOpMessageFormatter, OffsetsMessageFormatter and"):
+        formatter("org.example.Mystery", {})
