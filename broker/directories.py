@@ -56,6 +56,7 @@ class Directories:
             take_locks=False,
             producer_expiration_ms=config.int("producer.id.expiration.ms"),
             remembered_batches=1 if one_batch else REMEMBERED_BATCHES,
+            checks_batches=Rule.BATCHES_ARE_CHECKED not in rules_off,
         )
 
     def release(self) -> None:

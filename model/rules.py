@@ -47,6 +47,7 @@ class Rule(enum.Enum):
     LOOK_AGAIN_WITHOUT_ROOM = "a fetch session looks again at who had no room (KIP-74)"
     TURNS_IN_SESSIONS = "what a fetch session has served goes to its end (KIP-227)"
     FIVE_BATCHES_REMEMBERED = "a leader remembers five batches of a producer (KIP-98)"
+    BATCHES_ARE_CHECKED = "a leader stores only batches whose records are what their header says"
 
 
 RulesOff = AbstractSet[Rule]

@@ -91,5 +91,10 @@ _ALL: Final = (
         "a leader remembers one batch of a producer, not five (KIP-98)",
         frozenset({Rule.FIVE_BATCHES_REMEMBERED}),
     ),
+    Mutant(
+        "unchecked-batches",
+        "a leader stores batches without looking at their records",
+        frozenset({Rule.BATCHES_ARE_CHECKED}),
+    ),
 )
 MUTANTS: Final = {mutant.name: mutant for mutant in _ALL}

@@ -96,7 +96,7 @@ class Admission:
         and RecordsRefused with INVALID_RECORD or INVALID_TIMESTAMP.
         """
         if not self._looks:
-            return Admitted(view, header.max_timestamp, NO_TIMESTAMP)
+            return self._believed(view, header, now_ms)
         data, start = view, HEADER_BYTES
         if header.attributes & COMPRESSION_MASK:
             data, start = self._decompressed(view, header), 0
@@ -120,6 +120,14 @@ class Admission:
             and not header.attributes & LOG_APPEND_TIME_BIT
         ):
             return Admitted(view, newest, NO_TIMESTAMP)
+        return self._as_wanted(view, data, start, header, newest)
+
+    def _believed(self, view: memoryview, header: BatchHeader, now_ms: int) -> Admitted:
+        """The batch as the topic wants it, if its records are what its header says."""
+        data, start = view, HEADER_BYTES
+        if header.attributes & COMPRESSION_MASK and self._config.compression_type != "producer":
+            data, start = self._decompressed(view, header), 0
+        newest = now_ms if self._stamps else header.max_timestamp
         return self._as_wanted(view, data, start, header, newest)
 
     def _decompressed(self, view: memoryview, header: BatchHeader) -> memoryview:

@@ -25,17 +25,24 @@ or -1, producer id, its epoch, base sequence, count of records)"""
 
 
 class LeaderChecks:
-    """The checks of one partition, under its topic's settings."""
+    """The checks of one partition, under its topic's settings.
+
+    `looks=False` believes what headers say of records: only simulations do.
+    """
 
     __slots__ = (
         "_admission",
         "_config",
+        "_looks",
         "_max_message_bytes",
         "_time_ahead_ms",
         "_topic_partition",
     )
 
-    def __init__(self, topic_partition: TopicPartition, config: LogConfig) -> None:
+    def __init__(
+        self, topic_partition: TopicPartition, config: LogConfig, *, looks: bool = True
+    ) -> None:
+        self._looks = looks
         self._topic_partition = topic_partition
         self.configure(config)
 
@@ -44,7 +51,7 @@ class LeaderChecks:
         self._config = config
         self._max_message_bytes = min(config.max_message_bytes, config.segment_bytes)
         self._time_ahead_ms = config.message_timestamp_after_max_ms
-        self._admission = Admission(config, self._topic_partition)
+        self._admission = Admission(config, self._topic_partition, looks=self._looks)
 
     def accept(self, records: Buffer, now_ms: int, from_client: bool) -> Accepted:
         """What to append of exactly one batch. Raises KafkaError for one that cannot be taken."""

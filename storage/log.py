@@ -55,6 +55,7 @@ class Log:
         now_ms: int,
         dice: Dice | None = None,
         owner: LogOwner | None = None,
+        checks_batches: bool = True,
     ) -> None:
         self.directory = directory
         self.topic_partition = topic_partition
@@ -76,7 +77,10 @@ class Log:
             bounds, self.segments, self._tail, self.flusher, epochs, producers, snapshots, health,
             config,
         )  # fmt: skip
-        self._writer = LogWriter(bounds, self._tail, self._ends, epochs, producers, health, config)
+        self._writer = LogWriter(
+            bounds, self._tail, self._ends, epochs, producers, health, config,
+            checks_batches=checks_batches,
+        )  # fmt: skip
         # The components' methods under the log's own names, without a call in between.
         self.append_as_leader = self._writer.append_as_leader
         self.append_as_follower = self._writer.append_as_follower

@@ -56,6 +56,7 @@ class LogManager:
         take_locks: bool = True,
         producer_expiration_ms: int = EXPIRATION_MS,
         remembered_batches: int = REMEMBERED_BATCHES,
+        checks_batches: bool = True,
     ) -> None:
         self.disk = disk
         self.defaults = LogConfig() if defaults is None else defaults
@@ -66,7 +67,9 @@ class LogManager:
         self._clock = clock
         self._dice = dice
         self._take_locks = take_locks
-        self._opener = LogOpener(disk, clock, dice, self, remembered_batches)
+        self._opener = LogOpener(
+            disk, clock, dice, self, remembered_batches, checks_batches=checks_batches
+        )
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}

@@ -24,13 +24,21 @@ class LogOpener:
     """Opens and makes logs in a broker's directories."""
 
     def __init__(
-        self, disk: Disk, clock: Clock, dice: Dice, owner: LogOwner, remembered_batches: int
+        self,
+        disk: Disk,
+        clock: Clock,
+        dice: Dice,
+        owner: LogOwner,
+        remembered_batches: int,
+        *,
+        checks_batches: bool = True,
     ) -> None:
         self._disk = disk
         self._clock = clock
         self._dice = dice
         self._owner = owner
         self._remembered_batches = remembered_batches
+        self._checks_batches = checks_batches
 
     def load(
         self, home: LogDirectory, topic_partition: TopicPartition, config: LogConfig
@@ -49,6 +57,7 @@ class LogOpener:
             log_start_offset=home.log_starts.get(topic_partition, 0),
             cleaned_to=home.cleaned_to.get(topic_partition, 0),
             remembered_batches=self._remembered_batches,
+            checks_batches=self._checks_batches,
             dice=self._dice,
             owner=self._owner,
         )
@@ -107,6 +116,7 @@ class LogOpener:
             config,
             now_ms=self._clock.wall_ms(),
             remembered_batches=self._remembered_batches,
+            checks_batches=self._checks_batches,
             dice=self._dice,
             owner=self._owner,
         )

@@ -59,6 +59,8 @@ class LogWriter:
         producers: ProducerState,
         health: Health,
         config: LogConfig,
+        *,
+        checks_batches: bool = True,
     ) -> None:
         self._bounds = bounds
         self._tail = tail
@@ -66,7 +68,7 @@ class LogWriter:
         self._epochs = epochs
         self._producers = producers
         self._health = health
-        self._checks = LeaderChecks(health.topic_partition, config)
+        self._checks = LeaderChecks(health.topic_partition, config, looks=checks_batches)
 
     def configure(self, config: LogConfig) -> None:
         """Let other settings of the topic take effect."""

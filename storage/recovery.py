@@ -79,6 +79,7 @@ def open_log(
     log_start_offset: int = 0,
     cleaned_to: int = 0,
     remembered_batches: int = REMEMBERED_BATCHES,
+    checks_batches: bool = True,
     dice: Dice | None = None,
     owner: LogOwner | None = None,
 ) -> tuple[Log, RecoveryReport]:
@@ -133,6 +134,7 @@ def open_log(
         now_ms=now_ms,
         dice=dice,
         owner=owner,
+        checks_batches=checks_batches,
     )
     return log, report
 

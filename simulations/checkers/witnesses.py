@@ -105,6 +105,7 @@ class Witnesses:
         self.writes = FailedWrites(logs, report)
         metadata.on_change.append(self._members_changed)
         logs.on_corrupt = self._corrupt_batch_written
+        logs.on_unreadable = self._unreadable_batch_written
 
     def _of_offsets(self, report: Report) -> CommittedOffsets:
         return CommittedOffsets(
@@ -217,6 +218,14 @@ class Witnesses:
             f"{mirror.host} writes a batch of {mirror.name} from offset {batches[0].base_offset} on"
             " whose CRC is not what its header says",
             about=About(mirror.key, batches[0].base_offset, node=mirror.host),
+        )
+
+    def _unreadable_batch_written(self, mirror: ReplicaMirror, batch: Batch, words: str) -> None:
+        self._report(
+            "unreadable-batch-written",
+            f"{mirror.host} writes a batch of {mirror.name} from offset {batch.base_offset} on that"
+            f" no consumer can read: {words}",
+            about=About(mirror.key, batch.base_offset, node=mirror.host),
         )
 
     def _runs_since(self, host: str) -> float:

@@ -85,6 +85,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
                     dice("administration"), WARM_UP_S, options.duration_s
                 )
             ),
+            *(Step(*each) for each in traits.lies(dice("lies"), WARM_UP_S, options.duration_s)),
             *_first_voters(dice("first voters"), nodes, quorum),
         ),
         faults=_faults(dice("faults"), options, _possible(kinds, quorum)),

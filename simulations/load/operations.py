@@ -10,6 +10,7 @@ from raftka.client.admin.configs import Alteration, Resource, ResourceType
 from raftka.client.admin.partitions import ElectionType
 from raftka.client.admin.topics import NewTopic
 from raftka.simulations.load.administration import delete_records, look_up, recreate_topic
+from raftka.simulations.load.liar import lie
 from raftka.simulations.load.membership import add_voter, settled, votes
 from raftka.simulations.load.workload import make_admin
 from raftka.simulations.world import World
@@ -80,4 +81,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "delete-records": delete_records,
     "look-up": look_up,
     "recreate-topic": recreate_topic,
+    "lie": lie,
 }

@@ -52,3 +52,11 @@ def administration(dice: Random, first_s: float, duration_s: float) -> list[tupl
         (round(at, 3), dice.choice(kinds), f"administration {number}")
         for number, at in enumerate(moments)
     ]
+
+
+def lies(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, str, str]]:
+    """(moment, kind, name) of batches that are not what they say; most runs have none."""
+    if dice.random() > 0.2:
+        return []
+    moments = sorted(dice.uniform(first_s, duration_s) for _ in range(dice.choice([1, 2, 3])))
+    return [(round(at, 3), "lie", f"lie {number}") for number, at in enumerate(moments)]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from crc32c import crc32c
 
+from raftka.simulations.observers.batch_contents import unreadable
+
 _HEAD = struct.Struct(">qiibIhiqq")
 """Base offset, size after these 12 bytes, leader epoch, magic, CRC32C, attributes, last delta,
 first and largest timestamp."""
@@ -78,9 +80,7 @@ class SegmentMirror:
             self.replica.cut(gone)
         if new := [each for each in self.batches[kept:] if each not in before]:
             for batch in new:
-                end = batch.position + batch.size
-                if crc32c(content[batch.position + _CRC_FROM : end]) != batch.crc:
-                    self.replica.wrote_corrupt(batch)
+                self._look(batch, content[batch.position : batch.position + batch.size])
             self.replica.appended(new)
 
     def _parse(self, data: bytes, *, written: bool) -> None:
@@ -95,10 +95,17 @@ class SegmentMirror:
                 start + position, base, base + delta, epoch, crc, _SIZE_END + size, latest
             )
             self.batches.append(batch)
-            if written and crc32c(data[position + _CRC_FROM : end]) != crc:
-                self.replica.wrote_corrupt(batch)
+            if written:
+                self._look(batch, data[position:end])
             position = end
         self._rest = data[position:]
+
+    def _look(self, batch: Batch, data: bytes | bytearray) -> None:
+        """A process has written a batch."""
+        if crc32c(data[_CRC_FROM:]) != batch.crc:
+            self.replica.wrote_corrupt(batch)
+        elif (words := unreadable(data)) is not None:
+            self.replica.wrote_unreadable(batch, words)
 
     def truncated(self, size: int) -> None:
         del self._content[size:]
@@ -230,11 +237,18 @@ class ReplicaMirror:
     def wrote_corrupt(self, batch: Batch) -> None:
         self._logs.on_corrupt(self, [batch])
 
+    def wrote_unreadable(self, batch: Batch, words: str) -> None:
+        self._logs.on_unreadable(self, batch, words)
+
 
 Told = Callable[[ReplicaMirror, list[Batch]], None]
 
 
 def _ignore(_: ReplicaMirror, __: list[Batch]) -> None:
+    """Nobody wants to know."""
+
+
+def _ignore_words(_: ReplicaMirror, __: Batch, ___: str) -> None:
     """Nobody wants to know."""
 
 
@@ -253,6 +267,8 @@ class PartitionLogs:
         """A broker has deleted a segment at the front of a log."""
         self.on_corrupt: Told = _ignore
         """A process has written a batch whose CRC is not what its header says."""
+        self.on_unreadable: Callable[[ReplicaMirror, Batch, str], None] = _ignore_words
+        """A process has written a batch whose records no consumer can read, and why."""
         self.on_loss: Told = _ignore
         """A power loss or a fault of the disk took batches away."""
 

@@ -31,6 +31,7 @@ SITUATIONS: Final = (
     "records deleted by an administrator",
     "records deleted while followers lag",
     "deletion beyond the high watermark asked for",
+    "batch that lies refused",
     "voter added",
     "voter removed",
     "leader removed itself",

@@ -99,6 +99,8 @@ RULES: Final[Mapping[str, str]] = {
     "corrupt-batch-kept": "a replica in the ISR has whole batches only",
     "corrupt-record-read": "no client is given a record that its checksum does not fit",
     "corrupt-batch-written": "a batch on the disk has the CRC of its header",
+    "unreadable-batch-written": "the records of a batch on the disk are what its header says",
+    "lying-batch-accepted": "a batch is taken only if its records are what its header says",
     "log-not-contiguous": "the batches of a log follow one another, and epochs do not go back",
     "epoch-cache-differs": "leader-epoch-checkpoint says what the log says",
     "index-differs": "entries of an index point to batches of the log",

@@ -29,6 +29,7 @@ WHERE: dict[str, tuple[float, dict[str, float]]] = {
     "forget-without-room": (20, {}),
     "no-turns-in-sessions": (20, {}),
     "one-batch-remembered": (20, {"lost-reply": 20}),
+    "unchecked-batches": (10, {}),
 }
 """Where each is caught soon: how long runs are, and faults a minute (none: as they are drawn)."""
 
