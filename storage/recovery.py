@@ -86,7 +86,8 @@ def open_log(
     """The log in `directory` (made if it does not exist), and what was found there.
 
     `clean` says that the last process closed it; `recovery_point`, `log_start_offset` and
-    `cleaned_to` (the cleaner's) are the checkpoints' offsets. Raises OSError when the disk fails.
+    `cleaned_to` (the cleaner's) are the checkpoints' offsets. `checks_batches=False` believes what
+    leaders are sent: only simulations do. Raises OSError when the disk fails.
     """
     report = RecoveryReport(topic_partition)
     opening = _Opening(disk, directory, config, now_ms, report)
@@ -112,10 +113,7 @@ def open_log(
     replay_producers(segments, producers)
     snapshots.drop_after(log_end_offset)
     log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
-    epochs.truncate_from_start(log_start_offset)
-    epochs.truncate_from_end(log_end_offset)
-    # What is appended next may be of an earlier epoch: the file must not keep the later ones.
-    epochs.save()
+    _cut(epochs, log_start_offset, log_end_offset)
     segments[-1].know_timestamps()
     log = Log(
         disk,
@@ -137,6 +135,14 @@ def open_log(
         checks_batches=checks_batches,
     )
     return log, report
+
+
+def _cut(epochs: LeaderEpochCache, start: int, end: int) -> None:
+    """Keep the epochs of a log's offsets, in the file too."""
+    epochs.truncate_from_start(start)
+    epochs.truncate_from_end(end)
+    # What is appended next may be of an earlier epoch: the file must not keep the later ones.
+    epochs.save()
 
 
 class _Opening:
