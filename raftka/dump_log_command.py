@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import struct
 import sys
 from typing import Final
 
+from raftka.model.errors import KafkaError
 from raftka.offsets_decoder import decode_offsets
-from raftka.storage.dump import Decoder, DumpOptions, Findings, decode_text, dump
+from raftka.storage.dump import decode_text, dump
+from raftka.storage.dump_entries import Decoder, DumpOptions, Findings
 from raftka.storage.posix import PosixDisk
 
 _NOT_HERE: Final = {
@@ -34,18 +38,25 @@ def main(argv: list[str]) -> int:
         sanity_check=options.index_sanity_check,
         max_bytes=options.max_bytes,
         decoder=decoder,
+        folder=os.getcwd(),
     )
     findings, disk = Findings(), PosixDisk()
-    try:
-        for path in filter(None, options.files.split(",")):
+    for path in filter(None, options.files.split(",")):
+        try:
             for line in dump(disk, path, wanted, findings):
                 print(line)
-    except OSError as error:
-        print(f"{error.filename or path}: {error.strerror}", file=sys.stderr)
-        return 1
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            findings.fail(f"{error.filename or path}: {error.strerror}")
+        except KafkaError as error:
+            findings.fail(f"{path}: {error.message}")
+        except (ArithmeticError, LookupError, ValueError, struct.error) as error:
+            # The bytes may be anything: whatever they led to, the other files are still dumped.
+            findings.fail(f"{path}: its bytes are not what its name says ({error})")
     for line in findings.lines:
         print(line, file=sys.stderr)
-    return 0
+    return 1 if findings.failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:

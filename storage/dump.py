@@ -7,58 +7,32 @@ way. What does not fit together (an index against its log, gaps) is returned apa
 
 from __future__ import annotations
 
-import dataclasses
 import struct
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Final
 
+from raftka.model.compression import NAMES as COMPRESSIONS
 from raftka.model.crc import crc32c
 from raftka.model.errors import KafkaError
+from raftka.model.message_set import Message, iter_messages
 from raftka.model.ports import Disk, File, read_file
 from raftka.model.record_batch import (
     ATTRIBUTES_AT,
-    HEADER,
-    HEADER_BYTES,
-    MAGIC,
+    COMPRESSION_MASK,
     BatchHeader,
     advance_sequence,
 )
 from raftka.model.records import Record, iter_records
 from raftka.model.text import AS_JAVA
-from raftka.storage.index import OffsetIndex, TimeIndex
+from raftka.storage.dump_entries import DumpOptions, Entry, Findings, read_entries
+from raftka.storage.dump_indexes import is_number, offset_index_lines, time_index_lines
 from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
 from raftka.storage.producer_snapshot import SnapshotCorrupt, decode
-
-Decoder = Callable[[Record], tuple[str | None, str | None]]
-"""(key, payload) of a record as text, None for what is not shown."""
 
 _JOURNAL_SUFFIX: Final = ".journal"
 _TXN_ENTRY: Final = struct.Struct(">hqqqq")
 _END_MARKER: Final = struct.Struct(">hi")
 _MARKERS: Final = {0: "ABORT", 1: "COMMIT"}
-
-
-@dataclasses.dataclass(slots=True)
-class DumpOptions:
-    """What the dump tool's options ask for."""
-
-    deep: bool = False
-    """Show each record, not only the batches."""
-    data: bool = False
-    """Show keys and payloads; implies deep."""
-    record_metadata: bool = True
-    verify_only: bool = False
-    sanity_check: bool = False
-    max_bytes: int = 2**31 - 1
-    decoder: Decoder | None = None
-
-
-@dataclasses.dataclass(slots=True)
-class Findings:
-    """What does not fit together, in lines for the error stream."""
-
-    lines: list[str] = dataclasses.field(default_factory=list)
 
 
 def dump(disk: Disk, path: str, options: DumpOptions, findings: Findings) -> Iterator[str]:
@@ -76,8 +50,10 @@ def dump(disk: Disk, path: str, options: DumpOptions, findings: Findings) -> Ite
             yield from _log_lines(file, path, options, findings)
         finally:
             file.close()
-    elif suffix in (".index", ".timeindex") and stem.isdigit():
-        yield from _index_lines(disk, path, int(stem), options, findings)
+    elif suffix == ".index" and is_number(stem):
+        yield from offset_index_lines(disk, path, int(stem), options, findings)
+    elif suffix == ".timeindex" and is_number(stem):
+        yield from time_index_lines(disk, path, int(stem), options, findings)
     elif suffix == SNAPSHOT_SUFFIX:
         yield from _snapshot_lines(read_file(disk, path))
     elif suffix == ".txnindex":
@@ -89,53 +65,74 @@ def dump(disk: Disk, path: str, options: DumpOptions, findings: Findings) -> Ite
 # ---- logs
 
 
-def read_batches(file: File, end: int) -> Iterator[tuple[int, BatchHeader, bytes]]:
-    """(position, header, bytes) of the whole batches before position `end`."""
-    position = 0
-    while position + HEADER_BYTES <= end:
-        head = file.read(HEADER_BYTES, position)
-        if len(head) < HEADER_BYTES:
-            return
-        header = BatchHeader._make(HEADER.unpack(head))
-        if header.size < HEADER_BYTES or position + header.size > end or header.magic != MAGIC:
-            return
-        yield position, header, file.read(header.size, position)
-        position += header.size
-
-
 def _log_lines(file: File, path: str, options: DumpOptions, findings: Findings) -> Iterator[str]:
     name = path.rpartition("/")[2]
     stem = name.partition(".")[0].partition("-")[0]
-    if stem.isdigit():
+    if is_number(stem):
         yield f"Log starting offset: {int(stem)}"
     size = file.size()
     end = 0
+    gaps: list[str] = []
     last_offset: int | None = None
-    for position, header, batch in read_batches(file, min(size, options.max_bytes)):
-        end = position + header.size
-        is_valid = crc32c(memoryview(batch)[ATTRIBUTES_AT:]) == header.crc
-        yield _batch_line(position, header, is_valid)
-        if last_offset is not None and header.base_offset != last_offset + 1:
-            findings.lines += [
-                f"Non-consecutive offsets in {path}",
-                f"  {last_offset} is followed by {header.base_offset}",
-            ]
-        last_offset = header.last_offset
-        if options.deep or options.data:
-            try:
-                for index, record in enumerate(iter_records(batch)):
-                    line = _record_line(index, record, header, options)
-                    if line:
-                        yield line
-            except KafkaError as error:
-                findings.lines.append(f"{path} at position {position}: {error.message}")
+    is_deep = options.deep or options.data
+    try:
+        for entry in read_entries(file, path, min(size, options.max_bytes)):
+            yield _entry_line(entry)
+            end = entry.position + entry.size
+            offsets: list[tuple[int, int]] = []
+            if isinstance(entry.header, BatchHeader):
+                offsets.append((entry.header.base_offset, entry.last_offset))
+            if is_deep:
+                try:
+                    for offset, line in _deep_lines(entry, options):
+                        if isinstance(entry.header, Message):
+                            offsets.append((offset, offset))
+                        if line:
+                            yield line
+                except KafkaError as error:
+                    findings.fail(f"{path} at position {entry.position}: {error.message}")
+            for first, last in offsets:
+                if last_offset is not None and first != last_offset + 1:
+                    gaps.append(f"  {last_offset} is followed by {first}")
+                last_offset = last
+    except KafkaError as error:
+        findings.fail(error.message)
+    if gaps:
+        findings.lines += [f"Non-consecutive offsets in {options.full(path)}", *gaps]
     if end < size and size <= options.max_bytes:
         yield f"Found {size - end} invalid bytes at the end of {name}"
 
 
+def _deep_lines(entry: Entry, options: DumpOptions) -> Iterator[tuple[int, str]]:
+    """(offset, line) of each record; the line is empty for what is not to be shown."""
+    header = entry.header
+    if isinstance(header, BatchHeader):
+        for index, record in enumerate(iter_records(entry.data)):
+            yield record.offset, _record_line(index, record, header, options)
+    else:
+        for message in iter_messages(header):
+            yield message.offset, _message_line(message, header, options)
+
+
+def _entry_line(entry: Entry) -> str:
+    if isinstance(entry.header, BatchHeader):
+        is_valid = crc32c(memoryview(entry.data)[ATTRIBUTES_AT:]) == entry.header.crc
+        return _batch_line(entry.position, entry.header, is_valid)
+    message = entry.header
+    return (
+        f"offset: {message.offset} position: {entry.position} "
+        f"{message.timestamp_type}: {message.timestamp} size: {message.size} "
+        f"magic: {message.magic} compresscodec: {_codec(message.codec)} "
+        f"crc: {message.crc} isvalid: {_bool(message.is_valid)}"
+    )
+
+
+def _codec(number: int) -> str:
+    return COMPRESSIONS[number] if number < len(COMPRESSIONS) else str(number)
+
+
 def _batch_line(position: int, header: BatchHeader, is_valid: bool) -> str:
     horizon = header.delete_horizon_ms
-    codec = header.attributes & 7
     return (
         f"baseOffset: {header.base_offset} lastOffset: {header.last_offset} "
         f"count: {header.record_count} baseSequence: {header.base_sequence} "
@@ -146,7 +143,7 @@ def _batch_line(position: int, header: BatchHeader, is_valid: bool) -> str:
         f"isControl: {_bool(header.is_control)} "
         f"deleteHorizonMs: {_optional(horizon)} position: {position} "
         f"{header.timestamp_type}: {header.max_timestamp} size: {header.size} "
-        f"magic: {header.magic} compresscodec: {header.compression if codec < 5 else codec} "
+        f"magic: {header.magic} compresscodec: {_codec(header.attributes & COMPRESSION_MASK)} "
         f"crc: {header.crc} isvalid: {_bool(is_valid)}"
     )
 
@@ -172,12 +169,36 @@ def _record_line(index: int, record: Record, header: BatchHeader, options: DumpO
             return ""
         parts += _control_parts(record)
     elif options.data:
-        key, payload = (options.decoder or decode_text)(record)
-        if key is not None:
-            parts.append(f"key: {key}")
-        if payload is not None:
-            parts.append(f"payload: {payload}")
+        parts += _content_parts(record, options)
     return "| " + " ".join(parts)
+
+
+def _message_line(message: Message, wrapper: Message, options: DumpOptions) -> str:
+    """One message of magic 0 or 1, which has a CRC of its own and neither sequence nor headers."""
+    parts: list[str] = []
+    if options.record_metadata:
+        parts += [
+            f"offset: {message.offset}",
+            f"{wrapper.timestamp_type}: {message.timestamp}",
+            f"keySize: {_size(message.key)}",
+            f"valueSize: {_size(message.value)}",
+            f"isValid: {_bool(message.is_valid)}",
+            f"crc: {message.crc}",
+        ]
+    if options.data:
+        record = Record(message.offset, message.timestamp, message.key, message.value)
+        parts += _content_parts(record, options)
+    return "| " + " ".join(parts)
+
+
+def _content_parts(record: Record, options: DumpOptions) -> list[str]:
+    key, payload = (options.decoder or decode_text)(record)
+    parts: list[str] = []
+    if key is not None:
+        parts.append(f"key: {key}")
+    if payload is not None:
+        parts.append(f"payload: {payload}")
+    return parts
 
 
 def _control_parts(record: Record) -> list[str]:
@@ -209,62 +230,6 @@ def _bool(value: bool) -> str:
 def _optional(value: int | None) -> str:
     """A number that may be missing, as Java prints an OptionalLong."""
     return "OptionalLong.empty" if value is None else f"OptionalLong[{value}]"
-
-
-# ---- indexes
-
-
-def _index_lines(
-    disk: Disk, path: str, base_offset: int, options: DumpOptions, findings: Findings
-) -> Iterator[str]:
-    kind = OffsetIndex if path.endswith(".index") else TimeIndex
-    entry = kind.ENTRY
-    data = read_file(disk, path)
-    entries = list(entry.iter_unpack(data[: len(data) - len(data) % entry.size]))
-    if options.sanity_check:
-        out_of_order = any(a > b for a, b in pairwise(entries))
-        if len(data) % entry.size or out_of_order:
-            findings.lines.append(f"{path} failed sanity check.")
-        else:
-            yield f"{path} passed sanity check."
-        return
-    log = _open_log_of(disk, path)
-    try:
-        for number, (key, value) in enumerate(entries):
-            offset = base_offset + (key if kind is OffsetIndex else value)
-            if number and offset == base_offset:
-                return  # what follows is reserved space
-            if kind is OffsetIndex:
-                findings.lines += _check_offset_entry(path, log, offset, value)
-            if options.verify_only:
-                continue
-            if kind is OffsetIndex:
-                yield f"offset: {offset} position: {value}"
-            else:
-                yield f"timestamp: {key} offset: {offset}"
-    finally:
-        if log is not None:
-            log.close()
-
-
-def _open_log_of(disk: Disk, path: str) -> File | None:
-    log_path = path.rpartition(".")[0] + ".log"
-    return disk.open(log_path) if disk.exists(log_path) else None
-
-
-def _check_offset_entry(path: str, log: File | None, offset: int, position: int) -> list[str]:
-    """What is wrong with an entry: it must point at the batch whose last offset it names."""
-    if log is None:
-        return []
-    head = log.read(HEADER_BYTES, position)
-    if len(head) == HEADER_BYTES:
-        header = BatchHeader._make(HEADER.unpack(head))
-        if header.last_offset == offset:
-            return []
-        found = str(header.last_offset)
-    else:
-        found = "none"
-    return [f"Mismatches in :{path}", f"  Index offset: {offset}, log offset: {found}"]
 
 
 # ---- producers and transactions

@@ -18,7 +18,8 @@ from raftka.model.records import iter_records, validate
 from raftka.storage import clean_shutdown, meta_properties
 from raftka.storage.checkpoints import encode_lines
 from raftka.storage.config import LogConfig
-from raftka.storage.dump import DumpOptions, Findings, dump
+from raftka.storage.dump import dump
+from raftka.storage.dump_entries import DumpOptions, Findings
 from raftka.storage.log import Log
 from raftka.storage.meta_properties import MetaProperties
 from raftka.storage.partition_metadata import read_topic_id, write_topic_id
