@@ -92,6 +92,11 @@ def _brokers(world: World) -> Stuck | None:
             continue
         if not machine.is_running:
             return Stuck(f"{machine.host} does not run", About(node=machine.host))
+        late = machine.node_id in world.unregistering
+        if late and machine.node_id in world.registrations.unregistered_alive:
+            # A late order to forget it found it healed: its operator starts it again.
+            world.cluster.kill(machine)
+            world.start(machine)
         if broker is None or broker.fenced or not world.is_current(machine.node_id):
             words = f"broker {machine.node_id} is not registered and unfenced"
             return Stuck(words, About(node=machine.host))

@@ -31,12 +31,15 @@ class Registrations:
         self._on_registered = on_registered
         self._started_after: dict[int, int] = {}
         """Where the metadata log was committed to when a broker's process started."""
+        self.unregistered_alive: set[int] = set()
+        """Brokers that were unregistered while their process ran: it lives on, fenced."""
         self._founders = {each.node_id for each in machines.values() if each.is_broker}
         self._wiped: set[int] = set()
         """Brokers that have not registered since their disk was replaced."""
 
     def started(self, broker_id: int, committed: int) -> None:
         """A process starts while the metadata log is committed up to `committed`."""
+        self.unregistered_alive.discard(broker_id)
         self._started_after[broker_id] = committed
 
     def disk_replaced(self, broker_id: int) -> None:
@@ -45,10 +48,12 @@ class Registrations:
 
     def is_current(self, broker_id: int) -> bool:
         """Whether a broker runs and is registered with its present life."""
+        return self.is_running(broker_id) and self.was_registered(broker_id)
+
+    def is_running(self, broker_id: int) -> bool:
+        """Whether a broker has a process."""
         machine = self._machines.get(broker_id)
-        return (
-            machine is not None and machine.process is not None and self.was_registered(broker_id)
-        )
+        return machine is not None and machine.process is not None
 
     def was_registered(self, broker_id: int) -> bool:
         """Whether a broker's newest process is registered, whether or not it still runs."""
@@ -73,6 +78,9 @@ class Registrations:
                 self._note("broker joined")
             elif new is None:
                 self._note("broker left")
+                if self.is_running(broker_id):
+                    self._note("broker unregistered alive")
+                    self.unregistered_alive.add(broker_id)
                 self._founders.discard(broker_id)
             if new is None or (old is not None and old.epoch == new.epoch):
                 continue

@@ -8,6 +8,7 @@ import gc
 from importlib import import_module
 from typing import Final
 
+from raftka.model import record_walk
 from raftka.net.protocol import codec
 from raftka.net.protocol.apis import APIS
 from raftka.simulations.machines import real_world
@@ -40,6 +41,7 @@ def prepare() -> None:
         request = codec.REQUESTS[keys[name]]
         codec.compile_codecs(request, version)
         codec.compile_codecs(request.RESPONSE, version)
+    record_walk.load()
     real_world.look_around()
     # What a process begins with stays: no collection needs to look at it. Once is enough, for
     # what is frozen and becomes garbage stays for ever.
