@@ -95,6 +95,9 @@ class Connections:
             connection = await self._network.connect(
                 endpoint.host, endpoint.port, timeout_s=self._setup_timeout_s
             )
+            if self._nursery.cancel_scope.cancel_called:
+                connection.close()
+                raise BrokenConnection("this client has ended")
             channel = Channel(connection, self._client_id, self._clock, self._idle_s)
             self._nursery.start_soon(channel.run)
             try:
