@@ -144,8 +144,9 @@ class CheckpointFile:
         self._host = host
 
     def wrote(self, offset: int, data: bytes) -> None:
-        # A version and a count, then one line for each partition.
-        for line in data.decode("ascii").splitlines()[2:]:
+        # A version and a count, then one line for each partition. A write that failed half-way
+        # may have left the front of a line, which claims nothing.
+        for line in data.decode("ascii").split("\n")[2:-1]:
             topic, index, mark = line.split()
             self._checker.claimed(self._host, (topic, int(index)), int(mark), "writes down")
 

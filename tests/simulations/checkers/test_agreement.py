@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from raftka.simulations.checkers.agreement import AgreementChecker
+from raftka.simulations.checkers.agreement import AgreementChecker, CheckpointFile
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.trace import Trace
 from tests.support.scene import LED, Scene, batch
@@ -74,3 +75,17 @@ def test_a_checkpoint_of_high_watermarks_is_a_claim(monkeypatch: pytest.MonkeyPa
     assert file is not None
     file.wrote(0, b"0\n1\nt 0 2\n")
     assert found.scene.told.names == ["uncommitted-below-high-watermark"]
+
+
+def test_the_front_of_a_line_of_a_checkpoint_claims_nothing() -> None:
+    """A write that failed half-way leaves one (raftka simulate --seed 45572468)."""
+    claims: list[object] = []
+
+    class Checker:
+        def claimed(self, *claim: object) -> None:
+            claims.append(claim)
+
+    checker: Any = Checker()
+    CheckpointFile(checker, "n1").wrote(0, b"0\n3\nt0 0 12\nt1 0 7")
+    CheckpointFile(checker, "n1").wrote(0, b"0\n3\nt0 0 12\nt1")
+    assert claims == [("n1", ("t0", 0), 12, "writes down")] * 2
