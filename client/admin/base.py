@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from raftka.client.config import admin_config
 from raftka.client.opening import Client
@@ -29,7 +29,12 @@ NOT_TO_RETRY = frozenset(
         ErrorCode.LISTENER_NOT_FOUND,
     }
 )
-"""Codes that may pass, but that whoever asked wants to hear of rather than wait."""
+"""Codes that may pass, but that the caller wants to hear of rather than wait."""
+
+_TIMEOUTS: Final = 2
+"""How often brokers may answer that they waited in vain before the caller hears of it."""
+_SILENCE_S: Final = 5.0
+"""How long a retried error is kept from a person who waits; most pass sooner."""
 
 
 class AdminBase(Client):
@@ -54,9 +59,15 @@ class AdminBase(Client):
         return int(self._cluster.request_timeout_s * 1000)
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it works. Raises KafkaError that no retry cures, or the last one in the end."""
-        failures = 0
+        """Try until it works. Raises KafkaError that no retry cures, or the last one in the end.
+
+        A broker that answers REQUEST_TIMED_OUT has waited for long itself, as for a controller:
+        it is asked once more, and then its words are the error.
+        """
+        failures = timeouts = 0
         problem: BrokenConnection | KafkaError | None = None
+        said = False
+        begun = self._clock.monotonic()
         with self._cluster.clock.within(self._api_timeout_s):
             while failures <= self._retries:
                 try:
@@ -66,7 +77,14 @@ class AdminBase(Client):
                 except KafkaError as error:
                     if error.code not in RETRIABLE or error.code in NOT_TO_RETRY:
                         raise
+                    timeouts += error.code == ErrorCode.REQUEST_TIMED_OUT
+                    if timeouts >= _TIMEOUTS:
+                        raise
                     problem = error
+                    waited = self._clock.monotonic() - begun
+                    if not said and (timeouts or waited >= _SILENCE_S):
+                        said = True
+                        log.warning("trying again: %s", error.message)
                 log.info("trying again: %s", problem)
                 failures += 1
                 self._cluster.refresh_soon()

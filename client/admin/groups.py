@@ -101,7 +101,7 @@ class GroupOperations(AdminBase):
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """What a group has committed, in these partitions or in all."""
         wanted = None if partitions is None else list(partitions)
-        group = GroupClient(self._cluster, group_id)
+        group = GroupClient(self._cluster, group_id, patient=False)
         return await self._retrying(lambda: group.committed(wanted))
 
     async def alter_group_offsets(
@@ -192,7 +192,7 @@ class GroupOperations(AdminBase):
     async def _with_coordinator(
         self, group_id: str, attempt: Callable[[GroupClient], Awaitable[T]]
     ) -> T:
-        group = GroupClient(self._cluster, group_id)
+        group = GroupClient(self._cluster, group_id, patient=False)
 
         async def once() -> T:
             try:

@@ -67,7 +67,9 @@ class RebalanceInProgress(KafkaError):
 class GroupClient:
     """Requests to the coordinator of one group."""
 
-    def __init__(self, cluster: Cluster, group_id: str) -> None:
+    def __init__(self, cluster: Cluster, group_id: str, *, patient: bool = True) -> None:
+        """Unless it is `patient`, the first failure is raised, for a caller that retries itself."""
+        self._patient = patient
         self.group_id = group_id
         self.cluster = cluster
         self.coordinator: Broker | None = None
@@ -79,22 +81,36 @@ class GroupClient:
     async def channel(self) -> Channel:
         """A connection to the coordinator, looking for it as long as that takes.
 
-        Raises KafkaError that no retry cures.
+        Raises KafkaError that no retry cures; unless patient, any, and BrokenConnection.
         """
         failures = 0
         while True:
             try:
-                if self.coordinator is None:
-                    self.coordinator = await self.cluster.find_coordinator(self.group_id)
-                    log.info("group %s is coordinated by %s", self.group_id, self.coordinator)
-                return await self.cluster.connections.channel(self.coordinator.endpoint, self.lane)
-            except BrokenConnection as error:
-                self.lost(str(error))
+                return await self._reach()
+            except BrokenConnection:
+                if not self._patient:
+                    raise
             except KafkaError as error:
-                if not error.retriable:
+                if not (self._patient and error.retriable):
                     raise
             failures += 1
             await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
+
+    async def _reach(self) -> Channel:
+        """Look for the coordinator, and connect to it. Raises KafkaError, BrokenConnection."""
+        found = self.coordinator
+        if found is None:
+            found = self.coordinator = await self.cluster.find_coordinator(self.group_id)
+            log.info("group %s is coordinated by %s", self.group_id, found)
+        try:
+            return await self.cluster.connections.channel(found.endpoint, self.lane)
+        except BrokenConnection as error:
+            self.lost(str(error))
+            raise KafkaError(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE,
+                f"broker {found.id}, the coordinator of group {self.group_id}, cannot be"
+                f" reached: {error}",
+            ) from error
 
     def ready(self) -> Channel | None:
         """The connection if there is one now."""
@@ -103,7 +119,7 @@ class GroupClient:
         return self.cluster.connections.ready(self.coordinator.endpoint, self.lane)
 
     def lost(self, why: str) -> None:
-        """The coordinator cannot be reached or is another broker by now: look for it anew."""
+        """The coordinator cannot be reached or is another broker by now: look for it again."""
         if self.coordinator is not None:
             log.info("group %s: coordinator %s lost: %s", self.group_id, self.coordinator, why)
         self.coordinator = None
@@ -197,7 +213,7 @@ class GroupClient:
         await self._until_answered(ask)
 
     async def _until_answered(self, ask: Callable[[Channel], Awaitable[T]]) -> T:
-        """What the coordinator answers, wherever it is by now. Raises KafkaError."""
+        """What the coordinator answers, wherever it is by now. Raises as `channel`."""
         failures = 0
         while True:
             channel = await self.channel()
@@ -205,10 +221,13 @@ class GroupClient:
                 return await ask(channel)
             except BrokenConnection as error:
                 self.lost(str(error))
+                if not self._patient:
+                    raise
             except KafkaError as error:
-                if error.code in COORDINATOR_MOVED:
+                moved = error.code in COORDINATOR_MOVED
+                if moved:
                     self.lost(error.code.name)
-                elif not error.retriable:
+                if not (self._patient and (moved or error.retriable)):
                     raise
             failures += 1
             await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))

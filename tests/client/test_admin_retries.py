@@ -1,0 +1,150 @@
+"""How long an admin client tries, and which words it ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+
+from raftka.client.admin import Admin
+from raftka.client.consumer import Consumer
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages.find_coordinator import (
+    Coordinator,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
+from tests.support.scripted_cluster import ScriptedCluster
+
+BOOTSTRAP = {"bootstrap.servers": "b1:9092"}
+NO_CONTROLLER = "no controller is active: voters 2 and 3 do not answer"
+
+
+def failing(
+    code: ErrorCode, words: str, takes_s: float, times: int = 1_000_000
+) -> tuple[Callable[[], Awaitable[str]], list[float]]:
+    """An attempt that ends with an error so many times, and when it was made."""
+    asked: list[float] = []
+
+    async def attempt() -> str:
+        asked.append(trio.current_time())
+        await trio.sleep(takes_s)
+        if len(asked) <= times:
+            raise KafkaError(code, words)
+        return "done"
+
+    return attempt, asked
+
+
+async def test_a_broker_without_a_controller_is_asked_twice(
+    cluster: ScriptedCluster,
+    world: dict[str, Any],
+    autojump_clock: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempt, asked = failing(ErrorCode.REQUEST_TIMED_OUT, NO_CONTROLLER, 10)
+    async with Admin(BOOTSTRAP, **world) as admin:
+        with pytest.raises(KafkaError, match=NO_CONTROLLER) as caught:
+            await admin._retrying(attempt)
+    assert caught.value.code == ErrorCode.REQUEST_TIMED_OUT
+    assert len(asked) == 2
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warned == [f"trying again: {NO_CONTROLLER}"]
+
+
+async def test_a_controller_that_is_elected_meanwhile_serves_the_second_attempt(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    attempt, asked = failing(ErrorCode.REQUEST_TIMED_OUT, NO_CONTROLLER, 10, times=1)
+    async with Admin(BOOTSTRAP, **world) as admin:
+        assert await admin._retrying(attempt) == "done"
+    assert len(asked) == 2
+
+
+async def test_an_attempt_cut_short_ends_with_the_words_of_the_one_before(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    attempt, _ = failing(ErrorCode.REQUEST_TIMED_OUT, NO_CONTROLLER, 10)
+    async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 15_000}, **world) as admin:
+        begun = trio.current_time()
+        with pytest.raises(KafkaError, match=NO_CONTROLLER):
+            await admin._retrying(attempt)
+        assert trio.current_time() - begun == pytest.approx(15, abs=1e-3)
+
+
+async def test_an_error_that_does_not_pass_is_said_once_while_it_is_retried(
+    cluster: ScriptedCluster,
+    world: dict[str, Any],
+    autojump_clock: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempt, asked = failing(ErrorCode.LEADER_NOT_AVAILABLE, "no leader", 0)
+    async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 30_000}, **world) as admin:
+        with pytest.raises(KafkaError, match="no leader"):
+            await admin._retrying(attempt)
+    assert len(asked) > 10
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warned == ["trying again: no leader"]
+
+
+@pytest.mark.parametrize("ask", ["describe", "offsets"])
+async def test_a_group_without_a_coordinator_ends_with_the_brokers_words(
+    cluster: ScriptedCluster,
+    world: dict[str, Any],
+    autojump_clock: object,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: str,
+) -> None:
+    async def answer(request: Request[Any]) -> Response:
+        assert isinstance(request, FindCoordinatorRequest)
+        return FindCoordinatorResponse(
+            coordinators=[
+                Coordinator(
+                    key="g",
+                    node_id=-1,
+                    error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE,
+                    error_message="the topic could not be created yet",
+                )
+            ]
+        )
+
+    monkeypatch.setattr(cluster.group, "answer", answer)
+    async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 8_000}, **world) as admin:
+        with pytest.raises(KafkaError, match="the topic could not be created yet"):
+            if ask == "describe":
+                await admin.describe_groups(["g"])
+            else:
+                await admin.list_group_offsets("g")
+
+
+async def test_a_coordinator_that_cannot_be_reached_is_named(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.kill(1)
+    settings = {"bootstrap.servers": "b2:9092", "default.api.timeout.ms": 8_000}
+    async with Admin(settings, **world) as admin:
+        with pytest.raises(KafkaError, match="broker 1, the coordinator of group g, cannot be"):
+            await admin.list_group_offsets("g")
+
+
+async def test_a_consumer_looks_for_its_coordinator_as_long_as_it_takes(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    cluster.create("t")
+    cluster.kill(1)
+
+    async def come_back() -> None:
+        await trio.sleep(20)
+        cluster.start(1)
+
+    nursery.start_soon(come_back)
+    settings = {"bootstrap.servers": "b2:9092", "group.id": "g"}
+    target = TopicPartition("t", 0)
+    async with Consumer(settings, **world) as consumer:
+        consumer.assign([target])
+        assert await consumer.committed([target]) == {}
+    assert trio.current_time() >= 20
