@@ -14,6 +14,7 @@ from raftka.broker.channels import Channels
 from raftka.broker.forwarding import forward
 from raftka.broker.metadata_loader import MetadataLoader
 from raftka.broker.no_controller import NoController
+from raftka.broker.peers import Peers
 from raftka.broker.suspects import Suspects
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
@@ -105,6 +106,9 @@ class Node:
             network=network,
             clock=clock,
             controller=self._controller_endpoint,
+        )
+        self.peers = Peers(
+            node_id=self.node_id, network=network, clock=clock, endpoint=self.broker_endpoint
         )
         self.no_controller = NoController(self.node_id, network, clock, self.controller_endpoints)
         self.suspects = Suspects(clock, self.loader)

@@ -224,6 +224,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     followers = [node.replicas.publish, node.groups.publish]
     roles = PacedPublisher(followers, node.clock, node.replicas.prepare)
     node.loader.add(roles)
+    tasks.start_soon(node.peers.run)
     tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)
     tasks.start_soon(node.groups.run)

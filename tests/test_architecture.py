@@ -91,6 +91,7 @@ WAITS = {
             "metadata_loader",
             "no_controller",
             "pacing",
+            "peers",
             "serve",
             "suspects",
         )
