@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from raftka.kraft.controller.features import BOOTSTRAP
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
 from raftka.model.ports import Clock, Dice, Disk, FileLock
-from raftka.model.rules import Rule, RulesOff
+from raftka.model.rules import RulesOff
 from raftka.model.settings import Config
 from raftka.storage import bootstrap, clean_shutdown, meta_properties
 from raftka.storage.config import LogConfig
 from raftka.storage.log_directory import LOCK
 from raftka.storage.log_manager import LogManager
 from raftka.storage.meta_properties import BadDirectory, MetaProperties
-from raftka.storage.producer_state import REMEMBERED_BATCHES
 
 
 @dataclass
@@ -46,7 +45,6 @@ class Directories:
         self, config: Config, clock: Clock, dice: Dice, rules_off: RulesOff
     ) -> LogManager:
         """The logs in these directories, not loaded yet."""
-        one_batch = Rule.FIVE_BATCHES_REMEMBERED in rules_off
         return LogManager(
             self.disk,
             self.paths,
@@ -55,8 +53,7 @@ class Directories:
             defaults=LogConfig.from_overrides(config.topic_defaults()),
             take_locks=False,
             producer_expiration_ms=config.int("producer.id.expiration.ms"),
-            remembered_batches=1 if one_batch else REMEMBERED_BATCHES,
-            checks_batches=Rule.BATCHES_ARE_CHECKED not in rules_off,
+            rules_off=rules_off,
         )
 
     def release(self) -> None:

@@ -49,6 +49,16 @@ class Rule(enum.Enum):
     FIVE_BATCHES_REMEMBERED = "a leader remembers five batches of a producer (KIP-98)"
     BATCHES_ARE_CHECKED = "a leader stores only batches whose records are what their header says"
 
+    # Compacted logs.
+    KEYS_WHERE_COMPACTED = "a leader takes no record without a key for a compacted topic"
+    LAST_VALUE_STAYS = "a cleaning keeps the last value of each key"
+    TOMBSTONES_WAIT = "a tombstone stays for delete.retention.ms from its first cleaning (KIP-534)"
+    COMPACTION_LAG = "no record younger than min.compaction.lag.ms is cleaned (KIP-58)"
+    CLEAN_WHAT_IS_STABLE = "nothing is cleaned from the last stable offset on"
+    LAST_BATCH_OF_PRODUCER_STAYS = "a cleaning keeps the header of a producer's last batch"
+    CLEANED_IS_DURABLE = "a cleaned segment is durable before it replaces others"
+    INTERRUPTED_SWAPS_ARE_FINISHED = "a start goes on with a replacement that a crash interrupted"
+
 
 RulesOff = AbstractSet[Rule]
 """The rules that a composition does without."""

@@ -26,6 +26,7 @@ from raftka.model.record_batch import (
 )
 from raftka.model.record_check import record_heads, survey
 from raftka.model.records import seal
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.config import MAX_LONG, LogConfig
 
 MOST_BYTES: Final = codecs.LIMIT_BYTES
@@ -57,24 +58,26 @@ class RecordsRefused(KafkaError):
 
 
 class Admission:
-    """The rules of one topic's settings. `looks=False` believes headers: only simulations do."""
+    """The rules of one topic's settings."""
 
     __slots__ = (
-        "_compacts",
         "_config",
         "_earliest_ms",
         "_keeps",
         "_looks",
         "_stamps",
+        "_wants_keys",
         "_where",
         "is_plain",
     )
 
-    def __init__(self, config: LogConfig, where: TopicPartition, *, looks: bool = True) -> None:
+    def __init__(
+        self, config: LogConfig, where: TopicPartition, rules_off: RulesOff = ALL_HOLD
+    ) -> None:
         self._config = config
         self._where = where
-        self._looks = looks
-        self._compacts = config.compacts
+        self._looks = Rule.BATCHES_ARE_CHECKED not in rules_off
+        self._wants_keys = config.compacts and Rule.KEYS_WHERE_COMPACTED not in rules_off
         self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
         self._keeps = config.compression_type == "producer" and not self._stamps
         before_ms = config.message_timestamp_before_max_ms
@@ -82,7 +85,7 @@ class Admission:
         self.is_plain = (
             config.compression_type == "producer"
             and not self._stamps
-            and not self._compacts
+            and not self._wants_keys
             and self._earliest_ms is None
         )
         """Nothing is asked of an uncompressed batch but that it is well-formed and not of the
@@ -103,7 +106,7 @@ class Admission:
         found = survey(data, start, header.record_count)
         base, stamps = header.base_timestamp, self._stamps
         is_suspicious = header.attributes & LOG_APPEND_TIME_BIT or (
-            self._compacts and not found.all_keyed
+            self._wants_keys and not found.all_keyed
         )
         if not stamps:
             margin = self._earliest_ms
@@ -156,7 +159,7 @@ class Admission:
         code = ErrorCode.INVALID_RECORD
         for index, head in enumerate(record_heads(data, header.record_count)):
             timestamp = _long(header.base_timestamp + head.timestamp_delta)
-            if self._compacts and not head.has_key:
+            if self._wants_keys and not head.has_key:
                 words = f"Compacted topic cannot accept message without key in {self._where}"
             elif is_marked:
                 code = ErrorCode.INVALID_TIMESTAMP

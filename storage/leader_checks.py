@@ -13,6 +13,7 @@ from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, BatchHeader
 from raftka.model.record_check import only_delta
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.admission import Admission
 from raftka.storage.appending import PLAIN_ATTRIBUTES, bad_sequence, check_shape, corrupt
 from raftka.storage.config import LogConfig
@@ -25,24 +26,21 @@ or -1, producer id, its epoch, base sequence, count of records)"""
 
 
 class LeaderChecks:
-    """The checks of one partition, under its topic's settings.
-
-    `looks=False` believes what headers say of records: only simulations do.
-    """
+    """The checks of one partition, under its topic's settings."""
 
     __slots__ = (
         "_admission",
         "_config",
-        "_looks",
         "_max_message_bytes",
+        "_rules_off",
         "_time_ahead_ms",
         "_topic_partition",
     )
 
     def __init__(
-        self, topic_partition: TopicPartition, config: LogConfig, *, looks: bool = True
+        self, topic_partition: TopicPartition, config: LogConfig, rules_off: RulesOff = ALL_HOLD
     ) -> None:
-        self._looks = looks
+        self._rules_off = rules_off
         self._topic_partition = topic_partition
         self.configure(config)
 
@@ -51,7 +49,7 @@ class LeaderChecks:
         self._config = config
         self._max_message_bytes = min(config.max_message_bytes, config.segment_bytes)
         self._time_ahead_ms = config.message_timestamp_after_max_ms
-        self._admission = Admission(config, self._topic_partition, looks=self._looks)
+        self._admission = Admission(config, self._topic_partition, self._rules_off)
 
     def accept(self, records: Buffer, now_ms: int, from_client: bool) -> Accepted:
         """What to append of exactly one batch. Raises KafkaError for one that cannot be taken."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.ports import Dice, Disk
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.appending import AppendInfo
 from raftka.storage.bounds import Bounds
 from raftka.storage.config import LogConfig
@@ -55,7 +56,7 @@ class Log:
         now_ms: int,
         dice: Dice | None = None,
         owner: LogOwner | None = None,
-        checks_batches: bool = True,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self.directory = directory
         self.topic_partition = topic_partition
@@ -79,7 +80,7 @@ class Log:
         )  # fmt: skip
         self._writer = LogWriter(
             bounds, self._tail, self._ends, epochs, producers, health, config,
-            checks_batches=checks_batches,
+            rules_off=rules_off,
         )  # fmt: skip
         # The components' methods under the log's own names, without a call in between.
         self.append_as_leader = self._writer.append_as_leader

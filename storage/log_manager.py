@@ -16,6 +16,7 @@ import trio
 
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, TopicPartition, Uuid
 from raftka.model.ports import Clock, Dice, Disk
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage import clean_shutdown, housekeeping
 from raftka.storage.config import LogConfig
 from raftka.storage.failure import LogDirFailure
@@ -29,7 +30,7 @@ from raftka.storage.log_directory import (
 )
 from raftka.storage.log_opening import LogOpener
 from raftka.storage.partition_metadata import write_topic_id
-from raftka.storage.producer_state import EXPIRATION_MS, REMEMBERED_BATCHES
+from raftka.storage.producer_state import EXPIRATION_MS
 
 __all__ = ["LogDirFailure", "LogManager"]
 
@@ -55,8 +56,7 @@ class LogManager:
         defaults: LogConfig | None = None,
         take_locks: bool = True,
         producer_expiration_ms: int = EXPIRATION_MS,
-        remembered_batches: int = REMEMBERED_BATCHES,
-        checks_batches: bool = True,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self.disk = disk
         self.defaults = LogConfig() if defaults is None else defaults
@@ -67,9 +67,7 @@ class LogManager:
         self._clock = clock
         self._dice = dice
         self._take_locks = take_locks
-        self._opener = LogOpener(
-            disk, clock, dice, self, remembered_batches, checks_batches=checks_batches
-        )
+        self._opener = LogOpener(disk, clock, dice, self, rules_off)
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}

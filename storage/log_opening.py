@@ -8,6 +8,7 @@ from typing import Final
 
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.ports import Clock, Dice, Disk
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage import clean_shutdown
 from raftka.storage.config import LogConfig
 from raftka.storage.health import LogOwner
@@ -29,16 +30,13 @@ class LogOpener:
         clock: Clock,
         dice: Dice,
         owner: LogOwner,
-        remembered_batches: int,
-        *,
-        checks_batches: bool = True,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._disk = disk
         self._clock = clock
         self._dice = dice
         self._owner = owner
-        self._remembered_batches = remembered_batches
-        self._checks_batches = checks_batches
+        self._rules_off = rules_off
 
     def load(
         self, home: LogDirectory, topic_partition: TopicPartition, config: LogConfig
@@ -56,8 +54,7 @@ class LogOpener:
             recovery_point=home.recovery_points.get(topic_partition, 0),
             log_start_offset=home.log_starts.get(topic_partition, 0),
             cleaned_to=home.cleaned_to.get(topic_partition, 0),
-            remembered_batches=self._remembered_batches,
-            checks_batches=self._checks_batches,
+            rules_off=self._rules_off,
             dice=self._dice,
             owner=self._owner,
         )
@@ -115,8 +112,7 @@ class LogOpener:
             topic_id,
             config,
             now_ms=self._clock.wall_ms(),
-            remembered_batches=self._remembered_batches,
-            checks_batches=self._checks_batches,
+            rules_off=self._rules_off,
             dice=self._dice,
             owner=self._owner,
         )

@@ -21,6 +21,7 @@ from raftka.model.record_batch import (
     parse_header,
     place_bytes,
 )
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.appending import NOTHING_APPENDED, AppendInfo, check_replicated
 from raftka.storage.bounds import Bounds
 from raftka.storage.config import LogConfig
@@ -60,7 +61,7 @@ class LogWriter:
         health: Health,
         config: LogConfig,
         *,
-        checks_batches: bool = True,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._bounds = bounds
         self._tail = tail
@@ -68,7 +69,7 @@ class LogWriter:
         self._epochs = epochs
         self._producers = producers
         self._health = health
-        self._checks = LeaderChecks(health.topic_partition, config, looks=checks_batches)
+        self._checks = LeaderChecks(health.topic_partition, config, rules_off)
 
     def configure(self, config: LogConfig) -> None:
         """Let other settings of the topic take effect."""

@@ -30,6 +30,7 @@ from typing import Final
 from raftka.model.ids import NO_EPOCH, TopicPartition, Uuid
 from raftka.model.ports import Dice, Disk
 from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.checkpoints import CheckpointCorrupt
 from raftka.storage.cleaning import swap
 from raftka.storage.config import LogConfig
@@ -78,20 +79,20 @@ def open_log(
     recovery_point: int = 0,
     log_start_offset: int = 0,
     cleaned_to: int = 0,
-    remembered_batches: int = REMEMBERED_BATCHES,
-    checks_batches: bool = True,
+    rules_off: RulesOff = ALL_HOLD,
     dice: Dice | None = None,
     owner: LogOwner | None = None,
 ) -> tuple[Log, RecoveryReport]:
     """The log in `directory` (made if it does not exist), and what was found there.
 
     `clean` says that the last process closed it; `recovery_point`, `log_start_offset` and
-    `cleaned_to` (the cleaner's) are the checkpoints' offsets. `checks_batches=False` believes what
-    leaders are sent: only simulations do. Raises OSError when the disk fails.
+    `cleaned_to` (the cleaner's) are the checkpoints' offsets. Raises OSError when the disk fails.
     """
     report = RecoveryReport(topic_partition)
     opening = _Opening(disk, directory, config, now_ms, report)
-    bases, snapshot_offsets = opening.tidy()
+    bases, snapshot_offsets = opening.tidy(
+        finishes_swaps=Rule.INTERRUPTED_SWAPS_ARE_FINISHED not in rules_off
+    )
     segments = [opening.segment(base, create=False) for base in bases]
     if not segments:
         segments = [opening.segment(log_start_offset, create=True)]
@@ -104,7 +105,8 @@ def open_log(
     if not clean:
         # A later one may be of records that were cut before the crash: its removal was lost.
         snapshots.drop_after(recovery_point)
-    producers = ProducerState(remembered_batches)
+    one_batch = Rule.FIVE_BATCHES_REMEMBERED in rules_off
+    producers = ProducerState(1 if one_batch else REMEMBERED_BATCHES)
     for words in snapshots.load_latest(producers, segments[0].base_offset):
         report.say(words)
     if not clean:
@@ -132,7 +134,7 @@ def open_log(
         now_ms=now_ms,
         dice=dice,
         owner=owner,
-        checks_batches=checks_batches,
+        rules_off=rules_off,
     )
     return log, report
 
@@ -167,12 +169,12 @@ class _Opening:
             create=create,
         )
 
-    def tidy(self) -> tuple[list[int], list[int]]:
+    def tidy(self, *, finishes_swaps: bool) -> tuple[list[int], list[int]]:
         """(base offsets of the segments, offsets of the snapshots); leftovers are removed."""
         if not self.disk.exists(self.directory):
             self.disk.make_dirs(self.directory)
             return [], []
-        for words in swap.recover(self.disk, self.directory):
+        for words in swap.recover(self.disk, self.directory, finishes=finishes_swaps):
             self.report.say(words)
         bases: list[int] = []
         snapshots: list[int] = []

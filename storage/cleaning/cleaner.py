@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock, Disk
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.cleaning import plan, swap
 from raftka.storage.cleaning.job import Job, Step, steps
 from raftka.storage.failure import LogDirFailure
@@ -68,11 +69,14 @@ class CleanerState:
 class Cleaner:
     """Cleans the logs of one broker. Several may call `clean_next` at the same time."""
 
-    def __init__(self, logs: LogManager, disk: Disk, clock: Clock) -> None:
+    def __init__(
+        self, logs: LogManager, disk: Disk, clock: Clock, rules_off: RulesOff = ALL_HOLD
+    ) -> None:
         self.states: dict[TopicPartition, CleanerState] = {}
         self._logs = logs
         self._disk = disk
         self._clock = clock
+        self._rules_off = rules_off
         self._busy: set[TopicPartition] = set()
         self._writing: set[str] = set()
         """Log directories whose checkpoint is being written."""
@@ -120,11 +124,16 @@ class Cleaner:
                         -1 if first is None else first,
                     )
                 )
+        config, stable_offset = log.config, log.stable_offset(high_watermark)
+        if Rule.COMPACTION_LAG in self._rules_off:
+            config = dataclasses.replace(config, min_compaction_lag_ms=0)
+        if Rule.CLEAN_WHAT_IS_STABLE in self._rules_off:
+            stable_offset = log.log_end_offset
         return plan.measure(
             views,
-            log.config,
+            config,
             log_start_offset=log.log_start_offset,
-            stable_offset=log.stable_offset(high_watermark),
+            stable_offset=stable_offset,
             cleaned_to=cleaned_to,
             now_ms=now_ms,
         )
@@ -232,6 +241,7 @@ class Cleaner:
                 )
                 for producer_id, entry in log.producer_state.producers.items()
             ],
+            rules_off=sorted(rule.name for rule in self._rules_off),
         )
 
     async def _make_durable(self, log: Log, home: LogDirectory, end_offset: int) -> None:

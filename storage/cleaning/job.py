@@ -17,6 +17,7 @@ from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, read_file
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
+from raftka.model.rules import Rule
 from raftka.storage.cleaning import plan
 from raftka.storage.cleaning.offset_map import OffsetMap, fingerprint
 from raftka.storage.cleaning.sieve import LastOfProducer, Sieve
@@ -57,6 +58,12 @@ class Job:
     """How much to read in one step."""
     producers: list[tuple[int, int, int]]
     """(producer id, last offset of its last batch with records or -1, its epoch)"""
+    rules_off: list[str] = dataclasses.field(default_factory=list)
+    """Names of rules to do without (model/rules.py): only simulations do."""
+
+    def holds(self, rule: Rule) -> bool:
+        """Whether a rule is not switched off."""
+        return rule.name not in self.rules_off
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,14 +115,21 @@ def run(disk: Disk, job: Job) -> Iterator[Step]:
     sieve = Sieve(
         offset_map,
         transactions,
-        {producer: LastOfProducer(last, epoch) for producer, last, epoch in job.producers},
+        _last_of_producers(job),
         first_dirty_offset=job.first_dirty_offset,
         upper_offset=job.end_offset,
         now_ms=job.now_ms,
         delete_retention_ms=job.delete_retention_ms,
+        tombstones_wait=job.holds(Rule.TOMBSTONES_WAIT),
     )
     for group in groups:
         yield from _clean_group(disk, job, group, sieve, transactions)
+
+
+def _last_of_producers(job: Job) -> dict[int, LastOfProducer]:
+    if not job.holds(Rule.LAST_BATCH_OF_PRODUCER_STAYS):
+        return {}
+    return {producer: LastOfProducer(last, epoch) for producer, last, epoch in job.producers}
 
 
 def _clean_group(
@@ -163,7 +177,8 @@ def _clean_group(
                 yield Step(moved)
                 moved = 0
     cleaned.finish()
-    cleaned.sync(with_indexes=True)
+    if job.holds(Rule.CLEANED_IS_DURABLE):
+        cleaned.sync(with_indexes=True)
     cleaned.file.close()
     if transactions.kept:
         _write(disk, cleaned.path(".txnindex"), encode(transactions.kept))
@@ -205,7 +220,7 @@ def _build_map(
                     if marker is not None:
                         transactions.has_nothing_left(header, commits=marker.commit)
                 elif not transactions.is_aborted(header) and not _add(
-                    offset_map, header, batch, job.first_dirty_offset
+                    offset_map, header, batch, job
                 ):
                     yield Step(moved + chunk_bytes)
                     return
@@ -219,10 +234,15 @@ def _build_map(
     yield Step(moved)
 
 
-def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, start: int) -> bool:
+def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, job: Job) -> bool:
     """Put the keys of a batch into the map; False when it is full."""
     offsets, data = offset_map.offsets, records_of(header, batch)
-    if header.base_offset >= start and (len(offsets) + header.record_count <= offset_map.capacity):
+    start, keeps_last = job.first_dirty_offset, job.holds(Rule.LAST_VALUE_STAYS)
+    if (
+        keeps_last
+        and header.base_offset >= start
+        and (len(offsets) + header.record_count <= offset_map.capacity)
+    ):
         if note_keys(header, data, offsets):
             offset_map.tombstones.add(header.base_offset)
         return True
@@ -230,7 +250,8 @@ def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, start: i
         if key is not None and offset >= start:
             if offset_map.is_full:
                 return False  # `latest` stays where it was: the map does not speak for the batch
-            offsets[fingerprint(key)] = offset
+            if keeps_last or fingerprint(key) not in offsets:
+                offsets[fingerprint(key)] = offset
             if is_tombstone:
                 offset_map.tombstones.add(header.base_offset)
     return True

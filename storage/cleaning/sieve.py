@@ -67,6 +67,7 @@ class Sieve:
         "_map",
         "_now_ms",
         "_retention_ms",
+        "_tombstones_wait",
         "_transactions",
         "_upper_offset",
     )
@@ -81,9 +82,10 @@ class Sieve:
         upper_offset: int,
         now_ms: int,
         delete_retention_ms: int,
+        tombstones_wait: bool = True,
     ) -> None:
         """The map is complete, of the section from `first_dirty_offset` on; `upper_offset` is where
-        what may be cleaned ends."""
+        what may be cleaned ends. `tombstones_wait=False` breaks KIP-534: only simulations do."""
         self._map = offset_map
         self._transactions = transactions
         self._last_of_producers = last_of_producers
@@ -91,6 +93,7 @@ class Sieve:
         self._upper_offset = upper_offset
         self._now_ms = now_ms
         self._retention_ms = delete_retention_ms
+        self._tombstones_wait = tombstones_wait
 
     def sift(self, header: BatchHeader, batch: memoryview) -> Bytes | None:
         """What stays of the batch: itself, another one at the same offsets, or None.
@@ -120,6 +123,8 @@ class Sieve:
         found = walk(header, data)
         offsets, latest = self._map.offsets, self._map.latest
         drops_tombstones = horizon is not None and horizon <= self._now_ms
+        if not self._tombstones_wait:
+            drops_tombstones = True
         kept = []
         has_tombstone = False
         for each in found:

@@ -54,8 +54,11 @@ def _rename(disk: Disk, directory: str, base_offset: int, old: str, new: str) ->
             disk.rename(path + old, path + new)
 
 
-def recover(disk: Disk, directory: str) -> list[str]:
-    """Finish the swaps that a crash interrupted, and remove the others; words for each."""
+def recover(disk: Disk, directory: str, *, finishes: bool = True) -> list[str]:
+    """Finish the swaps that a crash interrupted, and remove the others; words for each.
+
+    `finishes=False` removes them all, and with them what they were to replace: only simulations do.
+    """
     found = [
         (int(matched[1]), matched[2], matched[3])
         for name in disk.list_dir(directory)
@@ -69,7 +72,7 @@ def recover(disk: Disk, directory: str) -> list[str]:
         if unfinished is not None and base >= unfinished:
             abandon(disk, directory, base)
             continue
-        if not disk.exists(f"{directory}/{file_name(base, '.log')}{SWAP}"):
+        if not finishes or not disk.exists(f"{directory}/{file_name(base, '.log')}{SWAP}"):
             abandon(disk, directory, base)  # its log is in its place already, or was given up
             continue
         gone = _remove_replaced(disk, directory, base)

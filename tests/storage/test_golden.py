@@ -15,6 +15,7 @@ import pytest
 from raftka.model.ids import TopicPartition, Uuid, parse_uuid, uuid_text
 from raftka.model.record_batch import parse_header
 from raftka.model.records import iter_records, validate
+from raftka.model.rules import Rule
 from raftka.storage import clean_shutdown, meta_properties
 from raftka.storage.checkpoints import encode_lines
 from raftka.storage.config import LogConfig
@@ -43,7 +44,7 @@ def opened(directory: Path, *, clean: bool) -> tuple[Log, RecoveryReport]:
         CONFIG,
         now_ms=NOW_MS,
         clean=clean,
-        remembered_batches=1,
+        rules_off={Rule.FIVE_BATCHES_REMEMBERED},
     )
 
 

@@ -11,6 +11,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.record_batch import LOG_APPEND_TIME, validate
 from raftka.model.records import Record, encode_batch
+from raftka.model.rules import Rule
 from raftka.simulations.load.liar import LIES, lying_batch
 from raftka.simulations.observers.batch_contents import unreadable
 from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
@@ -35,7 +36,7 @@ def test_a_lie_is_refused_where_batches_are_checked(lie: str) -> None:
 
 @pytest.mark.parametrize("lie", [each for each in LIES if each != CONTROL])
 def test_a_lie_is_seen_on_the_disk_where_they_are_not(lie: str) -> None:
-    view, *_ = LeaderChecks(WHERE, LogConfig(), looks=False).accept(
+    view, *_ = LeaderChecks(WHERE, LogConfig(), {Rule.BATCHES_ARE_CHECKED}).accept(
         lying_batch(lie, NOW_MS), NOW_MS, from_client=True
     )
     found: list[tuple[str, int, str]] = []
@@ -55,7 +56,7 @@ def test_a_lie_is_seen_on_the_disk_where_they_are_not(lie: str) -> None:
 
 
 def test_a_setting_of_the_topic_does_not_switch_the_check_on_again() -> None:
-    checks = LeaderChecks(WHERE, LogConfig(), looks=False)
+    checks = LeaderChecks(WHERE, LogConfig(), {Rule.BATCHES_ARE_CHECKED})
     checks.configure(LogConfig(max_message_bytes=1000))
     checks.accept(lying_batch("an offset delta twice", NOW_MS), NOW_MS, from_client=True)
 
@@ -63,7 +64,7 @@ def test_a_setting_of_the_topic_does_not_switch_the_check_on_again() -> None:
 def test_topics_change_what_they_believe() -> None:
     """Times and compression follow the settings, so that nothing but a lie shows the difference."""
     config = LogConfig(message_timestamp_type=LOG_APPEND_TIME, compression_type="gzip")
-    checks = LeaderChecks(WHERE, config, looks=False)
+    checks = LeaderChecks(WHERE, config, {Rule.BATCHES_ARE_CHECKED})
     view, *_ = checks.accept(encode_batch(TWO, compression="lz4"), NOW_MS + 9, from_client=True)
     header = validate(view)
     assert (header.compression, header.timestamp_type) == ("gzip", LOG_APPEND_TIME)
