@@ -18,6 +18,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import Level
 from raftka.model.ports import Piece, bytes_of
 from raftka.model.settings.altering_brokers import validate_broker_configs
+from raftka.model.text import java_int
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages import alter_configs, incremental_alter_configs
 
@@ -50,7 +51,7 @@ def check_own_configs(node: Node, resource: ConfigResource, wanted: Wanted) -> N
 def check_node_id(node: Node, name: str, words: str) -> None:
     """Raise KafkaError INVALID_REQUEST unless a resource's name is the id of this node."""
     try:
-        found = int(name)
+        found = java_int(name)
     except ValueError:
         said = f"Node id must be an integer, but it is: {name}"
         raise KafkaError(ErrorCode.INVALID_REQUEST, said) from None

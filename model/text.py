@@ -1,4 +1,4 @@
-"""Strings of the protocol that are not UTF-8, read as Java reads them.
+"""Strings of the protocol, read as Java reads them: those that are not UTF-8, and numbers.
 
 A Java broker or client never fails at a string: what is malformed becomes U+FFFD. Python's own
 `errors="replace"` puts as many of them as Java in all cases but one: three bytes that would encode
@@ -18,6 +18,9 @@ AS_JAVA: Final = "raftka.as_java"
 
 _SURROGATES: Final = range(0xA0, 0xC0)
 _CONTINUATIONS: Final = range(0x80, 0xC0)
+_INT32: Final = range(-(2**31), 2**31)
+_LONGEST_NUMBER: Final = 1000
+"""Digits, with leading zeros, that int() is given."""
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -37,3 +40,17 @@ codecs.register_error(AS_JAVA, _replace)
 def decode_text(data: Buffer) -> str:
     """`data` as text, with U+FFFD where it is not UTF-8."""
     return str(data, "utf-8", AS_JAVA)
+
+
+def java_int(text: str) -> int:
+    """`text` as Java's Integer.parseInt reads it: perhaps a sign, then digits; 32 bits.
+
+    Raises ValueError. Python's own int() would also take spaces, "1_000" and larger numbers.
+    """
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    if not digits.isdecimal() or len(digits) > _LONGEST_NUMBER:
+        raise ValueError(f"{text!r} is not a number")
+    number = int(text)
+    if number not in _INT32:
+        raise ValueError(f"{text!r} is out of range: at most {_INT32.stop - 1}")
+    return number

@@ -75,7 +75,7 @@ class LeaderEpochCache:
         (-1, -1) when the log knows nothing of `epoch`: it is newer than all, or there are none.
         For an epoch older than all entries, the epoch itself and the first entry's start.
         """
-        if epoch < 0 or epoch > self.latest:
+        if epoch == NO_EPOCH or epoch > self.latest or not self.epochs:
             return NO_EPOCH, NO_OFFSET
         if epoch == self.latest:
             return epoch, log_end_offset

@@ -94,9 +94,11 @@ class LogWriter:
                 producer_id, producer_epoch, base_sequence, delta, self._health.topic_partition
             )
             if earlier:
+                # The time that the first answer had; Kafka gives it whatever the topic's type.
                 return AppendInfo(
-                    earlier.base_offset, earlier.last_offset, append_time, bounds.start, True, 0, 0
-                )
+                    earlier.base_offset, earlier.last_offset, earlier.timestamp, bounds.start,
+                    True, 0, 0,
+                )  # fmt: skip
         base = bounds.end
         last_offset = base + delta
         tail = self._tail

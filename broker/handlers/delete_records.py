@@ -33,15 +33,20 @@ def delete_records(context: Context, request: DeleteRecordsRequest) -> Pending:
     node = context.node
     response = DeleteRecordsResponse()
     waits: list[tuple[DeleteRecordsPartitionResult, Replica, int]] = []
+    # Of a partition that is named more than once the last offset counts, as in Kafka.
+    topics: dict[str, dict[int, int]] = {}
     for topic in request.topics:
+        offsets = topics.setdefault(topic.name, {})
+        offsets.update({each.partition_index: each.offset for each in topic.partitions})
+    for name, offsets in topics.items():
         results: list[DeleteRecordsPartitionResult] = []
-        response.topics.append(DeleteRecordsTopicResult(name=topic.name, partitions=results))
-        for wanted in topic.partitions:
-            result = DeleteRecordsPartitionResult(partition_index=wanted.partition_index)
+        response.topics.append(DeleteRecordsTopicResult(name=name, partitions=results))
+        for index, offset in offsets.items():
+            result = DeleteRecordsPartitionResult(partition_index=index)
             results.append(result)
             try:
-                replica = _leader(node, topic.name, wanted.partition_index)
-                waits.append((result, replica, _delete(replica, wanted.offset)))
+                replica = _leader(node, name, index)
+                waits.append((result, replica, _delete(replica, offset)))
             except KafkaError as error:
                 result.low_watermark = -1
                 result.error_code = int(error.code)

@@ -67,12 +67,7 @@ def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description
     if resource.resource_type == BROKER_RESOURCE:
         if not name:
             return describe_broker_defaults(node.image.broker_config(None), names)
-        if name != str(node.node_id):
-            raise KafkaError(
-                ErrorCode.INVALID_REQUEST,
-                f"Unexpected broker id, expected {node.node_id} or empty string,"
-                f" but received {name}",
-            )
+        check_node_id(node, name, "Unexpected broker id, expected {0} or empty string,")
         return describe_broker(node.config, names)
     if resource.resource_type == BROKER_LOGGER_RESOURCE:
         check_node_id(node, name, "Unexpected node id. Expected {0},")

@@ -27,9 +27,16 @@ from raftka.broker.replication.fetch_session import (
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_EPOCH
+from raftka.model.isolation import READ_COMMITTED, READ_UNCOMMITTED
 from raftka.model.ports import Piece
 from raftka.net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
-from raftka.net.protocol.messages.fetch import FetchRequest, FetchResponse
+from raftka.net.protocol.messages.fetch import (
+    FetchableTopicResponse,
+    FetchRequest,
+    FetchResponse,
+    PartitionData,
+)
 from raftka.net.router import Pending
 
 if TYPE_CHECKING:
@@ -42,6 +49,8 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
     now_s = node.clock.monotonic()
     version = context.api_version
     limits = _limits(node, request, version)
+    if not READ_UNCOMMITTED <= request.isolation_level <= READ_COMMITTED:
+        return _refused(request, version)
     try:
         feed, full = _feed(context, request, limits.replica_id, now_s)
     except KafkaError as error:
@@ -58,6 +67,25 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
     return HeldFetch(context, feed, limits, full).hold(now_s + request.max_wait / 1000)
 
 
+def _refused(request: FetchRequest, version: int) -> FetchResponse:
+    """The answer to an isolation level that does not exist.
+
+    The whole answer has the error, and until version 12 each partition has it too.
+    """
+    code = int(ErrorCode.UNKNOWN_SERVER_ERROR)
+    answer = FetchResponse(error_code=code)
+    if version < 13:
+        for topic in request.topics:
+            partitions = [
+                PartitionData(partition_index=each.partition, error_code=code, high_watermark=-1)
+                for each in topic.partitions
+            ]
+            answer.responses.append(
+                FetchableTopicResponse(topic=topic.topic, partitions=partitions)
+            )
+    return answer
+
+
 def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
     if version >= 15:
         replica_id = request.replica_state.replica_id
@@ -71,7 +99,7 @@ def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
         min_bytes=min(request.min_bytes, max_bytes),
         max_bytes=max_bytes,
         rack=request.rack_id if version >= 11 else None,
-        read_committed=request.isolation_level == 1,
+        read_committed=request.isolation_level == READ_COMMITTED,
     )
 
 
@@ -106,7 +134,9 @@ def _feed(
             entry = feed.entry(name, wanted.partition)
             entry.fetch_offset = wanted.fetch_offset
             entry.max_bytes = wanted.partition_max_bytes
-            entry.current_leader_epoch = wanted.current_leader_epoch
+            # Any epoch below 0 asks for no check here, as in Kafka; elsewhere only -1 does.
+            epoch = wanted.current_leader_epoch
+            entry.current_leader_epoch = epoch if epoch >= 0 else NO_EPOCH
             entry.last_fetched_epoch = wanted.last_fetched_epoch
             entry.log_start_offset = wanted.log_start_offset
     for forgotten in request.forgotten_topics_data:

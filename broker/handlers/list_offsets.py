@@ -18,6 +18,7 @@ from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
+from raftka.model.isolation import check_isolation_level
 from raftka.model.offset_specs import (
     EARLIEST,
     EARLIEST_LOCAL,
@@ -65,7 +66,7 @@ def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsRe
                     partition_index=index, error_code=int(ErrorCode.INVALID_REQUEST)
                 )
                 if index in answers
-                else _partition(context, topic.name, wanted, request.replica_id)
+                else _partition(context, request, topic.name, wanted)
             )
     return ListOffsetsResponse(
         topics=[
@@ -76,11 +77,12 @@ def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsRe
 
 
 def _partition(
-    context: Context, topic: str, wanted: ListOffsetsPartition, replica_id: int
+    context: Context, request: ListOffsetsRequest, topic: str, wanted: ListOffsetsPartition
 ) -> ListOffsetsPartitionResponse:
-    node = context.node
+    node, replica_id = context.node, request.replica_id
     answer = ListOffsetsPartitionResponse(partition_index=wanted.partition_index)
     try:
+        check_isolation_level(request.isolation_level)
         since = _SINCE.get(wanted.timestamp, 1)
         if wanted.timestamp < EARLIEST_PENDING_UPLOAD or context.api_version < since:
             raise KafkaError(

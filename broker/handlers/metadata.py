@@ -8,7 +8,8 @@ the client cannot reach is worse than none (LISTENER_NOT_FOUND).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from raftka.broker.auto_creation import create_missing
 from raftka.broker.listener_view import Reach
@@ -29,11 +30,18 @@ from raftka.net.protocol.messages.metadata import (
     MetadataResponseTopic,
 )
 
+_BY_ID: Final = 12
+_WITH_ERROR: Final = 13
+"""The versions from which topics are asked for by id, and the whole answer may have an error."""
+
 
 @handles(MetadataRequest, versions=(0, 13), access=PER_RESOURCE)
 async def metadata(context: Context, request: MetadataRequest) -> MetadataResponse:
     node = context.node
     asked = request.topics
+    refusal = _refusal(asked or (), context.api_version)
+    if refusal is not None:
+        return refusal
     if asked is None or (context.api_version == 0 and not asked):
         wanted = None
     else:
@@ -49,7 +57,7 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
     if wanted is None:
         topics = [view.topic(topic) for topic in view.image.topics.values()]
     else:
-        topics = [_find(view, each, context.api_version) for each in _asked_once(wanted)]
+        topics = [_find(view, each) for each in _asked_once(wanted)]
     return MetadataResponse(
         brokers=view.brokers(),
         cluster_id=node.cluster_id,
@@ -61,23 +69,37 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
     )
 
 
+def _refusal(asked: Sequence[MetadataRequestTopic], version: int) -> MetadataResponse | None:
+    """The answer to topic ids where they cannot be asked for yet, and to topics without a name."""
+    has_ids = any(each.topic_id != ZERO_UUID for each in asked)
+    if has_ids and version < _BY_ID:
+        code = ErrorCode.INVALID_REQUEST
+    elif not has_ids and version >= _BY_ID and any(each.name is None for each in asked):
+        code = ErrorCode.UNKNOWN_SERVER_ERROR  # an exception in Kafka
+    else:
+        return None
+    topics = [
+        MetadataResponseTopic(error_code=int(code), name=each.name or "", topic_id=each.topic_id)
+        for each in asked
+    ]
+    whole = code if version >= _WITH_ERROR and code is ErrorCode.UNKNOWN_SERVER_ERROR else 0
+    return MetadataResponse(topics=topics, error_code=int(whole))
+
+
 def _asked_once(wanted: list[MetadataRequestTopic]) -> Iterable[MetadataRequestTopic]:
     """Without repetitions; where one topic is asked for by id, names alone are passed over."""
     by_id = {each.topic_id: each for each in wanted if each.topic_id != ZERO_UUID}
     return by_id.values() if by_id else {each.name: each for each in wanted}.values()
 
 
-def _find(view: _View, asked: MetadataRequestTopic, version: int) -> MetadataResponseTopic:
+def _find(view: _View, asked: MetadataRequestTopic) -> MetadataResponseTopic:
     image = view.image
-    if asked.topic_id != ZERO_UUID and version >= 10:
+    if asked.topic_id != ZERO_UUID:
         by_id = image.topic_by_id(bytes(asked.topic_id))
         if by_id is not None:
             return view.topic(by_id)
-        # Before version 12 a name cannot be null on the wire.
         return MetadataResponseTopic(
-            error_code=int(ErrorCode.UNKNOWN_TOPIC_ID),
-            name=None if version >= 12 else "",
-            topic_id=asked.topic_id,
+            error_code=int(ErrorCode.UNKNOWN_TOPIC_ID), name=None, topic_id=asked.topic_id
         )
     name = asked.name or ""
     topic = image.topics.get(name)

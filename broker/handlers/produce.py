@@ -58,19 +58,17 @@ def produce(
     now_s = node.clock.monotonic()
     by_id = context.api_version >= _BY_ID
     outcomes: list[Outcome] = []
-    for topic in request.topic_data:
-        name: str | bytes = topic.topic_id if by_id else topic.name
-        for data in topic.partition_data:
-            outcome = Outcome(name, data.index)
-            outcomes.append(outcome)
-            try:
-                if refusal is not None:
-                    raise refusal
-                if context.api_version < _ZSTD_FROM:
-                    _check_no_zstd(data)
-                _append(node, outcome, data, acks, now_s, context.client_id)
-            except KafkaError as error:
-                outcome.error = error
+    for name, data in _named_once(request, by_id=by_id):
+        outcome = Outcome(name, data.index)
+        outcomes.append(outcome)
+        try:
+            if refusal is not None:
+                raise refusal
+            if context.api_version < _ZSTD_FROM:
+                _check_no_zstd(data)
+            _append(node, outcome, data, acks, now_s, context.client_id)
+        except KafkaError as error:
+            outcome.error = error
     if acks == 0:
         if any(outcome.error is not None for outcome in outcomes):
             raise CloseConnection("records sent with acks=0 could not be appended")
@@ -98,6 +96,23 @@ class Outcome:
         self.info: AppendInfo | None = None
         """Where the records are, also when they were not committed in time."""
         self.error: KafkaError | None = None
+
+
+def _named_once(
+    request: ProduceRequest, *, by_id: bool
+) -> list[tuple[str | bytes, PartitionProduceData]]:
+    """Each partition's records, with the topic's name or id.
+
+    Of a partition that is named more than once the last records count, as in Kafka.
+    """
+    named: list[tuple[str | bytes, PartitionProduceData]] = [
+        (topic.topic_id if by_id else topic.name, data)
+        for topic in request.topic_data
+        for data in topic.partition_data
+    ]
+    if len(named) > 1:
+        named = list({(name, data.index): (name, data) for name, data in named}.values())
+    return named
 
 
 def _refusal(request: ProduceRequest) -> KafkaError | None:

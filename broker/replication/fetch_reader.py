@@ -224,6 +224,9 @@ class FetchReader:
         if offset >= upper:
             return
         room = min(entry.max_bytes, left)
+        if room < 0:
+            words = f"a fetch may not ask for {room} bytes at most"
+            raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, words)
         if room > 0 or first:
             found = log.read(offset, room, upper, min_one=first)
             fetched.pieces = found.pieces

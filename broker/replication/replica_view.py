@@ -65,13 +65,13 @@ class ReplicaView:
     # ---- fencing
 
     def check_leader_epoch(self, asked_epoch: int) -> None:
-        """Fence requests of other leader epochs than ours (KIP-320); NO_EPOCH asks for none.
+        """Fence requests of other leader epochs than ours (KIP-320); NO_EPOCH asks for no check.
 
         Raises KafkaError: FENCED_LEADER_EPOCH when the asker is behind, UNKNOWN_LEADER_EPOCH when
         it is ahead and this broker does not know that epoch yet.
         """
         own = self.view.leader_epoch
-        if asked_epoch == own or asked_epoch < 0:
+        if asked_epoch in (own, NO_EPOCH):
             return
         if asked_epoch < own:
             raise KafkaError(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from raftka.kraft.image import MetadataImage
-from raftka.kraft.records import PartitionRecord
+from raftka.kraft.records import MetadataRecord, PartitionRecord
 from raftka.model.errors import ErrorCode, KafkaError
 
 MAX_PARTITIONS_AT_ONCE = 10_000
 """New partitions in one request; more are refused (POLICY_VIOLATION), as by Apache Kafka."""
+
+MAX_RECORDS_AT_ONCE = 10_000
+"""Records of one request's decision, which one batch must hold; as by Apache Kafka."""
 
 
 def check_assignment(
@@ -70,6 +73,16 @@ def check_amount(partitions: int) -> None:
             ErrorCode.POLICY_VIOLATION,
             f"{partitions} new partitions in one request are too many; "
             f"{MAX_PARTITIONS_AT_ONCE} are allowed.",
+        )
+
+
+def check_batch(records: Sequence[MetadataRecord]) -> None:
+    """Raise KafkaError POLICY_VIOLATION for more records than one batch may hold."""
+    if len(records) > MAX_RECORDS_AT_ONCE:
+        raise KafkaError(
+            ErrorCode.POLICY_VIOLATION,
+            f"The request takes {len(records)} records of metadata, and {MAX_RECORDS_AT_ONCE} are "
+            "allowed at once: ask for fewer topics or partitions in one request.",
         )
 
 

@@ -33,6 +33,7 @@ from raftka.kraft.image import (
 )
 from raftka.kraft.records import ConfigRecord, MetadataRecord
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.text import java_int
 
 
 class Op(enum.IntEnum):
@@ -125,8 +126,9 @@ def altered(
     entries = dict(present)
     for each in alterations:
         if each.op not in tuple(Op):
-            words = f"Unknown operations type {each.op}"
-            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+            # Kafka's code for it; the words are ours.
+            words = f"Operation {each.op} on {each.name} does not exist: use 0 (set), 1 (delete),"
+            raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"{words} 2 (append), 3 (subtract)")
         if each.op == Op.DELETE:
             entries.pop(each.name, None)
         elif each.op == Op.SET:
@@ -178,9 +180,12 @@ def _check_resource(image: MetadataImage, resource: ConfigResource) -> None:
             words = f"The topic '{resource.name}' does not exist."
             raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, words)
     elif resource.type == BROKER_RESOURCE:
-        if resource.name != CLUSTER_DEFAULT and not resource.name.isdecimal():
-            words = f"Node id must be an integer, but it is: {resource.name}"
-            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+        if resource.name != CLUSTER_DEFAULT:
+            try:
+                java_int(resource.name)
+            except ValueError:
+                words = f"Node id must be an integer, but it is: {resource.name}"
+                raise KafkaError(ErrorCode.INVALID_REQUEST, words) from None
     else:
         words = f"Resources of type {resource.type} have no settings here."
         raise KafkaError(ErrorCode.INVALID_REQUEST, words)

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Final
 
-from raftka.kraft.controller.assignments import check_amount, check_assignment, new_partition
+from raftka.kraft.controller.assignments import (
+    check_amount,
+    check_assignment,
+    check_batch,
+    new_partition,
+)
 from raftka.kraft.controller.config_schema import ConfigSchema
 from raftka.kraft.controller.placement import place
 from raftka.kraft.controller.result import Result, Rules
@@ -101,7 +106,7 @@ def create_topics(
 ) -> Result[dict[str, CreatedTopic | KafkaError]]:
     """Create topics, each of which may fail on its own.
 
-    Raises KafkaError POLICY_VIOLATION for too many partitions at once.
+    Raises KafkaError POLICY_VIOLATION for too many partitions or records at once.
     """
     counts: dict[str, int] = {}
     for wish in wishes:
@@ -123,6 +128,7 @@ def create_topics(
         fresh[wish.name] = None
         records += made
         answers[wish.name] = created
+    check_batch(records)
     return Result(records, answers)
 
 

@@ -111,7 +111,7 @@ def describe_loggers(names: Collection[str] | None = None) -> list[Description]:
             name,
             level.name,
             Source.DYNAMIC_BROKER_LOGGER_CONFIG,
-            Type.STRING,
+            Type.UNKNOWN,
             False,
             False,
             (),

@@ -17,6 +17,8 @@ Value = bool | int | float | str | tuple[str, ...] | None
 class Type(enum.IntEnum):
     """The types of settings, numbered as DescribeConfigs answers number them (KIP-569)."""
 
+    UNKNOWN = 0
+    """Levels of loggers have it."""
     BOOLEAN = 1
     STRING = 2
     INT = 3

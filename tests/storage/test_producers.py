@@ -37,6 +37,8 @@ def test_the_last_five_batches_are_recognised() -> None:
         again = send(log, sequence)
         assert again.duplicate
         assert (again.base_offset, again.last_offset) == first[sequence][:2]
+        # As Kafka: a repetition is answered with the batch's time, also under CreateTime.
+        assert again.log_append_time >= 0 and first[sequence].log_append_time == -1
     assert refusal(log, 2) is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
     assert log.log_end_offset == 8
 

@@ -86,8 +86,11 @@ def test_limits_hold(
     following = batches_in(log.read(ends_at, 1, upper)) if ends_at < upper else []
     if following:
         assert found.available > 1 << 30, "the next segment has more"
-    else:
+    elif ends_at == upper:
         assert found.available == everything.size
+    else:
+        # The batch that spans `upper` is held back; it may begin a segment, which counts as more.
+        assert found.available >= everything.size
 
 
 def test_a_deleted_segment_can_still_be_sent() -> None:

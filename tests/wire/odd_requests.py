@@ -3,7 +3,7 @@
     python -m tests.wire.odd_requests PORT
 
 asks the broker at 127.0.0.1:PORT and prints one line for each: the error codes of its answer and
-the operations that it names, sorted. golden/odd_requests.txt is what Apache Kafka 4.3.1 printed
+the operations that it names, sorted. golden/odd_requests.txt is what Apache Kafka 4.4.0 printed
 (one broker, on 2026-11-30).
 """
 
@@ -35,6 +35,7 @@ from raftka.net.protocol.messages import metadata, produce, sasl_authenticate, s
 from raftka.net.protocol.messages import update_features as features
 from raftka.testing.wire import ask
 from tests.support.raw_batches import packed, record
+from tests.wire.odd_data_requests import config_requests, data_requests, id_requests
 
 ZERO: Final = bytes(16)
 UNKNOWN: Final = b"\x01" * 16
@@ -52,6 +53,9 @@ def odd_requests(topic: str, other: str, topic_id: bytes, other_id: bytes) -> It
     yield from _creations(topic)
     yield from _moves(topic)
     yield from _rest(topic)
+    yield from data_requests(topic)
+    yield from config_requests(topic)
+    yield from id_requests(topic, topic_id)
 
 
 def _deletions(topic: str, topic_id: bytes, other_id: bytes) -> Iterator[Odd]:

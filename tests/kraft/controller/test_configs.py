@@ -71,7 +71,7 @@ def test_items_of_lists_come_and_go(cluster: ControllerOnPaper) -> None:
     [
         (T, put("wrong", "1"), ErrorCode.INVALID_CONFIG),
         (T, put("retention.ms", None), ErrorCode.INVALID_REQUEST),
-        (T, Alteration("retention.ms", 7, "1"), ErrorCode.INVALID_REQUEST),
+        (T, Alteration("retention.ms", 7, "1"), ErrorCode.UNKNOWN_SERVER_ERROR),
         (ConfigResource(TOPIC_RESOURCE, ""), put("x", "1"), ErrorCode.INVALID_REQUEST),
         (ConfigResource(TOPIC_RESOURCE, "a b"), put("x", "1"), ErrorCode.INVALID_TOPIC_EXCEPTION),
         (T, Alteration("retention.ms", Op.APPEND, "1"), ErrorCode.INVALID_CONFIG),
