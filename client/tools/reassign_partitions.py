@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from raftka.client.admin import Admin
 from raftka.client.tools.json_files import compact, entries_of, read_json
@@ -32,8 +33,8 @@ options.servers()
 options.text("--bootstrap-controller", metavar="HOST:PORT", help="For --cancel and --list.")
 options.flag("--generate", help="Propose a reassignment; do nothing.")
 options.flag("--execute", help="Begin a reassignment.")
-options.flag("--verify", help="Tell how far it is, and lift its throttles once it is done.")
-options.flag("--cancel", help="Take an active reassignment back.")
+options.flag("--verify", help="Show how far it is, and remove its throttles once it is done.")
+options.flag("--cancel", help="Cancel an active reassignment.")
 options.flag("--list", help="List the active reassignments.")
 options.text(
     "--reassignment-json-file",
@@ -59,6 +60,9 @@ options.number(
 options.number("--timeout", bits=64, help="Accepted; no directories are moved.")
 
 Replicas = dict[TopicPartition, list[int]]
+
+_BY_THE_BROKER: Final = object()
+"""Stands for log_dirs that a file leaves out."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -135,7 +139,7 @@ async def _generate(admin: Admin, found: argparse.Namespace) -> None:
 
 
 async def _execute(admin: Admin, found: argparse.Namespace) -> None:
-    wanted = _wanted(found.reassignment_json_file)
+    wanted = read_reassignment(found.reassignment_json_file)
     brokers = {node.id for node in (await admin.describe_cluster()).nodes}
     for replicas in wanted.values():
         for broker in replicas:
@@ -169,7 +173,7 @@ async def _execute(admin: Admin, found: argparse.Namespace) -> None:
 
 
 async def _verify(admin: Admin, found: argparse.Namespace) -> int:
-    wanted = _wanted(found.reassignment_json_file)
+    wanted = read_reassignment(found.reassignment_json_file)
     active = await admin.list_partition_reassignments()
     current = await _current(admin, wanted, missing_is_fine=True)
     print("Status of partition reassignment:")
@@ -190,7 +194,7 @@ async def _verify(admin: Admin, found: argparse.Namespace) -> int:
 
 
 async def _cancel(admin: Admin, found: argparse.Namespace) -> None:
-    wanted = _wanted(found.reassignment_json_file)
+    wanted = read_reassignment(found.reassignment_json_file)
     active = await admin.list_partition_reassignments()
     cancelled = {target: None for target in wanted if target in active}
     if cancelled:
@@ -220,25 +224,45 @@ async def _list(admin: Admin) -> None:
         print(line)
 
 
-def _wanted(path: str) -> Replicas:
+def read_reassignment(path: str) -> Replicas:
     """Where each partition goes. Raises ToolError."""
     found: Replicas = {}
     for target, entry in entries_of(read_json(path), path):
-        try:
-            replicas = [int(broker) for broker in entry["replicas"]]
-        except (KeyError, TypeError, ValueError):
-            raise ToolError(f"{path}: {target} has no list of replicas") from None
-        if not replicas or len(set(replicas)) != len(replicas):
-            raise ToolError(f"Partition replica lists may not contain duplicate entries: {target}")
-        if any(directory != "any" for directory in entry.get("log_dirs") or ()):
+        replicas = entry.get("replicas")
+        if not isinstance(replicas, list) or any(type(broker) is not int for broker in replicas):
+            raise ToolError(f"{path}: the replicas of {target} are no list of broker ids")
+        if not replicas:
+            raise ToolError(f"Partition replica list cannot be empty: {target}")
+        if repeated := sorted({each for each in replicas if replicas.count(each) > 1}):
             raise ToolError(
-                f'{path}: {target}: brokers choose the log directory themselves: only "any" is'
-                " possible in log_dirs"
+                f"Partition replica lists may not contain duplicate entries: {target} contains"
+                f" multiple entries for {_ids(repeated)}"
             )
+        _check_directories(path, target, replicas, entry.get("log_dirs", _BY_THE_BROKER))
         found[target] = replicas
     if not found:
         raise ToolError("Partition reassignment list cannot be empty")
     return found
+
+
+def _check_directories(
+    path: str, target: TopicPartition, replicas: list[int], directories: object
+) -> None:
+    """Raise ToolError unless each replica's log directory is for its broker to choose."""
+    if directories is _BY_THE_BROKER:
+        return
+    if not isinstance(directories, list):
+        raise ToolError(f"{path}: the log_dirs of {target} are no list of directories")
+    if len(directories) != len(replicas):
+        raise ToolError(
+            f"Size of replicas list [{_ids(replicas)}] is different from size of log dirs list"
+            f" [{', '.join(map(str, directories))}] for partition {target}"
+        )
+    if any(directory != "any" for directory in directories):
+        raise ToolError(
+            f'{path}: {target}: brokers choose the log directory themselves: only "any" is'
+            " possible in log_dirs"
+        )
 
 
 async def _current(
