@@ -36,6 +36,7 @@ from raftka.kraft.raft.progress import BATCH_BYTES
 from raftka.kraft.raft.reconfiguration import Done, NotYet
 from raftka.kraft.raft.repeats import Repeats
 from raftka.kraft.raft.store import Store
+from raftka.kraft.raft.unrest import Unrest
 from raftka.model.errors import KafkaError
 from raftka.model.ids import Endpoint, uuid_text
 from raftka.model.logs import get_logger
@@ -111,6 +112,7 @@ class Driver:
         """While somebody waits for room."""
         self._linked_for: tuple[VoterSet, bool] | None = None
         self._repeats = Repeats()
+        self._unrest = Unrest()
         self._namesakes: set[ReplicaKey] = set()
         self._inbox = Inbox(self._alarm.ring)
         self._links = Links(
@@ -281,6 +283,11 @@ class Driver:
             said = self._repeats.said(line, self._clock.monotonic())
             if said is not None:
                 log.info(f"quorum: node {self._replica.id} {said}")
+        if risen := self._unrest.noticed(engine.term, self._clock.monotonic()):
+            log.warning(
+                f"quorum: node {self._replica.id}: {risen}, and no leader lasts;"
+                f" {engine.why_no_leader_lasts()}"
+            )
         while engine.events:
             event = engine.events.popleft()
             if isinstance(event, Committed):

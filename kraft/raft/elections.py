@@ -36,6 +36,8 @@ class Elections(Seams):
         self._reason = "it knows no leader"
         """Why an election would be due; while a leader is heard, that it was not for a while."""
         self._news: list[str] = []
+        self.raised_by = "it has just started"
+        """Why the present epoch began, as far as this node can tell."""
         self._leader_lost = False
         self._attempts = 0
         self._asking = False
@@ -137,6 +139,7 @@ class Elections(Seams):
             self._won_term = -1
             reason = self._reason or f"it heard nothing from its leader, node {self._heard}"
             self._news.append(f"stands for election in epoch {self.term + 1}: {reason}")
+            self.raised_by = f"it stood for election itself: {reason}"
             return True
         self._ask_for_support()
         return False

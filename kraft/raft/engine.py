@@ -113,7 +113,7 @@ class Engine(Reconfiguration):
         peer = self.peer_behind(key)
         if peer is None:
             return False
-        kind = message["type"]
+        kind, epoch = message["type"], self.term
         matters = not self._is_old_news(peer, message)
         if kind == "append_entries":
             self.receive_append_entries(peer, message)
@@ -129,6 +129,8 @@ class Engine(Reconfiguration):
             self.receive_pre_vote_response(peer, message)
         elif kind == "end_epoch":
             self.receive_end_epoch(peer, message)
+        if self.term > epoch:
+            self.raised_by = f"node {peer} stood for election"
         return matters
 
     def _is_old_news(self, peer: Peer, message: Message) -> bool:
@@ -214,6 +216,14 @@ class Engine(Reconfiguration):
         """What happened, in words, for the log."""
         news, self._news = self._news, []
         return news
+
+    def why_no_leader_lasts(self) -> str:
+        """What this node sees of the cause: the present epoch's, and which voters have no link."""
+        linked = set(self.links.values())
+        lost = sorted((peer for peer in self.other_voters - linked), key=lambda peer: peer.order)
+        named = " and ".join(map(str, lost))
+        links = f"it has no link to voter {named}" if lost else "it has links to all voters"
+        return f"last because {self.raised_by}; {links}"
 
     def take_stale_links(self) -> bool:
         """Whether the driver should redial links over which no leader was heard for too long."""
