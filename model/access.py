@@ -1,7 +1,7 @@
-"""Who asks and what a request may need: the vocabulary of authorization (KIP-11).
+"""Principals, operations and resources: the vocabulary of authorization (KIP-11).
 
-The numbers are those of Kafka's protocol and metadata records (AclOperation, ResourceType). Which
-API needs what stands at its route (`@handles(access=...)`), after the table "Operations and
+The numbers are those of Kafka's protocol and metadata records (AclOperation, ResourceType). What
+each API needs is declared at its route (`@handles(access=...)`), after the table "Operations and
 Resources on Protocols" of Kafka's documentation.
 """
 
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 
 class Principal(NamedTuple):
-    """Who sends requests, as authentication found out (KIP-189)."""
+    """The authenticated identity behind a connection (KIP-189)."""
 
     type: str
     name: str
@@ -26,7 +26,7 @@ ANONYMOUS: Final = Principal("User", "ANONYMOUS")
 
 
 class Operation(enum.IntEnum):
-    """What somebody wants to do with a resource."""
+    """An operation on a resource, as an ACL names it."""
 
     ANY = 1
     ALL = 2
@@ -46,7 +46,7 @@ class Operation(enum.IntEnum):
 
 
 class ResourceType(enum.IntEnum):
-    """What there is to have permissions for."""
+    """The types of resources that ACLs protect."""
 
     ANY = 1
     TOPIC = 2
@@ -58,7 +58,7 @@ class ResourceType(enum.IntEnum):
 
 
 class PatternType(enum.IntEnum):
-    """How the name in an ACL, or in a filter for ACLs, stands for resources (KIP-290)."""
+    """How the name in an ACL, or in an ACL filter, matches resources (KIP-290)."""
 
     ANY = 1
     """In filters: every kind of pattern."""
@@ -71,7 +71,7 @@ class PatternType(enum.IntEnum):
 
 
 class Permission(enum.IntEnum):
-    """What an ACL does with the operations that it is about."""
+    """Whether an ACL allows or denies its operation."""
 
     ANY = 1
     """In filters: both."""
@@ -80,7 +80,7 @@ class Permission(enum.IntEnum):
 
 
 def bits(*operations: Operation) -> int:
-    """Operations as the bit set in which answers carry them (KIP-430)."""
+    """A set of operations as the bit field that responses carry (KIP-430)."""
     return sum(1 << operation for operation in operations)
 
 
@@ -113,7 +113,7 @@ CLUSTER_NAME: Final = "kafka-cluster"
 
 
 class Cluster(enum.Enum):
-    """An operation on the cluster that a whole request needs, whatever it names."""
+    """An operation on the cluster resource that the request needs as a whole."""
 
     ALTER = Operation.ALTER
     ALTER_CONFIGS = Operation.ALTER_CONFIGS
@@ -123,7 +123,7 @@ class Cluster(enum.Enum):
 
 
 class Scope(enum.Enum):
-    """Where no one operation covers the whole request."""
+    """For requests that no single operation covers."""
 
     PER_RESOURCE = "the handler checks each topic, group or other resource that is named"
     NOTHING = "everybody may ask"

@@ -1,6 +1,6 @@
 """The four compressions of a record batch, each bounded when undone.
 
-The size that comes out of a compressed batch is chosen by whoever sent it, so every decompression
+The size that comes out of a compressed batch is chosen by its sender, so every decompression
 has a limit and reserves memory as it goes, never by a declared length.
 
 Source: the record batch section of Kafka's protocol documentation; KIP-110 (zstd); the LZ4 frame
@@ -98,7 +98,7 @@ def check_lz4_frame(data: Buffer) -> None:
 
 
 def _decompress_growing(codec: str, data: Buffer, limit: int) -> Buffer:
-    """Decompress into ever larger buffers: no codec says reliably what will come out."""
+    """Decompress into growing buffers: no codec reliably declares its decompressed size."""
     decompress_into = getattr(cramjam, codec).decompress_into
     room = min(limit, max(_FIRST_GUESS_BYTES, 4 * len(data)))
     while True:

@@ -1,6 +1,6 @@
 """Control batches: what brokers write between the records of producers.
 
-Consumers skip them. The one kind that partitions of topics have is the end of a transaction: one
+Consumers skip them. The only kind in topic partitions is the end of a transaction: one
 record in a batch of its own, whose header names the producer and the epoch. Its key is (version 0,
 type), its value (version 0, epoch of the transaction coordinator). Source: KIP-98, "Control
 Messages"; Kafka's protocol documentation, "Control Batches".

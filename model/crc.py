@@ -26,7 +26,7 @@ def _compiled() -> ModuleType:
 
         return crc32c
     module = module_from_spec(spec)
-    # A later `import crc32c`, by somebody else, finds it here.
+    # A later `import crc32c` in another library finds it here.
     sys.modules[_MODULE] = module
     spec.loader.exec_module(module)
     return module

@@ -215,7 +215,7 @@ def text(code: int) -> str:
         known = ErrorCode(code)
     except ValueError:
         return f"Error code {code}, which this version does not know."
-    # The words are only needed where something failed, and the table has no part in a start.
+    # Imported late: the table is only needed after a failure, and a start should not pay for it.
     from raftka.model.error_texts import TEXTS
 
     return TEXTS[known]

@@ -1,4 +1,4 @@
-"""Names for the things that every layer speaks of: topics, partitions, uuids, offsets."""
+"""Types that every layer uses: topic partitions, endpoints, uuids, offsets."""
 
 from __future__ import annotations
 

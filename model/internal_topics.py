@@ -1,8 +1,8 @@
 """The topics in which coordinators keep their state: one table.
 
-Auto-creation takes their shape from here, Metadata says by it what is internal, Produce keeps
-clients out by it, and coordinators and tools find their topic in it. The settings are those that
-Apache Kafka 4.4.0 creates the topics with.
+Auto-creation takes their settings from here, Metadata marks them as internal, Produce rejects
+clients that write to them, and coordinators and tools look their topic up here. The settings are
+those with which Apache Kafka 4.4.0 creates the topics.
 """
 
 from __future__ import annotations

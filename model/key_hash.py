@@ -1,7 +1,7 @@
 """Which partition of an internal topic a group or a transactional id lives in.
 
-Kafka takes the absolute value of Java's String.hashCode modulo the number of partitions (asked of
-Apache Kafka 4.4.0 for ids with a positive and with a negative hash).
+Kafka takes the absolute value of Java's String.hashCode modulo the number of partitions (checked
+against Apache Kafka 4.4.0 for ids with a positive and with a negative hash).
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Loggers for what runs on a node: words first, then names with values; one line each.
+"""Structured logging: each line is a sentence, followed by names with values.
 
     log = get_logger(__name__)
     log.info(f"broker {id_} is unfenced", broker_epoch=epoch)
 
 A logger is named after its module. The level of one that has none of its own is that of the
 nearest name above it: raftka.broker.lifecycle, raftka.broker, raftka, root. Levels can change
-while a node runs (KIP-412). Lines go to the sinks of the process: raftka/logs.py writes them out,
-a trace or the simulator takes them too.
+while a node runs (KIP-412). Lines go to the sinks of the process: raftka/logs.py prints them; a
+trace and the simulator add sinks of their own.
 
-Why no library: what a node needs is this page. The one that did it before took a third of the time
-in which a node starts.
+Why not a library: a node needs no more than this page, and importing structlog took a third of the
+time in which a node starts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT: Final = "root"
 
 
 class Level(enum.IntEnum):
-    """How much a line matters, in Kafka's words."""
+    """Log levels, by Kafka's names."""
 
     TRACE = 5
     DEBUG = 10
@@ -86,7 +86,7 @@ class Logger:
             _write(Line("error", self.name, words, details, traceback.format_exc().rstrip()))
 
     def follow(self, level: Level) -> None:
-        """Take the level that holds for this name."""
+        """Take over the level that applies to this name."""
         self.level = level
         self.is_debug = level <= Level.DEBUG
 
@@ -120,15 +120,15 @@ def exists(name: str) -> bool:
 
 
 def set_level(name: str, level: Level | None) -> None:
-    """Give a logger a level of its own, and with it all below that have none; None takes it back.
+    """Set a logger's level, and that of the loggers below without one; None removes it.
 
-    Raises KeyError for a name that is no logger's, ValueError for None to the root.
+    Raises KeyError for an unknown logger, ValueError for None on the root logger.
     """
     logger = _loggers[name]
     if level is None and name == ROOT:
         raise ValueError("the root logger keeps a level")
     logger.own = level
-    # A name comes after the names above it.
+    # Parents sort before their children.
     for each in (_loggers[ROOT], *(_loggers[key] for key in sorted(_loggers) if key != ROOT)):
         inherited = each.level if each.name == ROOT else _parent(each.name).level
         each.follow(inherited if each.own is None else each.own)
@@ -161,6 +161,6 @@ def _write(line: Line) -> None:
     for sink in _sinks:
         sink(line)
     if not _sinks and line.level in ("warning", "error"):
-        # Nobody has said where lines go: what is wrong must not be lost.
+        # No sink was configured yet: warnings and errors must not be lost.
         trace = "" if line.exception is None else f"\n{line.exception}"
         sys.stderr.write(f"{line.logger}: {line.words} {line.details or ''}{trace}\n")

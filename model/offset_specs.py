@@ -1,4 +1,4 @@
-"""Timestamps that stand for a place in a log (ListOffsets), where no time of a record can be."""
+"""Timestamps that stand for a place in a log (ListOffsets), which no record can have."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Alarm(Protocol):
-    """What one task waits with, for a moment or for somebody who rings."""
+    """Wakes one task at a given time, or earlier when another task rings."""
 
     async def wait(self, until: float) -> bool:
-        """Until the clock's `monotonic` shows `until`, or until it rings; whether it was the time.
+        """Wait until the clock's `monotonic` reaches `until`, or for a ring; True for the time.
 
-        At once, but for a checkpoint, when it has rung since the last wait. The time may be told
-        by as little early as a sum of floats is inexact.
+        Returns at once, after a checkpoint, when it was rung since the last wait. The time may be
+        early by the rounding error of a sum of floats.
         """
         ...
 
@@ -63,17 +63,17 @@ class Clock(Protocol):
                 await something()
             if limit.cancelled_caught: ...
 
-        As trio.move_on_after, which knows the machine's clock alone.
+        As trio.move_on_after, which only knows the machine's clock.
         """
         ...
 
     def alarm(self) -> Alarm:
-        """For waits that mostly end before their time: cheaper than to cancel a `sleep`."""
+        """For waits that mostly end early: cheaper than cancelling a `sleep`."""
         ...
 
 
 class Dice(Protocol):
-    """Chance. `random.Random` and `random.SystemRandom` both fit."""
+    """Randomness. `random.Random` and `random.SystemRandom` both fit."""
 
     def random(self) -> float: ...
     def uniform(self, a: float, b: float) -> float: ...
@@ -116,7 +116,7 @@ class File(Protocol):
 
 
 class FileLock(Protocol):
-    """Keeps other processes out of a directory; the end of its own process releases it, too."""
+    """An exclusive lock on a directory; the operating system releases it with the process."""
 
     def release(self) -> None: ...
 
@@ -126,7 +126,7 @@ Values = dict[str, Any]
 
 
 class Work(Protocol):
-    """Long work over files that must not hold up this process, one step at a time."""
+    """Long file work that must not block this process, one step at a time."""
 
     async def step(self) -> Values | None:
         """What the next step did, or None after the last one. Raises what the work raises."""
@@ -221,7 +221,7 @@ class Connection(Protocol):
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         """Wait for bytes; how many were stored, 0 at the end of the stream.
 
-        Fewer than `at_least` are of no use yet: a hint, which may be passed over.
+        Fewer than `at_least` are of no use yet: a hint, which may be ignored.
         """
         ...
 
@@ -242,7 +242,7 @@ class Connection(Protocol):
 
 
 class Listener(Protocol):
-    """A port that others connect to."""
+    """A port that accepts connections."""
 
     port: int
     """The port in use, known also when 0 was asked for."""
@@ -252,7 +252,7 @@ class Listener(Protocol):
         ...
 
     def close(self) -> None:
-        """Refuse new connections; those that were accepted go on. Idempotent."""
+        """Refuse new connections; accepted ones stay open. Idempotent."""
         ...
 
 
@@ -264,7 +264,7 @@ class Network(Protocol):
         ...
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
-        """Raises OSError when the address cannot be had."""
+        """Raises OSError when the address cannot be bound."""
         ...
 
 

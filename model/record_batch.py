@@ -1,4 +1,4 @@
-"""Record batch v2, seen from outside: its header, its checksum, its place in the log.
+"""Record batch v2 from the outside: its header, its checksum, its place in the log.
 
 A broker treats a batch as opaque. It reads these 61 bytes, checks the CRC over everything from
 the attributes on, and writes two fields in front of that: the base offset and the partition
@@ -151,7 +151,7 @@ def complete_size(buffer: Buffer, offset: int = 0) -> int:
 def iter_batches(buffer: Buffer) -> Iterator[tuple[BatchHeader, memoryview]]:
     """Each complete batch of `buffer` with a view of its bytes; a cut-off last one is left out.
 
-    Raises KafkaError CORRUPT_MESSAGE at a length or a magic that cannot be. CRCs are unchecked.
+    Raises KafkaError CORRUPT_MESSAGE for an impossible length or magic. CRCs are not checked.
     """
     view = memoryview(buffer)
     position = 0

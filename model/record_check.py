@@ -1,10 +1,10 @@
 """Whether the records of a batch are what its header says, found in one pass over lengths.
 
-A broker stores batches as they came, so what is wrong inside would be met by every consumer of the
-partition, now and later: such a batch is refused as a whole before it is stored. Kafka does the
+A broker stores batches as they came, so every consumer of the partition would meet what is wrong
+inside, now and later: such a batch is refused as a whole before it is stored. Kafka does the
 same (LogValidator, DefaultRecordBatch, DefaultRecord) and answers INVALID_RECORD.
 
-Stricter than Kafka in two places, both of which leave a partition that consumers stumble over:
+Stricter than Kafka in two places, both of which leave a partition that consumers fail at:
 offset deltas must be 0, 1, 2, ..., and lengths of records are looked at under compression too.
 """
 
@@ -23,7 +23,7 @@ _LONG_BYTES: Final = 10
 
 
 class Survey(NamedTuple):
-    """What a pass over the records found, beside that they are well-formed."""
+    """What a pass over the records found, besides that they are well-formed."""
 
     oldest: int
     """The smallest difference of a record's timestamp to the batch's base timestamp, in ms."""
@@ -34,7 +34,7 @@ class Survey(NamedTuple):
 
 
 class RecordHead(NamedTuple):
-    """What a broker wants to know of one record."""
+    """What a broker needs to know of one record."""
 
     timestamp_delta: int
     has_key: bool
@@ -74,9 +74,9 @@ def survey(batch: memoryview, start: int, count: int) -> Survey:
 def only_delta(batch: memoryview, size: int) -> int:
     """The time delta of a batch of `size` bytes with one record and no compression.
 
-    -1 for whatever is not plain (a delta above 63 ms, headers, lengths beyond 8 KB, or an
-    error): `survey` then looks at it. Most batches of one record are plain, and a call of anything
-    more general would be felt.
+    -1 for anything that is not plain (a delta above 63 ms, headers, lengths beyond 8 KB, or an
+    error): `survey` then checks it. Most batches of one record are plain, and a call of anything
+    more general would be measurable.
     """
     head = batch[HEADER_BYTES]
     at = HEADER_BYTES + 1
@@ -116,7 +116,7 @@ def record_heads(data: bytes, count: int) -> Iterator[RecordHead]:
     """The records in `data`, one after the other, as Kafka's DefaultRecord reads them.
 
     Raises KafkaError INVALID_RECORD at the first that is not well-formed, and behind the last one
-    when bytes are left. Slow, and the measure of what is fast.
+    when bytes are left. Slow; the tests compare the compiled pass with it.
     """
     position = 0
     for index in range(count):
@@ -133,7 +133,7 @@ def record_heads(data: bytes, count: int) -> Iterator[RecordHead]:
 
 
 class _Flaw(IndexError):
-    """Says what is wrong with a record."""
+    """Describes what is wrong with a record."""
 
 
 def _record_head(data: bytes, position: int, index: int) -> tuple[RecordHead, int]:

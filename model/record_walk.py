@@ -1,14 +1,14 @@
 """The pass over a batch's records, compiled: lengths are added up, nothing is made of them.
 
-Python needs about half a microsecond for a record, which for a batch of 128 KB is as much as all
-the rest of its way. LuaJIT, by way of `lupa`, needs a few hundredths. It is loaded when the first
-batch of several records comes, so that a start and an idle node pay nothing; where there is none
+Python needs about half a microsecond for a record, which for a batch of 128 KB is as much as the
+rest of its work together. LuaJIT, through `lupa`, needs a few hundredths. It is loaded when the
+first batch of several records comes, so that a start and an idle node pay nothing; without it
 (no wheel for the platform, no memory that may be executed), model/record_check.py does it all.
 
-The function below says yes only to what it understands completely, and is free to say nothing:
-record_check.py then looks again and finds the words. It reads memory by address, so every read is
+The function below confirms only what it understands completely, and may return no answer:
+record_check.py then checks again and finds the words. It reads memory by address, so every read is
 bounded: a varint is read in words of four bytes, and the last bytes of a batch are copied to where
-there is room behind them. `tests/model/test_record_check.py` holds it against the slow one.
+there is room behind them. `tests/model/test_record_check.py` compares it with the slow one.
 """
 
 from __future__ import annotations

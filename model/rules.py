@@ -1,6 +1,6 @@
-"""The rules that keep data safe, each with a name under which it can be switched off.
+"""The rules that keep data safe, each with a name by which it can be switched off.
 
-Each is looked at in one place. To know that tests, fuzzers and the simulator can see, each rule can
+Each is checked in one place. To know that tests, fuzzers and the simulator can see, each rule can
 be left out of a composition, and they must then find what breaks. Production has no way to do so:
 no setting, no variable of the environment and no argument of a program leads to `rules_off`.
 """

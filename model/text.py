@@ -1,6 +1,6 @@
 """Strings of the protocol, read as Java reads them: those that are not UTF-8, and numbers.
 
-A Java broker or client never fails at a string: what is malformed becomes U+FFFD. Python's own
+A Java broker or client never fails at a string: malformed bytes become U+FFFD. Python's own
 `errors="replace"` puts as many of them as Java in all cases but one: three bytes that would encode
 a surrogate (ED A0..BF 80..BF, also without the last) are one in Java. Compared over all sequences
 of up to four bytes out of 26 that stand for the classes of UTF-8, with OpenJDK 17.

@@ -1,4 +1,4 @@
-"""Values that stand elsewhere: in the environment, in files, in a directory (KIP-297, KIP-421).
+"""Settings that refer to values elsewhere: environment, files, directories (KIP-297, KIP-421).
 
     config.providers=env,file
     config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider
@@ -6,7 +6,7 @@
     log.dirs=${env:DATA_DIR}
 
 The three providers are Apache Kafka's, under the names of its classes and with their parameters.
-Kafka leaves a variable that its provider does not know as it stands; a directory that is called
+Kafka keeps a variable that its provider does not know as text; a directory that is called
 `${env:DATA_DIR}` helps nobody, so it is an error here.
 """
 
@@ -31,11 +31,11 @@ Lookup = Callable[[str, str], str]
 
 
 class WrongProvider(ValueError):
-    """A provider, or what a setting wants of one, is not there; the message says what to do."""
+    """A provider, or a value that it should give, is missing; the message says what to do."""
 
 
 def resolve(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings with each variable replaced, without those of the providers themselves.
+    """The settings with each variable replaced, without the providers' own settings.
 
     Raises WrongProvider.
     """

@@ -1,7 +1,7 @@
-"""A node's settings from all places that give them: file, environment, command line, defaults.
+"""A node's settings from every source: file, environment, command line, defaults.
 
-The stronger comes last: the file, KAFKA_* variables, then --override. With no file, and no
-process.roles in the environment either, a single node for trying things out is meant.
+Later sources win: the file, KAFKA_* variables, then --override. Without a file, and without
+process.roles in the environment, it is a single node for trying things out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Unreadable(ValueError):
 
 
 def read_file(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The settings of a properties file, with what its config.providers give. Raises Unreadable."""
+    """The settings of a properties file, with its config.providers resolved. Raises Unreadable."""
     found = _read_file(path)
     try:
         refuse_zookeeper_era(found, ())
@@ -109,7 +109,7 @@ def is_single(config: Config) -> bool:
 
 
 def _hostname() -> str:
-    """This host's name, or localhost when the name leads nowhere: clients could not use it."""
+    """This host's name, or localhost when the name does not resolve: clients could not use it."""
     name = socket.gethostname()
     try:
         socket.getaddrinfo(name, None)

@@ -1,4 +1,4 @@
-"""`raftka dump-log` (kafka-dump-log): what is in log files, with Kafka's options and layout."""
+"""`raftka dump-log` (kafka-dump-log): prints log files, with Kafka's options and layout."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
         except KafkaError as error:
             findings.fail(f"{path}: {error.message}")
         except (ArithmeticError, LookupError, ValueError, struct.error) as error:
-            # The bytes may be anything: whatever they led to, the other files are still dumped.
+            # The bytes may be anything: whatever error they cause, go on with the other files.
             findings.fail(f"{path}: its bytes are not what its name says ({error})")
     for line in findings.lines:
         print(line, file=sys.stderr)

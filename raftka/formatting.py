@@ -1,6 +1,6 @@
 """Formats log directories: gives them a cluster, a node and a directory id of their own.
 
-What is refused is refused for Apache Kafka's reasons: a directory that belongs to another cluster
+It refuses what Apache Kafka refuses, for the same reason: a directory of another cluster
 or node must not be made to look like ours.
 """
 
@@ -30,7 +30,7 @@ class FormatRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LogDirectories:
-    """The log directories of a configuration, as they are found."""
+    """The log directories of a configuration, and what is in them."""
 
     formatted: dict[str, MetaProperties] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
@@ -82,10 +82,10 @@ def format_directories(
     levels: Mapping[str, int] | None = None,
     randbytes: Callable[[int], bytes] = os.urandom,
 ) -> list[str]:
-    """Format what is not formatted yet; those directories, the metadata's last.
+    """Format the directories that are not formatted yet; returns them, the metadata's last.
 
-    The metadata directory comes last because it decides: a format that was interrupted is seen
-    by the next one as not done. `voters` found a new quorum whose members may change; a new cluster
+    The metadata directory comes last because it decides: the next run sees an interrupted format
+    as not done. `voters` found a new quorum whose members may change; a new cluster
     begins with the feature `levels`. Raises FormatRefused, BadDirectory, OSError.
     """
     found = inspect(config, disk)
@@ -116,7 +116,7 @@ def format_directories(
 def format_if_new(
     config: Config, disk: Disk, cluster_id: str | None, *, may_invent_id: bool
 ) -> list[str]:
-    """What `raftka server --dev` does before it starts: nothing to directories in use.
+    """What `raftka server --dev` does before it starts; it leaves directories in use alone.
 
     A new disk of a node that was formatted joins the cluster of its other disks. Raises
     FormatRefused when no cluster id is given and this node must not invent one.

@@ -30,7 +30,7 @@ READY_LINE = "is unfenced and serves"
 
 
 class NodeFailed(RuntimeError):
-    """A node ended, or did not get ready in time; the message has the end of its log."""
+    """A node ended, or did not start serving in time; the message has the end of its log."""
 
 
 class LocalCluster:
@@ -73,10 +73,10 @@ class LocalCluster:
         )
 
     def configure(self, node_id: int, settings: Mapping[str, str]) -> None:
-        """Settings of one node, before the cluster's. An id that is new is another node.
+        """Set one node's own settings, which win over the cluster's. A new id adds a node.
 
-        That node is not a voter by configuration; it is not formatted or started yet. An empty
-        value takes a setting away.
+        A node that is added is not a voter by configuration, nor formatted or started yet. An empty
+        value removes a setting.
         """
         if node_id not in self.node_ids:
             self.node_ids += (node_id,)
@@ -116,7 +116,7 @@ class LocalCluster:
         return self.directory / f"node-{node_id}.properties"
 
     def log_path(self, node_id: int) -> Path:
-        """What the node has printed, of all its lives."""
+        """What the node has printed since it was first started."""
         return self.directory / f"node-{node_id}.log"
 
     def log(self, node_id: int) -> str:
@@ -131,7 +131,7 @@ class LocalCluster:
         self.config_path(node_id).write_text("\n".join(lines) + "\n")
 
     def format(self, node_id: int, *options: str) -> None:
-        """Write the properties and format the directory; nothing when that was done before.
+        """Write the properties and format the directory; does nothing the second time.
 
         `options` are further ones of `raftka storage format`.
         """
@@ -184,11 +184,11 @@ class LocalCluster:
         return self._reaper
 
     def _folders_of_its_own(self) -> list[Path]:
-        """What is to be removed when this process ends without stopping the cluster."""
+        """The folders to remove when this process ends without stopping the cluster."""
         return []
 
     def _ended(self, process: subprocess.Popen[bytes]) -> None:
-        """A process that was waited for."""
+        """The process has ended and was waited for."""
         if self._reaper is not None:
             self._reaper.forget(process.pid)
 
@@ -215,7 +215,7 @@ class LocalCluster:
         return self.directory / f"node-{node_id}"
 
     def kill(self, node_id: int) -> None:
-        """SIGKILL: no goodbye, as a crash."""
+        """SIGKILL: no shutdown, as in a crash."""
         process = self.processes.pop(node_id)
         process.kill()
         process.wait()
@@ -235,7 +235,7 @@ class LocalCluster:
             self._ended(process)
 
     def stop(self) -> None:
-        """End everything that still runs, without ceremony."""
+        """Kill everything that still runs, without a controlled shutdown."""
         for process in self.processes.values():
             process.kill()
         for process in self.processes.values():

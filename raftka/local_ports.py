@@ -1,6 +1,6 @@
 """Ports that no other test run on this machine takes, also not a moment later.
 
-To bind port 0, read the number and let go of it invites a clash: until the node binds it, the
+Binding port 0, reading the number and closing it invites a clash: until the node binds it, the
 kernel may hand the number to any outgoing connection, and another test worker may be given it too.
 So numbers come from below the range that the kernel hands out by itself, and a lock file for each
 number, held until this process ends, keeps workers apart (pytest-xdist, several checkouts). The
@@ -46,7 +46,7 @@ def _lock(path: Path, port: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with socket.socket() as probe:
-            # As servers bind: what lingers of a former connection is no hindrance.
+            # As servers bind it: a former connection in TIME_WAIT must not matter.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
     except OSError:

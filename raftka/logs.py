@@ -22,7 +22,7 @@ LEVELS: Final = {
 
 
 def configure(level: str = "info") -> None:
-    """Log to standard output from `level` on. Raises ValueError for a level that is none."""
+    """Log to standard output from `level` on. Raises ValueError for an unknown level."""
     if level not in LEVELS:
         raise ValueError(f"log level {level!r} is none of {', '.join(LEVELS)}")
     logs.set_level(logs.ROOT, LEVELS[level])
@@ -30,7 +30,7 @@ def configure(level: str = "info") -> None:
 
 
 def _print(line: Line) -> None:
-    # One write for a line: whatever else writes there does not come between.
+    # One write for each line, so that other writers cannot come between.
     sys.stdout.write(render(line) + "\n")
     sys.stdout.flush()
 
@@ -45,7 +45,7 @@ def render(line: Line) -> str:
 
 
 def unquoted(text: str) -> str:
-    """What `quoted` made a word of."""
+    """The inverse of `quoted`."""
     if not text.startswith('"'):
         return text
     return text[1:-1].replace('\\"', '"').replace("\\\\", "\\")

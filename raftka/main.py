@@ -1,6 +1,6 @@
-"""The command `raftka`: which word runs what.
+"""The command `raftka`: maps each word to the module that runs it.
 
-Only the module of the command that is asked for is imported: a server starts without the tools,
+Only the module of the requested command is imported: a server starts without the tools,
 and a tool without the server.
 """
 
@@ -100,7 +100,7 @@ def run() -> None:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has gone, as `| head` does. Python would complain at exit.
+        # The reader of our output has gone, as `| head` does. Python would complain at exit.
         sys.stdout = None
         print("Unable to write to standard out, closing.", file=sys.stderr)
         code = 1

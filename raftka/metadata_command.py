@@ -1,6 +1,6 @@
-"""`raftka metadata`: looks into a node's metadata log and image, whether it runs or not.
+"""`raftka metadata`: shows a node's metadata log and image, while it runs or not.
 
-It reads the node's files and changes none. Of a running node it sees what is on the disk by now;
+It reads the node's files and changes none. Of a running node it sees what is on the disk so far;
 entries behind the committed offset may still be replaced, and are marked.
 """
 
@@ -29,11 +29,11 @@ METADATA_LOG: Final = "__cluster_metadata-0"
 
 
 class NotFound(ValueError):
-    """There is no metadata log, or nothing at a path; the message says where it was looked for."""
+    """There is no metadata log, or nothing at a path; the message says where it looked."""
 
 
 def main(argv: list[str]) -> int:
-    """Show what is asked for; the exit code."""
+    """Show what the options ask for; the exit code."""
     options = _parser().parse_args(argv or ["summary"])
     try:
         directory = find_log(options.where)
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 
 def find_log(where: str | None) -> str:
-    """The directory of the metadata log that `where` stands for.
+    """The directory of the metadata log that `where` refers to.
 
     It may be that directory, the log directory around it, or a server.properties. Raises
     NotFound, Unreadable, WrongSettings.
@@ -87,7 +87,7 @@ def replayed(found: Inspection, up_to: int | None = None) -> MetadataImage:
     return image
 
 
-# ---- what is shown
+# ---- output
 
 
 def _summary(found: Inspection, options: argparse.Namespace, directory: str) -> None:

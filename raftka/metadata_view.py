@@ -1,4 +1,4 @@
-"""A node's metadata as nested plain values: what `raftka metadata` shows, and JSON can hold."""
+"""A node's metadata as nested plain values, for `raftka metadata` and for JSON."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def image_tree(image: MetadataImage) -> Tree:
 
 
 def at_path(tree: Tree, path: str) -> Any:
-    """What is at /topics/songs/partitions/0. Raises KeyError with the path as far as it leads."""
+    """The value at /topics/songs/partitions/0. Raises KeyError with as much of it as exists."""
     found: Any = tree
     walked = ""
     for name in filter(None, path.split("/")):

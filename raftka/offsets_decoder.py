@@ -21,7 +21,7 @@ _EMBEDDED: Final[dict[str, type[Message]]] = {
 
 
 def decode_offsets(record: Record) -> tuple[str | None, str | None]:
-    """(key, payload) as JSON. Records of a kind or layout that is not known are named so."""
+    """(key, payload) as JSON. Records of an unknown kind or layout are marked so."""
     if record.key is None:
         return "<UNKNOWN>", "<UNKNOWN>"
     kind = _int16(record.key)

@@ -1,8 +1,8 @@
-"""Ends what a test run leaves behind: processes and folders, when the run itself is killed.
+"""Cleans up behind a test run that was killed: its processes and folders.
 
 A test process that is killed with SIGKILL cannot stop its nodes. So each cluster has a reaper: a
 small process in a session of its own, which no signal to the test run's process group reaches. The
-test process writes to the reaper's stdin what there is; when the pipe ends, for whatever reason,
+test process writes to the reaper's stdin what to clean up; when the pipe ends, for whatever reason,
 the reaper kills the processes, paused ones too, and removes the folders.
 
 The protocol is one line per message: `+PID`, `-PID` (it was waited for), `folder PATH`.
@@ -32,19 +32,19 @@ class Reaper:
         )
 
     def watch(self, pid: int) -> None:
-        """Kill this child of ours when we are gone."""
+        """Kill this child process when this process is gone."""
         self._say(f"+{pid}")
 
     def forget(self, pid: int) -> None:
-        """The child has ended and was waited for: its number may become another's."""
+        """The child has ended and was waited for: the system may reuse its id."""
         self._say(f"-{pid}")
 
     def own_folder(self, path: os.PathLike[str]) -> None:
-        """Remove this folder when we are gone."""
+        """Remove this folder when this process is gone."""
         self._say(f"folder {os.fspath(path)}")
 
     def close(self) -> None:
-        """Let the reaper do its work now, and wait until it has."""
+        """Let the reaper clean up now, and wait for it."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -63,7 +63,7 @@ class Reaper:
 
 
 def reap(lines: Iterable[str]) -> None:
-    """The side of the reaper: follow the lines, and clean up behind the last one."""
+    """The side of the reaper: follow the lines, and clean up after the last one."""
     processes: dict[int, int | None] = {}
     folders: dict[str, None] = {}
     for line in lines:
@@ -87,7 +87,7 @@ def reap(lines: Iterable[str]) -> None:
 
 
 def _handle(pid: int) -> int | None:
-    """A handle that stays this process's, where the system has one (Linux)."""
+    """A handle that keeps meaning this process, where the system has one (Linux)."""
     if sys.platform != "linux":
         return None
     try:
@@ -97,7 +97,7 @@ def _handle(pid: int) -> int | None:
 
 
 if __name__ == "__main__":
-    # The end of the pipe is the only thing that ends a reaper.
+    # Only the end of the pipe ends a reaper.
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     reap(sys.stdin)

@@ -47,7 +47,7 @@ _NEEDS: Final[Mapping[tuple[str, int], int]] = {(ELR, 1): 23}
 
 
 class UnknownRelease(ValueError):
-    """There is no such release, feature or level; the message says which there are."""
+    """There is no such release, feature or level; the message lists those that exist."""
 
 
 def metadata_version(release: str) -> int:
@@ -82,7 +82,7 @@ def default_levels(metadata_version: int) -> dict[str, int]:
 
 
 def check_level(name: str, level: int, metadata_version: int) -> None:
-    """Raise UnknownRelease unless a cluster of that version can have the feature so."""
+    """Raise UnknownRelease unless a cluster of that version can have the feature at that level."""
     if not 0 <= level <= HIGHEST[name]:
         raise UnknownRelease(f"No feature:{name} with feature level {level}")
     needed = _NEEDS.get((name, level), 0)
@@ -94,7 +94,7 @@ def check_level(name: str, level: int, metadata_version: int) -> None:
 
 
 def dependencies(name: str, level: int) -> list[str]:
-    """What `feature-dependencies` says of a level. Raises UnknownRelease."""
+    """What `feature-dependencies` says about a level. Raises UnknownRelease."""
     if name == METADATA_VERSION:
         if level not in METADATA_VERSIONS.values():
             raise UnknownRelease(f"Unknown metadata.version {level}")

@@ -1,8 +1,8 @@
-"""`raftka server`: runs a node until it is told to stop.
+"""`raftka server`: runs a node until a signal stops it.
 
-The first SIGTERM or SIGINT is a controlled shutdown, the second ends the process where it stands.
-Everything heavy is imported after the arguments are understood; the collector is off meanwhile,
-because a start makes much and throws little away.
+The first SIGTERM or SIGINT is a controlled shutdown, the second ends the process at once.
+Everything heavy is imported after the arguments were checked; the garbage collector is off
+meanwhile, because a start allocates much and frees little.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def run(config: Config, *, format_first: bool) -> int:
 
 
 def _take_descriptors() -> None:
-    """Each connection and each segment is one: use as many as the system lets us have."""
+    """Raise the limit on open files: each connection and each segment takes a descriptor."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # Some systems forbid what they announce.
+    with contextlib.suppress(OSError, ValueError):  # Some systems refuse what they announce.
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
@@ -103,7 +103,7 @@ async def _serve(config: Config, disk: Disk) -> int:
                 if shutdown.is_set():
                     code = 128 + number
                 if shutdown.is_set() or not ready.is_set():
-                    # Told twice; or nothing has begun that would have to be brought to an end.
+                    # The second signal; or nothing has started that would need a shutdown.
                     nursery.cancel_scope.cancel()
                     return
                 shutdown.set()
@@ -139,7 +139,7 @@ async def _serve(config: Config, disk: Disk) -> int:
 
 
 def _introduction(config: Config) -> str:
-    """The first line of a node's log: who it is."""
+    """The first line of a node's log: its id, roles and listeners."""
     roles = " and ".join(config.names("process.roles"))
     where = ", ".join(f"{each.name} on {each.bind}" for each in listeners(config))
     logs_in = ", ".join(config.names("log.dirs"))
@@ -147,7 +147,7 @@ def _introduction(config: Config) -> str:
 
 
 def _settle() -> None:
-    """Once the node serves: what lives now lives long, so the collector may forget it."""
+    """Once the node serves: what exists now lives long, so the collector need not look at it."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -155,7 +155,7 @@ def _settle() -> None:
 
 
 def _format_if_new(config: Config, disk: Disk) -> None:
-    """Format directories that are not, for a node that is its own cluster or has CLUSTER_ID."""
+    """Format new directories of a node that is its own cluster or has CLUSTER_ID."""
     from raftka.formatting import format_if_new
 
     cluster_id = os.environ.get("CLUSTER_ID")

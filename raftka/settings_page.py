@@ -1,6 +1,6 @@
 """Writes docs/settings.md from the tables of settings: `python -m raftka.settings_page`.
 
-A test fails when the page is not what the tables say.
+A test fails when the page differs from the tables.
 """
 
 from __future__ import annotations

@@ -27,14 +27,14 @@ class RunningNode(NamedTuple):
     settings: dict[str, str]
 
     def matches(self, node_id: str | None, role: str | None) -> bool:
-        """Whether it is the node, and has the role, that is asked for; None is any."""
+        """Whether it is the requested node and has the requested role; None matches any."""
         if node_id is not None and self.settings.get("node.id") != node_id:
             return False
         return role is None or role in split_list(self.settings.get("process.roles", ""))
 
 
 def main(argv: list[str]) -> int:
-    """Send SIGTERM to the chosen nodes; 1 when there is none."""
+    """Send SIGTERM to the chosen nodes; exit code 1 when there is none."""
     options = _parser().parse_args(argv)
     listing = subprocess.run(
         ["ps", "-ww", "-axo", "pid=,command="], capture_output=True, text=True, check=True
@@ -64,7 +64,7 @@ def running_nodes(lines: Iterable[str]) -> list[RunningNode]:
 
 
 def _settings(pid: int, arguments: list[str]) -> dict[str, str]:
-    """What a node was started with, as far as its command line tells."""
+    """The settings that a node was started with, as far as its command line shows."""
     overrides = [value for name, value in itertools.pairwise(arguments) if name == "--override"]
     files = [each for each in arguments[:1] if not each.startswith("-")]
     base = dict(SINGLE_NODE)
@@ -80,7 +80,7 @@ def _settings(pid: int, arguments: list[str]) -> dict[str, str]:
 
 
 def _directory(pid: int) -> Path:
-    """Where a process runs; here, on systems that do not tell."""
+    """A process's working directory; our own on systems that do not show it."""
     try:
         return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:

@@ -1,4 +1,4 @@
-"""`raftka storage` (kafka-storage): formats log directories and shows what they are.
+"""`raftka storage` (kafka-storage): formats log directories and describes them.
 
 Options and messages are those of Apache Kafka 4.3's tool.
 """
@@ -102,20 +102,20 @@ def _format(options: argparse.Namespace) -> int:
 
 
 def _must_say_how(config: Config, *, no_initial: bool) -> bool:
-    """Whether a controller of a dynamic quorum was not told if it founds or joins it."""
+    """Whether a controller of a dynamic quorum was given no way to found or join it."""
     controller = "controller" in config.names("process.roles")
     return controller and not no_initial and not config.names("controller.quorum.voters")
 
 
 def _check_cluster_id(text: str) -> None:
-    """Any name will do, as in Kafka, but not one that a meta.properties cannot hold."""
+    """Kafka takes any name; this refuses those that meta.properties cannot hold."""
     if not text.strip() or not text.isprintable():
         raise FormatRefused(f"{text!r} is no cluster id; make one with random-uuid")
 
 
 def _levels(options: argparse.Namespace, *, dynamic: bool) -> dict[str, int]:
-    """The features' levels that a new cluster shall begin with. Raises UnknownRelease, and
-    FormatRefused for what does not go together."""
+    """The feature levels that a new cluster begins with. Raises UnknownRelease, and
+    FormatRefused for levels that exclude each other."""
     asked = dict(_parse_level(item) for item in options.feature)
     if options.release_version is not None and METADATA_VERSION in asked:
         raise FormatRefused(
@@ -161,7 +161,7 @@ def _check_kraft_version(level: int | None, *, dynamic: bool) -> None:
 
 
 def _served(levels: dict[str, int]) -> tuple[dict[str, int], list[str]]:
-    """The levels with which this release can begin, and words on those that it cannot."""
+    """The levels with which this release can begin, and a notice for each that it cannot serve."""
     begin, words = {}, []
     for name, level in levels.items():
         low, high = features.SUPPORTED.get(name, (0, 0))

@@ -1,4 +1,4 @@
-"""Settings written for a cluster with ZooKeeper, and what to make of them, in their own words."""
+"""Refuses settings written for ZooKeeper, and says in their own terms what to change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ZooKeeperEra(ValueError):
 
 
 def refuse_zookeeper_era(settings: Mapping[str, str], from_environment: Collection[str]) -> None:
-    """Raise ZooKeeperEra for settings that name a ZooKeeper, and no roles."""
+    """Raise ZooKeeperEra for settings that name a ZooKeeper and no roles."""
     if "process.roles" in settings or "zookeeper.connect" not in settings:
         return
     in_environment = "zookeeper.connect" in from_environment

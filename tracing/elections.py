@@ -1,4 +1,4 @@
-"""Why somebody was elected, fenced or taken out of an ISR: from messages, disks and faults."""
+"""Why a leader was elected, a broker fenced or an ISR shrunk: from messages, disks and faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ABOUT_PARTITIONS: Final = frozenset(
 
 
 class Elections:
-    """What has happened that elections and changes of the metadata may follow from."""
+    """The events that elections and changes of the metadata may follow from."""
 
     def __init__(self) -> None:
         self.down: dict[str, int] = {}
@@ -88,7 +88,7 @@ class Elections:
         return None, []
 
     def of_disk(self, node: str, kind: str, fields: Fields) -> int | None:
-        """What a write of the quorum follows from; a vote is told its reason."""
+        """What a write of the quorum follows from; a vote is given its reason."""
         if kind == "quorum-append":
             return self._brought.get((node, fields["last_index"]))
         if kind == "quorum-commit":
@@ -104,7 +104,7 @@ class Elections:
         return cause
 
     def disk_told(self, node: str, kind: str, fields: Fields, event: int) -> None:
-        """The event of a write of the quorum."""
+        """Write the event for a write of the quorum."""
         if kind == "quorum-append":
             for index in range(fields["first_index"], fields["last_index"] + 1):
                 self._entries.put((node, index), event)
@@ -114,7 +114,7 @@ class Elections:
     # The metadata.
 
     def request_arrived(self, api: str, fields: Fields, event: int) -> None:
-        """A request reached whoever is to answer it."""
+        """A request reached the broker or controller that answers it."""
         if api in ("BrokerHeartbeat", "BrokerRegistration") and "broker_id" in fields:
             api = "shutdown" if fields.get("want_shut_down") else api
             self._requests.put((api, str(fields["broker_id"])), event)
@@ -124,7 +124,7 @@ class Elections:
                 self._requests.put((api, each.get("partition") or each["topic"]), event)
 
     def cause_of(self, kind: str, node: str | None, fields: Fields, now: float) -> int | None:
-        """What an event follows from that nobody has given a cause; it may be told more."""
+        """The cause of an event that was given none; more causes may be added."""
         if kind == "controller-elected" and node is not None:
             votes = self._votes.get((node, fields["epoch"]), {})
             fields["votes"] = sorted({node, *votes})
@@ -167,7 +167,7 @@ class Elections:
         return max((event for event in found if event is not None), default=None)
 
     def told(self, kind: str, node: str | None, fields: Fields, event: int, now: float) -> None:
-        """An event of the run or of the metadata, with its id."""
+        """Write an event of the run or of the metadata; its id."""
         if kind in _BROKERS:
             self._brokers = [each for each in self._brokers if each[0] == now]
             self._brokers.append((now, event, fields["broker"]))

@@ -26,7 +26,7 @@ OnEvent = Callable[[str, dict[str, Any]], None]
 
 
 class _Traced:
-    """A file that passes everything on."""
+    """A file that passes every call on."""
 
     def __init__(self, inner: File) -> None:
         self.path = inner.path
@@ -102,7 +102,7 @@ class TracedSegment(_Traced):
 
 
 class TracedJournal(_Traced):
-    """A file of the quorum's journal; what was written is told once it is durable."""
+    """A file of the quorum's journal; an event is written once what it holds is durable."""
 
     def __init__(self, inner: File, disk: TracedDisk) -> None:
         super().__init__(inner)
@@ -161,7 +161,7 @@ class TracedDisk:
         on_event: OnEvent,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """Who is told holds `lock`."""
+        """The caller holds `lock` while it reports."""
         self._inner = inner
         self._lock = lock
         self.on_append = on_append
@@ -169,7 +169,7 @@ class TracedDisk:
         self._state = (0, -1)
 
     def safely(self, path: str) -> Safely:
-        """What guards a file from its watcher."""
+        """Protects a file from errors of its watcher."""
         return Safely(path, self._lock)
 
     def voted(self, term: int, voted_for: int) -> None:

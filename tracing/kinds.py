@@ -1,5 +1,5 @@
-"""Every kind of event and its fields: what docs/trace.md says, as data. A test holds both, and what
-runs write, against each other."""
+"""Every kind of event and its fields: what docs/trace.md says, as data. A test compares both with
+what runs write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trace remembers to find causes by, and forgets in time."""
+"""Which events a trace remembers, so that later ones can name them as causes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ENTRIES_MAX = 20_000
 
 
 class Memory(Generic[K]):
-    """The ids of events by what they were about; the oldest are forgotten."""
+    """Event ids by subject; the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._events: dict[K, int] = {}
@@ -18,7 +18,7 @@ class Memory(Generic[K]):
         return len(self._events)
 
     def put(self, key: K, event: int) -> None:
-        """From now on the event for this is that one."""
+        """Remember this event for the subject, in place of an earlier one."""
         self._events.pop(key, None)
         self._events[key] = event
         if len(self._events) > _ENTRIES_MAX:

@@ -1,7 +1,7 @@
 """`raftka trace-merge FILE...`: the traces of several nodes as one, on standard output.
 
-Events are ordered by the nodes' wall clocks and numbered anew, and what one node received names
-what another sent as its cause. `t` counts from the first event of all.
+Events are ordered by the nodes' wall clocks and renumbered, and a receive event names the send
+event of the other node as its cause. `t` counts from the first event of all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def read(lines: Iterable[str], source: int) -> Iterator[tuple[float, int, Event]
     began = 0.0
     for line in lines:
         if not line.endswith("\n"):
-            continue  # A node that was killed while it wrote.
+            continue  # The node was killed while it wrote this line.
         event = json.loads(line)
         began = event.get("unix_s", began)
         yield began + event["t"], source, event
@@ -58,7 +58,7 @@ def merge(files: Iterable[Iterable[str]]) -> Iterator[Event]:
 
 
 def _message(event: Event, sender: str) -> tuple[Any, ...]:
-    """What both sides call a message. Kafka's sides are told apart without knowing who is who."""
+    """The key under which both sides find a message. It does not need to know who is who."""
     way = event["side"] if event["protocol"] == "kafka" else sender
     return event["connection"], event["number"], way
 

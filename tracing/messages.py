@@ -1,6 +1,6 @@
-"""What a trace tells of a message: the few fields that explain what follows from it.
+"""The fields of a message that its event shows: the few that explain what follows from it.
 
-Partitions are called topic-index; of a topic whose id nobody knows yet the id stands instead.
+Partitions are called topic-index; while the name of a topic id is unknown, the id stands for it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def error_name(code: int) -> str:
 
 
 def of_kafka(api: str, message: Any, names: Names) -> Fields:
-    """The telling fields of a request or response."""
+    """The fields of a request or response that its event shows."""
     fields: Fields = {}
     for name in _PLAIN:
         value = getattr(message, name, None)
@@ -169,7 +169,7 @@ def _partition(topic: str, partition: Any) -> Fields:
 
 
 def _records(records: Buffer) -> Fields:
-    """How much there is; a fetch may end in the middle of a batch."""
+    """How many records there are; a fetch may end in the middle of a batch."""
     fields: Fields = {"bytes": len(records)}
     headers = []
     try:
@@ -184,7 +184,7 @@ def _records(records: Buffer) -> Fields:
 
 
 def of_raft(message: Fields) -> tuple[str, str, Fields]:
-    """(API, side, telling fields) of a message of the quorum."""
+    """(API, side, fields to show) of a message of the quorum."""
     api, side = _RAFT[message["type"]]
     fields: Fields = {"term": message["term"]}
     if "serialized" in message:

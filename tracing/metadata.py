@@ -1,4 +1,4 @@
-"""What changes of the cluster's metadata are called in a trace."""
+"""The events for changes of the cluster's metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Event = tuple[str, dict[str, Any]]
 def partition_event(
     topic: str, index: int, before: PartitionImage | None, after: PartitionImage
 ) -> Event | None:
-    """What a change of a partition is called; None when nothing to tell has changed."""
+    """The event for a change of a partition; None when nothing that events show has changed."""
     fields: dict[str, Any] = {"partition": f"{topic}-{index}", "leader": after.leader}
     led = None if before is None else (before.leader, before.leader_epoch)
     if before is None or led != (after.leader, after.leader_epoch):
@@ -29,7 +29,7 @@ def partition_event(
 
 
 def broker_event(before: MetadataImage, image: MetadataImage, broker_id: int) -> Event | None:
-    """What a change of a broker's registration is called."""
+    """The event for a change of a broker's registration."""
     old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
     if new is None:
         return "broker-unregistered", {"broker": broker_id}
@@ -42,7 +42,7 @@ def broker_event(before: MetadataImage, image: MetadataImage, broker_id: int) ->
 
 
 def changes(before: MetadataImage, image: MetadataImage, delta: MetadataDelta) -> Iterator[Event]:
-    """All of one delta; brokers first, since elections follow from what became of them."""
+    """The events of one delta; brokers first, since elections follow from their changes."""
     for broker_id in delta.brokers.changed:
         if found := broker_event(before, image, broker_id):
             yield found

@@ -1,7 +1,7 @@
 """The trace of a real node, in the simulator's format: docs/trace.md.
 
-`raftka.trace.file` names the file. A node writes what passes its own ports, and what the cluster as
-a whole decides as it learns of it; `t` counts from this node's start.
+`raftka.trace.file` names the file. A node writes what passes its own ports, and the cluster's
+decisions as it learns of them; `t` counts from this node's start.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TraceFile:
         peers: Mapping[str, str] | None = None,
         last_id: int = 0,
     ) -> None:
-        """`peers` has nodes by host:port; `last_id` is what an earlier process came to."""
+        """`peers` has nodes by host:port; `last_id` is the last id of an earlier process."""
         self._file = file
         self._host = host
         self._monotonic = monotonic
@@ -73,7 +73,7 @@ class TraceFile:
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
-        """Write one event; its id. A file that cannot be written to is told of once."""
+        """Write one event; its id. The first failure to write is logged."""
         with self._lock:
             self._last_id += 1
             seconds = self._monotonic() - self._started
@@ -96,11 +96,11 @@ class TraceFile:
         self.event("log", node=self._host, level=line.level, words=line.words, **details)
 
     def network(self, inner: Network) -> Network:
-        """The node's network port, listened to."""
+        """The node's network port, observed."""
         return self.observer.network(self._host, inner)
 
     def disk(self, inner: Disk) -> Disk:
-        """The node's disk port, watched."""
+        """The node's disk port, observed."""
         return self.observer.disk(self._host, inner)
 
     def follow(self, node: Node) -> None:
@@ -139,13 +139,13 @@ class TraceFile:
         try:
             here, there = connection.addresses
         except OSError:
-            return None  # It was broken before anybody could ask.
+            return None  # It broke before the address could be read.
         client, server = (here, there) if dialed else (there, here)
         peer = self._peer(connection.peer) if dialed else there
         return Ends(f"{client}>{server}", self._host, peer)
 
     def _peer(self, address: str) -> str:
-        """Whom a node calls at an address, as far as the settings or the metadata say."""
+        """The node behind an address, as far as the settings or the metadata say."""
         if address not in self._peers and self._image is not None:
             for broker in self._image.brokers.values():
                 for each in broker.endpoints:

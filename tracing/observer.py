@@ -1,4 +1,4 @@
-"""Puts what is seen at the ports into words, and says what follows from what.
+"""Describes what passes the ports as events, and links each event to its cause.
 
 Links are found by content: a batch in a log comes from the message that carried a batch with the
 same checksum, a high watermark from the fetch that asked for that offset, an answer from the
@@ -34,7 +34,7 @@ class Write(Protocol):
 
 
 class Observer:
-    """All that is seen, of one node or of a whole simulation."""
+    """All that passes the ports of one node, or of a whole simulation."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Observer:
         sees_all: bool,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """`high_watermark` tells that of a node's replica of a partition. `sees_all`: both ends of
-        every connection are seen, so that what does not arrive is known to be lost. `lock` keeps
-        threads apart."""
+        """`high_watermark` gives that of a node's replica of a partition. `sees_all`: both ends of
+        every connection are observed, so that a message that does not arrive is known to be lost.
+        `lock` keeps threads apart."""
         self._sees_all = sees_all
         self.elections = Elections()
         self._write = write
@@ -87,11 +87,11 @@ class Observer:
         """The newest answer on a connection: by its name and API."""
 
     def network(self, node: str, inner: Network) -> Network:
-        """A process's network port, listened to."""
+        """A process's network port, observed."""
         return TracedNetwork(inner, node, self, self._ends, self._lock)
 
     def disk(self, node: str, inner: Disk) -> Disk:
-        """A process's disk port, watched."""
+        """A process's disk port, observed."""
 
         def on_append(partition: str, header: BatchHeader) -> None:
             self._batch_appended(node, partition, header)
@@ -182,7 +182,7 @@ class Observer:
     def _causes(
         self, link: Link, message: Message, api: str, side: str, fields: Fields
     ) -> tuple[int | None, list[int]]:
-        """What a message that goes out follows from: the one, and what else it waited for."""
+        """What an outgoing message follows from: the main cause, and what else it waited for."""
         node = link.node
         if message.protocol == "raft":
             cause = link.last_request if side == "response" else None
@@ -200,7 +200,7 @@ class Observer:
         return self._orders.get(node), []
 
     def _shown(self, node: str, api: str, fields: Fields) -> Iterator[int]:
-        """The events that an answer tells of."""
+        """The events that a response reports."""
         for each in fields.get("partitions", ()):
             partition = each.get("partition")
             first = each.get("base_offset" if api == "Produce" else "first_offset")
@@ -316,7 +316,7 @@ class Observer:
     # High watermarks.
 
     def _look_at_marks(self, node: str) -> None:
-        """Before a node says anything: what has moved since it spoke last?"""
+        """Before a node sends: the high watermarks that moved since it last sent."""
         touched = self._touched.get(node)
         if not touched:
             return
@@ -333,14 +333,14 @@ class Observer:
         while len(touched) > 64:
             touched.pop(next(iter(touched)))
 
-    # What clients are asked to do, and told.
+    # What clients are asked to do, and the answers that they get.
 
     def ordered(self, client: str, event: int) -> None:
         """A client acts for an administrator's operation or a fault."""
         self._orders[client] = event
 
     def produced(self, client: str, topic: str, record: int, value: bytes) -> int:
-        """A client was given a record to send."""
+        """A client got a record to send."""
         event = self._write("produce", node=client, topic=topic, record=record)
         self._produced.put((client, value), event)
         return event
@@ -348,10 +348,10 @@ class Observer:
     def acknowledged(
         self, client: str, partition: str, offset: int, record: int, value: bytes
     ) -> None:
-        """A client was told that a record is stored."""
+        """A client learned that a record is stored."""
         produce, cause = self._produced.get((client, value)), None
         if produce is not None:
-            # Several answers may have come at once: not the newest counts, but its own.
+            # Several answers may have come at once: the record's own counts, not the newest.
             cause = self._answered.get(produce)
         self._write(
             "ack",
@@ -364,12 +364,12 @@ class Observer:
         )
 
     def failed(self, client: str, record: int, value: bytes, error: str) -> None:
-        """A client was told that a record is not, or may not be, stored."""
+        """A client learned that a record is not, or may not be, stored."""
         produce = self._produced.get((client, value))
         self._write("failed", node=client, cause=produce, record=record, error=error)
 
     def read(self, client: str, host: str, partition: str, first: int, last: int) -> None:
-        """A client was given records; `host` is what the network calls it."""
+        """A client received records; `host` is its name on the network."""
         self._write(
             "read",
             node=client,
@@ -391,4 +391,4 @@ def _batches(topics: Any, inner: str) -> Iterator[tuple[tuple[Any, int], memoryv
                     for _, batch in iter_batches(each.records):
                         yield (name, index), batch
                 except KafkaError:
-                    continue  # A damaged batch: the message's event tells of it.
+                    continue  # A damaged batch: the message's event shows that.

@@ -1,5 +1,5 @@
-"""Between a node and whoever watches it: an error of the watcher is told once and ends the
-watching, never what is watched."""
+"""Between a node and its watcher: an error of the watcher is logged once and ends the watching,
+never the node."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 class Safely:
-    """Calls what watches one connection, file or node, until it fails for the first time."""
+    """Calls a watcher of one connection, file or node, until it fails for the first time."""
 
     def __init__(self, what: str, lock: AbstractContextManager[Any] | None = None) -> None:
         """`lock` is held during calls: files are synced in threads."""
@@ -24,7 +24,7 @@ class Safely:
         self._lock = nullcontext() if lock is None else lock
 
     def __call__(self, function: Callable[..., R], *arguments: Any) -> R | None:
-        """What it returns; None when it has failed, now or before."""
+        """What the watcher returns; None once it has failed."""
         if self.ended:
             return None
         try:

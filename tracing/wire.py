@@ -1,6 +1,6 @@
-"""The network port of a process, listened to: whole messages as they go out and come in.
+"""The network port of a process, observed: whole messages as they go out and come in.
 
-The bytes pass as they are. Both protocols are understood, Kafka's and that of the quorum, which
+The bytes pass unchanged. Both protocols are understood, Kafka's and that of the quorum, which
 shows itself by its first four bytes.
 """
 
@@ -50,10 +50,10 @@ class Message(NamedTuple):
 
 
 class Listening(Protocol):
-    """Who is told of what passes."""
+    """The observer of a port."""
 
     def message(self, link: Link, message: Message, *, sent: bool) -> None:
-        """In the order of the bytes."""
+        """A message passed; in the order of the bytes."""
         ...
 
     def broken(self, link: Link, reason: str) -> None:
@@ -135,7 +135,7 @@ class _Direction:
         self._listening.message(link, message, sent=self._sent)
 
     def _hello(self, frame: bytes) -> None:
-        """A replica says who it is, or is refused, after which nothing comes."""
+        """A replica identifies itself, or is refused, after which nothing comes."""
         try:
             replica = decode_hello(frame).replica
         except Refused:
@@ -172,7 +172,7 @@ class _Direction:
         try:
             body = codec.decode_response(kind, version, frame)[1]
         except codec.MalformedMessage:
-            # ApiVersions refuses a version in the words of version 0 (KIP-511).
+            # ApiVersions refuses a version in the format of version 0 (KIP-511).
             version = 0
             body = codec.decode_response(kind, version, frame)[1]
         name = APIS[key].name
@@ -188,7 +188,7 @@ def _carried(envelope: Any) -> tuple[str, Any]:
 
 
 class TracedConnection:
-    """A connection that tells what passes."""
+    """A connection that reports what passes."""
 
     def __init__(self, inner: Connection, link: Link, listening: Listening, safely: Safely) -> None:
         self.peer = inner.peer
@@ -253,7 +253,7 @@ def _joined(pieces: Sequence[Piece]) -> bytes:
 
 
 class TracedListener:
-    """A port whose connections tell what passes."""
+    """A port whose connections report what passes."""
 
     def __init__(self, inner: Listener, network: TracedNetwork) -> None:
         self.port = inner.port
@@ -270,7 +270,7 @@ class TracedListener:
 
 
 class TracedNetwork:
-    """A process's network port, listened to."""
+    """A process's network port, observed."""
 
     def __init__(
         self,
@@ -281,7 +281,7 @@ class TracedNetwork:
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         """`ends` names a connection, given whether this side dialed; None for one that is over.
-        Whoever listens holds `lock`."""
+        The observer holds `lock`."""
         self._inner = inner
         self._node = node
         self._listening = listening
@@ -298,7 +298,7 @@ class TracedNetwork:
         return TracedListener(await self._inner.listen(host, port, backlog=backlog), self)
 
     def traced(self, connection: Connection, *, dialed: bool) -> Connection:
-        """The same connection, listened to."""
+        """The same connection, observed."""
         ends = Safely(f"a connection with {connection.peer}")(self._ends, connection, dialed)
         if ends is None:
             return connection

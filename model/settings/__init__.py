@@ -1,4 +1,4 @@
-"""Settings: each declared once, and everything that is asked about them.
+"""Settings: each declared once; parsing, checking and describing follow from the declaration.
 
     read_config({"node.id": "1", ...}).int("log.segment.bytes")
 

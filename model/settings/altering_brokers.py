@@ -1,8 +1,8 @@
 """What AlterConfigs and IncrementalAlterConfigs accept for brokers (KIP-226).
 
-With what a node could not be started, it cannot be changed at run time either; and some steps are
-refused although a start would take them, because a running broker could not follow. All functions
-raise KafkaError INVALID_REQUEST, the code that Kafka gives here, most of them with its words.
+A node that could not be started with a setting cannot be given it at run time either; and some
+changes are refused although a start would take them, because a running broker could not follow. All
+functions raise KafkaError INVALID_REQUEST, the code that Kafka gives here, mostly with its words.
 Compared setting by setting with Apache Kafka: tests/model/settings/ask_kafka.py.
 """
 
@@ -53,7 +53,7 @@ _THREADS: Final = (
 def validate_broker_names(entries: Mapping[str, str], *, cluster_wide: bool) -> None:
     """Check each of a broker's dynamic settings, or of all brokers', by itself.
 
-    A name that is not known passes: it may belong to a plugin.
+    An unknown name passes: it may belong to a plugin.
     """
     known = {name: BROKER[name] for name in sorted(entries) if name in BROKER}
     if fixed := [name for name, each in known.items() if not each.dynamic]:

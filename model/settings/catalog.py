@@ -1,4 +1,4 @@
-"""Every setting by its name, and the known name nearest to a misspelt one."""
+"""Every setting by its name, and the known name that is nearest to a misspelt one."""
 
 from __future__ import annotations
 

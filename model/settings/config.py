@@ -41,8 +41,8 @@ class WrongSettings(ValueError):
 class Config:
     """Typed access to a node's settings. Immutable.
 
-    A getter raises KeyError for a name that is no setting, TypeError for one of another type.
-    Settings that only say the same in another unit, or that follow from others when they are not
+    A getter raises KeyError for an unknown name, TypeError for a setting of another type.
+    Settings that say the same in another unit, or that follow from others when they are not
     given, are resolved: `log.retention.ms` has the value of `log.retention.hours`, `log.dirs` that
     of `log.dir`, `inter.broker.listener.name` a name.
     """
@@ -76,7 +76,7 @@ class Config:
         """The values that are given or follow from given ones; the getters add the defaults."""
 
     def given(self, name: str) -> str | None:
-        """A setting as it was written, by the strongest of its layers; None when by none."""
+        """A setting as it was written, from its strongest layer; None when no layer has it."""
         for layer in (self.broker, self.default, self.static):
             if name in layer:
                 return layer[name]

@@ -1,7 +1,7 @@
-"""What DescribeConfigs answers: each value, where it comes from, and what it would be else.
+"""What DescribeConfigs answers: each value, its source, and the values that it overrides.
 
 Source: KIP-226 (sources and synonyms), KIP-569 (types and documentation), and Apache Kafka 4.3's
-answers, which these were compared with.
+answers, which the tests compare these with.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _described(
 
 
 def _unknown(name: str, layers: Iterable[tuple[Mapping[str, str], Source]]) -> Description:
-    """A dynamic setting that is not known: it may be a plugin's, and may be secret."""
+    """An unknown dynamic setting: it may be a plugin's, and may be secret."""
     synonyms = [Synonym(name, None, source) for layer, source in layers if name in layer]
     return Description(
         name, None, synonyms[0].source, Type.STRING, False, True, tuple(synonyms), ""
@@ -156,10 +156,10 @@ def _topic_synonyms(config: Config, setting: Setting) -> list[Synonym]:
 
 
 def _broker_synonyms(config: Config, name: str) -> list[Synonym]:
-    """All places that could give a broker setting its value, from where it is itself given on.
+    """All sources that could give a broker setting its value, from the first that gives it itself.
 
-    A place that gives only a synonym in other units counts after one that gives the name itself,
-    never before it: so a setting that is null is shown with no synonyms at all, as Kafka does.
+    A source that gives only a synonym in other units counts after one that gives the name itself,
+    never before it: so a setting that is null is shown without synonyms, as Kafka does.
     """
     names = broker_synonyms(name)
     found = [

@@ -1,4 +1,4 @@
-"""Consumer groups and transactions, and the topics in which they are remembered."""
+"""Consumer groups and transactions, and the internal topics that store them."""
 
 from __future__ import annotations
 

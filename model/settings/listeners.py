@@ -1,7 +1,7 @@
 """Listeners, voters and bootstrap servers: the addresses that settings name.
 
 Source: Apache Kafka's rules for a node in KRaft mode (KIP-103, KIP-631, KIP-853). Only PLAINTEXT is
-served so far; every other protocol is refused in words.
+served so far; every other protocol is refused with an explanation.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class NamedEndpoint(NamedTuple):
 
 
 def listeners(config: Config) -> list[Listener]:
-    """Where this node listens, in the file's order. Raises ValueError, in words."""
+    """Where this node listens, in the file's order. Raises ValueError with an explanation."""
     bound = parse_listeners("listeners", config.names("listeners"))
     told = {
         each.name: each.endpoint
@@ -93,7 +93,7 @@ def parse_endpoint(text: str, setting: str) -> Endpoint:
 
 
 def ip_version(host: str) -> int:
-    """4 or 6 for an address, 0 for a name: what it leads to is known only where it is bound."""
+    """4 or 6 for an address; 0 for a name, which is only resolved when it is bound."""
     if ":" in host:
         return 6
     numbers = host.split(".")

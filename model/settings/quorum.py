@@ -1,4 +1,4 @@
-"""The controllers' quorum, the metadata log, and the life signs of brokers."""
+"""The controller quorum, the metadata log, and heartbeats of brokers."""
 
 from __future__ import annotations
 

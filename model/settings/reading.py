@@ -1,11 +1,11 @@
-"""Makes a node's settings from what was written: its file, and the dynamic ones of the metadata.
+"""Builds a node's settings from its file and from the dynamic settings of the metadata.
 
 Policy for a file: a wrong value stops the start, and so does a name that is nearly a known one,
-since it is misspelt. Any other unknown name is only noticed, as in Apache Kafka, because plugins
-bring names of their own. Known names that change nothing here are noticed when they are given.
+since it is misspelt. Any other unknown name is only logged, as in Apache Kafka, because plugins
+bring names of their own. Known names that change nothing here are logged when they are given.
 
 Policy for dynamic settings: what a file could not say is refused when it is set (altering.py).
-What is in the metadata all the same, from another release, is set aside: it must not stop a node.
+Metadata may hold such a setting all the same, from another release: it is set aside with a warning.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_config(properties: Mapping[str, str], *, hostname: str = "localhost") -
         values=values,
         notices=tuple(notices),
     )
-    # A rule about several settings says nothing useful while one of them is no value at all.
+    # A rule about several settings says nothing useful while one of them has no valid value.
     problems = problems or broken_rules(config)
     if problems:
         raise WrongSettings(problems)
@@ -57,7 +57,7 @@ def with_dynamic(config: Config, broker: Mapping[str, str], default: Mapping[str
 
 
 def stack(config: Config, broker: Mapping[str, str], default: Mapping[str, str]) -> Config:
-    """`with_dynamic` without a look at rules about several settings."""
+    """`with_dynamic` without checking rules about several settings."""
     values, _, _ = _read(config.static)
     aside = []
     for layer in (default, broker):
@@ -83,7 +83,7 @@ def stack(config: Config, broker: Mapping[str, str], default: Mapping[str, str])
 def _mended(stacked: Config) -> Config:
     """The same, without the dynamic settings that break a rule.
 
-    One is taken at a time, for as long as one more can be taken: whether a setting fits may depend
+    Settings are added one at a time, as long as one more fits: whether a setting fits may depend
     on another (listeners need their protocol), and neither their order nor a wrong one among them
     may cost the others.
     """

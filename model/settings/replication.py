@@ -1,4 +1,4 @@
-"""Replicas: how many must be in sync, how followers fetch, who leads."""
+"""Replicas: in-sync minimums, how followers fetch, leader election."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words in which the tables of settings are written: one line a setting, no prefixes."""
+"""Helpers for the tables of settings: one line for each setting, without prefixes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def between(low: float, high: float) -> Range:
 
 
 def without_effect(reason: str, rows: Iterable[Row]) -> tuple[Setting, ...]:
-    """Settings that are checked and shown as Kafka's, and change nothing, all for one reason."""
+    """Settings that are parsed and shown as in Kafka but change nothing, all for one reason."""
     doc = f"{WITHOUT_EFFECT} {reason}."
     return tuple(Setting(*row, doc, reason) for row in rows)
 

@@ -1,6 +1,6 @@
 """What a setting is: its name, type, default, bounds, and how its text is read and written.
 
-Source: Apache Kafka 4.3's `ConfigDef`, whose words for a refused value clients and people know.
+Source: Apache Kafka 4.3's `ConfigDef`, whose messages for refused values clients and people know.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The main job in one command: a cluster that loses its leaders, and no record."""
+"""The demo: a cluster that loses its leaders, and no record."""

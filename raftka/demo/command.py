@@ -35,7 +35,7 @@ SETTINGS: Final = {
 def main(argv: list[str]) -> int:
     """0 when every acknowledged record was read and none was written twice, else 1."""
     options = _parser().parse_args(argv)
-    # What the clients have to tell of a failover is told here, in order and in full.
+    # The demo reports each failover itself, in order and in full: silence the clients' own lines.
     logging.getLogger("raftka").setLevel(logging.ERROR)
     console = Console(highlight=False)
     ports, controller_ports = _ports(options.port)
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
 
 
 def _run(console: Console, cluster: LocalCluster, options: argparse.Namespace) -> bool:
-    """Whether the promise held."""
+    """Whether no acknowledged record was lost or duplicated."""
     cluster.directory.mkdir(parents=True, exist_ok=True)
     lines = cluster.directory / "access.log"
     write_log(lines, options.records, options.seed)
@@ -137,7 +137,7 @@ def _tell_how_to_go_on(console: Console, cluster: LocalCluster) -> None:
 
 
 def _ports(first: int) -> tuple[list[int], list[int]]:
-    """Of the brokers, and of the controllers; for 0 any that are free."""
+    """The ports of the brokers, and of the controllers; free ones for 0."""
     if first == 0:
         free = free_ports(2 * NODES)
         return free[:NODES], free[NODES:]

@@ -1,4 +1,4 @@
-"""What the nodes' logs tell of elections: one line of the controller for each, with its reason."""
+"""Elections from the nodes' logs: the controller writes one line for each, with its reason."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Activation(NamedTuple):
 
 
 def elections(logs: Iterable[str]) -> list[Election]:
-    """All elections that these logs tell of, in the order of time."""
+    """All elections in these logs, in the order of time."""
     found = [
         Election(
             _seconds(match["stamp"]),
@@ -61,7 +61,7 @@ def elections(logs: Iterable[str]) -> list[Election]:
 
 
 def activations(logs: Iterable[str]) -> list[Activation]:
-    """All times at which a node became the active controller, in the order of time."""
+    """Each time that a node became the active controller, in the order of time."""
     found = [
         Activation(_seconds(match["stamp"]), int(match["id"]), int(match["epoch"]))
         for log in logs

@@ -1,6 +1,6 @@
-"""Keeps account: what was acknowledged, what was read, and how long acknowledgements paused.
+"""Keeps account: which records were acknowledged and read, and the gaps between acknowledgements.
 
-Pure: it is told what happened, with the time at which it did.
+Pure: the caller passes each event with its time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Verdict(NamedTuple):
-    """The promise, counted. A record is known by the number of its line."""
+    """The counts behind the verdict. A record is known by the number of its line."""
 
     sent: int
     acknowledged: int
@@ -48,7 +48,7 @@ class Ledger:
         self._acks: dict[int, list[float]] = {}
 
     def note_ack(self, number: int, partition: int, offset: int, now: float) -> None:
-        """The cluster says that it has a record."""
+        """The cluster acknowledged a record."""
         self.acknowledged[number] = (partition, offset)
         times = self._acks.setdefault(partition, [])
         # A batch acknowledges many records at one time; one entry is enough.
@@ -56,7 +56,7 @@ class Ledger:
             times.append(now)
 
     def note_failure(self, number: int, words: str) -> None:
-        """The producer gave a record up."""
+        """The producer gave up on a record."""
         self.failed.append(f"line {number}: {words}")
 
     def note_read(self, number: int, partition: int, offset: int, *, intact: bool) -> None:
@@ -72,7 +72,7 @@ class Ledger:
         return len(self._places)
 
     def unread(self) -> int:
-        """Acknowledged records that nobody has read yet."""
+        """Acknowledged records that no member has read yet."""
         return sum(number not in self._places for number in self.acknowledged)
 
     def verdict(self) -> Verdict:
@@ -90,10 +90,10 @@ class Ledger:
         )
 
     def outage(self, partitions: Iterable[int], since: float) -> float | None:
-        """Seconds without an acknowledgement after `since`, on the partition that paused longest.
+        """Seconds without an acknowledgement after `since`, on the partition with the longest gap.
 
-        None while a partition has none since then. An acknowledgement that was already on its
-        way when the broker died is not one of the new leader, so the longest pause counts, not
+        None while a partition has had none since then. An acknowledgement that was already on its
+        way when the broker died does not come from the new leader, so the longest gap counts, not
         the first.
         """
         longest = 0.0

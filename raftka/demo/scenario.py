@@ -33,7 +33,7 @@ _DECAY_S: Final = 4.0
 
 
 class GaveUp(RuntimeError):
-    """Something did not happen in time; the message says what."""
+    """A step of the demo took too long; the message says which."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Failover:
 
 
 class Scenario:
-    """A cluster that runs, a file, and what is done to both."""
+    """A running cluster, a file, and the steps that are taken with both."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Scenario:
         self._produced = trio.Event()
 
     async def run(self) -> None:
-        """Everything, until all that was acknowledged was read or patience ends."""
+        """Run everything, until all acknowledged records are read or the time is up."""
         async with Admin(self._servers) as admin:
             topic = NewTopic(
                 TOPIC,
@@ -109,7 +109,7 @@ class Scenario:
                 left = len(self.lines) - number
                 rate, most = float(self._records_per_s), left
                 if not self._chaos_over.is_set():
-                    # The less is left, the slower: every failover must be seen under traffic.
+                    # Slower as less is left: every failover must happen under traffic.
                     rate, most = min(rate, left / _DECAY_S), left - 1
                 allowed += rate * _TICK_S
                 for _ in range(min(int(allowed), most)):
@@ -155,7 +155,7 @@ class Scenario:
                     self.members[member] += 1
 
     async def _wait_until_read(self) -> None:
-        """Until the group has read all that was acknowledged, and nothing more comes."""
+        """Wait until the group has read all acknowledged records, and nothing more comes."""
         self._say("all lines are sent; the group reads what is left")
         with suppress(GaveUp):
             await self._until(lambda: self.ledger.unread() == 0, "the group to read everything")
@@ -196,7 +196,7 @@ class Scenario:
             lambda: self.ledger.outage(led, failover.at) is not None,
             f"an acknowledgement on partitions {_listed(led)}",
         )
-        # The longest pause is only known when it has been over for a while.
+        # The longest gap is only known a while after it ended.
         await trio.sleep(_QUIET_S)
         failover.outage_s = self.ledger.outage(led, failover.at)
         failover.isr_after = {p.index: p.isr for p in await self._layout(admin)}
@@ -206,7 +206,7 @@ class Scenario:
         await self._healed(admin, failover)
 
     def _learn(self, failover: Failover) -> None:
-        """What the surviving nodes' logs say about it, in words."""
+        """What the surviving nodes' logs say about the failover."""
         logs = [self.cluster.log(node) for node in self.cluster.node_ids]
         failover.elections = [
             each

@@ -31,7 +31,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What is public, imported when it is first asked for: its home imports this package, too."""
+    """What is public, imported on first use: the modules behind it import this package, too."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'raftka.testing' has no attribute {name!r}")

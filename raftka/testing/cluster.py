@@ -39,7 +39,7 @@ from raftka.testing.wire import ask
 T = TypeVar("T")
 
 SETTINGS: Final[Mapping[str, str]] = {
-    # A test does not wait for members that do not come, nor for partitions that it does not need.
+    # A test waits neither for group members that do not come nor for partitions it does not need.
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.num.partitions": "4",
 }
@@ -76,7 +76,7 @@ class Cluster(LocalCluster):
         """The brokers' addresses, as clients want them in bootstrap.servers."""
         return self.bootstrap
 
-    # Who does what.
+    # Leaders and replicas.
 
     def leader(self, topic: str, partition: int = 0, timeout_s: float = 10.0) -> int:
         """The node that leads the partition, as the running nodes see it; waits for one."""
@@ -130,7 +130,7 @@ class Cluster(LocalCluster):
             self.leader(name, partition)
         return name
 
-    # What breaks and what mends. `kill` and `stop_node` are LocalCluster's.
+    # Faults and repairs. `kill` and `stop_node` are LocalCluster's.
 
     def restart(self, node_id: int, timeout_s: float = 20.0) -> None:
         """Start the node again, after a SIGKILL if it still runs; returns when it serves."""
@@ -139,18 +139,18 @@ class Cluster(LocalCluster):
         self.start_node(node_id, timeout_s)
 
     def kill(self, node_id: int) -> None:
-        """SIGKILL: the process is gone at once; its disk is as it was. Also for a paused node."""
+        """SIGKILL: the process is gone at once, its disk stays as it is. Also for a paused node."""
         self._running(node_id)
         self._paused.discard(node_id)
         super().kill(node_id)
 
     def pause(self, node_id: int) -> None:
-        """SIGSTOP: the node stands still, its connections stay, and it answers nothing."""
+        """SIGSTOP: the process is suspended; its connections stay open, and it answers nothing."""
         os.kill(self._running(node_id), signal.SIGSTOP)
         self._paused.add(node_id)
 
     def resume(self, node_id: int) -> None:
-        """SIGCONT: a paused node goes on as if no time had passed."""
+        """SIGCONT: a paused node continues as if no time had passed."""
         os.kill(self._running(node_id), signal.SIGCONT)
         self._paused.discard(node_id)
 
@@ -179,14 +179,14 @@ class Cluster(LocalCluster):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Quick, and not to be interrupted half-way by a cancellation.
+        # Quick, and a cancellation must not interrupt it half-way.
         self.stop()
 
     def _folders_of_its_own(self) -> list[Path]:
         return [self.directory] if self._temporary else []
 
     def _running(self, node_id: int) -> int:
-        """The process of a node. Raises ValueError with what there is."""
+        """The process of a node. Raises ValueError with the nodes that exist."""
         if node_id not in self.node_ids:
             raise ValueError(f"there is no node {node_id}; there are {list(self.node_ids)}")
         if node_id not in self.processes:
@@ -217,7 +217,7 @@ class Cluster(LocalCluster):
         return next((p for p in answer.partitions if p.partition_index == partition), None)
 
     def _ask(self, request: Any, version: int) -> Any:
-        """The answer of a node that runs. Raises NodeFailed when none does."""
+        """The answer of any running node. Raises NodeFailed when none answers."""
         problem: OSError | None = None
         for node_id in self.processes:
             if node_id in self._paused:
@@ -230,7 +230,7 @@ class Cluster(LocalCluster):
 
 
 def _until(condition: Callable[[], T], otherwise: str, timeout_s: float) -> T:
-    """What the condition gives, once that is true. Raises TimeoutError."""
+    """The condition's value, once it is true. Raises TimeoutError."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         if time.monotonic() > deadline:
@@ -245,7 +245,7 @@ def _words(value: object) -> str:
 
 
 async def _in_thread(function: Callable[[], T]) -> T:
-    """Run what blocks beside the event loop, whichever there is."""
+    """Run a blocking call beside the event loop, trio's or asyncio's."""
     import trio
 
     if trio.lowlevel.in_trio_run():

@@ -1,4 +1,4 @@
-"""Fixtures of a user's own: `orders_cluster = cluster_fixture(nodes=3, scope="module")`."""
+"""Makes fixtures for users: `orders_cluster = cluster_fixture(nodes=3, scope="module")`."""
 
 from __future__ import annotations
 
