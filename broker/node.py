@@ -25,6 +25,8 @@ from raftka.net.answers import Turn
 if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
+    from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
+    from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.lifecycle import Lifecycle
     from raftka.broker.replication.data_plane import DataPlane
     from raftka.broker.replication.deadlines import Deadlines
@@ -57,6 +59,8 @@ class Node:
     cleaner: Cleaner
     data_plane: DataPlane
     groups: GroupCoordinatorService
+    transactions: TransactionCoordinatorService
+    markers: MarkerSender
     producer_ids: ProducerIds
     quorum: Quorum
     forwarded: Dispatcher[Node]

@@ -13,9 +13,7 @@ import trio
 
 from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
-from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.group.service import GroupCoordinatorService
-from raftka.broker.coordinators.replicated_log import ReplicatedLog
+from raftka.broker.coordination import compose_coordinators, publishers, start_coordinators
 from raftka.broker.directories import Directories, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
@@ -26,7 +24,7 @@ from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
 from raftka.kraft.controller.features import supported_features
-from raftka.model.ids import OFFSETS_TOPIC, Uuid
+from raftka.model.ids import Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
@@ -168,13 +166,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         )
     )
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
-    node.groups = GroupCoordinatorService(
-        GroupConfig.from_settings(config),
-        ReplicatedLog(OFFSETS_TOPIC, plane.replicas, node.clock),
-        node.clock,
-        node.dice,
-    )
-    plane.replicas.role_listeners.append(node.groups)
+    compose_coordinators(node)
     session_s = config.int("broker.session.timeout.ms") / 1000
 
     def heard(sent_s: float) -> None:
@@ -221,13 +213,13 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     )
     node.loader.add(node.suspects.published)
     node.loader.add(node.follow_configs)
-    followers = [node.replicas.publish, node.groups.publish]
+    followers = [node.replicas.publish, *publishers(node)]
     roles = PacedPublisher(followers, node.clock, node.replicas.prepare)
     node.loader.add(roles)
     tasks.start_soon(node.peers.run)
     tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)
-    tasks.start_soon(node.groups.run)
+    start_coordinators(node, tasks)
     tasks.start_soon(housekeeping, node)
     tasks.start_soon(cleaning, node)
     tasks.start_soon(end_without_directories, node)

@@ -59,6 +59,10 @@ class Rule(enum.Enum):
     CLEANED_IS_DURABLE = "a cleaned segment is durable before it replaces others"
     INTERRUPTED_SWAPS_ARE_FINISHED = "a start goes on with a replacement that a crash interrupted"
 
+    # Transactions, their coordinators.
+    MARKERS_UNTIL_WRITTEN = "a transaction's end is asked for until each partition has it (KIP-98)"
+    SUCCESSOR_FINISHES = "a new coordinator finishes the ends that the one before began (KIP-98)"
+
 
 RulesOff = AbstractSet[Rule]
 """The rules that a composition does without."""

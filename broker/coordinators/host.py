@@ -190,11 +190,16 @@ class CoordinatorHost(Generic[S]):
             yield hosted.runtime
 
     def answer_later(
-        self, answer: PendingAnswer, key: str, operation: Callable[[ShardRuntime[S]], None]
+        self,
+        answer: PendingAnswer,
+        key: str,
+        operation: Callable[[ShardRuntime[S]], None],
+        *,
+        writing: bool = True,
     ) -> None:
         """Run an operation that answers by itself; what it raises is its answer."""
         try:
-            runtime = self.runtime_of(key)
+            runtime = self.runtime_of(key, writing=writing)
         except KafkaError as error:
             answer.fail(error)
             return

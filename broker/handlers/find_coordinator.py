@@ -1,7 +1,8 @@
-"""FindCoordinator (key 10): which broker coordinates a group.
+"""FindCoordinator (key 10): which broker coordinates a group, or a transactional id.
 
-It is the leader of the group's partition of __consumer_offsets, a topic that comes into being when
-the first coordinator is asked for. Up to version 3 one key, later many (KIP-699).
+It is the leader of the key's partition of __consumer_offsets or __transaction_state, topics that
+come into being when the first coordinator is asked for. Up to version 3 one key, later many
+(KIP-699).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import NO_BROKER, OFFSETS_TOPIC, Endpoint
-from raftka.model.internal_topics import OFFSETS
+from raftka.model.ids import NO_BROKER, Endpoint
+from raftka.model.internal_topics import OFFSETS, TRANSACTIONS
 from raftka.model.key_hash import partition_of_key
 from raftka.net.protocol.messages.find_coordinator import (
     Coordinator,
@@ -20,7 +21,8 @@ from raftka.net.protocol.messages.find_coordinator import (
 )
 
 _MANY_FROM = 4
-_GROUP, _TRANSACTION = 0, 1
+_TOPICS = {0: (OFFSETS, "group"), 1: (TRANSACTIONS, "transactional id")}
+"""By key type: where its keys live, and what they name."""
 _NOWHERE = Endpoint("", -1)
 
 
@@ -29,8 +31,8 @@ async def find_coordinator(
     context: Context, request: FindCoordinatorRequest
 ) -> FindCoordinatorResponse:
     node = context.node
-    if request.key_type == _GROUP:
-        await ensure_internal_topic(node, OFFSETS)
+    if request.key_type in _TOPICS:
+        await ensure_internal_topic(node, _TOPICS[request.key_type][0])
     if context.api_version >= _MANY_FROM:
         keys = request.coordinator_keys
         return FindCoordinatorResponse(
@@ -64,20 +66,16 @@ def _find(context: Context, key_type: int, key: str) -> Coordinator:
 
 def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
     """(broker id, its endpoint for the client's listener). Raises KafkaError."""
-    if key_type == _TRANSACTION:
-        raise KafkaError(
-            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            "this cluster has no transactions: produce without a transactional.id",
-        )
-    if key_type != _GROUP:
+    if key_type not in _TOPICS:
         raise KafkaError(
             ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type}"
         )
+    internal, kind = _TOPICS[key_type]
     node = context.node
-    topic = node.image.topics.get(OFFSETS_TOPIC)
+    topic = node.image.topics.get(internal.name)
     if topic is None:
         raise KafkaError(
-            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{OFFSETS_TOPIC} could not be created yet"
+            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{internal.name} could not be created yet"
         )
     index = partition_of_key(key, len(topic.partitions))
     broker = node.image.brokers.get(topic.partitions[index].leader)
@@ -85,6 +83,6 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
     if broker is None or endpoint is None:
         raise KafkaError(
             ErrorCode.COORDINATOR_NOT_AVAILABLE,
-            f"{OFFSETS_TOPIC}-{index}, where group {key!r} lives, has no leader to be reached",
+            f"{internal.name}-{index}, where {kind} {key!r} lives, has no leader to be reached",
         )
     return broker.broker_id, endpoint

@@ -1,8 +1,10 @@
 """InitProducerId (key 22): an id that makes a producer's batches recognizable (KIP-98).
 
-Each call gives a new id with epoch 0, also to a producer that names the id it has (KIP-360): only
-transactional producers keep theirs. A transactional id asks for a transaction coordinator, which
-this cluster does not have; the answer is the one for a principal that may not use that id.
+Without a transactional id each call gives a new id with epoch 0, also to a producer that names the
+id it has (KIP-360). With one, its coordinator decides: the id stays, and the epoch goes up, which
+fences the producer before. Version notes: 3 names the id and epoch that the producer has (KIP-360);
+4 knows PRODUCER_FENCED (KIP-588). 6 is for two-phase commit (KIP-939), which Apache Kafka 4.4.0
+does not promise either.
 """
 
 from __future__ import annotations
@@ -22,14 +24,10 @@ async def init_producer_id(
     context: Context, request: InitProducerIdRequest
 ) -> InitProducerIdResponse:
     node = context.node
-    if request.transactional_id is not None:
-        return _refusal(
-            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-            if request.transactional_id
-            else ErrorCode.INVALID_REQUEST
-        )
     if (request.producer_id == NO_PRODUCER_ID) != (request.producer_epoch == NO_EPOCH):
         return _refusal(ErrorCode.INVALID_REQUEST)  # an id without its epoch, or the reverse
+    if request.transactional_id is not None:
+        return await node.transactions.init_producer_id(request, context.api_version)
     try:
         producer_id = await node.producer_ids.allocate()
     except KafkaError as error:

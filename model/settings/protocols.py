@@ -1,5 +1,5 @@
-"""Settings of group protocols, transactions and compaction that are not served yet;
-accepted so that a file written for Apache Kafka works as it stands.
+"""Settings of protocols that are not served, or are served without them; accepted so that a file
+written for Apache Kafka works as it stands.
 """
 
 from __future__ import annotations
@@ -88,18 +88,20 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("group.streams.num.standby.replicas", INT, 0, at_least(0), READ_ONLY),
         ("group.streams.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
     )),
-    *without_effect("transactions are not served yet", (
+    *without_effect("partitions do not verify transactions yet", (
         ("add.partitions.to.txn.retry.backoff.max.ms", INT, 100, at_least(0), READ_ONLY),
         ("add.partitions.to.txn.retry.backoff.ms", INT, 20, at_least(1), READ_ONLY),
+        ("transaction.partition.verification.enable", BOOLEAN, True, None, CLUSTER_WIDE),
+    )),
+    *without_effect("each transaction has a timer of its own, so nothing is looked for in rounds", (
         ("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,
          10000, at_least(1), READ_ONLY),
-        ("transaction.partition.verification.enable", BOOLEAN, True, None, CLUSTER_WIDE),
-        ("transaction.remove.expired.transaction.cleanup.interval.ms", INT,
-         3600000, at_least(1), READ_ONLY),
+    )),
+    *without_effect("a coordinator reads its log in pieces of 256 KB", (
         ("transaction.state.log.load.buffer.size", INT, 5242880, at_least(1), READ_ONLY),
+    )),
+    *without_effect("two-phase commit (KIP-939) is not served", (
         ("transaction.two.phase.commit.enable", BOOLEAN, False, None, READ_ONLY),
-        ("transactional.id.expiration.ms", INT, 604800000, at_least(1), READ_ONLY),
-        ("transaction.max.timeout.ms", INT, 900000, at_least(1), READ_ONLY),
     )),
 )
 # fmt: on

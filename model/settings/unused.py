@@ -140,7 +140,6 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("log.dir.failure.timeout.ms", LONG, 30000, at_least(1), READ_ONLY),
     )),
     *without_effect("nodes wait for each other as long as each request allows", (
-        ("request.timeout.ms", INT, 30000, None, READ_ONLY),
         ("controller.socket.timeout.ms", INT, 30000, None, READ_ONLY),
     )),
 )

@@ -71,6 +71,7 @@ class GroupCoordinatorService:
         self.resigned = self._host.resigned
         self.on_partition_elected = self._host.on_partition_elected
         self.on_partition_resigned = self._host.on_partition_resigned
+        self.partition_of = self._host.partition_of
 
     # ---- members
 

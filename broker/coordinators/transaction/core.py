@@ -14,6 +14,7 @@ from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TRANSACTION_TOPIC, TopicPartition
+from raftka.model.rules import ALL_HOLD, RulesOff
 
 FEATURE: Final = "transaction.version"
 
@@ -52,6 +53,7 @@ class Core:
     config: TransactionConfig
     epoch: int
     """The coordinator's: the leader epoch of its partition."""
+    rules_off: RulesOff = ALL_HOLD
     transactions: dict[str, Transaction] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     outbox: Outbox = field(default_factory=Outbox)

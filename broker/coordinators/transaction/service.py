@@ -1,7 +1,6 @@
-"""The API of transactions, as handlers will call it: finds the shard, gets producer ids, answers.
+"""The API of transactions, as handlers call it: finds the shard, gets producer ids, answers.
 
-Where shards come from and when an answer leaves: broker/coordinators/host.py. Not composed into a
-broker yet: partitions cannot hold transactions so far, and ApiVersions promises only what works.
+Where shards come from and when an answer leaves: broker/coordinators/host.py.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 from raftka.broker.coordinators.host import (
     CoordinatorHost,
+    PendingAnswer,
     coordinator_error,
     when_committed,
 )
@@ -19,11 +19,13 @@ from raftka.broker.coordinators.runtime import CoordinatorLog, ShardRuntime
 from raftka.broker.coordinators.shard import CoordinatorTopic
 from raftka.broker.coordinators.transaction.config import TransactionConfig
 from raftka.broker.coordinators.transaction.core import NeedsProducerId, WriteMarkers
+from raftka.broker.coordinators.transaction.marker_queue import Wish
 from raftka.broker.coordinators.transaction.shard import TransactionShard
 from raftka.broker.coordinators.transaction.state import EPOCH_BUMPS, State, Transaction
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TRANSACTION_TOPIC, TopicPartition
 from raftka.model.ports import Clock
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.net.protocol.messages.describe_transactions import TransactionState
 from raftka.net.protocol.messages.end_txn import EndTxnRequest, EndTxnResponse
 from raftka.net.protocol.messages.init_producer_id import (
@@ -36,10 +38,7 @@ from raftka.net.protocol.messages.list_transactions import (
     ListTransactionsResponse,
 )
 
-Written = Callable[[frozenset[TopicPartition]], None]
-"""Called with the partitions that have the marker by now, or need none; as often as it takes."""
-
-SendMarkers = Callable[[WriteMarkers, Written], None]
+SendMarkers = Callable[[Wish], None]
 """Has markers written by the leaders of their partitions, again until all have them."""
 
 _INIT_KNOWS_FENCED_FROM = 4
@@ -65,6 +64,7 @@ class TransactionCoordinatorService:
         *,
         new_producer_id: Callable[[], Awaitable[int]],
         send_markers: SendMarkers,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._clock = clock
         self._new_producer_id = new_producer_id
@@ -78,7 +78,7 @@ class TransactionCoordinatorService:
             ),
             coordinator_log,
             clock,
-            make_shard=lambda _partition, epoch: TransactionShard(config, epoch),
+            make_shard=lambda _partition, epoch: TransactionShard(config, epoch, rules_off),
             perform=self._perform,
             key="transactional",
             invalid_key=ErrorCode.INVALID_REQUEST,
@@ -105,7 +105,7 @@ class TransactionCoordinatorService:
         try:
             return await self._ask(request.transactional_id or "", response, operation)
         except KafkaError as error:
-            code = _known(error.code, version >= _INIT_KNOWS_FENCED_FROM)
+            code = known_code(error.code, version >= _INIT_KNOWS_FENCED_FROM)
             return response(error_code=code, producer_id=-1, producer_epoch=-1)
 
     async def end_transaction(self, request: EndTxnRequest, version: int) -> EndTxnResponse:
@@ -119,32 +119,46 @@ class TransactionCoordinatorService:
         try:
             return await self._ask(request.transactional_id, EndTxnResponse, operation)
         except KafkaError as error:
-            code = _known(error.code, version >= _END_KNOWS_FENCED_FROM)
+            code = known_code(error.code, version >= _END_KNOWS_FENCED_FROM)
             return EndTxnResponse(error_code=code)
 
-    async def add_partitions(
+    def add_partitions(
         self,
         transactional_id: str,
         producer: Producer,
         partitions: Iterable[TopicPartition],
         client_version: int,
+        answer: PendingAnswer,
+        response: object,
     ) -> None:
-        """Let partitions join a transaction; returns when that is committed.
+        """Let partitions join a transaction; answered with `response` when that is committed.
 
-        Raises KafkaError as `TransactionShard.add_partitions`.
+        Refused as `TransactionShard.add_partitions` does. Does not raise.
         """
-        runtime = self._host.runtime_of(transactional_id)
-        shard = runtime.shard
-        shard.add_partitions(transactional_id, producer, partitions, client_version, runtime.now())
-        await when_committed(runtime, None)
 
-    async def verify_partitions(
-        self, transactional_id: str, producer: Producer, partitions: Iterable[TopicPartition]
-    ) -> dict[TopicPartition, ErrorCode]:
-        """Whether partitions are in a transaction. Raises KafkaError as the shard does."""
-        runtime = self._host.runtime_of(transactional_id, writing=False)
-        found = runtime.shard.verify_partitions(transactional_id, producer, partitions)
-        return await when_committed(runtime, found)
+        def add(runtime: Runtime) -> None:
+            runtime.shard.add_partitions(
+                transactional_id, producer, partitions, client_version, runtime.now()
+            )
+            runtime.answer(answer, response)
+
+        self._host.answer_later(answer, transactional_id, add)
+
+    def verify_partitions(
+        self,
+        transactional_id: str,
+        producer: Producer,
+        partitions: Iterable[TopicPartition],
+        answer: PendingAnswer,
+        respond: Callable[[dict[TopicPartition, ErrorCode]], object],
+    ) -> None:
+        """Whether partitions are in a transaction, when that is committed. Does not raise."""
+
+        def verify(runtime: Runtime) -> None:
+            found = runtime.shard.verify_partitions(transactional_id, producer, partitions)
+            runtime.answer(answer, respond(found))
+
+        self._host.answer_later(answer, transactional_id, verify, writing=False)
 
     # ---- administration
 
@@ -227,17 +241,17 @@ class TransactionCoordinatorService:
     def _perform(self, runtime: Runtime, effect: object) -> None:
         """The runtime's effects: a decision is committed, so its markers may be written."""
         assert isinstance(effect, WriteMarkers), effect
-        wish = effect
+        wanted = effect
 
         def written(partitions: frozenset[TopicPartition]) -> None:
             if runtime.is_live:
                 runtime.shard.markers_written(
-                    wish.transactional_id, wish.marker, partitions, runtime.now()
+                    wanted.transactional_id, wanted.marker, partitions, runtime.now()
                 )
                 runtime.settle()
 
-        if wish.partitions:
-            self._send_markers(wish, written)
+        if wanted.partitions:
+            self._send_markers(Wish(wanted, written, lambda: runtime.is_live))
         else:
             written(frozenset())
 
@@ -256,8 +270,8 @@ class _Kept:
         self.error = coordinator_error(error)
 
 
-def _known(code: int, knows_fenced: bool) -> int:
-    """PRODUCER_FENCED as versions before it know it (KIP-588)."""
+def known_code(code: int, knows_fenced: bool) -> int:
+    """A refusal as a version knows it that may be older than PRODUCER_FENCED (KIP-588)."""
     if code == ErrorCode.PRODUCER_FENCED and not knows_fenced:
         return ErrorCode.INVALID_PRODUCER_EPOCH
     return code

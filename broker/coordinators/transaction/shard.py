@@ -28,6 +28,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.protocol.messages.describe_transactions import TopicData, TransactionState
 from raftka.net.protocol.messages.end_txn import EndTxnRequest
@@ -43,8 +44,10 @@ class TransactionShard:
     Those that take a `new_producer_id` raise NeedsProducerId when they need one and have none.
     """
 
-    def __init__(self, config: TransactionConfig, epoch: int) -> None:
-        self._core = Core(config, epoch)
+    def __init__(
+        self, config: TransactionConfig, epoch: int, rules_off: RulesOff = ALL_HOLD
+    ) -> None:
+        self._core = Core(config, epoch, rules_off)
 
     @property
     def outbox(self) -> Outbox:
@@ -89,7 +92,8 @@ class TransactionShard:
         core = self._core
         for transactional_id, found in list(core.transactions.items()):
             if found.state in PREPARED:
-                core.send_markers(transactional_id)
+                if Rule.SUCCESSOR_FINISHES not in core.rules_off:
+                    core.send_markers(transactional_id)
             elif found.state is State.ONGOING:
                 ending.watch_timeout(core, transactional_id, now)
         self._expire_later(now)

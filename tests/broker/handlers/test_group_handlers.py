@@ -31,7 +31,7 @@ from raftka.kraft.image import (
     TopicImage,
 )
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.delete_groups import DeleteGroupsRequest
 from raftka.net.protocol.messages.describe_groups import DescribeGroupsRequest
@@ -278,11 +278,17 @@ def test_a_coordinator_that_cannot_be_reached(image: MetadataImage) -> None:
     assert (answer.node_id, answer.host, answer.port) == (-1, "", -1)
 
 
-def test_there_are_only_group_coordinators() -> None:
+def test_transactional_ids_live_in_a_topic_of_their_own() -> None:
+    topic = TopicImage(TRANSACTION_TOPIC, bytes(15) + b"\x02", [LED] * 3)
+    image = MetadataImage(topics={TRANSACTION_TOPIC: topic}, brokers={1: BROKER})
+    alone = found_by(image, 3, FindCoordinatorRequest(key="t", key_type=1))
+    assert (alone.error_code, alone.node_id, alone.port) == (0, 1, 9092)
+    many = found_by(image, 4, FindCoordinatorRequest(coordinator_keys=["t", "u"], key_type=1))
+    assert [(each.key, each.node_id) for each in many.coordinators] == [("t", 1), ("u", 1)]
+
+
+def test_there_are_no_coordinators_of_other_kinds() -> None:
     image = offsets_topic(LED, one=BROKER)
-    transaction = found_by(image, 3, FindCoordinatorRequest(key="t", key_type=1))
-    assert transaction.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-    assert "no transactions" in transaction.error_message
     unknown = found_by(image, 3, FindCoordinatorRequest(key="t", key_type=7))
     assert unknown.error_code == ErrorCode.INVALID_REQUEST
 

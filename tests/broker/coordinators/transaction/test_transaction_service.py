@@ -10,14 +10,16 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from raftka.broker.coordinators.host import PendingAnswer
 from raftka.broker.coordinators.outbox import Producer
 from raftka.broker.coordinators.transaction.config import TransactionConfig
 from raftka.broker.coordinators.transaction.core import WriteMarkers
-from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService, Written
+from raftka.broker.coordinators.transaction.marker_queue import Written
+from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import TRANSACTION_TOPIC
+from raftka.model.ids import TRANSACTION_TOPIC, TopicPartition
 from raftka.model.key_hash import partition_of_key
 from raftka.net.protocol.messages.end_txn import EndTxnRequest, EndTxnResponse
 from raftka.net.protocol.messages.init_producer_id import (
@@ -27,11 +29,24 @@ from raftka.net.protocol.messages.init_producer_id import (
 from raftka.net.protocol.messages.list_transactions import ListTransactionsRequest
 from raftka.simulations.machines.clock import SimClock
 from tests.support.offsets_log import MemoryOffsetsLog
-from tests.support.transactions import NAME, TOPICS, A, B
+from tests.support.transactions import NAME, TOPICS, A, B, C
 
 IMAGE = MetadataImage(topics=TOPICS, features={"transaction.version": 2})
 PARTITIONS = len(TOPICS[TRANSACTION_TOPIC].partitions)
 OK = ErrorCode.NONE
+
+
+async def resolved(answer: PendingAnswer) -> object:
+    found: list[object] = []
+    event = trio.Event()
+
+    def take(value: object) -> None:
+        found.append(value)
+        event.set()
+
+    answer.on_resolved(take)
+    await event.wait()
+    return found[0]
 
 
 class Coordinator:
@@ -47,7 +62,7 @@ class Coordinator:
             log,
             SimClock(),
             new_producer_id=self._new_id,
-            send_markers=lambda wish, written: self.wanted.append((wish, written)),
+            send_markers=lambda wish: self.wanted.append((wish.wanted, wish.written)),
         )
         self.service.publish(IMAGE, MetadataDelta(EMPTY_IMAGE))
         nursery.start_soon(self.service.run)
@@ -75,6 +90,16 @@ class Coordinator:
         assert answer.error_code == OK
         return Producer(answer.producer_id, answer.producer_epoch)
 
+    async def add(self, producer: Producer, *partitions: TopicPartition) -> None:
+        answer = PendingAnswer(lambda code: code)
+        self.service.add_partitions(NAME, producer, partitions, 2, answer, OK)
+        assert await resolved(answer) == OK
+
+    async def verify(self, producer: Producer, *partitions: TopicPartition) -> Any:
+        answer = PendingAnswer(lambda code: code)
+        self.service.verify_partitions(NAME, producer, partitions, answer, lambda found: found)
+        return await resolved(answer)
+
     async def end(
         self, producer: Producer, *, commit: bool = True, version: int = 5
     ) -> EndTxnResponse:
@@ -100,9 +125,10 @@ async def coordinator(nursery: trio.Nursery) -> AsyncIterator[Coordinator]:
 async def test_a_transaction_from_its_beginning_to_its_end(coordinator: Coordinator) -> None:
     producer = await coordinator.producer()
     assert producer == (1001, 0)
-    await coordinator.service.add_partitions(NAME, producer, [A, B], 2)
-    found = await coordinator.service.verify_partitions(NAME, producer, [A])
-    assert found == {A: OK}
+    await coordinator.add(producer, A, B)
+    assert await coordinator.verify(producer, A) == {A: OK}
+    assert await coordinator.verify(producer, B) == {B: OK}
+    assert await coordinator.verify(producer, C) == {C: ErrorCode.TRANSACTION_ABORTABLE}
     answer = await coordinator.end(producer)
     assert (answer.error_code, answer.producer_id, answer.producer_epoch) == (OK, 1001, 1)
     ((wish, written),) = coordinator.wanted
@@ -117,7 +143,7 @@ async def test_no_marker_is_sent_before_the_decision_is_committed(
     coordinator: Coordinator, nursery: trio.Nursery
 ) -> None:
     producer = await coordinator.producer()
-    await coordinator.service.add_partitions(NAME, producer, [A], 2)
+    await coordinator.add(producer, A)
     coordinator.log.commits_at_once = False
     answers: list[int] = []
 
@@ -137,7 +163,7 @@ async def test_a_decision_that_nobody_knows_of_still_sends_its_markers(
     coordinator: Coordinator, autojump_clock: MockClock
 ) -> None:
     producer = await coordinator.producer()
-    await coordinator.service.add_partitions(NAME, producer, [A], 2)
+    await coordinator.add(producer, A)
     coordinator.log.commits_at_once = False
     answer = await coordinator.end(producer)
     assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
@@ -161,7 +187,7 @@ async def test_a_successor_sends_the_markers_and_the_old_answers_mean_nothing(
     coordinator: Coordinator, nursery: trio.Nursery
 ) -> None:
     producer = await coordinator.producer()
-    await coordinator.service.add_partitions(NAME, producer, [A], 2)
+    await coordinator.add(producer, A)
     await coordinator.end(producer)
     ((_, late),) = coordinator.wanted
     successor = Coordinator(coordinator.log, nursery)
@@ -210,7 +236,7 @@ async def test_lists_by_state_producer_duration_and_name(
     coordinator: Coordinator, autojump_clock: MockClock
 ) -> None:
     producer = await coordinator.producer()
-    await coordinator.service.add_partitions(NAME, producer, [A], 2)
+    await coordinator.add(producer, A)
     other = await coordinator.producer("other")
     await trio.sleep(2)
 

@@ -1,0 +1,59 @@
+"""The coordinators of one broker, composed: groups, transactions, and what ends transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raftka.broker.coordinators.group.config import GroupConfig
+from raftka.broker.coordinators.group.service import GroupCoordinatorService
+from raftka.broker.coordinators.replicated_log import ReplicatedLog
+from raftka.broker.coordinators.transaction.config import TransactionConfig
+from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
+from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
+from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC
+
+if TYPE_CHECKING:
+    import trio
+
+    from raftka.broker.metadata_loader import Publisher
+    from raftka.broker.node import Node
+
+_ANSWER_S = 5.0
+"""A broker's answer that its followers hold up may be that much later than they may be."""
+
+
+def compose_coordinators(node: Node) -> None:
+    """Make the coordinators and have them follow which partitions this broker leads."""
+    replicas, clock, rules_off = node.replicas, node.clock, node.rules_off
+    node.groups = GroupCoordinatorService(
+        GroupConfig.from_settings(node.config),
+        ReplicatedLog(OFFSETS_TOPIC, replicas, clock),
+        clock,
+        node.dice,
+    )
+    node.markers = MarkerSender(
+        node.peers,
+        clock,
+        timeout_s=node.config.int("request.timeout.ms") / 1000 + _ANSWER_S,
+        rules_off=rules_off,
+    )
+    node.transactions = TransactionCoordinatorService(
+        TransactionConfig.from_settings(node.config),
+        ReplicatedLog(TRANSACTION_TOPIC, replicas, clock),
+        clock,
+        new_producer_id=node.producer_ids.allocate,
+        send_markers=node.markers.send,
+        rules_off=rules_off,
+    )
+    replicas.role_listeners += [node.groups, node.transactions]
+
+
+def publishers(node: Node) -> list[Publisher]:
+    """What follows the metadata, after the replicas have taken their roles."""
+    return [node.groups.publish, node.markers.publish, node.transactions.publish]
+
+
+def start_coordinators(node: Node, tasks: trio.Nursery) -> None:
+    """Run the coordinators in tasks of their own."""
+    for run in (node.groups.run, node.markers.run, node.transactions.run):
+        tasks.start_soon(run)

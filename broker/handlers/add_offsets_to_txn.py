@@ -1,0 +1,47 @@
+"""AddOffsetsToTxn (key 25): a group's offsets join a transaction (KIP-98).
+
+What joins is the group's partition of __consumer_offsets.
+
+Version notes: 2 knows PRODUCER_FENCED (KIP-588); 4 knows TRANSACTION_ABORTABLE (KIP-890). A
+producer of transaction.version 2 does without: its TxnOffsetCommit has the partition join.
+"""
+
+from __future__ import annotations
+
+from raftka.broker.coordinators.host import PendingAnswer
+from raftka.broker.coordinators.outbox import Producer
+from raftka.broker.coordinators.transaction.service import known_code
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
+from raftka.model.errors import ErrorCode
+from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
+from raftka.net.protocol.messages.add_offsets_to_txn import (
+    AddOffsetsToTxnRequest,
+    AddOffsetsToTxnResponse,
+)
+from raftka.net.router import Pending
+
+_KNOWS_FENCED_FROM = 2
+
+
+@handles(AddOffsetsToTxnRequest, versions=(0, 4), access=PER_RESOURCE)
+def add_offsets_to_txn(
+    context: Context, request: AddOffsetsToTxnRequest
+) -> AddOffsetsToTxnResponse | Pending:
+    node = context.node
+    index = node.groups.partition_of(request.group_id)
+    if index is None:
+        return AddOffsetsToTxnResponse(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    knows_fenced = context.api_version >= _KNOWS_FENCED_FROM
+    answer = PendingAnswer(
+        lambda code: AddOffsetsToTxnResponse(error_code=known_code(code, knows_fenced))
+    )
+    node.transactions.add_partitions(
+        request.transactional_id,
+        Producer(request.producer_id, request.producer_epoch),
+        [TopicPartition(OFFSETS_TOPIC, index)],
+        0,
+        answer,
+        AddOffsetsToTxnResponse(),
+    )
+    return answer

@@ -1,0 +1,18 @@
+"""EndTxn (key 26): a producer commits or aborts its transaction (KIP-98).
+
+Answered when the decision is committed; the markers follow. Version notes: 2 knows PRODUCER_FENCED
+(KIP-588); 4 knows TRANSACTION_ABORTABLE; with 5 the epoch goes up, and the answer has the
+producer's next id and epoch (KIP-890).
+"""
+
+from __future__ import annotations
+
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
+from raftka.net.protocol.messages.end_txn import EndTxnRequest, EndTxnResponse
+
+
+@handles(EndTxnRequest, versions=(0, 5), access=PER_RESOURCE)
+async def end_txn(context: Context, request: EndTxnRequest) -> EndTxnResponse:
+    node = context.node
+    return await node.transactions.end_transaction(request, context.api_version)

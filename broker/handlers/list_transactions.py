@@ -1,0 +1,48 @@
+"""ListTransactions (key 66): the transactional ids that this broker coordinates (KIP-664).
+
+Version notes: 1 asks for those that run for longer than a duration (KIP-994); 2 for those whose
+whole name matches a regular expression (KIP-1152). Apache Kafka reads that by RE2, whose time is
+linear in the text whatever the pattern is; so does this broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from raftka.broker.request import Context, handles
+from raftka.model.access import PER_RESOURCE
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.list_transactions import (
+    ListTransactionsRequest,
+    ListTransactionsResponse,
+)
+
+
+@handles(ListTransactionsRequest, versions=(0, 2), access=PER_RESOURCE)
+async def list_transactions(
+    context: Context, request: ListTransactionsRequest
+) -> ListTransactionsResponse:
+    node = context.node
+    return await node.transactions.list_transactions(
+        request, _matcher(request.transactional_id_pattern or "")
+    )
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Raises KafkaError INVALID_REGULAR_EXPRESSION."""
+    if not pattern:
+        return lambda _: True
+    import re2  # Here, since a broker that is never asked for a pattern starts without it.
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        compiled = re2.compile(pattern, options)
+    except re2.error as error:
+        words = error.args[0] if error.args else error
+        why = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+        raise KafkaError(
+            ErrorCode.INVALID_REGULAR_EXPRESSION,
+            f"the pattern of transactional ids is not a regular expression of RE2: {why}",
+        ) from error
+    return lambda name: compiled.fullmatch(name) is not None
