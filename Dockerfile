@@ -24,7 +24,7 @@ RUN RAFTKA_COMMIT=$COMMIT /opt/raftka/bin/pip install --no-cache-dir --no-deps .
 FROM python:3.13-slim
 COPY --from=build /opt/raftka /opt/raftka
 COPY bin /opt/raftka/scripts
-COPY docker/entrypoint docker/healthcheck docker/settings docker/server.properties /opt/raftka/docker/
+COPY docker/entrypoint docker/healthcheck docker/settings docker/weblogs docker/server.properties /opt/raftka/docker/
 # Kafka's script names are found on the PATH and in /bin, with and without .sh.
 RUN ln -s /opt/raftka/scripts/kafka-* /opt/raftka/bin/raftka /usr/bin/ \
     && useradd --uid 1000 --gid 0 --create-home kafka \

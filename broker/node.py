@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
+    from raftka.net.request_stats import RequestStats
+    from raftka.net.server import Server
     from raftka.storage.cleaning.cleaner import Cleaner
     from raftka.storage.log_manager import LogManager
 
@@ -66,6 +68,10 @@ class Node:
     forwarded: Dispatcher[Node]
     """Answers what brokers pass on in a client's name."""
     admission: Admission
+    request_stats: RequestStats | None = None
+    """None where nobody can ask for metrics."""
+    is_stopping = False
+    """The broker has begun its controlled shutdown."""
 
     # From the data plane, by the names that the hot handlers use.
     replicas: ReplicaManager
@@ -102,6 +108,8 @@ class Node:
         self.network = network
         self.rules_off = rules_off
         self.turn = Turn()
+        self.servers: list[Server] = []
+        """The listeners that are open."""
         self.authorizer: StandardAuthorizer | None = None
         """None as long as authorizer.class.name cannot be set (model/settings/rules.py)."""
         self.loader = MetadataLoader(self._leader_changed)

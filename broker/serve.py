@@ -8,6 +8,7 @@ is all that production and simulation have in common with the outside; they diff
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -29,11 +30,15 @@ from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
+from raftka.model.settings.listeners import metrics_endpoint
 from raftka.net.admission import Admission, Limits, parse_overrides
 from raftka.net.dispatch import Dispatcher
 from raftka.net.server import Server
 from raftka.storage.cleaning.cleaner import Cleaner
 from raftka.storage.config import LogConfig
+
+if TYPE_CHECKING:
+    from raftka.broker.metrics.process import ProcessFigures
 
 log = get_logger(__name__)
 
@@ -52,6 +57,7 @@ async def serve(
     shutdown: trio.Event,
     ready: Callable[[Node], None] | None = None,
     rules_off: RulesOff = ALL_HOLD,
+    process_figures: ProcessFigures | None = None,
 ) -> None:
     """Run a node until `shutdown` is set and leadership has moved away.
 
@@ -74,7 +80,7 @@ async def serve(
             network=network,
             rules_off=rules_off,
         )
-        await _run(node, directories, shutdown, ready)
+        await _run(node, directories, shutdown, ready, process_figures)
     finally:
         directories.release()
 
@@ -84,6 +90,7 @@ async def _run(
     directories: Directories,
     shutdown: trio.Event,
     ready: Callable[[Node], None] | None,
+    process_figures: ProcessFigures | None,
 ) -> None:
     node.quorum = make_quorum(node, directories)
     if node.is_controller:
@@ -102,6 +109,12 @@ async def _run(
         node.loader.add(node.controller.published)
     if node.is_broker:
         _compose_broker(node, directories)
+    reporter = None
+    if (where := metrics_endpoint(node.config)) is not None:
+        # Nothing of it is imported, and nothing counted, where nobody can ask.
+        from raftka.broker.metrics.reporter import Reporter
+
+        reporter = Reporter(node, await node.network.listen(*where), process_figures)
     bound = await _bind(node, "controller")
     # A port that somebody else has is noticed before the cluster hears of this broker. They are
     # taken for good when it can serve: a client that waits in a backlog would find no other.
@@ -109,6 +122,8 @@ async def _run(
         listener.close()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.channels.run)
+        if reporter is not None:
+            nursery.start_soon(reporter.run)
         if node.is_controller:
             await nursery.start(node.controller.run)
         for name, listener in bound.items():
@@ -235,6 +250,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
 
 async def _stop_broker(node: Node) -> None:
     """Move leadership away first, while this broker still serves."""
+    node.is_stopping = True
     log.info(f"broker {node.node_id} is shutting down; its leadership moves first")
     if not node.config.flag("controlled.shutdown.enable"):
         log.info("controlled.shutdown.enable is off: others notice its broken connections")
@@ -256,8 +272,14 @@ async def _bind(node: Node, kind: str) -> dict[str, Listener]:
 
 def _server(node: Node, name: str) -> Server:
     kind = node.listener_kind(name)
-    return Server(
-        Dispatcher(node, routes(kind), forward=node.forward, authorizer=node.authorizer),
+    server = Server(
+        Dispatcher(
+            node,
+            routes(kind),
+            forward=node.forward,
+            authorizer=node.authorizer,
+            stats=node.request_stats,
+        ),
         name=name,
         turn=node.turn,
         clock=node.clock,
@@ -267,3 +289,5 @@ def _server(node: Node, name: str) -> Server:
         admission=node.admission if kind == "broker" else None,
         preambles={RAFT_PREAMBLE: node.quorum.accept} if kind == "controller" else {},
     )
+    node.servers.append(server)
+    return server

@@ -17,6 +17,7 @@ from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Piece
 from raftka.net.protocol import codec
 from raftka.net.protocol.message import Request, Response
+from raftka.net.request_stats import RequestStats
 from raftka.net.router import (
     Answer,
     CloseConnection,
@@ -70,7 +71,7 @@ class Dispatcher(Generic[NodeT]):
     """Calls the handlers in `routes` for `node`.
 
     `forward` returns what answers a request that another node has to decide, or None when this one
-    has to. Without an `authorizer` everybody may do everything.
+    has to. Without an `authorizer` everybody may do everything. `stats` counts the requests.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Dispatcher(Generic[NodeT]):
         *,
         forward: Callable[[Context[NodeT]], Awaitable[list[Piece]] | None] = lambda _: None,
         authorizer: Authorizer | None = None,
+        stats: RequestStats | None = None,
     ) -> None:
+        self._stats = stats
         self._node = node
         self._routes = routes
         self._forward = forward
@@ -107,6 +110,7 @@ class Dispatcher(Generic[NodeT]):
             # It outlives this turn, and the receive buffer is reused by then.
             frame = memoryview(bytes(frame))
         version = header.api_version
+        timing = None if self._stats is None else self._stats.begin(route.name, version)
         context = Context(
             self._node, session, version, header.correlation_id, header.client_id, frame
         )
@@ -134,13 +138,18 @@ class Dispatcher(Generic[NodeT]):
             answer, waits = _failed(context, route, request, error), False
         if waits:
             waiting = cast(Awaitable[Answer], answer)
+            if timing is not None:
+                waiting = timing.follow(waiting)
             if not route.concurrent:
                 return _answer_later(context, route, request, waiting, outlet.put)
             _answer_beside(context, route, request, waiting, outlet)
         elif isinstance(answer, Pending):
-            answer.on_resolved(_fill_later(context, outlet))
+            fill = _fill_later(context, outlet)
+            answer.on_resolved(fill if timing is None else timing.then(fill))
         else:
             outlet.put(encode_answer(context, answer))
+            if timing is not None:
+                timing.answered_at_once(answer)
         return None
 
 

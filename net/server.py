@@ -59,6 +59,13 @@ class Server:
         self._nursery: trio.Nursery | None = None
         self._connections: dict[Connection, float] = {}
         """When each connection was last heard, by the monotonic clock."""
+        self.accepted_count = 0
+        """Connections that were accepted since the start."""
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open, other protocols on the same port apart."""
+        return len(self._connections)
 
     async def run(self, listener: Listener) -> None:
         """Accept until cancelled."""
@@ -69,6 +76,7 @@ class Server:
                 while True:
                     connection = await listener.accept()
                     if self._admitted(connection):
+                        self.accepted_count += 1
                         nursery.start_soon(self._serve, connection)
             finally:
                 listener.close()

@@ -89,6 +89,7 @@ async def _serve(config: Config, disk: Disk) -> int:
     from raftka.broker.serve import serve
     from raftka.net.clock import SystemClock, system_dice
     from raftka.net.transport import TcpNetwork
+    from raftka.process_figures import process_figures
 
     network: Network = TcpNetwork()
 
@@ -133,6 +134,7 @@ async def _serve(config: Config, disk: Disk) -> int:
             network=network,
             shutdown=shutdown,
             ready=serving,
+            process_figures=process_figures,
         )
         nursery.cancel_scope.cancel()
     return code

@@ -71,6 +71,7 @@ WAITS = {
     *(f"broker/coordinators/{name}.py" for name in ("host", "hosted_partition", "runtime")),
     "broker/coordinators/transaction/marker_sender.py",
     *(f"broker/controller/{name}.py" for name in ("log", "service", "writer")),
+    *(f"broker/metrics/{name}.py" for name in ("end_offsets", "http")),
     *(
         f"broker/replication/{name}.py"
         for name in (

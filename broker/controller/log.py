@@ -32,10 +32,18 @@ class ElectionLog:
         self._clock = clock
         self._waiting: deque[ElectionOutcome] = deque()
         self._more = trio.Event()
+        self.count = 0
+        """Partitions that were given another leader."""
+        self.unclean_count = 0
+        """Of these, the unclean elections."""
 
     def note(self, elections: Iterable[ElectionOutcome]) -> None:
         """Have these written soon."""
-        self._waiting.extend(elections)
+        for outcome in elections:
+            if outcome.new_leader not in (NO_LEADER, outcome.old_leader):
+                self.count += 1
+                self.unclean_count += outcome.is_unclean
+            self._waiting.append(outcome)
         if self._waiting:
             self._more.set()
 

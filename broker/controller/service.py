@@ -81,7 +81,7 @@ class ControllerService:
         self._sessions = BrokerSessions(self._session_timeout_s, 0.0, ())
         self._shutting_down: dict[tuple[int, int], tuple[int, float]] = {}
         """By broker and epoch: at which offset, and when, it was found to lead nothing."""
-        self._elections = ElectionLog(clock)
+        self.elections = ElectionLog(clock)
         self._epoch: int | None = None
         self._term: trio.CancelScope | None = None
         self._term_tasks: trio.Nursery | None = None
@@ -98,7 +98,7 @@ class ControllerService:
         """Publisher: a batch was committed and replayed."""
         self.image = image
         if self.is_active:
-            self._elections.note(delta.topics.elections)
+            self.elections.note(delta.topics.elections)
             log_brokers(delta)
         self._writer.published()
 
@@ -116,7 +116,7 @@ class ControllerService:
         """Act whenever this node is the active controller, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._writer.run)
-            nursery.start_soon(self._elections.run)
+            nursery.start_soon(self.elections.run)
             task_status.started()
             while True:
                 await self._activated.wait()

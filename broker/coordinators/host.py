@@ -189,6 +189,12 @@ class CoordinatorHost(Generic[S]):
                 )
             yield hosted.runtime
 
+    def loaded(self) -> Iterator[ShardRuntime[S]]:
+        """The shards that have been read, by partition."""
+        for _, hosted in sorted(self._hosted.items()):
+            if hosted.runtime is not None:
+                yield hosted.runtime
+
     def answer_later(
         self,
         answer: PendingAnswer,

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from raftka.broker.endpoints import node_endpoints
-from raftka.broker.replication.fetch_reader import Fetched, FetchLimits
+from raftka.broker.replication.fetch_reader import Fetched, FetchLimits, count_traffic
 from raftka.broker.replication.fetch_session import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
@@ -155,6 +155,7 @@ def respond(
     if isinstance(feed, FetchSession):
         session_id = feed.session_id
         node.fetch_reader.answered(feed, fetched, full=full)
+    count_traffic(fetched, limits.is_follower)
     aborted = () if limits.read_committed else None
     topics: dict[str | bytes, list[FetchedPartition]] = {}
     leaders: list[int] = []

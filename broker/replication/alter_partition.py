@@ -54,6 +54,9 @@ class AlterPartitionSender:
         self._broker_epoch = broker_epoch
         self._waiting: dict[tuple[bytes, int], tuple[Replica, IsrProposal]] = {}
         self._wake = trio.Event()
+        self.shrink_count = 0
+        """ISRs that became smaller by a proposal of this broker."""
+        self.expand_count = 0
 
     def submit(self, replica: Replica, proposal: IsrProposal) -> None:
         """Send it with the next request; replaces an older one of the same partition."""
@@ -150,8 +153,11 @@ class AlterPartitionSender:
         view = replace(state.view, isr=tuple(part.isr), partition_epoch=part.partition_epoch)
         if part.leader_epoch != state.view.leader_epoch:
             return False
+        isr_size = len(state.view.isr)
         moved = state.proposal_accepted(proposal, view, self._clock.monotonic())
         if state.view is view:
+            self.shrink_count += len(view.isr) < isr_size
+            self.expand_count += len(view.isr) > isr_size
             log.info(
                 f"{replica.topic_partition}: the ISR is {list(view.isr)} now",
                 leader_epoch=view.leader_epoch,

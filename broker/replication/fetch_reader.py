@@ -290,6 +290,21 @@ def _is_unheard(feed: Feed, entry: FetchEntry, fetched: Fetched) -> bool:
     )
 
 
+def count_traffic(fetched_all: list[Fetched], is_follower: bool) -> None:
+    """Count what an answer brings; of followers' fetches Kafka counts the bytes alone."""
+    for fetched in fetched_all:
+        replica = fetched.entry.replica
+        if replica is None:
+            continue
+        if is_follower:
+            replica.traffic.replication_bytes_out += fetched.size
+        else:
+            replica.traffic.bytes_out += fetched.size
+            replica.traffic.fetch_requests += 1
+            if fetched.error_code:
+                replica.traffic.failed_fetch_requests += 1
+
+
 def out_of_range(replica: Replica, offset: int) -> KafkaError:
     """The answer to a fetch of records that do not exist here."""
     log = replica.log

@@ -109,6 +109,7 @@ class Following:
         records = data.records
         if records and not isinstance(records, list):
             partition_log.append_as_follower(records, now_ms)
+            replica.traffic.replication_bytes_in += len(records)
             if partition_log.config.flush_messages != MAX_LONG and partition_log.needs_flush(
                 now_ms
             ):

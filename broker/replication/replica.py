@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from raftka.broker.replication.follower_progress import FollowerProgress
 from raftka.broker.replication.partition import IsrProposal, PartitionState
+from raftka.broker.replication.traffic import TopicTraffic
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Buffer
@@ -63,6 +64,7 @@ class Replica:
         "topic",
         "topic_id",
         "topic_partition",
+        "traffic",
     )
 
     def __init__(self, topic_id: bytes, state: PartitionState, log: Log) -> None:
@@ -73,6 +75,8 @@ class Replica:
         """False once this broker no longer has it: find the partition by its name again."""
         self.state = state
         self.log = log
+        self.traffic = TopicTraffic()
+        """The counts of its topic, once it is hosted."""
         self.followers: dict[Watcher, None] = {}
         """What followers' fetches look at this replica: woken by records."""
         self.consumers: dict[Watcher, None] = {}
@@ -98,6 +102,9 @@ class Replica:
             records, state.view.leader_epoch, now_ms, from_client=from_client
         )
         if not info.duplicate:
+            traffic = self.traffic
+            traffic.messages_in += info.records
+            traffic.bytes_in += info.bytes
             if log.config.flush_messages != MAX_LONG and log.needs_flush(now_ms):
                 log.flush(now_ms)
             moved = state.leader_appended(info.last_offset + 1, now_s)

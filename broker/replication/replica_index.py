@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from raftka.broker.replication.fetch_session import PartitionKey
 from raftka.broker.replication.replica import Replica
+from raftka.broker.replication.traffic import Traffic
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
 
@@ -22,6 +24,9 @@ class ReplicaIndex:
         """After this moment (monotonic seconds) the controller may have elected other leaders."""
         self._by_name: dict[tuple[str, int], Replica] = {}
         self._by_id: dict[tuple[bytes, int], Replica] = {}
+        self.traffic = Traffic()
+        """What passes through the replicas, by topic."""
+        self._topic_counts: Counter[str] = Counter()
         self._offline: dict[tuple[str, int], str] = {}
         """Replicas that are assigned to this broker but cannot be used, and why."""
 
@@ -38,12 +43,18 @@ class ReplicaIndex:
         """Host a replica; it can be used."""
         self._by_name[replica.topic, replica.index] = replica
         self._by_id[replica.topic_id, replica.index] = replica
+        self._topic_counts[replica.topic] += 1
+        replica.traffic = self.traffic.of(replica.topic)
         self.forget_failure(replica.topic, replica.index)
 
     def remove(self, replica: Replica) -> None:
         """Stop hosting a replica. Later requests learn from the image who has the partition."""
         del self._by_name[replica.topic, replica.index]
         self._by_id.pop((replica.topic_id, replica.index), None)
+        self._topic_counts[replica.topic] -= 1
+        if not self._topic_counts[replica.topic]:
+            del self._topic_counts[replica.topic]
+            self.traffic.forget(replica.topic)
 
     def failed(self, topic: str, index: int, reason: str) -> None:
         """A replica that belongs here cannot be used; its requests are answered with `reason`."""
@@ -105,6 +116,11 @@ class ReplicaIndex:
                 f"broker {self.node_id} has lost touch with the controller and may not lead "
                 f"{replica.topic_partition} any more",
             )
+
+    @property
+    def offline_count(self) -> int:
+        """Replicas that belong here and cannot be used."""
+        return len(self._offline)
 
     @property
     def leader_count(self) -> int:

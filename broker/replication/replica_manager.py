@@ -8,7 +8,7 @@ had. When a disk fails, its replicas go offline here, and the controller learns 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from raftka.broker.replication.isr_keeper import IsrKeeper
 from raftka.broker.replication.partition import PartitionState
@@ -23,6 +23,7 @@ from raftka.kraft.image import (
     PartitionImage,
     TopicImage,
 )
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer, Clock
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from raftka.storage.log_manager import LogManager
 
 log = get_logger(__name__)
+
+_TOO_LARGE: Final = (ErrorCode.MESSAGE_TOO_LARGE, ErrorCode.RECORD_LIST_TOO_LARGE)
 
 
 class Fetching(Protocol):
@@ -139,9 +142,16 @@ class ReplicaManager:
             state.check_leader()
         if now_s > self.index.lease_until_s:
             self.check_serving(replica, now_s)
-        if acks == -1:
-            state.check_enough_replicas()
-        return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
+        replica.traffic.produce_requests += 1
+        try:
+            if acks == -1:
+                state.check_enough_replicas()
+            return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
+        except KafkaError as error:
+            replica.traffic.failed_produce_requests += 1
+            if error.code in _TOO_LARGE:
+                replica.traffic.bytes_rejected += len(records)
+            raise
 
     # ---- the metadata log
 

@@ -11,6 +11,7 @@ import trio
 from raftka.kraft.raft.description import describe
 from raftka.kraft.raft.driver import Driver
 from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.latency import CommitLatency
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import (
     NotLeader,
@@ -22,8 +23,9 @@ from raftka.kraft.raft.port import (
     VoterEndpoint,
 )
 from raftka.kraft.raft.reconfiguration import Done, NotYet
+from raftka.kraft.raft.seams import CANDIDATE
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import Endpoint
+from raftka.model.ids import NO_BROKER, Endpoint
 from raftka.model.ports import Clock, Connection, Dice, Disk, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 
@@ -66,6 +68,8 @@ class Quorum:
                 Voter(i, endpoints=(VoterEndpoint("", *where),)) for i, where in voters.items()
             )
         self._clock = clock
+        self.commit_latency = CommitLatency()
+        """Of the proposals that this node made as leader."""
         self._settings = settings or QuorumSettings()
         self._driver = Driver(
             cluster_id,
@@ -113,6 +117,27 @@ class Quorum:
         return engine.leader_id, engine.term
 
     @property
+    def state(self) -> str:
+        """What this node is in the quorum, in Kafka's word for it (KIP-595)."""
+        engine = self._driver.engine
+        if engine is None:
+            return "unattached"
+        if engine.is_leader:
+            return "leader"
+        if not engine.is_voter:
+            return "observer"
+        if engine.role == CANDIDATE:
+            return "candidate"
+        return "follower" if engine.leader_id is not None else "unattached"
+
+    @property
+    def vote(self) -> int:
+        """The node that this one voted for in its present epoch, or -1."""
+        engine = self._driver.engine
+        voted = None if engine is None else engine.voted_for
+        return voted if isinstance(voted, int) else NO_BROKER
+
+    @property
     def last_committed(self) -> int:
         return self._driver.engine.commit_index if self._driver.engine is not None else 0
 
@@ -151,10 +176,12 @@ class Quorum:
                 f"{self._settings.max_entry_bytes} that one may have",
             )
         await self._driver.room()
-        engine = self._leading()
-        return await self._driver.call(
+        engine, began_s = self._leading(), self._clock.monotonic()
+        offset = await self._driver.call(
             partial(engine.propose, payload, epoch, expected_offset), len(payload)
         )
+        self.commit_latency.record(began_s, self._clock.monotonic())
+        return offset
 
     async def read_barrier(self) -> int:
         """Wait until this node has applied all that was committed before now, still leading.

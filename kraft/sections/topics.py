@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from raftka.kraft.records import (
     NO_LEADER,
     RECOVERED,
+    RECOVERING,
     MetadataRecord,
     PartitionChangeRecord,
     PartitionRecord,
@@ -75,6 +76,8 @@ class ElectionOutcome:
     old_isr: tuple[int, ...]
     new_isr: tuple[int, ...]
     reason: str
+    is_unclean: bool = False
+    """The new leader was outside of the ISR and the ELR: records may be lost (KIP-106)."""
 
 
 class Topics(Section):
@@ -215,6 +218,8 @@ class Topics(Section):
                     before.isr,
                     after.isr,
                     after.reason,
+                    is_unclean=after.leader_recovery_state == RECOVERING
+                    and after.leader not in before.isr,
                 )
             )
 

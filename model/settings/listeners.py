@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from raftka.model.ids import Endpoint
 from raftka.model.settings.config import Config
+from raftka.model.settings.setting import http_address
 
 PLAINTEXT: Final = "PLAINTEXT"
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -68,6 +69,15 @@ def listeners(config: Config) -> list[Listener]:
             )
         )
     return found
+
+
+def metrics_endpoint(config: Config) -> Endpoint | None:
+    """Where the node listens for Prometheus, or None when it does not."""
+    given = config.optional_text("prometheus.metrics.reporter.listener")
+    if given is None or not config.flag("prometheus.metrics.reporter.listener.enable"):
+        return None
+    where = http_address(given)
+    return None if where is None else Endpoint(*where)
 
 
 def parse_listeners(setting: str, items: Iterable[str]) -> list[NamedEndpoint]:

@@ -17,7 +17,9 @@ from raftka.model.settings.rows import (
     SECURITY_PROTOCOLS,
     STRING,
     ConnectionOverrides,
+    HttpListener,
     OneOf,
+    Patterns,
     at_least,
 )
 from raftka.model.settings.setting import Setting
@@ -36,6 +38,15 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "config.providers.NAME.class: EnvVar-, File- or DirectoryConfigProvider of Kafka."),
     Setting("raftka.trace.file", STRING, None, None, READ_ONLY,
             "A file to write every event of this node to, as JSON lines (docs/trace.md)."),
+    Setting("prometheus.metrics.reporter.listener", STRING, None, HttpListener(), READ_ONLY,
+            "Where Prometheus finds /metrics, and others /health/live and /health/ready, as "
+            "http://host:port; an empty host is the default interface. Not given: nowhere."),
+    Setting("prometheus.metrics.reporter.listener.enable", BOOLEAN, True, None, READ_ONLY,
+            "False keeps prometheus.metrics.reporter.listener closed."),
+    Setting("prometheus.metrics.reporter.allowlist", LIST, (".*",), Patterns(), READ_ONLY,
+            "Regular expressions: only metrics whose whole name one of them matches are shown."),
+    Setting("raftka.metrics.partitions.max", INT, 10000, at_least(0), READ_ONLY,
+            "Partitions with metrics of their own; those beyond are in the sums only."),
     Setting("broker.rack", STRING, None, None, READ_ONLY,
             "The rack or zone of this broker: replicas are spread over racks, consumers may "
             "fetch nearby."),

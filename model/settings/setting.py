@@ -91,6 +91,41 @@ class Setting(NamedTuple):
         return f"{kind} {self.check.allowed}" if self.check is not None else kind
 
 
+class HttpListener:
+    """http://host:port"""
+
+    allowed = "http://[host]:[port]"
+
+    def problem(self, value: Value) -> str | None:
+        known = value is None or http_address(str(value)) is not None
+        return None if known else f"must be in the format {self.allowed}"
+
+
+_HTTP: Final = re.compile(r"http://(\[[0-9a-fA-F:.%]+\]|[^:/\[\]]*):([0-9]{1,5})/?")
+
+
+def http_address(text: str) -> tuple[str, int] | None:
+    """(host, empty for the default interface; port) of http://host:port; None for other texts."""
+    found = _HTTP.fullmatch(text)
+    if found is None or int(found[2]) > 65535:
+        return None
+    return found[1].strip("[]"), int(found[2])
+
+
+class Patterns:
+    """A list of regular expressions."""
+
+    allowed = "regular expressions"
+
+    def problem(self, value: Value) -> str | None:
+        for pattern in value_items(value):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                return f"{pattern!r} is no regular expression: {error}"
+        return None
+
+
 class Range(NamedTuple):
     """low <= value <= high; None leaves a side open. A null value passes."""
 

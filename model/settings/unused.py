@@ -92,7 +92,7 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("replication.quota.window.num", INT, 11, at_least(1), READ_ONLY),
         ("replication.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY),
     )),
-    *without_effect("there are no metrics yet", (
+    *without_effect("metrics are Prometheus' to collect (prometheus.metrics.reporter.listener)", (
         ("kafka.metrics.polling.interval.secs", INT, 10, at_least(1), READ_ONLY),
         ("kafka.metrics.reporters", LIST, (), None, READ_ONLY),
         ("metric.reporters", LIST,

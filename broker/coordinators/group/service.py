@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.join import Client
-from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.group.shard import GroupFigures, GroupShard
 from raftka.broker.coordinators.host import (
     CoordinatorHost,
     PendingAnswer,
@@ -170,6 +170,10 @@ class GroupCoordinatorService:
         runtime = self._host.runtime_of(group_id)
         runtime.shard.delete_group(group_id)
         await when_committed(runtime, None)
+
+    def figures(self) -> list[GroupFigures]:
+        """The groups that this broker coordinates and has loaded, for metrics."""
+        return [figures for runtime in self._host.loaded() for figures in runtime.shard.figures()]
 
     # ---- inside
 

@@ -9,7 +9,8 @@ log, but no answer rests on what is not committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from raftka.broker.coordinators.group import join, offsets, rebalance, records, sync
 from raftka.broker.coordinators.group.config import GroupConfig
@@ -22,6 +23,7 @@ from raftka.broker.coordinators.timers import Moment
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer
 from raftka.net.protocol.codec import MalformedMessage
@@ -45,6 +47,16 @@ from raftka.net.protocol.messages.sync_group import SyncGroupRequest
 log = get_logger(__name__)
 
 GROUP_TYPE = "classic"
+
+
+class GroupFigures(NamedTuple):
+    """What metrics show of a group."""
+
+    group_id: str
+    state: GroupState
+    member_count: int
+    offsets: dict[TopicPartition, int]
+    """What it has committed."""
 
 
 class GroupShard:
@@ -234,6 +246,21 @@ class GroupShard:
     def groups(self) -> list[Group]:
         """All groups as they are in memory, for checkers."""
         return list(self._core.groups.values())
+
+    def figures(self) -> Iterator[GroupFigures]:
+        """Every group, for metrics."""
+        for group in self._core.groups.values():
+            topics = self._core.offsets.get(group.group_id, {})
+            yield GroupFigures(
+                group.group_id,
+                group.state,
+                len(group.members),
+                {
+                    TopicPartition(topic, index): committed.offset
+                    for topic, partitions in topics.items()
+                    for index, committed in partitions.items()
+                },
+            )
 
     def sizes(self) -> dict[str, int]:
         """Groups and committed offsets, for the log."""

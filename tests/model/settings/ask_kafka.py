@@ -79,7 +79,7 @@ _OF_LISTENERS = (
 def questions() -> Iterator[tuple[str, str]]:
     """Names and values, with {client}, {controller} and {free} where a port of the node goes."""
     for name in sorted(BROKER):
-        if not name.startswith("raftka."):
+        if not name.startswith(("raftka.", "prometheus.")):
             yield from ((name, value) for value in dict.fromkeys(_values(BROKER[name])))
     for name, values in _OF_LISTENERS:
         yield from ((name, value) for value in values)

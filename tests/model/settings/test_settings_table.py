@@ -59,7 +59,7 @@ def allowed(setting: Setting) -> str:
 
 
 def test_every_name_of_kafka_is_declared_and_others_are_marked_as_ours() -> None:
-    ours = {name for name in BROKER if name.startswith("raftka.")}
+    ours = {name for name in BROKER if name.startswith(("raftka.", "prometheus."))}
     assert {f.name for f in FACTS if f.scope == "broker"} == set(BROKER) - ours
     assert {f.name for f in FACTS if f.scope == "topic"} == set(TOPIC)
 

@@ -1,0 +1,10 @@
+"""What Prometheus scrapes: gauges are read when it asks, counters are kept where things happen.
+
+families.py     a metric as a value, and the text in which Prometheus reads it
+names.py        the names: Kafka's MBeans as the two popular exporters spell them
+traffic.py      records and bytes of the node's topics          (counters)
+requests.py     requests by API: counts, errors, latencies       (counters)
+partitions.py, cluster.py, quorum.py, groups.py, process.py      (gauges)
+scrape.py       all of it in one answer, in slices, so that requests go on meanwhile
+http.py         the listener: /metrics, /health/live, /health/ready
+"""

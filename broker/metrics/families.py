@@ -1,0 +1,68 @@
+"""A metric family as a value, and Prometheus' text format 0.0.4.
+
+The text is written here and not by prometheus-client, which is the judge of the tests: its samples
+are objects, and ten thousand partitions have some hundred thousand samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+Sample = tuple[str, float]
+"""(labels as `labels` writes them, value)"""
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Family(NamedTuple):
+    """One metric under each of its names, with a sample for each set of labels."""
+
+    names: tuple[str, ...]
+    kind: Kind
+    help: str
+    samples: Sequence[Sample]
+    """Of a histogram, the labels of the samples carry their suffixes: see `Histogram`."""
+
+
+def labels(**pairs: object) -> str:
+    """`{topic="orders",partition="0"}`; empty without pairs."""
+    if not pairs:
+        return ""
+    return "{" + ",".join(f'{name}="{escape(str(value))}"' for name, value in pairs.items()) + "}"
+
+
+def escape(value: str) -> str:
+    """A label's value as the text format wants it."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def gauge(names: tuple[str, ...], help: str, value: float) -> Family:
+    """A gauge of one sample without labels."""
+    return Family(names, "gauge", help, (("", value),))
+
+
+def counter(names: tuple[str, ...], help: str, value: float) -> Family:
+    """A counter of one sample without labels."""
+    return Family(names, "counter", help, (("", value),))
+
+
+_SLICE: Final = 500
+"""Samples in one piece of text: how long a scrape keeps the event loop at most."""
+
+
+def text_of(families: Iterable[Family]) -> Iterator[str]:
+    """The exposition in pieces that each take well under a millisecond to write."""
+    for family in families:
+        for name in family.names:
+            yield f"# HELP {name} {_help(family.help)}\n# TYPE {name} {family.kind}\n"
+            samples = family.samples
+            for start in range(0, len(samples), _SLICE):
+                yield "".join(
+                    [f"{name}{where} {value}\n" for where, value in samples[start : start + _SLICE]]
+                )
+
+
+def _help(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")

@@ -1,0 +1,176 @@
+"""The listener for Prometheus: GET /metrics, /health/live and /health/ready over HTTP/1.1.
+
+Framing and limits are h11's. A request has no body of interest, its head is bounded, a connection
+that says nothing is closed after a minute, and only so many are open at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+import h11
+import trio
+
+from raftka.broker.metrics.families import CONTENT_TYPE
+from raftka.model.logs import get_logger
+from raftka.model.ports import BrokenConnection, Clock, Connection, Listener
+
+log = get_logger(__name__)
+
+_IDLE_S: Final = 60.0
+_MOST_CONNECTIONS: Final = 64
+_READ_BYTES: Final = 16 * 1024
+_REASONS: Final = {
+    200: b"OK",
+    400: b"Bad Request",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
+
+
+class Page(NamedTuple):
+    """An answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class HttpServer:
+    """Serves the pages at their paths."""
+
+    def __init__(self, clock: Clock, pages: dict[str, Callable[[], Awaitable[Page]]]) -> None:
+        self._clock = clock
+        self._pages = pages
+        self._open = 0
+
+    async def run(self, listener: Listener) -> None:
+        """Accept until cancelled."""
+        async with trio.open_nursery() as nursery:
+            try:
+                while True:
+                    connection = await listener.accept()
+                    if self._open >= _MOST_CONNECTIONS:
+                        connection.close()
+                    else:
+                        self._open += 1
+                        nursery.start_soon(self._serve, connection)
+            finally:
+                listener.close()
+
+    async def _serve(self, connection: Connection) -> None:
+        protocol = h11.Connection(h11.SERVER)
+        try:
+            while True:
+                with self._clock.within(_IDLE_S) as limit:
+                    request = await _next_request(protocol, connection)
+                if limit.cancelled_caught or request is None:
+                    return
+                await self._answer(protocol, connection, request)
+                if protocol.our_state is not h11.DONE:
+                    return  # The client wants no other answer on this connection.
+                protocol.start_next_cycle()
+        except (BrokenConnection, trio.ClosedResourceError):
+            pass  # The client went away.
+        except h11.RemoteProtocolError as error:
+            log.info(f"closing a connection from {connection.peer} that is no HTTP: {error}")
+            await _refuse(protocol, connection, error)
+        except Exception:
+            log.exception(f"a request from {connection.peer} failed")
+        finally:
+            self._open -= 1
+            connection.close()
+
+    async def _answer(
+        self, protocol: h11.Connection, connection: Connection, request: h11.Request
+    ) -> None:
+        path = request.target.split(b"?")[0].decode("ascii", "replace")
+        page = self._pages.get(path)
+        if request.method not in (b"GET", b"HEAD"):
+            found = _text(405, "Only GET is answered here.\n")
+        elif page is None:
+            found = _text(404, f"There are {', '.join(self._pages)} here.\n")
+        else:
+            found = await page()
+        await _send(protocol, connection, found, with_body=request.method != b"HEAD")
+
+
+async def _next_request(protocol: h11.Connection, connection: Connection) -> h11.Request | None:
+    """The next request, read to its end; None when the client is done."""
+    request: h11.Request | None = None
+    buffer = bytearray(_READ_BYTES)
+    while True:
+        event = protocol.next_event()
+        if event is h11.NEED_DATA:
+            count = await connection.receive_into(buffer)
+            protocol.receive_data(bytes(buffer[:count]))
+        elif isinstance(event, h11.Request):
+            request = event
+        elif isinstance(event, h11.EndOfMessage):
+            return request
+        elif not isinstance(event, h11.Data):
+            return None
+
+
+async def _send(
+    protocol: h11.Connection, connection: Connection, page: Page, *, with_body: bool = True
+) -> None:
+    head = h11.Response(
+        status_code=page.status,
+        reason=_REASONS.get(page.status, b""),
+        headers=[("Content-Type", page.content_type), ("Content-Length", str(len(page.body)))],
+    )
+    pieces = [protocol.send(head)]
+    if with_body:
+        pieces.append(protocol.send(h11.Data(data=page.body)))
+    pieces.append(protocol.send(h11.EndOfMessage()))
+    await connection.send([piece for piece in pieces if piece])
+
+
+async def _refuse(
+    protocol: h11.Connection, connection: Connection, error: h11.RemoteProtocolError
+) -> None:
+    if protocol.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        try:
+            await _send(protocol, connection, _text(error.error_status_hint, f"{error}\n"))
+        except (BrokenConnection, trio.ClosedResourceError):
+            return  # It is gone already.
+
+
+def _text(status: int, words: str) -> Page:
+    return Page(status, "text/plain; charset=utf-8", words.encode())
+
+
+def metrics_page(text: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[Page]]:
+    """/metrics."""
+
+    async def page() -> Page:
+        return Page(200, CONTENT_TYPE, await text())
+
+    return page
+
+
+def health_page(problems: Callable[[], list[str]]) -> Callable[[], Awaitable[Page]]:
+    """/health/...: 200 without a problem, else 503 with all of them."""
+
+    async def page() -> Page:
+        found = problems()
+        body = {"status": "DOWN", "reasons": found} if found else {"status": "UP"}
+        return Page(503 if found else 200, "application/json", json.dumps(body).encode() + b"\n")
+
+    return page
+
+
+def pages(
+    text: Callable[[], Awaitable[bytes]], problems: Callable[[], list[str]]
+) -> dict[str, Callable[[], Awaitable[Page]]]:
+    """What a node serves."""
+    return {
+        "/metrics": metrics_page(text),
+        "/health/live": health_page(list),
+        "/health/ready": health_page(problems),
+    }

@@ -1,0 +1,101 @@
+"""All metrics of a node in one answer.
+
+The text is written in slices with a checkpoint after each, so that no request waits for a scrape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from raftka.broker.metrics.cluster import brokers, controller, node_state
+from raftka.broker.metrics.connections import connections
+from raftka.broker.metrics.end_offsets import EndOffsets
+from raftka.broker.metrics.families import Family, text_of
+from raftka.broker.metrics.groups import groups
+from raftka.broker.metrics.partitions import isr_changes, partitions, traffic
+from raftka.broker.metrics.process import ProcessFigures, process
+from raftka.broker.metrics.quorum import QuorumMetrics
+from raftka.broker.metrics.requests import requests
+
+if TYPE_CHECKING:
+    from raftka.broker.coordinators.group.shard import GroupFigures
+    from raftka.broker.node import Node
+    from raftka.model.ids import TopicPartition
+    from raftka.net.request_stats import RequestStats
+    from raftka.net.server import Server
+
+_SLICE: Final = 32 * 1024
+"""Characters between two checkpoints."""
+
+
+class Scrape:
+    """Writes the metrics of one node whenever it is asked to."""
+
+    def __init__(
+        self,
+        node: Node,
+        stats: RequestStats,
+        servers: Sequence[Server],
+        figures: ProcessFigures | None = None,
+    ) -> None:
+        self._node = node
+        self._stats = stats
+        self._servers = servers
+        self._figures = figures
+        self._quorum = QuorumMetrics()
+        self._ends = EndOffsets(node)
+        self._partitions_max = node.config.int("raftka.metrics.partitions.max")
+        allowed = node.config.names("prometheus.metrics.reporter.allowlist")
+        self._allowed = [re.compile(pattern) for pattern in allowed if pattern != ".*"]
+
+    async def text(self) -> bytes:
+        """The exposition of this moment."""
+        node = self._node
+        found = node.groups.figures() if node.is_broker else []
+        ends = await self._ends.of({at for group in found for at in group.offsets})
+        families: Iterator[Family] = self._families(found, ends)
+        if self._allowed:
+            families = filter(None, map(self._allow, families))
+        chunks: list[bytes] = []
+        pieces: list[str] = []
+        size = 0
+        for piece in text_of(families):
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _SLICE:
+                chunks.append("".join(pieces).encode())
+                pieces, size = [], 0
+                await node.clock.sleep(0)
+        chunks.append("".join(pieces).encode())
+        return b"".join(chunks)
+
+    def _families(
+        self, found: list[GroupFigures], ends: Mapping[TopicPartition, int]
+    ) -> Iterator[Family]:
+        node = self._node
+        yield from node_state(node)
+        yield from self._quorum.gather(node, node.clock.monotonic())
+        if node.is_controller:
+            yield from controller(node)
+        if node.is_active_controller:
+            yield from brokers(node.image)
+        if node.is_broker:
+            yield from traffic(node.replicas.index.traffic)
+            yield from isr_changes(node.data_plane.alter_partition)
+            yield from partitions(node.replicas, self._partitions_max)
+            yield from groups(found, ends)
+        yield from requests(self._stats)
+        yield from connections(self._servers)
+        if self._figures is not None:
+            yield from process(self._figures)
+
+    def _allow(self, family: Family) -> Family | None:
+        """The family under the names that prometheus.metrics.reporter.allowlist matches."""
+        names = tuple(
+            name
+            for name in family.names
+            if any(pattern.fullmatch(name) for pattern in self._allowed)
+        )
+        return family._replace(names=names) if names else None

@@ -1,0 +1,143 @@
+"""Requests by API: how many of which version, their errors, how long each stage took.
+
+Kept only where somebody can ask for them (broker/metrics), who makes sums and quantiles.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+_FIRST_BIT: Final = 5
+BOUNDS_S: Final = tuple((1 << (_FIRST_BIT + i)) / 1e6 for i in range(21))
+"""Where the buckets end, in seconds: 32 µs, and so on doubling to 34 s. One more is open."""
+
+
+class Histogram:
+    """Durations in buckets that double: no sample is kept, so memory does not grow."""
+
+    __slots__ = ("counts", "total_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self.total_s = 0.0
+
+    def record(self, seconds: float) -> None:
+        """One more."""
+        bucket = (int(seconds * 1_000_000) >> _FIRST_BIT).bit_length()
+        self.counts[bucket if bucket <= len(BOUNDS_S) else -1] += 1
+        self.total_s += seconds
+
+    @property
+    def count(self) -> int:
+        """How many were recorded."""
+        return sum(self.counts)
+
+    def __add__(self, other: Histogram) -> Histogram:
+        both = Histogram()
+        both.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        both.total_s = self.total_s + other.total_s
+        return both
+
+    def quantile_s(self, share: float) -> float:
+        """The duration that `share` of all stay below, at most twice too much; 0 without any."""
+        wanted = share * self.count
+        seen = 0
+        for bucket, count in enumerate(self.counts):
+            seen += count
+            if count and seen >= wanted:
+                return BOUNDS_S[min(bucket, len(BOUNDS_S) - 1)]
+        return 0.0
+
+
+class ApiStats:
+    """What has been answered of one API."""
+
+    __slots__ = ("at_once", "errors", "local", "remote", "versions", "waited")
+
+    def __init__(self) -> None:
+        self.versions: Counter[int] = Counter()
+        self.errors: Counter[int] = Counter()
+        """Error codes of whole requests, not of their topics and partitions."""
+        self.at_once = Histogram()
+        """Requests that the handler answered without a wait."""
+        self.waited = Histogram()
+        """The others, from their arrival to their answer."""
+        self.local = Histogram()
+        """Of the others, the handler's own time."""
+        self.remote = Histogram()
+        """Of the others, the wait for other nodes, for records or for room."""
+
+    @property
+    def total(self) -> Histogram:
+        """All requests, from their arrival to their answer."""
+        return self.at_once + self.waited
+
+
+class Timing:
+    """One request, from its arrival to its answer."""
+
+    __slots__ = ("_api", "_began_s", "_handled_s", "_now")
+
+    def __init__(self, api: ApiStats, version: int, now: Callable[[], float]) -> None:
+        self._api = api
+        self._now = now
+        self._began_s = self._handled_s = now()
+        api.versions[version] += 1
+
+    def answered_at_once(self, answer: object) -> None:
+        """The handler has returned the answer."""
+        self._api.at_once.record(self._now() - self._began_s)
+        self._note_error(answer)
+
+    def then(self, resolved: Callable[[object], None]) -> Callable[[object], None]:
+        """The handler has returned a promise; `resolved` is to be called with the answer."""
+        self._handled_s = self._now()
+
+        def answered(answer: object) -> None:
+            self._answered(answer)
+            resolved(answer)
+
+        return answered
+
+    async def follow(self, waiting: Awaitable[T]) -> T:
+        """The answer, once it is there; whatever keeps it from coming is raised."""
+        answer = await waiting
+        self._answered(answer)
+        return answer
+
+    def _answered(self, answer: object) -> None:
+        now_s = self._now()
+        api = self._api
+        api.waited.record(now_s - self._began_s)
+        api.local.record(self._handled_s - self._began_s)
+        api.remote.record(now_s - self._handled_s)
+        self._note_error(answer)
+
+    def _note_error(self, answer: object) -> None:
+        code = getattr(answer, "error_code", 0)
+        if code:
+            self._api.errors[code] += 1
+
+
+class RequestStats:
+    """The requests of one node, by the name of their API."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` returns monotonic seconds."""
+        self.now = clock
+        self.apis: dict[str, ApiStats] = {}
+
+    def begin(self, api: str, version: int) -> Timing:
+        """A request has come."""
+        return Timing(self.of(api), version, self.now)
+
+    def of(self, api: str) -> ApiStats:
+        """The stats of one API."""
+        found = self.apis.get(api)
+        if found is None:
+            found = self.apis[api] = ApiStats()
+        return found

@@ -1,0 +1,39 @@
+"""The text format, read by prometheus-client's own parser."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from raftka.broker.metrics.families import Family, counter, gauge, labels, text_of
+
+
+def test_prometheus_reads_every_name_and_sample() -> None:
+    family = Family(
+        ("one_total", "one_persec_total"),
+        "counter",
+        "Some help.",
+        [(labels(topic="a", partition=i), i) for i in range(1200)],
+    )
+    others = [gauge(("two",), "Two.", 2.5), counter(("three_total",), "", 3)]
+    text = "".join(text_of([family, *others]))
+    found = {each.name: each for each in text_string_to_metric_families(text)}
+    assert sorted(found) == ["one", "one_persec", "three", "two"]
+    assert found["one"].type == "counter"
+    assert found["one"].documentation == "Some help."
+    assert len(found["one"].samples) == len(found["one_persec"].samples) == 1200
+    assert found["one"].samples[7].labels == {"topic": "a", "partition": "7"}
+    assert found["one"].samples[7].value == 7
+    assert found["two"].samples[0].value == 2.5
+
+
+def test_labels_hold_any_text() -> None:
+    name = 'a "group"\\ of\nlines ü'
+    text = "".join(text_of([Family(("x",), "gauge", "y", [(labels(group=name), 1)])]))
+    (found,) = text_string_to_metric_families(text)
+    assert found.samples[0].labels == {"group": name}
+
+
+def test_a_large_family_comes_in_pieces() -> None:
+    pieces = list(text_of([Family(("x",), "gauge", "y", [("", 1)] * 10_000)]))
+    assert len(pieces) > 10
+    assert max(map(len, pieces)) < 10_000
