@@ -36,7 +36,6 @@ log = logging.getLogger("raftka.client")
 
 R = TypeVar("R", bound=Response)
 
-GROUP_COORDINATOR = 0
 _CONTROLLERS = 2
 _QUICK_RETRIES = 10
 """Refreshes that come at the first pause's pace: while a leader is being elected, a pause that
@@ -199,8 +198,11 @@ class Cluster:
             request, version, self.request_timeout_s if timeout_s is None else timeout_s
         )
 
-    async def find_coordinator(self, key: str, key_type: int = GROUP_COORDINATOR) -> Broker:
-        """Where a group is coordinated. Raises KafkaError, BrokenConnection."""
+    async def find_coordinator(self, key: str, key_type: int) -> Broker:
+        """Where a group or a transactional id is coordinated, by the numbers of FindCoordinator.
+
+        Raises KafkaError, BrokenConnection.
+        """
         channel = await self.any_channel()
         version = channel.version_for(FindCoordinatorRequest)
         request = FindCoordinatorRequest(key=key, key_type=key_type, coordinator_keys=[key])

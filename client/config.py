@@ -73,6 +73,19 @@ PRODUCER = COMMON | _table(
         "Give more records without a key to partitions whose brokers keep up.",
     ),
     Setting("metadata.max.idle.ms", integer, 300_000, "Forget an unused topic after this.", 5_000),
+    Setting(
+        "transactional.id",
+        optional_text,
+        None,
+        "The lasting name of a producer that writes in transactions.",
+    ),
+    Setting(
+        "transaction.timeout.ms",
+        integer,
+        60_000,
+        "A transaction that is open for longer is aborted by its coordinator.",
+        low=0,
+    ),
 )
 
 CONSUMER = COMMON | _table(
@@ -125,9 +138,13 @@ ADMIN = COMMON | _table(
 def producer_config(given: Mapping[str, object]) -> ClientConfig:
     """Raises ConfigError, also for settings that contradict each other."""
     config = ClientConfig("producer", PRODUCER, given)
+    if config.optional_text("transactional.id") is not None:
+        _check_transactional(config)
     obstacle = _not_idempotent_because(config)
     if config.flag("enable.idempotence") and obstacle:
         # KIP-679: a default steps aside for what was asked for, two wishes cannot both hold.
+        if config.optional_text("transactional.id") is not None:
+            raise ConfigError(f"a transactional.id does not go with {obstacle}")
         if config.given("enable.idempotence"):
             raise ConfigError(f"enable.idempotence = true does not go with {obstacle}")
         config.override("enable.idempotence", False)
@@ -165,6 +182,13 @@ def consumer_config(given: Mapping[str, object]) -> ClientConfig:
 
 def admin_config(given: Mapping[str, object]) -> ClientConfig:
     return ClientConfig("admin client", ADMIN, given)
+
+
+def _check_transactional(config: ClientConfig) -> None:
+    if not config.optional_text("transactional.id"):
+        raise ConfigError("transactional.id is empty: it must be a name, or not be set")
+    if not config.flag("enable.idempotence"):
+        raise ConfigError("a transactional.id does not go with enable.idempotence = false")
 
 
 def _not_idempotent_because(config: ClientConfig) -> str | None:

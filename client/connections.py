@@ -11,7 +11,7 @@ from raftka.client.settings import ClientConfig
 from raftka.model.ids import Endpoint
 from raftka.model.ports import BrokenConnection, Clock, Dice, Network
 from raftka.model.version import __version__
-from raftka.net.channel import Channel
+from raftka.net.channel import Channel, FinalizedFeatures
 
 SOFTWARE_NAME = "raftka"
 SOFTWARE_VERSION = __version__
@@ -53,6 +53,8 @@ class Connections:
             config.seconds("reconnect.backoff.ms"), config.seconds("reconnect.backoff.max.ms"), dice
         )
         self._places: dict[tuple[Endpoint, str], _Place] = {}
+        self.features = FinalizedFeatures()
+        """The newest that any broker has named; brokers say it as a connection begins."""
 
     def ready(self, endpoint: Endpoint, lane: str = "") -> Channel | None:
         """The channel if it is open now."""
@@ -107,6 +109,8 @@ class Connections:
                 raise
             place.channel = channel
             place.failures = 0
+            if channel.features.epoch >= self.features.epoch:
+                self.features = channel.features
             return channel
         except BrokenConnection as error:
             place.failures += 1

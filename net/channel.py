@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, TypeVar
 
@@ -34,6 +34,14 @@ MAX_FRAME_BYTES = 512 * 1024 * 1024
 """The largest answer that is accepted; the buffer only grows with bytes that came."""
 
 
+@dataclass(frozen=True, slots=True)
+class FinalizedFeatures:
+    """Levels that a cluster has agreed on (KIP-584), by name; the higher epoch is the newer."""
+
+    epoch: int = -1
+    levels: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _InFlight:
     correlation_id: int
@@ -52,6 +60,8 @@ class Channel:
         self.peer = connection.peer
         self.versions: Mapping[int, tuple[int, int]] = {}
         """By API key, the versions that the peer answers; empty before `negotiate`."""
+        self.features = FinalizedFeatures()
+        """What the cluster had finalized when the peer was asked; nothing before `negotiate`."""
         self.broken: BrokenConnection | None = None
         self._connection = connection
         self._client_id = client_id
@@ -141,6 +151,10 @@ class Channel:
             why = error_text(answer.error_code)
             raise BrokenConnection(f"{self.peer} does not say its versions: {why}")
         self.versions = {key.api_key: (key.min_version, key.max_version) for key in answer.api_keys}
+        self.features = FinalizedFeatures(
+            answer.finalized_features_epoch,
+            {feature.name: feature.max_version_level for feature in answer.finalized_features},
+        )
 
     async def run(self) -> None:
         """Move bytes until the connection ends; never raises for a broken one."""

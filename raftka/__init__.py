@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         CommitFailed,
         Consumer,
         ConsumerRecord,
+        GroupMetadata,
         LogTruncated,
         NoOffset,
         OffsetAndMetadata,
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
         RebalanceInProgress,
         RebalanceListener,
     )
-    from raftka.client.producer import Producer, RecordMetadata
+    from raftka.client.producer import (
+        MustAbort,
+        MustClose,
+        MustRetry,
+        Producer,
+        ProducerFenced,
+        RecordMetadata,
+        TransactionError,
+    )
     from raftka.client.settings import ConfigError
     from raftka.local_cluster import LocalCluster
     from raftka.model.errors import ErrorCode, KafkaError
@@ -45,18 +54,24 @@ _HOMES = {
     "ConsumerRecord": "raftka.client.consumer",
     "ErrorCode": "raftka.model.errors",
     "KafkaError": "raftka.model.errors",
+    "GroupMetadata": "raftka.client.group_offsets",
     "LocalCluster": "raftka.local_cluster",
     "LogTruncated": "raftka.client.consumer",
+    "MustAbort": "raftka.client.producer",
+    "MustClose": "raftka.client.producer",
+    "MustRetry": "raftka.client.producer",
     "NewTopic": "raftka.client.admin",
     "NoOffset": "raftka.client.consumer",
     "OffsetAndMetadata": "raftka.client.consumer",
     "OffsetAndTimestamp": "raftka.client.consumer",
     "Producer": "raftka.client.producer",
+    "ProducerFenced": "raftka.client.producer",
     "RebalanceInProgress": "raftka.client.consumer",
     "RebalanceListener": "raftka.client.consumer",
     "RecordMetadata": "raftka.client.producer",
     "SomeFailed": "raftka.client.admin",
     "TopicPartition": "raftka.model.ids",
+    "TransactionError": "raftka.client.producer",
 }
 
 __all__ = [
@@ -67,19 +82,25 @@ __all__ = [
     "Consumer",
     "ConsumerRecord",
     "ErrorCode",
+    "GroupMetadata",
     "KafkaError",
     "LocalCluster",
     "LogTruncated",
+    "MustAbort",
+    "MustClose",
+    "MustRetry",
     "NewTopic",
     "NoOffset",
     "OffsetAndMetadata",
     "OffsetAndTimestamp",
     "Producer",
+    "ProducerFenced",
     "RebalanceInProgress",
     "RebalanceListener",
     "RecordMetadata",
     "SomeFailed",
     "TopicPartition",
+    "TransactionError",
     "__version__",
 ]
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from raftka.client.admin.base import AdminBase
 from raftka.client.admin.outcomes import checked, error_of, raise_for
-from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.group_messages import PROTOCOL_TYPE, decode_assignment
-from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.coordinator import COORDINATOR_MOVED
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -176,8 +177,8 @@ class GroupOperations(AdminBase):
             raise_for(told.error_code, told.error_message)
             if told.group_state == _DEAD:
                 raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-            assert group.coordinator is not None
-            return _description(told, group.coordinator)
+            assert group.coordinator.broker is not None
+            return _description(told, group.coordinator.broker)
 
         return await self._with_coordinator(group_id, attempt)
 

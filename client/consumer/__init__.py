@@ -5,7 +5,8 @@ from raftka.client.consumer.group_client import CommitFailed, RebalanceInProgres
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.offsets import OffsetAndTimestamp
 from raftka.client.consumer.positions import LogTruncated, NoOffset
-from raftka.client.consumer.state import ConsumerRecord, OffsetAndMetadata
+from raftka.client.consumer.state import ConsumerRecord
+from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.model.offset_specs import EARLIEST, LATEST
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CommitFailed",
     "Consumer",
     "ConsumerRecord",
+    "GroupMetadata",
     "LogTruncated",
     "NoOffset",
     "OffsetAndMetadata",

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
-from raftka.client.consumer.group_client import (
-    COORDINATOR_MOVED,
-    CommitFailed,
-    GroupClient,
-    check_commit,
-)
-from raftka.client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata
+from raftka.client.consumer.group_client import CommitFailed, GroupClient, check_commit
+from raftka.client.consumer.state import Assignment, ConsumerRecord
+from raftka.client.coordinator import COORDINATOR_MOVED
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 import trio
@@ -28,8 +27,10 @@ from raftka.client.consumer.lookups import Lookups, no_answer
 from raftka.client.consumer.membership import LEAVE_S, Membership
 from raftka.client.consumer.offsets import OffsetAndTimestamp
 from raftka.client.consumer.poll_loop import Reading
+from raftka.client.consumer.polled import Polled
 from raftka.client.consumer.positions import Positions
-from raftka.client.consumer.state import Assignment, ConsumerRecord, OffsetAndMetadata, reset_policy
+from raftka.client.consumer.state import Assignment, ConsumerRecord, reset_policy
+from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.client.opening import LAST_WORDS_S, Client
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -62,7 +63,7 @@ class Consumer(Client):
         self._api_timeout_s = settings.seconds("default.api.timeout.ms")
         self._lookups = Lookups(self._cluster, self._api_timeout_s, committed_only=committed_only)
         self._limit = settings.number("max.poll.records")
-        self._assignment = Assignment()
+        self._assignment = Assignment(committed_only=committed_only)
         group_id = settings.optional_text("group.id")
         self._group = GroupClient(self._cluster, group_id) if group_id is not None else None
         self._commits = AutoCommit(self._group, self._assignment, settings)
@@ -77,7 +78,7 @@ class Consumer(Client):
         self._pattern: re.Pattern[str] | None = None
         self._manual = False
         self._subscribed = False
-        self._polled: deque[ConsumerRecord] = deque()
+        self._polled = Polled()
         self._caller_works = False
         """Whether the caller may be at work on records that it was given last."""
         # What iteration has polled but not handed out yet counts as not consumed.
@@ -161,7 +162,7 @@ class Consumer(Client):
         self._caller_works = False
         if self._polled:
             self._caller_works = True
-            return self._take_polled(max_records or self._limit)
+            return self._polled.take(max_records or self._limit)
         if self._membership is not None:
             self._membership.polling(True)
         try:
@@ -189,13 +190,13 @@ class Consumer(Client):
                 continue
             self._polled.extend(records)
         self._caller_works = True
-        return self._polled.popleft()
+        return self._polled.next()
 
     # Positions
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read on from `offset`."""
-        self._drop_polled(partition)
+        self._polled.drop(partition)
         self._assignment.seek(TopicPartition(*partition), offset)
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
@@ -212,8 +213,7 @@ class Consumer(Client):
         with self._clock.within(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
                 await self._reading.step()
-            held = [r.offset for r in self._polled if (r.topic, r.partition) == target]
-            return min([found.offset, *held])
+            return self._polled.start(target, found.offset)
         raise no_answer(self._cluster, f"the position in {target}", self._api_timeout_s)
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
@@ -234,6 +234,15 @@ class Consumer(Client):
     def high_watermark(self, partition: TopicPartition) -> int:
         """The end of what may be read, as of the last answer; -1 before the first."""
         return self._assignment.state(partition).high_watermark
+
+    def lag(self, partition: TopicPartition) -> int | None:
+        """How many offsets lie between the next record and the end of what may be read.
+
+        That end is the high watermark, or the last stable offset (isolation.level =
+        read_committed), as of the last answer; None before the first.
+        """
+        behind = self._assignment.lag(TopicPartition(*partition))
+        return None if behind is None else behind + self._polled.count(partition)
 
     # Commits
 
@@ -272,6 +281,14 @@ class Consumer(Client):
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """What the group has committed; partitions without a commit are left out."""
         return await self._lookups.committed(self._require_group(), partitions)
+
+    def group_metadata(self) -> GroupMetadata:
+        """The consumer's place in its group, for `Producer.send_offsets_to_transaction`.
+
+        Ask for it after the poll whose records are dealt with: the coordinator refuses the offsets
+        of a member that has lost its partitions since then (KIP-447).
+        """
+        return self._require_group().metadata
 
     # Lookups: each may take default.api.timeout.ms, whether the partition is assigned or not
 
@@ -331,18 +348,9 @@ class Consumer(Client):
 
     # How it is done
 
-    def _take_polled(self, limit: int) -> list[ConsumerRecord]:
-        count = min(limit, len(self._polled))
-        return [self._polled.popleft() for _ in range(count)]
-
-    def _drop_polled(self, target: TopicPartition) -> None:
-        kept = [r for r in self._polled if (r.topic, r.partition) != tuple(target)]
-        self._polled.clear()
-        self._polled.extend(kept)
-
     def _reset(self, partitions: Iterable[TopicPartition], timestamp: int) -> None:
         for target in list(partitions) or self._assignment.partitions:
-            self._drop_polled(target)
+            self._polled.drop(target)
             self._assignment.reset(TopicPartition(*target), timestamp)
 
     # The group

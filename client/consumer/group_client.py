@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.group_messages import by_topic
-from raftka.client.consumer.state import OffsetAndMetadata
-from raftka.client.metadata import Broker
+from raftka.client.coordinator import COORDINATOR_MOVED, GROUP, Coordinator
+from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection
@@ -26,20 +26,12 @@ log = logging.getLogger("raftka.consumer")
 R = TypeVar("R", bound=Response)
 T = TypeVar("T")
 
-LANE = "coordinator"
 LEAVING_LANE = "leaving"
 """The connection of a member that leaves while the coordinator holds back an answer: requests of
 one connection are answered one after the other."""
 _LAST_BY_NAME_COMMIT = 9
 _LAST_BY_NAME_FETCH = 9
 _FIRST_WITH_GROUPS = 8
-COORDINATOR_MOVED = frozenset(
-    {
-        ErrorCode.NOT_COORDINATOR,
-        ErrorCode.COORDINATOR_NOT_AVAILABLE,
-        ErrorCode.REQUEST_TIMED_OUT,
-    }
-)
 
 
 class CommitFailed(KafkaError):
@@ -72,11 +64,10 @@ class GroupClient:
         self._patient = patient
         self.group_id = group_id
         self.cluster = cluster
-        self.coordinator: Broker | None = None
+        self.coordinator = Coordinator(cluster, group_id, GROUP)
         self.generation = -1
         self.member_id = ""
         self.instance_id: str | None = None
-        self.lane = LANE
 
     async def channel(self) -> Channel:
         """A connection to the coordinator, looking for it as long as that takes.
@@ -86,7 +77,7 @@ class GroupClient:
         failures = 0
         while True:
             try:
-                return await self._reach()
+                return await self.coordinator.channel()
             except BrokenConnection:
                 if not self._patient:
                     raise
@@ -96,33 +87,18 @@ class GroupClient:
             failures += 1
             await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
 
-    async def _reach(self) -> Channel:
-        """Look for the coordinator, and connect to it. Raises KafkaError, BrokenConnection."""
-        found = self.coordinator
-        if found is None:
-            found = self.coordinator = await self.cluster.find_coordinator(self.group_id)
-            log.info("group %s is coordinated by %s", self.group_id, found)
-        try:
-            return await self.cluster.connections.channel(found.endpoint, self.lane)
-        except BrokenConnection as error:
-            self.lost(str(error))
-            raise KafkaError(
-                ErrorCode.COORDINATOR_NOT_AVAILABLE,
-                f"broker {found.id}, the coordinator of group {self.group_id}, cannot be"
-                f" reached: {error}",
-            ) from error
-
     def ready(self) -> Channel | None:
         """The connection if there is one now."""
-        if self.coordinator is None:
-            return None
-        return self.cluster.connections.ready(self.coordinator.endpoint, self.lane)
+        return self.coordinator.ready()
 
     def lost(self, why: str) -> None:
         """The coordinator cannot be reached or is another broker by now: look for it again."""
-        if self.coordinator is not None:
-            log.info("group %s: coordinator %s lost: %s", self.group_id, self.coordinator, why)
-        self.coordinator = None
+        self.coordinator.lost(why)
+
+    @property
+    def metadata(self) -> GroupMetadata:
+        """The member as transactions name it (KIP-447)."""
+        return GroupMetadata(self.group_id, self.generation, self.member_id, self.instance_id)
 
     def send(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 
 from raftka.client.cluster import Cluster
-from raftka.client.consumer.group_client import COORDINATOR_MOVED, GroupClient
+from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.membership import Membership, fenced
+from raftka.client.coordinator import COORDINATOR_MOVED
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
-from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.offset_specs import EARLIEST, LATEST

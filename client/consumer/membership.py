@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.assignors import assignors
-from raftka.client.consumer.group_client import COORDINATOR_MOVED, LANE, LEAVING_LANE, GroupClient
+from raftka.client.consumer.group_client import LEAVING_LANE, GroupClient
 from raftka.client.consumer.group_messages import (
     PROTOCOL_TYPE,
     decode_assignment,
@@ -27,6 +27,7 @@ from raftka.client.consumer.group_messages import (
 from raftka.client.consumer.leader_assignment import divide
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.state import Assignment
+from raftka.client.coordinator import COORDINATOR_MOVED, LANE
 from raftka.client.settings import ClientConfig
 from raftka.client.shielding import delayed_cancellation
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
@@ -171,7 +172,7 @@ class Membership:
                 group.group_id,
                 timeout_s,
             )
-        group.lane = LANE
+        group.coordinator.lane = LANE
         self.forget_place(keep_id=False)
 
     def forget_place(self, *, keep_id: bool) -> None:
@@ -198,7 +199,7 @@ class Membership:
     def _go_around_held_answers(self) -> None:
         """While the coordinator holds back JoinGroup or SyncGroup, ask over another connection."""
         if self.joining:
-            self._group.lane = LEAVING_LANE
+            self._group.coordinator.lane = LEAVING_LANE
 
     # Joining
 

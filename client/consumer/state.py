@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.metadata import PartitionView
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
@@ -24,14 +25,6 @@ class ConsumerRecord(NamedTuple):
     value: bytes | None
     headers: Sequence[Header]
     timestamp_type: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
-    leader_epoch: int = NO_EPOCH
-
-
-class OffsetAndMetadata(NamedTuple):
-    """A committed position: the next offset to read, and a note."""
-
-    offset: int
-    metadata: str = ""
     leader_epoch: int = NO_EPOCH
 
 
@@ -77,7 +70,9 @@ class PartitionState:
 class Assignment:
     """The partitions that a consumer reads now, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, committed_only: bool = False) -> None:
+        """`committed_only`: isolation.level is read_committed."""
+        self._committed_only = committed_only
         self._states: dict[TopicPartition, PartitionState] = {}
 
     def __contains__(self, target: TopicPartition) -> bool:
@@ -128,6 +123,14 @@ class Assignment:
         state.reset_to = timestamp
         state.preferred_replica = None
         state.retry_at = 0.0
+
+    def lag(self, target: TopicPartition) -> int | None:
+        """From the position to the end of what may be read; None until both are known."""
+        state = self.state(target)
+        end = state.last_stable_offset if self._committed_only else state.high_watermark
+        if state.position is None or end < 0:
+            return None
+        return max(0, end - state.position.offset)
 
     def positions(self) -> dict[TopicPartition, OffsetAndMetadata]:
         """What there is to commit."""

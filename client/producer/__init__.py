@@ -2,5 +2,20 @@
 
 from raftka.client.producer.batch import RecordMetadata
 from raftka.client.producer.producer import Producer
+from raftka.client.producer.transaction_errors import (
+    MustAbort,
+    MustClose,
+    MustRetry,
+    ProducerFenced,
+    TransactionError,
+)
 
-__all__ = ["Producer", "RecordMetadata"]
+__all__ = [
+    "MustAbort",
+    "MustClose",
+    "MustRetry",
+    "Producer",
+    "ProducerFenced",
+    "RecordMetadata",
+    "TransactionError",
+]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from raftka.client.producer.batch import BATCH_OVERHEAD, Batch, RecordMetadata
+from raftka.client.producer.batch import BATCH_OVERHEAD, Batch, Identity, RecordMetadata
 from raftka.client.producer.queue import PartitionQueue
 from raftka.model.ids import TopicPartition
 from raftka.model.records import Header
@@ -24,6 +24,8 @@ class Accumulator:
         self._delivery_timeout_s = delivery_timeout_s
         self._in_flight_max = in_flight_max
         self._queues: dict[TopicPartition, PartitionQueue] = {}
+        self.on_release: Callable[[], None] = lambda: None
+        """Called when memory became free."""
         self.is_abandoned = False
         """Nobody waits for answers any more: the producer was closed."""
         self._active: dict[TopicPartition, PartitionQueue] = {}
@@ -91,6 +93,7 @@ class Accumulator:
     def release(self, batch: Batch) -> None:
         """`batch` is done: its memory is free again."""
         self.used_bytes -= batch.size
+        self.on_release()
 
     def expired(self, now: float) -> list[Batch]:
         """Take out the batches that waited for longer than delivery.timeout.ms."""
@@ -112,6 +115,25 @@ class Accumulator:
             found += queue.in_flight
             found += queue.pending
         return found
+
+    def in_flight(self) -> list[Batch]:
+        """The batches that were sent and are not answered."""
+        return [batch for queue in self._active.values() for batch in queue.in_flight]
+
+    def drop_waiting(self, error: BaseException) -> bool:
+        """Fail what is not in flight; whether any of it had numbers, which are spoilt then."""
+        spoilt = False
+        for queue in self._active.values():
+            for batch in queue.drop_waiting():
+                spoilt = spoilt or batch.base_sequence >= 0
+                self.release(batch)
+                batch.fail(error)
+        return spoilt
+
+    def restart(self, identity: Identity) -> None:
+        """Number all partitions from 0, under a new identity; nothing may be in flight."""
+        for queue in self._queues.values():
+            queue.restart(identity)
 
     def begin_flush(self) -> None:
         """Until `end_flush` no batch lingers."""

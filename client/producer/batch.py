@@ -104,7 +104,7 @@ class Batch:
         self.base_sequence = base_sequence
         self._encoded = None
 
-    def encode(self, compression: str) -> bytes:
+    def encode(self, compression: str, *, is_transactional: bool = False) -> bytes:
         """The batch's bytes; the same ones for each attempt under one identity."""
         self.closed = True
         if self._encoded is None:
@@ -114,6 +114,7 @@ class Batch:
                 producer_id=self.identity.producer_id,
                 producer_epoch=self.identity.epoch,
                 base_sequence=self.base_sequence,
+                is_transactional=is_transactional,
             )
         return self._encoded
 

@@ -6,23 +6,34 @@
 
 Records of a partition are written once and in the order in which they were sent, whatever leaders
 and connections do in between, until delivery.timeout.ms (KIP-98, KIP-360, KIP-679).
+
+With a transactional.id, records of several partitions and the positions of a consumer become
+visible together or not at all:
+
+    await producer.init_transactions()
+    async with producer.transaction():
+        await producer.send("topic", b"value")
+        await producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
 
 from raftka.client.config import producer_config
+from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.client.metadata import TopicView
 from raftka.client.opening import Client
 from raftka.client.producer.accumulator import Accumulator
 from raftka.client.producer.batch import BATCH_OVERHEAD, RecordMetadata, record_size
 from raftka.client.producer.partitioner import StickyPartitioner, partition_for_key
 from raftka.client.producer.sender import Sender
+from raftka.client.producer.transactions import Transactions
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock, Dice, Network
@@ -67,8 +78,14 @@ class Producer(Client):
             settings.number("batch.size"),
             settings.flag("partitioner.adaptive.partitioning.enable"),
         )
-        self._sender = Sender(self._cluster, self._accumulator, settings)
-        self._sender.on_release = self._memory_freed
+        id = settings.optional_text("transactional.id")
+        self._transactions = (
+            None if id is None else Transactions(self._cluster, self._accumulator, settings, id)
+        )
+        self._sender = Sender(self._cluster, self._accumulator, settings, self._transactions)
+        if self._transactions is not None:
+            self._transactions.wake = self._sender.wake
+        self._accumulator.on_release = self._memory_freed
         self._cluster.on_change = self._sender.wake
         self._freed = trio.Event()
         self._since_checkpoint = 0
@@ -91,6 +108,8 @@ class Producer(Client):
         """
         if not self._works or self._closed:
             raise self._not_taking()
+        if self._transactions is not None:
+            self._transactions.state.check_open("send")
         if type(value) is _TEXT or type(key) is _TEXT:
             raise TypeError(
                 "keys and values are bytes, or None: encode text first, as in"
@@ -111,8 +130,11 @@ class Producer(Client):
         if partition is None:
             partition = self._choose(view, key, size)
         time_ms = self._clock.wall_ms() if timestamp_ms is None else timestamp_ms
+        target = TopicPartition(topic, partition)
+        if self._transactions is not None:
+            self._transactions.want(target)
         future, news = self._accumulator.append(
-            TopicPartition(topic, partition),
+            target,
             key,
             value,
             headers,
@@ -127,6 +149,86 @@ class Producer(Client):
             self._since_checkpoint = 0
             await trio.lowlevel.checkpoint()
         return future
+
+    # Transactions, with a transactional.id
+
+    async def init_transactions(self) -> None:
+        """Once, first of all: fence former producers with this transactional.id (KIP-98).
+
+        Returns when what they left open is ended. Raises MustRetry when that has no result within
+        max.block.ms, MustClose.
+        """
+        await self._transactional().initialize()
+
+    def begin_transaction(self) -> None:
+        """Begin a transaction: what is sent from now on is read by all or by nobody.
+
+        Nobody: consumers with isolation.level = read_committed. Raises KafkaError when another one
+        is open, and MustAbort, MustClose for what ended that one.
+        """
+        self._transactional().begin()
+
+    async def send_offsets_to_transaction(
+        self,
+        offsets: Mapping[TopicPartition, OffsetAndMetadata | int],
+        group: GroupMetadata,
+    ) -> None:
+        """Have a consumer's positions committed with the transaction, or not at all.
+
+        `offsets`: by partition the next offset to read; `group`: `consumer.group_metadata()`. The
+        consumer itself must not commit (enable.auto.commit = false). Raises MustAbort, also when
+        the consumer has lost its place in the group since then (KIP-447), and MustClose.
+        """
+        chosen = {
+            TopicPartition(*target): OffsetAndMetadata(item) if isinstance(item, int) else item
+            for target, item in offsets.items()
+        }
+        await self._transactional().send_offsets(chosen, group)
+
+    async def commit_transaction(self) -> None:
+        """Send what waits, and commit. Raises MustAbort when any of it could not be stored.
+
+        Raises MustRetry when the coordinator has not answered within max.block.ms: whether the
+        transaction is committed shows when the call is made again. Raises MustClose.
+        """
+        await self._transactional().commit()
+
+    async def abort_transaction(self) -> None:
+        """Drop what waits, and have no consumer that reads committed records see the rest.
+
+        Raises MustRetry when the coordinator has not answered within max.block.ms; MustClose.
+        """
+        await self._transactional().abort()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """`async with producer.transaction():` commits at the end, and aborts after an error.
+
+        A cancellation is such an error, unless the coordinator was already asked to commit. Raises
+        what begin_transaction and commit_transaction raise.
+        """
+        transactions = self._transactional()
+        await transactions.finish_abort()
+        transactions.begin()
+        try:
+            yield
+            await transactions.commit()
+        except BaseException:
+            await transactions.end_in_order()
+            raise
+
+    def _transactional(self) -> Transactions:
+        if not self._works or self._closed:
+            raise self._not_taking()
+        if self._transactions is None:
+            raise KafkaError(
+                ErrorCode.INVALID_TXN_STATE,
+                "this producer has no transactions: set transactional.id in its configuration, to"
+                " a name that stays the same over restarts and that no other producer uses",
+            )
+        return self._transactions
+
+    # Waiting
 
     async def flush(self) -> None:
         """Send all that waits, and return when every record has its answer, good or bad."""
@@ -151,10 +253,15 @@ class Producer(Client):
     async def close(self) -> None:
         """Take no more records, and wait until each has its answer: up to delivery.timeout.ms.
 
+        A transaction that is open is aborted, one that is being committed is committed.
+
         Leaving `async with` does it. One that is cancelled, or left by an error, waits for
         LAST_WORDS_S at most; the records that have no answer by then fail, and the log says so.
         """
         self._closed = True
+        if self._transactions is not None and self._transactions.state.in_transaction:
+            log.warning("the producer is closed within a transaction, which is ended before")
+            await self._transactions.end_in_order()
         await self.flush()
 
     async def _say_last_words(self) -> None:
@@ -162,6 +269,8 @@ class Producer(Client):
 
     def _start(self, nursery: trio.Nursery) -> None:
         nursery.start_soon(self._sender.run)
+        if self._transactions is not None:
+            nursery.start_soon(self._transactions.keep_joining)
 
     def _stop(self) -> None:
         self._closed = True

@@ -165,6 +165,12 @@ class PartitionQueue:
             expired.append(batch)
         return expired
 
+    def drop_waiting(self) -> list[Batch]:
+        """Take out all that is not in flight; what had numbers needs a restart after it."""
+        dropped = list(self.pending)
+        self.pending.clear()
+        return dropped
+
     def _numbered(self) -> bool:
         return bool(self.in_flight) or any(batch.base_sequence >= 0 for batch in self.pending)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
 from math import inf
 
 import trio
@@ -20,6 +19,7 @@ from raftka.client.producer.accumulator import Accumulator
 from raftka.client.producer.batch import BATCH_OVERHEAD, Batch
 from raftka.client.producer.identities import Identities
 from raftka.client.producer.queue import PartitionQueue
+from raftka.client.producer.transactions import Transactions
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 from raftka.model.errors import text as error_text
@@ -38,6 +38,7 @@ from raftka.net.protocol.messages.produce import (
 log = logging.getLogger("raftka.producer")
 
 _FIRST_WITH_TOPIC_IDS = 13
+_SOON_S = 0.02
 _GAPS = frozenset(
     {
         ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -63,7 +64,13 @@ _MOVED = frozenset(
 class Sender:
     """The producer's other half; `run` must be running."""
 
-    def __init__(self, cluster: Cluster, accumulator: Accumulator, config: ClientConfig) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        accumulator: Accumulator,
+        config: ClientConfig,
+        transactions: Transactions | None = None,
+    ) -> None:
         self._cluster = cluster
         self._clock = cluster.clock
         self._accumulator = accumulator
@@ -73,14 +80,15 @@ class Sender:
         self._request_size_max = config.number("max.request.size")
         self._in_flight_max = config.number("max.in.flight.requests.per.connection")
         self._idempotent = config.flag("enable.idempotence")
-        self._identities = Identities(cluster, accumulator, self._idempotent, self._give_up)
+        self._transactions = transactions
+        self._identities = transactions or Identities(
+            cluster, accumulator, self._idempotent, self._give_up
+        )
         self._in_flight: defaultdict[int, int] = defaultdict(int)
         self._connecting: set[int] = set()
         self._alarm = self._clock.alarm()
         self._leaders: dict[TopicPartition, tuple[int, int]] = {}
         self._nursery: trio.Nursery | None = None
-        self.on_release: Callable[[], None] = lambda: None
-        """Called when memory became free."""
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -107,7 +115,7 @@ class Sender:
             for queue in self._accumulator.active():
                 wake_at = min(wake_at, self._accumulator.expires_at(queue))
                 self._notice_leader(queue)
-                batch = queue.sendable(now)
+                batch = queue.sendable(now) if self._may_send(queue) else None
                 if batch is None:
                     if queue.pending and not queue.in_flight:
                         wake_at = min(wake_at, max(queue.pending[0].not_before, now + 0.001))
@@ -125,6 +133,10 @@ class Sender:
             progress = [self._send_to(node, work) for node, work in by_node.items()]
             if not any(progress):
                 return wake_at
+
+    def _may_send(self, queue: PartitionQueue) -> bool:
+        """Whether the partition is in the transaction, if there are transactions."""
+        return self._transactions is None or self._transactions.state.may_write(queue.target)
 
     def _notice_leader(self, queue: PartitionQueue) -> None:
         """A new leader ends the pause before the next attempt."""
@@ -146,7 +158,9 @@ class Sender:
                 self._connecting.add(node_id)
                 self._nursery.start_soon(self._connect, broker)
             return False
-        version = channel.version_for(ProduceRequest)
+        transactions = self._transactions
+        highest = None if transactions is None else transactions.newest_produce
+        version = channel.version_for(ProduceRequest, highest)
         topics: dict[str, TopicProduceData] = {}
         sent: list[Batch] = []
         size = 0
@@ -155,6 +169,8 @@ class Sender:
                 break
             size += batch.size
             queue.take(batch, self._identities.current)
+            if transactions is not None:
+                transactions.state.written(batch.target)
             sent.append(batch)
             self._add(topics, batch)
         if any(topic.topic_id == bytes(16) for topic in topics.values()):
@@ -169,7 +185,12 @@ class Sender:
             view = self._cluster.view.topics[name]
             topic = topics[name] = TopicProduceData(name=name, topic_id=view.id, partition_data=[])
         topic.partition_data.append(
-            PartitionProduceData(index=partition, records=batch.encode(self._compression))
+            PartitionProduceData(
+                index=partition,
+                records=batch.encode(
+                    self._compression, is_transactional=self._transactions is not None
+                ),
+            )
         )
 
     def _post(
@@ -181,7 +202,7 @@ class Sender:
         sent: list[Batch],
     ) -> None:
         request = ProduceRequest(
-            transactional_id=None,
+            transactional_id=None if self._transactions is None else self._transactions.id,
             acks=self._acks,
             timeout=int(self._cluster.request_timeout_s * 1000),
             topic_data=topics,
@@ -256,7 +277,6 @@ class Sender:
             queue.finish(batch)
         self._accumulator.release(batch)
         batch.succeed(base_offset, log_append_time_ms)
-        self.on_release()
 
     def _failed(self, batch: Batch, code: int, message: str | None) -> None:
         """One batch did not make it: once more, in two halves, or not at all."""
@@ -264,6 +284,9 @@ class Sender:
         if code in _MOVED:
             self._cluster.refresh_soon()
         pause = self._cluster.retry_backoff.pause(batch.attempts)
+        if code == ErrorCode.CONCURRENT_TRANSACTIONS:
+            # The markers of the last transaction are on their way: that takes moments.
+            pause = min(pause, _SOON_S * batch.attempts)
         again_at = self._clock.monotonic() + pause
         log.debug("%s, attempt %d: %s %s", batch.target, batch.attempts, code, message)
         if code == ErrorCode.MESSAGE_TOO_LARGE and len(batch) > 1:
@@ -274,7 +297,10 @@ class Sender:
             first.done.when_done(
                 lambda _: second.done.when_done(lambda _: batch.done.set_result(None))
             )
-        elif self._idempotent and code in _GAPS:
+        elif self._transactions is not None and self._is_final(queue, batch, code):
+            queue.give_up(batch)
+            self._end(batch, KafkaError(ErrorCode(code), message or None))
+        elif self._idempotent and code in _GAPS and self._transactions is None:
             if queue.is_first(batch):
                 log.warning(
                     "%s: the leader has lost count of this producer (%s): starting a new epoch",
@@ -283,11 +309,16 @@ class Sender:
                 )
                 queue.want_restart()
             queue.put_back(batch, again_at)
-        elif code in RETRIABLE and batch.attempts <= self._retries:
+        elif (code in RETRIABLE or code in _GAPS) and batch.attempts <= self._retries:
             queue.put_back(batch, again_at)
         else:
             queue.give_up(batch)
             self._end(batch, KafkaError(ErrorCode(code), message or None))
+
+    def _is_final(self, queue: PartitionQueue, batch: Batch, code: int) -> bool:
+        """Whether a batch of a transaction has failed: an abort comes next, not a new epoch."""
+        assert self._transactions is not None
+        return not self._transactions.takes_retries or (code in _GAPS and queue.is_first(batch))
 
     def _give_up(self, now: float) -> None:
         for batch in self._accumulator.expired(now):
@@ -314,4 +345,5 @@ class Sender:
     def _end(self, batch: Batch, error: KafkaError) -> None:
         self._accumulator.release(batch)
         batch.fail(error)
-        self.on_release()
+        if self._transactions is not None:
+            self._transactions.batch_failed(batch.target, error.code)

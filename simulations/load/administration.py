@@ -8,7 +8,7 @@ import trio
 
 from raftka.client.admin.topics import NewTopic
 from raftka.client.consumer.consumer import Consumer
-from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition

@@ -13,6 +13,7 @@ from typing import Any
 import trio
 
 from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition
 from raftka.model.ports import Connection
 from raftka.model.records import Record, iter_batches, iter_records, patch
 from raftka.net.connection import FrameReader
@@ -36,6 +37,7 @@ from raftka.net.protocol.messages.offset_for_leader_epoch import OffsetForLeader
 from raftka.net.protocol.messages.produce import ProduceRequest
 from tests.support.memory_network import MemoryNetwork
 from tests.support.scripted_group import GROUP_REQUESTS, ScriptedGroup
+from tests.support.scripted_transactions import TRANSACTION_REQUESTS, ScriptedTransactions
 from tests.support.wire import joined
 
 SERVED = (
@@ -47,6 +49,7 @@ SERVED = (
     InitProducerIdRequest,
     OffsetForLeaderEpochRequest,
     *GROUP_REQUESTS,
+    *TRANSACTION_REQUESTS,
 )
 Fault = Callable[[int, Request[Any]], str | None]
 """For a broker and a request: None, or "before", "after" (the connection breaks), "error", "mute"
@@ -110,6 +113,7 @@ class ScriptedCluster:
         """The replica that leaders send readers to who name their rack (KIP-392)."""
         self.next_producer_id = 1000
         self.group = ScriptedGroup()
+        self.transactions = ScriptedTransactions()
         for broker in sorted(self.alive):
             self.start(broker)
 
@@ -185,10 +189,22 @@ class ScriptedCluster:
                         max_version=cls.VALID_VERSIONS[1],
                     )
                     for cls in SERVED
-                ]
+                ],
+                finalized_features_epoch=1,
+                finalized_features=[
+                    api_versions.FinalizedFeatureKey(
+                        name="transaction.version",
+                        max_version_level=self.transactions.level,
+                        min_version_level=self.transactions.level,
+                    )
+                ],
             )
         if isinstance(request, MetadataRequest):
             return self._metadata(request)
+        if isinstance(request, TRANSACTION_REQUESTS) or (
+            isinstance(request, InitProducerIdRequest) and request.transactional_id is not None
+        ):
+            return self.transactions.answer(request)
         if isinstance(request, InitProducerIdRequest):
             self.next_producer_id += 1
             return init_producer_id.InitProducerIdResponse(
@@ -243,7 +259,7 @@ class ScriptedCluster:
     def _produce(self, broker: int, request: ProduceRequest, failing: bool) -> Response:
         responses = []
         for topic in request.topic_data:
-            _, partitions = self._find(topic.name, topic.topic_id)
+            name, partitions = self._find(topic.name, topic.topic_id)
             parts = []
             for item in topic.partition_data:
                 part = partitions[item.index]
@@ -253,7 +269,7 @@ class ScriptedCluster:
                 elif failing:
                     code, offset = ErrorCode.NOT_ENOUGH_REPLICAS, -1
                 else:
-                    code, offset = part.append(bytes(item.records))
+                    code, offset = self._append(request, name, item.index, bytes(item.records))
                 parts.append(
                     produce.PartitionProduceResponse(
                         index=item.index, error_code=code, base_offset=offset
@@ -265,6 +281,18 @@ class ScriptedCluster:
                 )
             )
         return produce.ProduceResponse(responses=responses)
+
+    def _append(
+        self, request: ProduceRequest, topic: str, partition: int, batch: bytes
+    ) -> tuple[ErrorCode, int]:
+        if request.transactional_id is not None:
+            target = TopicPartition(topic, partition)
+            ((header, _),) = iter_batches(batch)
+            assert header.is_transactional
+            code = self.transactions.produced(target, header.producer_epoch)
+            if code != ErrorCode.NONE:
+                return code, -1
+        return self.topics[topic][partition].append(batch)
 
     def _fetch(self, broker: int, request: FetchRequest) -> Response:
         responses = []

@@ -8,7 +8,8 @@ import pytest
 
 from raftka.client.consumer.completed_fetch import Aborted, CompletedFetch
 from raftka.client.consumer.fetch_session import FetchSession, Wish
-from raftka.client.consumer.state import Position
+from raftka.client.consumer.polled import Polled
+from raftka.client.consumer.state import Assignment, ConsumerRecord, Position
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition as TP
 from raftka.model.records import Record, encode_batch
@@ -162,3 +163,25 @@ def test_corrupt_records_are_noticed_when_asked_to() -> None:
     with pytest.raises(KafkaError, match="CORRUPT_MESSAGE"):
         fetched(bytes(damaged)).take(1)
     assert len(fetched(bytes(damaged), check=False).take(1)) == 1
+
+
+@pytest.mark.parametrize(("committed_only", "lag"), [(False, 8), (True, 5)])
+def test_lag_ends_where_reading_ends(committed_only: bool, lag: int) -> None:
+    assignment = Assignment(committed_only=committed_only)
+    assignment.replace([A])
+    assert assignment.lag(A) is None
+    assignment.seek(A, 2)
+    state = assignment.state(A)
+    state.high_watermark, state.last_stable_offset = 10, 7
+    assert assignment.lag(A) == lag
+
+
+def test_what_is_not_handed_out_counts_as_not_consumed() -> None:
+    polled = Polled()
+    polled.extend(ConsumerRecord(*A, offset, 0, None, b"v", ()) for offset in (4, 5, 6))
+    assert polled.next().offset == 4
+    assert polled.start(A, 7) == 5
+    assert polled.count(A) == 2
+    assert [record.offset for record in polled.take(1)] == [5]
+    polled.drop(A)
+    assert polled.start(A, 7) == 7

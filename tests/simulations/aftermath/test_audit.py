@@ -8,7 +8,7 @@ from random import Random
 import pytest
 import trio
 
-from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.model.ids import TopicPartition
 from raftka.simulations.aftermath import audit
 from raftka.simulations.aftermath.config_effects import Effect
