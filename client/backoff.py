@@ -1,4 +1,4 @@
-"""Pauses between attempts: they double up to a limit, and are spread (KIP-580)."""
+"""Pauses between attempts: they double up to a limit, with random jitter (KIP-580)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SPREAD = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds to wait before attempt 1, 2, ... after the first one failed."""
+    """Seconds to wait before each further attempt."""
 
     first_s: float
     longest_s: float

@@ -1,8 +1,8 @@
-"""What producers, consumers and admin clients share: reaching brokers and knowing the layout.
+"""What producers, consumers and admin clients share: connections to brokers, and the layout.
 
-One task keeps the layout fresh. It asks again when it is told that something moved (an error, a
-broken connection), at the latest after metadata.max.age.ms. When no known broker can be reached it
-starts over from bootstrap.servers (KIP-899).
+One task keeps the layout fresh. It asks again when a caller reports a change (an error, a
+broken connection), and at the latest after metadata.max.age.ms. When no known broker can be
+reached it starts over from bootstrap.servers (KIP-899).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ doubles would make up most of the outage."""
 
 
 class ClusterUnreachable(KafkaError):
-    """No broker answered. Says which were tried and why they failed."""
+    """No broker answered. The message lists which were tried and why they failed."""
 
     def __init__(self, endpoints: Iterable[Endpoint], last: BaseException | None) -> None:
         places = ", ".join(sorted({str(endpoint) for endpoint in endpoints}))
@@ -104,7 +104,7 @@ class Cluster:
     # The layout
 
     def follow(self, topics: Iterable[str], *, allow_creation: bool = True) -> None:
-        """Keep these topics in the view, beside those followed already."""
+        """Keep these topics in the view, in addition to the present ones."""
         self._allow_creation = allow_creation
         fresh = [name for name in topics if name not in self._topics]
         if fresh:
@@ -127,11 +127,11 @@ class Cluster:
         self.refresh_soon()
 
     def refresh_soon(self) -> None:
-        """Something moved: ask again as soon as the pause between questions allows."""
+        """Something changed: ask again as soon as the pause between requests allows."""
         self._wanted.ring()
 
     async def refreshed(self, version: int) -> None:
-        """Until there is a view newer than `version`, or an attempt at one failed."""
+        """Wait until there is a view newer than `version`, or an attempt at one failed."""
         if self.view.version > version:
             await trio.lowlevel.checkpoint()
             return
@@ -162,7 +162,7 @@ class Cluster:
     # Requests
 
     async def any_channel(self) -> Channel:
-        """A channel to whichever broker is at hand. Raises BrokenConnection when none is."""
+        """A channel to any broker. Raises BrokenConnection when none can be reached."""
         failure: BrokenConnection | None = None
         for endpoint in self._by_preference():
             try:
@@ -192,7 +192,7 @@ class Cluster:
         highest: int | None = None,
         timeout_s: float | None = None,
     ) -> R:
-        """One question to one broker. Raises BrokenConnection, KafkaError UNSUPPORTED_VERSION."""
+        """One request to one broker. Raises BrokenConnection, KafkaError UNSUPPORTED_VERSION."""
         version = channel.version_for(type(request), highest)
         return await channel.request(
             request, version, self.request_timeout_s if timeout_s is None else timeout_s
@@ -242,7 +242,7 @@ class Cluster:
                 await self.clock.sleep(pause - waited)
 
     def _warn(self, failures: int) -> None:
-        """Say so at once, then ever more rarely: whoever waits wants to know why."""
+        """Warn at once, then ever more rarely: a user who waits wants to know why."""
         if failures & (failures - 1) == 0:
             log.warning("%s (attempt %d)", self.unreachable(), failures)
 
@@ -262,7 +262,7 @@ class Cluster:
         return self.view.merged(answer, complete=everything)
 
     async def _ask_controllers(self, channel: Channel) -> MetadataResponse:
-        """Controllers serve no Metadata: DescribeCluster tells which there are (KIP-919)."""
+        """Controllers serve no Metadata: DescribeCluster lists them (KIP-919)."""
         answer = await self.ask(channel, DescribeClusterRequest(endpoint_type=_CONTROLLERS))
         if answer.error_code != ErrorCode.NONE:
             raise KafkaError(ErrorCode(answer.error_code), answer.error_message)
@@ -285,7 +285,7 @@ class Cluster:
         self._news = trio.Event()
 
     def _by_preference(self) -> list[Endpoint]:
-        """Open connections first, then brokers that are not resting, then the bootstrap list."""
+        """Open connections first, then brokers that do not back off, then the bootstrap list."""
         known = [broker.endpoint for broker in self.view.brokers.values()]
         self._shuffle(known)
         open_now = [e for e in known if self.connections.ready(e) is not None]

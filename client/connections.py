@@ -31,8 +31,8 @@ class _Place:
 class Connections:
     """Channels by endpoint and lane.
 
-    A broker answers the requests of one connection one after the other. A lane keeps those that
-    may wait long (a fetch, a join) from holding up those that must not (a heartbeat).
+    A broker answers the requests of one connection in order. A lane keeps requests that may wait
+    long (a fetch, a join) from delaying those that must not wait (a heartbeat).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Connections:
         return place.channel
 
     def resting_s(self, endpoint: Endpoint, lane: str = "") -> float:
-        """How long until a broker that could not be reached is tried again; 0 when at once."""
+        """Seconds until a broker that could not be reached is tried again; 0 when at once."""
         place = self._places.get((endpoint, lane))
         return 0.0 if place is None else max(0.0, place.not_before - self._clock.monotonic())
 

@@ -1,8 +1,8 @@
-"""The cluster as a client knows it: brokers, topics, and who leads which partition.
+"""The cluster as a client knows it: brokers, topics, and the leaders of partitions.
 
-A view is immutable; an answer of a broker makes the next one. Answers of different brokers may be
-of different ages, so a partition's leader is only replaced by one of the same epoch or a later one
-(KIP-320), unless the topic was created anew.
+A view is immutable; each response makes the next one. Responses of different brokers may be of
+different ages, so a partition's leader is only replaced by one of the same epoch or a later one
+(KIP-320), unless the topic was created again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REFUSALS = (ErrorCode.INVALID_TOPIC_EXCEPTION, ErrorCode.TOPIC_AUTHORIZATION_FA
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A node that clients reach."""
+    """A node that clients can reach."""
 
     id: int
     host: str
@@ -71,7 +71,7 @@ class ClusterView:
 
     @property
     def refused_topics(self) -> dict[ErrorCode, list[str]]:
-        """Topics that no waiting brings, by the code of their refusal."""
+        """Topics that no waiting cures, by their error code."""
         found: dict[ErrorCode, list[str]] = {}
         for name, code in self.errors.items():
             if code in _REFUSALS:
@@ -91,9 +91,9 @@ class ClusterView:
         return next((t.name for t in self.topics.values() if t.id == topic_id), None)
 
     def merged(self, answer: MetadataResponse, *, complete: bool) -> ClusterView:
-        """The view after one more answer; `complete` when it tells of every topic there is.
+        """The view after one more response; `complete` when it lists every topic.
 
-        Topics that were not asked for keep what was known about them.
+        Topics that were not asked for stay as they were.
         """
         topics: dict[str, TopicView] = {} if complete else dict(self.topics)
         errors: dict[str, int] = {} if complete else dict(self.errors)
@@ -136,7 +136,7 @@ class ClusterView:
         return replace(self, version=self.version + 1, topics=topics, brokers=brokers)
 
     def without(self, names: Iterable[str]) -> ClusterView:
-        """The view without some topics, once nobody asks for them any more."""
+        """The view without some topics, once no caller needs them any longer."""
         gone = frozenset(names)
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""When to warn of topics that a client waits for, and that the cluster does not have. Pure."""
+"""When to warn about topics that a client waits for, and that the cluster does not have. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from raftka.model.errors import ErrorCode, text
 
 
 class MissingTopics:
-    """A name may be mistyped, or the topic may come: a client goes on asking, and says so."""
+    """A name may be mistyped, or the topic not created yet: a client keeps asking, and warns."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
         """By topic, how many answers in a row had an error for it."""
 
     def noticed(self, errors: Mapping[str, int]) -> str | None:
-        """What to log after an answer of the cluster, by the codes of the topics without a layout.
+        """The warning after a Metadata response, by the error codes of topics without a layout.
 
-        Of each topic at its first error, and then more and more rarely. A topic that has just been
-        created has no leader yet: that is said only when it lasts.
+        For each topic at its first error, and then ever more rarely. A topic that was just created
+        has no leader yet: that is logged only when it lasts.
         """
         self._seen = {name: self._seen.get(name, 0) + 1 for name in errors}
         due = [name for name in sorted(errors) if _is_due(errors[name], self._seen[name])]

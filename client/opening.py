@@ -1,8 +1,8 @@
-"""What the three clients share: `async with`, and how a client ends.
+"""What the three clients share: `async with`, and closing.
 
 The tasks of a client (connections, the layout, heartbeats) run shielded from the scope around its
-`async with`: a client that is cancelled, or whose body raised, can still say its last words, as a
-member leaves its group and a producer sends what it was given. They take LAST_WORDS_S at most.
+`async with`: a client that is cancelled, or whose body raised, can still finish, as a member
+leaves its group and a producer sends its last batches. That takes LAST_WORDS_S at most.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LAST_WORDS_S: Final = 5.0
 
 
 class Client:
-    """Works between `async with` and its end; its background tasks live as long."""
+    """A client that works within `async with`; its background tasks live as long."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Client:
         return self._nursery
 
     def _not_open(self) -> RuntimeError:
-        """What is wrong with a use outside of `async with`, or outside of trio."""
+        """Describes a use outside of `async with`, or outside of trio."""
         _require_trio()
         kind = type(self).__name__
         return RuntimeError(
@@ -94,15 +94,15 @@ class Client:
                 self._cluster.close()
                 assert self._nursery is not None
                 self._nursery.cancel_scope.cancel()
-                # Not told of the body's error, the nursery does not wrap it in a group.
+                # Hidden from the body's error, so that the nursery does not wrap it in a group.
                 await self._manager.__aexit__(None, None, None)
 
     async def close(self) -> None:
-        """Finish what is under way. Leaving `async with` does it."""
+        """Finish what is in progress. Leaving `async with` calls it."""
         await trio.lowlevel.checkpoint()
 
     def abandon(self) -> None:
-        """End without last words, as a process does that is killed: the connections just break.
+        """End as a killed process does: the connections just break.
 
         For tests and simulations; the `async with` must be left afterwards.
         """
@@ -124,17 +124,17 @@ class Client:
                 started.set()
 
     def _start(self, nursery: trio.Nursery) -> None:
-        """Begin the client's own tasks."""
+        """Start the client's background tasks."""
 
     async def _say_last_words(self) -> None:
-        """End in good order although the caller could not wait; cancelled after LAST_WORDS_S."""
+        """Close properly although the caller could not wait; cancelled after LAST_WORDS_S."""
 
     def _stop(self) -> None:
-        """Let go of what cannot be finished; must not wait."""
+        """Drop what cannot be finished; must not wait."""
 
 
 def _require_trio() -> None:
-    """Raises RuntimeError, also under another event loop."""
+    """Raises RuntimeError under another event loop, or none."""
     try:
         trio.lowlevel.current_task()
     except RuntimeError:
@@ -146,6 +146,6 @@ def _require_trio() -> None:
 
 
 def _under_asyncio() -> bool:
-    """Whether an asyncio loop runs here; without importing it for those who do not use it."""
+    """Whether an asyncio loop runs here; without importing asyncio where it is not in use."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None

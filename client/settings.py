@@ -1,4 +1,4 @@
-"""How a client setting is declared, read and refused.
+"""How client settings are declared, parsed and checked.
 
 Names, types and defaults are Apache Kafka's ("Producer Configs", "Consumer Configs", "Admin
 Configs" of its documentation), so that a properties file made for its clients works here.
@@ -102,7 +102,7 @@ def acks(name: str, raw: object) -> int:
 
 
 class ClientConfig:
-    """The settings of one client: what the caller gave, over the defaults of its kind."""
+    """The settings of one client: the caller's, over the defaults of its kind."""
 
     def __init__(
         self, kind: str, known: Mapping[str, Setting], given: Mapping[str, object]
@@ -155,23 +155,23 @@ class ClientConfig:
 
     @property
     def waits_for_topics(self) -> bool:
-        """Whether the client goes on until a topic that is not there comes into being."""
+        """Whether the client waits for topics that do not exist yet."""
         return self.kind in ("producer", "consumer")
 
     @property
     def controllers(self) -> bool:
-        """Whether the client talks to the controllers, not to brokers (KIP-919)."""
+        """Whether the client talks to the controllers instead of brokers (KIP-919)."""
         return bool(self._values.get("bootstrap.controllers"))
 
     def bootstrap(self) -> list[Endpoint]:
-        """Where to reach the cluster first. Raises ConfigError when nothing is given."""
+        """The bootstrap servers. Raises ConfigError when none are given."""
         if self.controllers:
             return parse_endpoints("bootstrap.controllers", self.names("bootstrap.controllers"))
         return parse_endpoints("bootstrap.servers", self.names("bootstrap.servers"))
 
 
 def parse_endpoints(name: str, addresses: Iterable[str]) -> list[Endpoint]:
-    """host:port pairs, IPv6 hosts in brackets; a protocol in front, as PLAINTEXT://, is passed over
+    """host:port pairs, IPv6 hosts in brackets; a protocol in front, as PLAINTEXT://, is ignored
     as Kafka's own clients do."""
     found: list[Endpoint] = []
     for address in addresses:

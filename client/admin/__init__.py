@@ -1,4 +1,4 @@
-"""The admin client: everything that is not reading or writing records.
+"""The admin client: every operation but reading and writing records.
 
 async with Admin({"bootstrap.servers": "localhost:9092"}) as admin:
     await admin.create_topics([NewTopic("topic", partitions=3, replication_factor=3)])
@@ -50,7 +50,7 @@ class Admin(
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
-    One that works on several things raises SomeFailed when any of them failed.
+    An operation on several items raises SomeFailed when any of them failed.
     """
 
 

@@ -1,4 +1,4 @@
-"""What all administrative operations share: whom to ask, and how long to try."""
+"""What all administrative operations share: which node to ask, and how long to retry."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SILENCE_S: Final = 5.0
 
 
 class AdminBase(Client):
-    """Asks brokers; operations are in the classes made from this one."""
+    """Sends requests to brokers; the operations are mixed in by its subclasses."""
 
     def __init__(
         self,
@@ -55,14 +55,14 @@ class AdminBase(Client):
 
     @property
     def _timeout_ms(self) -> int:
-        """What a request tells the broker about how long its work may take."""
+        """The timeout that a request gives to the broker for its work."""
         return int(self._cluster.request_timeout_s * 1000)
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it works. Raises KafkaError that no retry cures, or the last one in the end.
+        """Retry until it succeeds. Raises KafkaError: what no retry cures, or the last one.
 
-        A broker that answers REQUEST_TIMED_OUT has waited for long itself, as for a controller:
-        it is asked once more, and then its words are the error.
+        A broker that answers REQUEST_TIMED_OUT has already waited for long, as for a controller:
+        it is asked once more, and then its message is the error.
         """
         failures = timeouts = 0
         problem: BrokenConnection | KafkaError | None = None
@@ -96,7 +96,7 @@ class AdminBase(Client):
         raise self._cluster.unreachable()
 
     async def _ask(self, request: Request[R]) -> R:
-        """Ask any broker; what only the controller may answer is forwarded by it."""
+        """Ask any broker; it forwards what only the controller may answer."""
 
         async def attempt() -> R:
             return await self._cluster.ask(
@@ -114,7 +114,7 @@ class AdminBase(Client):
         return await self._retrying(attempt)
 
     async def _channel(self) -> Channel:
-        """To any broker; among controllers only the active one knows everything."""
+        """A channel to any broker; of the controllers only the active one knows everything."""
         if not self._config.controllers:
             return await self._cluster.any_channel()
         await self._know_brokers()
@@ -139,7 +139,7 @@ class AdminBase(Client):
         return sorted(self._cluster.view.brokers)
 
     async def _ask_everyone(self, request: Callable[[], Request[R]]) -> dict[int, R]:
-        """Ask each broker the same; by id."""
+        """Ask every broker the same; answers by broker id."""
         nodes = await self._retrying(self._know_brokers)
         answers: dict[int, R] = {}
 
@@ -151,7 +151,7 @@ class AdminBase(Client):
         return answers
 
     async def _layout_of(self, topics: Sequence[str]) -> None:
-        """Have the view hold these topics, as of now."""
+        """Make sure that the view has these topics, freshly asked for."""
         self._cluster.follow(topics, allow_creation=False)
         version = self._cluster.view.version
         while True:

@@ -21,7 +21,7 @@ from raftka.net.protocol.messages.list_config_resources import ListConfigResourc
 
 
 class ResourceType(enum.IntEnum):
-    """What has settings, by the numbers of the protocol (KIP-133)."""
+    """What settings belong to, by the numbers of the protocol (KIP-133)."""
 
     UNKNOWN = 0
     TOPIC = 2
@@ -55,7 +55,7 @@ class AlterOp(enum.IntEnum):
 
 
 class Resource(NamedTuple):
-    """Something that has settings; the name of a broker is its id, "" all brokers."""
+    """A resource with settings; the name of a broker is its id, "" stands for all brokers."""
 
     type: ResourceType
     name: str
@@ -71,7 +71,7 @@ class Alteration:
 
 
 class Synonym(NamedTuple):
-    """A value that a setting would have from one source."""
+    """The value that one source gives a setting."""
 
     name: str
     value: str | None
@@ -80,7 +80,7 @@ class Synonym(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConfigEntry:
-    """One setting as a broker tells it; the value of a sensitive one is None."""
+    """One setting as a broker describes it; a sensitive value is None."""
 
     name: str
     value: str | None
@@ -195,7 +195,7 @@ class ConfigOperations(AdminBase):
         checked(outcomes)
 
     async def list_config_resources(self, types: Iterable[ResourceType] = ()) -> list[Resource]:
-        """What has settings of its own (KIP-1142)."""
+        """The resources that have settings of their own (KIP-1142)."""
         answer = await self._ask(ListConfigResourcesRequest(resource_types=list(types)))
         raise_for(answer.error_code)
         return [
@@ -205,7 +205,7 @@ class ConfigOperations(AdminBase):
 
 
 def _by_broker(resources: Iterable[Resource]) -> dict[int | None, list[Resource]]:
-    """A broker's own settings are its own business; anyone answers for the rest (None)."""
+    """Group by the broker to ask: only a broker knows its own; any answers for the rest (None)."""
     found: dict[int | None, list[Resource]] = {}
     for resource in resources:
         own = resource.type in (ResourceType.BROKER, ResourceType.BROKER_LOGGER) and resource.name

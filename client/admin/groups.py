@@ -1,4 +1,4 @@
-"""Groups: who is in them, what they have committed, and the end of both."""
+"""Groups: members, committed offsets, deletion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEAD = "Dead"
 
 @dataclass(frozen=True, slots=True)
 class GroupListing:
-    """A group; `state` and `type` are empty when the broker does not tell."""
+    """A group; `state` and `type` are empty when the broker does not report them."""
 
     group_id: str
     protocol_type: str
@@ -69,7 +69,7 @@ class GroupOperations(AdminBase):
     async def list_groups(
         self, *, states: Iterable[str] = (), types: Iterable[str] = ()
     ) -> list[GroupListing]:
-        """All groups of all brokers, by id; of these states and types only, if any are named."""
+        """All groups of all brokers, by id; only of these states and types, if any are given."""
         states, types = list(states), list(types)
         answers = await self._ask_everyone(
             lambda: ListGroupsRequest(states_filter=states, types_filter=types)
@@ -84,7 +84,7 @@ class GroupOperations(AdminBase):
         return [found[group_id] for group_id in sorted(found)]
 
     async def describe_groups(self, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
-        """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for no such group."""
+        """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
         outcomes: dict[str, GroupDescription | KafkaError] = {}
         for group_id in group_ids:
             outcomes[group_id] = await self._outcome(self._describe_group(group_id))
@@ -100,7 +100,7 @@ class GroupOperations(AdminBase):
     async def list_group_offsets(
         self, group_id: str, partitions: Iterable[TopicPartition] | None = None
     ) -> dict[TopicPartition, OffsetAndMetadata]:
-        """What a group has committed, in these partitions or in all."""
+        """A group's committed offsets, of these partitions or of all."""
         wanted = None if partitions is None else list(partitions)
         group = GroupClient(self._cluster, group_id, patient=False)
         return await self._retrying(lambda: group.committed(wanted))
@@ -108,7 +108,7 @@ class GroupOperations(AdminBase):
     async def alter_group_offsets(
         self, group_id: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]
     ) -> None:
-        """Commit in the name of a group that has no members. Raises SomeFailed."""
+        """Commit offsets for a group that has no members. Raises SomeFailed."""
 
         async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
             channel = await group.channel()
@@ -124,7 +124,7 @@ class GroupOperations(AdminBase):
     async def delete_group_offsets(
         self, group_id: str, partitions: Iterable[TopicPartition]
     ) -> None:
-        """Forget what a group has committed in these partitions. Raises SomeFailed."""
+        """Delete a group's committed offsets of these partitions. Raises SomeFailed."""
         topics: dict[str, offset_delete.OffsetDeleteRequestTopic] = {}
         for target in partitions:
             topic = topics.setdefault(
@@ -167,7 +167,7 @@ class GroupOperations(AdminBase):
 
         checked(await self._with_coordinator(group_id, attempt))
 
-    # How it is done
+    # Helpers
 
     async def _describe_group(self, group_id: str) -> GroupDescription:
         async def attempt(group: GroupClient) -> GroupDescription:
@@ -237,7 +237,7 @@ def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
 
 
 def _assignment(data: Buffer) -> tuple[TopicPartition, ...]:
-    """What a member reads; nothing when its bytes are not those of a consumer."""
+    """The partitions of a member; none when its bytes are not a consumer's assignment."""
     try:
         return tuple(sorted(decode_assignment(data)))
     except MalformedMessage:

@@ -1,4 +1,4 @@
-"""The cluster's nodes: brokers, the metadata quorum and its voters, what each one speaks."""
+"""The cluster's nodes: brokers, the metadata quorum and its voters, and each one's API versions."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class NodeOperations(AdminBase):
     async def remove_raft_voter(
         self, voter_id: int, directory_id: bytes, *, cluster_id: str | None = None
     ) -> None:
-        """Take a voter out of the quorum (KIP-853)."""
+        """Remove a voter from the quorum (KIP-853)."""
         answer = await self._ask(
             RemoveRaftVoterRequest(
                 cluster_id=cluster_id, voter_id=voter_id, voter_directory_id=directory_id
@@ -150,12 +150,12 @@ class NodeOperations(AdminBase):
         raise_for(answer.error_code, answer.error_message)
 
     async def unregister_broker(self, broker_id: int) -> None:
-        """Forget a broker that will not come back."""
+        """Remove the registration of a broker that will not come back."""
         answer = await self._ask(UnregisterBrokerRequest(broker_id=broker_id))
         raise_for(answer.error_code, answer.error_message)
 
     async def api_versions(self, broker_id: int) -> ApiVersionsResponse:
-        """What one broker speaks, as it tells it."""
+        """The API versions that one broker reports."""
         answer = await self._ask_broker(
             broker_id,
             ApiVersionsRequest(client_software_name="raftka", client_software_version="1"),
@@ -164,7 +164,7 @@ class NodeOperations(AdminBase):
         return answer
 
     async def all_api_versions(self) -> dict[Broker, ApiVersionsResponse | str]:
-        """What each broker speaks, or why it cannot be asked."""
+        """The API versions of each broker, or why it did not answer."""
         nodes = await self._retrying(self._know_brokers)
         found: dict[Broker, ApiVersionsResponse | str] = {}
         for node in nodes:

@@ -1,4 +1,4 @@
-"""What became of an operation on several things, of which some may have failed."""
+"""The results of an operation on several items, some of which may have failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class SomeFailed(KafkaError):
-    """At least one item failed: the first one's error, and in `outcomes` what became of each."""
+    """At least one item failed: the first error, and in `outcomes` the result of each item."""
 
     def __init__(self, outcomes: Mapping[Any, Any], first: KafkaError) -> None:
         super().__init__(first.code, first.message)
@@ -21,7 +21,7 @@ class SomeFailed(KafkaError):
 
 
 def checked(outcomes: Mapping[K, V | KafkaError]) -> dict[K, V]:
-    """The results when all went well. Raises SomeFailed otherwise."""
+    """The results when all succeeded. Raises SomeFailed otherwise."""
     results: dict[K, V] = {}
     for item, outcome in outcomes.items():
         if isinstance(outcome, KafkaError):
@@ -31,7 +31,7 @@ def checked(outcomes: Mapping[K, V | KafkaError]) -> dict[K, V]:
 
 
 def error_of(code: int, message: str | None = None) -> KafkaError | None:
-    """The error that an answer carries, if it does."""
+    """The error that an answer carries, or None."""
     if code == ErrorCode.NONE:
         return None
     try:

@@ -29,7 +29,7 @@ from raftka.net.protocol.messages.list_partition_reassignments import (
 
 
 class ElectionType(enum.IntEnum):
-    """Back to the preferred replica, or to any that lives, at the price of records (KIP-460)."""
+    """Elect the preferred replica, or any live one at the cost of records (KIP-460)."""
 
     PREFERRED = 0
     UNCLEAN = 1
@@ -37,7 +37,7 @@ class ElectionType(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reassignment:
-    """A reassignment under way: all replicas, those that come and those that go."""
+    """A reassignment in progress: all replicas, those being added and those being removed."""
 
     replicas: tuple[int, ...]
     adding: tuple[int, ...]
@@ -55,7 +55,7 @@ class ReplicaInfo:
 
 @dataclass(frozen=True, slots=True)
 class LogDirDescription:
-    """One log directory; total and usable bytes are -1 when the broker does not tell."""
+    """One log directory; total and usable bytes are -1 when the broker does not report them."""
 
     path: str
     error: KafkaError | None
@@ -70,7 +70,7 @@ class PartitionOperations(AdminBase):
     async def elect_leaders(
         self, election: ElectionType, partitions: Iterable[TopicPartition] | None = None
     ) -> dict[TopicPartition, KafkaError | None]:
-        """Hold elections in these partitions, or in all; by partition what went wrong, if any."""
+        """Hold elections in these partitions, or in all; the errors, by partition."""
         wanted = (
             None
             if partitions is None
@@ -96,7 +96,7 @@ class PartitionOperations(AdminBase):
     async def alter_partition_reassignments(
         self, targets: Mapping[TopicPartition, Sequence[int] | None]
     ) -> None:
-        """Move partitions to these brokers; None cancels a move. Raises SomeFailed."""
+        """Move partitions to these brokers; None cancels a reassignment. Raises SomeFailed."""
         topics: dict[str, alter_partition_reassignments.ReassignableTopic] = {}
         for target, replicas in targets.items():
             topic = topics.setdefault(
@@ -128,7 +128,7 @@ class PartitionOperations(AdminBase):
     async def list_partition_reassignments(
         self, partitions: Iterable[TopicPartition] | None = None
     ) -> dict[TopicPartition, Reassignment]:
-        """The moves under way, of these partitions or of all."""
+        """The reassignments in progress, of these partitions or of all."""
         wanted = (
             None
             if partitions is None
@@ -190,7 +190,7 @@ class PartitionOperations(AdminBase):
     async def list_offsets(
         self, timestamps: Mapping[TopicPartition, int], *, committed_only: bool = False
     ) -> dict[TopicPartition, OffsetAndTimestamp]:
-        """Offsets by timestamp; EARLIEST, LATEST, MAX_TIMESTAMP and others stand for places.
+        """Offsets by timestamp; EARLIEST, LATEST, MAX_TIMESTAMP and others are special values.
 
         Raises SomeFailed; KafkaError UNSUPPORTED_VERSION, REQUEST_TIMED_OUT.
         """

@@ -1,4 +1,4 @@
-"""Records: cut partitions off at the start (KIP-107)."""
+"""Records: delete those before an offset (KIP-107)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RecordOperations(AdminBase):
     async def delete_records(
         self, offsets: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
-        """Delete what is below each offset (-1: all that is committed); the new starts.
+        """Delete the records before each offset (-1: all that are committed); the new log starts.
 
         Raises SomeFailed.
         """

@@ -1,4 +1,4 @@
-"""Topics: create, delete, list, describe, grow, and cut at the start."""
+"""Topics: create, delete, list, describe, add partitions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from raftka.net.protocol.messages.metadata import MetadataRequest, MetadataReque
 
 @dataclass(frozen=True, slots=True)
 class NewTopic:
-    """A topic to be made: so many partitions and replicas (-1: the cluster's default), or, by
-    partition, the brokers that hold it, the preferred leader first."""
+    """A topic to create: numbers of partitions and replicas (-1: the cluster's default), or, by
+    partition, the brokers of its replicas, the preferred leader first."""
 
     name: str
     partitions: int = -1
@@ -37,7 +37,7 @@ class NewTopic:
 
 @dataclass(frozen=True, slots=True)
 class CreatedTopic:
-    """What was made. Partitions and replicas are -1 when the broker does not tell."""
+    """A created topic. Partitions and replicas are -1 when the broker does not report them."""
 
     name: str
     id: bytes
@@ -57,7 +57,7 @@ class TopicListing:
 
 @dataclass(frozen=True, slots=True)
 class PartitionDescription:
-    """One partition. `elr` and `last_known_elr` are None when the broker does not tell."""
+    """One partition. `elr` and `last_known_elr` are None when the broker does not report them."""
 
     index: int
     leader: Broker | None
@@ -85,7 +85,7 @@ class TopicOperations(AdminBase):
     async def create_topics(
         self, topics: Iterable[NewTopic], *, validate_only: bool = False
     ) -> dict[str, CreatedTopic]:
-        """Make topics, or only check that they could be. Raises SomeFailed."""
+        """Create topics, or only check that they could be. Raises SomeFailed."""
         request = CreateTopicsRequest(
             topics=[_creatable(topic) for topic in topics],
             timeout=self._timeout_ms,
@@ -144,7 +144,7 @@ class TopicOperations(AdminBase):
         return dict(sorted(found.items()))
 
     async def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
-        """Partitions, leaders, replicas. Raises SomeFailed for topics that are not there."""
+        """Partitions, leaders, replicas. Raises SomeFailed for topics that do not exist."""
         listed = sorted(set(names))
         if not listed:
             return {}
@@ -152,7 +152,7 @@ class TopicOperations(AdminBase):
         return checked(outcomes)
 
     async def describe_topics_by_id(self, ids: Iterable[bytes]) -> dict[bytes, TopicDescription]:
-        """The same for topics named by id. Raises SomeFailed."""
+        """The same for topics given by id. Raises SomeFailed."""
         listed = list(ids)
         answer = await self._ask(
             MetadataRequest(
@@ -174,7 +174,7 @@ class TopicOperations(AdminBase):
         assignments: Mapping[str, Sequence[Sequence[int]]] | None = None,
         validate_only: bool = False,
     ) -> None:
-        """Let topics grow to so many partitions. Raises SomeFailed."""
+        """Increase the numbers of partitions. Raises SomeFailed."""
         placed = assignments or {}
         request = CreatePartitionsRequest(
             topics=[
@@ -198,7 +198,7 @@ class TopicOperations(AdminBase):
             {told.name: error_of(told.error_code, told.error_message) for told in answer.results}
         )
 
-    # How it is done
+    # Helpers
 
     async def _describe_by_pages(
         self, names: list[str]

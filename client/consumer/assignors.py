@@ -1,6 +1,6 @@
-"""Who reads what: the ways in which the leader of a group divides partitions (KIP-54, KIP-429).
+"""Assignment strategies: how the leader of a group divides partitions (KIP-54, KIP-429).
 
-Pure, and the same answer for the same question on every machine: whatever is iterated is sorted.
+Pure, and deterministic on every machine: whatever is iterated is sorted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Assignment = dict[str, list[TopicPartition]]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What a member told when it joined."""
+    """A member's subscription, from its JoinGroup."""
 
     id: str
     topics: tuple[str, ...]
@@ -29,19 +29,19 @@ class Member:
 
     @property
     def order(self) -> tuple[bool, str]:
-        """Static members first, by their lasting name, so that a restart moves nothing."""
+        """Static members first, by group.instance.id, so that a restart moves nothing."""
         return (self.instance_id is None, self.instance_id or self.id)
 
 
 class Assignor(Protocol):
-    """A strategy. `cooperative` ones leave a moving partition out until its owner has let go."""
+    """A strategy. `cooperative` ones hold a moving partition back until its owner revoked it."""
 
     name: str
     cooperative: bool
     sticky: bool
 
     def assign(self, partitions: Mapping[str, int], members: Sequence[Member]) -> Assignment:
-        """`partitions`: how many each topic has; topics that are not there are left out."""
+        """`partitions`: how many each topic has; topics that do not exist are left out."""
         ...
 
 
@@ -91,7 +91,7 @@ class RoundRobinAssignor:
 
 @dataclass(slots=True)
 class _Balance:
-    """An assignment in the making."""
+    """An assignment in progress."""
 
     readers: Mapping[str, Sequence[str]]
     """By topic, the members that may read it, in order."""
@@ -101,7 +101,7 @@ class _Balance:
         return min(self.readers[topic], key=lambda member: len(self.shares[member]))
 
     def level(self) -> None:
-        """Move single partitions to lighter members while that makes shares more equal."""
+        """Move single partitions to less loaded members while that makes shares more equal."""
         moved = True
         while moved:
             moved = False
@@ -127,7 +127,7 @@ class _Balance:
 
 
 class StickyAssignor:
-    """Shares as equal as can be, with as few partitions moved as that takes (KIP-54)."""
+    """Shares as equal as possible, with as few moves as that takes (KIP-54)."""
 
     name = "sticky"
     cooperative = False
@@ -143,7 +143,7 @@ class StickyAssignor:
         for target in sorted(owners):
             balance.shares[owners[target]].append(target)
         free = [t for t in _all_partitions(partitions) if t not in owners]
-        # Those that few may read go first, while there is still a choice for the others.
+        # Partitions that few members subscribe to come first, while those members have room.
         for target in sorted(free, key=lambda t: (len(balance.readers[t.topic]), t)):
             if balance.readers[target.topic]:
                 balance.shares[balance.lightest(target.topic)].append(target)
@@ -152,7 +152,7 @@ class StickyAssignor:
 
 
 class CooperativeStickyAssignor:
-    """As sticky, in two rounds: a partition that moves is first given up, then given (KIP-429)."""
+    """As sticky, in two rounds: a moving partition is first revoked, then assigned (KIP-429)."""
 
     name = "cooperative-sticky"
     cooperative = True
@@ -177,9 +177,9 @@ def _all_partitions(partitions: Mapping[str, int]) -> list[TopicPartition]:
 def _rightful_owners(
     partitions: Mapping[str, int], members: Sequence[Member]
 ) -> dict[TopicPartition, str]:
-    """Who keeps what it had: of two that claim a partition, the one of the later generation.
+    """Which member keeps a partition: of two that claim it, the one of the later generation.
 
-    Two claims of one generation cannot both be true, so neither counts.
+    Two claims of one generation contradict each other, so neither counts.
     """
     claims: dict[TopicPartition, list[Member]] = {}
     for member in members:

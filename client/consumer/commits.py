@@ -1,4 +1,4 @@
-"""Commits that happen by themselves: now and then, before partitions go, and at the end."""
+"""Automatic commits: at intervals, before partitions are revoked, and on close."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("raftka.consumer")
 
 
 class AutoCommit:
-    """What was consumed, and its commits in the background."""
+    """The consumed positions, and their commits in the background."""
 
     def __init__(
         self, group: GroupClient | None, assignment: Assignment, config: ClientConfig
@@ -39,12 +39,12 @@ class AutoCommit:
             self.due_at = 0.0
 
     def stop(self) -> None:
-        """Commit nothing automatically from now on."""
+        """End automatic commits."""
         self._enabled = False
         self.due_at = float("inf")
 
     def consumed(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        """The positions, without what waits to be handed to the caller."""
+        """The positions, without records that were not yet handed to the caller."""
         positions = self._assignment.positions()
         for record in self.hold_back:
             target = TopicPartition(record.topic, record.partition)
@@ -56,7 +56,7 @@ class AutoCommit:
     def chosen(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
     ) -> dict[TopicPartition, OffsetAndMetadata]:
-        """What a commit of `offsets` stores; for None, all that was consumed."""
+        """The offsets that a commit of `offsets` stores; for None, everything consumed."""
         if offsets is None:
             return self.consumed()
         return {
@@ -65,7 +65,7 @@ class AutoCommit:
         }
 
     def maybe_send(self, now: float) -> None:
-        """Commit if it is time; never waits."""
+        """Commit if the interval is over; never waits."""
         if not self._enabled or now < self.due_at:
             return
         first = self.due_at == 0.0
@@ -74,9 +74,9 @@ class AutoCommit:
             self.send(self._news())
 
     async def now(self) -> None:
-        """Commit and wait; a failure is only logged, since records come again after it.
+        """Commit and wait; a failure is only logged, since its records are delivered again.
 
-        Not longer than one request may take: this runs while partitions are given up.
+        Bounded by one request's timeout: this runs while partitions are revoked.
         """
         if not self._enabled or self._group is None:
             return

@@ -1,4 +1,4 @@
-"""Records out of what a fetch brought, decoded as they are taken. Pure."""
+"""Records of a fetch response, decoded as they are taken. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ABORT = 0
 
 
 class Aborted(NamedTuple):
-    """A transaction whose records a read_committed consumer does not see."""
+    """An aborted transaction, whose records a read_committed consumer does not see."""
 
     producer_id: int
     first_offset: int
 
 
 class CompletedFetch:
-    """The answer for one partition, read from `start` on."""
+    """The response for one partition, read from `start` on."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class CompletedFetch:
         check_crcs: bool,
         aborted: Sequence[Aborted] | None,
     ) -> None:
-        """`aborted`: None to see all records, of open and aborted transactions as well."""
+        """`aborted`: None to see all records, also of open and aborted transactions."""
         self.target = target
         self.position = start
         """The next offset to read: past what was taken, and past what is not to be seen."""
@@ -82,7 +82,7 @@ class CompletedFetch:
                             else "CreateTime",
                             header.leader_epoch,
                         )
-            # Compaction leaves gaps at the end of a batch, markers show no record at all.
+            # Compaction leaves gaps at the end of a batch; markers are no records for the caller.
             end = Position(header.next_offset, header.leader_epoch)
         self.position = end
 

@@ -5,8 +5,8 @@
         async for record in consumer:
             ...
 
-One task uses a consumer. Everything that moves partitions or positions happens within `poll` (and
-iteration, which polls); only heartbeats go on beside it.
+One task uses a consumer. Partitions and positions change only within `poll` (and iteration,
+which polls); only heartbeats run beside it.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ class Consumer(Client):
         self._polled = Polled()
         self._caller_works = False
         """Whether the caller may be at work on records that it was given last."""
-        # What iteration has polled but not handed out yet counts as not consumed.
+        # Records that iteration has polled but not handed out yet count as not consumed.
         self._commits.hold_back = self._polled
         self._cluster.on_change = self._layout_changed
 
-    # What to read
+    # Subscription
 
     def subscribe(
         self,
@@ -94,7 +94,7 @@ class Consumer(Client):
     ) -> None:
         """Read a share of these topics as a member of the group.
 
-        A compiled pattern stands for all topics whose whole name it matches, now or later.
+        A compiled pattern matches all topics whose whole name it matches, now or later.
         Takes effect with the next poll. Raises KafkaError without a group.id.
         """
         if self._manual:
@@ -127,7 +127,7 @@ class Consumer(Client):
         )
 
     async def unsubscribe(self) -> None:
-        """Read nothing from now on; a member leaves its group."""
+        """Stop reading; a member leaves its group."""
         if self._membership is not None:
             await self._membership.revoke_all()
             await self._membership.leave("the consumer unsubscribed from all topics")
@@ -143,7 +143,7 @@ class Consumer(Client):
 
     @property
     def subscription(self) -> frozenset[str]:
-        """The topics whose partitions the group shares out to this member."""
+        """The topics whose partitions the group assigns to its members."""
         return self._membership.topics if self._membership is not None else frozenset()
 
     # Reading
@@ -151,7 +151,7 @@ class Consumer(Client):
     async def poll(
         self, timeout_s: float = _POLL_S, *, max_records: int | None = None
     ) -> list[ConsumerRecord]:
-        """The next records, as soon as there are any; none when the time is over.
+        """The next records, as soon as there are any; none when the timeout is over.
 
         Raises KafkaError for what no retry cures, and LogTruncated, NoOffset.
         """
@@ -176,13 +176,13 @@ class Consumer(Client):
         return records
 
     def __aiter__(self) -> AsyncIterator[ConsumerRecord]:
-        """Every record from here on, without an end."""
+        """Every record from here on, endlessly."""
         return self
 
     async def __anext__(self) -> ConsumerRecord:
         self._caller_works = False
         if self._polled:
-            # Many records are at hand: let other tasks go on now and then, not each time.
+            # Many records are at hand: yield to other tasks now and then, not for each record.
             if len(self._polled) % _RECORDS_PER_CHECKPOINT == 0:
                 await trio.lowlevel.checkpoint()
         else:
@@ -200,15 +200,15 @@ class Consumer(Client):
         self._assignment.seek(TopicPartition(*partition), offset)
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
-        """Read on from the start; all assigned partitions when none are named."""
+        """Continue at the start; all assigned partitions when none are given."""
         self._reset(partitions, EARLIEST)
 
     def seek_to_end(self, partitions: Iterable[TopicPartition] = ()) -> None:
-        """Read only what comes from now on; all assigned partitions when none are named."""
+        """Read only records that come from now on; all assigned partitions when none are given."""
         self._reset(partitions, LATEST)
 
     async def position(self, partition: TopicPartition) -> int:
-        """The offset of the next record. Raises KafkaError when nobody gives one in time."""
+        """The offset of the next record. Raises KafkaError when it cannot be found in time."""
         target = TopicPartition(*partition)
         with self._clock.within(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
@@ -217,12 +217,12 @@ class Consumer(Client):
         raise no_answer(self._cluster, f"the position in {target}", self._api_timeout_s)
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
-        """Fetch and return nothing of these until `resume`."""
+        """Fetch and return nothing from these until `resume`."""
         for target in partitions:
             self._assignment.state(target).paused = True
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
-        """Take the pause back; nothing happens to partitions that are not paused."""
+        """End the pause; has no effect on partitions that are not paused."""
         for target in partitions:
             self._assignment.state(target).paused = False
 
@@ -232,7 +232,7 @@ class Consumer(Client):
         return [state.target for state in self._assignment.states if state.paused]
 
     def high_watermark(self, partition: TopicPartition) -> int:
-        """The end of what may be read, as of the last answer; -1 before the first."""
+        """The high watermark, as of the last response; -1 before the first."""
         return self._assignment.state(partition).high_watermark
 
     def lag(self, partition: TopicPartition) -> int | None:
@@ -252,7 +252,7 @@ class Consumer(Client):
         """Store the positions of all partitions, or `offsets`, for the group.
 
         Raises KafkaError: RebalanceInProgress when a poll must come first, CommitFailed when the
-        group went on without this member.
+        group rebalanced without this member.
         """
         group = self._require_group()
         if self._membership is not None and self._membership.joining:
@@ -279,7 +279,7 @@ class Consumer(Client):
     async def committed(
         self, partitions: Iterable[TopicPartition]
     ) -> dict[TopicPartition, OffsetAndMetadata]:
-        """What the group has committed; partitions without a commit are left out."""
+        """The group's committed offsets; partitions without a commit are left out."""
         return await self._lookups.committed(self._require_group(), partitions)
 
     def group_metadata(self) -> GroupMetadata:
@@ -315,18 +315,18 @@ class Consumer(Client):
     # Ending
 
     async def close(self) -> None:
-        """Commit if that is automatic, give up the partitions, and leave the group.
+        """Commit if that is automatic, revoke the partitions, and leave the group.
 
-        Takes _CLOSE_S at most, and a moment to leave. Leaving `async with` does it; one that is
-        cancelled, or left by an error, does it within LAST_WORDS_S, and commits only while the
-        caller is at work on no record: the one in its hands comes again.
+        Takes _CLOSE_S at most, and a moment to leave. Leaving `async with` calls it; when the body
+        is cancelled or fails, it takes LAST_WORDS_S at most, and commits only while the caller
+        works on no record: the record being worked on is delivered again.
         """
         await self._end(_CLOSE_S, LEAVE_S)
 
     async def _say_last_words(self) -> None:
         if self._caller_works:
             self._commits.stop()
-        # The place is given up even if the offsets cannot be committed in time.
+        # The member leaves even if the offsets cannot be committed in time.
         await self._end(0.5 * LAST_WORDS_S, 0.4 * LAST_WORDS_S)
 
     async def _end(self, hand_over_s: float, leave_s: float) -> None:
@@ -346,7 +346,7 @@ class Consumer(Client):
     def _start(self, nursery: trio.Nursery) -> None:
         self._reading.start(nursery)
 
-    # How it is done
+    # Helpers
 
     def _reset(self, partitions: Iterable[TopicPartition], timestamp: int) -> None:
         for target in list(partitions) or self._assignment.partitions:

@@ -1,8 +1,8 @@
 """A fetch session: only what changed travels (KIP-227). Pure.
 
-The broker remembers what was asked for. Each request names the session and its next epoch, the
-partitions whose wishes changed, and those to forget; each answer holds the partitions that have
-news. An error puts the session back to its beginning: a full request with epoch 0.
+The broker remembers the partitions. Each request names the session and its next epoch, the
+partitions whose parameters changed, and those to forget; each response holds the partitions
+with news. An error resets the session: the next request is a full one with epoch 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EPOCH_MAX = 2**31 - 1
 
 
 class Wish(NamedTuple):
-    """What is asked of one partition."""
+    """The fetch parameters of one partition."""
 
     topic_id: bytes
     fetch_offset: int
@@ -28,7 +28,7 @@ class Wish(NamedTuple):
 
 
 class SessionRequest(NamedTuple):
-    """What the next Fetch has to say so that the broker knows what is wanted (KIP-227)."""
+    """The parts of the next Fetch that the broker needs to know (KIP-227)."""
 
     session_id: int
     session_epoch: int
@@ -50,11 +50,11 @@ class FetchSession:
         """The request after which the session holds exactly `wishes`."""
         known, self._known = self._known, dict(wishes)
         if self._epoch == _INITIAL_EPOCH:
-            # An id with epoch 0 tells the broker to replace that session.
+            # An id with epoch 0 asks the broker to replace that session.
             return SessionRequest(self._id, _INITIAL_EPOCH, dict(wishes), {})
         changed = {target: wish for target, wish in wishes.items() if known.get(target) != wish}
         forgotten = {target: old.topic_id for target, old in known.items() if target not in wishes}
-        # A topic made anew under the old name is another topic: forget the old one.
+        # A topic created again under the old name is another topic: forget the old one.
         for target, wish in changed.items():
             old = known.get(target)
             if old is not None and old.topic_id != wish.topic_id:
@@ -62,7 +62,7 @@ class FetchSession:
         return SessionRequest(self._id, self._epoch, changed, forgotten)
 
     def answered(self, error_code: int, session_id: int) -> None:
-        """Take note of an answer's error and session id."""
+        """Take a response's error and session id into account."""
         if error_code != ErrorCode.NONE:
             if error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND:
                 self._id = 0
@@ -76,6 +76,6 @@ class FetchSession:
             self._epoch = 1 if self._epoch >= _EPOCH_MAX else self._epoch + 1
 
     def restart(self) -> None:
-        """The next request is a full one; after a request without an answer, too."""
+        """Make the next request a full one; also after a request without a response."""
         self._epoch = _INITIAL_EPOCH
         self._known = {}

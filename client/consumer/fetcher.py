@@ -1,7 +1,7 @@
-"""Asks the leaders, or nearby replicas, for records, and keeps what they send until it is polled.
+"""Fetches records from leaders or nearby replicas, and buffers them until they are polled.
 
-One request at a time goes to each broker, as soon as nothing of what that broker has to give waits
-to be polled, so that the next answer is under way while the caller works on the last one.
+Each broker gets one request at a time, sent as soon as all records from that broker were
+polled, so that the next response is on its way while the caller works on the last one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _LEADER_MOVED = frozenset(
 
 
 class Fetcher:
-    """`send` starts what can be started; `take` gives what has come; `news` tells of answers."""
+    """`send` starts fetches; `take` returns buffered records; `news` signals responses."""
 
     def __init__(
         self, cluster: Cluster, assignment: Assignment, config: ClientConfig, reset: int | None
@@ -82,7 +82,7 @@ class Fetcher:
         return bool(self._completed)
 
     def send(self, connect: set[int], now: float) -> None:
-        """Ask each broker that has no request under way; add those to connect to `connect`."""
+        """Fetch from each broker without a request in flight; add those to connect to `connect`."""
         view = self._cluster.view
         waiting = [fetch.target for fetch in self._completed]
         by_node: dict[int, list[PartitionState]] = {}
@@ -110,13 +110,13 @@ class Fetcher:
                 self._ask(node, channel, states)
 
     def take(self, limit: int) -> list[ConsumerRecord]:
-        """Up to `limit` records of what has come. Raises KafkaError for corrupt ones."""
+        """Up to `limit` buffered records. Raises KafkaError for corrupt ones."""
         taken: list[ConsumerRecord] = []
         while self._completed and len(taken) < limit:
             fetch = self._completed[0]
             state = self._assignment.get(fetch.target)
             if state is None or state.position != fetch.position:
-                # The partition was taken away, or the caller went elsewhere.
+                # The partition was revoked, or the caller has sought elsewhere.
                 self._completed.popleft()
                 continue
             if state.paused:
@@ -141,7 +141,7 @@ class Fetcher:
     def _source(
         self, state: PartitionState, partition: PartitionView | None, now: float
     ) -> int | None:
-        """The broker to read from: a replica nearby that the leader named, or the leader."""
+        """The broker to fetch from: a nearby replica that the leader named, or the leader."""
         brokers = self._cluster.view.brokers
         if state.preferred_replica is not None and state.preferred_until > now:
             if state.preferred_replica in brokers:
@@ -221,7 +221,7 @@ class Fetcher:
             rack_id=self._rack,
         )
 
-    # Answers
+    # Responses
 
     def _handle(
         self,
@@ -265,7 +265,7 @@ class Fetcher:
         state.log_start_offset = part.log_start_offset
         if part.preferred_read_replica >= 0:
             if part.preferred_read_replica not in self._cluster.view.brokers:
-                # A layout that was told while it was away: the leader would name it again at once.
+                # The layout changed while it was away: the leader would name it again at once.
                 self._cluster.refresh_soon()
                 state.retry_at = self._clock.monotonic() + self._cluster.retry_backoff.pause(1)
                 return
@@ -302,7 +302,7 @@ class Fetcher:
         position = state.position
         assert position is not None
         if state.preferred_replica is not None:
-            # A follower may lag behind what the leader has: only the leader's word counts.
+            # A follower may lag behind the leader: only the leader's answer counts.
             self._forget_preference(state.target)
             state.retry_at = 0.0
         elif self._reset is None:

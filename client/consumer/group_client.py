@@ -1,4 +1,4 @@
-"""One group's coordinator: finding it, keeping a connection to it, offsets in and out."""
+"""The connection to one group's coordinator: finding it, reconnecting, commits, stored offsets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FIRST_WITH_GROUPS = 8
 
 
 class CommitFailed(KafkaError):
-    """The group went on without this member: its partitions may have other owners by now."""
+    """The group rebalanced without this member: its partitions may have other owners by now."""
 
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(
@@ -47,7 +47,7 @@ class CommitFailed(KafkaError):
 
 
 class RebalanceInProgress(KafkaError):
-    """The member is joining: its next poll ends that, and a commit after it counts."""
+    """The member is joining: poll first, then commit."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -60,7 +60,7 @@ class GroupClient:
     """Requests to the coordinator of one group."""
 
     def __init__(self, cluster: Cluster, group_id: str, *, patient: bool = True) -> None:
-        """Unless it is `patient`, the first failure is raised, for a caller that retries itself."""
+        """Unless it is `patient`, it raises the first failure, for a caller that retries itself."""
         self._patient = patient
         self.group_id = group_id
         self.cluster = cluster
@@ -113,7 +113,7 @@ class GroupClient:
         return channel.send(request, version, self.cluster.request_timeout_s + wait_s)
 
     async def leave(self, reason: str) -> None:
-        """Have the coordinator take this member out of the group, wherever it is by now.
+        """Ask the coordinator, wherever it is by now, to remove this member from the group.
 
         Returns when it has, or knows no such member. Raises KafkaError that no retry cures.
         """
@@ -135,7 +135,7 @@ class GroupClient:
     async def committed(
         self, partitions: Iterable[TopicPartition] | None
     ) -> dict[TopicPartition, OffsetAndMetadata]:
-        """The group's committed offsets; all it has for None. Those without one are left out.
+        """The group's committed offsets; all for None. Partitions without one are left out.
 
         Retries while that may help. Raises KafkaError.
         """
@@ -181,7 +181,7 @@ class GroupClient:
         return self.send(channel, self.commit_request(offsets), highest=_LAST_BY_NAME_COMMIT)
 
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Store offsets, trying again while that may help. Raises KafkaError, CommitFailed."""
+        """Store offsets, retrying while that may help. Raises KafkaError, CommitFailed."""
 
         async def ask(channel: Channel) -> None:
             check_commit(await self.send_commit(channel, offsets))
@@ -189,7 +189,7 @@ class GroupClient:
         await self._until_answered(ask)
 
     async def _until_answered(self, ask: Callable[[Channel], Awaitable[T]]) -> T:
-        """What the coordinator answers, wherever it is by now. Raises as `channel`."""
+        """The coordinator's answer, wherever it is by now. Raises as `channel`."""
         failures = 0
         while True:
             channel = await self.channel()
@@ -250,7 +250,7 @@ class GroupClient:
 
 
 def check_commit(answer: OffsetCommitResponse) -> None:
-    """Raises the first error of an answer, CommitFailed when the group went on without us."""
+    """Raises the first error of a response, CommitFailed when the group rebalanced without us."""
     for topic in answer.topics:
         for part in topic.partitions:
             if part.error_code in (

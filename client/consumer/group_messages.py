@@ -1,4 +1,4 @@
-"""What members of a consumer group tell each other through JoinGroup and SyncGroup.
+"""The messages of a group's members to each other, inside of JoinGroup and SyncGroup.
 
 The bytes are Kafka's, so that Java consumers and these can share a group.
 """
@@ -34,8 +34,8 @@ def encode_subscription(
 ) -> bytes:
     """A member's metadata for one strategy.
 
-    `owned` is what it has now, `previous` what it had in `generation`: an eager member has let
-    go of all by the time it joins.
+    `owned` is what it has now, `previous` what it had in `generation`: an eager member has
+    revoked everything by the time it joins.
     """
     message = ConsumerProtocolSubscription(
         topics=sorted(topics),
@@ -53,7 +53,7 @@ def encode_subscription(
 def decode_subscription(
     member_id: str, instance_id: str | None, metadata: Buffer, *, eager_sticky: bool = False
 ) -> Member:
-    """`eager_sticky`: what the member owned is in its user data, since it has let go of all."""
+    """`eager_sticky`: its owned partitions are in the user data, since it has revoked them."""
     message = codec.decode_versioned(ConsumerProtocolSubscription, metadata, newest=True)
     owned = [
         TopicPartition(part.topic, index)
@@ -63,7 +63,7 @@ def decode_subscription(
     generation = message.generation_id
     if eager_sticky and message.user_data:
         with contextlib.suppress(struct.error, UnicodeDecodeError):
-            # Without what it had before, a member is only less sticky.
+            # Without its previous assignment, a member is only less sticky.
             owned, generation = decode_previous(message.user_data)
     return Member(member_id, tuple(message.topics), instance_id, tuple(owned), generation)
 
@@ -79,7 +79,7 @@ def encode_assignment(partitions: Iterable[TopicPartition]) -> bytes:
 
 
 def decode_assignment(data: Buffer) -> list[TopicPartition]:
-    """No bytes at all stand for no partitions."""
+    """No bytes stand for no partitions."""
     if not len(data):
         return []
     message = codec.decode_versioned(ConsumerProtocolAssignment, data, newest=True)
@@ -114,7 +114,7 @@ def _user_data(assignor: Assignor, owned: list[TopicPartition], generation: int)
 
 
 def decode_previous(user_data: Buffer) -> tuple[list[TopicPartition], int]:
-    """What an eager sticky member had and in which generation, from its user data."""
+    """An eager sticky member's last assignment and its generation, from the user data."""
     view = memoryview(user_data)
     place = 0
     found: list[TopicPartition] = []

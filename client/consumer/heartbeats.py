@@ -1,4 +1,4 @@
-"""The sign of life that a group member gives while its caller works on records (KIP-62)."""
+"""Heartbeats that a group member sends while its caller works on records (KIP-62)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger("raftka.consumer")
 async def keep_alive(
     cluster: Cluster, group: GroupClient, membership: Membership, config: ClientConfig
 ) -> None:
-    """Heartbeats for as long as there is a place to keep; runs until cancelled.
+    """Send heartbeats while there is a membership to keep; runs until cancelled.
 
-    It changes nothing but what the next poll looks at: the generation, and the wish to join again.
+    It changes only what the next poll looks at: the generation, and the need to rejoin.
     """
     interval_s = config.seconds("heartbeat.interval.ms")
     session_s = config.seconds("session.timeout.ms")

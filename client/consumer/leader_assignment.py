@@ -1,4 +1,4 @@
-"""What the leader of a group does for all of it: learn the topics, and say who reads what."""
+"""What the leader of a group does for all: learn the partition counts, and assign partitions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ async def divide(
 ) -> tuple[dict[str, int], list[SyncGroupRequestAssignment]]:
     """How many partitions each topic had, and the share of each member.
 
-    A topic that is not there counts 0, so that its coming into being is noticed. When the broker
-    asks to skip the assignment (KIP-814), what the members have stays, and no shares are told.
+    A topic that does not exist counts 0, so that its creation is noticed. When the broker
+    asks to skip the assignment (KIP-814), members keep what they have, and no shares are sent.
     """
     assignor = ASSIGNORS[joined.protocol_name or ""]
     members = [

@@ -1,4 +1,4 @@
-"""What a caller does when partitions come and go."""
+"""Callbacks for partitions that are assigned and revoked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from raftka.model.ids import TopicPartition
 
 
 class RebalanceListener(Protocol):
-    """What a caller wants to do when partitions come and go. Called within poll."""
+    """A caller's reactions to a rebalance. Called within poll."""
 
     async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are now read; seek here."""
+        """These are read from now on; seek here."""
 
     async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are about to be given up; commit here."""
+        """These are about to be revoked; commit here."""
 
     async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
-        """These were given to others already: it is too late to commit."""
+        """Other members own these already: it is too late to commit."""

@@ -1,4 +1,4 @@
-"""What a consumer asks about partitions, whether it reads them or not."""
+"""Questions of a consumer about partitions, whether it reads them or not."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Lookups:
 
 
 def no_answer(cluster: Cluster, what: str, timeout_s: float) -> KafkaError:
-    """Why nobody answered in time: the connections' last error, or else REQUEST_TIMED_OUT."""
+    """Why no answer came in time: the connections' last error, or else REQUEST_TIMED_OUT."""
     if cluster.last_error is not None:
         return cluster.unreachable()
     return KafkaError(ErrorCode.REQUEST_TIMED_OUT, f"{what}: no answer within {timeout_s:g} s")

@@ -1,10 +1,10 @@
-"""A member of a consumer group: it joins, is given partitions, shows life, and leaves.
+"""A member of a consumer group: it joins, is assigned partitions, sends heartbeats, and leaves.
 
 Theory of operation. `ensure_active` is called by each poll and takes the member through
-JoinGroup and SyncGroup. A poll may end while an answer is still out: the future stays, and the
-next poll goes on from there. A task of its own sends heartbeats; what it learns (a rebalance, a
-lost place) it only notes down, and the next poll acts on it, so that partitions never change
-hands behind the caller's back.
+JoinGroup and SyncGroup. A poll may end while a response is outstanding: the future stays, and the
+next poll continues there. A task of its own sends heartbeats; what it learns (a rebalance, a
+lost membership) it only notes, and the next poll acts on it, so that partitions never change
+hands without the caller noticing.
 
 Sources: the group membership protocol of Kafka's documentation; KIP-62 (heartbeats beside polls),
 394 (member ids), 345 (static members), 429 (cooperative rebalances), 800 (reasons), 814 (skipped
@@ -58,7 +58,7 @@ LEAVE_S = 5.0
 
 
 class Membership:
-    """The place of one consumer in its group."""
+    """The membership of one consumer in its group."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Membership:
 
     @property
     def stable(self) -> bool:
-        """Whether the member has its partitions and no reason to join again."""
+        """Whether the member has its partitions and no reason to rejoin."""
         return self._group.generation >= 0 and self._rejoin is None and not self.joining
 
     @property
@@ -109,16 +109,16 @@ class Membership:
 
     @property
     def poll_due_at(self) -> float:
-        """When the caller must poll again at the latest; never while it does."""
+        """When the caller must poll again at the latest; never while it is in poll."""
         return float("inf") if self._polling else self._last_poll + self._rebalance_ms / 1000
 
     def polling(self, yes: bool) -> None:
-        """The caller is in poll, or leaves it: max.poll.interval.ms counts from here."""
+        """The caller enters or leaves poll: max.poll.interval.ms counts from here."""
         self._polling = yes
         self._last_poll = self._clock.monotonic()
 
     def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for a share of these topics; joins again when they are others than before."""
+        """Subscribe to these topics; rejoins when they differ from the present ones."""
         wanted = frozenset(topics)
         if wanted != self.topics:
             self.topics = wanted
@@ -137,7 +137,7 @@ class Membership:
         return self.stable
 
     async def ensure_active(self) -> None:
-        """Be a member with partitions. May be cancelled, and goes on at the next call."""
+        """Be a member with partitions. May be cancelled, and continues at the next call."""
         failures = 0
         while not self.stable:
             try:
@@ -155,7 +155,7 @@ class Membership:
             await self._clock.sleep(self._cluster.retry_backoff.pause(failures))
 
     async def leave(self, reason: str, timeout_s: float = LEAVE_S) -> None:
-        """Give up the place at once; a static member keeps it until its session ends (KIP-345)."""
+        """Leave at once; a static member stays until its session times out (KIP-345)."""
         group = self._group
         with self._clock.within(timeout_s) as waiting:
             try:
@@ -176,20 +176,20 @@ class Membership:
         self.forget_place(keep_id=False)
 
     def forget_place(self, *, keep_id: bool) -> None:
-        """The coordinator does not know this member's generation, or not even its id, any more."""
+        """The coordinator no longer knows this member's generation, or not even its id."""
         self._group.generation = _UNKNOWN_GENERATION
         if not keep_id:
             self._group.member_id = ""
         self._start_over("the place in the group was lost")
 
     async def revoke_all(self) -> None:
-        """Commit, and notify the listener that all partitions go, as at the end of a consumer."""
+        """Commit, and notify the listener that all partitions are revoked, as on close."""
         if len(self._assignment):
             self._go_around_held_answers()
             await self._revoke(self._assignment.partitions, remaining=[])
 
     async def _learn_id(self) -> None:
-        """The answer to the first JoinGroup names the member: from then on it counts (KIP-394)."""
+        """The answer to the first JoinGroup assigns the member its id (KIP-394)."""
         joining = self._joining
         if joining is not None and not self._group.member_id:
             await joining.wait()
@@ -197,14 +197,14 @@ class Membership:
                 self._group.member_id = joining.result().member_id
 
     def _go_around_held_answers(self) -> None:
-        """While the coordinator holds back JoinGroup or SyncGroup, ask over another connection."""
+        """While the coordinator holds back JoinGroup or SyncGroup, send over another connection."""
         if self.joining:
             self._group.coordinator.lane = LEAVING_LANE
 
     # Joining
 
     async def _advance(self) -> None:
-        """One step towards a stable place."""
+        """One step towards a stable membership."""
         if self._joined is None and self._joining is None:
             await self._prepare()
             self._joining = await self._send_join()
@@ -225,7 +225,7 @@ class Membership:
         await self._complete(decode_assignment(synced.result().assignment))
 
     async def _prepare(self) -> None:
-        """Before JoinGroup: an eager member gives up all it has."""
+        """Before JoinGroup: an eager member revokes everything."""
         if self._prepared:
             return
         async with delayed_cancellation(self._clock, _HAND_OVER_S):
@@ -302,7 +302,7 @@ class Membership:
         return group.send(channel, request, wait_s=self._rebalance_ms / 1000)
 
     async def _complete(self, partitions: list[TopicPartition]) -> None:
-        """The member has its share: tell the listener what came and what must go."""
+        """The assignment has come: notify the listener of what is assigned and what is revoked."""
         async with delayed_cancellation(self._clock, _HAND_OVER_S):
             self._prepared = False
             self._previous = partitions
@@ -335,15 +335,15 @@ class Membership:
             if self.listener is not None:
                 await self.listener.on_lost(lost)
 
-    # When it does not go well
+    # Errors
 
     def _start_over(self, reason: str) -> None:
-        """Whatever was under way does not count: join again."""
+        """Drop whatever was in progress: join again."""
         self._joining = self._syncing = self._joined = None
         self.request_rejoin(reason)
 
     async def _refused(self, error: KafkaError) -> None:
-        """An answer with an error. Raises it when no retry helps."""
+        """An error response. Raises it when no retry helps."""
         self._start_over(error.code.name)
         if error.code in COORDINATOR_MOVED:
             self._group.lost(error.code.name)
@@ -358,7 +358,7 @@ class Membership:
             raise error
 
     def _watch_partition_counts(self) -> None:
-        """The leader divides anew when a topic grew or came into being."""
+        """The leader reassigns when a topic grew or was created."""
         if self._counts is None or not self.stable:
             return
         topics = self._cluster.view.topics

@@ -1,4 +1,4 @@
-"""Questions to leaders about offsets: where a timestamp is, and where a leader epoch ends."""
+"""Requests to leaders about offsets: by timestamp, and where a leader epoch ends."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Answers = dict[TopicPartition, OffsetAndTimestamp | KafkaError]
 def by_leader(
     cluster: Cluster, targets: Mapping[TopicPartition, int]
 ) -> dict[int, dict[TopicPartition, int]]:
-    """`targets` by the broker that leads them; those without a leader are left out."""
+    """`targets` by their leaders; partitions without a leader are left out."""
     found: dict[int, dict[TopicPartition, int]] = {}
     for target, value in targets.items():
         leader = cluster.view.leader(*target)
@@ -63,7 +63,8 @@ def by_leader(
 async def list_offsets_once(
     cluster: Cluster, timestamps: Mapping[TopicPartition, int], *, committed_only: bool = False
 ) -> Answers:
-    """One question to each leader. What has no answer, or a passing error, is left out.
+    """One request to each leader. Partitions without an answer, or with a retriable error, are left
+    out.
 
     An offset of -1: no record is that young. Raises KafkaError UNSUPPORTED_VERSION.
     """
@@ -179,7 +180,7 @@ def _no_answer(cluster: Cluster, remaining: Mapping[TopicPartition, int]) -> Kaf
 async def epoch_ends(
     cluster: Cluster, epochs: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, EpochEnd | KafkaError]:
-    """Where each epoch ends on the leader's log (KIP-320); without an answer, left out."""
+    """Where each epoch ends in the leader's log (KIP-320); left out when there is no answer."""
     found: dict[TopicPartition, EpochEnd | KafkaError] = {}
     for node, targets in by_leader(cluster, epochs).items():
         topics: dict[str, offset_for_leader_epoch.OffsetForLeaderTopic] = {}
@@ -212,6 +213,6 @@ async def epoch_ends(
                 elif not (error := KafkaError(ErrorCode(part.error_code))).retriable:
                     found[target] = error
     if len(found) < len(epochs):
-        # No leader, none that answers, or one that says that the layout we asked by is out of date.
+        # No leader, none that answers, or an answer that our layout is out of date.
         cluster.refresh_soon()
     return found

@@ -1,7 +1,7 @@
-"""How a poll gets its records: positions, requests, answers, and the waiting between them.
+"""How a poll gets its records: positions, requests, responses, and the waiting in between.
 
 What takes several exchanges with brokers runs in tasks of its own and only leaves its result: a
-poll that is cut short by its timeout must not undo the work for the next one.
+poll that its timeout ends must not lose the work for the next one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger("raftka.consumer")
 
 
 class Reading:
-    """The engine of one consumer."""
+    """The poll loop of one consumer."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class Reading:
         return self._fetcher.news
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Where tasks run from now on."""
+        """Set the nursery for background tasks."""
         self._tasks = nursery
 
     def layout_changed(self) -> None:
-        """The view of the cluster is another: a poll that waits looks at it."""
+        """The view of the cluster changed: a waiting poll looks at it."""
         if self._joining is not None and self._cluster.view.refused_topics:
             self._joining.cancel()
         self.news.ring()
@@ -64,7 +64,7 @@ class Reading:
     async def next_records(
         self, limit: int, membership: Membership | None, timeout_s: float
     ) -> list[ConsumerRecord]:
-        """Up to `limit` records, waiting for the first; none when the time is over.
+        """Up to `limit` records, waiting for the first; none when the timeout is over.
 
         Raises KafkaError.
         """
@@ -92,7 +92,7 @@ class Reading:
             is_over = end - now < SHORTEST_WAIT_S
             if records or is_over:
                 if records and not has_waited:
-                    # Shielded: records are not to be lost to whoever cancels this.
+                    # Shielded: a cancellation must not lose records.
                     await trio.lowlevel.cancel_shielded_checkpoint()
                 elif not has_waited:
                     await trio.lowlevel.checkpoint()
@@ -102,7 +102,7 @@ class Reading:
             now = self._clock.monotonic()
 
     async def step(self) -> None:
-        """Look for positions, and wait until something is new. Raises KafkaError."""
+        """Look up positions, and wait for news. Raises KafkaError."""
         now = self._clock.monotonic()
         wake_at = self._find_positions(now)
         self._raise_failures()
@@ -112,7 +112,7 @@ class Reading:
         await self.news.wait(max(until, now + SHORTEST_WAIT_S))
 
     def _next_moment(self, now: float) -> float:
-        """When there is something to do, whether answers come or not."""
+        """When there is something to do, even without responses."""
         first = self._commits.due_at
         for state in self._assignment.states:
             if now < state.retry_at < first:
@@ -120,7 +120,7 @@ class Reading:
         return first
 
     def _find_positions(self, now: float) -> float:
-        """Have positions looked for if some are missing; when to look again at the latest."""
+        """Start looking up missing positions; when to check again at the latest."""
         if self._finding or self._positions.complete:
             return inf
         if self._positions.retry_at <= now:
@@ -156,7 +156,7 @@ class Reading:
             self.news.ring()
 
     def _raise_refusals(self) -> None:
-        """Topics for which no waiting helps: no name of a topic, or not for this client."""
+        """Errors of topics that no waiting cures: an invalid name, or no permission."""
         for code, names in self._cluster.view.refused_topics.items():
             listed = ", ".join(names)
             if code == ErrorCode.INVALID_TOPIC_EXCEPTION:
@@ -164,7 +164,7 @@ class Reading:
             raise KafkaError(code, f"Not authorized to access topics: [{listed}]")
 
     def _raise_failures(self) -> None:
-        """What went wrong in the background, one at a time."""
+        """Raise errors of background tasks, one at a time."""
         if self._found_out is not None:
             found_out, self._found_out = self._found_out, None
             raise found_out

@@ -1,7 +1,7 @@
-"""Finding out where to read on: the committed offset, the reset policy, the leader's word.
+"""Finding positions: the committed offset, the reset policy, validation against the leader.
 
 A position that came from one leader is compared with the log of the next (KIP-320): a log that was
-cut below it sends the consumer back to where the two part.
+truncated below it sends the consumer back to where the two diverge.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger("raftka.consumer")
 
 
 class NoOffset(KafkaError):
-    """There is no committed offset, and auto.offset.reset = none forbids to choose one."""
+    """There is no committed offset, and auto.offset.reset = none forbids a choice."""
 
     def __init__(self, targets: list[TopicPartition]) -> None:
         names = ", ".join(map(str, targets))
@@ -30,7 +30,7 @@ class NoOffset(KafkaError):
 
 
 class LogTruncated(KafkaError):
-    """Records that were read are gone, after an unclean election: where the logs part."""
+    """Records that were read are gone, after an unclean election: where the logs diverge."""
 
     def __init__(self, target: TopicPartition, position: Position, end: EpochEnd) -> None:
         super().__init__(
@@ -63,7 +63,7 @@ class Positions:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to find out."""
+        """Whether all positions are known and validated."""
         view = self._cluster.view
         for state in self._assignment.states:
             if state.position is None or state.is_doubtful(view.partition(*state.target)):
@@ -76,7 +76,7 @@ class Positions:
         return self._not_before
 
     async def update(self) -> None:
-        """One round of questions. Raises KafkaError that the caller must hear."""
+        """One round of requests. Raises KafkaError that concerns the caller."""
         await self._take_committed()
         await self._look_up()
         await self._compare()
@@ -129,7 +129,7 @@ class Positions:
             log.info("%s: reading from offset %d", target, answer.offset)
             state.position = Position(answer.offset, answer.leader_epoch)
             state.reset_to = None
-            # The leader itself named this place.
+            # The leader itself named this position.
             state.checked_epoch = self._leader_epoch(target)
 
     async def _compare(self) -> None:

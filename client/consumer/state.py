@@ -1,4 +1,4 @@
-"""What a consumer knows of each partition that it reads. Pure."""
+"""What a consumer knows about each partition that it reads. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raftka.model.records import Header
 
 
 class ConsumerRecord(NamedTuple):
-    """One record as it was read."""
+    """One consumed record."""
 
     topic: str
     partition: int
@@ -61,7 +61,7 @@ class PartitionState:
         return self.position is not None and not self.paused and self.retry_at <= now
 
     def is_doubtful(self, view: PartitionView | None) -> bool:
-        """Whether the leader of `view` has not yet been asked about the position (KIP-320)."""
+        """Whether the position is not yet validated against the leader of `view` (KIP-320)."""
         if view is None or self.checked_epoch >= view.leader_epoch:
             return False
         return self.position is not None and self.position.epoch >= 0
@@ -102,7 +102,7 @@ class Assignment:
         return state
 
     def replace(self, partitions: Iterable[TopicPartition]) -> None:
-        """Read exactly these; what is known of those that stay is kept."""
+        """Read exactly these; those that stay keep their state."""
         self._states = {
             target: self._states.get(target) or PartitionState(target)
             for target in dict.fromkeys(partitions)
@@ -133,7 +133,7 @@ class Assignment:
         return max(0, end - state.position.offset)
 
     def positions(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        """What there is to commit."""
+        """The positions to commit."""
         return {
             state.target: OffsetAndMetadata(state.position.offset, "", state.position.epoch)
             for state in self._states.values()

@@ -1,4 +1,4 @@
-"""Records that wait to be sent, by partition, and the moment when each batch is due."""
+"""Records that wait to be sent, by partition, and when each batch is due."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Accumulator:
             self.used_bytes += BATCH_OVERHEAD
             queue.pending.append(batch)
             self._active[target] = queue
-            # The first record of a batch sets the sender's alarm clock.
+            # The first record of a batch may make the sender due earlier.
             news = True
         future = batch.append(key, value, headers, timestamp_ms, size)
         self.used_bytes += size
@@ -85,7 +85,7 @@ class Accumulator:
         return counts
 
     def due_at(self, batch: Batch) -> float:
-        """When `batch` should be sent: at once when closed or retried, otherwise after linger."""
+        """When to send `batch`: at once when closed or retried, otherwise after linger."""
         if batch.closed or self._flushing:
             return batch.not_before
         return max(batch.not_before, batch.created + self._linger_s)
@@ -96,14 +96,14 @@ class Accumulator:
         self.on_release()
 
     def expired(self, now: float) -> list[Batch]:
-        """Take out the batches that waited for longer than delivery.timeout.ms."""
+        """Take out the batches that waited longer than delivery.timeout.ms."""
         found: list[Batch] = []
         for queue in self.active():
             found += queue.drop_expired(now, self._delivery_timeout_s)
         return found
 
     def expires_at(self, queue: PartitionQueue) -> float:
-        """When the first waiting batch of `queue` is too old."""
+        """When the first waiting batch of `queue` expires."""
         if not queue.pending:
             return float("inf")
         return queue.pending[0].created + self._delivery_timeout_s
@@ -143,7 +143,7 @@ class Accumulator:
         self._flushing -= 1
 
     def abandon(self, error: BaseException) -> None:
-        """Fail everything that has no answer yet."""
+        """Fail everything without an answer."""
         self.is_abandoned = True
         for batch in self.unfinished():
             batch.fail(error)

@@ -1,4 +1,4 @@
-"""Records for one partition that travel together, and what the caller is told about each."""
+"""Records for one partition that are sent together, and the result of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADER_OVERHEAD = 10
 
 
 class RecordMetadata(NamedTuple):
-    """Where a record is. Without an acknowledgement (acks=0) the offset is -1."""
+    """The place of a record. Without an acknowledgement (acks=0) the offset is -1."""
 
     topic: str
     partition: int
@@ -28,7 +28,7 @@ class RecordMetadata(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """A producer as brokers know it (KIP-98)."""
+    """A producer id and epoch (KIP-98)."""
 
     producer_id: int = NO_PRODUCER_ID
     epoch: int = -1
@@ -46,7 +46,7 @@ def record_size(key: bytes | None, value: bytes | None, headers: Iterable[Header
 
 
 class Batch:
-    """Grows until it is closed; then its bytes and its sequence number stay, whatever happens."""
+    """Grows until it is closed; then its bytes and its sequence number stay the same."""
 
     __slots__ = (
         "_encoded",
@@ -99,7 +99,7 @@ class Batch:
         return future
 
     def number(self, identity: Identity, base_sequence: int) -> None:
-        """Give the batch its place in the order of its producer and partition."""
+        """Give the batch its sequence number."""
         self.identity = identity
         self.base_sequence = base_sequence
         self._encoded = None
@@ -119,7 +119,7 @@ class Batch:
         return self._encoded
 
     def halves(self) -> tuple[Batch, Batch]:
-        """Two batches of half the records each, with the sequence numbers that theirs had."""
+        """Two batches of half the records each, with the sequence numbers of their records."""
         middle = len(self.records) // 2
         first, second = Batch(self.target, self.created), Batch(self.target, self.created)
         for half, start, stop in ((first, 0, middle), (second, middle, len(self.records))):
@@ -139,7 +139,7 @@ class Batch:
         return first, second
 
     def succeed(self, base_offset: int, log_append_time_ms: int) -> None:
-        """Tell every caller its offset; -1 when the broker no longer knows it."""
+        """Give each caller its offset; -1 when the broker no longer knows it."""
         topic, partition = self.target
         for index, (record, future) in enumerate(zip(self.records, self.futures, strict=True)):
             offset = base_offset + index if base_offset >= 0 else -1

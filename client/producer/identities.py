@@ -1,4 +1,4 @@
-"""Who the producer is to brokers: its id, and the epochs that it goes through (KIP-98, KIP-360)."""
+"""The producer's id and its epochs (KIP-98, KIP-360)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Identities:
         idempotent: bool,
         give_up: Callable[[float], None],
     ) -> None:
-        """`give_up` fails what has waited too long; called while a broker is looked for."""
+        """`give_up` fails expired batches; called while a broker is looked for."""
         self.current = NO_IDENTITY
         self._cluster = cluster
         self._accumulator = accumulator

@@ -1,8 +1,8 @@
-"""Which partition a record goes to.
+"""Chooses the partition of a record.
 
 A record with a key goes where murmur2 of its key says, as with Kafka's Java client, so that both
-agree on the place of a key. Records without one fill a batch's worth of bytes in one partition
-before they move on to the next (KIP-480), which is drawn so that partitions whose brokers lag get
+agree on the partition of a key. Records without a key fill a batch's worth of bytes in one
+partition before the next is drawn (KIP-480), such that partitions whose brokers lag get
 fewer (KIP-794).
 """
 
@@ -19,7 +19,7 @@ _M = 0x5BD1E995
 
 
 def murmur2(data: bytes) -> int:
-    """The 32-bit hash (unsigned) that Kafka's Java client takes of a key."""
+    """The 32-bit hash (unsigned) of a key that Kafka's Java client uses."""
     length = len(data)
     h = (_SEED ^ length) & _MASK
     whole = length & ~3
@@ -54,9 +54,9 @@ class StickyPartitioner:
     _current: dict[str, _Sticky] = field(default_factory=dict)
 
     def stay(self, topic: str, size: int) -> int | None:
-        """Where the records of the current batch go, one more of `size` bytes with them.
+        """The partition of the current batch, for one more record of `size` bytes.
 
-        None when it is time to draw a partition anew.
+        None when it is time to draw another partition.
         """
         sticky = self._current.get(topic)
         if sticky is None or sticky.bytes_left <= 0:

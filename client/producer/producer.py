@@ -1,4 +1,4 @@
-"""The producer: hands records over, tells later where they are.
+"""The producer: sends records, and reports where each was stored.
 
     async with Producer({"bootstrap.servers": "localhost:9092"}) as producer:
         future = await producer.send("topic", b"value", key=b"key")
@@ -101,10 +101,10 @@ class Producer(Client):
         headers: Sequence[Header] = (),
         timestamp_ms: int | None = None,
     ) -> Future[RecordMetadata]:
-        """Hand a record over. Await the result to know where it is.
+        """Add a record to a batch. Await the result to know where it was stored.
 
         Waits up to max.block.ms for the topic's layout and for memory. Raises KafkaError: a
-        record that is too large, a partition that is not there, no topic or memory in time.
+        record that is too large, a partition that does not exist, no topic or memory in time.
         """
         if not self._works or self._closed:
             raise self._not_taking()
@@ -231,7 +231,7 @@ class Producer(Client):
     # Waiting
 
     async def flush(self) -> None:
-        """Send all that waits, and return when every record has its answer, good or bad."""
+        """Send everything that waits, and return when each record has its answer, good or bad."""
         if not self._works:
             raise self._not_taking()
         self._accumulator.begin_flush()

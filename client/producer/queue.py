@@ -1,4 +1,4 @@
-"""The batches of one partition, and the order in which they may go out.
+"""The batches of one partition, and the order in which they may be sent.
 
 Theory of operation. A broker takes a producer's batches only in the order of their sequence numbers
 and recognizes a repetition among the last five. So:
@@ -6,12 +6,12 @@ and recognizes a repetition among the last five. So:
 - A batch gets its number when it is first sent, and keeps it for each further attempt.
 - A batch that must be sent again returns to its place, before all that were never sent. The place
   is counted when it is first sent: numbers may be taken back, and batches may be of one moment.
-- While any batch is on its second attempt, one batch is in flight at a time: its fate decides what
+- While any batch is being retried, one batch is in flight at a time: its result decides what
   the next one's means.
 - When a number can no longer be used (the broker reports a gap), the producer takes a new epoch. A
-  queue adopts it once nothing of it is in flight, and counts from 0 again.
+  queue adopts it once nothing of it is in flight, and starts from 0 again.
 - A batch that is given up after it was sent leaves open whether its numbers were used. Those behind
-  it may be stored as well, so they are sent again under the numbers that they have: given others,
+  it may be stored as well, so they are retried under the numbers that they have: with others
   they would be stored twice. No batch gets a number meanwhile. An answer to the last of them says
   that no number is missing, a gap that one is; with nothing left to ask, a new epoch is taken.
 """
@@ -65,7 +65,7 @@ class PartitionQueue:
 
     @property
     def restart_wanted(self) -> bool:
-        """Whether its numbers can no longer be used: it needs a new epoch."""
+        """Whether the numbers can no longer be used: a new epoch is needed."""
         return self._restart or (self._in_doubt and not self._numbered())
 
     def open_batch(self) -> Batch | None:
@@ -75,7 +75,7 @@ class PartitionQueue:
         return None
 
     def sendable(self, now: float) -> Batch | None:
-        """The next batch if the order allows to send it now; the caller decides on linger."""
+        """The next batch if the order allows sending it now; the caller decides about linger."""
         if not self.pending or self._restart:
             return None
         batch = self.pending[0]
@@ -90,7 +90,7 @@ class PartitionQueue:
         return batch
 
     def take(self, batch: Batch, identity: Identity) -> None:
-        """`batch` goes out now, under the producer's identity (NO_IDENTITY: not idempotent)."""
+        """`batch` is sent now, under the producer's identity (NO_IDENTITY: not idempotent)."""
         assert self.pending[0] is batch
         if identity != self.identity and not self._numbered():
             self._adopt(identity)
@@ -114,12 +114,12 @@ class PartitionQueue:
             self._doubt(self._in_doubt)
 
     def give_up(self, batch: Batch) -> None:
-        """`batch` is not sent again, whether it is stored or not."""
+        """`batch` is not retried, whether it is stored or not."""
         self.in_flight.remove(batch)
         self._doubt(batch.base_sequence >= 0)
 
     def put_back(self, batch: Batch, not_before: float) -> None:
-        """`batch` must be sent again, not before that moment."""
+        """`batch` must be retried, not before that moment."""
         self.in_flight.remove(batch)
         batch.not_before = not_before
         self._insert(batch)
@@ -133,7 +133,7 @@ class PartitionQueue:
         return first, second
 
     def is_first(self, batch: Batch) -> bool:
-        """Whether no earlier batch is without an answer, so that a gap before it is real."""
+        """Whether all earlier batches have answers, so that a gap before it is real."""
         older = [b for b in (*self.in_flight, *self.pending) if b.base_sequence >= 0]
         return all(batch.place < other.place for other in older if other is not batch)
 
@@ -152,12 +152,12 @@ class PartitionQueue:
         return True
 
     def hurry(self) -> None:
-        """Nothing speaks against another attempt any more: forget the pauses."""
+        """Nothing speaks against another attempt any longer: skip the pauses."""
         for batch in self.pending:
             batch.not_before = 0.0
 
     def drop_expired(self, now: float, timeout_s: float) -> list[Batch]:
-        """Take out the waiting batches that are too old."""
+        """Take out the waiting batches that have expired."""
         expired: list[Batch] = []
         while self.pending and self.pending[0].created + timeout_s <= now:
             batch = self.pending.popleft()
@@ -194,5 +194,5 @@ class PartitionQueue:
 
 
 def _distance(one: int, other: int) -> int:
-    """How many numbers there are from one to the other, upwards; they wrap."""
+    """The distance from one number up to the other, with wrapping."""
     return (other - one) & 0x7FFFFFFF

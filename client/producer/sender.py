@@ -1,7 +1,7 @@
-"""Sends batches to the partitions' leaders and deals with what they answer.
+"""Sends batches to the partitions' leaders and handles the responses.
 
-One task decides what goes out; answers are handled as they come, by the connection that brings
-them. A batch that fails for a passing reason is sent again until delivery.timeout.ms is over; a
+One task decides what is sent; responses are handled as they come, by the connection that brings
+them. A batch that fails for a retriable reason is sent again until delivery.timeout.ms is over; a
 newly elected leader ends the pause before the next attempt.
 """
 
@@ -62,7 +62,7 @@ _MOVED = frozenset(
 
 
 class Sender:
-    """The producer's other half; `run` must be running."""
+    """The sending half of a producer; `run` must be running."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Sender:
     # Sending
 
     def _send_due(self, now: float) -> float:
-        """Send what is due; the moment to look again, unless woken before."""
+        """Send what is due; when to look again, unless woken before."""
         while True:
             wake_at = inf
             by_node: dict[int, list[tuple[PartitionQueue, Batch]]] = {}
@@ -231,7 +231,7 @@ class Sender:
             self._connecting.discard(broker.id)
             self._alarm.ring()
 
-    # Answers
+    # Responses
 
     def _handle(self, sent: list[Batch], future: Future[ProduceResponse]) -> None:
         if self._accumulator.is_abandoned:
@@ -279,7 +279,7 @@ class Sender:
         batch.succeed(base_offset, log_append_time_ms)
 
     def _failed(self, batch: Batch, code: int, message: str | None) -> None:
-        """One batch did not make it: once more, in two halves, or not at all."""
+        """One batch failed: retry it, split it, or give it up."""
         queue = self._accumulator.queue(batch.target)
         if code in _MOVED:
             self._cluster.refresh_soon()
@@ -293,7 +293,7 @@ class Sender:
             before = batch.size
             first, second = queue.split(batch)
             self._accumulator.used_bytes += first.size + second.size - before
-            # Whoever flushes waits for the whole of it.
+            # A flush waits for both halves.
             first.done.when_done(
                 lambda _: second.done.when_done(lambda _: batch.done.set_result(None))
             )
@@ -334,7 +334,7 @@ class Sender:
             )
 
     def why_waiting(self, batch: Batch) -> str:
-        """Why a batch has no answer yet, for people."""
+        """Why a batch has no answer yet, for the log."""
         if self._cluster.last_error is not None:
             return str(self._cluster.unreachable())
         leader = self._cluster.view.leader(*batch.target)

@@ -1,4 +1,4 @@
-"""kafka-broker-api-versions: which requests each broker takes, in which versions."""
+"""kafka-broker-api-versions: the API versions of each broker."""
 
 from __future__ import annotations
 

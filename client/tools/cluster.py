@@ -1,4 +1,4 @@
-"""kafka-cluster: the cluster's id, its nodes, and the end of a broker."""
+"""kafka-cluster: the cluster's id, its nodes, and unregistering a broker."""
 
 from __future__ import annotations
 

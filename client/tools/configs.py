@@ -72,7 +72,7 @@ _SHORT = {
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A type of entity: how it is called, and where its own settings come from."""
+    """A type of entity: its names, and the source of its own settings."""
 
     type: ResourceType
     word: str
@@ -134,7 +134,7 @@ def _is_id(name: str) -> bool:
 
 
 def _entity(found: argparse.Namespace) -> tuple[str, str | None]:
-    """The type and name of what is meant. Raises UsageError."""
+    """The type and name of the entity. Raises UsageError."""
     chosen = [
         (type_name, getattr(found, option))
         for option, type_name in _SHORT.items()
@@ -232,7 +232,7 @@ async def _describe(admin: Admin, job: _Job) -> None:
 
 
 async def _names(admin: Admin, job: _Job) -> list[str]:
-    """The entities to show. Raises ToolError for a topic that is not there."""
+    """The entities to show. Raises ToolError for a topic that does not exist."""
     kind = job.kind
     if kind.type == ResourceType.TOPIC:
         topics = list(await admin.list_topics())

@@ -1,4 +1,4 @@
-"""kafka-console-consumer: shows the records of topics as they come."""
+"""kafka-console-consumer: prints the records of topics as they come."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _read(argv: Sequence[str]) -> _Job:
 
 
 def _offset(found: argparse.Namespace) -> int | None:
-    """Where a single partition is read from: an offset, EARLIEST or LATEST."""
+    """Where to start in a single partition: an offset, EARLIEST or LATEST."""
     if found.partition is None:
         return None
     if found.offset is None:
@@ -157,7 +157,7 @@ def _settings(found: argparse.Namespace) -> dict[str, object]:
     if groups:
         settings["group.id"] = groups.pop()
     elif found.partition is None:
-        # A group of its own, which leaves nothing behind.
+        # A group of its own, which is not left behind.
         settings["group.id"] = f"console-consumer-{system_dice().randrange(100_000)}"
         settings.setdefault("enable.auto.commit", False)
     reset = settings.get("auto.offset.reset")

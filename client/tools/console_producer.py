@@ -134,7 +134,7 @@ async def _work(job: _Job) -> int:
             try:
                 line = job.reader.parse(text, number)
             except ToolError as error:
-                # What came before it is sent all the same.
+                # The lines before it are sent all the same.
                 problem = error
                 break
             future = await producer.send(job.topic, line.value, line.key, headers=line.headers)
@@ -147,7 +147,7 @@ async def _work(job: _Job) -> int:
 
 
 async def _lines() -> AsyncGenerator[str, None]:
-    """The lines of standard input, as they come, with a prompt for people."""
+    """The lines of standard input, as they come, with a prompt on a terminal."""
     prompt = sys.stdin.isatty() and sys.stdout.isatty()
     rest = b""
     while True:

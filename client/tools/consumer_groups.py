@@ -1,4 +1,4 @@
-"""kafka-consumer-groups: list, describe, reset and delete what groups have read."""
+"""kafka-consumer-groups: list, describe and delete groups, and reset their offsets."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _check_reset(found: argparse.Namespace) -> None:
 
 
 def _names(text: str | None, known: Sequence[str], what: str) -> list[str] | None:
-    """The names in a list; nothing in it stands for all. Raises UsageError."""
+    """The names in a list; an empty list stands for all. Raises UsageError."""
     if text is None:
         return None
     by_lower = {name.lower(): name for name in known}

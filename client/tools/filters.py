@@ -1,4 +1,4 @@
-"""Patterns of topics and partitions, as the tools' options write them."""
+"""Patterns of topics and partitions, as in the tools' options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARTITION = re.compile(r"([^:,]*)(?::(?:([0-9]{0,10})|(?:([0-9]{0,10})-([0-9]{0
 
 
 def partition_filter(text: str) -> Callable[[TopicPartition], bool]:
-    """topic, topic:3, topic:2-5, topic:2- or topic:-5; without a topic, any. Raises UsageError."""
+    """topic, topic:3, topic:2-5, topic:2- or topic:-5; any topic without one. Raises UsageError."""
     match = _PARTITION.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"Invalid rule specification: {text}")

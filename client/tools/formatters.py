@@ -1,4 +1,4 @@
-"""How the console consumer shows a record."""
+"""How the console consumer prints a record."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def deserializer(name: str | None) -> Decoder:
 
 
 class DefaultFormatter:
-    """Values, and whatever else the properties ask for."""
+    """Values, and the other fields that the properties ask for."""
 
     def __init__(self, properties: Mapping[str, str]) -> None:
         def shows(name: str, default: str = "false") -> bool:
@@ -86,7 +86,7 @@ class DefaultFormatter:
         )
 
     def format(self, record: ConsumerRecord) -> bytes:
-        """One line. Raises ToolError for bytes that a deserializer does not take."""
+        """One line. Raises ToolError for bytes that a deserializer rejects."""
         parts: list[bytes] = []
         if self._timestamp:
             known = record.timestamp_ms >= 0
@@ -133,7 +133,7 @@ class LoggingFormatter(DefaultFormatter):
 
 
 class NoFormatter:
-    """Shows nothing, to measure reading alone."""
+    """Prints nothing, to measure reading alone."""
 
     def format(self, record: ConsumerRecord) -> bytes:
         return b""
@@ -149,7 +149,7 @@ _FORMATTERS: Final[Mapping[str, Callable[[Mapping[str, str]], Formatter]]] = {
 
 
 def formatter(name: str | None, properties: Mapping[str, str]) -> Formatter:
-    """By the name of Kafka's class: of 4.x, an older one's, or short. Raises UsageError."""
+    """By the name of Kafka's class: of 4.x, an older one, or short. Raises UsageError."""
     short = re.split(r"[.$]", name or "DefaultMessageFormatter")[-1]
     make = _FORMATTERS.get(short)
     if make is None:

@@ -1,4 +1,4 @@
-"""kafka-get-offsets: the offsets of partitions at a moment."""
+"""kafka-get-offsets: the offsets of partitions by timestamp."""
 
 from __future__ import annotations
 

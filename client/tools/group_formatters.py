@@ -1,4 +1,4 @@
-"""How the console consumer shows __consumer_offsets: a line of JSON for each record.
+"""How the console consumer prints __consumer_offsets: a line of JSON for each record.
 
 The JSON is that of Apache Kafka 4's formatters of the same names, which write no line end; here
 each record has one, so that line-based programs can read it. Keys start with an int16, the kind of
@@ -25,7 +25,7 @@ _GROUP_KINDS: Final = frozenset({2})
 
 
 class _GroupRecordFormatter:
-    """Shows the records of some kinds, and nothing for others."""
+    """Prints the records of some kinds, and nothing for others."""
 
     kinds: ClassVar[frozenset[int]]
     key: ClassVar[type[Message]]
@@ -57,7 +57,7 @@ class _GroupRecordFormatter:
 
 
 class OffsetsFormatter(_GroupRecordFormatter):
-    """Committed offsets, and their removals (a value of null)."""
+    """Committed offsets, and tombstones (a value of null)."""
 
     kinds = _OFFSET_KINDS
     key = OffsetCommitKey
@@ -65,7 +65,7 @@ class OffsetsFormatter(_GroupRecordFormatter):
 
 
 class GroupMetadataFormatter(_GroupRecordFormatter):
-    """States of classic groups, and their ends (a value of null)."""
+    """States of classic groups, and tombstones (a value of null)."""
 
     kinds = _GROUP_KINDS
     key = GroupMetadataKey
@@ -77,5 +77,5 @@ def _decoded(kind: type[Message], data: bytes) -> dict[str, object]:
 
 
 def _int16(data: bytes) -> int:
-    """The number in front; -1, which is no kind and no version, when there is none."""
+    """The leading number; -1, which is no kind and no version, when there is none."""
     return int.from_bytes(data[:2], "big", signed=True) if len(data) > 1 else -1

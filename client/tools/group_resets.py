@@ -1,4 +1,4 @@
-"""kafka-consumer-groups --reset-offsets: where to, and whether to do it or only show it."""
+"""kafka-consumer-groups --reset-offsets: computes new offsets, then prints or stores them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Offsets = dict[TopicPartition, int]
 
 
 async def reset_offsets(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
-    """Work out the new offsets, show them, and store them with --execute."""
+    """Compute the new offsets, print them, and store them with --execute."""
     plans: dict[str, Offsets] = {}
     failed = False
     for group in groups:
@@ -136,7 +136,7 @@ async def _at(admin: Admin, targets: Sequence[TopicPartition], timestamp: int) -
 
 
 async def _within_log(admin: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
-    """What was asked for, moved to the nearest offset that the log has."""
+    """The requested offset, moved to the nearest that the log has."""
     starts = await _at(admin, list(wanted), EARLIEST)
     ends = await _at(admin, list(wanted), LATEST)
     found: Offsets = {}

@@ -19,7 +19,7 @@ _UNSETTLED = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconci
 
 
 async def describe(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
-    """Print what is asked of each group. Raises KafkaError for one that is not there."""
+    """Print what the options ask for. Raises KafkaError for a group that does not exist."""
     described = await admin.describe_groups(sorted(set(groups)))
     for group in described.values():
         _mention_state(group)
@@ -61,7 +61,7 @@ def _mention_state(group: GroupDescription) -> None:
 
 
 async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]:
-    """Members with most partitions first, then what nobody reads now."""
+    """Members with most partitions first, then the partitions without a member."""
     committed = await admin.list_group_offsets(group.group_id)
     owners: dict[TopicPartition, GroupMember] = {}
     for member in sorted(group.members, key=lambda member: -len(member.assignment)):
@@ -91,7 +91,7 @@ async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]
 
 
 async def _log_ends(admin: Admin, targets: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """The end of each partition; those that no leader tells of are left out."""
+    """The end of each partition; those without an answer are left out."""
     if not targets:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""The JSON files in which the tools take lists of partitions."""
+"""The JSON files with lists of partitions that the tools read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def partition_entries(path: str) -> list[tuple[TopicPartition, Mapping[str, Any]
 def entries_of(
     document: Mapping[str, Any], where: str
 ) -> list[tuple[TopicPartition, Mapping[str, Any]]]:
-    """The same for a document that is read already."""
+    """The same for a parsed document."""
     entries = document.get("partitions")
     if not isinstance(entries, list):
         raise ToolError(f'{where}: there is no list of "partitions"')
@@ -52,5 +52,5 @@ def entries_of(
 
 
 def compact(document: object) -> str:
-    """JSON without blanks, as the tools print it."""
+    """JSON without spaces, as the tools print it."""
     return json.dumps(document, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""kafka-leader-election: have preferred or, at a loss of records, any replicas elected."""
+"""kafka-leader-election: elect preferred leaders or, at the cost of records, any live replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records out of lines of text, the way the console producer's options describe them."""
+"""Parses lines of text into records, as the console producer's options describe them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LineReader:
-    """How a line is taken apart: headers, then key, then value."""
+    """How a line is split: headers, then key, then value."""
 
     parse_key: bool = False
     parse_headers: bool = False
@@ -33,7 +33,7 @@ class LineReader:
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> LineReader:
-        """Raises UsageError for a separator that cannot work."""
+        """Raises UsageError for an unusable separator."""
         reader = cls(
             parse_key=_flag(properties, "parse.key"),
             parse_headers=_flag(properties, "parse.headers"),

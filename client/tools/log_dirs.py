@@ -1,4 +1,4 @@
-"""kafka-log-dirs: how much is in the log directories of the brokers, as JSON."""
+"""kafka-log-dirs: the sizes of replicas in the brokers' log directories, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kafka-metadata-quorum: who votes on the metadata log, and how far each one is."""
+"""kafka-metadata-quorum: the voters and observers of the metadata log, and their progress."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ async def _add(found: argparse.Namespace) -> None:
     if found.dry_run:
         done = "DRY RUN of adding controller"
     else:
-        # The file is the controller's own: nothing in it is meant for this client.
+        # The file is the controller's own: nothing in it applies to this client.
         found.command_config = None
         async with Admin(_settings(found)) as admin:
             await admin.add_raft_voter(node_id, directory, endpoints)

@@ -1,4 +1,4 @@
-"""Says what was asked for and is not done yet, in the words of the broker's own documentation."""
+"""Warns about settings that have no effect yet, in the words of the broker's documentation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from raftka.model.settings.rows import WITHOUT_EFFECT
 
 
 async def warn_without_effect(admin: Admin, changed: Mapping[Resource, Collection[str]]) -> None:
-    """Warn of settings that the brokers take and that change nothing there (KIP-569's texts).
+    """Warn about settings that the brokers accept without effect (KIP-569's texts).
 
-    Brokers of another make describe theirs in other words: nothing is said about those.
+    Other brokers describe theirs in other words: there is no warning about those.
     """
     for resource, names in changed.items():
         if not names:

@@ -1,7 +1,7 @@
-"""Command lines of the console tools: Kafka's option names, read the way its tools read them.
+"""Command lines of the console tools: Kafka's option names, parsed as its tools parse them.
 
 `--name value` and `--name=value` both work, and a name may be shortened while it stays unambiguous.
-A wrong command line is answered on stderr, with the options, and ends with exit code 1.
+A wrong command line is reported on stderr, with the options, and ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _ZOOKEEPER = (
 
 
 class UsageError(Exception):
-    """The command line makes no sense; the message says why."""
+    """The command line is wrong; the message says why."""
 
 
 class ToolError(Exception):
-    """The tool cannot do what it was asked; the message says why."""
+    """The tool cannot do what it was asked to do; the message says why."""
 
 
 class Options(argparse.ArgumentParser):
@@ -116,7 +116,7 @@ class Options(argparse.ArgumentParser):
 
 
 class _Once(argparse.Action):
-    """An option that a later one does not silently replace."""
+    """An option that is an error to give twice."""
 
     def __call__(
         self,
@@ -133,7 +133,7 @@ class _Once(argparse.Action):
 
 
 def given(found: argparse.Namespace, *names: str) -> list[str]:
-    """Which of these options are on the command line, by name without dashes."""
+    """Which of these options were given, by name without dashes."""
     return [
         name for name in names if getattr(found, name.replace("-", "_")) not in (None, False, [])
     ]
@@ -154,14 +154,14 @@ def require_server_or_controller(found: argparse.Namespace) -> None:
 
 
 def require(found: argparse.Namespace, *names: str) -> None:
-    """Raises UsageError unless all of these options are there."""
+    """Raises UsageError unless all of these options were given."""
     for name in names:
         if not given(found, name):
             raise UsageError(f'Missing required argument "[{name}]"')
 
 
 def exclude(found: argparse.Namespace, name: str, *others: str) -> None:
-    """Raises UsageError when `name` is given with one that it does not go with."""
+    """Raises UsageError when `name` was given with one that excludes it."""
     if given(found, name):
         for other in given(found, *others):
             raise UsageError(f'Option "[{name}]" can\'t be used with option "[{other}]"')
@@ -206,9 +206,9 @@ def admin_settings(
 def known_settings(
     table: Mapping[str, Setting], properties: Mapping[str, str]
 ) -> dict[str, object]:
-    """The properties that a client here has; others are named on stderr and left out.
+    """The properties that a client here has; others are reported on stderr and left out.
 
-    Files are shared between clients, so one that was made for another is no reason to stop.
+    Files are shared between clients, so one that was written for another is no reason to stop.
     """
     kept: dict[str, object] = {}
     for name, value in properties.items():
@@ -227,7 +227,7 @@ def _integer(text: str, bits: int) -> int:
 
 
 def whole_number(text: str, bits: int = 32) -> int:
-    """A number in decimal digits. Raises ValueError, in words, when so many bits do not hold it."""
+    """A number in decimal digits. Raises ValueError, in words, when the bits do not hold it."""
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
         raise ValueError(f"{shortened(text)!r} is not a whole number")
     number = int(text)
@@ -240,10 +240,10 @@ def whole_number(text: str, bits: int = 32) -> int:
 
 
 def shortened(text: str) -> str:
-    """What a person typed, for a message: an absurdly long word only in part."""
+    """What a user typed, for a message: an absurdly long word only in part."""
     return text if len(text) <= 100 else f"{text[:100]}... ({len(text)} characters)"
 
 
 def _readable(word: str) -> str:
-    """Bytes of the command line that are no UTF-8 become U+FFFD, as in Java."""
+    """Bytes of the command line that are not UTF-8 become U+FFFD, as in Java."""
     return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

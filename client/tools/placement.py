@@ -1,4 +1,4 @@
-"""Partitions spread over brokers, and their replicas over racks."""
+"""Spreads partitions over brokers, and their replicas over racks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def spread(
 ) -> dict[int, list[int]]:
     """By partition, `factor` of the brokers, the leader first.
 
-    Leaders go around the brokers from a random one on. With racks, neighbours in that round are of
-    different racks, so that the replicas of a partition are, too, as far as there are racks enough.
+    Leaders rotate over the brokers, from a random one on. With racks, neighbours in that order
+    are of different racks, and so are the replicas of a partition, as far as racks suffice.
     """
     ring = _alternating(racks)
     first = dice.randrange(len(ring))

@@ -1,4 +1,4 @@
-"""kafka-producer-perf-test: how many records a second a cluster takes, and how fast."""
+"""kafka-producer-perf-test: throughput and latency of produced records."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ async def _list(admin: Admin) -> None:
 
 
 def read_reassignment(path: str) -> Replicas:
-    """Where each partition goes. Raises ToolError."""
+    """The target replicas of each partition. Raises ToolError."""
     found: Replicas = {}
     for target, entry in entries_of(read_json(path), path):
         replicas = entry.get("replicas")
@@ -248,7 +248,7 @@ def read_reassignment(path: str) -> Replicas:
 def _check_directories(
     path: str, target: TopicPartition, replicas: list[int], directories: object
 ) -> None:
-    """Raise ToolError unless each replica's log directory is for its broker to choose."""
+    """Raise ToolError unless each replica's log directory is left to its broker."""
     if directories is _BY_THE_BROKER:
         return
     if not isinstance(directories, list):
@@ -268,7 +268,7 @@ def _check_directories(
 async def _current(
     admin: Admin, targets: Mapping[TopicPartition, object], *, missing_is_fine: bool = False
 ) -> Replicas:
-    """Where each partition is. Raises ToolError for those that are not there."""
+    """The present replicas of each partition. Raises ToolError for partitions that do not exist."""
     names = sorted({target.topic for target in targets})
     listed = await admin.list_topics() if missing_is_fine else dict.fromkeys(names)
     described = await admin.describe_topics(name for name in names if name in listed)

@@ -1,8 +1,8 @@
 """How a console tool runs: exit code 0 or 1, results on stdout, problems on stderr.
 
-Nothing that a person types, and nothing that a file or a cluster says, ends a tool in a traceback:
-what went wrong is a sentence. SIGINT and SIGTERM cancel the tool, so that its clients end in good
-order (a member leaves its group, a producer sends its last records); a second one ends it at once.
+No input of a user, a file or a cluster ends a tool in a traceback: the error is a sentence.
+SIGINT and SIGTERM cancel the tool, so that its clients close properly (a member leaves its
+group, a producer sends its last records); a second signal ends it at once.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def run(
     *,
     failure: str = "Error: ",
 ) -> int:
-    """Read the command line with `prepare`, then do the `work`; the exit code.
+    """Parse the command line with `prepare`, then do the `work`; the exit code.
 
-    `failure` goes in front of what went wrong in it.
+    `failure` is the prefix of error messages.
     """
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="[%(asctime)s] %(levelname)s %(message)s"
@@ -51,7 +51,7 @@ def run(
         return 1
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding lacks is shown, not a reason to stop.
+            # A character that the terminal's encoding lacks is replaced; it must not stop the tool.
             stream.reconfigure(errors="backslashreplace")
     try:
         prepared = prepare(argv)
@@ -72,7 +72,7 @@ def run(
 
 
 def execute(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
-    """Run `work`, and put what goes wrong into words."""
+    """Run `work`, and report errors as sentences."""
     try:
         code = trio.run(_until_stopped, work, failure)
         sys.stdout.flush()
@@ -89,7 +89,7 @@ def execute(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
 
 
 def _defect(error: BaseException) -> str:
-    """What a person reads of an error that nobody foresaw; developers set the variable."""
+    """The sentence for an unforeseen error; developers set the variable for a traceback."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return (
@@ -115,7 +115,7 @@ async def _stop_on_signal(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Cancel at the first signal; the next one finds the system's own way with it."""
+    """Cancel at the first signal; the next one has the system's default effect."""
     with trio.open_signal_receiver(*_STOPPING) as signals:
         task_status.started()
         async for number in signals:
@@ -137,13 +137,13 @@ async def _in_words(work: Callable[[], Awaitable[int | None]], failure: str) -> 
 
 
 def _nobody_reads() -> int:
-    """Whoever read our output has seen enough, as `head` does."""
-    # Keep the interpreter from writing what is left, and from complaining that it cannot.
+    """Whether the reader of our output has gone, as `head` does."""
+    # Keep the interpreter from flushing what is left, and from complaining that it cannot.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("Unable to write to standard out, closing.", file=sys.stderr)
     return 1
 
 
 def words(error: Exception) -> str:
-    """What a person reads: the broker's own words, without the code's name."""
+    """The message for people: the broker's own, without the code's name."""
     return error.message if isinstance(error, KafkaError) else str(error)

@@ -1,4 +1,4 @@
-"""Columns of text, as wide as what is in them."""
+"""Columns of text, as wide as their contents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Column(NamedTuple):
-    """A heading and the least width; 0 for a last column, which is not padded."""
+    """A heading and the minimal width; 0 for a last column, which is not padded."""
 
     heading: str
     width: int
@@ -16,7 +16,7 @@ class Column(NamedTuple):
 
 
 def lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The heading and a line for each row; padded cells have a blank after them."""
+    """The heading and a line for each row; padded cells are followed by a space."""
     widths = [
         max([column.width, *(len(row[place]) for row in rows)]) if column.grows else column.width
         for place, column in enumerate(columns)

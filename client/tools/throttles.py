@@ -1,4 +1,4 @@
-"""The limits on replication that a reassignment sets, and lifts when it is done (KIP-73)."""
+"""The replication throttles that a reassignment sets, and removes when it is done (KIP-73)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def set_throttles(
 
 
 async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
-    """Lift what `set_throttles` has set, on all brokers and on these topics."""
+    """Remove what `set_throttles` has set, from all brokers and these topics."""
     brokers = [str(node.id) for node in (await admin.describe_cluster()).nodes]
     listed = await admin.list_topics()
     print(f"Clearing broker-level throttles on broker{_some(brokers)} {','.join(brokers)}")
@@ -59,7 +59,7 @@ async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
 
 
 async def _clear(admin: Admin, resources: Sequence[Resource], names: Sequence[str]) -> None:
-    """Take back those of the settings that are set: most of the time none is."""
+    """Remove those of the settings that are set: mostly none is."""
     if not resources:
         return
     changes: dict[Resource, list[Alteration]] = {}

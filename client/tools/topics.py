@@ -1,4 +1,4 @@
-"""kafka-topics: create, delete, list, describe and grow topics."""
+"""kafka-topics: create, delete, list, describe and alter topics."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ async def _matching(admin: Admin, found: argparse.Namespace) -> list[str]:
 
 
 def _existing(names: Sequence[str], found: argparse.Namespace) -> bool:
-    """Whether there is something to work on. Raises ToolError, unless that is fine, too."""
+    """Whether any topic matches. Raises ToolError for none, unless that is allowed."""
     if not names and found.topic and not found.if_exists:
         raise ToolError(f"Topic '{found.topic}' does not exist as expected")
     return bool(names)
@@ -196,7 +196,7 @@ class _Shown:
     moves: Mapping[TopicPartition, Reassignment]
 
     def replicas(self, part: PartitionDescription) -> int:
-        """How many replicas there should be: those that a move adds do not count yet."""
+        """The replication factor: replicas that a reassignment adds do not count yet."""
         move = self.moves.get(TopicPartition(self.topic.name, part.index))
         return len(part.replicas) - (len(move.adding) if move is not None else 0)
 
