@@ -1,1 +1,1 @@
-"""After the faults: what has to come true again, and what brokers then tell their clients."""
+"""After the faults: what must recover, and what brokers then report to their clients."""

@@ -1,8 +1,8 @@
-"""The end of a run: what every broker tells, and has on its disks, against what is known.
+"""The end of a run: what every broker reports and has on its disks, compared with what is known.
 
-The metadata that each broker answers with is what is committed, and holds what administrators were
-told; a topic that was made anew has nothing of its former lives; no broker keeps the log of a
-partition that it has no replica of.
+The metadata that each broker answers with must be the committed one, and hold what administrators
+were acknowledged; a topic that was created again has nothing of its former lives; no broker keeps
+the log of a partition that it has no replica of.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _EFFECTS: Final = 0.4
 
 
 async def check(world: World) -> None:
-    """Run after everything has healed and is quiet. Raises Stopped through `world.stop`."""
+    """Run after all has healed and the load has ended. Raises Stopped through `world.stop`."""
     async with make_admin(world, "registrar") as admin:
         for machine in world.cluster.brokers:
             if machine.broken or not machine.is_running:
@@ -53,7 +53,7 @@ async def check(world: World) -> None:
 
 
 async def check_effects(world: World) -> None:
-    """In some runs: a setting that is changed has an effect, and is taken back. It writes."""
+    """In some runs: change a setting, check its effect, and change it back. It writes records."""
     if Random(f"{world.plan.seed} effects").random() > _EFFECTS:
         return
     for topic in world.plan.topics:
@@ -69,7 +69,7 @@ async def check_effects(world: World) -> None:
 
 
 async def _until_right(world: World, name: str, look: Callable[[], Awaitable[str | None]]) -> None:
-    """Brokers may be a moment behind: what is wrong has to stay so to be a violation."""
+    """Brokers may lag for a moment: only an error that stays is a violation."""
     started = trio.current_time()
     while True:
         exit = Exit.SAFETY
@@ -84,7 +84,7 @@ async def _until_right(world: World, name: str, look: Callable[[], Awaitable[str
         await sleep(_LOOK_S)
 
 
-# What brokers tell.
+# What brokers report.
 
 
 async def _metadata(world: World, admin: Admin, machine: Machine) -> str | None:
@@ -158,7 +158,7 @@ async def _settings(world: World, admin: Admin, machine: Machine) -> str | None:
 
 
 async def _offsets(world: World, admin: Admin) -> str | None:
-    """What a group has committed in a topic's former life is gone with it."""
+    """A deleted topic's committed offsets must be gone."""
     await trio.lowlevel.checkpoint()
     offsets = world.image.topics.get(OFFSETS_TOPIC)
     lost = offsets is None or not all(each.has_leader for each in offsets.partitions)
@@ -174,7 +174,7 @@ async def _offsets(world: World, admin: Admin) -> str | None:
 
 
 async def _deletions(world: World, admin: Admin) -> str | None:
-    """What administrators asked to be deleted can be, now that all replicas are there."""
+    """Deletions that administrators asked for must succeed, now that all replicas are there."""
     await trio.lowlevel.checkpoint()
     for key, offset in world.witnesses.retention.given_up.items():
         target = TopicPartition(*key)
@@ -206,7 +206,7 @@ async def _directories(world: World) -> str | None:
 
 
 async def _former_lives(world: World) -> None:
-    """Whoever reads a topic that was made anew finds what was written since, and nothing else."""
+    """A reader of a topic that was created again finds only records written since then."""
     names = [name for name in world.ledger.former if name in world.image.topics]
     targets = [
         TopicPartition(name, index)

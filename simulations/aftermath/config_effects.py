@@ -1,7 +1,7 @@
-"""Whether a setting that was changed has an effect, and none any more when it is taken back.
+"""Whether a changed setting takes effect, and no longer has one after it is removed.
 
-What brokers tell of a setting is one thing, what they do by it another. `max.message.bytes` shows
-in one request to the leader.
+What brokers report about a setting is one thing, what they do is another. `max.message.bytes`
+shows in one request to the leader.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RECORD_BYTES: Final = 300
 
 
 class Effect:
-    """One topic of which records become too large, and then are not any more."""
+    """A topic whose limit is lowered until a record is too large, and raised again."""
 
     def __init__(self, world: World, admin: Admin, topic: str) -> None:
         self._world = world
@@ -33,11 +33,11 @@ class Effect:
         self._sent = 0
 
     async def set(self) -> None:
-        """Let records be small."""
+        """Lower the limit."""
         await self._alter(Alteration(_NAME, _SMALL))
 
     async def take_back(self) -> None:
-        """Let them be what they were."""
+        """Remove the setting."""
         await self._alter(Alteration(_NAME, op=AlterOp.DELETE))
 
     async def _alter(self, alteration: Alteration) -> None:
@@ -45,13 +45,13 @@ class Effect:
         await self._admin.incremental_alter_configs({resource: [alteration]})
 
     async def not_refused(self) -> str | None:
-        """How it is wrong that a large record is taken; None when it is refused."""
+        """A description of a large record being accepted; None when it is refused."""
         if await self._is_taken():
             return f"a record of {_RECORD_BYTES} bytes is taken for {self._topic}, {self._words}"
         return None
 
     async def not_taken(self) -> str | None:
-        """The other way round."""
+        """A description of a large record being refused; None when it is accepted."""
         if not await self._is_taken():
             return f"a record of {_RECORD_BYTES} bytes is refused for {self._topic}, {self._words}"
         return None
@@ -62,7 +62,7 @@ class Effect:
         return f"whose {_NAME} is {there or 'not given any more'}"
 
     def _leader_ms(self) -> int:
-        """What the leader takes for the present: clocks may be hours apart, and a record from too
+        """The leader's idea of the present: clocks may be hours apart, and a record from too
         far in the future is refused (message.timestamp.after.max.ms)."""
         partition = self._world.image.partition(self._topic, 0)
         machine = self._world.cluster.machines.get(partition.leader) if partition else None

@@ -1,4 +1,4 @@
-"""What has to come true again, and how soon, once nothing is broken any more."""
+"""What must recover, and how soon, once all faults are healed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SLOW_DISK_S: Final = 5.0
 
 
 class Stuck(NamedTuple):
-    """What has not come true yet, in words, and what it is about."""
+    """A condition that does not hold yet, in words, and its subject."""
 
     words: str
     about: About = NOTHING
@@ -49,7 +49,7 @@ async def check(world: World) -> None:
 
 
 async def _answered(world: World) -> None:
-    """Producers may have much to send still, but each has to get on with it."""
+    """Producers may have much left to send, but each must make progress."""
     started = moved = trio.current_time()
     left = -1
     while (stuck := _answers(world)) is not None:
@@ -94,7 +94,7 @@ def _brokers(world: World) -> Stuck | None:
             return Stuck(f"{machine.host} does not run", About(node=machine.host))
         late = machine.node_id in world.unregistering
         if late and machine.node_id in world.registrations.unregistered_alive:
-            # A late order to forget it found it healed: its operator starts it again.
+            # It was healed while an order to unregister it was late: its operator starts it again.
             world.cluster.kill(machine)
             world.start(machine)
         if broker is None or broker.fenced or not world.is_current(machine.node_id):
@@ -134,7 +134,7 @@ def _lost(world: World, topic: str) -> bool:
 
 
 def _metadata(world: World) -> Stuck | None:
-    """Every node's metadata log has reached what is committed."""
+    """Every node's metadata log has reached the committed offset."""
     for host in sorted(world.hosts()):
         if world.raft.mirror(host).last_index < world.raft.commit_index:
             return Stuck(
@@ -146,7 +146,7 @@ def _metadata(world: World) -> Stuck | None:
 
 
 def _replicas(world: World) -> Stuck | None:
-    """Every in-sync replica has reached its leader's end."""
+    """Every in-sync replica has reached its leader's log end."""
     for topic, index, partition in world.image.partitions():
         leader = world.logs.replica(f"n{partition.leader}", (topic.name, index))
         if leader is None:
@@ -164,7 +164,7 @@ def _replicas(world: World) -> Stuck | None:
 
 
 async def read_everything(world: World) -> None:
-    """A new consumer reads all topics of the workload, and the history is held against it."""
+    """A new consumer reads all topics of the workload; compare that with the history."""
     targets = [
         TopicPartition(topic.name, index)
         for topic in world.plan.topics
@@ -208,7 +208,7 @@ async def _read_to(
 ) -> None:
     left = {target for target in ends if starts[target] < ends[target]}
     while left:
-        # Retention goes on meanwhile: there may be less left than there was.
+        # Retention continues meanwhile: less may be left than before.
         left = {each for each in left if world.history.of(each).start < ends[each]}
         for record in await consumer.poll(1.0):
             target = TopicPartition(record.topic, record.partition)
@@ -218,8 +218,8 @@ async def _read_to(
 
 
 def _check_deletion(world: World, target: TopicPartition, start: int) -> None:
-    """What DeleteRecords has answered for stays deleted; until it is written down, only as long as
-    no broker ends without a shutdown."""
+    """Records that DeleteRecords answered for stay deleted; until the start is on disk, only if
+    no broker ended without a shutdown."""
     offset, at_s = world.ledger.begins_at.get(target, (0, 0.0))
     interval_ms = world.plan.settings.get("log.flush.offset.checkpoint.interval.ms", "60000")
     written_s = at_s + int(interval_ms) / 1000 * _SLOW_CLOCK + _SLOW_DISK_S
@@ -233,7 +233,7 @@ def _check_deletion(world: World, target: TopicPartition, start: int) -> None:
 
 
 async def read_partition(world: World, target: TopicPartition) -> dict[int, bytes]:
-    """Everything in one partition, as a new consumer sees it."""
+    """Everything in one partition, as a new consumer reads it."""
     config: dict[str, object] = {
         "bootstrap.servers": ",".join(world.cluster.bootstrap),
         "auto.offset.reset": "earliest",
@@ -254,7 +254,7 @@ def _partitions_of(world: World, topic: str) -> list[PartitionImage]:
 
 
 def _readers(world: World) -> Stuck | None:
-    """Whoever reads alone has seen everything that was acknowledged, and so has each group."""
+    """Each single reader has read everything that was acknowledged, and so has each group."""
     for task in world.consumers:
         for key, history in world.history.partitions.items():
             if key[0] not in task.plan.topics or max(history.acked, default=-1) < history.start:

@@ -1,1 +1,1 @@
-"""Invariants, each checked by what observers see: a violation stops the run and tells its story."""
+"""Invariants, each checked from what observers see: a violation stops the run and gets a story."""

@@ -1,11 +1,11 @@
 """Logs agree where they must: before a copied batch, and below a high watermark.
 
-Two properties that hold at every moment, long before anybody reads a record or is elected:
+Two properties that hold at every moment, long before a client reads a record or an election:
 
-- A batch of a leader epoch has one predecessor. Who copies it has copied the one before it, too
+- A batch of a leader epoch has one predecessor. A replica that copied it has copied the one before
   (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
-- A high watermark covers nothing but committed records. What a broker tells a consumer of its own,
-  as leader or as a follower nearby (KIP-392), is what it serves; what it writes down
+- A high watermark covers only committed records. What a broker reports to a consumer,
+  as leader or as a follower nearby (KIP-392), is what it serves; what it writes
   (replication-offset-checkpoint) is what it restarts with. And it covers nothing that is not there:
   no replica's high watermark is beyond the end of its own log.
 """
@@ -32,7 +32,7 @@ class AgreementChecker:
         replicas: ReplicaChecker,
         report: Report,
     ) -> None:
-        """`replicas` knows what clients were told, and which partitions are excused."""
+        """`replicas` knows what clients learned, and which partitions are excused."""
         self.checks = 0
         self._metadata = metadata
         self._logs = logs
@@ -50,7 +50,7 @@ class AgreementChecker:
     # Appends.
 
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
-        """A follower that has copied from its leader holds what the leader holds before it."""
+        """A follower that has copied from its leader has what the leader has before it."""
         key, first = replica.key, batches[0]
         self._forget_after(replica, first.base_offset)
         partition = self._metadata.image.partition(*key)
@@ -67,7 +67,7 @@ class AgreementChecker:
         if ours is None or theirs is None or self._excused(key, replica.host, leader):
             return
         if first.base_offset <= self._replicas.truth(key).start:
-            return  # Given up on purpose: nobody compares what is before the leader's log start.
+            return  # Deleted on purpose: what is before the leader's log start is not compared.
         self.checks += 1
         if ours[1:5] != theirs[1:5]:
             self._report(
@@ -81,7 +81,7 @@ class AgreementChecker:
             )
 
     def _forget_after(self, replica: ReplicaMirror, offset: int) -> None:
-        """What was compared beyond an append has been cut meanwhile."""
+        """What was compared beyond an append has been truncated meanwhile."""
         place = (replica.host, replica.key)
         if self._agreed.get(place, 0) > offset:
             self._agreed[place] = offset
@@ -98,7 +98,7 @@ class AgreementChecker:
         return CheckpointFile(self, host) if path.endswith(_CHECKPOINT + ".tmp") else None
 
     def claimed(self, host: str, key: Key, high_watermark: int, how: str) -> None:
-        """A broker has said up to where one of its replicas is committed: `how`."""
+        """A broker claims that one of its replicas is committed up to an offset: `how`."""
         truth = self._replicas.truths.get(key)
         mirror = self._logs.replica(host, key)
         if truth is None or mirror is None or self._excused(key, host):
@@ -137,7 +137,7 @@ class AgreementChecker:
 
 
 class CheckpointFile:
-    """Watches a checkpoint of high watermarks: it is written at once, and renamed when durable."""
+    """Watches a checkpoint of high watermarks: written at once, and renamed when durable."""
 
     def __init__(self, checker: AgreementChecker, host: str) -> None:
         self._checker = checker
@@ -151,16 +151,16 @@ class CheckpointFile:
             self._checker.claimed(self._host, (topic, int(index)), int(mark), "writes down")
 
     def truncated(self, size: int) -> None:
-        """The one before is being replaced."""
+        """The previous contents are being replaced."""
 
     def synced(self) -> None:
-        """What it claims was looked at when it was written."""
+        """Its claims were checked when they were written."""
 
     def replaced(self, data: bytes) -> None:
-        """By a power loss; the broker looks at it when it starts."""
+        """By a power loss; the broker reads it when it starts."""
 
     def renamed(self, path: str) -> None:
         """It is complete."""
 
     def removed(self) -> None:
-        """Its contents have moved on."""
+        """Its contents were moved."""

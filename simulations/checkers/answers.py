@@ -1,7 +1,7 @@
-"""What brokers tell of their logs: log start <= last stable offset <= high watermark <= log end.
+"""What brokers report of their logs: log start <= last stable offset <= high watermark <= end.
 
-The high watermark is a promise: every in-sync replica that runs has all records below it, it never
-goes back while one process leads in one epoch, and no consumer is given a record beyond it.
+The high watermark is a promise: every running in-sync replica has all records below it, it never
+goes back while one process leads in one epoch, and no consumer gets a record beyond it.
 The ends of the logs are those on the disks.
 """
 
@@ -20,7 +20,7 @@ from raftka.simulations.violation import About, Report
 
 
 class AnswerChecker:
-    """Looks at the answers to Fetch requests, and at requests to change an ISR."""
+    """Checks responses to Fetch requests, and requests to change an ISR."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class AnswerChecker:
         min_isr: Callable[[str], int],
         may_begin_at: Callable[[Key], int],
     ) -> None:
-        """`life_of`: which process of a host runs now, if it is registered. `is_excused`: a
+        """`life_of`: the registered process that runs on a host. `is_excused`: whether a
         broker's replica of a partition may lack records, as what happened to disks allows.
-        `claimed` hears of each high watermark that a consumer is told, by a follower too;
-        `note` of rare situations.
+        `claimed` gets each high watermark that a consumer receives, also from a follower;
+        `note` gets rare situations.
         `later` calls a few milliseconds later. `min_isr`: a topic's min.insync.replicas.
         `may_begin_at`: up to where records were deleted on purpose."""
         self.checks = 0
@@ -73,7 +73,7 @@ class AnswerChecker:
             del self._proposed[key]
 
     def told_high_watermark(self, server: str, key: Key) -> int:
-        """The last one that a leader's present process has told in the present epoch, or -1."""
+        """The last high watermark of a leader's present process in the present epoch, or -1."""
         partition = self._metadata.image.partition(*key)
         found = self._high_watermarks.get((server, key))
         if partition is None or found is None:
@@ -81,7 +81,7 @@ class AnswerChecker:
         reign, high_watermark = found
         return high_watermark if reign == (self._life_of(server), partition.leader_epoch) else -1
 
-    # What Fetch tells.
+    # What Fetch responses say.
 
     def _fetched(self, client: str, server: str, request: Any, response: Any) -> None:
         if response.error_code or not response.responses:
@@ -140,7 +140,7 @@ class AnswerChecker:
                 self._check_copies(key, partition, server, high_watermark)
 
     def check_start(self, key: Key, server: str, log_start_offset: int) -> None:
-        """Nothing is left out at the front that nobody has deleted."""
+        """The log start leaves out only records that were deleted."""
         allowed = self._may_begin_at(key)
         if log_start_offset > allowed and not self._is_excused(key, int(server[1:])):
             self._report(
@@ -153,12 +153,12 @@ class AnswerChecker:
     def _check_copies(
         self, key: Key, partition: PartitionImage, leader: str, high_watermark: int
     ) -> None:
-        """What became committed in this epoch is on min.insync.replicas disks, at the least."""
+        """What became committed in this epoch is on at least min.insync.replicas disks."""
         needed = min(self._min_isr(key[0]), len(partition.replicas))
         copies = []
         for broker_id in partition.replicas:
             mirror = self._logs.replica(f"n{broker_id}", key)
-            # Who lost some of its disk since may have had it.
+            # A machine that lost some of its disk since then may have had it.
             has_it = mirror is not None and mirror.end_offset >= high_watermark
             if has_it or self._is_excused(key, broker_id):
                 copies.append(broker_id)
@@ -174,8 +174,8 @@ class AnswerChecker:
     def check_committed(
         self, key: Key, partition: PartitionImage, leader: str, offset: int, what: str = ""
     ) -> None:
-        """Every in-sync replica that runs has what is before `offset`, the high watermark, or what
-        else a leader has just told as being committed."""
+        """Every running in-sync replica has the records before `offset`, the high watermark or
+        another offset that a leader has just reported as committed."""
         for broker_id in partition.isr:
             host = f"n{broker_id}"
             if host == leader or self._life_of(host) is None or self._is_excused(key, broker_id):
@@ -189,7 +189,7 @@ class AnswerChecker:
                     f" ISR {list(partition.isr)} had a log that ended at {end}"
                 )
                 about = About(key, end, node=host, other=leader)
-                # A leader may know of a smaller ISR a moment before who watches the quorum.
+                # A leader may learn of a smaller ISR a moment before the observer does.
                 self._later(partial(self._still_member, about, partition, broker_id, words))
 
     def _still_member(
@@ -214,7 +214,7 @@ class AnswerChecker:
                     about=About(key, header.last_offset, node=server, other=client),
                 )
 
-    # Who may join the ISR.
+    # Which replicas may join the ISR.
 
     def _isr_proposed(self, client: str, server: str, request: Any) -> None:
         for topic in request.topics:
@@ -226,20 +226,20 @@ class AnswerChecker:
                 members = {each.broker_id for each in data.new_isr_with_epochs} | set(data.new_isr)
                 known = self._proposed.get(key)
                 if known is not None and known[0] > data.leader_epoch:
-                    continue  # A former leader that has not heard of its successor.
+                    continue  # A former leader that does not know its successor yet.
                 if known is not None and known[0] == data.leader_epoch:
                     members |= known[1]
                 self._proposed[key] = (data.leader_epoch, members)
 
     def _session_begins(self, client: str, server: str, request: Any) -> None:
-        """A follower's process, or a consumer, asks that broker for the first time."""
+        """A follower's process, or a consumer, sends its first fetch to that broker."""
         follower = request.replica_state
         if follower.replica_id >= 0:
             life = (self._life_of(client), follower.replica_epoch)
             self._sessions[server, follower.replica_id] = life
 
     def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
-        """The ISR that a leader counts on contains the controller's: nobody joins unasked."""
+        """The ISR that a leader counts on contains the controller's: no replica joins unasked."""
         if before is None:
             self._proposed.pop(key, None)
             return
@@ -260,12 +260,12 @@ class AnswerChecker:
             self._check_life(key, after, joined)
 
     def _check_life(self, key: Key, after: PartitionImage, joined: int) -> None:
-        """Who joins the ISR has fetched from its leader in its present life (KIP-903)."""
+        """A replica that joins the ISR has fetched from its leader in this life (KIP-903)."""
         life = self._life_of(f"n{joined}")
         fetched = self._sessions.get((f"n{after.leader}", joined))
         broker = self._metadata.image.brokers.get(joined)
         if life is None or broker is None:
-            return  # Whether it still lives, and as which process, the controller is yet to hear.
+            return  # The controller does not know yet whether it still lives, and as which process.
         if fetched is not None and (fetched[0] == life or fetched[1] == broker.epoch):
             return
         last = "nobody" if fetched is None else f"a process that is gone (epoch {fetched[1]})"

@@ -1,11 +1,11 @@
-"""No partition starves: whoever fetches is given of each partition that has records, in turns.
+"""No partition starves: a fetcher gets records of each partition that has some, in turns.
 
-A broker answers a fetch at once when it may give records, and a fetch session comes round to every
-partition however small the limits are: what was served goes to the end (KIP-74, KIP-227). Without a
+A broker answers a fetch at once when it may give records, and a fetch session gets to every
+partition however small the limits are: a served one goes to the end (KIP-74, KIP-227). Without a
 session the order is the fetcher's, and so are the turns.
 
 What a follower may read ends where its leader's log does, on the disk. A consumer may read up to
-the high watermark: what that leader has told of it counts, so that it is rather underestimated.
+the high watermark: the last one that the leader reported counts, which is rather too low.
 Fetches of replicas that do not lead are not judged here, nor those that ask for more than one byte
 or for committed transactions only.
 """
@@ -33,7 +33,7 @@ _NEVER: Final = float("inf")
 
 
 class FetchChecker:
-    """Looks at every answer to a Fetch, and now and then at the fetches that wait for one."""
+    """Checks every response to a Fetch, and at intervals the fetches that wait for one."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class FetchChecker:
         high_watermark: Callable[[str, Key], int],
         runs_since: Callable[[str], float],
     ) -> None:
-        """`high_watermark`: the last one that a host has told while it leads in the present epoch,
+        """`high_watermark`: the last one that a host reported while it leads in the present epoch,
         or -1. `runs_since`: when a host's process was last started or resumed, infinity while
         it does not run."""
         self.checks = 0
@@ -64,7 +64,7 @@ class FetchChecker:
             self._talks.append(talk)
 
     def fetch_answered(self, talk: FetchTalk, asked: Asked, response: Any) -> None:
-        """Who has records, is passed over, while others are served again and again?"""
+        """Which partitions have records, but are passed over while others are served repeatedly?"""
         if talk.wanted is None or talk.waits_for_more:
             return
         self.checks += 1
@@ -73,7 +73,7 @@ class FetchChecker:
             if place in settled or place in served or not self._is_readable(talk, place, wanted):
                 wanted.served()
             elif wanted.others is None:
-                # The records may have come when the answer was made up already.
+                # The records may have come when the response was already composed.
                 wanted.others = {}
             else:
                 self._passed_over(talk, place, wanted, served)
@@ -107,7 +107,7 @@ class FetchChecker:
             )
 
     def look(self) -> None:
-        """Does a fetch wait, though there is something that it may read?"""
+        """Does a fetch wait although there are records that it may read?"""
         now = trio.current_time()
         self._talks = [talk for talk in self._talks if talk.flow is not None and talk.flow.is_open]
         for talk in self._talks:
@@ -138,7 +138,7 @@ class FetchChecker:
                 )
 
     def _is_readable(self, talk: FetchTalk, place: Place, wanted: Wanted) -> bool:
-        """Whether a leader has records for who asked."""
+        """Whether a leader has records for the fetcher."""
         key = self._key(place)
         partition = self._metadata.image.partition(*key) if key is not None else None
         if key is None or partition is None or f"n{partition.leader}" != talk.server:
@@ -164,7 +164,7 @@ class FetchChecker:
 
 
 def _sort(response: Any, version: int) -> tuple[list[Place], set[Place]]:
-    """Who is given records; and who is given another reason to go on elsewhere or otherwise."""
+    """Partitions with records; and those with another reason for the fetcher to move on."""
     served: list[Place] = []
     settled: set[Place] = set()
     for topic in response.responses:

@@ -1,8 +1,8 @@
-"""The files beside the records: what is on a disk agrees with the log that it describes.
+"""The files beside the records: whether they agree with the log that they describe.
 
-Logs are contiguous, their epochs never go back, and every batch that is written has the CRC that
-its header says. The leader epoch checkpoint says what the batches say. After a clean shutdown each
-index entry points to a batch with which a look-up finds what it is asked for.
+Logs are contiguous, their epochs never go back, and every written batch has the CRC of its
+header. The leader epoch checkpoint agrees with the batches. After a clean shutdown each
+index entry points to a batch with which a look-up finds its target.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CRC_FROM: Final = 21
 
 
 class FileChecker:
-    """Compares files, when it is asked to."""
+    """Compares files on demand."""
 
     def __init__(self, logs: PartitionLogs, report: Report) -> None:
         self.checks = 0
@@ -45,7 +45,7 @@ class FileChecker:
                 self._check_epochs(mirror, batches, inode)
 
     def check_stopped(self, host: str, files: Mapping[str, Inode]) -> None:
-        """What holds after a clean shutdown, too."""
+        """What also holds after a clean shutdown."""
         self.check_running(host, files)
         for mirror in self._logs.on(host):
             for path, base_offset, batches in mirror.segments():
@@ -57,7 +57,7 @@ class FileChecker:
 
     def check_batches(self, mirror: ReplicaMirror, files: Mapping[str, Inode]) -> None:
         """Every batch of a replica that counts has the CRC of its header: whatever a disk did to
-        it, recovery has found it, or another replica has brought it."""
+        it, recovery has found it, or another replica has supplied it again."""
         self.checks += 1
         for path, _, batches in mirror.segments():
             inode = files.get(path)

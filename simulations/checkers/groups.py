@@ -1,7 +1,7 @@
-"""Consumer groups, as members are told: one owner for each partition and generation.
+"""Consumer groups, from their members' view: one owner for each partition and generation.
 
-A generation counts once its assignment was given to a member: it is durable then, no later one may
-be smaller, and whoever still is in an earlier one commits nothing any more.
+A generation counts once a member received its assignment: then it is durable, no later one may
+be smaller, and a member of an earlier one can no longer commit.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from raftka.simulations.violation import About, Report
 
 
 class GroupChecker:
-    """Looks at joins, assignments and commits."""
+    """Checks joins, assignments and commits."""
 
     def __init__(self, watched: Watched, report: Report, is_excused: Callable[[str], bool]) -> None:
-        """`is_excused`: what a group's coordinator knew may be lost with its disks."""
+        """`is_excused`: the state of a group's coordinator may be lost with its disks."""
         self.checks = 0
         self._report = report
         self._is_excused = is_excused
@@ -58,7 +58,7 @@ class GroupChecker:
             self._generations[group] = generation
             self._owners[group] = {}
         elif generation < newest:
-            return  # Late, and of no use to its member: the next request tells it so.
+            return  # Late, and of no use to its member: the next request gets an error.
         if not response.assignment:
             return
         owners = self._owners[group]

@@ -1,4 +1,4 @@
-"""What clients saw, held against each other: no server is asked.
+"""What clients saw, compared: no server is asked.
 
 The names are those of Jepsen's checker for Kafka: inconsistent-offsets, lost-write, duplicate,
 nonmonotonic-poll, poll-skip, unseen.
@@ -19,7 +19,7 @@ Told = Callable[[Key, int, str], None]
 
 @dataclass
 class PartitionHistory:
-    """All that clients know of one partition."""
+    """All that clients know about one partition."""
 
     values: dict[int, bytes] = field(default_factory=dict)
     """By offset: acknowledged with acks=all, or read."""
@@ -37,7 +37,7 @@ class History:
     """The operations of all clients of a run."""
 
     def __init__(self, report: Report, told: Told, *, strict_acks_1: bool = False) -> None:
-        """`told` hears of each record that a client may rely on. `strict_acks_1` counts acks=1
+        """`told` gets each record that a client may rely on. `strict_acks_1` counts acks=1
         among them, which no cluster can keep: a control."""
         self._strict_acks_1 = strict_acks_1
         self.partitions: dict[Key, PartitionHistory] = {}
@@ -69,7 +69,7 @@ class History:
             del self.partitions[key]
 
     def may_begin_at(self, key: Key, offset: int) -> None:
-        """What is before `offset` may be gone from now on."""
+        """Records before `offset` may be gone from now on."""
         history = self.of(key)
         history.start = max(history.start, offset)
 
@@ -141,7 +141,7 @@ class History:
             self._told(key, offset, f"{consumer} read")
 
     def _is_repeated(self, key: Key, history: PartitionHistory, one: int, other: int) -> bool:
-        """What a producer is remembered by may be deleted with its records, and only then."""
+        """The state of a producer may be deleted with its records, and only then."""
         return one != other and min(one, other) >= history.start and not self.excused(key)
 
     def _check_order(
@@ -167,16 +167,16 @@ class History:
     # Groups.
 
     def consumed(self, group: str, key: Key, position: int) -> None:
-        """A member of the group has been given records up to `position`."""
+        """A member of the group received the records up to `position`."""
         known = self._consumed.get((group, key), 0)
         self._consumed[group, key] = max(known, position)
 
     def consumed_to(self, group: str, key: Key) -> int:
-        """The offset after the last record that a member of the group was given."""
+        """The offset after the last record that a member of the group received."""
         return self._consumed.get((group, key), 0)
 
     def found_committed(self, group: str, key: Key, offset: int) -> None:
-        """A member begins where the group has committed `offset`."""
+        """A member starts at the group's committed `offset`."""
         self.checks += 1
         passed = max(self._consumed.get((group, key), 0), self.of(key).start)
         if offset > passed and not self.excused(key):
@@ -215,7 +215,7 @@ class History:
             self._check_first_ones(key, found)
 
     def _check_first_ones(self, key: Key, found: dict[int, bytes]) -> None:
-        """One request at a time, and what is sent again comes again, but nothing comes late."""
+        """With one request at a time, retries may repeat records, but none may come late."""
         last: dict[bytes, int] = {}
         seen: set[tuple[bytes, int]] = set()
         for offset in sorted(found):
@@ -249,7 +249,7 @@ class History:
 
 
 def value_of(producer: str, number: int, idempotent: bool, padding: int, at_ms: int = 0) -> bytes:
-    """A record's value: unique, and it says whose it is, and when it was sent."""
+    """A record's value: unique, with its producer and the time at which it was sent."""
     kind = "i" if idempotent else "p"
     return f"{kind}:{producer}:{number}:{at_ms}:".encode().ljust(padding, b".")
 
@@ -265,7 +265,7 @@ def parse(value: bytes) -> tuple[bytes, int]:
 
 
 def show(value: bytes) -> str:
-    """A record as people call it."""
+    """A record's name in messages."""
     try:
         producer, number = parse(value)
     except ValueError:

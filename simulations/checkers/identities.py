@@ -1,6 +1,6 @@
-"""Producer ids: under each, one producer, whoever led the metadata when it was handed out.
+"""Producer ids: each is given to one producer, whichever controller gave it out.
 
-Two producers with one id would have their records taken for repetitions of each other's (KIP-98).
+Records of two producers with one id would be taken for each other's repetitions (KIP-98).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Report = Callable[[str, str], None]
 
 
 class ProducerIds:
-    """Looks at the blocks that controllers give to brokers, and the ids that producers get."""
+    """Checks the blocks that controllers give to brokers, and the ids that producers get."""
 
     def __init__(self, watched: Watched, report: Report) -> None:
         self.checks = 0

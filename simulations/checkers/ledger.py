@@ -1,10 +1,10 @@
-"""What administrators were told, to be held against what the cluster shows in the end.
+"""What administrators were acknowledged, for a comparison with the cluster at the end.
 
 Each thing that can be changed is a register: a topic with its number of partitions, a setting with
 its value. A change that was acknowledged, and that no other overlapped, leaves one value that it
-may have; one that failed may have come about all the same, now or later, and leaves both. So does
+may have; one that failed may have happened all the same, now or later, and leaves both. So does
 one that was sent more than once: a broker holds a request while there is no controller, also when
-who sent it has asked another broker meanwhile.
+its sender has asked another broker meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Value = int | str | None
 
 @dataclass
 class Register:
-    """One thing, and what it may be."""
+    """One thing, and the values that it may have."""
 
     possible: set[Value] = field(default_factory=lambda: {None})
     open: int = 0
@@ -37,7 +37,7 @@ class Register:
 
 @dataclass
 class Life:
-    """A topic from its creation to its deletion: what was written to it in that time."""
+    """A topic from its creation to its deletion, and what was written to it in that time."""
 
     name: str
     """Whose records are of this life."""
@@ -45,7 +45,7 @@ class Life:
 
 
 class Ledger:
-    """All that administrators have done in a run."""
+    """All changes by administrators in a run."""
 
     def __init__(self) -> None:
         self.registers: dict[Thing, Register] = {}
@@ -59,7 +59,7 @@ class Ledger:
         """How often changes were sent, by kind and topic."""
 
     def listen(self, watched: Watched) -> None:
-        """Count what administrators send."""
+        """Observe the requests of administrators."""
 
         def count(kind: str, names: Iterable[str | None]) -> None:
             self._sent.update((kind, name or "") for name in names)
@@ -74,14 +74,14 @@ class Ledger:
         )
 
     def created(self, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
-        """A topic exists, as it was asked for."""
+        """A topic was created as requested."""
         self.registers["topic", topic] = Register({partitions})
         for name, value in settings.items():
             self.registers["setting", topic, name] = Register({value})
 
     @contextmanager
     def change(self, thing: Thing, value: Value) -> Iterator[None]:
-        """Around a request that makes `thing` be `value`."""
+        """Around a request that sets `thing` to `value`."""
         register = self.registers.setdefault(thing, Register())
         alone = not register.open
         register.possible.add(value)
@@ -101,10 +101,10 @@ class Ledger:
             register.open -= 1
 
     def is_doubtful(self, thing: Thing) -> bool:
-        """Whether something that was asked of it may yet come about."""
+        """Whether a requested change may still happen."""
         return self.registers[thing].doubtful
 
     def may_be(self, thing: Thing) -> set[Value] | None:
-        """The values that a thing may have; None when nobody knows."""
+        """The values that a thing may have; None when unknown."""
         register = self.registers.get(thing)
         return None if register is None or register.open else register.possible

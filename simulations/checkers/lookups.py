@@ -1,7 +1,7 @@
-"""What ListOffsets tells consumers: where a partition begins and ends, and what is where by time.
+"""What ListOffsets tells consumers: log start and end, and offsets by time.
 
-The end is the high watermark: no in-sync replica lacks what is before it, and what clients knew of
-when they asked is before it. A look-up by time finds the first record that is late enough.
+The end is the high watermark: every in-sync replica has the records before it, also those
+that clients knew when they asked. A look-up by time finds the first record that is late enough.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CONSUMER: Final = -1
 
 
 class LookUps:
-    """Looks at the answers of partition leaders."""
+    """Checks responses of partition leaders."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class LookUps:
         answers: AnswerChecker,
         report: Report,
     ) -> None:
-        """`replicas` knows what clients were told, `answers` what a high watermark promises."""
+        """`replicas` knows what clients learned, `answers` what a high watermark promises."""
         self.checks = 0
         self._metadata = metadata
         self._logs = logs
@@ -97,7 +97,7 @@ class LookUps:
         return int(server[1:]) not in truth.losers
 
     def _check_time(self, key: Key, server: str, timestamp: int, data: Any) -> None:
-        """No batch of what clients know that lies before the answer is late enough."""
+        """No batch known to clients that lies before the answer is late enough."""
         mirror = self._logs.replica(server, key)
         truth = self._replicas.truth(key)
         if mirror is None:

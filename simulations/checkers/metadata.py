@@ -10,7 +10,7 @@ from raftka.simulations.violation import About, Report
 
 
 class MetadataChecker:
-    """Looks at each change of a partition, and at each image."""
+    """Checks each change of a partition, and each image."""
 
     def __init__(self, report: Report) -> None:
         self.checks = 0
@@ -113,7 +113,7 @@ class MetadataChecker:
             )
 
     def _check_move(self, key: Key, before: PartitionImage, after: PartitionImage) -> None:
-        """Who is added is in sync before it counts as a replica, and who is removed goes then."""
+        """An added replica is in sync before it counts, and a removed one goes then."""
         name = f"{key[0]}-{key[1]}"
         adding, one_change = set(after.adding_replicas), _follows(before, after)
         late = set(after.replicas) - set(before.replicas) - adding
@@ -127,7 +127,7 @@ class MetadataChecker:
                 f" {list(after.replicas)}, but have never been in the ISR {list(after.isr)}",
                 about=About(key),
             )
-        # Somebody joined: this ends the move, and is no other move that an administrator wants.
+        # A replica joined: this ends the reassignment; it is not another one by an administrator.
         ends = one_change and not after.is_reassigning and set(after.isr) - set(before.isr)
         left = set(before.removing_replicas) & set(after.replicas)
         if ends and left:
@@ -139,9 +139,9 @@ class MetadataChecker:
             )
 
     def snapshot_written(self, host: str, image: MetadataImage, payload: bytes) -> None:
-        """A node's snapshot says what replaying the log up to the same offset says."""
+        """A node's snapshot equals a replay of the log up to the same offset."""
         self.checks += 1
-        # Not by their bytes: what the encoding leaves out would be missing on both sides.
+        # Not compared by bytes: what the encoding leaves out would be missing on both sides.
         if decode_snapshot(payload, image.offset, image.epoch) != image:
             self._report(
                 "snapshot-equals-replay",
@@ -152,5 +152,5 @@ class MetadataChecker:
 
 
 def _follows(before: PartitionImage, after: PartitionImage) -> bool:
-    """Whether one record led from the one to the other."""
+    """Whether one record leads from one state to the other."""
     return after.partition_epoch == before.partition_epoch + 1

@@ -1,8 +1,8 @@
-"""Committed offsets, as coordinators tell them: what was acknowledged is what is found again.
+"""Committed offsets, as coordinators report them: an acknowledged commit is found again.
 
 A group's offset of a partition is a register. A commit that was acknowledged before another one
-was sent is no answer any more; one that nobody was told of may still be, for it may have reached
-the log. So each register has the values that it may hold, and an OffsetFetch tells one of them.
+was sent is no longer a valid answer; one without an answer may still be, for it may have reached
+the log. So each register has the values that it may hold, and an OffsetFetch reports one of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NEVER_STORED: Final = frozenset(
 
 
 class _Value(NamedTuple):
-    """What a register may hold."""
+    """A value that a register may hold."""
 
     commit: int
     """Which commit brings it; 0 for what was there before the first."""
@@ -56,7 +56,7 @@ _FIRST: Final = _Value(0, NO_OFFSET)
 
 
 class CommittedOffsets:
-    """Looks at commits and at what is told of them."""
+    """Checks commits and the responses to fetches of them."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class CommittedOffsets:
         log_end: Callable[[str, str], int],
         check_stored: Callable[[str, str, int], None],
     ) -> None:
-        """`is_excused`: what a group's coordinator knew may be lost with its disks. `log_end`, of a
-        group and a host: where the log ends that has the group's offsets. `check_stored`, of the
+        """`is_excused`: a group's coordinator may have lost its state with its disks. `log_end`, of
+        a group and a host: where the log with the group's offsets ends. `check_stored`, of the
         same: whether its in-sync replicas have more than so much."""
         self.checks = 0
         self._report = report
@@ -90,7 +90,7 @@ class CommittedOffsets:
         watched.answer("OffsetFetch", self._fetch_answered)
 
     def forget(self, topic: str) -> None:
-        """The topic was deleted, and its offsets with it, sooner or later."""
+        """The topic was deleted, and sooner or later its offsets with it."""
         self._deleted.add(topic)
 
     def _of(self, place: Place) -> set[_Value]:
@@ -184,7 +184,7 @@ def _asked(request: Any) -> Iterator[tuple[str, list[tuple[str, Iterable[int]]]]
 
 
 def _told(request: Any, response: Any) -> Iterator[tuple[str, str, Any]]:
-    """(group, topic, its partition's part) of an answer."""
+    """(group, topic, its partition's part) of a response."""
     groups = [(each.group_id, each.error_code, each.topics) for each in response.groups or ()]
     if not groups:
         groups = [(request.group_id, response.error_code, response.topics)]

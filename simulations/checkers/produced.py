@@ -1,10 +1,10 @@
-"""What a producer is told is where its batch stands, also when the batch was sent before.
+"""A producer's acknowledged offset is where its batch is, also when the batch was sent before.
 
 A batch that is sent again after a lost answer, a timeout or an election is not appended again: its
-answer is the offset that the leader remembers (KIP-98). What it remembers follows the log through
-copies, truncations and restarts, or another record stands where the producer was told.
-
-Each answer is held against the log on the leader's disk at the moment at which it is sent: at the
+answer is the offset that the leader remembers (KIP-98). The leader's memory follows the log through
+copies, truncations and restarts, or another record stands at the acknowledged offset.
+Each answer is compared with the log on the leader's disk at the moment at which it is sent: a batch
+with the CRC of the one that was sent begins at that offset.
 offset told begins a batch with the CRC of the one that was sent.
 """
 
@@ -25,7 +25,7 @@ _REWRITES: Final = ("compression.type", "message.timestamp.type")
 
 
 class ProducedOffsets:
-    """Looks at the answers to Produce requests."""
+    """Checks responses to Produce requests."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ProducedOffsets:
         is_excused: Callable[[Key], bool],
         note: Callable[[str], None],
     ) -> None:
-        """`is_excused`: a partition has lost so much that nothing is promised any more."""
+        """`is_excused`: a partition has lost so much that no promise is left."""
         self.checks = 0
         self._metadata = metadata
         self._logs = logs

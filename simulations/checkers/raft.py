@@ -1,4 +1,4 @@
-"""The metadata quorum: what Raft promises, checked against journals and messages.
+"""The metadata quorum: Raft's guarantees, checked against journals and messages.
 
 Names of the invariants are those of the Raft paper where it has one.
 """
@@ -79,7 +79,7 @@ class RaftChecker:
 
     @property
     def leader(self) -> str | None:
-        """The leader of the newest term that has shown itself."""
+        """The leader of the newest term that a message has shown."""
         return self.leaders[max(self.leaders)] if self.leaders else None
 
     def mirror(self, host: str) -> JournalMirror:
@@ -102,7 +102,7 @@ class RaftChecker:
         return self._heard.get((by, host), 0.0)
 
     def disk_replaced(self, host: str) -> None:
-        """The metadata log of a host is gone: what begins there anew is another replica."""
+        """The metadata log of a host is gone: what begins there now is another replica."""
         self.voter_sets.disk_replaced(host)
         self._terms.pop(host, None)
 
@@ -136,10 +136,10 @@ class RaftChecker:
         if new_from:
             if mirror.voter_sets and mirror.voter_sets[-1][0] >= new_from:
                 self.voter_sets.check_changes(mirror, new_from)
-                new_from = min(new_from, self.commit_index + 1)  # Who counts is another set now.
+                new_from = min(new_from, self.commit_index + 1)  # Another set's majority.
             self._note_majorities(mirror, new_from)
         if self._leads_alone(mirror):
-            # It tells nobody that it leads, and what is durable is committed.
+            # A single voter leads without sending anything, and what is durable is committed.
             self._leads(host, mirror.term)
             self._advance(mirror, mirror.last_index, mirror.term)
         elif mirror.commit_index > self.commit_index:
@@ -220,7 +220,7 @@ class RaftChecker:
             )
 
     def _check_lease(self, host: str, term: int) -> None:
-        """A leader that no majority answers has to notice it and resign."""
+        """A leader that no majority answers must notice it and resign."""
         now = trio.current_time()
         since = max(self._leads_since[host], self.excused.get(host, 0.0))
 
@@ -246,7 +246,7 @@ class RaftChecker:
         mirror = self.mirror(host)
         for index in range(max(mirror.base_index + 1, 1), self.commit_index + 1):
             entry, known = mirror.entry(index), self.committed.get(index)
-            # A leader of an older term may show itself late; it owes nothing to newer ones.
+            # A leader of an older term may show up late; newer terms do not bind it.
             if known is None or known.announced_in >= term:
                 continue
             if entry is None or known[:2] != (entry.term, digest(entry.command)):

@@ -1,11 +1,11 @@
-"""The partitions' replicas: no record that a client was told of is missing where it counts.
+"""The partitions' replicas: no record known to a client is missing where it counts.
 
-What clients were told is compared with the logs on the disks: at each acknowledgement with those of
-the in-sync replicas, at each election with the new leader's, at the end with everyone's.
+Records that clients know are compared with the logs on the disks: at each acknowledgement with
+those of the in-sync replicas, at each election with the new leader's, at the end with all of them.
 
 One excuse is allowed: min.insync.replicas or more replicas of a partition ended without a clean
-shutdown before they were back in sync, and a disk among them lost data. No controller can tell who
-of them still has everything, and Kafka does not promise to survive that (KIP-966).
+shutdown before they were back in sync, and a disk among them lost data. No controller can know
+which of them still has everything, and Kafka does not promise to survive that (KIP-966).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from raftka.simulations.violation import About, Report
 
 @dataclass
 class Truth:
-    """What a partition must hold: the batches with records that a client was told of."""
+    """What a partition must hold: the batches with records known to a client."""
 
     end: int = 0
     """The offset after the last such record."""
@@ -46,7 +46,7 @@ class Truth:
 
 
 class ReplicaChecker:
-    """Compares what clients know with what replicas hold."""
+    """Compares records known to clients with the logs of replicas."""
 
     def __init__(
         self,
@@ -83,12 +83,12 @@ class ReplicaChecker:
         return found
 
     def promises_nothing(self, key: Key) -> bool:
-        """Whether what clients were told may be lost: too many disks were, or elections there may
+        """Whether records known to clients may be lost: too many disks were lost, or elections may
         be unclean."""
         return self.truth(key).excused_at >= 0 or self._allows_loss(key[0])
 
     def may_begin_at(self, key: Key, offset: int) -> None:
-        """What is before `offset` may be gone from now on."""
+        """Records before `offset` may be gone from now on."""
         truth = self.truth(key)
         truth.start = max(truth.start, offset)
 
@@ -97,10 +97,10 @@ class ReplicaChecker:
         for key in [key for key in self.truths if key[0] == topic]:
             del self.truths[key]
 
-    # What clients were told.
+    # What clients learned.
 
     def told(self, key: Key, offset: int, witness: str) -> None:
-        """A client knows of the record at `offset`: acknowledged with acks=all, or read."""
+        """A client knows the record at `offset`: acknowledged with acks=all, or read."""
         truth = self.truth(key)
         if offset < truth.end and self._known(truth, offset) is not None:
             return
@@ -170,14 +170,14 @@ class ReplicaChecker:
             return
         truth = self.truth(key)
         if after.leader >= 0 and after.leader_epoch != before.leader_epoch:
-            # A broker that is down may be named leader: it serves nobody until it registers.
+            # A broker that is down may be elected: it serves no client until it registers.
             self._check_holder(key, truth, after.leader, f"was elected leader ({after.reason})")
         for joined in after.isr:
             if joined not in before.isr:
                 self._check_holder(key, truth, joined, "joined the ISR")
 
     def broker_registered(self, broker_id: int) -> None:
-        """A broker has come back: where it still counts, it must still hold everything."""
+        """A broker has come back: where it still counts, it must still have everything."""
         for topic, index, partition in self._metadata.image.partitions():
             key = (topic.name, index)
             if key not in self.truths:
@@ -188,7 +188,7 @@ class ReplicaChecker:
                 self._check_holder(key, self.truth(key), broker_id, "came back into the ISR")
 
     def _check_holder(self, key: Key, truth: Truth, broker_id: int, what: str) -> None:
-        """`broker_id` holds every record that a client was told of."""
+        """`broker_id` has every record known to a client."""
         if not self._is_current(broker_id):
             return
         self.checks += 1
@@ -224,7 +224,7 @@ class ReplicaChecker:
         self.lost_disk(replica.host, replica.key, len(batches))
 
     def _truncated(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
-        """A replica cut its own log: no in-sync one may cut what a client was told of."""
+        """A replica truncated its log: no in-sync one may truncate a record known to a client."""
         key, broker_id = replica.key, int(replica.host[1:])
         partition = self._metadata.image.partition(*key)
         if partition is None or broker_id not in partition.isr or not self._is_current(broker_id):
@@ -273,7 +273,7 @@ class ReplicaChecker:
         if self.promises_nothing(key):
             self.losses.append(f"{trio.current_time():.3f} s: {story}")
             self._trace.event("allowed-loss", partition=f"{key[0]}-{key[1]}", story=story)
-            # From here on only what the survivors have counts.
+            # From here on only the logs of the survivors count.
             partition = self._metadata.image.partition(*key)
             leader = partition.leader if partition is not None else -1
             mirror = self._logs.replica(f"n{leader}", key)
@@ -292,7 +292,7 @@ class ReplicaChecker:
     # At the end.
 
     def compare_all(self, image: MetadataImage) -> None:
-        """Everything has healed: all replicas of a partition are the same, batch by batch."""
+        """Everything has healed: all replicas of a partition are equal, batch by batch."""
         for topic, index, partition in image.partitions():
             key = (topic.name, index)
             mirrors = [

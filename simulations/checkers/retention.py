@@ -1,7 +1,7 @@
-"""What is deleted at the front of logs: only what the topic's settings or an administrator give up.
+"""Deletions at the front of logs: only what a topic's settings or an administrator allow.
 
-Whole segments go, at each replica by its own clock. What went may be missing from then on wherever
-it is looked for; what went too early, or was not committed yet, is a loss like any other.
+Whole segments go, at each replica by its own clock. What was deleted may be missing from then on
+everywhere; what was deleted too early, or before it was committed, is a loss like any other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raftka.simulations.violation import About, Report
 
 
 class RetentionChecker:
-    """Looks at each segment that a broker takes away from the front of a log."""
+    """Checks each segment that a broker removes from the front of a log."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class RetentionChecker:
         min_isr: Callable[[str], int],
         may_begin_at: Callable[[Key, int], None],
     ) -> None:
-        """`wall_ms`: what a host's clock says. `may_begin_at` is told of what may be missing."""
+        """`wall_ms`: a host's clock. `may_begin_at` gets what may be missing."""
         self.checks = 0
         self.deleted = 0
         self._metadata = metadata
@@ -63,7 +63,7 @@ class RetentionChecker:
         self._may_begin_at(key, offset)
 
     def may_delete(self, key: Key, offset: int) -> None:
-        """It may happen that a partition begins at `offset`; nobody can count on it."""
+        """A partition may begin at `offset` from now on; it need not."""
         self._may_begin_at(key, offset)
 
     def asked_to_delete_all(self, key: Key) -> None:
@@ -73,7 +73,7 @@ class RetentionChecker:
             self._may_begin_at(key, mirror.end_offset)
 
     def deleted_all(self, key: Key, start: int) -> None:
-        """That has been done, up to `start`."""
+        """That deletion is done, up to `start`."""
         self._all.discard(key)
         self.given_up[key] = max(start, self.given_up.get(key, 0))
 
@@ -85,7 +85,7 @@ class RetentionChecker:
         key, end = replica.key, segment.end_offset
         partition = self._metadata.image.partition(*key)
         truth = self._replicas.truth(key)
-        # Another replica may have had a clock, or a request, that gave up as much before.
+        # Another replica may have deleted as much before, by its clock or a request.
         known = max(truth.start, self.given_up.get(key, 0))
         if partition is None or not segment.batches or end <= known:
             return

@@ -1,4 +1,4 @@
-"""Snapshots of the metadata: each is compared with the log that it takes the place of."""
+"""Snapshots of the metadata: each is compared with the log that it replaces."""
 
 from __future__ import annotations
 
@@ -56,4 +56,4 @@ class SnapshotFile:
         """It is complete."""
 
     def removed(self) -> None:
-        """Its contents have moved on."""
+        """Its contents were moved."""

@@ -1,4 +1,4 @@
-"""The quorum's voter sets: which of them counts where, and the rules for changing them (KIP-853).
+"""The quorum's voter sets: which set counts where, and the rules for changing them (KIP-853).
 
 A set is in force on a node from when it is in that node's log, committed or not. It changes by one
 voter at a time, no change begins before the one before is committed, and none before the leader has
@@ -13,7 +13,7 @@ from raftka.simulations.violation import About, Report
 
 
 class VoterSets:
-    """What the journals say about who votes, and who held what."""
+    """The voters according to the journals, and which entries each held."""
 
     def __init__(
         self, first: Voters, mirrors: dict[str, JournalMirror], report: Report, *, fixed: bool
@@ -38,14 +38,14 @@ class VoterSets:
         return Member(host, b"" if self.fixed else self.directories.get(host, b""))
 
     def disk_replaced(self, host: str) -> None:
-        """What the host held is gone; what others counted on when it did is not undone by that."""
+        """The host's log is gone; what others counted on while it existed stays counted."""
         mirror = self._mirrors.pop(host, None)
         if mirror is not None:
             self._former[self.identity(host)] = mirror
         self.directories.pop(host, None)
 
     def holds(self, member: Member, index: int, term: int) -> bool:
-        """Whether that very replica has, or had until its disk was lost, an entry on disk."""
+        """Whether that very replica has an entry on disk, or had it until its disk was lost."""
         mirror = self._former.get(member)
         if mirror is None and self.identity(member.host) == member:
             mirror = self._mirrors.get(member.host)
@@ -72,7 +72,7 @@ class VoterSets:
 
     def since(self, mirror: JournalMirror, index: int) -> list[Voters]:
         """The set in force at `index` of a log and all after it. Its node may have counted by any
-        of them, as it came to have them."""
+        of them, as it received them."""
         if not mirror.voter_sets:
             return [self.committed_at(mirror.base_index)]
         later = [voters for at, voters in mirror.voter_sets if at > index]
@@ -88,7 +88,7 @@ class VoterSets:
     # Rules.
 
     def check_changes(self, mirror: JournalMirror, new_from: int) -> None:
-        """Look at the sets that a write brought; each is judged where it is seen first, on the
+        """Check the sets that a write brought; each is judged where it is seen first, on the
         disk of the leader that made it."""
         for position, (index, after) in enumerate(mirror.voter_sets):
             if index < new_from:
@@ -113,7 +113,7 @@ class VoterSets:
         index, term = place
         made, before = previous
         if after == before:
-            return  # The first leader writes down the voters that it was formatted with.
+            return  # The first leader writes the voters that it was formatted with.
         what = f"{mirror.host} changes the voters from {words(before)} to {words(after)} in entry"
         what += f" {index} of term {term}"
         about = About(node=mirror.host, term=term, index=index)

@@ -1,4 +1,4 @@
-"""The checkers of what brokers answer and of what lies on their disks, composed."""
+"""The checkers of brokers' responses and of the files on their disks, composed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LATER_S: Final = 0.005
 
 
 class Witnesses:
-    """The checkers of answers, groups and files, and which of them hears of what."""
+    """The checkers of responses, groups and files, and what each of them observes."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Witnesses:
 
     @contextmanager
     def hearing(self, api: str, told: OnRequest) -> Iterator[None]:
-        """Tell a fault of the requests of an API while this lasts, as each is sent."""
+        """Notify a fault of the requests of an API while this lasts, as each is sent."""
         self.watched.request(api, told)
         try:
             yield
@@ -158,7 +158,7 @@ class Witnesses:
     def image_committed(
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
-        """The metadata has changed. A topic that was deleted has nothing to do with the next one of
+        """The metadata has changed. A deleted topic has nothing in common with the next one of
         its name."""
         for topic in delta.topics.deleted:
             self._replicas.forget(topic.name)
@@ -173,14 +173,14 @@ class Witnesses:
         self._history.may_begin_at(key, offset)
 
     def look(self) -> None:
-        """Compare what brokers that run have on their disks."""
+        """Compare the disks of running brokers."""
         for machine in self._machines.values():
             runs = machine.is_running and machine.is_broker and not machine.suspect
             if runs and self._registrations.is_current(machine.node_id):
                 self.files.check_running(machine.host, machine.medium.files)
 
     def broker_registered(self, broker_id: int) -> None:
-        """A broker is back after its recovery: what counts as in sync there is whole."""
+        """A broker is back after its recovery: its in-sync replicas must be whole."""
         for topic, index, partition in self._metadata.image.partitions():
             if broker_id in partition.isr:
                 self._check_batches((topic.name, index), broker_id)
@@ -208,7 +208,7 @@ class Witnesses:
 
     def stopped(self, machine: Machine) -> None:
         """A broker that served has ended with a clean shutdown."""
-        # After a power loss the indexes of segments that nobody reads may be as it left them.
+        # After a power loss the indexes of segments that were not read may be as it left them.
         if not machine.suspect and not machine.medium.was_interrupted:
             self.files.check_stopped(machine.host, machine.medium.files)
 
@@ -229,7 +229,7 @@ class Witnesses:
         )
 
     def _runs_since(self, host: str) -> float:
-        """When a host's process was started or resumed; infinity while it stands still, or is not
+        """When a host's process was started or resumed; infinity while it is paused or not
         registered."""
         machine = self._machines[int(host[1:])]
         if self._registrations.life_of(host) is None or not machine.is_running:
@@ -241,7 +241,7 @@ class Witnesses:
         return broker_id in truth.losers | truth.unclean or self._replicas.promises_nothing(key)
 
     def _may_be_lost(self, group: str) -> bool:
-        """Whether the logs of groups' offsets may have lost something: this group's too."""
+        """Whether the logs of groups' offsets may have lost records, also of this group."""
         truths = self._replicas.truths
         return any(truths[key].excused_at >= 0 for key in truths if key[0] == _OFFSETS_TOPIC)
 
@@ -259,7 +259,7 @@ class Witnesses:
         return mirror.end_offset if mirror is not None else 0
 
     def _check_stored(self, group: str, host: str, end: int) -> None:
-        """A commit is acknowledged when a record was added to the coordinator's log behind `end`,
+        """A commit is acknowledged when a record was appended to the coordinator's log after `end`,
         and is committed."""
         key = self._offsets_log(group)
         partition = self._metadata.image.partition(*key) if key is not None else None

@@ -1,8 +1,8 @@
-"""After a disk has refused something: a log that may have a hole or a torn end takes nothing more.
+"""After a disk error: a log that may have a hole or a torn end takes no more appends.
 
-What of a failed write got to the file nobody knows, and what a failed sync was for may be gone for
-good, whatever a later sync says. So the log directory is offline, until a new process has recovered
-what is there (KIP-112).
+What a failed write left in the file is unknown, and what a failed sync was for may be lost for
+good, whatever a later sync returns. So the log directory is offline until a new process has
+recovered it (KIP-112).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from raftka.simulations.violation import About, Report
 
 
 class FailedWrites:
-    """Looks at what is appended on a machine whose disk has refused something."""
+    """Checks appends on a machine whose disk has had an error."""
 
     def __init__(self, logs: PartitionLogs, report: Report) -> None:
         self.checks = 0
@@ -28,7 +28,7 @@ class FailedWrites:
             self._failed.setdefault(host, path)
 
     def started(self, host: str) -> None:
-        """Another process begins, and looks at what is there."""
+        """Another process starts, and recovers what is there."""
         self._failed.pop(host, None)
 
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:

@@ -1,4 +1,4 @@
-"""What the controls do: the classic ways to lose a record. Never drawn by chance."""
+"""The controls: the classic ways to lose a record. Never drawn by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of disks. Those that lose data say so to the checkers, which know what a cluster owes."""
+"""Faults of disks. Those that lose data notify the checkers, which know what a cluster owes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def full_disk(world: World, dice: Random, cause: int) -> None:
 
 
 async def _restart(world: World, dice: Random, machine: Machine, cause: int) -> None:
-    """The operator's part: a log directory that failed stays offline until a restart."""
+    """The operator: a log directory that failed stays offline until a restart."""
     await trio.sleep(dice.uniform(0, 2))
     machine.suspect = False
     if machine.is_running:
@@ -149,7 +149,7 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
             position = _into_what_a_crc_covers(world, machine, path, position)
         world.trace.event("corruption", node=machine.host, cause=cause, path=path, at=position)
         if path.endswith(".log"):
-            # What is corrupt is lost, although the file is as long as before.
+            # Corrupt data is lost, although the file is as long as before.
             name, _, index = path.rpartition("/")[0].rpartition("/")[2].rpartition("-")
             world.replicas.lost_disk(machine.host, (name, int(index)), 1)
         if misdirected:
@@ -164,8 +164,8 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
 def newest_segments(sizes: Mapping[str, int]) -> list[str]:
     """Files of each log's newest segment that have something to lose, out of files by path.
 
-    What is older was verified when it was flushed and is not read again, also when the newest one
-    is empty.
+    Older segments were verified when they were flushed and are not read again, also when the
+    newest one is empty.
     """
     newest: dict[str, str] = {}
     for path in sorted(sizes):
@@ -173,7 +173,7 @@ def newest_segments(sizes: Mapping[str, int]) -> list[str]:
             folder = path.rpartition("/")[0]
             if folder.rpartition("-")[2].isdecimal():
                 newest[folder + path[path.rindex(".") :]] = path
-            # Else a partition that has moved away, or is about to come: nobody reads it.
+            # Else a partition that has moved away, or is about to come: no process reads it.
     return [path for path in newest.values() if sizes[path] >= _ENOUGH]
 
 
@@ -182,7 +182,7 @@ _ENOUGH = 64
 
 def _into_what_a_crc_covers(world: World, machine: Machine, path: str, position: int) -> int:
     """A batch's CRC does not cover its base offset and leader epoch, so that a leader can set them
-    as it appends: nobody can tell when they change, in Apache Kafka as little as here."""
+    as it appends: a change there goes unnoticed, in Apache Kafka as well as here."""
     for mirror in world.logs.on(machine.host):
         for each, _, batches in mirror.segments():
             for batch in batches if each == path else ():
@@ -266,8 +266,8 @@ async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
 def _outnumbered(
     world: World, dice: Random
 ) -> tuple[TopicPartition, Machine, list[Machine]] | None:
-    """A partition, its leader and its followers; rather one whose followers can be cut off without
-    the quorum, or no controller would take them out of the ISR."""
+    """A partition, its leader and its followers; preferably one whose followers can be cut off
+    without the quorum, or no controller would remove them from the ISR."""
     found, controllers = [], world.cluster.controllers
     for target in world.targets():
         partition = world.image.partition(target.topic, target.partition)

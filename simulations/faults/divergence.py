@@ -1,4 +1,4 @@
-"""Logs that diverge: what a leader takes after it was replaced, and how it comes back."""
+"""Logs that diverge: what a leader appends after it was replaced, and how it comes back."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
                 await trio.sleep(0.05)
         successor = world.leader_of(*target)
         if successor is not None and successor is not leader:
-            # Where the logs have parted, records are committed that the old one does not have.
+            # Where the logs have diverged, records are committed that the old leader does not have.
             with trio.move_on_after(3):
                 few = 1 + dice.randrange(10)
                 await pinned_clients.write(
                     world, successor.host, f"loyal-{cause}-later", target, few
                 )
-        # A short while, and its log is longer than its successor's; a long one, and it is shorter.
+        # After a short while its log is longer than its successor's; after a long one, shorter.
         await trio.sleep(10 ** dice.uniform(-2, 0.5))
         await come_back(world, dice, pairs)
 
@@ -60,7 +60,7 @@ async def double_failover(world: World, dice: Random, cause: int) -> None:
     try:
         await _tail(world, dice, first, f"double-{cause}-1", target)
         second = await _led_by_another(world, target, {first}, session_s + 3)
-        # The first one hears of its successors, and copies nothing of them yet.
+        # The first leader learns of its successors, and copies nothing from them yet.
         others = [each for each in _replicas(world, target) if each is not first]
         services = [(first.host, each.host, BROKER_PORT) for each in others]
         for service in services:
@@ -68,7 +68,7 @@ async def double_failover(world: World, dice: Random, cause: int) -> None:
         world.heal(ways)
         if second is None:
             return
-        # What the second one writes, only the third copies; and its last records, nobody.
+        # What the second leader appends, only the third copies; its last records, none does.
         world.stir(target.topic)
         await _tail(world, dice, second, f"double-{cause}-2", target)
         await trio.sleep(dice.uniform(0.1, 1))
@@ -102,7 +102,7 @@ def _replicas(world: World, target: TopicPartition) -> list[Machine]:
 async def _tail(
     world: World, dice: Random, leader: Machine, name: str, target: TopicPartition
 ) -> None:
-    """Records of a client that knows this leader only; as many as may be."""
+    """Records of a client that knows this leader only; as many as succeed."""
     with trio.move_on_after(2):
         records = round(10 ** dice.uniform(0, 1.3))
         await pinned_clients.write(world, leader.host, name, target, records)

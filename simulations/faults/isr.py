@@ -1,4 +1,4 @@
-"""Faults of the ISR: a decision about a replica that arrives when the replica is another one."""
+"""Faults of the ISR: an AlterPartition that arrives when the replica has changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Cast(NamedTuple):
 
 
 def _choose(world: World, dice: Random) -> _Cast | None:
-    """A partition whose leader has to ask another machine, and a follower that may die."""
+    """A partition whose leader must ask another machine, and a follower that may die."""
     controller = world.controller
     found = []
     for target in world.targets():
@@ -40,7 +40,7 @@ def _choose(world: World, dice: Random) -> _Cast | None:
 
 @fault("late-isr-change", "process", chance=0.35, rate=1.5)
 async def late_isr_change(world: World, dice: Random, cause: int) -> None:
-    """a leader's wish to take a follower in is held up; meanwhile the follower loses its disk"""
+    """a leader's request to expand the ISR is delayed; meanwhile the follower loses its disk"""
     cast = _choose(world, dice)
     if cast is None:
         return
@@ -59,7 +59,7 @@ async def late_isr_change(world: World, dice: Random, cause: int) -> None:
     links = [(leader.host, follower.host), (follower.host, leader.host)]
     world.cut(links)
     world.start(follower, cause)
-    # The leader's heartbeats are held up, too: not for so long that it is replaced.
+    # The leader's heartbeats are delayed, too: not for so long that it is replaced.
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     await world.until(lambda: _serves(world, follower), 0.6 * session_s)
     world.heal([(leader.host, controller)])
@@ -68,7 +68,7 @@ async def late_isr_change(world: World, dice: Random, cause: int) -> None:
 
 
 async def _hold_wish(world: World, cast: _Cast, within_s: float) -> str | None:
-    """Wait until the leader asks for the follower, and let that not arrive; who was asked."""
+    """Wait until the leader asks for the follower, and hold that message back; who was asked."""
     asked: list[str] = []
     sent = trio.Event()
 
@@ -87,7 +87,7 @@ async def _hold_wish(world: World, cast: _Cast, within_s: float) -> str | None:
 
 @fault("starved-isr-change", "process", chance=0.35, rate=1.5, at_least_once=True)
 async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
-    """a leader's wish for a follower is held up, and the follower, alive, gets no more records"""
+    """a leader's request to expand the ISR is delayed, and the follower gets no more records"""
     cast = _choose(world, dice)
     lag_s = int(world.plan.settings["replica.lag.time.max.ms"]) / 1000
     if cast is None or lag_s > _LAG_MAX_S:
@@ -124,7 +124,7 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
 
 async def _hold_request(world: World, cast: _Cast, within_s: float) -> Stream | None:
     """Wait until the leader asks for the follower, and hold that connection, which carries nothing
-    else: its heartbeats have one of their own."""
+    else: its heartbeats use another one."""
     held: list[Stream] = []
     sent = trio.Event()
 
@@ -146,7 +146,7 @@ _LAG_MAX_S = 10.0
 
 
 def _wished(world: World, key: Key, request: Any) -> set[int]:
-    """The ISR that an AlterPartition asks for, of one partition."""
+    """The ISR that an AlterPartition requests for one partition."""
     for topic in request.topics:
         if world.image.topic_names.get(topic.topic_id) == key[0]:
             for data in topic.partitions:

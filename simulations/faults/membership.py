@@ -1,4 +1,4 @@
-"""Nodes that join and leave, and voters that change, in the middle of everything else."""
+"""Nodes that join and leave, and voters that change, amid everything else."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _DRAIN_S = 15.0
 
 
 def _follower(world: World) -> Machine | None:
-    """A controller that runs and does not vote."""
+    """A running controller that is not a voter."""
     found = [m for m in world.cluster.controllers if m.is_running and not votes(world, m)]
     return found[0] if found else None
 
 
 async def _give_vote(world: World, admin: Admin, machine: Machine) -> None:
-    """Once it runs, and while those that would have to agree do."""
+    """Add it as a voter once it runs, while a majority can agree."""
     await world.until(lambda: bool(replica_on(world, machine).directory), 5.0)
     voters = world.raft.voters
     free = all(member.host != machine.host for member in voters)
@@ -61,7 +61,7 @@ async def voter_joins(world: World, dice: Random, cause: int) -> None:
 
 
 def _removable(world: World, dice: Random) -> Member | None:
-    """A voter without whom there is a majority; often the leader."""
+    """A voter that a majority can do without; often the leader."""
     voters = world.raft.voters
     if len(voters) < 2 or not lives(world, voters) or not settled(world):
         return None
@@ -163,7 +163,7 @@ async def broker_leaves(world: World, dice: Random, cause: int) -> None:
 
 
 async def _leave(world: World, machine: Machine, cause: int) -> bool:
-    """Whether the cluster has forgotten it; otherwise it goes on."""
+    """Whether the cluster has unregistered it; otherwise it continues."""
     async with make_admin(world, "drainer", cause) as admin:
         moved = await _drained(world, machine, admin)
         if not moved or not machine.is_running:
@@ -176,14 +176,14 @@ async def _leave(world: World, machine: Machine, cause: int) -> bool:
         await admin.unregister_broker(machine.node_id)
     known = world.image.brokers.get(machine.node_id)
     if known is not None or machine.process is not None or not _hosts_nothing(world, machine):
-        world.start(machine, cause)  # Something was given to it at the last moment.
+        world.start(machine, cause)  # A partition was assigned to it at the last moment.
         return False
     scrap(world, machine, cause)
     return True
 
 
 def _spare_broker(world: World, dice: Random) -> Machine | None:
-    """One whose partitions the others can take over."""
+    """A broker whose partitions the others can take over."""
     needed = max((len(p.replicas) for _, _, p in world.image.partitions()), default=1)
     brokers = [m for m in world.cluster.brokers if not m.leaves]
     spare = [m for m in brokers if m.is_running and m.roles == "broker"]
@@ -207,8 +207,8 @@ async def _drained(world: World, machine: Machine, admin: Admin) -> bool:
 
 
 def _without(world: World, machine: Machine) -> dict[TopicPartition, list[int] | None]:
-    """Its partitions, each with another broker in its place; those that nobody can take are left
-    out."""
+    """Its partitions, each with another broker in its place; partitions that no broker can take are
+    left out."""
     brokers = [m.node_id for m in world.cluster.brokers if not m.leaves]
     wanted: dict[TopicPartition, list[int] | None] = {}
     for topic, index, partition in world.image.partitions():

@@ -16,7 +16,7 @@ from raftka.simulations.world import World
 
 
 def _two_hosts(world: World, dice: Random) -> tuple[str, str]:
-    """Two ends of a connection: mostly nodes, sometimes a client's."""
+    """The two ends of a connection: mostly nodes, sometimes a client's."""
     hosts = world.hosts()
     clients = world.client_names()
     one = dice.choice(hosts)
@@ -37,8 +37,8 @@ async def _cut_for(world: World, pairs: Ways, seconds: float) -> None:
 
 
 async def come_back(world: World, dice: Random, pairs: Ways) -> None:
-    """Heal at once, or host by host, or slowly: who was away hears of its successor before it
-    reaches it, or the other way round, and does not catch up in one breath."""
+    """Heal at once, or host by host, or slowly: a returning node learns of its successor before it
+    reaches it, or the other way round, and does not catch up at once."""
     slow_s = dice.choice([0.0, *(2 * [dice.uniform(0.02, 0.4)])])
     if dice.random() < 0.7:
         between = sorted({frozenset(pair) for pair in pairs}, key=sorted)

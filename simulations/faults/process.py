@@ -12,7 +12,7 @@ from raftka.simulations.world import World
 
 
 def pick(world: World, dice: Random, *, brokers: bool = False) -> Machine | None:
-    """A machine that runs; those that lead something more often than others."""
+    """A running machine; leaders are picked more often than others."""
     running = world.machines(brokers=brokers)
     if not running:
         return None
@@ -25,7 +25,7 @@ def pick(world: World, dice: Random, *, brokers: bool = False) -> Machine | None
 
 
 def down_time_s(dice: Random) -> float:
-    """Mostly short, as by a supervisor; sometimes longer than every timeout."""
+    """Mostly short, as with a supervisor; sometimes longer than every timeout."""
     return dice.choice([dice.uniform(0, 0.3), dice.uniform(0.3, 3), dice.uniform(3, 15)])
 
 

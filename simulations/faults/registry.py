@@ -1,7 +1,7 @@
 """The table of faults: a name, how often, and what it does.
 
-A fault is an async function of the world and of dice that are its own. It begins, lasts, and takes
-itself back; `world.heal` takes back whatever is still in force when the faults end.
+A fault is an async function of the world and of dice that are its own. It begins, lasts, and
+undoes itself; `world.heal` undoes what is still in force when the faults end.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FAULTS: Final[dict[str, Fault]] = {}
 def fault(
     kind: str, group: str, *, chance: float, rate: float, at_least_once: bool = False
 ) -> Callable[[Inflict], Inflict]:
-    """Enter a function into the table; its docstring is the meaning."""
+    """Add a function to the table; its docstring is the meaning."""
 
     def enter(inflict: Inflict) -> Inflict:
         meaning = (inflict.__doc__ or "").strip().splitlines()[0]
