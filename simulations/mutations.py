@@ -1,4 +1,4 @@
-"""What `raftka simulate --mutation NAME` switches off, to show that the simulator sees what breaks.
+"""What `raftka simulate --mutation NAME` switches off, to show that the simulator notices.
 
 A mutation is one or more rules of model/rules.py that a run's nodes are composed without.
 """

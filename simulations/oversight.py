@@ -1,4 +1,4 @@
-"""Every observer and every checker of one run, and which of them hears of what.
+"""Every observer and every checker of one run, and how they are wired.
 
 Observers see what nodes write to their disks and send; checkers compare. The machines and the
 network under them are given; nothing here does anything to a node.
@@ -37,7 +37,7 @@ from raftka.simulations.violation import Report
 
 
 class Oversight:
-    """What is known of a cluster from outside, held against what it owes."""
+    """What is known about a cluster from outside, compared with what it owes."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Oversight:
         report: Report,
         note: Callable[[str], None],
     ) -> None:
-        """`report` takes violations, `note` rare situations. The machines of the plan have to be in
+        """`report` takes violations, `note` rare situations. The machines of the plan must be in
         the cluster already, and to have no process yet."""
         self._trace = trace
         self._note = note
@@ -125,7 +125,7 @@ class Oversight:
 
     @property
     def checks(self) -> int:
-        """How often something was compared."""
+        """How many comparisons were made."""
         checkers = (
             self.raft,
             self.metadata_checker,
@@ -145,7 +145,7 @@ class Oversight:
         unclean = config.get("unclean.leader.election.enable") == "true"
         return unclean and not self._no_excuses
 
-    # What machines and network show.
+    # Events of machines and network.
 
     def delivered(self, source: str, target: str, size: int) -> None:
         """Bytes arrived."""
@@ -161,7 +161,7 @@ class Oversight:
         return both(asks, talk.asks), both(answers, talk.answers)
 
     def watch_file(self, host: str, path: str) -> Watcher | None:
-        """The watcher of a new file, if anybody is interested in it."""
+        """The watcher of a new file, if an observer wants one."""
         if path.startswith(METADATA):
             if path.endswith(".journal"):
                 return self.raft.mirror(host).watch(path)
@@ -220,7 +220,7 @@ class Oversight:
     def _is_leaderless(self) -> bool:
         return any(not each.has_leader for _, _, each in self.metadata.image.partitions())
 
-    # What the metadata shows.
+    # Events of the metadata.
 
     def _voters_changed(self, before: Voters, after: Voters, leader: str) -> None:
         added, removed = sorted(after - before), sorted(before - after)
@@ -234,8 +234,8 @@ class Oversight:
             self._note("leader removed itself")
 
     def _lost_unseen(self, image: MetadataImage, broker_id: int) -> None:
-        """Partitions that were given to a broker after its disk was replaced, and before it could
-        say so, are on a disk that is gone."""
+        """Partitions that were assigned to a broker after its disk was replaced, and before it
+        could report that, are on a disk that is gone."""
         for topic, index, partition in image.partitions():
             if broker_id in partition.replicas:
                 self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)

@@ -1,4 +1,4 @@
-"""What one run will do, as plain data, so that it can be cut down and kept.
+"""What one run will do, as plain data, so that it can be shrunk and kept.
 
 `load/draw.py` draws it from a seed.
 """
@@ -53,7 +53,7 @@ class ConsumerPlan:
 
 @dataclass(frozen=True)
 class Step:
-    """Something that is done at a moment: an operation of an administrator, or a fault."""
+    """Something done at a moment: an operation of an administrator, or a fault."""
 
     at_s: float
     kind: str
@@ -119,7 +119,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person chose; the rest is drawn."""
+    """What a user chose; the rest is drawn."""
 
     seed: int
     nodes: int | None = None

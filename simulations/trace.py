@@ -1,8 +1,8 @@
-"""What happened, as a sequence of events that is the same whenever the seed is.
+"""The events of a run, the same whenever the seed is.
 
 Every event goes into a rolling hash; two runs are the same exactly when their hashes are. The last
-events are kept for the story that a violation tells. When there is a file, `detail` writes all of
-them to it, and much more that is seen on wires and disks, in the format that docs/trace.md
+events are kept for the story of a violation. When there is a file, `detail` writes all of
+them to it, and much more from wires and disks, in the format that docs/trace.md
 describes; what it adds is in no hash and nothing depends on it.
 """
 
@@ -59,7 +59,7 @@ class Trace:
         return self._last_id
 
     def last_events(self) -> list[Event]:
-        """Those that tell something to who has no more than the end."""
+        """The events that matter to a reader who has only the end."""
         found = [event for event in self.tail if event["kind"] not in ("log", "send-failed")]
         return found[-LAST_EVENTS:]
 

@@ -1,6 +1,6 @@
 """The file that a run is written to: the events of the trace, and all that the ports show.
 
-Numbers in the file are the file's own. Those of the trace are the same with and without a file,
+Ids in the file are the file's own. Those of the trace are the same with and without a file,
 since a run may name things after them; here they are translated.
 """
 
@@ -19,7 +19,7 @@ from raftka.tracing.wire import Ends
 
 
 class Sink(Protocol):
-    """Takes every line that a run writes: a file, or a story that is being written down."""
+    """Takes every line that a run writes: a file, or a story's chronicle."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -63,7 +63,7 @@ class Detail:
         self.observer.ordered(client, self._numbers[cause])
 
     def outcome(self, operation: int, name: str) -> None:
-        """An administrator's operation has been done; one that has not is `refused`."""
+        """An administrator's operation is done; a failed one is `refused`."""
         self.write("operation-done", cause=self._numbers[operation], name=name)
 
     def write(

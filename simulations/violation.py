@@ -1,4 +1,4 @@
-"""What a run can end with, other than well."""
+"""What a run can end with, besides success."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Exit(enum.IntEnum):
 
 @dataclass(frozen=True)
 class About:
-    """What a violation is about: its story is made of what happened to this."""
+    """The subject of a violation: its story is about what happened to this."""
 
     partition: tuple[str, int] | None = None
     offset: int | None = None
@@ -42,14 +42,14 @@ NOTHING: Final = About()
 
 
 class Report(Protocol):
-    """Takes an invariant that does not hold, and the story in one sentence."""
+    """Takes an invariant that does not hold, and the reason in one sentence."""
 
     def __call__(self, name: str, story: str, *, about: About = NOTHING) -> None: ...
 
 
 @dataclass
 class Violation:
-    """An invariant that did not hold: which, the story in plain words, and the moment."""
+    """An invariant that did not hold: which, why in plain words, and the moment."""
 
     name: str
     story: str
@@ -68,4 +68,4 @@ class Violation:
 
 
 class Stopped(Exception):
-    """The run ends here: a checker has seen enough."""
+    """The run ends here: a checker has stopped it."""

@@ -1,4 +1,4 @@
-"""Everything of one run: machines, network, observers, checkers, and how they are wired.
+"""Everything in one run: machines, network, observers, checkers, and how they are wired.
 
 Load, faults, scenarios and the checks after the faults reach what they need through a `World`; it
 knows none of them.
@@ -28,7 +28,7 @@ from raftka.simulations.violation import NOTHING, About, Exit, Stopped, Violatio
 
 
 class Producing(Protocol):
-    """A producer of the workload, as others see it (load/workload.py)."""
+    """A producer of the workload, as other rooms see it (load/workload.py)."""
 
     plan: ProducerPlan
     open: int
@@ -41,23 +41,23 @@ class Producing(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Have it vanish, as its process would when it is killed."""
+        """Vanish, as its process would when it is killed."""
         ...
 
 
 class Consuming(Protocol):
-    """A consumer of the workload, as others see it (load/workload.py)."""
+    """A consumer of the workload, as other rooms see it (load/workload.py)."""
 
     plan: ConsumerPlan
     last: dict[TopicPartition, int]
     """The newest offset that it was given of each partition."""
 
     def end(self) -> None:
-        """Stop it, so that it leaves its group, and begins again as another one."""
+        """Stop it, so that it leaves its group, and start it as another member."""
         ...
 
     def abandon(self) -> None:
-        """Have it vanish, as its process would when it is killed."""
+        """Vanish, as its process would when it is killed."""
         ...
 
 
@@ -132,7 +132,7 @@ class World:
         self.witnesses = oversight.witnesses
 
     def be_quiet(self) -> None:
-        """Producers shall send no more."""
+        """Producers send nothing more."""
         self.quiet.set()
         for producer in self.producers:
             producer.stir()
@@ -166,11 +166,11 @@ class World:
         raise Stopped(name)
 
     def _crashed(self, machine: Machine, error: BaseException) -> None:
-        """A process ended by itself. When its world let it down, that is no defect."""
+        """A process ended by itself. After a fault around it, that is no defect."""
         if is_refusal(error):
             self.note("node gave up")
             if self.quiet.is_set() and machine.node_id in self.unregistering and is_gone(error):
-                # A late order to forget it found it healed: whoever gave it starts it again.
+                # Healed while an order to unregister it was late: the operator starts it again.
                 self.start(machine)
             return
         lines = "".join(traceback.format_exception(error))
@@ -231,7 +231,7 @@ class World:
     def hosts(self) -> list[str]:
         return [machine.host for machine in self.cluster.machines.values()]
 
-    # What faults and scenarios do to machines, with what observers have to know of it.
+    # Faults and scenarios change machines here; observers are notified.
 
     def start(self, machine: Machine, cause: int | None = None) -> None:
         in_use = self.cluster.machines.get(machine.node_id) is machine
@@ -251,7 +251,7 @@ class World:
         machine.medium.wipe(DATA)
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
-        """Wait until observers see that something is so; whether it came in time."""
+        """Wait until observers see that a condition holds; whether it came in time."""
         with trio.move_on_after(within_s):
             while not condition():
                 await sleep(0.02)
@@ -263,12 +263,12 @@ class World:
             self.fabric.cut(source, target)
 
     def heal(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Take back what `cut` did."""
+        """Undo `cut`."""
         for source, target in pairs:
             self.fabric.heal(source, target)
 
     def ways_of(self, host: str) -> list[tuple[str, str]]:
-        """Both ways between a node and each of the others."""
+        """Both directions between a node and each of the others."""
         others = [other for other in self.hosts() if other != host]
         return [way for other in others for way in ((host, other), (other, host))]
 

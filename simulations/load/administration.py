@@ -1,4 +1,4 @@
-"""What administrators and clients do now and then, and what they may rely on afterwards."""
+"""What administrators and clients do at times, and what they may rely on afterwards."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _FAR = 1000
 
 
 async def delete_records(world: World, dice: Random, cause: int) -> None:
-    """Some of what a partition has is given up: a part, all up to the end, or all that is committed
-    (-1). More than is committed must be refused. Often the followers are late just then."""
+    """Delete some of a partition's records: a share, all up to the end, or all that are committed
+    (-1). More than is committed must be refused. Often the followers lag just then."""
     topic = dice.choice(world.plan.topics)
     target = TopicPartition(topic.name, dice.randrange(topic.partitions))
     async with _consumer(world, f"measurer-{cause}") as consumer:
@@ -60,7 +60,7 @@ async def delete_records(world: World, dice: Random, cause: int) -> None:
     partition = world.image.partition(*target)
     if partition is None or set(partition.isr) != set(partition.replicas):
         # Kafka does not wait for replicas that are not alive. One of the ELR that comes back may be
-        # elected before it has heard of the deletion, and has the records still.
+        # elected before it learns of the deletion, and still has the records.
         return
     known, _ = world.ledger.begins_at.get(target, (0, 0.0))
     if offset > known:
@@ -77,12 +77,12 @@ def _delay_followers(world: World, dice: Random, target: TopicPartition) -> None
 
 
 async def _delete_too_much(world: World, dice: Random, target: TopicPartition, cause: int) -> None:
-    """Nobody may delete what is not committed: it would be gone before it was there."""
+    """No client may delete what is not committed: it would be gone before it existed."""
     end = max((mirror.end_offset for mirror in world.logs.replicas(target)), default=0)
     offset = end + dice.choice([1, _FAR])
     world.note("deletion beyond the high watermark asked for")
     if offset < end + _FAR:
-        # By the time that it arrives there may be a record, committed.
+        # By the time that it arrives there may be a committed record.
         world.witnesses.retention.may_delete(target, offset)
     async with make_admin(world, "deleter", cause) as admin:
         try:
@@ -101,7 +101,7 @@ async def _delete_too_much(world: World, dice: Random, target: TopicPartition, c
 
 
 async def look_up(world: World, dice: Random, cause: int) -> None:
-    """Ask where partitions begin and end, and what is where by time; a checker hears the answers
+    """Ask where partitions begin and end, and for offsets by time; a checker sees the answers
     (checkers/lookups.py)."""
     topic = dice.choice(world.plan.topics)
     targets = [TopicPartition(topic.name, index) for index in range(topic.partitions)]
@@ -115,7 +115,7 @@ async def look_up(world: World, dice: Random, cause: int) -> None:
 
 
 def _some_time(world: World, dice: Random, target: TopicPartition) -> int:
-    """Mostly the very time of some record: that is where one off shows."""
+    """Mostly the exact time of some record: that is where off-by-one errors show."""
     mirrors = world.logs.replicas(target)
     batches = mirrors[0].batches() if mirrors else []
     if batches and dice.random() < 0.8:
@@ -124,7 +124,7 @@ def _some_time(world: World, dice: Random, target: TopicPartition) -> int:
 
 
 async def recreate_topic(world: World, dice: Random, cause: int) -> None:
-    """A topic is made, written to, read by a group, deleted, and made anew under its name."""
+    """Create a topic, write to it, read it by a group, delete it, and create it again."""
     brokers = len(world.cluster.brokers)
     name = f"again-{cause}"
     partitions, factor = dice.randrange(1, 3), dice.randrange(1, brokers + 1)
@@ -179,8 +179,8 @@ async def _write(world: World, dice: Random, life: Life, topic: str, partitions:
 
 
 def _knows(world: World, producer: Producer, topic: str) -> bool:
-    """Whether a producer means the topic that there is. A broker that has not heard that the one
-    before it was deleted tells of that, and takes records for it."""
+    """Whether a producer means the present topic. A broker that has not learned that the one
+    before it was deleted still reports that one, and takes records for it."""
     theirs, ours = producer.cluster.view.topics.get(topic), world.image.topics.get(topic)
     return theirs is not None and ours is not None and theirs.id == ours.topic_id
 

@@ -1,7 +1,7 @@
-"""What records are made of: a value says all about its record, so that a reader can judge it alone.
+"""What records are made of: a value determines its record, so that a reader can judge it alone.
 
 Key, headers and time of a record follow from its value. Whatever compresses, stores, sends or
-decodes it must give back the same.
+decodes it must return the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def headers_of(number: int) -> tuple[Header, ...]:
 
 
 def differs(record: ConsumerRecord, *, log_append_time: bool) -> str | None:
-    """How a record is not what was sent, in words; None when it is."""
+    """How a record differs from what was sent, in words; None when it does not."""
     if record.value is None:
         return "it has no value"
     try:

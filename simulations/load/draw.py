@@ -1,6 +1,6 @@
 """Drawing a plan from a seed.
 
-Each section of a plan has dice of its own, seeded by its name: taking one section away leaves the
+Each section of a plan has dice of its own, seeded by its name: removing one section leaves the
 others as they were. That is what makes shrinking possible.
 """
 
@@ -101,7 +101,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
 def _nodes(options: Options, dice: Random) -> tuple[NodePlan, ...]:
     count, voters_max = options.nodes, 5
     if count is None:
-        # One broker more than most have, so that a partition may have four replicas.
+        # One more broker than most runs have, so that a partition may have four replicas.
         count, voters_max = 4 if dice.random() < 0.12 else 3, 3
     if options.combined:
         return tuple(
@@ -126,7 +126,7 @@ def _settings(dice: Random) -> dict[str, str]:
         "broker.session.timeout.ms": str(session_ms),
         "broker.heartbeat.interval.ms": str(session_ms // dice.choice([2, 3])),
         "replica.lag.time.max.ms": str(lag_ms),
-        # Long polls answer as soon as there is something: what they wait for longer is nothing.
+        # Long polls answer as soon as there is data: a longer wait would add nothing.
         "replica.fetch.wait.max.ms": str(min(lag_ms // 2, dice.choice([2000, 4000, 4000]))),
         "controller.quorum.election.timeout.ms": str(dice.choice([1000, 2000, 4000, 4000])),
         "metadata.log.max.record.bytes.between.snapshots": str(dice.choice([3000, 20000, 1 << 24])),
@@ -211,7 +211,7 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
 def _limited(
     dice: Random, consumers: tuple[ConsumerPlan, ...], duration_s: float
 ) -> tuple[ConsumerPlan, ...]:
-    """Where they ask for little at a time, one more begins late, with much to read."""
+    """Where consumers ask for little at a time, one more starts late, with much to read."""
     if not (little := limits.of_consumers(dice)):
         return consumers
     found = [replace(each, settings={**each.settings, **little}) for each in consumers]
@@ -235,7 +235,7 @@ def _racks(
             settings={
                 **each.settings,
                 "client.rack": dice.choice(racks),
-                # So often the leader is asked again who is near.
+                # The leader is asked again this often which replica is near.
                 "metadata.max.age.ms": dice.choice([2000, 10_000, 300_000]),
             },
         )
@@ -266,20 +266,20 @@ def _first_voters(dice: Random, nodes: Sequence[NodePlan], quorum: str) -> tuple
 
 
 def _possible(kinds: Mapping[str, Odds], quorum: str) -> Mapping[str, Odds]:
-    """Voters come and go where the quorum's format lets them; elsewhere asking is refused."""
+    """Voters come and go where the quorum's format allows it; elsewhere the request is refused."""
     wrong = "quorum-change" if quorum != "static" else "voter-"
     return {kind: each for kind, each in kinds.items() if not kind.startswith(wrong)}
 
 
 def _faults(dice: Random, options: Options, kinds: Mapping[str, Odds]) -> tuple[Step, ...]:
     found: list[Step] = []
-    # In most runs something breaks now and then, in some all the time; who names kinds wants them.
+    # In most runs something breaks at times, in some always; a caller that names kinds gets them.
     intensity = dice.choice([0.1, 0.1, 0.2, 0.3, 0.7]) if options.faults is None else 1.0
     for kind in kinds:
         chance, rate, at_least_once = kinds[kind]
         own = Random(f"{options.seed} fault {kind}")
         on = own.random() < chance
-        # How often is drawn too: some defects show only under many faults, some only under few.
+        # The rate is drawn too: some defects show only under many faults, some only under few.
         rate *= intensity * math.exp(own.uniform(-1.2, 1.2))
         if options.faults is not None:
             on = kind in options.faults

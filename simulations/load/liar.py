@@ -1,7 +1,7 @@
-"""A client whose batches are not what their headers say, as a faulty library writes them.
+"""A client whose batches contradict their headers, as a faulty library writes them.
 
-Every checksum is right: only who looks at the records sees the lie. The leader refuses such a batch
-and stores nothing of it.
+Every checksum is right: only a check of the records finds the error. The leader must refuse such a
+batch and store nothing of it.
 """
 
 from __future__ import annotations

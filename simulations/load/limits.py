@@ -1,8 +1,8 @@
-"""Small fetches: limits that a minute's records would never meet, many partitions, and backlogs.
+"""Small fetches: limits that a minute's records would otherwise never meet, and backlogs.
 
-Where an answer has room for everything no partition ever waits for its turn. So some runs have
+Where a response has room for everything no partition ever waits for its turn. So some runs have
 limits of about a batch for followers or consumers or both, a topic of many partitions, a reader
-that begins late, and brokers that keep few fetch sessions or none.
+that starts late, and brokers that keep few fetch sessions or none.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def of_brokers(dice: Random) -> dict[str, str]:
 
 
 def partitions(dice: Random) -> int | None:
-    """How many the first topic has, where it has many."""
+    """How many partitions the first topic has, where it has many."""
     return dice.randrange(5, 13) if dice.random() < 0.15 else None
 
 
 def of_consumers(dice: Random) -> dict[str, int | str]:
-    """What consumers ask for at a time, where it is little."""
+    """The fetch limits of consumers, where they are small."""
     return {name: dice.choice(_SMALL) for name in _NAMES} if dice.random() < 0.3 else {}
 
 
 def of_reader(settings: Mapping[str, int | str]) -> dict[str, int | str]:
-    """The limits among a consumer's settings."""
+    """The fetch limits among a consumer's settings."""
     return {name: settings[name] for name in _NAMES if name in settings}

@@ -1,8 +1,8 @@
-"""Machines and voters that come and go: what an administrator does, and when a careful one would.
+"""Machines and voters that come and go: what a careful administrator does, and when.
 
-Who votes is taken from the committed log, and which replica a machine is from its disk. An
-administrator asks only for what leaves a majority of voters whose disks still exist; that machines
-die in the middle of it is the faults' part.
+The voters are taken from the committed log, and a machine's replica from its disk. An
+administrator asks only for changes that leave a majority of voters whose disks still exist; faults
+may kill machines in the middle of it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def may_join(world: World) -> bool:
 
 
 def join(world: World, roles: str, cause: int, node_id: int | None = None) -> Machine:
-    """A machine with an empty disk starts."""
+    """Start a machine with an empty disk."""
     if node_id is None:
         world.last_id += 1
         node_id = world.last_id
@@ -62,7 +62,7 @@ def join(world: World, roles: str, cause: int, node_id: int | None = None) -> Ma
 
 
 def scrap(world: World, machine: Machine, cause: int) -> None:
-    """A machine whose process is down leaves for good, with its disks."""
+    """Remove a machine whose process is down for good, with its disks."""
     assert machine.process is None
     world.trace.event("scrap", node=machine.host, cause=cause)
     del world.cluster.machines[machine.node_id]
@@ -80,7 +80,7 @@ def lose_metadata_disk(world: World, machine: Machine, cause: int) -> None:
 
 
 def settled(world: World) -> bool:
-    """Whether no change of the voters is under way. A second administrator who removes a voter
+    """Whether no change of the voters is in progress. A second administrator who removes a voter
     while the disk of another is lost can end a quorum for good, and rightly."""
     return trio.current_time() >= world.voters_settled_at
 
@@ -91,13 +91,13 @@ async def _change(world: World, host: str, request: Awaitable[None]) -> None:
         await request
         world.voters_settled_at = 0.0
     except CLIENT_ERRORS as error:
-        # A controller that took the request may still be at it.
+        # A controller that took the request may still be working on it.
         world.voters_settled_at = trio.current_time() + LATE_S
         world.trace.event("refused", node=host, error=str(error))
 
 
 async def add_voter(world: World, admin: Admin, machine: Machine) -> bool:
-    """Ask for a vote for a controller that follows; whether it has one in the end."""
+    """Ask to add a controller as a voter; whether it is one in the end."""
     member = replica_on(world, machine)
     if not member.directory or votes(world, machine) or not settled(world):
         return False
@@ -111,7 +111,7 @@ async def add_voter(world: World, admin: Admin, machine: Machine) -> bool:
 
 
 async def remove_voter(world: World, admin: Admin, member: Member) -> bool:
-    """Ask that a voter votes no longer; whether it does not in the end."""
+    """Ask to remove a voter; whether it is removed in the end."""
     voter_id = int(member.host[1:])
     await _change(world, member.host, admin.remove_raft_voter(voter_id, member.directory))
     return member not in world.raft.voters

@@ -19,7 +19,7 @@ Operation = Callable[[World, Random, int], Awaitable[None]]
 
 
 async def create_topic(world: World, dice: Random, cause: int) -> None:
-    """A topic that nobody uses: its partitions still have to be led and kept in sync."""
+    """A topic without clients: its partitions still need leaders and in-sync replicas."""
     brokers = len(world.cluster.brokers)
     async with make_admin(world, "creator", cause) as admin:
         topic = NewTopic(f"extra-{cause}", dice.randrange(1, 5), dice.randrange(1, brokers + 1))
@@ -28,7 +28,7 @@ async def create_topic(world: World, dice: Random, cause: int) -> None:
 
 
 async def delete_topic(world: World, dice: Random, cause: int) -> None:
-    """One of the topics that nobody uses."""
+    """One of the topics without clients."""
     extra = sorted(name for name in world.image.topics if name.startswith("extra-"))
     if extra:
         async with make_admin(world, "deleter", cause) as admin:
@@ -63,7 +63,7 @@ async def elect_preferred(world: World, dice: Random, cause: int) -> None:
 
 
 async def give_vote(world: World, dice: Random, cause: int) -> None:
-    """A vote for a controller that follows, once there is one."""
+    """Make a controller a voter, once there is one that is not."""
     await world.until(lambda: settled(world), 15.0)
     waiting = [m for m in world.cluster.controllers if m.is_running and not votes(world, m)]
     if waiting:

@@ -1,9 +1,9 @@
-"""Clients that know one broker and stay with it, whatever becomes of its leadership.
+"""Clients that know one broker and stay with it, whatever happens to its leadership.
 
-Both are as real ones are: a producer that has not heard of an election yet, and a consumer that
+Both are like real ones: a producer that does not know of an election yet, and a consumer that
 reads from the replica in its rack (KIP-392) and names no leader epoch, as many libraries do. No
-epoch fences such a reader. What it is given is right only because a high watermark, a follower's
-too, covers nothing but committed records.
+epoch fences such a reader. What it reads is right only because a high watermark, a follower's
+too, covers only committed records.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def write(world: World, host: str, name: str, to: TopicPartition, records:
 
 @asynccontextmanager
 async def readers(world: World, host: str, cause: int) -> AsyncIterator[None]:
-    """Read at a broker meanwhile what it leads now, each partition by a reader of its own."""
+    """Read meanwhile what the broker leads now, each partition by a reader of its own."""
     led = [each for each in world.targets() if (m := world.leader_of(*each)) and m.host == host]
     async with trio.open_nursery() as nursery:
         for number, target in enumerate(led[:_READERS_MAX]):

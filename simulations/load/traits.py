@@ -1,4 +1,4 @@
-"""What a run has beyond the plain: topics, brokers and administrators, drawn from the seed."""
+"""What a run has beyond the defaults: topics, brokers and administrators, drawn from the seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 
 
 def shape(dice: Random) -> dict[str, str]:
-    """A topic that asks for more than to be kept as it comes: retention, other bytes or times."""
+    """The settings of a topic that is not plain: retention, compression, timestamp type."""
     configs = {"file.delete.delay.ms": str(dice.choice([60_000, 1000]))}
     kept = dice.random()
     if kept < 0.12:
@@ -25,7 +25,7 @@ def shape(dice: Random) -> dict[str, str]:
 
 
 def housekeeping(dice: Random) -> dict[str, str]:
-    """How often a broker looks at what it keeps, and writes down what it has."""
+    """How often a broker checks retention, and writes its checkpoints."""
     return {
         "log.retention.check.interval.ms": str(dice.choice([300_000, 1000, 5000])),
         "log.flush.offset.checkpoint.interval.ms": str(dice.choice([60_000, 3000])),
@@ -33,19 +33,19 @@ def housekeeping(dice: Random) -> dict[str, str]:
 
 
 def metadata_kept(dice: Random) -> dict[str, str]:
-    """How much log is kept in front of a snapshot: with little, who was away gets the snapshot."""
+    """How much log is kept in front of a snapshot: with little, a returning node gets that."""
     return {"metadata.max.retention.bytes": str(dice.choice([0, 1000, 104_857_600]))}
 
 
 def compression(dice: Random) -> dict[str, str]:
-    """A producer's; most have none."""
+    """A producer's compression; most have none."""
     kinds = ["none", "none", "none", "none", "gzip", "snappy", "lz4", "zstd"]
     return {"compression.type": dice.choice(kinds)}
 
 
 def administration(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, str, str]]:
-    """(moment, kind, name) of what administrators and clients ask for now and then, and hold the
-    answers against."""
+    """(moment, kind, name) of requests by administrators and clients, whose answers are then
+    checked."""
     kinds = ["delete-records", "delete-records", "look-up", "look-up", "recreate-topic"]
     moments = sorted(dice.uniform(first_s, duration_s) for _ in range(dice.randrange(5)))
     return [
@@ -55,7 +55,7 @@ def administration(dice: Random, first_s: float, duration_s: float) -> list[tupl
 
 
 def lies(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, str, str]]:
-    """(moment, kind, name) of batches that are not what they say; most runs have none."""
+    """(moment, kind, name) of batches that contradict their headers; most runs have none."""
     if dice.random() > 0.2:
         return []
     moments = sorted(dice.uniform(first_s, duration_s) for _ in range(dice.choice([1, 2, 3])))

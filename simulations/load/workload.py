@@ -30,13 +30,13 @@ CLIENT_ERRORS = (KafkaError, BrokenConnection)
 
 
 def report_corrupt(world: World, client: str, error: BaseException) -> None:
-    """A record that a client was given and cannot read is a violation, whatever becomes of it."""
+    """A record that a client received and cannot read is a violation, whatever the client does."""
     if isinstance(error, KafkaError) and error.code is ErrorCode.CORRUPT_MESSAGE:
         world.report("corrupt-record-read", f"{client} was given a damaged record: {error}")
 
 
 def client_ports(world: World, name: str) -> dict[str, Any]:
-    """What a client takes from outside."""
+    """The ports of a client."""
     network: Network = world.fabric.host(name)
     if (detail := world.trace.detail) is not None:
         network = detail.observer.network(name, network)
@@ -82,12 +82,12 @@ class ProducerTask:
         self.done.set()
 
     def abandon(self) -> None:
-        """Have it vanish, as its process would when it is killed."""
+        """Vanish, as its process would when it is killed."""
         if self._producer is not None:
             self._producer.abandon()
 
     def stir(self) -> None:
-        """End a pause: send the next burst now, or see that there shall be no more."""
+        """End a pause: send the next burst now, or notice that the load has ended."""
         self._stirred.set()
 
     async def _burst(self, producer: Producer, dice: Random) -> None:
@@ -169,12 +169,12 @@ class ConsumerTask:
             await trio.sleep(0.5)
 
     def abandon(self) -> None:
-        """Have it vanish, as its process would when it is killed."""
+        """Vanish, as its process would when it is killed."""
         if self._consumer is not None:
             self._consumer.abandon()
 
     def end(self) -> None:
-        """Stop it, so that it leaves its group, and begins again as another one."""
+        """Stop it, so that it leaves its group, and start it as another member."""
         self._scope.cancel()
 
     async def _live(self, name: str) -> None:
@@ -217,7 +217,7 @@ class ConsumerTask:
             history.polled(name, target, self.last.get(target), record.offset, record.value)
             if group is not None:
                 if target not in self.last:
-                    # Without a seek, a member begins where its group has committed.
+                    # Without a seek, a member starts at the group's committed offset.
                     history.found_committed(group, target, record.offset)
                 history.consumed(group, target, record.offset + 1)
             self.last[target] = record.offset

@@ -47,7 +47,7 @@ class SimClock:
                 yield scope
             return
         with trio.CancelScope() as scope:
-            # The end of a time, like anything else, is noticed by a process that runs.
+            # A process notices the end of a wait, like anything else, only while it runs.
             due = clock.now + max(0.0, seconds / self.rate)
             clock.at(due, partial(self.life.when_running, scope.cancel))
             yield scope
@@ -57,7 +57,7 @@ class SimClock:
 
 
 class SimAlarm(TaskAlarm):
-    """An alarm of a node whose clock runs at a rate of its own, and which may be paused."""
+    """An alarm on a node's clock, which has a rate of its own and may be paused."""
 
     def __init__(self, clock: SimClock) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SimAlarm(TaskAlarm):
         rate = self._clock.rate
         due = max(trio.current_time(), until / rate)
         while due * rate < until:
-            due = nextafter(due, inf)  # Or the clock would not show it yet.
+            due = nextafter(due, inf)  # Else the clock would not show that time yet.
         return due
 
     async def _woken(self) -> None:

@@ -35,7 +35,7 @@ CLUSTER_ID = "simulatedClusterOfRaftka"
 
 
 class Cluster:
-    """All machines of one simulation, and what can be done to them."""
+    """All machines of one simulation, and the operations on them."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Cluster:
         on_formatted: Callable[[Machine, bytes], None] = lambda machine, directory: None,
         on_clean_end: Callable[[Machine], None] = lambda machine: None,
     ) -> None:
-        """`on_formatted` is told the directory of a machine's metadata log before each start."""
+        """`on_formatted` gets the directory id of a machine's metadata log before each start."""
         self.dice = dice
         self.fabric = fabric
         self.trace = trace
@@ -81,7 +81,7 @@ class Cluster:
         return [f"{machine.host}:{BROKER_PORT}" for machine in self.brokers]
 
     def add(self, node_id: int, roles: str) -> Machine:
-        """A new machine with an empty disk. Voters are those that are added before the start."""
+        """A new machine with an empty disk. Voters are the machines added before the start."""
         dice = Random(self.dice.getrandbits(64))
         host = f"n{node_id}"
         medium = Medium(dice, lambda path: self.watch(host, path))
@@ -91,7 +91,7 @@ class Cluster:
         return machine
 
     def found_quorum(self, how: str, dice: Random) -> None:
-        """Choose the voters that a quorum is formatted with whose voters may change later."""
+        """Choose the voters of a new quorum whose voters may change later."""
         founders = self.controllers[:1] if how == "standalone" else self.controllers
         for machine in founders:
             machine.founds = True
@@ -130,7 +130,7 @@ class Cluster:
         return read_config(properties, hostname=machine.host)
 
     def high_watermark(self, host: str, partition: str) -> int | None:
-        """Asked of the node itself, for traces only: None when it has no such replica."""
+        """The node's own high watermark, for traces only: None when it has no such replica."""
         topic, _, index = partition.rpartition("-")
         for machine in self.machines.values():
             if machine.host == host and machine.is_broker and machine.process is not None:
@@ -150,14 +150,14 @@ class Cluster:
     def _tell(
         self, machine: Machine, kind: str, cause: int | None = None, **fields: object
     ) -> None:
-        """Something has become of a machine."""
+        """Notify observers of a change of a machine."""
         machine.fates.append((trio.current_time(), kind))
         self.trace.event(kind, node=machine.host, cause=cause, **fields)
 
-    # What can be done to a machine.
+    # Operations on a machine.
 
     def start(self, machine: Machine, cause: int | None = None) -> Process:
-        """Start a process on a machine that has none; formats what is new."""
+        """Start a process on a machine without one; formats new directories."""
         assert machine.process is None and self._nursery is not None
         machine.lives += 1
         machine.medium.process_ended()
@@ -232,18 +232,18 @@ class Cluster:
                 self._on_crash(machine, process.failure)
 
     def kill(self, machine: Machine, cause: int | None = None) -> None:
-        """SIGKILL: the page cache stays, peers are told by resets."""
+        """SIGKILL: the page cache stays, peers see resets."""
         self._end(machine, "kill", cause)
         self.fabric.kill(machine.host)
 
     def lose_power(self, machine: Machine, cause: int | None = None) -> None:
-        """The machine stops: unsynced writes are lost in part, peers are told nothing."""
+        """The machine stops: unsynced writes are lost in part, peers see nothing."""
         self._end(machine, "power-loss", cause)
         self.fabric.lose_power(machine.host)
         self.unplug(machine)
 
     def unplug(self, machine: Machine, cause: int | None = None) -> None:
-        """A machine on which nothing runs any more loses power: what ended cleanly is durable."""
+        """A machine without a process loses power: what ended cleanly is durable."""
         lost = machine.medium.lose_power()
         self.trace.event("unsynced-lost", node=machine.host, cause=cause, changes=lost)
 
@@ -270,7 +270,7 @@ class Cluster:
             self.fabric.resumed(machine.host)
 
     async def stop(self, machine: Machine, within_s: float = 20.0) -> bool:
-        """SIGTERM, and SIGKILL when that takes too long; whether it went by itself."""
+        """SIGTERM, and SIGKILL when that takes too long; whether it ended by itself."""
         process = machine.process
         if process is None:
             return True

@@ -2,7 +2,7 @@
 
 The private names of trio that this needs are in this file and nowhere else. trio shuffles the tasks
 that become runnable together; here the shuffle comes from the seed. The clock jumps to the next
-thing that happens as soon as every task waits.
+event as soon as every task waits.
 
 While a simulation runs, the ways around the ports fail loudly (simulations/machines/real_world.py).
 """
@@ -67,17 +67,17 @@ class VirtualClock(trio.abc.Clock):
         return self.now
 
     def give_up(self, why: str) -> None:
-        """Nothing will come of this run any more: end it."""
+        """The run cannot continue: end it."""
         if not self.gave_up:
             self.gave_up = why
             self.scope.cancel()
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Not asked: `advance` is. Nothing real is ever waited for."""
+        """Not used: `advance` is. Nothing waits for real time."""
         return 0.0
 
     def advance(self, deadline: float) -> None:
-        """No task can run: go on to the next thing that happens, at `deadline` at the latest."""
+        """No task can run: go on to the next event, at `deadline` at the latest."""
         moment, events = deadline, self._events
         if events and events[0][0] < moment:
             moment = events[0][0]
@@ -95,7 +95,7 @@ class VirtualClock(trio.abc.Clock):
 
 
 def virtual_clock() -> VirtualClock | None:
-    """The clock of the simulation that runs now; None in other tests, where the ports are of use,
+    """The clock of the present simulation; None in other tests, where the ports are in use,
     too."""
     runner = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
     clock = runner.clock if runner is not None else None
@@ -130,10 +130,10 @@ async def sleep(seconds: float) -> None:
 
 
 class _Nothing:
-    """What a task is woken with when there is nothing to tell it: one object for all of them."""
+    """A task is woken with this when there is no value for it: one object for all of them."""
 
     def unwrap(self) -> None:
-        """As of an `Value(None)`, which may be used only once."""
+        """As with a `Value(None)`, which may be used only once."""
 
 
 _NOTHING: Final = _Nothing()
@@ -142,7 +142,7 @@ _EXPLICIT: Final = _run.CancelReason(source="explicit")
 
 
 def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
-    """In the place of trio's, which makes a new `Value(None)` each time."""
+    """Replaces trio's, which makes a new `Value(None)` each time."""
     task._next_send_fn = task.coro.send
     task._next_send = _NOTHING if next_send is _run._NO_SEND else next_send
     task._abort_func = None
@@ -151,8 +151,8 @@ def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
 
 
 class _Wait:
-    """In the place of `wait_task_rescheduled`: what a task that waits hands to the loop, which is
-    how to take it back. trio makes three objects for it."""
+    """Replaces `wait_task_rescheduled`: what a waiting task hands to the loop, which is
+    how to abort the wait. trio makes three objects for it."""
 
     __slots__ = ("abort",)
 
@@ -164,34 +164,34 @@ class _Wait:
 
 
 def _now() -> Any:
-    """In the place of `current_time`, which asks three objects in turn."""
+    """Replaces `current_time`, which asks three objects in turn."""
     return _run.GLOBAL_RUN_CONTEXT.runner.clock.now
 
 
 def _wake(task: Any, next_send: Any = _NOTHING) -> None:
-    """In the place of `reschedule`."""
+    """Replaces `reschedule`."""
     _reschedule(_run.GLOBAL_RUN_CONTEXT.runner, task, next_send)
 
 
 def _add_deadline(deadlines: Any, deadline: float, scope: Any) -> None:
-    """In the place of trio's, which orders equal deadlines by where scopes lie in memory."""
+    """Replaces trio's, which orders equal deadlines by the memory addresses of scopes."""
     heapq.heappush(deadlines._heap, (deadline, next(_NUMBERS), scope))
     deadlines._active += 1
 
 
 def _cancel(scope: Any, reason: str | None = None) -> None:
-    """In the place of `CancelScope.cancel`, which describes the task that asks for it in words."""
+    """Replaces `CancelScope.cancel`, which formats a description of the calling task."""
     scope._cancel(_EXPLICIT)
 
 
 def _unsaid(cancelled: trio.Cancelled) -> str:
-    """In the place of `Cancelled.__repr__`: what ends with its nursery is told each time in words
-    that nobody reads."""
+    """Replaces `Cancelled.__repr__`: trio formats each cancellation into words
+    that are never read."""
     return "Cancelled"
 
 
 class _Registering:
-    """In the place of a generator of trio's, which every cancel scope runs through twice."""
+    """Replaces a generator of trio's, which every cancel scope runs through twice."""
 
     __slots__ = ("_scope",)
 
@@ -199,7 +199,7 @@ class _Registering:
         self._scope = scope
 
     def __enter__(self) -> None:
-        """What matters is done afterwards."""
+        """The work is done in __exit__."""
 
     def __exit__(self, *_: object) -> None:
         scope = self._scope
@@ -216,8 +216,8 @@ class _Registering:
 
 
 class _Loop:
-    """trio's run loop without what a simulation has no use for: no I/O but an interrupt now and
-    then, no instruments, no idle tasks. It is run a hundred thousand times a second.
+    """trio's run loop without what a simulation does not need: no I/O but an interrupt now and
+    then, no instruments, no idle tasks. It runs a hundred thousand times a second.
 
     Tasks, nurseries and cancel scopes are trio's own.
     """
@@ -226,7 +226,7 @@ class _Loop:
         self._random = random.Random(seed).random
 
     def shuffle(self, batch: list[Any]) -> None:
-        """The order in which tasks run that became runnable together comes from the seed."""
+        """The order of tasks that became runnable together comes from the seed."""
         batch.sort(key=_age)
         draw = self._random
         for last in range(len(batch) - 1, 0, -1):
@@ -236,7 +236,7 @@ class _Loop:
     def __call__(
         self, runner: Any, main: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Generator[float, Any, None]:
-        """Yields when trio shall look for an interrupt; takes the place of `unrolled_run`."""
+        """Yields when trio should check for an interrupt; replaces `unrolled_run`."""
         runner.entry_queue.wakeup.wakeup_on_signals()
         try:
             runner.init_task = runner.spawn_impl(
@@ -344,7 +344,7 @@ async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
 
 @contextmanager
 def _no_stamps() -> Iterator[None]:
-    """Log records carry the moment, process and thread that made them, which nobody reads here."""
+    """Log records carry the moment, process and thread that made them, which are not read here."""
     stamps: Any = logging
     names = ("time", "logProcesses", "logMultiprocessing", "logThreads")
     saved = [(name, getattr(stamps, name)) for name in names]

@@ -1,6 +1,6 @@
-"""The disk port of one simulated process: its machine's files, for as long as it lives.
+"""The disk port of one simulated process: its machine's files, while it lives.
 
-What survives what: simulations/machines/medium.py.
+What survives which fault: simulations/machines/medium.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SimFile:
         data = b"".join(bytes(buffer) for buffer in buffers)
         faults, dice = self._disk.medium.faults, self._disk.medium.dice
         if faults.full or (faults.write_error_rate and dice.random() < faults.write_error_rate):
-            # A part may have got there: nobody may rely on either outcome.
+            # A part may have been written: no process may rely on either outcome.
             data, code = data[: dice.randrange(len(data) + 1)], errno.ENOSPC
             if not faults.full:
                 code = errno.EIO
@@ -69,7 +69,7 @@ class SimFile:
         return -1
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """There is nothing to release."""
 
 
 class _Lock:
@@ -90,7 +90,7 @@ class SimDisk:
         self._life = life or Life()
 
     def kill(self) -> None:
-        """From now on the process that holds this can do nothing."""
+        """From now on the process with this disk can do nothing."""
         self._life.end()
         self.medium.locks.clear()
 

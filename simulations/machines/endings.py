@@ -1,4 +1,4 @@
-"""What a process ended with: by itself, by a kill, or because its surroundings let it down."""
+"""Why a process ended: by itself, by a kill, or because its disk or network failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXPECTED: Final = (OSError, KafkaError, BadDirectory, CorruptJournal, BrokenCon
 
 
 def split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """(what trio needs to have back, what went wrong) of what a process ended with."""
+    """(exceptions for trio, other errors) of a process's end."""
     if isinstance(error, BaseExceptionGroup):
         cancelled, rest = error.split(trio.Cancelled)
         if rest is not None:
@@ -28,24 +28,24 @@ def split(error: BaseException) -> tuple[BaseException | None, BaseException | N
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The errors inside of groups of groups."""
+    """The errors inside of nested groups."""
     if isinstance(error, BaseExceptionGroup):
         return [leaf for each in error.exceptions for leaf in leaves(each)]
     return [error]
 
 
 def describe(error: BaseException) -> str:
-    """What a process ended with, in one line."""
+    """Why a process ended, in one line."""
     return "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves(error))
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether a process ended because the world let it down, and it said so."""
+    """Whether a process ended because of a fault around it, and logged that."""
     return all(isinstance(leaf, _EXPECTED) for leaf in leaves(error))
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether a process ended because the cluster does not know its broker any more."""
+    """Whether a process ended because its broker is no longer registered."""
     found = leaves(error)
     unknown = ErrorCode.BROKER_ID_NOT_REGISTERED
     return all(isinstance(leaf, KafkaError) and leaf.code == unknown for leaf in found)

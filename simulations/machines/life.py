@@ -12,15 +12,15 @@ current_node: ContextVar[str] = ContextVar("current_node", default="")
 
 
 class Killed(BaseException):
-    """The process that does this is dead: nothing it still tries may have an effect."""
+    """The process is dead: nothing that it still tries may have an effect."""
 
 
 class Life:
     """Shared by the clock, disk and network of one process.
 
-    While it is paused (SIGSTOP, a long collection, a virtual machine on the move), whatever would
-    wake a task of the process has to pass here first: a timer, bytes, a connection, a disk. Time
-    goes on, and peers' bytes go on arriving in its kernel.
+    While it is paused (SIGSTOP, a long collection, a virtual machine on the move), everything that
+    would wake a task of the process must pass here first: a timer, bytes, a connection, a disk.
+    Time goes on, and peers' bytes keep arriving in its kernel.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Life:
                 action()
 
     def when_running(self, action: Callable[[], None]) -> None:
-        """Do this now, or as soon as the process goes on."""
+        """Do this now, or as soon as the process is resumed."""
         if self.is_paused:
             self._postponed.append(action)
         else:

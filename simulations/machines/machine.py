@@ -68,15 +68,15 @@ class Machine:
         """Why it must not be started again, for a machine whose operator has to act first."""
 
     def jump(self, milliseconds: int) -> None:
-        """Set the wall clock forward or back, for the process that runs as well."""
+        """Set the wall clock forward or back, also for a running process."""
         self.wall_offset_ms += milliseconds
         self._jumped_back = (trio.current_time(), -milliseconds)
         if self.process is not None:
             self.process.clock.wall_offset_ms = self.wall_offset_ms
 
     def latest_wall_ms(self) -> int:
-        """The latest that a broker may take for the present: after its clock has been set back, it
-        may go on for a while with the time that it had looked up before."""
+        """The latest time that a broker may use: after its clock has been set back, it
+        may go on for a while with the time that it had read before."""
         clock = self.process.clock if self.process is not None else SimClock()
         at_s, back_ms = self._jumped_back
         recent = trio.current_time() - at_s < _OLD_TIME_S

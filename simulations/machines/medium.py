@@ -1,12 +1,12 @@
-"""What a machine's disk holds: files in two layers, the page cache and the medium under it.
+"""The contents of a machine's disk: files in two layers, the page cache and the medium under it.
 
-A killed process leaves the page cache as it is. A power loss leaves the medium, plus whatever part
-of the unsynced writes the dice say had already reached it: independently for each file, the last
-one possibly torn. Directory changes reach the medium in order, as a journaling file system does it.
+A killed process leaves the page cache as it is. A power loss leaves the medium, plus the part
+of the unsynced writes that the dice say had already reached it: independently for each file, the
+last one possibly torn. Directory changes reach the medium in order, as in a journaling file system.
 
-A sync that fails may also lose what it was for: the kernel takes the pages for clean, goes on
+A sync that fails may also lose its data: the kernel marks the pages clean, keeps
 showing them, and never writes them. No later sync brings them back; when the process has ended,
-they are read from the medium, where they are not.
+they are read from the medium, which does not have them.
 
 Observers see every change through a `Watcher` on the file, whoever made it.
 """
@@ -22,7 +22,7 @@ SECTOR = 512
 
 
 class Watcher(Protocol):
-    """Told what happens to one file, in order."""
+    """Notified of what happens to one file, in order."""
 
     def wrote(self, offset: int, data: bytes) -> None: ...
     def truncated(self, size: int) -> None: ...
@@ -92,7 +92,7 @@ class Inode:
 
     def sync(self) -> None:
         if self.medium is not None:
-            # Only what was written since is written now: the file has a hole that nobody sees.
+            # Only later writes are written now: the file has a hole that no process sees.
             for change in self.unsynced:
                 change.apply(self.medium)
         self.unsynced.clear()
@@ -100,7 +100,7 @@ class Inode:
             self.watcher.synced()
 
     def lose_pages(self) -> int:
-        """A sync failed, and what it was for will never be written; how many changes that is."""
+        """A sync failed, and its data will never be written; how many changes that is."""
         if self.medium is None:
             self.medium = bytearray(self.data)
             for change in reversed(self.unsynced):
@@ -110,7 +110,7 @@ class Inode:
         return lost
 
     def read_again(self) -> None:
-        """Nobody has the file open any more: from now on it is what the medium has."""
+        """No process has the file open any longer: from now on it is what the medium has."""
         if self.medium is not None:
             for change in self.unsynced:
                 change.apply(self.medium)
@@ -118,7 +118,7 @@ class Inode:
             self.replace(left)
 
     def replace(self, data: bytes | bytearray) -> None:
-        """What is on the medium from now on is this, and nobody was asked."""
+        """The medium has these contents from now on; no process wrote them."""
         self.data[:] = data
         self.unsynced.clear()
         self.medium = None
@@ -155,7 +155,7 @@ def _undo(data: bytearray, change: _Change) -> None:
 
 @dataclass
 class DiskFaults:
-    """What goes wrong on one disk, as the fault injector sets it."""
+    """The present faults of one disk, set by the fault injector."""
 
     sync_latency_s: tuple[float, float] = (0.0001, 0.001)
     sync_error_rate: float = 0.0
@@ -204,7 +204,7 @@ class Medium:
         self._names_log.append(change)
 
     def renamed(self, path: str) -> None:
-        """Tell the watchers of everything under `path` what it is called now."""
+        """Give the watchers of everything under `path` its new name."""
         for name, inode in self.files.items():
             if inode.watcher is not None and (name == path or name.startswith(path + "/")):
                 inode.watcher.renamed(name)
@@ -226,7 +226,7 @@ class Medium:
         kept = set(map(id, self.files.values()))
         for inode in before.values():
             if id(inode) not in kept and inode.watcher is not None:
-                # Its name was not durable yet: all that it had is lost with it.
+                # Its name was not durable yet: its contents are lost with it.
                 inode.watcher.replaced(b"")
                 inode.watcher.removed()
         lost = 0
@@ -239,12 +239,12 @@ class Medium:
         return lost
 
     def lose_pages(self, inode: Inode) -> int:
-        """A sync of this file failed and lost what it was for; how many changes that is."""
+        """A sync of this file failed and lost its data; how many changes that is."""
         self.was_interrupted = True
         return inode.lose_pages()
 
     def process_ended(self) -> None:
-        """What the page cache shows and the medium does not have goes with the last who saw it."""
+        """Pages that the medium does not have go with the last process that saw them."""
         for inode in self.files.values():
             inode.read_again()
 

@@ -1,9 +1,9 @@
 """A network in memory: links with delay, cuts, clogs and resets, under the faults' control.
 
 Every byte stream has two pipes, one for each direction. A pipe delivers in order, after a delay
-drawn for each send; a cut holds bytes back (as TCP would send them again) until it heals or the
+drawn for each send; a cut holds bytes back (TCP would retransmit them) until it heals or the
 connection is given up; a clog delays them. A process that is killed resets its connections; a
-machine that loses power says nothing, and its peers find out when they send to it again.
+machine that loses power sends nothing, and its peers find out when they send to it again.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Fabric:
         watch: Callable[[str, str, int, Flow], Taps] = _nobody_watches,
         at: Callable[[float, Callable[[], None]], None] | None = None,
     ) -> None:
-        """`at` calls back at a moment; without it, `run` has to be running, which does.
-        `observe` is told of each delivery (source, target, bytes); `watch` gives the taps of a
+        """`at` calls back at a moment; without it, `run` must be running, which does.
+        `observe` gets each delivery (source, target, bytes); `watch` returns the taps of a
         new connection (client, server, port, the client's side)."""
         self.dice = dice
         self.watch = watch
@@ -88,7 +88,7 @@ class Fabric:
         """The network as one process on that host sees it."""
         return SimNetwork(self, name, life or Life())
 
-    # What faults do.
+    # Faults.
 
     def cut(self, source: str, target: str) -> None:
         """Nothing gets from source to target from now on."""
@@ -114,8 +114,8 @@ class Fabric:
             stream.pump()
 
     def cut_service(self, client: str, server: str, port: int) -> None:
-        """Nothing passes on connections of a client to that port of a server any more, in either
-        direction, nor does a new one come about. Between the hosts all else passes."""
+        """Nothing passes on connections of a client to that port of a server any longer, in either
+        direction, and no new one is established. Other traffic between the hosts passes."""
         service = (client, server, port)
         self.closed_services.add(service)
         for stream in self._connections:
@@ -123,7 +123,7 @@ class Fabric:
                 stream.hold()
 
     def heal_service(self, client: str, server: str, port: int) -> None:
-        """Take back what `cut_service` did."""
+        """Undo `cut_service`."""
         service = (client, server, port)
         self.closed_services.discard(service)
         for stream in list(self._connections):
@@ -135,7 +135,7 @@ class Fabric:
         self._clogged[(source, target)] = trio.current_time() + seconds
 
     def slow(self, source: str, target: str, seconds: float) -> None:
-        """Everything from source to target takes so much longer, until the way is healed."""
+        """Everything from source to target takes that much longer, until the link is healed."""
         self._slow[(source, target)] = seconds
 
     def reset(self, one: str, other: str) -> int:
@@ -144,7 +144,7 @@ class Fabric:
         return self._break(lambda s: {s.local, s.remote} == {one, other}, tell_peer=True)
 
     def half_open(self, one: str, other: str) -> None:
-        """The connections of `one` to `other` end there, and the other side is not told."""
+        """The connections of `one` to `other` end there, and the other side gets no message."""
         self.broken_at[frozenset((one, other))] = trio.current_time()
         for stream in [s for s in self._connections if (s.local, s.remote) == (one, other)]:
             stream.vanish()
@@ -155,12 +155,12 @@ class Fabric:
         self._break(lambda s: s.local == host, tell_peer=True)
 
     def lose_power(self, host: str) -> None:
-        """The machine is gone; nobody is told."""
+        """The machine is gone; no peer is notified."""
         self._drop_listeners(host)
         self._break(lambda s: s.local == host, tell_peer=False)
 
     def resumed(self, host: str) -> None:
-        """A paused process runs again: what it had sent before goes on its way."""
+        """A paused process runs again: what it had sent before is delivered."""
         for stream in list(self._connections):
             if stream.local == host:
                 stream.pump()
@@ -169,7 +169,7 @@ class Fabric:
         return (source, target) not in self.cuts
 
     def delay(self, source: str, target: str) -> float:
-        """When a send of now arrives, by the current faults."""
+        """When a message sent now arrives, under the current faults."""
         now = trio.current_time()
         faults = self.faults
         wait = faults.min_delay_s - faults.delay_s * log(1.0 - self.dice.random())
@@ -189,7 +189,7 @@ class Fabric:
             stream.die(tell_peer=tell_peer)
         return len(broken)
 
-    # What hosts do.
+    # Hosts.
 
     def bind(self, host: str, port: int, life: Life) -> SimListener:
         if not port:
@@ -274,7 +274,7 @@ class SimNetwork:
         self._life = life
 
     def kill(self) -> None:
-        """The process is dead: it reaches nobody any more."""
+        """The process is dead: it can no longer connect or listen."""
         self._life.end()
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:

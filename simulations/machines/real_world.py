@@ -1,8 +1,8 @@
 """The ways around the ports, which fail loudly while a simulation runs.
 
-What Python announces (its audit events: files, sockets, processes, threads) is refused by a hook,
-whoever asks. Clocks, dice and questions about the machine are not announced: those functions are
-replaced in every module that has them, also under a name that it took before (`from time import
+A hook refuses what Python announces (its audit events: files, sockets, processes, threads),
+for any caller. Clocks, dice and questions about the machine are not announced: those functions are
+replaced in every module that has them, also under another name (`from time import
 monotonic`). What is left, a default argument or a method of a class in C, `datetime.now` above all,
 is for tests/test_real_world.py: it reads the sources, and looks on while a run calls C.
 """
@@ -58,7 +58,7 @@ class RealWorldTouched(AssertionError):
 
 
 class _Hook:
-    """The audit hook, which Python never lets go of: installed once, armed by runs."""
+    """The audit hook, which Python never removes: installed once, armed by runs."""
 
     armed = False
     installed = False
@@ -92,7 +92,7 @@ def _refusal(name: str) -> Callable[..., Any]:
 
 
 def _look(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Tracebacks ask whether a source is still the same."""
+    """Tracebacks check whether a source file is still the same."""
 
     def looked(path: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(path, str) and path.endswith(_IMPORTED):
@@ -121,7 +121,7 @@ def _seeded(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _replacements() -> dict[int, tuple[Any, Callable[..., Any]]]:
-    """By id of a function: the function, and what stands in its place."""
+    """By id of a function: the function, and its replacement."""
     families: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
         (time, _CLOCKS),
         (random, _DICE),
@@ -171,7 +171,7 @@ class _Places:
                 yield module, attribute, found[1]
 
     def mend(self, before: set[str]) -> None:
-        """A module that was imported during a run has taken what stood there."""
+        """A module that was imported during a run has copied the replacement."""
         for name in set(sys.modules) - before:
             module = sys.modules[name]
             for attribute, value in list(getattr(module, "__dict__", {}).items()):
@@ -183,7 +183,7 @@ _PLACES: Final = _Places()
 
 
 def look_around() -> None:
-    """Look through the modules that are there, which the first run would do otherwise."""
+    """Look through the present modules, which the first run would do otherwise."""
     for _ in _PLACES.all():
         pass
 
@@ -204,7 +204,7 @@ def out_of_reach() -> Iterator[None]:
     before = set(sys.modules)
     writes_nothing = sys.dont_write_bytecode
     try:
-        # A module that is imported late is not left on the disk compiled.
+        # Do not leave a module that is imported late compiled on the disk.
         sys.dont_write_bytecode = True
         for place, name, new in changes:
             setattr(place, name, new)

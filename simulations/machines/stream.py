@@ -24,7 +24,7 @@ Taps = tuple[Tap | None, Tap | None]
 
 
 class Flow(Protocol):
-    """One side of a connection, as a bystander with a view of both kernels sees it."""
+    """One side of a connection, as an observer with a view of both kernels sees it."""
 
     @property
     def is_open(self) -> bool:
@@ -49,7 +49,7 @@ def both(one: Tap, other: Tap) -> Tap:
 
 @dataclass
 class LinkFaults:
-    """How bad the network is now; the fault injector changes it."""
+    """The present state of the network; the fault injector changes it."""
 
     delay_s: float = 0.0002
     """Mean of the exponential delay that is added to each send."""
@@ -75,7 +75,7 @@ class Links(Protocol):
 
     def passes(self, source: str, target: str) -> bool: ...
     def delay(self, source: str, target: str) -> float:
-        """When a send of now arrives."""
+        """When a message sent now arrives."""
         ...
 
     def forget(self, stream: Stream) -> None: ...
@@ -177,12 +177,12 @@ class Stream:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
 
     def hold(self) -> None:
-        """Keep what is sent from now on, and what is on its way, until `release`: of this
-        connection alone, whatever passes between the two hosts otherwise. It is not given up."""
+        """Hold what is sent from now on, and what is in flight, until `release`: on this
+        connection alone, whatever else passes between the two hosts. It is not given up."""
         self._is_held = True
 
     def release(self) -> None:
-        """Let it go on its way."""
+        """Deliver what was held."""
         if self._is_held:
             self._is_held = False
             self.pump()
@@ -201,7 +201,7 @@ class Stream:
     # Delivery.
 
     def pump(self) -> None:
-        """Arrange for the next bytes to arrive, unless the way is cut or that was done."""
+        """Schedule the next delivery, unless the link is cut or that was done."""
         if self._pumping or not self._outgoing or self._dead or self._life.is_paused:
             return
         if self._is_held:

@@ -1,6 +1,6 @@
-"""Whether a consumer can read a batch, found without the code that brokers and clients use for it.
+"""Whether a consumer can read a batch, checked without the code that brokers and clients use.
 
-Offset deltas may leave gaps, which the cleaner makes; they ascend all the same.
+The cleaner leaves gaps in offset deltas; they ascend all the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The Fetch requests of one connection, and with them what its fetcher wants by now.
+"""The Fetch requests of one connection, and what its fetcher asks for at present.
 
-A session's requests name only what has changed (KIP-227), so that what a broker was asked for is
-the sum of them. It is kept as of the last answer: answers come in the order of their requests, and
+A session's requests name only changes (KIP-227), so that what a broker was asked for is
+the sum of them. It is kept as of the last response: they come in the order of the requests, and
 most requests of a quiet session change nothing and are never decoded.
 """
 
@@ -42,7 +42,7 @@ class Wanted:
         """In how many of those nobody was served."""
 
     def served(self) -> None:
-        """It has had its turn, or has no records at present."""
+        """It was served, or has no records at present."""
         self.others, self.passed, self.nothing = None, 0, 0
 
 
@@ -64,7 +64,7 @@ class Asked:
 
     @property
     def request(self) -> FetchRequest:
-        """Decoded when somebody first wants to read it."""
+        """Decoded on first use."""
         if self._decoded is None:
             header = codec.decode_request_header(self._frame[_SIZE_BYTES:])
             at = _SIZE_BYTES + header.body_offset
@@ -104,7 +104,7 @@ class FetchTalk:
             self.wanted = self._after(self.wanted, asked)
 
     def as_of_now(self) -> dict[Place, Wanted] | None:
-        """What was asked for by the newest request that waits."""
+        """What the newest waiting request asks for."""
         wanted = self.wanted
         for asked in self.open:
             if not self._is_empty(asked):
@@ -146,12 +146,12 @@ class FetchTalk:
 
 
 class FetchListener(Protocol):
-    """Wants to know of every Fetch."""
+    """Gets every Fetch."""
 
     def fetches_begin(self, talk: FetchTalk) -> None:
         """A connection carries its first fetch."""
         ...
 
     def fetch_answered(self, talk: FetchTalk, asked: Asked, response: Any) -> None:
-        """A broker has answered one; `talk.wanted` says for what."""
+        """A broker has answered one; `talk.wanted` says what it asked for."""
         ...

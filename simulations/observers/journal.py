@@ -1,7 +1,7 @@
 """The metadata quorum's logs as they are on the disks, one mirror for each node.
 
 A mirror follows every write of the node's journal files and keeps what is durable: the term, the
-vote, the entries. After a power loss it is made anew from what the medium still has.
+vote, the entries. After a power loss it is rebuilt from what the medium still has.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class LogEntry(NamedTuple):
 
 
 class JournalMirror:
-    """What one node's disk says about the quorum."""
+    """The quorum's state on one node's disk."""
 
     def __init__(self, host: str, on_change: Callable[[JournalMirror, int], None]) -> None:
-        """`on_change` is told the first index that is new after each write that became durable,
+        """`on_change` gets the first new index after each write that became durable,
         0 when only the term, vote or commit index changed."""
         self.host = host
         self.term = 0
@@ -57,7 +57,7 @@ class JournalMirror:
         return None if entry is None else entry.term
 
     def holds(self, index: int, term: int) -> bool:
-        """Whether the entry is here, or a snapshot has taken its place."""
+        """Whether the entry is here, or a snapshot has replaced it."""
         return index < self.base_index or self.term_at(index) == term
 
     # Files.
@@ -80,7 +80,7 @@ class JournalMirror:
         self.truncated_entries.clear()
 
     def take(self, file: _JournalFile) -> None:
-        """What was appended to a file has become durable."""
+        """An append to a file has become durable."""
         self._new_from = 0
         view = memoryview(bytes(file.data[file.parsed :]))
         offset = 0

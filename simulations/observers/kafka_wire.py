@@ -1,7 +1,7 @@
-"""Kafka's protocol on the wire: the requests of some APIs with their answers, as they are sent.
+"""Kafka's protocol on the wire: the requests of some APIs with their responses, as they are sent.
 
-An answer is told together with its request, at the moment at which the server hands it to its
-kernel. Only APIs that somebody watches are decoded.
+A response is reported together with its request, at the moment at which the server hands it to its
+kernel. Only watched APIs are decoded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ partition."""
 
 
 class Watched:
-    """Which APIs are of interest, and who wants to know of them."""
+    """Which APIs are watched, and by which observers."""
 
     def __init__(self) -> None:
         self.requests: dict[int, list[OnRequest]] = {}
@@ -46,22 +46,22 @@ class Watched:
         self.fetches: list[FetchListener] = []
 
     def request(self, api: str, told: OnRequest) -> None:
-        """Tell of each request of an API, by Kafka's name for it; of Fetch, of those that begin a
+        """Report each request of an API, by Kafka's name for it; of Fetch, those that begin a
         session (the others are read with their answers)."""
         self.requests.setdefault(_KEYS[api], []).append(told)
         self.keys |= {_KEYS[api]}
 
     def leave(self, api: str, told: OnRequest) -> None:
-        """Tell no more."""
+        """Stop reporting."""
         self.requests[_KEYS[api]].remove(told)
 
     def answer(self, api: str, told: OnAnswer) -> None:
-        """Tell of each answer of an API, with its request."""
+        """Report each response of an API, with its request."""
         self.answers.setdefault(_KEYS[api], []).append(told)
         self.keys |= {_KEYS[api]}
 
     def every_fetch(self, told: FetchListener) -> None:
-        """Tell of every Fetch, also of those whose answers are empty."""
+        """Report every Fetch, also those with empty responses."""
         self.fetches.append(told)
         self.answers.setdefault(_FETCH, [])
         self.keys |= {_FETCH}
@@ -116,7 +116,7 @@ class Conversation:
             for listener in self._watched.fetches:
                 listener.fetch_answered(talk, request, response)
             if not response.responses:
-                return  # Most tell nothing, and their requests cost as much to read as others.
+                return  # Most say nothing, and reading them costs as much as others.
             request = request.request
         for told in self._watched.answers[key]:
             told(self._client, self._server, request, response)
@@ -145,7 +145,7 @@ def _decode_request(frame: memoryview, key: int, version: int) -> Any:
 
 
 class _Frames:
-    """Cuts what one side sends into frames, which mostly come whole; silent once it is no
+    """Cuts what one side sends into frames, which mostly come whole; silent once it is not
     Kafka."""
 
     __slots__ = ("_rest", "_silent", "_told")

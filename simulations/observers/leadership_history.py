@@ -1,7 +1,7 @@
-"""Who led, why somebody else does now, and how long nobody did: the quorum, and partitions.
+"""Leaders of the quorum and of partitions: why they changed, and how long there was none.
 
-Reasons are found among what is known from outside: what was done to a machine, what its last
-messages were, which links were cut or broken. Looked at when somebody is elected, and only then.
+Reasons are found in what is known from outside: what was done to a machine, what its last
+messages were, which links were cut or broken. Looked at after an election, and only then.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class LeadershipHistory:
         metadata: ObservedMetadata,
         election_s: float,
     ) -> None:
-        """`election_s`: after how long a silence voters elect somebody else."""
+        """`election_s`: how long a silence makes voters elect another leader."""
         self.controllers: list[ControllerElection] = []
         self.partition_election_s: list[float] = []
         """From when a leader was gone until another one was elected in its place."""
@@ -146,7 +146,7 @@ class LeadershipHistory:
         return self._silence(old, host, heard_s, now)
 
     def _silence(self, old: str, host: str, heard_s: float, now: float) -> tuple[str, float | None]:
-        """The former controller has run all the time: who did not hear whom?"""
+        """The former controller was running all the time: which node did not hear from which?"""
         raft, fabric = self._quorum, self._fabric
         others = [member.host for member in raft.voters if member.host != old]
         answers = sorted((raft.last_heard(other, by=old) for other in others), reverse=True)
@@ -185,7 +185,7 @@ class LeadershipHistory:
         self._led_since[key] = now
 
     def _gone(self, broker_id: int, since_s: float) -> float | None:
-        """When a leader was gone; None for one that has only been relieved."""
+        """When a leader was gone; None for one that was only replaced."""
         machine = self._machines.get(broker_id)
         broker = self._metadata.image.brokers.get(broker_id)
         if machine is None:
@@ -210,7 +210,7 @@ def _ends(machine: Machine, since_s: float) -> Iterator[tuple[float, str]]:
 
 
 def _pause(machine: Machine, since_s: float, until_s: float) -> float | None:
-    """Since when a process stands still, or stood until after `until_s`."""
+    """Since when a process is paused, or was paused until after `until_s`."""
     begun: float | None = None
     for at_s, kind in machine.fates:
         if kind == "pause" and at_s >= since_s:

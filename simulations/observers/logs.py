@@ -1,7 +1,7 @@
 """What nodes and clients log while they are simulated goes into the trace.
 
-A line that carries an exception is a defect that the code under test caught by itself; the run is
-told, since production would only have logged it.
+A line that carries an exception is a defect that the code under test caught by itself; it is
+reported, since production would only have logged it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Sink = Callable[[str, str, str, dict[str, Any]], None]
 
 @contextmanager
 def captured(sink: Sink) -> Iterator[None]:
-    """Give the lines of one run to `sink`; afterwards lines go where they went before."""
+    """Give the lines of one run to `sink`; restore the sinks afterwards."""
     clients = logging.getLogger("raftka")
     level, propagate = clients.level, clients.propagate
     handler = _Handler(sink)

@@ -1,4 +1,4 @@
-"""The cluster's metadata as it is committed, replayed by the observer from the journals."""
+"""The cluster's committed metadata, replayed by the observer from the journals."""
 
 from __future__ import annotations
 

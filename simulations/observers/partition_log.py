@@ -64,7 +64,7 @@ class SegmentMirror:
             self.replica.appended(self.batches[before:])
 
     def _overwrote(self, offset: int, data: bytes) -> None:
-        """Bytes in the middle are others now; those behind them stay, as a file system has it."""
+        """Bytes in the middle were replaced; those behind them stay, as in a file system."""
         content, before = self._content, self.batches
         if offset > len(content):
             content.extend(bytes(offset - len(content)))
@@ -128,7 +128,7 @@ class SegmentMirror:
         self._content[:] = data
         self.batches, self._rest, self.size = [], b"", len(data)
         self._parse(data, written=False)
-        # What had been cut before may be back in the place of what was written there since.
+        # What was truncated before may be back in the place of later writes.
         same = 0
         while same < min(len(before), len(self.batches)) and before[same] == self.batches[same]:
             same += 1
@@ -143,7 +143,7 @@ class SegmentMirror:
             if path.endswith(_DELETED):
                 self.replica.retired(self)
         else:
-            # Also back: a power loss takes back what was not durable, and so it does with names.
+            # Also back: a power loss undoes what was not durable, names included.
             self.replica = self.replica.adopt(self)
 
     def removed(self) -> None:
@@ -189,14 +189,14 @@ class ReplicaMirror:
 
     @property
     def directory(self) -> str:
-        """Where its files are."""
+        """The path of its files."""
         return self._segments[self._order[0]].path.rpartition("/")[0] if self._order else ""
 
     @property
     def name(self) -> str:
         return f"{self.key[0]}-{self.key[1]}"
 
-    # Told by segments.
+    # Called by segments.
 
     def segment(self, base_offset: int, path: str) -> SegmentMirror:
         made = self._segments[base_offset] = SegmentMirror(self, base_offset, path)
@@ -219,7 +219,7 @@ class ReplicaMirror:
                 self._logs.gone(self)
 
     def retired(self, segment: SegmentMirror) -> None:
-        """A segment was marked for removal. What is cut off at the end goes last one first, so
+        """A segment was marked for removal. At the end the last one is cut first, so
         that only at the front another one follows."""
         if self._order and self._order[-1] > segment.base_offset:
             self._logs.on_retired(self, segment)
@@ -245,15 +245,15 @@ Told = Callable[[ReplicaMirror, list[Batch]], None]
 
 
 def _ignore(_: ReplicaMirror, __: list[Batch]) -> None:
-    """Nobody wants to know."""
+    """The default: ignore."""
 
 
 def _ignore_words(_: ReplicaMirror, __: Batch, ___: str) -> None:
-    """Nobody wants to know."""
+    """The default: ignore."""
 
 
 def _ignore_segment(_: ReplicaMirror, __: SegmentMirror) -> None:
-    """Nobody wants to know."""
+    """The default: ignore."""
 
 
 class PartitionLogs:
@@ -293,7 +293,7 @@ class PartitionLogs:
         return [mirror for (where, _), mirror in sorted(self._replicas.items()) if where == host]
 
     def home(self, replica: ReplicaMirror) -> ReplicaMirror:
-        """The mirror that stands for a log now: the one that is known, else this one again."""
+        """The mirror of a log now: the known one, else this one again."""
         return self._replicas.setdefault((replica.host, replica.key), replica)
 
     def gone(self, replica: ReplicaMirror) -> None:

@@ -15,7 +15,7 @@ OnMessage = Callable[[str, str, dict[str, Any]], None]
 
 
 class RaftTap:
-    """One direction of one connection; silent when it turns out to carry something else."""
+    """One direction of one connection; silent when it turns out to carry another protocol."""
 
     def __init__(self, sender: str, receiver: str, dialed: bool, on_message: OnMessage) -> None:
         self._sender = sender

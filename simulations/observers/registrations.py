@@ -1,4 +1,4 @@
-"""Which brokers run and are registered with their present lives, as the metadata shows."""
+"""Which brokers run and are registered with their present lives, according to the metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raftka.simulations.observers.metadata import ObservedMetadata
 
 
 class Registrations:
-    """Knows of each broker's process whether the cluster knows it, and on which disk it runs."""
+    """Whether each broker's process is registered, and on which disk it runs."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Rare situations that a batch of runs should reach, and by what they are known."""
+"""Rare situations that a batch of runs should reach, and how they are recognized."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from raftka.kraft.image import PartitionImage
 
 
 def of_partition(before: PartitionImage, after: PartitionImage) -> Iterator[str]:
-    """Those that a change of a partition shows."""
+    """The situations that a change of a partition shows."""
     if len(after.isr) == 1 and len(after.replicas) > 1 and len(before.isr) > 1:
         yield "ISR of one"
     if before.has_leader and not after.has_leader:
@@ -24,7 +24,7 @@ def of_partition(before: PartitionImage, after: PartitionImage) -> Iterator[str]
 
 
 def of_log_line(words: str, is_leaderless: Callable[[], bool]) -> Iterator[str]:
-    """Those that a line of a node's log tells; `is_leaderless`: some partition has no leader."""
+    """The situations that a log line shows; `is_leaderless`: some partition has no leader."""
     if words.startswith("truncating"):
         yield "follower truncated"
         if is_leaderless():

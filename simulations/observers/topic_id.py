@@ -1,6 +1,6 @@
-"""Which topic, by its id, the log in a directory belongs to: partition.metadata (KIP-516).
+"""The topic id of the log in a directory: partition.metadata (KIP-516).
 
-A power loss may take the file and leave the records. Then nobody knows whether they are of the
+A power loss may take the file and leave the records. Then it is unknown whether they are of the
 topic that has the name now, so they count as lost with it.
 """
 
@@ -37,7 +37,7 @@ class TopicIdFile:
         self._size = offset + len(data)
 
     def truncated(self, size: int) -> None:
-        """Nobody does that."""
+        """This does not happen."""
 
     def synced(self) -> None:
         """It stays from now on."""

@@ -1,4 +1,4 @@
-"""Who votes in the metadata quorum, as the records in the journals say it.
+"""The voters of the metadata quorum, according to the records in the journals.
 
 A voter is a host with the directory that its log is in: the same host with a new disk is another
 replica, and does not vote (KIP-853). With fixed voters the directory is empty and any counts.
@@ -30,7 +30,7 @@ def voters_of(voters: Iterable[Voter]) -> Voters:
 
 
 def named_in(command: bytes) -> Voters | None:
-    """The voter set that an entry brings into force; None when it is of another kind."""
+    """The voter set that an entry brings into force; None for other entries."""
     return voters_of(VoterSet.decode(command[1:])) if command[:1] == MEMBERSHIP else None
 
 

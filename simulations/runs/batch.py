@@ -34,7 +34,7 @@ _SEEDS_A_PROCESS = 50
 
 @dataclass
 class Totals:
-    """What a batch came to."""
+    """The totals of a batch."""
 
     seeds: int = 0
     virtual_s: float = 0.0
@@ -171,7 +171,7 @@ def run_batch(
 
 
 def _until_interrupted(found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Ctrl-C ends a batch, and what was found so far is told."""
+    """Ctrl-C ends a batch, and its results so far are printed."""
     try:
         yield from found
     except KeyboardInterrupt:
@@ -191,7 +191,7 @@ def _outcomes(
         yield from map(run_one, until_late())
         return
     context = multiprocessing.get_context("spawn")
-    deaf = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started the batch.
+    deaf = (signal.SIGINT, signal.SIG_IGN)  # The process that started the batch handles Ctrl-C.
     with context.Pool(jobs, signal.signal, deaf, maxtasksperchild=_SEEDS_A_PROCESS) as pool:
         running: list[Any] = []
         for job in until_late():
@@ -203,7 +203,7 @@ def _outcomes(
 
 
 def as_json(totals: Totals, commit: str, replay: str, explained: Outcome | None) -> str:
-    """What `describe` says, for scripts; the keys are documented."""
+    """What `describe` prints, for scripts; the keys are documented."""
     failures = [
         {**failure, "replay": replay.format(seed=failure["seed"])} for failure in totals.failures
     ]
@@ -234,7 +234,7 @@ def as_json(totals: Totals, commit: str, replay: str, explained: Outcome | None)
 
 
 def explain_first(totals: Totals, options: Options) -> Outcome | None:
-    """The first seed that failed is run once more, to tell what happened."""
+    """Run the first failed seed once more, for its story."""
     if not totals.failures:
         return None
     seed = totals.failures[0]["seed"]
@@ -247,13 +247,13 @@ def explain_first(totals: Totals, options: Options) -> Outcome | None:
 
 
 def told(outcome: Outcome) -> str:
-    """The story of the first failure, as `describe` leaves it out."""
+    """The story of the first failure, which `describe` leaves out."""
     words = story(outcome) if outcome.violation is not None else "run again, it held"
     return f"\nthe story of seed {outcome.plan.seed}: {words}"
 
 
 def describe(totals: Totals, replay: str) -> str:
-    """The end of a batch: distributions, what was reached, what failed."""
+    """The end of a batch: distributions, coverage, failures."""
     speed = totals.virtual_s / totals.wall_s if totals.wall_s else 0.0
     lines = [
         f"{totals.seeds} seeds, {totals.virtual_s:.0f} virtual seconds,"

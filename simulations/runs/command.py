@@ -29,7 +29,7 @@ _CAUGHT: Final = f"from seed 1 on until it is caught, {hunt.SEEDS_MAX} seeds at 
 
 
 def main(argv: list[str]) -> int:
-    """Run what was asked for; the exit code tells what was found (see simulations.violation)."""
+    """Run what the options ask for; the exit code says what was found (simulations.violation)."""
     parser = _parser()
     options = parser.parse_args(argv)
     if options.separate and (options.nodes or 3) < 2:
@@ -68,7 +68,7 @@ def _scenario(options: argparse.Namespace) -> int:
 
 def _seeds(options: argparse.Namespace) -> int:
     chosen = _options(options)
-    user_file.beside(chosen.own)  # What is wrong with the file is told before anything runs.
+    user_file.beside(chosen.own)  # Report what is wrong with the file before anything runs.
     if options.seeds is not None and options.plan is None:
         totals = batch.run_batch(
             chosen,
@@ -89,7 +89,7 @@ def _seeds(options: argparse.Namespace) -> int:
 
 
 def _hunt(options: argparse.Namespace) -> int:
-    """Seed after seed until the mutation or control is caught, and then that seed as asked for."""
+    """Seed after seed until the mutation or control is caught, then that seed as asked for."""
     chosen = _options(options)
     user_file.beside(chosen.own)
     catch = hunt.hunt(chosen, commit=commit())
@@ -219,7 +219,7 @@ def _kinds(text: str) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse ends with 2 when an option is wrong, which here is a violation of liveness."""
+    """argparse exits with 2 for a wrong option, which here means a violation of liveness."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)

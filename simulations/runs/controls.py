@@ -1,6 +1,6 @@
-"""Runs that must lose data: they show that the checker sees a loss when there is one.
+"""Runs that must lose data: they show that the checkers notice a loss.
 
-The checker is told that nothing excuses it: what these clients were promised is held against what
+The checkers get no excuses: what these clients were promised is compared with what
 is there, although Kafka never promised it.
 """
 
@@ -28,7 +28,7 @@ def _often(plan: Plan, kind: str, every_s: float) -> tuple[Step, ...]:
 
 
 def _acks_1(plan: Plan) -> Plan:
-    """Every producer is content with the leader, and leaders are cut off and crash."""
+    """Every producer uses acks=1, and leaders are cut off and crash."""
     producers = tuple(
         replace(
             each, acks=1, idempotent=False, pause_s=0.1, settings={**each.settings, "linger.ms": 0}

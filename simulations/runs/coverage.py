@@ -1,4 +1,4 @@
-"""Which faults and which rare situations a batch of runs has reached. One never reached is news."""
+"""Which faults and rare situations a batch of runs has reached, and which never."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SITUATIONS: Final = (
 
 
 def never_reached(faults: Mapping[str, int], reached: Mapping[str, int]) -> list[str]:
-    """Faults that are drawn and rare situations that did not come up at all."""
+    """Faults that are drawn and rare situations that never came up."""
     drawn = [kind for kind, each in FAULTS.items() if each.chance > 0]
     never = [kind for kind in drawn if not faults.get(kind)]
     return never + [name for name in SITUATIONS if not reached.get(name)]

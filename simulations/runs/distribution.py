@@ -14,7 +14,7 @@ _BUCKETS: Final = 16
 
 
 def of(values: Sample) -> dict[str, float]:
-    """n, min, median, p90, p99 and max; of no values n only."""
+    """n, min, median, p90, p99 and max; only n when there are no values."""
     if not values.count:
         return {"n": 0}
     found = sorted(values.kept)
@@ -34,10 +34,10 @@ def of(values: Sample) -> dict[str, float]:
 
 def histogram(values: Sample) -> str:
     """One character for each part of the way from the smallest to the largest value; the parts are
-    equal on a scale where twice as much is always as far. A space is none."""
+    equal on a logarithmic scale. A space is none."""
     if values.least == values.greatest:
         return ""
-    # What is nearly nothing must not take most of the scale.
+    # Values near zero must not take most of the scale.
     least = max(values.least, values.greatest / 1000)
     width = log(values.greatest / least)
     counts = [0] * _BUCKETS

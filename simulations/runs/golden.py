@@ -1,12 +1,12 @@
-"""Whole runs whose traces are known: the same on every machine, in every process.
+"""Whole runs with known traces: the same on every machine, in every process.
 
     python -m raftka.simulations.runs.golden            run the plans, write what has changed
     python -m raftka.simulations.runs.golden --check    only say so; exit code 1 if something has
 
-Each plan in tests/simulations/runs/golden/ has a text of what it must come to, the hash over
+Each plan in tests/simulations/runs/golden/ has a text with its expected result, the hash over
 all its events first. A change of what the cluster, its clients or the simulator do changes them;
-so does another order of tasks, as another version of trio may bring. Where a change is meant, run
-this, look at what it says, and commit it with the change. When two changes meet, take either side's
+so does another order of tasks, as another version of trio may bring. When a change is intended, run
+this, read what it prints, and commit it with the change. When two changes meet, take either side's
 texts and run it again.
 
 The plans compress nothing, since another version of a library may compress better.
@@ -52,13 +52,13 @@ def plans() -> list[Path]:
 
 
 def expected(path: Path) -> str:
-    """What a plan must come to; nothing while that has never been written."""
+    """The expected result of a plan; empty while that has never been written."""
     text = _text_of(path)
     return text.read_text() if text.exists() else ""
 
 
 def found(path: Path) -> str:
-    """What it comes to now."""
+    """The present result."""
     return told(run_plan(Plan.loads(path.read_text())))
 
 

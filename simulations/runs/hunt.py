@@ -1,6 +1,6 @@
-"""How many seeds it takes until what must be caught is caught: a mutation, or a control.
+"""How many seeds it takes to catch a mutation or a control.
 
-A violation of safety counts. A seed in which something only does not recover, or crashes, is told
+Only a violation of safety counts. A seed that only does not recover, or crashes, is reported
 and passed over: what a rule protects is data.
 """
 
@@ -20,7 +20,7 @@ SEEDS_MAX: Final = 200
 
 @dataclass(frozen=True)
 class Catch:
-    """What a hunt came to."""
+    """The result of a hunt."""
 
     name: str
     """Of the mutation or control."""

@@ -1,4 +1,4 @@
-"""What a process does once, before its first run, and what is in no run's time: import what nodes
+"""What a process does once, before its first run, outside of any run's time: import what nodes
 import when they need it, compile the codecs of messages that every run sends, and look for the
 ways to the machine's clock."""
 
@@ -50,7 +50,7 @@ def prepare() -> None:
 
 
 def collect(generation: int = 2) -> None:
-    """Without those who want to know how long it takes, as hypothesis does: they look at clocks."""
+    """Collect, without the callbacks of libraries that time it, as hypothesis does."""
     told = gc.callbacks[:]
     gc.callbacks.clear()
     try:

@@ -1,4 +1,4 @@
-"""How far one run is, on stderr: one line written over on a terminal, a few lines elsewhere."""
+"""Progress of a run, on stderr: one line written over on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINES: Final = 4
 
 
 class Progress:
-    """Tells of a run under way."""
+    """Reports the progress of a run."""
 
     def __init__(self, plan: Plan, file: TextIO = sys.stderr) -> None:
         self._file = file
@@ -38,7 +38,7 @@ class Progress:
             print(file=self._file)
 
     def tell(self, world: World) -> None:
-        """Called with the world every now and then."""
+        """Called with the world at intervals."""
         now = trio.current_time()
         if now < self._next_s:
             return

@@ -1,4 +1,4 @@
-"""What a run and a batch of runs came to, in words for people and in JSON for scripts."""
+"""The results of a run and of a batch, in words for people and in JSON for scripts."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def story(outcome: Outcome) -> str:
     assert violation is not None
     lines = [f"{violation.name}, at {violation.at_s:.3f} s", ""]
     if violation.told is not None:
-        # Of a traceback the story tells what matters.
+        # For a traceback, the story shows what matters.
         first = violation.story.strip().splitlines()[0]
         lines += [f"  {line}" for line in wrapped(first, 96)]
         return "\n".join([*lines, "", *violation.told.lines()])

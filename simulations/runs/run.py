@@ -1,4 +1,4 @@
-"""One run: start the cluster, load it, break it, heal it, and see whether everything held."""
+"""One run: start the cluster, load it, break it, heal it, and check whether everything held."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ START_S = 30.0
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     plan: Plan
     exit: Exit
@@ -83,7 +83,7 @@ class Outcome:
 
     @property
     def speed(self) -> float:
-        """Virtual seconds a second."""
+        """Virtual seconds per second."""
         return self.virtual_s / self.wall_s if self.wall_s else 0.0
 
 
@@ -93,7 +93,7 @@ Beside = Callable[[World], None] | None
 
 
 def _tell_nobody(_: World) -> None:
-    """Nobody watches."""
+    """The default: report to no one."""
 
 
 def plan_for(options: Options) -> Plan:
@@ -114,10 +114,10 @@ def run_plan(
 ) -> Outcome:
     """Run a plan to its end or to the first violation.
 
-    `story` takes the place of the workload: a scenario's async function of the world. `beside` is
+    `story` replaces the workload: a scenario's async function of the world. `beside` is
     called when the workload begins, to add what is a user's own (simulations/runs/user_file.py).
-    `tell` is called every two virtual seconds, for whoever shows progress, `watch` once before
-    anything happens, for whoever wants to see what does.
+    `tell` is called every two virtual seconds, to show progress, `watch` once before
+    anything happens, to observe the run.
     """
     prepare()
     trace = Trace(sink)
@@ -148,7 +148,7 @@ def run_plan(
 
 @contextmanager
 def _small_batches(entries: int) -> Iterator[None]:
-    """Limits that are never met in a minute are drawn, so that what lies behind them is met."""
+    """Draw limits that are never met in a minute, so that the code behind them runs."""
     before = leader.ENTRIES_MAX
     leader.ENTRIES_MAX = entries
     try:
@@ -239,7 +239,7 @@ async def _workload(
                 if look % _LOOKS_AT_DISKS == 0:
                     world.witnesses.look()
                 if look % _LOOKS_A_COLLECTION == 0:
-                    # The collector works at moments that the seed knows, and never by itself.
+                    # The collector runs at moments that the seed determines, and never by itself.
                     collect(0)
         faults.cancel_scope.cancel()
     heal(world)
@@ -254,7 +254,7 @@ async def _workload(
 
 
 def check_invariants(world: World) -> None:
-    """Ask the user's own."""
+    """Ask the user's invariants."""
     for name, invariant in world.invariants.items():
         words = invariant()
         if words:
@@ -262,7 +262,7 @@ def check_invariants(world: World) -> None:
 
 
 async def create_topics(world: World) -> None:
-    """Make the plan's topics; a cluster that cannot is a violation by itself."""
+    """Create the plan's topics; a cluster that cannot is a violation by itself."""
     wanted = [
         NewTopic(t.name, t.partitions, t.replication_factor, dict(t.configs))
         for t in world.plan.topics
@@ -319,7 +319,7 @@ async def _do(world: World, step: Step) -> None:
         world.faults_fired[step.kind] = world.faults_fired.get(step.kind, 0) + 1
         cause = world.trace.event("fault", fault=step.kind, name=step.name)
         if world.producers:
-            # Most defects need records on their way while something breaks.
+            # Most defects need records in flight while something breaks.
             dice.choice(world.producers).stir()
         work = FAULTS[step.kind].inflict(world, dice, cause)
     else:
@@ -335,7 +335,7 @@ async def _do(world: World, step: Step) -> None:
 
 
 def heal(world: World) -> None:
-    """Take back every fault that is still in force, and start what is down."""
+    """Undo every fault that is still in force, and start what is down."""
     world.trace.event("heal")
     world.heal_network()
     world.fabric.faults.delay_s = world.plan.network_delay_s

@@ -1,4 +1,4 @@
-"""A distribution of any number of values in the same memory."""
+"""A sample of any number of values in constant memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ ROOM: Final = 20_000
 
 
 class Sample:
-    """The first values, and once there is no room for more, as likely a late one as an early one
-    (Vitter's algorithm R). How many there were, the least and the greatest are exact.
+    """The first values; once there is no room for more, each value is kept as likely as any other
+    (Vitter's algorithm R). The count, the minimum and the maximum are exact.
     """
 
     def __init__(self, values: Iterable[float] = (), room: int = ROOM) -> None:

@@ -1,4 +1,4 @@
-"""Cutting a failing plan down to what it needs to fail: fewer faults, operations, clients, time.
+"""Reduces a failing plan to what it needs to fail: fewer faults, operations, clients, time.
 
 Every part of a plan has dice of its own, so what stays behaves as before as far as it can. A
 smaller plan counts when it breaks the same invariant. Sets of steps are halved, then quartered
@@ -109,7 +109,7 @@ def _cut_nodes(search: _Search) -> None:
 
 
 def _calm(search: _Search) -> None:
-    """A steady network and true clocks, if they do."""
+    """A steady network and true clocks, if the plan still fails with them."""
     search.fails(replace(search.best.plan, drift={}))
     search.fails(replace(search.best.plan, split_rate=0.0))
     search.fails(replace(search.best.plan, network_delay_s=0.0003))

@@ -32,7 +32,7 @@ _INVARIANT: Final = "always_"
 
 
 class UnusableFile(ValueError):
-    """A user's file cannot be loaded, or has nothing of what is looked for in it."""
+    """A user's file cannot be loaded, or lacks the function that was asked for."""
 
 
 def module_of(path: str) -> ModuleType:

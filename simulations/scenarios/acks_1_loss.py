@@ -1,4 +1,4 @@
-"""A producer is content with the leader (acks=1), and the leader is lost with what only it had."""
+"""A producer uses acks=1, and the leader is lost with the records that only it had."""
 
 from raftka.simulations.scenarios.stage import Stage
 

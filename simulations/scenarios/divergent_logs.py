@@ -1,5 +1,5 @@
-"""Two fast failovers: a leader writes what nobody gets, its successor writes something else at the
-same offsets and goes too. The logs must become one again by leader epochs (KIP-101)."""
+"""Two fast failovers: a leader appends what no follower gets, its successor appends something else
+at the same offsets and goes too. The logs must become one again by leader epochs (KIP-101)."""
 
 from raftka.simulations.scenarios.stage import Stage
 

@@ -12,7 +12,7 @@ async def scenario(stage: Stage) -> None:
     first, second = stage.followers_of("t")
     stage.kill(first)
     await stage.run(seconds=1)
-    # Cut off from its only follower, the leader goes on in name; nothing is acknowledged.
+    # Cut off from its only follower, the leader stays leader in name; nothing is acknowledged.
     stage.isolate(second)
     await stage.run(seconds=6)
     stage.lose_power(last)

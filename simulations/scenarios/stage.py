@@ -48,7 +48,7 @@ _PATIENCE_S = 30.0
 
 
 class Stage:
-    """One scenario under way."""
+    """One scenario in progress."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -58,7 +58,7 @@ class Stage:
     async def topic(
         self, name: str, partitions: int = 1, replicas: int = 3, **configs: str
     ) -> None:
-        """Make a topic; `min_insync_replicas="2"` stands for min.insync.replicas=2."""
+        """Create a topic; `min_insync_replicas="2"` stands for min.insync.replicas=2."""
         settings = {"min.insync.replicas": "2"}
         settings |= {key.replace("_", "."): value for key, value in configs.items()}
         plan = TopicPlan(name, partitions, replicas, settings)
@@ -179,7 +179,7 @@ class Stage:
         self.world.resume(machine)
 
     async def stop(self, machine: Machine) -> bool:
-        """A controlled shutdown; whether it went by itself."""
+        """A controlled shutdown; whether it ended by itself."""
         return await self.world.cluster.stop(machine)
 
     def restart(self, *machines: Machine) -> None:
@@ -195,11 +195,11 @@ class Stage:
         machine.medium.faults.sync_latency_s = (seconds / 2, seconds)
 
     def heal_links(self) -> None:
-        """Take back what was cut, and nothing else."""
+        """Undo cuts, and nothing else."""
         self.world.heal_network()
 
     def heal(self) -> None:
-        """Take everything back: network, disks, paused and dead processes."""
+        """Undo everything: network, disks, paused and dead processes."""
         heal(self.world)
 
     # Time.
@@ -215,7 +215,7 @@ class Stage:
         check_invariants(self.world)
 
     async def until(self, condition: Callable[[], bool], within_s: float = _PATIENCE_S) -> None:
-        """Run until something is so; an assertion fails when it takes too long."""
+        """Run until a condition holds; an assertion fails when it takes too long."""
         if await self.world.until(condition, within_s):
             return
         raise AssertionError(f"{condition.__doc__ or 'it'} did not come within {within_s:g} s")
@@ -273,8 +273,8 @@ def run_scenario(
 async def told_as_violations(
     stage: Stage, function: Callable[[Stage], Awaitable[None]], name: str
 ) -> None:
-    """Run a user's function: an assertion that fails is a violation of safety, a client's call that
-    fails one of liveness."""
+    """Run a user's function: a failing assertion is a violation of safety, a failing client call
+    one of liveness."""
     try:
         await function(stage)
     except AssertionError as error:

@@ -1,4 +1,4 @@
-"""The active controller stands still for longer than its lease, is replaced, and comes back
+"""The active controller is paused for longer than its lease, is replaced, and comes back
 believing that it leads: nothing that it decides may count."""
 
 from raftka.simulations.scenarios.stage import Stage

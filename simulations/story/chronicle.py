@@ -1,6 +1,6 @@
-"""What is written down while a failing run is run again: all events, and what became of a record.
+"""What is recorded while a failing run is run again: all events, and the copies of a record.
 
-Nothing here is alive in the first run. The second is the same to the byte, so that what it is about
+None of this exists in the first run. The second one is the same to the byte, so that its subject
 is known from the start.
 """
 
@@ -72,7 +72,7 @@ class NodeScene:
 
 @dataclass
 class Scene:
-    """How things stand when the violation is seen."""
+    """The state of everything when the violation is seen."""
 
     at_s: float
     nodes: list[NodeScene]
@@ -122,7 +122,7 @@ class Chronicle:
 
     @cached_property
     def by_id(self) -> dict[int, Event]:
-        """The events by their ids; asked for when there will be no more."""
+        """The events by their ids; used once there are no more."""
         return {event["id"]: event for event in self.events if event["id"]}
 
     def write(self, text: str, /) -> None:
@@ -136,7 +136,7 @@ class Chronicle:
         self.events.append(event)
 
     def _take_late(self, event: Event) -> None:
-        """What the violation was seen by is written down a moment after it."""
+        """The event that showed the violation is recorded a moment after it."""
         assert self.scene is not None
         late = event["t"] == round(self.scene.at_s, 6) and event["kind"] in _LATE
         if late and event.get("node") == self.about.node:
@@ -184,7 +184,7 @@ class Chronicle:
                     self._read(mirror, batch, offset)
 
     def _why(self, host: str, mirror: ReplicaMirror | None, now: float) -> tuple[int, float, str]:
-        """What took a record away, and when: one of the events since the last look."""
+        """What removed a record, and when: one of the events since the last look."""
         count = len(self.events)
         before = self.events[-1]["t"] if self.events else now
         for place in range(count - 1, max(-1, count - _LOOK_BACK), -1):
@@ -200,7 +200,7 @@ class Chronicle:
         return count, now, "truncated its log"
 
     def _read(self, mirror: ReplicaMirror | None, batch: Batch, offset: int) -> None:
-        """Keep the record, as long as somebody has it."""
+        """Keep the record's contents while some disk has it."""
         if mirror is None or (offset, batch.crc) in self.records:
             return
         assert self._world is not None
@@ -235,11 +235,11 @@ def _records(batch: bytes) -> Iterator[Record]:
     try:
         yield from iter_records(batch)
     except KafkaError:
-        return  # A damaged batch has no record to tell of.
+        return  # A damaged batch has no record to show.
 
 
 def scene_of(world: World, now: float, key: Key | None = None) -> Scene:
-    """How things stand."""
+    """The state of everything."""
     partitions = {f"{t.name}-{index}": each for t, index, each in world.image.partitions()}
     machines = list(world.cluster.machines.values())
     leaders = world.raft.leaders
@@ -267,7 +267,7 @@ def scene_of(world: World, now: float, key: Key | None = None) -> Scene:
 
 
 def _lacking(world: World, key: Key) -> dict[str, int]:
-    """Acknowledged records of which a log has no batch, or another than clients were told of."""
+    """Acknowledged records of which a log has no batch, or another than clients know."""
     found = {}
     truth = world.replicas.truth(key)
     batches = [truth.batches[base] for base in truth.order]

@@ -1,4 +1,4 @@
-"""What became of a commit of offsets: who was told of it, and where its record is in the log."""
+"""The fate of a commit of offsets: which clients know it, and where its record is in the log."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _copies(chronicle: Chronicle, log: str, offset: int) -> Iterator[_Copy]:
 def _moment(
     chronicle: Chronicle, copies: list[_Copy], log: str, told_s: float
 ) -> tuple[float, str] | None:
-    """From when on whoever answered for the group did not have the record."""
+    """From when on the group's coordinator did not have the record."""
     for event in chronicle.events:
         if event["kind"] != "leader-elected" or event["partition"] != log or event["t"] < told_s:
             continue

@@ -1,5 +1,5 @@
-"""Where one record was: on whose disk from when to when, who led, who was in the ISR, and since
-when it was missing."""
+"""The copies of one record: on which disks from when to when, who led, who was in the ISR, and
+since when it was missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raftka.simulations.story.words import hosts
 
 @dataclass(frozen=True)
 class State:
-    """How a partition stood after an event."""
+    """The state of a partition after an event."""
 
     place: int
     at_s: float
@@ -35,7 +35,7 @@ class State:
 
 
 class Stay(NamedTuple):
-    """One replica's log had something at the record's offset for a while."""
+    """One replica's log had certain contents at the record's offset for a while."""
 
     host: str
     batch: Batch
@@ -60,7 +60,7 @@ class Copies:
         self.states = list(self._states())
 
     def _record(self) -> tuple[str, int]:
-        """Whose record it is, and which: producers number their values."""
+        """The record's producer and number: producers number their values."""
         try:
             producer, number = parse(self.value or b"")
         except ValueError:
@@ -75,7 +75,7 @@ class Copies:
         return record is not None and record.value == self.value
 
     def words_of(self, batch: Batch) -> str:
-        """What a batch has at the offset."""
+        """The contents of a batch at the offset, in words."""
         assert self.offset is not None
         record = self.chronicle.records.get((self.offset, batch.crc))
         if record is None or record.value is None:
@@ -83,7 +83,7 @@ class Copies:
         return "the record" if record.value == self.value else show(record.value)
 
     def _value_on_disk(self) -> bytes | None:
-        """When no client knows what is there: what the other side has, or whoever was first."""
+        """When no client knows the record: what the other side has, or the first replica had."""
         about = self.chronicle.about
         first = None
         for sighting in self.sightings:
@@ -95,7 +95,7 @@ class Copies:
         return first
 
     def state_at(self, place: int) -> State:
-        """How things stood after the event at a place."""
+        """The state after the event at a position."""
         found = State(0, 0.0)
         for state in self.states:
             if state.place > place:
@@ -132,7 +132,7 @@ class Copies:
             yield state
 
     def stays(self) -> list[Stay]:
-        """What was at the offset on each disk, and what became of it."""
+        """The contents at the offset on each disk, and what became of them."""
         found: list[Stay] = []
         for host in sorted({each.host for each in self.sightings}):
             own = [each for each in self.sightings if each.host == host]
@@ -168,7 +168,7 @@ class Copies:
         return table
 
     def _brought_by(self, stay: Stay) -> str:
-        """Whose message an append follows from."""
+        """The sender of the message that an append follows from."""
         events = self.chronicle.events
         for event in events[stay.place : stay.place + 3]:
             if event["kind"] == "append" and event.get("node") == stay.host:
@@ -188,7 +188,7 @@ class Copies:
     # Since when it was missing.
 
     def told_at(self) -> int:
-        """The event with which a client first knew of the record."""
+        """The event with which a client first knew the record."""
         for place, event in enumerate(self.chronicle.events):
             if self.tells(event):
                 return place
@@ -196,7 +196,7 @@ class Copies:
         return len(self.chronicle.events) if first is None else first
 
     def tells(self, event: dict[str, Any]) -> bool:
-        """Whether a client is told of the record with an event."""
+        """Whether an event informs a client of the record."""
         if self.offset is None or event.get("partition") != self.name:
             return False
         if event["kind"] == "ack":
@@ -206,7 +206,7 @@ class Copies:
         return found and bool(event["first_offset"] <= self.offset <= event["last_offset"])
 
     def moment(self) -> tuple[str, float | None]:
-        """From when on it was lost, in words and in seconds; nothing to say when it was not."""
+        """When the record was lost, in words and in seconds; nothing when it was not."""
         told = self.told_at()
         states = [self.state_at(told), *(each for each in self.states if each.place > told)]
         last, culprit = states[-1], self.chronicle.about.node or ""
@@ -237,7 +237,7 @@ class Copies:
         return self._of(culprit, last), None
 
     def parting(self) -> str:
-        """How the logs of the two that a violation is about differ at the offset."""
+        """How the two logs that a violation is about differ at the offset."""
         last = {stay.host: stay for stay in self.stays() if stay.until_s is None}
         one, other = (
             last.get(h or "") for h in (self.chronicle.about.node, self.chronicle.about.other)
@@ -253,7 +253,7 @@ class Copies:
         return f"from {later:.3f} s on the two logs part at offset {self.offset}: {', '.join(has)}"
 
     def _change(self, state: State) -> str:
-        """What brought a state about."""
+        """The event that led to a state."""
         before = self.state_at(state.place - 1)
         if state.sighting is not None and state.sighting.host in before.has:
             return f"{state.sighting.host} {state.sighting.why}"
@@ -271,7 +271,7 @@ class Copies:
         return ", and ".join(words) or "a client had been told of it"
 
     def _of(self, host: str, last: State) -> str:
-        """What became of it on the replica that the violation is about."""
+        """The fate of the record on the replica that the violation is about."""
         stays = [stay for stay in self.stays() if stay.host == host and self.is_it(stay.batch)]
         if not host.removeprefix("n").isdecimal() or host in last.has:
             return ""
@@ -282,7 +282,7 @@ class Copies:
 
 
 def _since(states: list[State], holds: Any) -> State:
-    """The first of the last states in a row of which something holds."""
+    """The first of the last states in a row for which a condition holds."""
     found = states[-1]
     for state in reversed(states):
         if not holds(state):

@@ -32,7 +32,7 @@ _EVERYWHERE: Final = ("controller-elected", "heal", "violation", "fault", "opera
 
 
 def crash_story(chronicle: Chronicle, words: str) -> Story:
-    """`words` begin with one line, and go on with a traceback."""
+    """`words` begin with one line, and continue with a traceback."""
     story = Story()
     node = chronicle.about.node or ""
     error, frames = last_frames(words)

@@ -1,4 +1,4 @@
-"""What a follower that does not get on asks for, and what it is answered: the last of it."""
+"""The last requests of a follower that makes no progress, and their responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEAD: Final = ("at", "times", "asks", "for", "is answered")
 
 
 def asked_tables(chronicle: Chronicle, scene: Scene) -> Iterator[Table]:
-    """One for each replica of the partition in question that is not where its leader is."""
+    """A table for each replica of the partition that lags behind its leader."""
     key = chronicle.about.partition
     partition = scene.partitions.get(f"{key[0]}-{key[1]}") if key is not None else None
     if key is None or partition is None:
@@ -38,7 +38,7 @@ def asked_tables(chronicle: Chronicle, scene: Scene) -> Iterator[Table]:
 
 
 def _rows(chronicle: Chronicle, broker: int, name: str) -> Iterator[tuple[str, ...]]:
-    """Questions with their answers; those that follow each other and are the same, once."""
+    """Requests with their responses; equal ones in a row only once."""
     answers = {
         (event["connection"], event["correlation_id"]): event
         for event in chronicle.events

@@ -1,4 +1,4 @@
-"""The story of a partition and of one of its records: who was told of it, where it was, who led."""
+"""The story of a partition and of one of its records: who knew it, where it was, who led."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _BETWEEN: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class PartitionStory:
-    """Everything that is told of a violation that is about a partition."""
+    """The story of a violation that is about a partition."""
 
     def __init__(self, chronicle: Chronicle, name: str) -> None:
         about = chronicle.about
@@ -132,7 +132,7 @@ class PartitionStory:
         return story
 
     def _of_node(self) -> Iterator[tuple[str, str]]:
-        """What became of the node that it is about."""
+        """The events of the node that it is about."""
         node = self.chronicle.about.node
         last: dict[str, str] = {}
         for event in self.chronicle.events:
@@ -164,7 +164,7 @@ class PartitionStory:
         begin = 0
         if self.copies.offset is not None:
             begin = next((n for n, row in enumerate(rows) if _is_of_record(row)), 0)
-        # How things stood before the record was there: who led, and what was cut off.
+        # The state before the record existed: who led, and what was cut off.
         earlier = rows[:begin]
         kept = {id(row) for row in [row for row in earlier if row.weight >= 3][-2:]}
         kept |= {id(row) for row in _still_cut(earlier)}
@@ -206,7 +206,7 @@ class PartitionStory:
         return ""
 
     def _row(self, place: int, event: Event, state: State) -> tuple[float, str] | None:
-        """(weight, words) of an event that tells something of this partition."""
+        """(weight, words) of an event that matters to this partition."""
         kind, node = event["kind"], event.get("node", "")
         if event.get("partition") == self.partition:
             return self._of_partition(event, state)
@@ -240,7 +240,7 @@ class PartitionStory:
         return None
 
     def _links(self, event: Event) -> tuple[float, str] | None:
-        """Ways between those that count."""
+        """Links between relevant hosts."""
         own = {
             name: [pair for pair in event[name] if all(map(self._counts, pair))]
             for name in ("cut", "healed")
@@ -251,7 +251,7 @@ class PartitionStory:
         return (2.0 if of_nodes else 1.0), sentence({**event, **own})
 
     def _counts(self, host: str) -> bool:
-        """Nodes do, as any may be the controller; of clients those that it is about."""
+        """Nodes are relevant, as any may be the controller; of clients those that it is about."""
         if is_node(host):
             return True
         return host in (self.producer, self.chronicle.about.node, self.chronicle.about.other)
@@ -342,7 +342,7 @@ class PartitionStory:
         return True
 
     def _message(self, event: Event) -> tuple[float, str] | None:
-        """A request with the record or its answer; a leader's wish for another ISR."""
+        """A request with the record or its answer; a leader's request for another ISR."""
         kind, node = event["kind"], event.get("node", "")
         number = self.requests.get(event["id"])
         if number is not None and kind == "message-lost":

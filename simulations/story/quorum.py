@@ -1,4 +1,4 @@
-"""The story of the metadata quorum: who voted for whom, who had which entry on disk, who led."""
+"""The story of the metadata quorum: votes, entries on disks, leaders."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class _Quorum:
             yield "heard last", f"by {self.about.node}, of the other voters: {words}"
 
     def _last_heard(self) -> list[tuple[str, float]]:
-        """When a message of each other voter reached the node that it is about."""
+        """When a message of each other voter reached the node that the story is about."""
         peers = [n.host for n in self.scene.nodes if n.last_index and "controller" in n.roles]
         found = {peer: 0.0 for peer in peers if peer != self.about.node}
         for event in self.events:

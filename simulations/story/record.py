@@ -1,4 +1,4 @@
-"""What is known of one record: whose it is, who was told of it, who has it twice or not at all."""
+"""What is known about one record: its producer, which clients know it, who has it twice or not."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _content(copies: Copies) -> dict[str, Any]:
 
 
 def _told(copies: Copies, story: Story) -> Iterator[tuple[str, str]]:
-    """Which clients know of it."""
+    """Which clients know it."""
     reads: dict[str, str] = {}
     for place, event in enumerate(copies.chronicle.events):
         if event["kind"] == "ack" and copies.is_acked_by(event):
@@ -99,7 +99,7 @@ def stored_twice(one: Copies, other: Copies) -> str:
 
 
 def _append(copies: Copies, stay: Stay) -> Event:
-    """The event with which a copy came to be."""
+    """The event that appended a copy."""
     for event in copies.chronicle.events[stay.place : stay.place + 3]:
         if event["kind"] == "append" and event.get("node") == stay.host:
             return event
@@ -107,7 +107,7 @@ def _append(copies: Copies, stay: Stay) -> Event:
 
 
 def _unknown(first: Event, second: Event) -> str:
-    """Why the second could be taken for something new: what the producer called it each time."""
+    """Why the second copy was not recognized: the producer's sequence numbers each time."""
     if first.get("sequence") is None or second.get("sequence") is None:
         return ""
     if first.get("producer_id") != second.get("producer_id"):

@@ -1,4 +1,4 @@
-"""Running a failing run again, to see how it came to fail."""
+"""Runs a failing run again, to see how it came to fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rule each violation breaks, for who does not know its name."""
+"""Which rule each violation breaks, for readers who do not know its name."""
 
 from __future__ import annotations
 

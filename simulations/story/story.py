@@ -1,4 +1,4 @@
-"""A story as it is told: facts, tables, a timeline, the moment from which something was lost."""
+"""A story as data: facts, tables, a timeline, the moment from which something was lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINE: Final = 78
 
 @dataclass(frozen=True)
 class Row:
-    """One event of a timeline, and how things stood after it."""
+    """One event of a timeline, and the state after it."""
 
     at_s: float
     words: str
@@ -32,7 +32,7 @@ class Table:
 
 @dataclass
 class Story:
-    """Everything that is told of a violation beside its one sentence."""
+    """Everything about a violation besides its one sentence."""
 
     rule: str = ""
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -116,7 +116,7 @@ def _key(column: str) -> str:
 
 
 def prune(rows: list[Row], most: int, telling: Sequence[float]) -> tuple[list[Row], int]:
-    """The rows with the most weight; what is shortly before a telling moment weighs more."""
+    """The rows with the most weight; those shortly before a decisive moment weigh more."""
     if len(rows) <= most:
         return rows, 0
 

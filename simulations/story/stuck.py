@@ -1,4 +1,4 @@
-"""The story of what does not come true: how everything stands, and what has happened last."""
+"""The story of a condition that does not come true: the present state, and the last events."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KINDS: Final[dict[str, float]] = {
 
 
 def stuck_story(chronicle: Chronicle) -> Story:
-    """How nodes, quorum and partitions stand, the faults that were last, and the log lines."""
+    """The state of nodes, quorum and partitions, the last faults, and the log lines."""
     story, scene = Story(), chronicle.scene
     if scene is None:
         story.trouble = "run again, it did not fail"
@@ -120,7 +120,7 @@ def _nodes(chronicle: Chronicle, scene: Scene) -> Table:
 
 
 def _partitions(chronicle: Chronicle, scene: Scene) -> Table:
-    """Those that are not as they should be, and the one that it is about."""
+    """Partitions that are not as they should be, and the one that the violation is about."""
     table = Table(
         "partitions that are not well",
         ("partition", "leader", "epoch", "ISR", "ELR", "replicas", "logs end at", "why so"),
@@ -160,7 +160,7 @@ def _faults(chronicle: Chronicle) -> Table:
 
 
 def _logs(chronicle: Chronicle) -> Table:
-    """What nodes and clients complained of since all was healed, the newest of each sentence."""
+    """The errors of nodes and clients since everything was healed, the newest of each kind."""
     table = Table("what logs say since then, the last of each kind", ("at", "times", "words"))
     healed = next((n for n, event in enumerate(chronicle.events) if event["kind"] == "heal"), 0)
     found: dict[tuple[str, str], list[Event]] = {}

@@ -83,7 +83,7 @@ _PLAIN: Final[Mapping[str, str]] = {
 
 
 def sentence(event: Event) -> str:
-    """What happened, without when."""
+    """What happened, without the time."""
     kind = event["kind"]
     if (special := _SPECIAL.get(kind)) is not None:
         return special(event)
@@ -94,7 +94,7 @@ def sentence(event: Event) -> str:
 
 
 class _Fields(dict[str, Any]):
-    """An event's fields; lists as people write them."""
+    """An event's fields; lists are joined in words."""
 
     def __init__(self, event: Event) -> None:
         super().__init__((k, show(v)) for k, v in event.items())
@@ -207,7 +207,7 @@ class _Ways(NamedTuple):
 
 
 def _ways(pairs: Sequence[Sequence[str]]) -> _Ways:
-    """Many ways between hosts, in as few words as will do."""
+    """Many links between hosts, in as few words as possible."""
     ways = {(source, target) for source, target in pairs}
     left = {(a, b) for a, b in ways if (b, a) in ways}
     found = _Ways([], [], [])
