@@ -1,4 +1,4 @@
-"""The rules of ARCHITECTURE.md that a machine can check: who imports whom, and what is pure."""
+"""The rules of ARCHITECTURE.md that a machine can check: allowed imports, and pure modules."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ SIMULATOR = {
     "aftermath": {"machines", "checkers", "world", "load", "aftermath", "violation"},
 }
 
-# Import circles that are still there. Each is opened by whoever works in its room next, and leaves
-# the list then; none is added.
+# Import circles that are still there. Open one when you work in its room, and remove it from
+# the list; none is added.
 KNOWN_CIRCLES = (
     {"model.error_texts", "model.errors"},
     {"broker.forwarding", "broker.node", "broker.request"},
@@ -62,7 +62,7 @@ REAL_WORLD = {
     "storage/posix_files.py",
 }
 
-# Whoever waits. All other modules of a server are called with the time.
+# Modules that wait. All other modules of a server are called with the time.
 SERVER = ("model", "storage", "kraft", "net", "broker")
 WAITS = {
     "storage/log_manager.py",
@@ -139,7 +139,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def folder_of(module: str) -> str | None:
-    """The folder of the repository that a module is in; None for what is not ours."""
+    """The folder of the repository that a module is in; None for modules that are not ours."""
     names = module.split(".")
     if names[0] != "raftka":
         return None
@@ -199,7 +199,7 @@ def test_pysyncobj_is_known_in_one_folder_only() -> None:
 
 
 def test_nothing_that_decides_waits() -> None:
-    """Pure state machines are called with the time; trio is for those who do I/O."""
+    """Pure state machines are called with the time; trio is for modules that do I/O."""
     wrong = [
         name
         for package in SERVER
@@ -266,7 +266,7 @@ def test_every_message_is_used() -> None:
 
 
 def test_every_dependency_is_used_and_declared() -> None:
-    """pytest runs whoever imports the fixtures, so it is there."""
+    """pytest is there wherever the fixtures are imported."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {re.split("[^a-z0-9-]", line)[0].removeprefix("google-") for line in declared}
     used = {

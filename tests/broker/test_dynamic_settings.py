@@ -1,4 +1,4 @@
-"""What is said about settings that somebody has set at run time."""
+"""What is logged about dynamic settings."""
 
 from __future__ import annotations
 

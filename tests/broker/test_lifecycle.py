@@ -1,4 +1,4 @@
-"""A broker's way out: one wish to stop, which nothing takes back."""
+"""A broker's shutdown: one request to stop, which nothing cancels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNFENCED = BrokerHeartbeatResponse(is_caught_up=True, is_fenced=False)
 
 
 class Controller:
-    """Registers whoever comes; heartbeats are answered as the test says."""
+    """Registers every broker; heartbeats are answered as the test says."""
 
     def __init__(self, answer: Callable[[BrokerHeartbeatRequest], Any]) -> None:
         self.beats: list[BrokerHeartbeatRequest] = []
@@ -61,7 +61,7 @@ def lifecycle(controller: Any) -> Lifecycle:
 
 
 async def test_no_heartbeat_follows_the_leave_to_stop() -> None:
-    # It would ask to be unfenced again, and get partitions to lead on its way out.
+    # It would ask to be unfenced again, and get partitions to lead during its shutdown.
     def answer(beat: BrokerHeartbeatRequest) -> BrokerHeartbeatResponse:
         if beat.want_shut_down:
             return BrokerHeartbeatResponse(is_fenced=True, should_shut_down=True)
@@ -86,7 +86,7 @@ async def test_an_answer_on_its_way_does_not_take_the_wish_to_stop_back() -> Non
         if beat.want_shut_down:
             return BrokerHeartbeatResponse(is_fenced=True, should_shut_down=True)
         if asked[0].state is State.RUNNING:
-            # Told to stop just now, while this answer to an ordinary heartbeat is on its way.
+            # The stop comes now, while this answer to an ordinary heartbeat is on its way.
             asked[0].state = State.PENDING_CONTROLLED_SHUTDOWN
         return UNFENCED
 

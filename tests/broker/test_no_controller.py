@@ -1,4 +1,4 @@
-"""When nobody decides: how long a request waits, and what its answer says."""
+"""While no controller is active: how long a request waits, and what its answer says."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from raftka.simulations.machines.network import Fabric
 
 
 class Voters:
-    """Controllers on a simulated network, as far as a test has them live."""
+    """Controllers on a simulated network, as many as a test lets live."""
 
     def __init__(self, fabric: Fabric, nursery: trio.Nursery) -> None:
         self.fabric = fabric
@@ -68,7 +68,7 @@ class Voters:
         return Endpoint(host, 9093)
 
     async def hang(self, voter_id: int) -> Endpoint:
-        """A stopped process: its kernel takes connections, and nothing answers."""
+        """A stopped process: its kernel accepts connections, and nothing answers."""
         host = f"n{voter_id}"
         await self.fabric.host(host).listen(host, 9093)
         return Endpoint(host, 9093)
@@ -96,7 +96,7 @@ def with_voters(scenario: Callable[[Voters], Awaitable[None]]) -> None:
 def test_voters_that_do_not_answer_are_named() -> None:
     async def scenario(voters: Voters) -> None:
         known = {
-            1: voters.dead(1),  # The node that asks knows that it runs.
+            1: voters.dead(1),  # The node that asks knows that it runs itself.
             2: voters.dead(2),
             3: await voters.hang(3),
             4: await voters.run(4),

@@ -63,7 +63,7 @@ def test_a_large_change_is_cut_and_nothing_is_lost() -> None:
 
 
 class Recorder:
-    """Two publishers that keep what they were told, in one list."""
+    """Two publishers that record their calls in one list."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, int, int]] = []

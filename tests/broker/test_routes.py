@@ -48,7 +48,7 @@ FREE = {"ApiVersions", "SaslAuthenticate", "SaslHandshake"}
 
 
 class Denying:
-    """Says no to everything, and remembers what was asked."""
+    """Denies everything, and remembers what was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Operation, ResourceType, str]] = []

@@ -1,4 +1,4 @@
-"""How long an admin client tries, and which words it ends with."""
+"""How long an admin client retries, and with which message it fails."""
 
 from __future__ import annotations
 

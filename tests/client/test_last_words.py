@@ -1,4 +1,4 @@
-"""How clients end: members leave their group at once, producers send what they were given.
+"""How clients close: members leave their group at once, producers send their last batches.
 
 Whatever they wait for, and however their `async with` is left.
 """

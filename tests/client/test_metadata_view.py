@@ -1,4 +1,4 @@
-"""The layout of a cluster, put together from answers of different ages."""
+"""The layout of a cluster, merged from answers of different ages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uses that cannot work, and what a person reads then."""
+"""Wrong uses, and the errors that a user then reads."""
 
 from __future__ import annotations
 

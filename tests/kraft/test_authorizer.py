@@ -1,4 +1,4 @@
-"""Kafka's StandardAuthorizer: which ACLs concern a request, and which of them wins."""
+"""Kafka's StandardAuthorizer: which ACLs match a request, and which of them wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replaying records into images: what is shared, what is told, and what a snapshot keeps."""
+"""Replaying records into images: what is shared, what is reported, and what a snapshot keeps."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ EXAMPLES: dict[str, list[MetadataRecord]] = {
 
 
 def changes(delta: MetadataDelta, name: str) -> list[object]:
-    """What a section says to have changed."""
+    """What a section reports as changed."""
     section = getattr(delta, name)
     return [getattr(section, each) for each in ("changed", "deleted") if hasattr(section, each)]
 

@@ -1,4 +1,4 @@
-"""Bytes that are no UTF-8, as Java reads them: how many U+FFFD stand for what."""
+"""Bytes that are not UTF-8, as Java reads them: how many U+FFFD stand for what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Framing: whole frames come out however the bytes came in, and sizes are not believed."""
+"""Framing: whole frames come out however the bytes came in, and sizes are not trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raftka.net.connection import FrameReader, FrameTooLarge
 
 
 def feed(reader: FrameReader, data: bytes, chunks: list[int]) -> list[bytes]:
-    """Hand `data` over in pieces of the given sizes; copies of the frames that came out."""
+    """Pass `data` in pieces of the given sizes; copies of the frames that came out."""
     found: list[bytes] = []
     position = 0
     sizes = iter(chunks)

@@ -119,7 +119,7 @@ async def test_an_answer_that_cannot_be_encoded_ends_its_own_connection(
         other = await fabric.host("c").connect("b", 9092)
         await connection.send([ask(1, "later")])
         await trio.sleep(1)
-        # Whoever resolves it, in whose turn this may be, does not hear of it.
+        # The caller that resolves it, whose turn this may be, does not notice.
         pending.resolve(HeartbeatResponse(error_code=1 << 20))
         assert await connection.receive_into(bytearray(10)) == 0
         await other.send([ask(2)])

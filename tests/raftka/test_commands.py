@@ -1,4 +1,4 @@
-"""Which word runs what, and the scripts in bin/."""
+"""Which word runs which module, and the scripts in bin/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lands on a user's machine: raftka, and nothing else that a project could be called."""
+"""What is installed on a user's machine: raftka, and no other top-level name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people import: raftka, raftka.testing and raftka.simulation, each name with a docstring."""
+"""What users import: raftka, raftka.testing and raftka.simulation, each name with a docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there, and works again."""
+"""The README's examples work as they are printed, and work a second time."""
 
 from __future__ import annotations
 

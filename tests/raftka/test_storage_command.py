@@ -1,4 +1,4 @@
-"""`raftka storage`: what it does to directories, and that it says what Kafka's tool says."""
+"""`raftka storage`: what it does to directories, with the messages of Kafka's tool."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def either_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def answer(log: Log, data: bytes) -> int:
-    """The error code for a batch; of one that is refused nothing is left."""
+    """The error code for a batch; nothing of a refused one is left."""
     before = (log.log_end_offset, log.size)
     try:
         log.append_as_leader(bytearray(data), 0, NOW_MS)
@@ -49,7 +49,7 @@ def test_answers_are_those_of_kafka() -> None:
 
 
 def test_what_is_stored_is_read_by_a_consumer() -> None:
-    """Whatever was taken, one after the other, and its header says the largest time."""
+    """All that was accepted, in order; the header has the largest time."""
     log = new_log()
     for data, _ in CASES.values():
         answer(log, data)

@@ -1,4 +1,4 @@
-"""The life of a compacted log by chance: appends, cleanings, truncations, retention, crashes.
+"""The random life of a compacted log: appends, cleanings, truncations, retention, crashes.
 
 After every step the log must equal the last value of every key, as far as it is committed: no
 tombstone gone early, no offset moved. Each rule of the cleaner that is switched off by name here
@@ -104,7 +104,7 @@ class Story:
         await self.broker.clean(config, high_watermark=self.committed)
 
     async def crash(self) -> None:
-        """In the middle of a cleaning, or of nothing."""
+        """In the middle of a cleaning, or at another moment."""
         self.disk.left = self.dice.randrange(120)
         with suppress(Crash):
             await self.clean()
@@ -112,7 +112,7 @@ class Story:
         assert home is not None
         end = self.end()
         if self.dice.random() < 0.7:
-            # What is not flushed may go; the other replicas have it.
+            # Unflushed records may be lost; the other replicas have them.
             end = min(end, home.recovery_points.get(PARTITION, 0))
             self.medium.lose_power()
         self.medium.locks.clear()

@@ -211,7 +211,7 @@ def test_an_epoch_without_records_is_forgotten_by_the_file_too(clean: bool) -> N
     log.close()
     log, _ = reopen(disk, clean=clean)
     assert epochs_on_disk(disk) == log.epochs.entries() == [(0, 0), (1, 2)]
-    # Its successor had not heard of epoch 2 yet when it wrote this.
+    # Its successor did not know epoch 2 yet when it wrote this.
     append(leader, "d", epoch=1)
     piece = leader.read(3, 1000, 4).pieces[0]
     log.append_as_follower(piece.file.read(piece.size, piece.offset))  # type: ignore[union-attr]
@@ -290,7 +290,7 @@ class Story:
         self.log, _ = reopen(self.disk, recovery_point=self.durable, config=self.settings)
         self.check(self.durable if power else len(self.written))
         self.durable = min(self.durable, self.log.log_end_offset)
-        # Whoever leads next may not have heard of an epoch in which nothing was written.
+        # The next leader may not know an epoch in which nothing was written.
         self.epoch = max(0, self.log.latest_epoch)
 
     def check(self, at_least: int) -> None:

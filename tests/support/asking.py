@@ -16,7 +16,7 @@ R = TypeVar("R", bound=Response)
 
 
 class Answer(Generic[R]):
-    """What came for one request, now or later; stands where a connection's answers go."""
+    """The answer to one request, now or later; stands where a connection's answers go."""
 
     def __init__(self, response: type[R], version: int) -> None:
         self._response = response
@@ -64,7 +64,7 @@ class Answer(Generic[R]):
 def ask(
     dispatcher: Dispatcher[Any], session: Session, request: Request[R], version: int
 ) -> tuple[Answer[R], Awaitable[None] | None]:
-    """Hand a request over, its message through its bytes both ways; and what must be awaited."""
+    """Pass a request on, its message through its bytes both ways; and what must be awaited."""
     answer = Answer(type(request).RESPONSE, version)
     frame = joined(codec.encode_request(request, version, 5, "test"))[4:]
     # As a listener's buffer, it can be written again once it was dispatched.

@@ -270,7 +270,7 @@ class Broker:
     # Metadata, time and requests.
 
     def publish(self) -> None:
-        """Let the broker hear of the world as it is, as one change of everything."""
+        """Publish the present metadata to the broker, as one change of everything."""
         image = self.world.image()
         delta = everything(image, before=self.image)
         self.replicas.publish(image, delta)

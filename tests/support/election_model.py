@@ -1,11 +1,11 @@
-"""A cluster reduced to what elections are about: who holds which records, and who may lead.
+"""A cluster reduced to elections: which broker has which records, and which may lead.
 
 One partition. Brokers die (cleanly, or losing what they had not synced, or with their disk),
 restart, catch up; leaders commit records when enough replicas are in sync, and ask for other ISRs;
 replicas are moved. The controller is the real one. After each step the promise is checked:
 
-    a record that was acknowledged is on everybody in the ISR, and so on whoever is elected, as
-    long as fewer than min.insync.replicas of those who had it went through an unclean shutdown.
+    a record that was acknowledged is on every member of the ISR, and so on any elected leader, as
+    long as fewer than min.insync.replicas of its holders went through an unclean shutdown.
 """
 
 from __future__ import annotations
@@ -150,12 +150,12 @@ class ElectionModel:
             self.story.append(f"record {self.records} is acknowledged by {ids}")
 
     def _in_flight(self) -> list[IsrWish]:
-        """Wishes that the controller may still grant."""
+        """Requests that the controller may still grant."""
         now = (self.partition.leader_epoch, self.partition.partition_epoch)
         return [each for each in self.joins if (each.leader_epoch, each.partition_epoch) == now]
 
     def _maximal_isr(self) -> list[int]:
-        """The ISR, and whoever the controller may have let in already."""
+        """The ISR, and the replicas that the controller may have let in already."""
         pending = [member for wish in self._in_flight() for member, _ in wish.isr]
         return list(dict.fromkeys([*self.partition.isr, *pending]))
 
@@ -171,7 +171,7 @@ class ElectionModel:
             follower.synced = min(follower.synced, same)
 
     def catch_up(self, broker_id: int | None = None) -> None:
-        """A follower has all that the leader has; the leader will ask to take it in."""
+        """A follower has all that the leader has; the leader will ask to let it in."""
         leader = self.leader()
         partition = self.partition
         follower = self.brokers[broker_id or self._any(self.brokers)]
@@ -246,7 +246,7 @@ class ElectionModel:
             self.story.append(f"{broker.broker_id} is killed")
 
     def bounce(self) -> None:
-        """A crash and a restart that are over before anybody notices."""
+        """A crash and a restart that are over before any other node notices."""
         joining = set(self._maximal_isr()) - set(self.partition.isr)
         broker_id = self._any(joining or self.brokers)
         if self.controller.image.is_active(broker_id):
@@ -315,7 +315,7 @@ class ElectionModel:
         self.story.append(f"min.insync.replicas is {self.min_isr}")
 
     def elect_uncleanly(self) -> None:
-        """The operator gives up on what only the dead have."""
+        """The operator gives up the records that only dead brokers have."""
         if not self.partition.has_leader:
             for promise in self.promises:
                 promise.void = True
@@ -363,13 +363,13 @@ class ElectionModel:
             self._check_member(self.brokers[member])
 
     def _forget_what_is_gone(self, leader: ModelBroker) -> None:
-        """What a new leader lacks is lost, if it may be: too many of those who had it were."""
+        """What a new leader lacks is lost, if it may be: too many of its holders were."""
         if leader.alive:
             log = set(leader.log)
             self.promises = [each for each in self.promises if not each.void or each.record in log]
 
     def _check_member(self, broker: ModelBroker) -> None:
-        """Whoever runs and is in the ISR has everything that was acknowledged."""
+        """A running member of the ISR has everything that was acknowledged."""
         if not broker.alive:
             return  # It will have to register again, and leaves the ISR by that.
         log = set(broker.log)

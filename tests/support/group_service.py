@@ -36,7 +36,7 @@ PARTITION = partition_of_key(GROUP, 2)
 
 
 class Answers:
-    """What a pending request was answered, once it was."""
+    """The answers to pending requests."""
 
     def __init__(self, pending: Pending) -> None:
         self.answer: Any = None

@@ -53,7 +53,7 @@ def find_partition(topic: str, partition: int) -> bytes | None:
 
 
 class Call:
-    """A request that waits, as a ticket; what it was answered, once it was."""
+    """A request that waits, as a ticket; its answer, once there is one."""
 
     def __init__(self) -> None:
         self.answer: Any = None
@@ -106,7 +106,7 @@ class ShardWorld:
         return GroupShard(self.config, new_uuid)
 
     def settle(self) -> None:
-        """Everything that was written is committed: let the answers out."""
+        """Everything that was written is committed: send the answers."""
         written = [record for batch in self.shard.outbox.take() for record in batch.records]
         self.records += written
         for key, value in written:
@@ -172,7 +172,7 @@ class ShardWorld:
         return call
 
     def new_member(self, **options: Any) -> tuple[str, Call]:
-        """Come without an id, and come again with the one that was told (KIP-394)."""
+        """Join without an id, and again with the assigned one (KIP-394)."""
         told = self.join(**options)
         assert told.error is ErrorCode.MEMBER_ID_REQUIRED, told.error
         member_id: str = told.answer.member_id

@@ -1,7 +1,7 @@
 """Which modules import each other, directly or through others.
 
 An import counts wherever it stands: at the top of a file, late inside a function, or for type
-checkers only. What is hidden there is still a file that cannot be read, tested or moved alone.
+checkers only. A file with a hidden one cannot be read, tested or moved alone, either.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Imports = Mapping[str, frozenset[str]]
 
 
 def imports_of(sources: Mapping[str, Path]) -> Imports:
-    """Who imports whom among `sources`, by their dotted names.
+    """Which module imports which among `sources`, by their dotted names.
 
     `import a.b.c` runs the `__init__` of a and of a.b too, so they count, but for the packages that
     the importing module is in: these run first in any case.

@@ -1,6 +1,6 @@
 """Random messages of every class and version, and where to find all the classes.
 
-What comes out has only what its version has on the wire, so that decode(encode(m)) == m.
+Each has only the fields that its version has on the wire, so that decode(encode(m)) == m.
 """
 
 from __future__ import annotations

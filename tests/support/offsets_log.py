@@ -45,7 +45,7 @@ class MemoryOffsetsLog:
             done(None)
 
     def lose(self, partition: int, code: ErrorCode) -> None:
-        """Everything that waits is told of an error."""
+        """Everything that waits gets an error."""
         for _, done in self._waiting.pop(partition, []):
             done(KafkaError(code))
 

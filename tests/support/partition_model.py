@@ -405,7 +405,7 @@ class Model:
             self._publish()
 
     def unfence(self) -> None:
-        """A broker that has heard all metadata is let back in."""
+        """A broker that has applied all metadata is unfenced."""
         for broker in self._alive():
             if broker.id in self.controller.fenced and not broker.metadata:
                 self.controller.fenced.discard(broker.id)
@@ -421,7 +421,7 @@ class Model:
                 broker.ask(proposal)
 
     def prefer(self) -> None:
-        """Leadership moves for no reason but order."""
+        """Leadership moves back to the preferred replica."""
         view = self.controller.view
         choice = [i for i in view.isr if i != view.leader and i not in self.controller.fenced]
         if choice and view.leader > 0:

@@ -1,4 +1,4 @@
-"""Real processes under load: what producers were promised, and what is there afterwards."""
+"""Real processes under load: which records were acknowledged, and which are there afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def until(condition: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
 
 
 def partitions(port: int, topic: str) -> dict[int, Any]:
-    """Partitions of a topic as one node tells of them."""
+    """Partitions of a topic as one node reports them."""
     wanted = [MetadataRequestTopic(name=topic)]
     request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
     answer = ask(port, request, 9)
@@ -37,7 +37,7 @@ def partitions(port: int, topic: str) -> dict[int, Any]:
 
 
 class Load:
-    """An acks=all producer in a thread; every record that it was promised is remembered.
+    """An acks=all producer in a thread; every acknowledged record is remembered.
 
     with Load(cluster.bootstrap, topic) as load:
         ...
@@ -78,7 +78,7 @@ class Load:
         return time.monotonic() - begin_s
 
     def lost(self) -> list[tuple[int, int, bytes]]:
-        """Acknowledged records that are not where they were said to be."""
+        """Acknowledged records that are not at their offsets."""
         there = read_all(self._bootstrap, self._topic)
         return [each for each in self.acked if there.get(each[:2]) != each[2]]
 

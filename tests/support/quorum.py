@@ -20,7 +20,7 @@ DIRECTORY = b"d" * 16
 
 
 class PaperQuorum:
-    """Implements kraft.raft.port.QuorumPort. `listener` hears what a node's would hear."""
+    """Implements kraft.raft.port.QuorumPort. `listener` gets what a node's would get."""
 
     def __init__(self, node_id: int = 1, *, commit_s: float = 0.001) -> None:
         self.node_id = node_id

@@ -1,7 +1,7 @@
 """Batches made byte by byte: what `encode_batch` would never write.
 
-`CASES` has one batch per way in which a batch can be wrong, or odd and yet right, with what Apache
-Kafka 4.3.1 answered to it (2026-11-30, a topic with default settings). To ask another broker:
+`CASES` has one batch for each way in which a batch can be wrong, or odd and yet right, with the
+answer of Apache Kafka 4.3.1 (2026-11-30, a topic with default settings). To ask another broker:
 
     python -m tests.wire.ask_batches HOST:PORT
 

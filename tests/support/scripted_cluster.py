@@ -1,7 +1,7 @@
-"""Brokers that keep a client's rules and nothing else: logs in memory, faults on command.
+"""Brokers that only check a client's rules: logs in memory, faults on command.
 
 They check what real brokers check of an idempotent producer (order of sequence numbers, five
-batches remembered) so that a client that breaks the rules is found out.
+batches remembered) so that a client that breaks the rules is noticed.
 """
 
 from __future__ import annotations
@@ -375,7 +375,7 @@ class ScriptedCluster:
 
 
 async def _wait_for_news(request: FetchRequest, answer: FetchResponse) -> None:
-    """A broker that has nothing to tell lets the client wait as long as it said it would."""
+    """A broker without news lets the client wait as long as it asked to."""
     told = [part for topic in answer.responses for part in topic.partitions]
     if not any(p.records or p.error_code or p.preferred_read_replica >= 0 for p in told):
         await trio.sleep(request.max_wait / 1000)

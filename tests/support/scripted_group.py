@@ -57,7 +57,7 @@ class ScriptedGroup:
     _left: dict[str, trio.Event] = field(default_factory=dict)
 
     async def answer(self, request: Request[Any]) -> Response:
-        """What the coordinator answers, once it does."""
+        """The coordinator's answer, once there is one."""
         if isinstance(request, FindCoordinatorRequest):
             found = find_coordinator.Coordinator(
                 key=request.coordinator_keys[0], node_id=1, host="b1", port=9092

@@ -27,7 +27,7 @@ TOPICS = {
 
 
 class Call:
-    """A request that waits, as a ticket; what it was answered, once it was."""
+    """A request that waits, as a ticket; its answer, once there is one."""
 
     def __init__(self) -> None:
         self.answer: Any = None
@@ -44,7 +44,7 @@ class Call:
 
 
 class TransactionWorld:
-    """A shard, the records that it has written, the markers that it wants, and the time."""
+    """A shard, its records, the markers that it wants, and the time."""
 
     def __init__(self, version: int = 2, **settings: int) -> None:
         self.config = TransactionConfig(**settings)
@@ -77,7 +77,7 @@ class TransactionWorld:
         self.settle()
 
     def settle(self) -> None:
-        """What was written is committed: let answers and effects out."""
+        """Everything that was written is committed: send answers and effects."""
         if not self.commits:
             return
         for batch in self.shard.outbox.take():
@@ -143,7 +143,7 @@ class TransactionWorld:
         return call
 
     def producer(self, **options: Any) -> Producer:
-        """Begin, or begin again, and be given an id and an epoch."""
+        """Begin, or begin again, and get an id and an epoch."""
         call = self.init(**options)
         assert call.error is ErrorCode.NONE, call.error
         return Producer(call.answer.producer_id, call.answer.producer_epoch)
@@ -198,7 +198,7 @@ class TransactionWorld:
         self.settle()
 
     def write_markers(self, *partitions: TopicPartition) -> WriteMarkers:
-        """The oldest wish comes true, in these partitions or all."""
+        """Write the oldest markers, in these partitions or all."""
         wish = self.wanted[0]
         done = frozenset(partitions) or wish.partitions
         if done == wish.partitions:

@@ -1,4 +1,4 @@
-"""Whoever traces a node cannot harm it: the first error ends the tracing, and is told."""
+"""Tracing cannot harm a node: its first error ends the tracing, and is logged."""
 
 from __future__ import annotations
 

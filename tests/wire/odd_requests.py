@@ -1,4 +1,4 @@
-"""Requests that make little sense, and what a broker makes of them.
+"""Requests that make little sense, and how a broker answers them.
 
     python -m tests.wire.odd_requests PORT
 
@@ -329,7 +329,7 @@ def outcome(answer: Struct) -> list[int]:
 
 
 def outcomes(port: int) -> dict[str, str]:
-    """What the broker on this port makes of each request, after making two topics there."""
+    """The broker's answer to each request, after creating two topics."""
     send: Callable[..., Any] = ask
     topic, other = names = [f"odd-{time.time_ns()}-{letter}" for letter in "ab"]
     wanted = [

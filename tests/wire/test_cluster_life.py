@@ -1,4 +1,4 @@
-"""Nodes that stop, come, go, lose their disk, fall asleep: what was promised holds."""
+"""Nodes that stop, come, go, lose their disk, are suspended: acknowledged records stay."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_leader_that_slept_does_not_answer_as_one(life: LocalCluster, topic: s
     sleeper = life.processes[2]
     sleeper.send_signal(signal.SIGSTOP)
     try:
-        # It is the first thing that the sleeper will find when it wakes up.
+        # It is the first thing that the suspended node finds when it resumes.
         wire.send(produce_request(topic, acks=1), 9)
         until(lambda: leader(life.ports[1], topic) not in (2, -1), "another leader")
         new = leader(life.ports[1], topic)

@@ -32,7 +32,7 @@ def raftka(*arguments: str) -> str:
 
 
 def voters(cluster: LocalCluster) -> list[int]:
-    """As a broker's DescribeQuorum tells of them."""
+    """As a broker's DescribeQuorum reports them."""
     address = f"127.0.0.1:{cluster.ports[5]}"
     told = raftka("metadata-quorum", "--bootstrap-server", address, "describe", "--status")
     found = re.search(r"CurrentVoters:\s+(.*)", told)
@@ -84,7 +84,7 @@ def test_voters_come_and_go(tmp_path: Path, topic: str) -> None:
                 raftka("topics", *servers, "--create", "--topic", name, "--partitions", "30")
             until(lambda: checkpoints(cluster, 2), "a snapshot")
             load.progress()
-            # It comes back as what it is now: somebody who follows, and may be asked to vote again.
+            # It comes back as what it is now: an observer, which may be made a voter again.
             cluster.launch(1)
             config = ("--command-config", str(cluster.config_path(1)))
             raftka("metadata-quorum", *servers, *config, "add-controller")

@@ -54,7 +54,7 @@ def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 30.0
 
 
 class Member(threading.Thread):
-    """A confluent-kafka consumer that reads, and commits what it has read, until it is told."""
+    """A confluent-kafka consumer that reads, and commits what it has read, until it is stopped."""
 
     def __init__(self, cluster: LocalCluster, topic: str, group: str, **settings: object) -> None:
         super().__init__(daemon=True)
@@ -92,7 +92,7 @@ class Member(threading.Thread):
                 self._consumer.commit(offsets=[position], asynchronous=False)
                 self.committed[partition] = offset + 1
             except KafkaException:
-                continue  # A rebalance or a failover: whoever owns it next reads it again.
+                continue  # A rebalance or a failover: the partition's next owner reads it again.
         self._consumer.close()
 
     def stop(self) -> None:
@@ -224,7 +224,7 @@ def test_kafka_python_keeps_notes_and_survives_a_crash(cluster: LocalCluster, to
         "two share the topic",
     )
     assert not crashing.assignment() & surviving.assignment()
-    # One stops reading and beating, and says no goodbye: its session has to end.
+    # One stops reading and sending heartbeats, and does not leave: its session must end.
     stops[0].set()
     tasks[0].join()
     crashing._client.close()

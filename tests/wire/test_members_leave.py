@@ -1,4 +1,4 @@
-"""Consumers that are stopped leave their group at once, whatever they are at."""
+"""Consumers that are stopped leave their group at once, whatever they are doing."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class Member:
         return b"c\n" in self._out.read_bytes()
 
     def state(self) -> str:
-        """The group's state as the cluster tells it."""
+        """The group's state as the cluster reports it."""
         request = DescribeGroupsRequest(groups=[self._group])
         state: str = ask(self._node.ports[1], request, 5).groups[0].group_state
         return state
 
     def stop(self, number: signal.Signals) -> None:
-        """Stop it, and see that the group has no member and may be reset at once."""
+        """Stop it, and check that the group has no member and can be reset at once."""
         self._process.send_signal(number)
         try:
             self._process.wait(10)

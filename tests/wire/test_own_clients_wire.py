@@ -37,7 +37,7 @@ async def member(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Reads and commits until `done`, which it says itself when all have seen `enough`."""
+    """Reads and commits until `done`, which it sets itself when all have seen `enough`."""
     settings = {
         "bootstrap.servers": cluster.bootstrap,
         "group.id": f"g-{topic}",
@@ -80,7 +80,7 @@ async def test_two_members_share_and_hand_over_without_a_gap(
                         await producer.flush()
                         first_done.set()
     for offsets in seen.values():
-        # Commits follow each poll, and members leave in good order: nothing comes twice.
+        # Commits follow each poll, and members leave properly: nothing comes twice.
         assert offsets == list(range(100))
 
 

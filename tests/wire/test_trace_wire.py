@@ -1,4 +1,4 @@
-"""Three real nodes write their traces; merged, they tell an election with its cause."""
+"""Three real nodes write their traces; merged, they show an election with its cause."""
 
 from __future__ import annotations
 

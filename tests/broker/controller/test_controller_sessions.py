@@ -1,4 +1,4 @@
-"""Which broker processes the controller takes for alive."""
+"""Which broker processes the controller considers alive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_new_controller_gives_everybody_a_session() -> None:
 
 
 def tick(known: BrokerSessions, start: float, end: float) -> list[BrokerSession]:
-    """Look as often as a controller does; what the last look says."""
+    """Check as often as a controller does; the last result."""
     now, found = start, []
     while now < end:
         now += 0.25

@@ -1,4 +1,4 @@
-"""What the controller lets be set, for topics, one broker and all of them."""
+"""Which settings the controller accepts, for topics, one broker and all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bank on real replicas in virtual time: two brokers, a random crowd, and failovers.
+"""The bank on real replicas in virtual time: two brokers, random requests, and failovers.
 
 What must hold in each story: an answered operation is never lost, money is neither made nor lost
 by a transfer, a statement shows only what is committed, a producer's deposits count as one, and
@@ -114,7 +114,7 @@ class Story:
         follower.broker.copy(leader.broker, rounds=2)
 
     def _fail_over(self) -> None:
-        """The other one is in sync, so it may lead; whatever it lacks is lost."""
+        """The other broker is in sync, so it may lead; what it lacks is lost."""
         self.failovers += 1
         leader = 3 - self.world.topics[BANK_TOPIC].partitions[0].leader
         self.world.change(BANK_TOPIC, leader=leader)

@@ -1,4 +1,4 @@
-"""The runtime under a coordinator that is no group coordinator: every ability, in virtual time."""
+"""The runtime under another kind of coordinator than groups: every ability, in virtual time."""
 
 from __future__ import annotations
 

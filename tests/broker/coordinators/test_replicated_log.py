@@ -23,7 +23,7 @@ PAIR = PartitionImage((1, 2), (1, 2), 1)
 
 
 class Log:
-    """Broker 1's offsets log with one partition, and what its callers were told."""
+    """Broker 1's offsets log with one partition, and the results that its callers got."""
 
     def __init__(self, view: PartitionImage = ALONE, **config: str) -> None:
         self.world = World()

@@ -1,4 +1,4 @@
-"""What a broker decides about settings before the controller does, and how the answers meet."""
+"""What a broker decides about settings before the controller does, and how the answers merge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch, as consumers and followers see it: what is visible to whom, when, and how much of it."""
+"""Fetch, as consumers and followers see it: what is visible to which reader, when, and how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetches that have no room for everything: whose turn it is, and what nobody may wait for.
+"""Fetches without room for everything: which partition is next, and what no fetch may wait for.
 
 The orders and waits are what Apache Kafka 4.3.1 gave for the same requests.
 """
@@ -81,7 +81,7 @@ class Session:
         return self.take(self.ask())
 
     def rounds(self, count: int, *, moves_on: bool) -> list[int]:
-        """Who is served, one fetch after the other."""
+        """The partitions that are served, one fetch after the other."""
         positions: dict[int, int] = {}
         found = []
         for _ in range(count):
@@ -169,7 +169,7 @@ def test_a_fetch_without_a_session_is_served_in_its_own_order() -> None:
 
 
 class TestMinBytes:
-    """The minimum counts what is there up to the limits, not what whole batches make of it."""
+    """The minimum counts the bytes that are there up to the limits, not whole batches."""
 
     @staticmethod
     def waits(
@@ -249,7 +249,7 @@ class TestFollowers:
         assert ends == [13, 12, 12]
 
     def test_a_leader_honours_its_own_limit_for_followers_too(self) -> None:
-        """fetch.max.bytes is the broker's word on every fetch."""
+        """fetch.max.bytes limits every fetch."""
         leader, follower = self.followed(2, fetch_max_bytes="1200")
         follower.response_max_bytes = 1 << 20
         follower.copy(leader)

@@ -28,7 +28,7 @@ VIEW = PartitionImage((1, 2, 3), (1,), 1)
 
 
 class Controller:
-    """Answers as the test says."""
+    """A controller that answers as the test wants."""
 
     def __init__(self, *answers: Callable[[Any], Any]) -> None:
         self.asked: list[Any] = []

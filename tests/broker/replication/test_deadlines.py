@@ -1,4 +1,4 @@
-"""Deadlines: who waits is told when the time is up, once, and nobody who has left."""
+"""Deadlines: a waiter is notified when its time is up, once, and not after it has left."""
 
 from __future__ import annotations
 

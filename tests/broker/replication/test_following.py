@@ -107,7 +107,7 @@ def test_an_old_leader_gives_up_what_only_it_had() -> None:
 
 
 def test_who_was_cut_hears_where_the_leaders_log_begins() -> None:
-    """What the leader says beside where logs part is not believed, so it has to say it again."""
+    """What the leader reports beside the divergence is ignored, so it must report it again."""
     leader, second, third = cluster()
     for value in (b"a", b"b"):
         leader.produce("logs", value)
@@ -132,7 +132,7 @@ def test_kip_279_several_fast_elections() -> None:
     second.copy(leader)
     third.copy(leader)
     for epoch in range(1, 7):
-        # Each leader writes something that nobody copies before the next is elected.
+        # Each leader appends a record that no follower copies before the next is elected.
         chosen = (leader, second, third)[epoch % 3]
         leader.world.change("logs", leader=chosen.id)
         chosen.publish()
@@ -153,7 +153,7 @@ def test_an_epoch_in_which_nothing_was_written_is_forgotten() -> None:
     second.copy(leader)
     third.copy(leader)
     leader.world.change("logs", leader=2)
-    second.publish()  # leads epoch 1, writes nothing, and nobody hears of it
+    second.publish()  # leads epoch 1, writes nothing, and no replica learns of it
     leader.world.change("logs", leader=1)
     leader.publish()
     leader.produce("logs", b"b")
@@ -209,7 +209,7 @@ def test_an_unclean_leader_cuts_the_others() -> None:
 def test_a_refused_partition_is_left_alone_for_a_while_and_longer_each_time() -> None:
     leader, second, _ = cluster()
     leader.world.change("logs", leader=1)
-    second.publish()  # the leader has yet to hear of its new epoch
+    second.publish()  # the leader does not know its new epoch yet
     session: FollowerSession = second.sessions[1]
     second.copy(leader)
     first_s = session.retry(second.clock.now_s)
@@ -273,11 +273,11 @@ def test_an_answer_to_an_earlier_request_than_the_last_is_not_taken() -> None:
 def test_marks_of_an_answer_to_an_earlier_request_are_taken(
     monkeypatch: pytest.MonkeyPatch, offline: bool
 ) -> None:
-    """Seed 30001651: the leader had told the high watermark, and did not tell it again."""
+    """Seed 30001651: the leader had sent the high watermark, and did not send it again."""
     view = replace(REPLICATED, isr=(1, 3))
     leader, second, third = cluster(view, view)
     leader.world.brokers[2] = replace(leader.world.brokers[2], fenced=True)
-    leader.publish()  # Nobody asks the second into the ISR: the high watermark is the third's.
+    leader.publish()  # No leader asks the second into the ISR: the high watermark is the third's.
     second.copy(leader)
     leader.produce("logs", b"a")
     session = second.sessions[1]

@@ -1,4 +1,4 @@
-"""The rules of one partition: who is in sync, what is committed, who may ask."""
+"""The rules of one partition: what is in sync, what is committed, which requests are allowed."""
 
 from __future__ import annotations
 

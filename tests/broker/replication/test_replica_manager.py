@@ -26,7 +26,7 @@ def cluster(view: PartitionImage = REPLICATED, **config: str) -> tuple[Broker, B
 
 
 class Roles:
-    """Remembers what it was told."""
+    """Remembers its calls."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, int]] = []
@@ -240,7 +240,7 @@ def test_who_was_refused_is_let_in_later_although_nothing_new_is_written() -> No
     second.copy(leader, rounds=2)
     ((replica, proposal),) = leader.proposals
     assert not replica.state.proposal_refused(proposal, ErrorCode.INELIGIBLE_REPLICA)
-    # The follower is at the end and has nothing to say: its fetches do not name the partition.
+    # The follower is at the end and has no news: its fetches do not name the partition.
     leader.replicas.isr.shrink_isrs(leader.clock.now_s)
     assert [proposal.members for _, proposal in leader.proposals] == [(1, 2), (1, 2)]
 

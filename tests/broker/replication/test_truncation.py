@@ -1,4 +1,4 @@
-"""Where logs part ways: the scenarios of KIP-101 and KIP-279, on epoch histories alone."""
+"""Where logs diverge: the scenarios of KIP-101 and KIP-279, on epoch histories alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Epochs:
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
         if epoch > self.latest:
-            # The log cannot say where an epoch ends that it has yet to see.
+            # The log cannot say where an epoch ends that it does not have.
             return -1, -1
         if epoch < self.records[0]:
             return epoch, 0
@@ -34,7 +34,7 @@ class Epochs:
 
 
 def converge(leader: Epochs, follower: Epochs, high_watermark: int = 0) -> int:
-    """Fetch and truncate until the leader finds no fault; how many cuts it took."""
+    """Fetch and truncate until the leader finds no divergence; how many truncations it took."""
     cuts = 0
     while follower.records:
         end = divergence(leader, follower.end, follower.latest)

@@ -1,4 +1,4 @@
-"""Who reads what: rules that hold for every group, and the ones that make each strategy itself."""
+"""Assignments: rules that hold for every group, and the rules of each strategy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consumer against scripted brokers: positions, leaders that move, and what is handed out."""
+"""The consumer against scripted brokers: positions, leader changes, and which records come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fill(part: ScriptedPartition, *values: bytes) -> None:
 
 
 async def read(consumer: Consumer, count: int) -> list[tuple[int, int, bytes | None]]:
-    """Poll until there are so many."""
+    """Poll until there are this many records."""
     found: list[tuple[int, int, bytes | None]] = []
     with trio.fail_after(60):
         while len(found) < count:
@@ -53,7 +53,7 @@ async def test_all_records_in_order(
 async def test_partitions_take_turns_at_a_broker_that_keeps_no_session(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """An answer has room for a batch: the order of the requests says whose."""
+    """A response has room for a batch: the order of the requests determines whose."""
     for topic in ("t", "u"):
         for index, part in enumerate(cluster.create(topic, 2)):
             cluster.elect(topic, index, 1)
@@ -172,7 +172,7 @@ async def test_broken_connections_skip_and_repeat_nothing(
 async def test_who_reads_nearby_asks_for_the_layout_until_there_is_a_leader_to_compare_with(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """Seed 5000228: nothing was on its way that could have failed, so nobody asked."""
+    """Seed 5000228: no request was in flight that could have failed, so none asked again."""
     part, _ = cluster.create("t", 2)
     fill(part, b"a")
     cluster.near = 3
@@ -198,7 +198,7 @@ async def test_who_reads_nearby_asks_for_the_layout_until_there_is_a_leader_to_c
 async def test_a_replica_nearby_that_is_busy_for_longer_than_the_layout_lasts_is_read_from(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """Seed 21000162: the leader's word was out of date each time before it could be followed."""
+    """Seed 21000162: the leader's answer was out of date each time before it could be followed."""
     part, *_ = cluster.create("t", 3)
     cluster.near = 3
     settings = {"client.rack": "r", "metadata.max.age.ms": 2000, "fetch.max.wait.ms": 3000}
@@ -216,7 +216,7 @@ async def test_a_replica_nearby_that_is_busy_for_longer_than_the_layout_lasts_is
 async def test_a_replica_nearby_that_the_layout_does_not_know_yet(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """Seed 31001763: the leader named it as often as it was asked, and nobody else was."""
+    """Seed 31001763: the leader named it at every request, and no other broker was asked."""
     (part,) = cluster.create("t")
     fill(part, b"a")
     cluster.kill(3)
@@ -350,7 +350,7 @@ async def test_a_loop_of_polls_that_wait_for_nothing_can_be_cancelled(
 
 
 class Stalling(VirtualClock):
-    """A clock of a process that stands still for a while."""
+    """A clock of a process that is paused for a while."""
 
     stalled_s = 0.0
 
@@ -359,7 +359,7 @@ class Stalling(VirtualClock):
 
 
 class Rejoining:
-    """A membership that learns in the meantime that it has to join again."""
+    """A membership that learns meanwhile that it must rejoin."""
 
     def __init__(self, clock: Stalling) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Fetch sessions, and records out of what a fetch brought."""
+"""Fetch sessions, and the records of a fetch response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What members tell each other comes back as it was."""
+"""The messages between members survive encoding and decoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order in which a partition's batches go out."""
+"""The order in which a partition's batches are sent."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_an_expired_batch_that_may_have_arrived_wastes_its_number() -> None:
 
 
 def given_up_before_another() -> tuple[PartitionQueue, Batch, Batch]:
-    """Two batches were sent and not answered, and the first has become too old."""
+    """Two batches were sent and not answered, and the first has expired."""
     queue = PartitionQueue(TARGET)
     one, two, three = filled(queue, 1, 1, 1)
     two.created = three.created = 1000.0

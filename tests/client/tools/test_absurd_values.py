@@ -1,6 +1,6 @@
-"""No value of any option ends a tool in a traceback: all are answered with a sentence and 1.
+"""No value of any option ends a tool in a traceback: all end in a sentence and exit code 1.
 
-The tools run against a port on which nobody listens, so that what is not refused by the command
+The tools run against a port without a listener, so that what the command line does not refuse
 line is refused by the network.
 """
 
@@ -93,7 +93,7 @@ def options_of(tool: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No unforeseen error is put into words, and nobody waits for a cluster."""
+    """Unforeseen errors are raised, and no tool waits for a cluster."""
     monkeypatch.setenv("RAFTKA_DEBUG", "1")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
 
@@ -115,7 +115,7 @@ def test_no_value_of_an_option_is_a_traceback(
         prepared.append(job)
         return 1
 
-    # What is well formed goes no further: only the command line is looked at here.
+    # Well-formed command lines go no further: only parsing is tested here.
     monkeypatch.setattr(module, "_work", work)
     for option in options_of(tool):
         for line in command_lines(tool, option):

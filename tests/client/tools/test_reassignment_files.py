@@ -1,4 +1,4 @@
-"""What kafka-reassign-partitions says about a file that cannot be meant, in Kafka's words."""
+"""What kafka-reassign-partitions says about wrong files, in the words of Kafka's tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brokers' lives as the controller sees them: registration, heartbeats, shutdown, fencing."""
+"""The lives of brokers as the controller sees them: registration, heartbeats, shutdown, fencing."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ RULES_OF_THE_CONTROLLER = (
 
 @pytest.mark.parametrize("rule", RULES_OF_THE_CONTROLLER)
 def test_each_rule_is_needed(rule: Rule) -> None:
-    """With the rule switched off, some seed loses a record or puts somebody where nobody may be."""
+    """With the rule switched off, some seed loses a record or elects a replica that lacks some."""
     rules = Rules(off={rule})
     for seed in range(SEEDS):
         try:

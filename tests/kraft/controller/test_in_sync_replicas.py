@@ -1,4 +1,4 @@
-"""AlterPartition: which ISR a leader may have, and whom it must not let in."""
+"""AlterPartition: which ISR a leader may have, and which replicas it must not let in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cluster() -> ControllerOnPaper:
 
 
 def wish(cluster: ControllerOnPaper, *isr: int) -> IsrWish:
-    """The present leader's wish for this ISR."""
+    """The present leader's request for this ISR."""
     partition = cluster.partition("t")
     return IsrWish(
         cluster.image.topics["t"].topic_id,

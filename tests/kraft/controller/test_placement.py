@@ -1,4 +1,4 @@
-"""Where replicas go: even over brokers, spread over racks, dead brokers last."""
+"""Where replicas are placed: evenly over brokers, spread over racks, dead brokers last."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ HEALED_S = 25.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one seed came to."""
+    """The result of one seed."""
 
     seed: int
     violation: str | None
@@ -51,7 +51,7 @@ class Outcome:
 
 @contextmanager
 def small_messages() -> Iterator[None]:
-    """Batches of two entries and snapshots of many pieces, so that their edges are met."""
+    """Batches of two entries and snapshots of many pieces, so that their edge cases occur."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(leader, "BATCH_BYTES", 100)
         patch.setattr(progress, "CHUNK_BYTES", 90)
@@ -198,7 +198,7 @@ class Scenario:
         )
 
     def _agreed(self) -> bool:
-        """Quiet for a moment: then all replicas have the same, and nobody waits for an answer."""
+        """After a pause: all replicas have the same log, and no call waits for an answer."""
         cluster = self.cluster
         for _ in range(20):
             cluster.run_until(cluster.now + 0.1)

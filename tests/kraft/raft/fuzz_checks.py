@@ -25,7 +25,7 @@ LEASE_MAX_S = 1.6
 
 
 class Violation(AssertionError):
-    """A promise of Raft that was broken."""
+    """A guarantee of Raft that was broken."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class StateMachine:
 
 @dataclass
 class Promise:
-    """What a replica has told others, and so must still know after any crash."""
+    """What a replica has sent to others, and so must still know after any crash."""
 
     term: int = 0
     votes: dict[int, Any] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Checker:
         self.digests: dict[int, int] = {0: 0}
         self.commits = 0
 
-    # What a replica sends.
+    # Messages that a replica sends.
 
     def sent(self, replica: Replica, receiver: ReplicaKey, message: Message) -> None:
         promise, kind = replica.promise, message["type"]
@@ -92,7 +92,7 @@ class Checker:
                 f"{replica} votes for {candidate} in term {term}, after it voted for {before}"
             )
 
-    # What a replica is after a step.
+    # The state of a replica after a step.
 
     def stepped(self, replica: Replica, replicas: list[Replica], now: float) -> None:
         engine = replica.engine
@@ -178,7 +178,7 @@ class Checker:
                 f"which is durable only on {[str(r) for r in holders]} of {len(voters)} voters"
             )
 
-    # What a replica's state machine sees.
+    # Events of a replica's state machine.
 
     def event(self, replica: Replica, event: Event) -> None:
         machine = replica.machine
@@ -223,7 +223,7 @@ class Checker:
 
 
 def tick(replica: Replica, engine: Engine, matters: bool) -> None:
-    """Nothing may follow from what the engine has said does not matter."""
+    """Messages that the engine calls of no consequence must have none."""
     before = _consequences(engine)
     engine.tick()
     if not matters and _consequences(engine) != before:
@@ -231,7 +231,7 @@ def tick(replica: Replica, engine: Engine, matters: bool) -> None:
 
 
 def _consequences(engine: Engine) -> tuple[object, ...]:
-    """What a tick may change that anybody would notice. A snapshot that became possible to send
+    """What a tick may change visibly. A snapshot that became possible to send
     may begin with the next heartbeat."""
     outbox = [message for _, message in engine._outbox if "serialized" not in message]
     voters = engine.voters.current

@@ -325,7 +325,7 @@ class Cluster:
                     yield one, other
 
     def connect_all(self) -> None:
-        """Whoever can reach the other and has no connection makes one."""
+        """Every replica that can reach another and has no connection to it makes one."""
         for one, other in self.pairs():
             ids = (one.key.id, other.key.id)
             cut = ids in self.blocked or ids[::-1] in self.blocked
@@ -336,7 +336,7 @@ class Cluster:
                     self.put(end, ("up", peer.key))
 
     def reset(self, pair: frozenset[int]) -> None:
-        """Each side notices in its own time, and may be called again only after that."""
+        """Each side notices in its own time, and may be dialed again only after that."""
         wire = self.wires.get(pair)
         if wire is None or not wire.alive:
             return
@@ -359,7 +359,7 @@ class Cluster:
     # Clients.
 
     def call(self, replica: Replica, what: str, work: Callable[[Engine, Any], Any]) -> None:
-        """Have the engine do something in its next step; it has to call back, whatever happens."""
+        """Call the engine in its next step; it must call back, whatever happens."""
         self._calls += 1
         number = self._calls
         life = replica.life

@@ -1,20 +1,20 @@
 """A laboratory for the quorum: a few engines, and every message delivered by hand.
 
-A script is a list of commands, one a line; `Lab.run` carries them out and tells in words what
+A script is a list of commands, one a line; `Lab.run` carries them out and describes what
 followed. Time passes only by `wait`; a message arrives only by `deliver`. Disks are durable after
 each step, as the driver makes them.
 
     nodes 3                     three voters, with links between all, by controller.quorum.voters
     dynamic 3                   the same, but the log names the voters (KIP-853)
-    lead 1                      node 1 is elected; of that nothing is told
-    observers 1                 nodes behind them that follow only
+    lead 1                      node 1 is elected; the events of that are not shown
+    observers 1                 nodes that are not voters
     wait 1.5                    seconds pass for everyone; what has a deadline in it happens then
     deliver                     deliver what is on its way, and what follows, until all is quiet
-    deliver 1 2                 deliver the next message from node 1 to node 2, and no more
+    deliver 1 2                 deliver only the next message from node 1 to node 2
     lose 1 2                    lose what is on its way from node 1 to node 2
     cut 1 2                     break the link between two nodes, which both notice
-    silence 1 2                 lose everything between two nodes from now on, which none notices
-    link 1 2                    the link is there again
+    silence 1 2                 lose everything between two nodes from now on, unnoticed by both
+    link 1 2                    restore the link
     propose 1 topic-a           node 1 appends an entry
     snapshot 1                  node 1 writes a snapshot and forgets the log before it
     crash 1 / start 1           the process ends / starts on its disk
@@ -218,7 +218,7 @@ class Lab:
                 f"committed up to {engine.commit_index}"
             )
 
-    # How they go.
+    # Helpers.
 
     def _start(self, number: int) -> None:
         votes = any(voter.id == number for voter in self.voters)
@@ -306,7 +306,7 @@ def _role(engine: Engine) -> str:
 
 
 def words(message: Message) -> str:
-    """A message as its sender would say it."""
+    """A message as its sender would put it."""
     kind, term = message["type"], message["term"]
     if kind == "pre_vote":
         return f"could I win term {term}? {_end(message)}"

@@ -1,4 +1,4 @@
-"""The journal on disk: what survives, what is cut, what is refused."""
+"""The journal on disk: what survives, what is truncated, what is refused."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_a_link_that_breaks_is_told_on_both_sides_and_made_again() -> None:
 
 
 def test_a_link_that_the_other_side_made_and_lost_is_made_anew_from_here() -> None:
-    """The other side called while this node was a voter, and does not call observers."""
+    """The other side dialed while this node was a voter, and does not dial observers."""
 
     async def scenario(fabric: Fabric, one: End, two: End) -> None:
         two.links.want([Target(1, "host1", PORT)])

@@ -45,7 +45,7 @@ def endpoint(number: int) -> VoterEndpoint:
 
 @dataclass
 class Listener:
-    """Remembers what it was told."""
+    """Remembers its calls."""
 
     state: list[bytes] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
@@ -144,7 +144,7 @@ class World:
             self.media[number].lose_power()
 
     async def leader(self) -> Node:
-        """The active one: it has been told so."""
+        """The active leader: its listener was notified."""
         while True:
             for node in self.nodes.values():
                 told = node.listener.leaders[-1:]
@@ -304,7 +304,7 @@ def test_observers_follow_and_are_described() -> None:
 
 
 def test_an_observer_finds_a_leader_again_that_lost_power_without_a_word() -> None:
-    """Its connection looks alive for ever: who only follows never sends, so nothing resets it."""
+    """Its connection looks alive for ever: an observer never sends, so nothing resets it."""
 
     async def scenario(world: World) -> None:
         await world.start(1)

@@ -1,7 +1,7 @@
-"""Courses of events in words: what nodes say to each other, and what follows.
+"""Sequences of events in words: the messages between nodes, and what follows from them.
 
 Each file of traces/ is a story with commands (see lab.py), and under each command what it leads to.
-They are read by people: a change of one is committed only when it is understood, as in etcd's raft.
+They are read by people: commit a change only when you understand it, as in etcd's raft.
 
     python -m tests.kraft.raft.test_traces          write what the commands lead to now
 """

@@ -1,4 +1,4 @@
-"""Which dynamic settings of brokers are taken; the judge is Apache Kafka 4.3.1."""
+"""Which dynamic settings of brokers are accepted; the judge is Apache Kafka 4.3.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hand-written answer to Fetch says what the codec says."""
+"""The hand-written response to Fetch equals the codec's."""
 
 from __future__ import annotations
 

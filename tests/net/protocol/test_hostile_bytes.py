@@ -1,4 +1,4 @@
-"""Whatever comes from the wire, the codec raises MalformedMessage and nothing else, in bounds."""
+"""Whatever comes from the wire, the codec raises MalformedMessage and nothing else, bounded."""
 
 from __future__ import annotations
 

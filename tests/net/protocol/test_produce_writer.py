@@ -1,4 +1,4 @@
-"""The handwritten answer to Produce says what the encoded one says."""
+"""The hand-written response to Produce equals the codec's."""
 
 from __future__ import annotations
 

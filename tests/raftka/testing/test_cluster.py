@@ -141,7 +141,7 @@ def test_nothing_is_left_of_a_run_that_is_killed(end: str, tmp_path: Path) -> No
 def _runs(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
-        # A process that ended and that nobody waits for stays as a zombie.
+        # A process that ended and was not waited for stays as a zombie.
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (ProcessLookupError, FileNotFoundError):
         return False

@@ -1,4 +1,4 @@
-"""The end of a run: operations leave what they promise, and the audit finds what is not so."""
+"""The end of a run: operations keep their promises, and the audit finds what is wrong."""
 
 from __future__ import annotations
 

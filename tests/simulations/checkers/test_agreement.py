@@ -1,4 +1,4 @@
-"""What a broker says to be committed agrees with what clients were told."""
+"""What a broker claims to be committed agrees with what clients know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.scene import LED, Scene, batch
 
 
 class Agreement:
-    """A client was told of what n1 has at offset 1; n2 has something else there."""
+    """A client knows what n1 has at offset 1; n2 has something else there."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("trio.current_time", lambda: 1.0)

@@ -1,4 +1,4 @@
-"""Fetches that wait for nothing and partitions that are passed over are seen, and nothing else."""
+"""Fetches that wait without a reason and partitions that are passed over are noticed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FOLLOWER = ReplicaState(replica_id=2, replica_epoch=7)
 
 @dataclass
 class Wire:
-    """A connection, as a bystander sees it."""
+    """A connection, as an observer sees it."""
 
     is_open: bool = True
     all_arrived: bool = True

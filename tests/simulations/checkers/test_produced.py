@@ -1,4 +1,4 @@
-"""A producer that is told of another place than its batch's is noticed, whoever answers when."""
+"""A producer that is given another place than its batch's is noticed, whichever leader answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each check of answers, groups and files says so when what it looks at is wrong."""
+"""Each check of answers, groups and files reports what is wrong."""
 
 from __future__ import annotations
 

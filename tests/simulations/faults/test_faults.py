@@ -12,8 +12,8 @@ from raftka.simulations.violation import Exit
 
 
 def test_a_follower_starves_while_its_leader_waits_for_leave_to_count_on_it() -> None:
-    """The leader's wish is under way for longer than replica.lag.time.max.ms, and heartbeats go on:
-    nobody is fenced, and nothing is committed without the follower."""
+    """The leader's request is delayed beyond replica.lag.time.max.ms, and heartbeats go on:
+    no broker is fenced, and nothing is committed without the follower."""
     seen: dict[str, object] = {}
 
     async def scenario(stage: Stage) -> None:
@@ -54,8 +54,8 @@ def test_two_failovers_in_a_row_leave_every_log_the_same() -> None:
 
 @pytest.mark.parametrize("number", range(3))
 def test_the_last_replica_to_stand_is_one_that_a_controller_can_leave_alone(number: int) -> None:
-    """With both followers of the wide topic the quorum would be gone, and nobody left to take them
-    out of the ISR."""
+    """With both followers of the wide topic the quorum would be gone, and no controller left to
+    remove them from the ISR."""
     alone = []
 
     async def scenario(stage: Stage) -> None:

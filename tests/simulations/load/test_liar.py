@@ -1,4 +1,4 @@
-"""Batches that lie: no consumer could read them, or no client may send them; they are refused."""
+"""Batches that contradict their headers: no consumer could read them; they are refused."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_nobody_is_told_that_lost_pages_are_durable() -> None:
             told.append("synced")
 
         def wrote(self, offset: int, data: bytes) -> None:
-            """Nothing to see here."""
+            """Nothing to observe here."""
 
         def replaced(self, data: bytes) -> None:
             told.append(bytes(data).decode())

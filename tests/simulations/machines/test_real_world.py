@@ -1,4 +1,4 @@
-"""Whoever gets around the ports while a simulation runs is told at once."""
+"""Code that gets around the ports while a simulation runs fails at once."""
 
 from __future__ import annotations
 

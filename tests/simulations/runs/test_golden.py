@@ -1,6 +1,6 @@
-"""Whole runs come to what is written down, in whatever process.
+"""Whole runs have their recorded results, in every process.
 
-After a change that is meant: `python -m raftka.simulations.runs.golden`.
+After an intended change: `python -m raftka.simulations.runs.golden`.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def test_links_in_few_words(cut: list[tuple[str, str]], words: str) -> None:
 
 
 def test_every_invariant_has_its_rule() -> None:
-    """The rule is what who does not know a name reads first."""
+    """A reader who does not know a name reads the rule first."""
     named = re.compile(r'(?:report|_report|_lost|stop)\(\s*"([a-z-]+)",')
     texts = [path.read_text() for path in [*SIMULATIONS.glob("*.py"), *SIMULATIONS.glob("*/*.py")]]
     names = {name for text in texts for name in named.findall(text)}

@@ -1,6 +1,6 @@
-"""Requests at random, without sense or manners: the shard may refuse them, and stays consistent.
+"""Random requests that break the protocol: the shard may refuse them, and stays consistent.
 
-test_group_model.py plays clients that keep to the protocol; here nobody does.
+test_group_model.py plays clients that follow the protocol; here no client does.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Mob:
         return self.dice.choice(self.ids[:2] + self.ids[-8:])
 
     def some_generation(self) -> int:
-        """Mostly the newest that anybody was told."""
+        """Mostly the newest that a member has received."""
         newest = max((getattr(c.answer, "generation_id", -1) for c in self.calls), default=-1)
         return newest - max(self.dice.randrange(-3, 3), 0)
 

@@ -1,9 +1,9 @@
-"""A group under a random crowd: members come, go, crash, freeze and come back, and the coordinator
-fails over; time is virtual and every seed is another story.
+"""A group with random members: they join, leave, crash, freeze and come back, and the coordinator
+fails over; time is virtual and every seed is another history.
 
 What must hold in each: within a generation every partition has one owner; a generation that was
 assigned is never assigned again; an answered commit is never lost; the log alone gives the same
-state; and once everybody behaves, everybody shares the partitions.
+state; and once all members follow the protocol, they share the partitions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROTOCOLS = [("range", subscription("access"))]
 
 
 class Consumer:
-    """A client that does as the protocol says; `alive` and `frozen` are what may go wrong."""
+    """A client that follows the protocol; `alive` and `frozen` are what may go wrong."""
 
     def __init__(self, story: Story, name: str, *, static: bool, version: int) -> None:
         self.story = story

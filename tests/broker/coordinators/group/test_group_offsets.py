@@ -1,4 +1,4 @@
-"""Committed offsets: who may commit, what comes back, and what is forgotten when."""
+"""Committed offsets: who may commit, what is returned, and when offsets expire."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Transactional producers under a random crowd: they crash, freeze, come back and lose answers,
-coordinators die in the middle of everything, and markers of dead coordinators come late.
+"""Random transactional producers: they crash, freeze, come back and lose answers,
+coordinators die at any moment, and markers of dead coordinators come late.
 
 Partitions are modelled by the rules that the real ones follow. What must hold in each story: all
-records of a transaction have one outcome, which is the one that its producer was told; a batch of
+records of a transaction have one outcome, the one that its producer was answered; a batch of
 one transaction never joins another; no id and epoch is given to two producers; the log alone gives
-the same state; and once everybody behaves, no transaction stays open anywhere.
+the same state; and once all producers follow the protocol, no transaction stays open anywhere.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PartitionModel:
 
 
 class Client:
-    """A producer that does as the protocol says; `alive` and `frozen` are what may go wrong."""
+    """A producer that follows the protocol; `alive` and `frozen` are what may go wrong."""
 
     def __init__(self, story: Story, name: str, number: int) -> None:
         self.story = story
@@ -92,7 +92,7 @@ class Client:
         next(self.steps, None)
 
     def _live(self) -> Generator[None, None, None]:
-        """One request to a step, so that anything may happen between two of them."""
+        """One request per step, so that anything may happen between two of them."""
         while self.alive:
             code = self._init()
             while code in RETRIED:
@@ -117,7 +117,7 @@ class Client:
         return call.error
 
     def _transaction(self) -> Generator[None, None, bool]:
-        """Whether to go on; otherwise the producer has to begin again."""
+        """Whether to continue; otherwise the producer must start over."""
         producer = self.producer
         assert producer is not None
         world, dice = self.story.world, self.story.dice
@@ -235,7 +235,7 @@ class Story:
         self._check_log()
 
     def _write_markers(self) -> None:
-        """One wish, in some of its partitions, and maybe an old one that comes late."""
+        """One marker request, in some of its partitions, and maybe an old one that comes late."""
         world = self.world
         if self.stale and (not world.wanted or self.dice.random() < 0.3):
             old = self.stale.pop(0)
