@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from raftka.kraft.controller.features import BOOTSTRAP
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
 from raftka.model.ports import Clock, Dice, Disk, FileLock
 from raftka.model.rules import RulesOff

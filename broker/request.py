@@ -1,6 +1,6 @@
 """What every handler needs: `handles`, to register it, and the `Context` that it is called with.
 
-broker/routes.py imports the handlers and has the table of their routes.
+broker/routes.py has the table of routes and imports the handlers as they are needed.
 """
 
 from __future__ import annotations

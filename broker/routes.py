@@ -1,32 +1,53 @@
-"""All APIs of a node: the handlers, found by importing their folder.
+"""All APIs of a node: each handler's module is imported when the first request needs it.
 
-Their names stand nowhere else. `pkgutil` finds them in a folder, in an installed wheel and in a
-zip file alike.
+What a handler registers stands with it; broker/promises.py, which is generated from there, says
+which one to import, and what ApiVersions promises before. A node that has just started answers its
+first producer without the fifty modules, and their messages, that most never ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raftka.broker import handlers
+from raftka.broker.promises import PROMISES, Promise
 from raftka.broker.request import ROUTER
-from raftka.net.router import Listener, Route
+from raftka.net.router import Listener, Route, is_served_on
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
 
-for _module in iter_modules(handlers.__path__, f"{handlers.__name__}."):
-    import_module(_module.name)
+
+class Routes(Mapping[int, "Route[Node]"]):
+    """By API key, ascending. `get` costs a dispatcher one look once a route was used."""
+
+    def __init__(self, serves: Callable[[Promise], bool]) -> None:
+        self._promises = {key: each for key, each in PROMISES.items() if serves(each)}
+        self._found: dict[int, Route[Node]] = {}
+
+    def get(self, key: int, default: Any = None) -> Any:
+        """The route, or `default`; imports its handler the first time."""
+        return self._found.get(key) or (self[key] if key in self._promises else default)
+
+    def __getitem__(self, key: int) -> Route[Node]:
+        import_module(f"{handlers.__name__}.{self._promises[key].module}")
+        found = self._found[key] = ROUTER.all()[key]
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._promises)
+
+    def __len__(self) -> int:
+        return len(self._promises)
 
 
-def routes(listener: Listener) -> Mapping[int, Route[Node]]:
-    """The APIs that a listener of that kind answers, by key in ascending order."""
-    return ROUTER.routes(listener)
+def routes(listener: Listener) -> Routes:
+    """The APIs that a listener of that kind answers."""
+    return Routes(lambda each: is_served_on(listener, each.listeners, each.forward))
 
 
-def forwarded_routes() -> Mapping[int, Route[Node]]:
+def forwarded_routes() -> Routes:
     """The APIs that a broker may send on to the active controller."""
-    return ROUTER.forwarded()
+    return Routes(lambda each: each.forward)

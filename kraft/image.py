@@ -12,7 +12,7 @@ sections' files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from raftka.kraft.sections.acls import Acl
@@ -26,6 +26,7 @@ from raftka.kraft.sections.configs import (
 from raftka.kraft.sections.producer_ids import PRODUCER_ID_BLOCK_SIZE
 from raftka.kraft.sections.section import NOTHING
 from raftka.kraft.sections.topics import PartitionImage, TopicImage
+from raftka.model.dataclass import dataclass
 
 __all__ = [
     "BROKER_RESOURCE",

@@ -13,9 +13,9 @@ Rules that keep old logs readable:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_BROKER
 
 NO_LEADER: Final = NO_BROKER

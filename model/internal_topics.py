@@ -8,10 +8,10 @@ those with which Apache Kafka 4.4.0 creates the topics.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_TOPIC
 
 if TYPE_CHECKING:

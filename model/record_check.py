@@ -71,6 +71,20 @@ def survey(batch: memoryview, start: int, count: int) -> Survey:
     return Survey(oldest, newest, all_keyed)
 
 
+def newest_delta(batch: memoryview, count: int) -> int:
+    """The largest time delta of the records of an uncompressed batch, in ms.
+
+    -1 for anything that the compiled pass does not see through at once, and for a largest delta
+    below 0: `survey` then checks it. Without the values that `survey` returns, since this is the
+    way of nearly all batches of several records, where each object costs as much as ten records.
+    """
+    walk = compiled_walk()
+    if walk is None or batch.readonly:
+        return -1
+    found = walk(batch, HEADER_BYTES, count)
+    return -1 if found is None else found[1]
+
+
 def only_delta(batch: memoryview, size: int) -> int:
     """The time delta of a batch of `size` bytes with one record and no compression.
 

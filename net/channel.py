@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import Any, TypeVar
 
 import trio
 
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.errors import text as error_text
 from raftka.model.ports import SHORTEST_WAIT_S, BrokenConnection, Clock, Connection, Piece

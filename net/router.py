@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from raftka.model.access import Access, Principal
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
 from raftka.model.ports import Piece
 from raftka.net.protocol.message import Request, Response
@@ -128,7 +128,12 @@ class Route(Generic[NodeT]):
 
     def is_served_on(self, listener: Listener) -> bool:
         """Whether listeners of that kind answer it."""
-        return self.listeners in (listener, "both") or (self.forward and listener == "controller")
+        return is_served_on(listener, self.listeners, self.forward)
+
+
+def is_served_on(listener: Listener, listeners: Listeners, forward: bool) -> bool:
+    """Whether a listener of that kind answers an API that is registered so."""
+    return listeners in (listener, "both") or (forward and listener == "controller")
 
 
 class Router(Generic[NodeT]):
@@ -203,6 +208,10 @@ class Router(Generic[NodeT]):
             return function
 
         return register
+
+    def all(self) -> Mapping[int, Route[NodeT]]:
+        """What has registered so far."""
+        return self._routes
 
     def routes(self, listener: Listener) -> Mapping[int, Route[NodeT]]:
         """The APIs that a listener of that kind answers, by key in ascending order."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from raftka.model.access import ANONYMOUS, Principal
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from raftka.kraft.raft.port import Voter, VoterEndpoint
 from raftka.kraft.raft.snapshots import write_first_voters
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import METADATA_TOPIC_UUID, Uuid, parse_uuid, uuid_text
 from raftka.model.ports import Disk
 from raftka.model.settings import Config

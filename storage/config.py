@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+from raftka.model.dataclass import dataclass
 from raftka.model.record_batch import CREATE_TIME
 
 MAX_LONG: Final = 2**63 - 1
@@ -17,7 +18,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 UNLIMITED: Final = -1
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """Sizes in bytes, times in ms; -1 is unlimited, as in Kafka.
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.message_set import MIN_LENGTH, Message, iter_messages, parse_message
 from raftka.model.ports import File
@@ -23,7 +24,7 @@ Decoder = Callable[[Record], tuple[str | None, str | None]]
 """(key, payload) of a record as text, None for what is not shown."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class DumpOptions:
     """What the dump tool's options ask for."""
 
@@ -44,7 +45,7 @@ class DumpOptions:
         return f"{self.folder}/{path}" if self.folder and not path.startswith("/") else path
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Findings:
     """What does not fit together, in lines for the error stream."""
 

@@ -12,7 +12,7 @@ from raftka.model.crc import crc32c
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, BatchHeader
-from raftka.model.record_check import only_delta
+from raftka.model.record_check import newest_delta, only_delta
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.admission import Admission
 from raftka.storage.appending import PLAIN_ATTRIBUTES, bad_sequence, check_shape, corrupt
@@ -78,12 +78,15 @@ class LeaderChecks:
         if producer_id >= 0 and base_sequence < 0 and from_client:
             raise bad_sequence(base_sequence, producer_id)
         append_time = NO_TIMESTAMP
+        if attributes or not self._admission.is_plain:
+            newest = -1
+        elif count == 1:
+            newest = only_delta(view, size)
+        else:
+            newest = newest_delta(view, count)
         if (
-            count != 1
-            or attributes
-            or not self._admission.is_plain
-            or (only := only_delta(view, size)) < 0
-            or base_timestamp + only != max_timestamp
+            newest < 0
+            or base_timestamp + newest != max_timestamp
             or not 0 <= base_timestamp <= max_timestamp <= now_ms + self._time_ahead_ms
         ):
             view, max_timestamp, append_time = self._admission.admit(

@@ -27,6 +27,7 @@ import re
 from functools import partial
 from typing import Final
 
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_EPOCH, TopicPartition, Uuid
 from raftka.model.ports import Dice, Disk
 from raftka.model.record_batch import HEADER_BYTES, MAGIC, MAGIC_AT, parse_header
@@ -51,7 +52,7 @@ _LEFTOVERS: Final = (".deleted", ".tmp")
 _SEARCH_BYTES: Final = 1 << 20
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class RecoveryReport:
     """What opening a log found and did, in words and numbers."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from raftka.broker import generate_promises
 from tests.support.import_circles import circles, imports_of, new_ones
 
 ROOT = Path(__file__).parent.parent
@@ -251,8 +252,14 @@ def test_every_public_class_says_what_it_is(package: str) -> None:
     assert wrong == []
 
 
+def test_the_promises_of_the_handlers_are_current() -> None:
+    assert generate_promises.main(["--check"]) == 0, (
+        "run: python -m raftka.broker.generate_promises"
+    )
+
+
 def test_handlers_has_handlers_only() -> None:
-    """broker/routes.py imports whatever is there, and nothing else names a handler."""
+    """broker/promises.py lists whatever is there, and nothing else names a handler."""
     folder = ROOT / "broker" / "handlers"
     others = {path.stem for path in folder.glob("*.py") if "\n@handles(" not in path.read_text()}
     assert others == {"__init__"}

@@ -25,7 +25,7 @@ from raftka.simulations.runs.run import plan_for, run_plan
 from tests.test_architecture import REAL_WORLD, ROOT, sources
 
 SIMULATED = ("model", "storage", "kraft", "net", "broker", "client")
-NOT_SIMULATED = {*REAL_WORLD, "net/protocol/generate.py"}
+NOT_SIMULATED = {*REAL_WORLD, "net/protocol/generate.py", "broker/generate_promises.py"}
 """And client/tools: what people start."""
 
 MACHINE = frozenset(

@@ -10,10 +10,11 @@ Soft state: a new controller starts with a fresh session for every registered br
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from raftka.kraft.image import BrokerImage
+from raftka.model.dataclass import dataclass
 
 _PAUSE_FACTOR: Final = 0.25
 """After not looking for this share of the timeout, this process is the one that slept."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 import trio
@@ -23,6 +23,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
 from raftka.kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, MetadataRecord
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock

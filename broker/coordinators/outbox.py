@@ -7,10 +7,11 @@ same entries back, so that writing and loading speak of one thing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol
 
 from raftka.model.control_records import EndMarker
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 
 Record = tuple[bytes, bytes | None]

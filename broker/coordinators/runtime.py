@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, Protocol, TypeVar
 
 import trio
@@ -25,6 +25,7 @@ from raftka.broker.coordinators.outbox import (
 from raftka.broker.coordinators.shard import CoordinatorTopic, Shard
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.control_records import EndMarker
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock

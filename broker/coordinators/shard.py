@@ -17,13 +17,13 @@ There are two kinds of operation, by what the log may refuse:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from raftka.broker.coordinators.outbox import Outbox, Producer, Ticket
 from raftka.broker.coordinators.timers import Moment
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Buffer
 

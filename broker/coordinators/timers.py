@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from raftka.model.dataclass import dataclass
 
 
 class Moment(NamedTuple):

@@ -1,15 +1,17 @@
 """ApiVersions (key 18): which APIs and versions this listener answers, and the cluster's features.
 
-The table is read off the handlers' own routes (net/router.py), so it cannot promise what is not
-there. KIP-511: a request in a version that we do not know is answered in version 0, with an error
-and the range. KIP-584: supported and finalized features.
+The table is generated from the handlers' own registrations (broker/promises.py), and a test keeps
+it current, so it cannot promise what is not there. KIP-511: a request in a version that we do not
+know is answered in version 0, with an error and the range. KIP-584: supported and finalized
+features.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from raftka.broker.request import ROUTER, Context, handles
+from raftka.broker.promises import PROMISES
+from raftka.broker.request import Context, handles
 from raftka.kraft.controller.features import supported_features
 from raftka.model.access import NOTHING
 from raftka.model.errors import ErrorCode
@@ -20,7 +22,7 @@ from raftka.net.protocol.messages.api_versions import (
     FinalizedFeatureKey,
     SupportedFeatureKey,
 )
-from raftka.net.router import Listener
+from raftka.net.router import Listener, is_served_on
 
 # librdkafka before 2.11.1 sends no compressed batches to a broker that does not list Produce 0;
 # Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).
@@ -65,15 +67,15 @@ def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsR
 
 @lru_cache
 def _promised(listener: Listener) -> list[ApiVersion]:
-    """Made once and shared by all connections, so never change it. All handlers are imported by
-    the time of the first request."""
+    """Made once and shared by all connections, so never change it."""
     return [
         ApiVersion(
             api_key=key,
-            min_version=_LISTED_FROM.get(key, route.min_version),
-            max_version=route.max_version,
+            min_version=_LISTED_FROM.get(key, promise.min_version),
+            max_version=promise.max_version,
         )
-        for key, route in ROUTER.routes(listener).items()
+        for key, promise in PROMISES.items()
+        if is_served_on(listener, promise.listeners, promise.forward)
     ]
 
 

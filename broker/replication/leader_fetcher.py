@@ -12,13 +12,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import trio
 
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint, TopicPartition
 from raftka.model.logs import get_logger

@@ -18,11 +18,11 @@ ISR), KIP-966 (the high watermark waits for min.insync.replicas).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from raftka.broker.replication.follower_progress import NEVER, FollowerProgress
 from raftka.broker.replication.replica_view import ReplicaView
 from raftka.kraft.image import PartitionImage
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, TopicPartition
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff

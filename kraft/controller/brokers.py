@@ -10,7 +10,6 @@ Whether a broker's session is alive is soft state of the active controller
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from raftka.kraft.controller.leaders import changes_after_broker
 from raftka.kraft.controller.result import Result, Rules
@@ -22,6 +21,7 @@ from raftka.kraft.records import (
     RegisterBrokerRecord,
     UnregisterBrokerRecord,
 )
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import uuid_text
 from raftka.model.rules import Rule

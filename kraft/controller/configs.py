@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from raftka.kraft.controller.config_schema import ConfigSchema
@@ -32,6 +31,7 @@ from raftka.kraft.image import (
     MetadataImage,
 )
 from raftka.kraft.records import ConfigRecord, MetadataRecord
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.text import java_int
 

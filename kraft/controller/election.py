@@ -20,11 +20,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final
 
 from raftka.kraft.image import PartitionImage
 from raftka.kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
+from raftka.model.dataclass import dataclass
 
 Ids = tuple[int, ...]
 

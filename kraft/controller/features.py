@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from raftka.kraft.controller.result import Result
@@ -16,6 +15,7 @@ from raftka.kraft.records import (
     FeatureLevelRecord,
     MetadataRecord,
 )
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {

@@ -7,7 +7,6 @@ KIP-903 (a replica counts only under the broker epoch that it has now).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from raftka.kraft.controller.brokers import registered
 from raftka.kraft.controller.election import Election, PartitionPlan
@@ -15,6 +14,7 @@ from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import RECOVERED, RECOVERING, MetadataRecord, PartitionChangeRecord
 from raftka.kraft.sections.topics import changed_partition
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import Rule
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from raftka.kraft.controller.assignments import check_amount, check_assignment, new_partition
 from raftka.kraft.controller.placement import place
 from raftka.kraft.controller.result import Result
 from raftka.kraft.image import MetadataImage, TopicImage
 from raftka.kraft.records import MetadataRecord
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Dice
 

@@ -11,10 +11,10 @@ placement, for what is promised; the algorithm is our own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
 from raftka.kraft.image import BrokerImage, MetadataImage
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Dice
 

@@ -8,13 +8,13 @@ be changed or cancelled at any time before, and a dead broker can be moved away 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from raftka.kraft.controller.assignments import check_assignment
 from raftka.kraft.controller.election import Election, PartitionPlan
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import MetadataRecord, PartitionChangeRecord
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 

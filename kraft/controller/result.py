@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord
+from raftka.model.dataclass import dataclass
 from raftka.model.rules import ALL_HOLD, RulesOff
 
 R = TypeVar("R")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from typing import Final
 
@@ -19,6 +19,7 @@ from raftka.kraft.controller.placement import place
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, TopicImage
 from raftka.kraft.records import ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Uuid
 from raftka.model.ports import Dice

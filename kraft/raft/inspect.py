@@ -6,7 +6,6 @@ For tools, on the directory of a stopped node or a copy of a running one's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from raftka.kraft.raft import snapshots
@@ -15,6 +14,7 @@ from raftka.kraft.raft.journal import Journal, VotedFor
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.seams import MEMBERSHIP, REGULAR
 from raftka.kraft.raft.snapshots import Snapshot
+from raftka.model.dataclass import dataclass
 from raftka.model.ports import Buffer, Disk, File
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 import msgpack
@@ -18,6 +18,7 @@ import trio
 
 from raftka.kraft.raft.codec import SIZE, MalformedMessage, Message, decode
 from raftka.kraft.raft.port import ReplicaKey
+from raftka.model.dataclass import dataclass
 from raftka.model.ports import BrokenConnection, Clock, Connection, FileRegion, Piece
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ An epoch is Raft's term. Sources: the Raft dissertation, KIP-595, KIP-630, KIP-8
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import ZERO_UUID, Endpoint
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from raftka.kraft.raft.codec import Entry
+from raftka.model.dataclass import dataclass
 from raftka.model.ports import File
 
 WINDOW_BYTES: Final = 4 * 1024 * 1024

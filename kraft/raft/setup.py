@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import QuorumSettings, ReplicaKey
 from raftka.kraft.raft.store import Store
+from raftka.model.dataclass import dataclass
 from raftka.model.ports import Dice
 from raftka.model.rules import ALL_HOLD, RulesOff
 

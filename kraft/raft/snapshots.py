@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 import msgpack
@@ -20,6 +19,7 @@ import msgpack
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import Voter
 from raftka.model.crc import crc32c
+from raftka.model.dataclass import dataclass
 from raftka.model.ports import Disk, read_file, write_atomically
 
 MAGIC: Final = b"RAFTKAS1"

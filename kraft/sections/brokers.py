@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 from raftka.kraft.records import (
@@ -14,6 +14,7 @@ from raftka.kraft.records import (
     UnregisterBrokerRecord,
 )
 from raftka.kraft.sections.section import ReplayError, Section
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import Endpoint
 
 

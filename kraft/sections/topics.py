@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from raftka.kraft.records import (
@@ -17,6 +17,7 @@ from raftka.kraft.records import (
     TopicRecord,
 )
 from raftka.kraft.sections.section import ReplayError, Section
+from raftka.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

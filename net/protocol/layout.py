@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from raftka.model.dataclass import dataclass
 from raftka.net.protocol.message import Message, Struct
 from raftka.net.protocol.notation import Field, parse_field
 

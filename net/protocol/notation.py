@@ -24,9 +24,10 @@ of other messages. Types on the wire: protocol guide, "Protocol Primitive Types"
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from raftka.model.dataclass import dataclass
 from raftka.net.protocol.message import NEVER
 
 INTEGERS: Final = frozenset({"int8", "int16", "int32", "int64", "uint16", "uint32"})

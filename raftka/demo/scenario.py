@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from raftka.demo.elections import Activation, Election, activations, elections
 from raftka.demo.ledger import Ledger
 from raftka.demo.log_lines import client_of
 from raftka.local_cluster import LocalCluster
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
 from raftka.net.futures import Future
 

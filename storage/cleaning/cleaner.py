@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock, Disk
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.cleaning import plan, swap
-from raftka.storage.cleaning.job import Job, Step, steps
 from raftka.storage.failure import LogDirFailure
 from raftka.storage.log_directory import RECOVERY_POINTS
 
 if TYPE_CHECKING:
+    from raftka.storage.cleaning.job import Job
     from raftka.storage.log import Log
     from raftka.storage.log_directory import LogDirectory
     from raftka.storage.log_manager import LogManager
@@ -48,7 +49,7 @@ class CleanerConfig(NamedTuple):
         return int(max(_SMALLEST_STEP, min(_LARGEST_STEP, self.max_bytes_per_s / _STEPS_PER_S)))
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class CleanerState:
     """What the cleaner knows of one partition."""
 
@@ -183,6 +184,8 @@ class Cleaner:
         config: Callable[[], CleanerConfig],
     ) -> str:
         """Clean one log; the words for it. Raises OSError, KafkaError."""
+        from raftka.storage.cleaning.job import Step, steps  # Not before there is something to do.
+
         began_s, now_ms = self._clock.monotonic(), self._clock.wall_ms()
         await self._make_durable(log, home, dirt.end_offset)
         await self._disk.offload(partial(swap.discard, self._disk, log.directory))
@@ -217,6 +220,8 @@ class Cleaner:
         )
 
     def _job(self, log: Log, dirt: plan.Dirt, now_ms: int, config: CleanerConfig) -> Job:
+        from raftka.storage.cleaning.job import Job
+
         return Job(
             directory=log.directory,
             segments=[

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from raftka.model.control_records import read_end_marker
 from raftka.model.crc import crc32c
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, read_file
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
@@ -21,6 +22,7 @@ from raftka.model.rules import Rule
 from raftka.storage.cleaning import plan
 from raftka.storage.cleaning.offset_map import OffsetMap, fingerprint
 from raftka.storage.cleaning.sieve import LastOfProducer, Sieve
+from raftka.storage.cleaning.swap import CLEANED
 from raftka.storage.cleaning.transactions import (
     AbortedTransaction,
     TransactionsPassed,
@@ -30,15 +32,13 @@ from raftka.storage.cleaning.transactions import (
 from raftka.storage.cleaning.walk import note_keys, records_of, walk
 from raftka.storage.segment import Segment, file_name
 
-CLEANED: Final = ".cleaned"
-
 TASK: Final = "raftka.storage.cleaning.job:steps"
 """The name under which Disk.begin finds `steps`."""
 
 _CHUNK_BYTES: Final = 1 << 20
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """What to clean: plain values, which travel to another process as JSON."""
 
@@ -66,7 +66,7 @@ class Job:
         return rule.name not in self.rules_off
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """What a step of a job did."""
 

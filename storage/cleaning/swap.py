@@ -17,9 +17,9 @@ from typing import Final
 
 from raftka.model.ports import Disk
 from raftka.model.record_batch import HEADER, HEADER_BYTES, BatchHeader
-from raftka.storage.cleaning.job import CLEANED
 from raftka.storage.segment import file_name
 
+CLEANED: Final = ".cleaned"
 SWAP: Final = ".swap"
 
 _KINDS: Final = (".index", ".timeindex", ".txnindex", ".log")

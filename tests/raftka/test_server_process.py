@@ -187,3 +187,48 @@ def test_a_port_in_use_is_refused_in_words(server: Server) -> None:
     if other.process is not None and other.process.stdout is not None:
         other.process.stdout.close()
     assert "in use" in out and "Traceback" not in out
+
+
+START = """
+import json, os, sys
+started = []
+sys.addaudithook(lambda event, _: started.append(event) if event == "subprocess.Popen" else None)
+import dataclasses
+made = []
+make = dataclasses._process_class
+dataclasses._process_class = lambda cls, *rest: made.append(cls.__module__) or make(cls, *rest)
+import raftka.server_command as command
+def ready():
+    print(json.dumps({"modules": sorted(sys.modules), "started": started, "made": made}))
+    sys.stdout.flush()
+    os._exit(0)
+command._settle = ready
+command.main(sys.argv[1:])
+"""
+
+
+def test_a_start_loads_what_it_needs_and_starts_no_program(tmp_path: Path) -> None:
+    """Of CPU time that is the import of modules, four fifths: so it is counted, not measured."""
+    server = Server(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(server.file), "--dev"],
+        cwd=tmp_path,
+        env=ENVIRON,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["started"] == [], "trio's look for pthread takes longer than forming a quorum"
+    slow = [name for name in found["made"] if name.startswith("raftka")]
+    assert len(slow) <= 8, "use raftka.model.dataclass: each of these takes a millisecond"
+    modules = set(found["modules"])
+    heavy = {"argparse", "asyncio", "rich", "lupa", "raftka.storage.cleaning.job", "tomllib"}
+    assert not heavy & modules
+    handlers = {name for name in modules if name.startswith("raftka.broker.handlers.")}
+    assert {name.rpartition(".")[2] for name in handlers} == {
+        "broker_heartbeat",
+        "broker_registration",
+    }
+    assert sum(name.startswith("raftka") for name in modules) <= 300

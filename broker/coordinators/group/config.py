@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from raftka.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from raftka.model.settings import Config

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from raftka.broker.coordinators.group import records
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.group import Group, GroupState, Member
 from raftka.broker.coordinators.outbox import Outbox
 from raftka.broker.coordinators.timers import Timers
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
 from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from raftka.broker.coordinators.group.subscription import subscribed_topics
 from raftka.broker.coordinators.outbox import Ticket
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 
 CONSUMER_PROTOCOL_TYPE = "consumer"

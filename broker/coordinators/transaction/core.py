@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from raftka.broker.coordinators.outbox import Outbox, batch_bytes
@@ -12,6 +12,7 @@ from raftka.broker.coordinators.transaction.config import TransactionConfig
 from raftka.broker.coordinators.transaction.state import PREPARED, State, Transaction
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.control_records import EndMarker
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TRANSACTION_TOPIC, TopicPartition
 from raftka.model.rules import ALL_HOLD, RulesOff

@@ -13,11 +13,12 @@ There is at most one wish for each transactional id of this broker, which bounds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from raftka.broker.coordinators.transaction.core import WriteMarkers
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TRANSACTION_TOPIC, TopicPartition
 from raftka.model.logs import get_logger

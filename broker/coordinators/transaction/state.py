@@ -6,10 +6,11 @@ Names and numbers are those of Apache Kafka's records and APIs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
+from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP, TopicPartition
 
 EPOCH_MAX: Final = 32_767

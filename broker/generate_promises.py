@@ -1,0 +1,82 @@
+"""Writes promises.py: what the handlers' own registrations say, for whoever has not imported them.
+
+    python -m raftka.broker.generate_promises            writes it
+    python -m raftka.broker.generate_promises --check    only says whether it would change
+
+The handlers are the source of truth (broker/handlers/<api>.py, `@handles(...)`).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Final
+from unittest.mock import patch
+
+from raftka.broker import handlers
+from raftka.broker.request import ROUTER
+
+PATH: Final = Path(__file__).parent / "promises.py"
+
+_HEAD: Final = '''"""Which handler answers which API, in which versions, without importing it.
+
+Written by `python -m raftka.broker.generate_promises` from the handlers' registrations: change
+those, not this.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from raftka.net.router import Listeners
+
+
+class Promise(NamedTuple):
+    """One API: the module of broker/handlers that answers it, and what ApiVersions says of it."""
+
+    module: str
+    min_version: int
+    max_version: int
+    listeners: Listeners
+    forward: bool
+
+
+PROMISES: Final[dict[int, Promise]] = {
+'''
+
+
+def generated() -> str:
+    """The file as the handlers have it now, whatever state it is in."""
+    blank = ModuleType("raftka.broker.promises")
+    vars(blank).update(PROMISES={}, Promise=tuple)
+    with patch.dict(sys.modules, {blank.__name__: blank}):
+        return _HEAD + "\n".join(_lines()) + "\n}\n"
+
+
+def _lines() -> list[str]:
+    for found in iter_modules(handlers.__path__, f"{handlers.__name__}."):
+        import_module(found.name)
+    return [
+        f'    {key}: Promise("{route.handler.__module__.rpartition(".")[2]}", {route.min_version},'
+        f' {route.max_version}, "{route.listeners}", {route.forward}),'
+        for key, route in sorted(ROUTER.all().items())
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """0 when the file is current, or has been written."""
+    text = generated()
+    if PATH.exists() and PATH.read_text() == text:
+        return 0
+    if "--check" in arguments:
+        print(f"{PATH.name} is not what the handlers say", file=sys.stderr)
+        return 1
+    PATH.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

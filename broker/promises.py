@@ -1,0 +1,78 @@
+"""Which handler answers which API, in which versions, without importing it.
+
+Written by `python -m raftka.broker.generate_promises` from the handlers' registrations: change
+those, not this.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from raftka.net.router import Listeners
+
+
+class Promise(NamedTuple):
+    """One API: the module of broker/handlers that answers it, and what ApiVersions says of it."""
+
+    module: str
+    min_version: int
+    max_version: int
+    listeners: Listeners
+    forward: bool
+
+
+PROMISES: Final[dict[int, Promise]] = {
+    0: Promise("produce", 3, 13, "broker", False),
+    1: Promise("fetch", 4, 18, "broker", False),
+    2: Promise("list_offsets", 1, 11, "broker", False),
+    3: Promise("metadata", 0, 13, "broker", False),
+    8: Promise("offset_commit", 2, 9, "broker", False),
+    9: Promise("offset_fetch", 1, 9, "broker", False),
+    10: Promise("find_coordinator", 0, 6, "broker", False),
+    11: Promise("join_group", 0, 9, "broker", False),
+    12: Promise("heartbeat", 0, 4, "broker", False),
+    13: Promise("leave_group", 0, 5, "broker", False),
+    14: Promise("sync_group", 0, 5, "broker", False),
+    15: Promise("describe_groups", 0, 6, "broker", False),
+    16: Promise("list_groups", 0, 5, "broker", False),
+    17: Promise("sasl_handshake", 0, 1, "both", False),
+    18: Promise("api_versions", 0, 4, "both", False),
+    19: Promise("create_topics", 2, 7, "broker", True),
+    20: Promise("delete_topics", 1, 6, "broker", True),
+    21: Promise("delete_records", 0, 2, "broker", False),
+    22: Promise("init_producer_id", 0, 5, "broker", False),
+    23: Promise("offset_for_leader_epoch", 2, 4, "broker", False),
+    24: Promise("add_partitions_to_txn", 0, 5, "broker", False),
+    25: Promise("add_offsets_to_txn", 0, 4, "broker", False),
+    26: Promise("end_txn", 0, 5, "broker", False),
+    29: Promise("describe_acls", 1, 3, "both", False),
+    30: Promise("create_acls", 1, 3, "broker", True),
+    31: Promise("delete_acls", 1, 3, "broker", True),
+    32: Promise("describe_configs", 1, 4, "both", False),
+    33: Promise("alter_configs", 0, 2, "broker", True),
+    35: Promise("describe_log_dirs", 1, 5, "broker", False),
+    36: Promise("sasl_authenticate", 0, 2, "both", False),
+    37: Promise("create_partitions", 0, 3, "broker", True),
+    42: Promise("delete_groups", 0, 2, "broker", False),
+    43: Promise("elect_leaders", 0, 2, "broker", True),
+    44: Promise("incremental_alter_configs", 0, 1, "broker", True),
+    45: Promise("alter_partition_reassignments", 0, 1, "broker", True),
+    46: Promise("list_partition_reassignments", 0, 0, "broker", True),
+    47: Promise("offset_delete", 0, 0, "broker", False),
+    55: Promise("describe_quorum", 0, 2, "broker", True),
+    56: Promise("alter_partition", 2, 3, "controller", False),
+    57: Promise("update_features", 0, 2, "broker", True),
+    58: Promise("envelope", 0, 0, "controller", False),
+    60: Promise("describe_cluster", 0, 2, "both", False),
+    61: Promise("describe_producers", 0, 0, "broker", False),
+    62: Promise("broker_registration", 0, 4, "controller", False),
+    63: Promise("broker_heartbeat", 0, 2, "controller", False),
+    64: Promise("unregister_broker", 0, 0, "broker", True),
+    65: Promise("describe_transactions", 0, 0, "broker", False),
+    66: Promise("list_transactions", 0, 2, "broker", False),
+    67: Promise("allocate_producer_ids", 0, 0, "controller", False),
+    74: Promise("list_config_resources", 0, 1, "broker", False),
+    75: Promise("describe_topic_partitions", 0, 0, "broker", False),
+    80: Promise("add_raft_voter", 0, 1, "broker", True),
+    81: Promise("remove_raft_voter", 0, 0, "broker", True),
+}
