@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.lifecycle import Lifecycle
+    from raftka.broker.quotas.service import Quotas
     from raftka.broker.replication.data_plane import DataPlane
     from raftka.broker.replication.deadlines import Deadlines
     from raftka.broker.replication.fetch_reader import FetchReader
@@ -72,6 +73,7 @@ class Node:
     """None where nobody can ask for metrics."""
     is_stopping = False
     """The broker has begun its controlled shutdown."""
+    quotas: Quotas
 
     # From the data plane, by the names that the hot handlers use.
     replicas: ReplicaManager

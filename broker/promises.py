@@ -59,6 +59,8 @@ PROMISES: Final[dict[int, Promise]] = {
     45: Promise("alter_partition_reassignments", 0, 1, "broker", True),
     46: Promise("list_partition_reassignments", 0, 0, "broker", True),
     47: Promise("offset_delete", 0, 0, "broker", False),
+    48: Promise("describe_client_quotas", 0, 1, "broker", False),
+    49: Promise("alter_client_quotas", 0, 1, "broker", True),
     55: Promise("describe_quorum", 0, 2, "broker", True),
     56: Promise("alter_partition", 2, 3, "controller", False),
     57: Promise("update_features", 0, 2, "broker", True),

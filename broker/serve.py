@@ -8,6 +8,7 @@ is all that production and simulation have in common with the outside; they diff
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -21,6 +22,7 @@ from raftka.broker.lifecycle import Identity, Lifecycle
 from raftka.broker.node import Node
 from raftka.broker.pacing import PacedPublisher
 from raftka.broker.quorum_setup import controller_endpoints, make_quorum
+from raftka.broker.quotas.service import Quotas
 from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
@@ -34,6 +36,7 @@ from raftka.model.settings.listeners import metrics_endpoint
 from raftka.net.admission import Admission, Limits, parse_overrides
 from raftka.net.dispatch import Dispatcher
 from raftka.net.server import Server
+from raftka.net.session import host_of
 from raftka.storage.cleaning.cleaner import Cleaner
 from raftka.storage.config import LogConfig
 
@@ -180,6 +183,8 @@ def _compose_broker(node: Node, directories: Directories) -> None:
             parse_overrides(node.config.text("max.connections.per.ip.overrides")),
         )
     )
+    node.quotas = Quotas(config, node.clock)
+    node.loader.add(node.quotas.published)
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
     compose_coordinators(node)
     session_s = config.int("broker.session.timeout.ms") / 1000
@@ -272,6 +277,9 @@ async def _bind(node: Node, kind: str) -> dict[str, Listener]:
 
 def _server(node: Node, name: str) -> Server:
     kind = node.listener_kind(name)
+    # Controllers listen for nodes of the cluster only: none of them is one too many, and none is
+    # kept waiting.
+    serves_clients = kind == "broker"
     server = Server(
         Dispatcher(
             node,
@@ -279,15 +287,24 @@ def _server(node: Node, name: str) -> Server:
             forward=node.forward,
             authorizer=node.authorizer,
             stats=node.request_stats,
+            meter=node.quotas if serves_clients else None,
         ),
         name=name,
         turn=node.turn,
         clock=node.clock,
         max_frame_bytes=node.config.int("socket.request.max.bytes"),
         max_idle_s=node.config.int("connections.max.idle.ms") / 1000,
-        # Controllers listen for nodes of the cluster only: none of them is one too many.
-        admission=node.admission if kind == "broker" else None,
+        admission=node.admission if serves_clients else None,
+        arrival=partial(_hold_s, node) if serves_clients else None,
         preambles={RAFT_PREAMBLE: node.quorum.accept} if kind == "controller" else {},
     )
     node.servers.append(server)
     return server
+
+
+def _hold_s(node: Node, peer: str) -> float:
+    """For how long a connection too many of its address is held (KIP-612)."""
+    rates = node.quotas.connections
+    if not rates.is_active:
+        return 0.0
+    return rates.open(host_of(peer), int(node.clock.monotonic() * 1000)) / 1000

@@ -22,6 +22,7 @@ from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.kraft.records import MetadataRecord
 from raftka.kraft.sections.acls import Acls
 from raftka.kraft.sections.brokers import Brokers
+from raftka.kraft.sections.client_quotas import ClientQuotas
 from raftka.kraft.sections.configs import Configs
 from raftka.kraft.sections.features import Features
 from raftka.kraft.sections.producer_ids import ProducerIds
@@ -37,6 +38,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "configs": Configs,
     "producer_ids": ProducerIds,
     "acls": Acls,
+    "client_quotas": ClientQuotas,
 }
 """By their names in a delta, in the order in which a snapshot has them."""
 
@@ -61,6 +63,7 @@ class MetadataDelta:
         self.topics = Topics(base, on_deleted=self.configs.forget_topic)
         self.producer_ids = ProducerIds(base)
         self.acls = Acls(base)
+        self.client_quotas = ClientQuotas(base)
 
     def sections(self) -> Iterator[Section]:
         """All sections, in a snapshot's order."""

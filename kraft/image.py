@@ -17,6 +17,7 @@ from typing import Final
 
 from raftka.kraft.sections.acls import Acl
 from raftka.kraft.sections.brokers import BrokerImage, ListenerEndpoint
+from raftka.kraft.sections.client_quotas import QuotaEntity
 from raftka.kraft.sections.configs import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
@@ -40,6 +41,7 @@ __all__ = [
     "ListenerEndpoint",
     "MetadataImage",
     "PartitionImage",
+    "QuotaEntity",
     "TopicImage",
 ]
 
@@ -62,6 +64,8 @@ class MetadataImage:
     next_producer_id: int = 0
     acls: Mapping[bytes, Acl] = field(default_factory=dict)
     """By an id that nothing but the metadata log shows."""
+    client_quotas: Mapping[QuotaEntity, Mapping[str, float]] = field(default_factory=dict)
+    """By what they belong to, and then by their names."""
 
     def topic_by_id(self, topic_id: bytes) -> TopicImage | None:
         name = self.topic_names.get(topic_id)

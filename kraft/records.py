@@ -163,6 +163,19 @@ class FeatureLevelRecord(MetadataRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientQuotaRecord(MetadataRecord):
+    """A quota of a user, a client, both together, or an address (KIP-546)."""
+
+    ID: ClassVar[int] = 14
+
+    entity: tuple[tuple[str, str | None], ...]
+    """(type, name) each, in the order of the types; a name of None is the default."""
+    key: str
+    value: float | None
+    """None removes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProducerIdsRecord(MetadataRecord):
     """A block of producer ids was given to a broker; `next_producer_id` starts the next one."""
 
@@ -223,6 +236,7 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     PartitionChangeRecord,
     RemoveTopicRecord,
     FeatureLevelRecord,
+    ClientQuotaRecord,
     ProducerIdsRecord,
     BrokerRegistrationChangeRecord,
     AccessControlEntryRecord,

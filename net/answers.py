@@ -95,6 +95,8 @@ class Answers:
         self._queued = False
         self._writing = False
         self._broken = False
+        self.muted_until_s = 0.0
+        """Until then, by the clock, no further request is handled; 0 when one may be."""
         self._settled = trio.Event()
 
     @property
@@ -177,6 +179,10 @@ class Answers:
 
     def _wake(self) -> None:
         self._settled.set()
+
+    def mute(self, until_s: float) -> None:
+        """Handle no further requests of the connection until the clock shows that (KIP-219)."""
+        self.muted_until_s = max(self.muted_until_s, until_s)
 
     def close(self) -> None:
         """Send nothing further; the receiving task notices because its next receive fails."""

@@ -22,6 +22,7 @@ from raftka.net.router import (
     Answer,
     CloseConnection,
     Context,
+    Metering,
     NodeT,
     Pending,
     Returned,
@@ -62,8 +63,23 @@ class Outlet(Protocol):
         """Do this in a task of its own, which ends with the connections of the listener."""
         ...
 
+    def mute(self, until_s: float) -> None:
+        """Handle no further requests of the connection until the clock shows that."""
+        ...
+
     def close(self) -> None:
         """End the connection: an answer will never come."""
+        ...
+
+
+class Meter(Protocol):
+    """Measures what clients use of a node (KIP-13, KIP-124)."""
+
+    is_active: bool
+    """Whether any client has a quota: when not, nothing is measured."""
+
+    def begin(self, context: Context[Any], *, is_exempt: bool) -> Metering:
+        """Measure a request from now on; of an exempt one its time is not counted."""
         ...
 
 
@@ -71,7 +87,8 @@ class Dispatcher(Generic[NodeT]):
     """Calls the handlers in `routes` for `node`.
 
     `forward` returns what answers a request that another node has to decide, or None when this one
-    has to. Without an `authorizer` everybody may do everything. `stats` counts the requests.
+    has to. Without an `authorizer` everybody may do everything; without a `meter` as much of it as
+    they like. `stats` counts the requests.
     """
 
     def __init__(
@@ -82,12 +99,14 @@ class Dispatcher(Generic[NodeT]):
         forward: Callable[[Context[NodeT]], Awaitable[list[Piece]] | None] = lambda _: None,
         authorizer: Authorizer | None = None,
         stats: RequestStats | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._stats = stats
         self._node = node
         self._routes = routes
         self._forward = forward
         self._authorizer = authorizer
+        self._meter = meter
 
     def dispatch(
         self, frame: memoryview, session: Session, outlet: Outlet
@@ -117,6 +136,9 @@ class Dispatcher(Generic[NodeT]):
         if not route.min_version <= version <= route.max_version:
             outlet.put(_in_version_0(context, route))
             return None
+        if self._meter is not None and self._meter.is_active:
+            is_exempt = route.access is Cluster.CLUSTER_ACTION
+            context.metering = self._meter.begin(context, is_exempt=is_exempt)
         request = codec.decode_request(route.request, version, frame, header.body_offset)
         if log.is_debug:
             log.debug(
@@ -136,17 +158,22 @@ class Dispatcher(Generic[NodeT]):
                 answer = route.handler(context, request)
         except Exception as error:
             answer, waits = _failed(context, route, request, error), False
+        metering = context.metering
+        if metering is not None:
+            metering.pause()
         if waits:
             waiting = cast(Awaitable[Answer], answer)
             if timing is not None:
                 waiting = timing.follow(waiting)
             if not route.concurrent:
-                return _answer_later(context, route, request, waiting, outlet.put)
+                return _answer_later(context, route, request, waiting, outlet, outlet.put)
             _answer_beside(context, route, request, waiting, outlet)
         elif isinstance(answer, Pending):
-            fill = _fill_later(context, outlet)
+            fill = _fill_later(context, route, outlet)
             answer.on_resolved(fill if timing is None else timing.then(fill))
         else:
+            if metering is not None:
+                metering.finish(answer, route.request.RESPONSE, outlet)
             outlet.put(encode_answer(context, answer))
             if timing is not None:
                 timing.answered_at_once(answer)
@@ -158,12 +185,16 @@ async def _answer_later(
     route: Route[Any],
     request: Request[Any],
     waiting: Awaitable[Answer],
+    outlet: Outlet,
     put: Callable[[list[Piece]], None],
 ) -> None:
+    metering = context.metering
     try:
-        answer = await waiting
+        answer = await (waiting if metering is None else metering.timed(waiting))
     except Exception as error:
         answer = _failed(context, route, request, error)
+    if metering is not None:
+        metering.finish(answer, route.request.RESPONSE, outlet)
     put(encode_answer(context, answer))
 
 
@@ -179,7 +210,7 @@ def _answer_beside(
 
     async def beside() -> None:
         try:
-            await _answer_later(context, route, request, waiting, fill)
+            await _answer_later(context, route, request, waiting, outlet, fill)
         except (BrokenConnection, CloseConnection, trio.ClosedResourceError) as error:
             log.warning(
                 f"{route.name} from {context.session.peer}: {error}", listener=context.listener
@@ -193,7 +224,9 @@ def _answer_beside(
     outlet.start(beside)
 
 
-def _fill_later(context: Context[Any], outlet: Outlet) -> Callable[[object], None]:
+def _fill_later(
+    context: Context[Any], route: Route[Any], outlet: Outlet
+) -> Callable[[object], None]:
     """What puts an answer into its place, from wherever it is resolved.
 
     That is in the turn of another connection, which must not suffer from it.
@@ -202,6 +235,8 @@ def _fill_later(context: Context[Any], outlet: Outlet) -> Callable[[object], Non
 
     def resolved(answer: object) -> None:
         try:
+            if context.metering is not None:
+                context.metering.finish(answer, route.request.RESPONSE, outlet)
             pieces = encode_answer(context, answer)
         except Exception:
             peer = context.session.peer

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from raftka.model.access import Access, Principal
 from raftka.model.dataclass import dataclass
@@ -32,6 +32,7 @@ MAX_CONTROL_BYTES: Final = 8 * 1024 * 1024
 Listener = Literal["broker", "controller"]
 Listeners = Literal[Listener, "both"]
 NodeT = TypeVar("NodeT")
+T = TypeVar("T")
 RequestT = TypeVar("RequestT", bound=Request[Any])
 
 
@@ -74,6 +75,50 @@ Returned = Answer | Pending | Awaitable[Answer]
 ReturnedT = TypeVar("ReturnedT", bound=Returned)
 
 
+class Muted(Protocol):
+    """A connection from which nothing is read for a while."""
+
+    def mute(self, until_s: float) -> None:
+        """Handle no further requests of it until the clock shows that."""
+        ...
+
+
+class Metering(Protocol):
+    """Measures one request, and has its client wait when it used too much (KIP-13, KIP-124)."""
+
+    def exempt(self) -> None:
+        """A request of the cluster itself: its time is not counted."""
+        ...
+
+    def produced(self, size: int) -> None:
+        """A client brings so many bytes."""
+        ...
+
+    def fetched(self, size: int) -> bool:
+        """Whether an answer of so many bytes may go out; if not, an empty one goes."""
+        ...
+
+    def most_to_fetch(self) -> float | None:
+        """An answer with more bytes would be throttled even after silence; None for no limit."""
+        ...
+
+    def pause(self) -> None:
+        """The node does other things meanwhile."""
+        ...
+
+    def resume(self) -> None:
+        """The node works for this request again."""
+        ...
+
+    def timed(self, waiting: Awaitable[T]) -> Awaitable[T]:
+        """The same, measured while it runs and not while it waits."""
+        ...
+
+    def finish(self, answer: object, response: type[Response], outlet: Muted) -> None:
+        """Put the throttle time into an answer, and mute its connection. Call it once, paused."""
+        ...
+
+
 @dataclass(slots=True)
 class Context(Generic[NodeT]):
     """What a handler may know about the request beside its message.
@@ -89,6 +134,8 @@ class Context(Generic[NodeT]):
     client_id: str | None
     frame: memoryview
     """The request as it came, header included; valid as long as the request's own views."""
+    metering: Metering | None = None
+    """What measures the request; None on a node without quotas."""
 
     @property
     def listener(self) -> str:

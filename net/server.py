@@ -33,7 +33,9 @@ Preamble = Callable[[Connection, bytes], Awaitable[None]]
 class Server:
     """Serves the listener `name`; `dispatcher` answers its requests.
 
-    `preambles` are the other protocols on the same port, by the four bytes that they start with.
+    `arrival` is told who connects, and says for how many seconds, if any, that connection is held
+    before it is closed unserved. `preambles` are the other protocols on the same port, by the four
+    bytes that they start with.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Server:
         max_frame_bytes: int,
         max_idle_s: float,
         admission: Admission | None = None,
+        arrival: Callable[[str], float] | None = None,
         preambles: dict[bytes, Preamble] | None = None,
     ) -> None:
         self.name = name
@@ -55,6 +58,7 @@ class Server:
         self._max_frame_bytes = max_frame_bytes
         self._max_idle_s = max_idle_s
         self._admission = admission
+        self._arrival = arrival
         self._preambles = preambles or {}
         self._nursery: trio.Nursery | None = None
         self._connections: dict[Connection, float] = {}
@@ -75,7 +79,10 @@ class Server:
             try:
                 while True:
                     connection = await listener.accept()
-                    if self._admitted(connection):
+                    held_s = self._arrival(connection.peer) if self._arrival is not None else 0.0
+                    if held_s > 0:
+                        nursery.start_soon(self._turn_away, connection, held_s)
+                    elif self._admitted(connection):
                         self.accepted_count += 1
                         nursery.start_soon(self._serve, connection)
             finally:
@@ -160,6 +167,12 @@ class Server:
         turn.begin()
         try:
             for frame in frames:
+                if answers.muted_until_s:
+                    turn.end()
+                    try:
+                        await self._wait_out(answers)
+                    finally:
+                        turn.begin()
                 waiting = dispatch(frame, session, answers)
                 if waiting is not None:
                     turn.end()
@@ -169,3 +182,17 @@ class Server:
                         turn.begin()
         finally:
             turn.end()
+
+    async def _wait_out(self, answers: Answers) -> None:
+        """The client has used more than its quota: it must wait before its next request."""
+        while (left_s := answers.muted_until_s - self._clock.monotonic()) > 0:
+            await self._clock.sleep(left_s)
+        answers.muted_until_s = 0.0
+
+    async def _turn_away(self, connection: Connection, after_s: float) -> None:
+        """Close a connection too many of its address, and not before: it would come back at once
+        (KIP-612)."""
+        try:
+            await self._clock.sleep(after_s)
+        finally:
+            connection.close()

@@ -14,6 +14,7 @@ from raftka.model.settings.log import LOG_SETTINGS
 from raftka.model.settings.node import NODE_SETTINGS
 from raftka.model.settings.protocols import PROTOCOL_SETTINGS
 from raftka.model.settings.quorum import QUORUM_SETTINGS
+from raftka.model.settings.quotas import QUOTA_SETTINGS
 from raftka.model.settings.replication import REPLICATION_SETTINGS
 from raftka.model.settings.security import SECURITY_SETTINGS
 from raftka.model.settings.setting import Dynamic, Setting, to_text
@@ -48,6 +49,7 @@ def page() -> str:
         *_section("Replication", REPLICATION_SETTINGS),
         *_section("Quorum, metadata and the life of brokers", QUORUM_SETTINGS),
         *_section("Consumer groups", GROUP_SETTINGS),
+        *_section("Quotas", QUOTA_SETTINGS),
         *_section("Topics", (each for each in TOPIC_SETTINGS if not each.no_effect)),
         "## Accepted, without effect\n\n"
         "So that a file written for Apache Kafka works as it stands.\n",

@@ -20,6 +20,8 @@ from raftka.broker.controller.probe import probe_endpoint, probe_intervals, refu
 from raftka.broker.controller.schema import SettingsSchema
 from raftka.broker.controller.sessions import BrokerSession, BrokerSessions
 from raftka.broker.controller.writer import Decide, MetadataWriter, R, not_controller
+from raftka.broker.quotas.mutations import MutationCharge, MutationRates
+from raftka.broker.quotas.rates import Windows
 from raftka.kraft.controller import brokers, features, leaders
 from raftka.kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
 from raftka.kraft.controller.result import Result, Rules
@@ -32,6 +34,7 @@ from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
+from raftka.net.router import Context
 from raftka.net.session import Session
 
 log = get_logger(__name__)
@@ -74,6 +77,12 @@ class ControllerService:
         self.schema = SettingsSchema(config)
         self.config = config
         self._clock = clock
+        self._mutations = MutationRates(
+            Windows(
+                config.int("controller.quota.window.num"),
+                config.int("controller.quota.window.size.seconds") * 1000,
+            )
+        )
         self._network = network
         self._first_levels = first_levels
         self._session_timeout_s = config.int("broker.session.timeout.ms") / 1000
@@ -97,6 +106,8 @@ class ControllerService:
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Publisher: a batch was committed and replayed."""
         self.image = image
+        if delta.client_quotas.changed:
+            self._mutations.follow(image.client_quotas)
         if self.is_active:
             self.elections.note(delta.topics.elections)
             log_brokers(delta)
@@ -142,6 +153,18 @@ class ControllerService:
 
         response, _ = await self._writer.submit(wanted, timeout_s=timeout_ms / 1000)
         return response
+
+    def charge(self, context: Context[Any], *, strict: bool) -> MutationCharge:
+        """What counts the partitions that a request changes against its client's quota."""
+
+        def now_ms() -> int:
+            return int(self._clock.monotonic() * 1000)
+
+        bucket = None
+        if self._mutations.is_active:
+            user, client_id = context.principal.name, context.client_id or ""
+            bucket = self._mutations.bucket(user, client_id, now_ms())
+        return MutationCharge(bucket, now_ms, strict=strict)
 
     async def register_broker(
         self, request: Registration, cluster_id: str, connection: Session | None = None

@@ -13,6 +13,9 @@ from raftka.net.protocol.messages.create_partitions import (
     CreatePartitionsTopicResult,
 )
 
+_STRICT_FROM = 3
+"""From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
+
 
 def refusal(request: CreatePartitionsRequest, error: KafkaError) -> CreatePartitionsResponse:
     """An error of the whole request, for each topic that it names."""
@@ -28,14 +31,16 @@ async def handle_create_partitions(
 ) -> CreatePartitionsResponse:
     node = context.node
     controller = node.controller
+    charge = controller.charge(context, strict=context.api_version >= _STRICT_FROM)
     wishes = [_wish(topic) for topic in request.topics]
     outcomes = await controller.submit(
-        lambda image: create_partitions(image, controller.dice, wishes),
+        lambda image: create_partitions(image, controller.dice, wishes, charge),
         timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
     return CreatePartitionsResponse(
-        results=[_result(name, outcome) for name, outcome in outcomes.items()]
+        throttle_time=charge.throttle_ms,
+        results=[_result(name, outcome) for name, outcome in outcomes.items()],
     )
 
 

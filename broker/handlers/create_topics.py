@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
 
 
+_STRICT_FROM = 6
+"""From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
+
+
 def refusal(request: CreateTopicsRequest, error: KafkaError) -> CreateTopicsResponse:
     """An error of the whole request, for each topic that it names."""
     return CreateTopicsResponse(topics=[_refused(name, error) for name in _names(request)])
@@ -36,6 +40,7 @@ async def handle_create_topics(
 ) -> CreateTopicsResponse:
     node = context.node
     controller = node.controller
+    charge = controller.charge(context, strict=context.api_version >= _STRICT_FROM)
     wishes: list[NewTopic] = []
     refused: dict[str, CreatedTopic | KafkaError] = {}
     for topic in request.topics:
@@ -45,14 +50,15 @@ async def handle_create_topics(
             refused[topic.name] = error
     outcomes = await controller.submit(
         lambda image: create_topics(
-            image, controller.rules, controller.schema, controller.dice, wishes
+            image, controller.rules, controller.schema, controller.dice, wishes, charge
         ),
         timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
     outcomes = {**outcomes, **refused}
     return CreateTopicsResponse(
-        topics=[_result(controller, name, outcomes[name]) for name in _names(request)]
+        throttle_time=charge.throttle_ms,
+        topics=[_result(controller, name, outcomes[name]) for name in _names(request)],
     )
 
 

@@ -22,6 +22,10 @@ from raftka.net.protocol.messages.delete_topics import (
 Wish = tuple[str | None, bytes]
 
 
+_STRICT_FROM = 5
+"""From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
+
+
 def refusal(request: DeleteTopicsRequest, error: KafkaError) -> DeleteTopicsResponse:
     """An error of the whole request, for each topic that it names."""
     return DeleteTopicsResponse(responses=[_result(wish, error) for wish in _wishes(request)])
@@ -33,15 +37,17 @@ async def handle_delete_topics(
 ) -> DeleteTopicsResponse:
     node = context.node
     controller = node.controller
+    charge = controller.charge(context, strict=context.api_version >= _STRICT_FROM)
     if not controller.config.flag("delete.topic.enable"):
         raise _disabled(context.api_version)
     refused, wishes = _sorted_out(controller.image, _wishes(request))
     outcomes = await controller.submit(
-        lambda image: delete_topics(image, wishes), timeout_ms=request.timeout
+        lambda image: delete_topics(image, wishes, charge), timeout_ms=request.timeout
     )
     return DeleteTopicsResponse(
+        throttle_time=charge.throttle_ms,
         responses=[_result(wish, error) for wish, error in refused]
-        + [_result(wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)]
+        + [_result(wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)],
     )
 
 

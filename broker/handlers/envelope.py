@@ -66,5 +66,8 @@ class WrappedAnswer:
         """Never called, for the same reason."""
         raise NotImplementedError
 
+    def mute(self, until_s: float) -> None:
+        """The broker that the client is connected to does that, by what the answer says."""
+
     def close(self) -> None:
         """An answer could not be written."""

@@ -13,7 +13,6 @@ transactions yet, so that read_committed sees what read_uncommitted sees, and no
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from raftka.broker.endpoints import node_endpoints
 from raftka.broker.replication.fetch_reader import Fetched, FetchLimits, count_traffic
@@ -30,27 +29,29 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH
 from raftka.model.isolation import READ_COMMITTED, READ_UNCOMMITTED
 from raftka.model.ports import Piece
-from raftka.net.protocol.fetch_writer import FetchedPartition, NodeEndpoint, write_fetch_response
+from raftka.net.protocol.fetch_writer import (
+    SINCE_FLEXIBLE,
+    FetchedPartition,
+    NodeEndpoint,
+    write_fetch_response,
+)
 from raftka.net.protocol.messages.fetch import (
     FetchableTopicResponse,
     FetchRequest,
     FetchResponse,
     PartitionData,
 )
+from raftka.net.protocol.primitives import size_of
 from raftka.net.router import Pending
-
-if TYPE_CHECKING:
-    from raftka.broker.node import Node
 
 
 @handles(FetchRequest, versions=(4, 18), access=PER_RESOURCE)
 def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece] | Pending:
     node = context.node
     now_s = node.clock.monotonic()
-    version = context.api_version
-    limits = _limits(node, request, version)
+    limits = _limits(context, request)
     if not READ_UNCOMMITTED <= request.isolation_level <= READ_COMMITTED:
-        return _refused(request, version)
+        return _refused(request, context.api_version)
     try:
         feed, full = _feed(context, request, limits.replica_id, now_s)
     except KafkaError as error:
@@ -86,13 +87,19 @@ def _refused(request: FetchRequest, version: int) -> FetchResponse:
     return answer
 
 
-def _limits(node: Node, request: FetchRequest, version: int) -> FetchLimits:
+def _limits(context: Context, request: FetchRequest) -> FetchLimits:
+    version = context.api_version
     if version >= 15:
         replica_id = request.replica_state.replica_id
         broker_epoch = request.replica_state.replica_epoch
     else:
         replica_id, broker_epoch = request.replica_id, -1
-    max_bytes = min(request.max_bytes, node.fetch_max_bytes)
+    max_bytes = min(request.max_bytes, context.node.fetch_max_bytes)
+    if context.metering is not None:
+        if replica_id >= 0:
+            context.metering.exempt()
+        elif (most := context.metering.most_to_fetch()) is not None:
+            max_bytes = min(max_bytes, int(most))
     return FetchLimits(
         replica_id=replica_id,
         broker_epoch=broker_epoch,
@@ -151,11 +158,7 @@ def respond(
 ) -> list[Piece]:
     """The answer's frame, after which a session counts it as sent."""
     node = context.node
-    session_id = NO_SESSION
-    if isinstance(feed, FetchSession):
-        session_id = feed.session_id
-        node.fetch_reader.answered(feed, fetched, full=full)
-    count_traffic(fetched, limits.is_follower)
+    session_id = feed.session_id if isinstance(feed, FetchSession) else NO_SESSION
     aborted = () if limits.read_committed else None
     topics: dict[str | bytes, list[FetchedPartition]] = {}
     leaders: list[int] = []
@@ -181,7 +184,7 @@ def respond(
             parts.append(part)
         if each.current_leader is not None:
             leaders.append(each.current_leader[0])
-    return write_fetch_response(
+    pieces = write_fetch_response(
         context.api_version,
         context.correlation_id,
         list(topics.items()),
@@ -189,6 +192,32 @@ def respond(
         endpoints=node_endpoints(node.image, context.listener, leaders, NodeEndpoint)
         if leaders
         else (),
+    )
+    metering = context.metering
+    if metering is not None and not limits.is_follower:
+        # Kafka counts the body and the size field, not the header.
+        header = 5 if context.api_version >= SINCE_FLEXIBLE else 4
+        if not metering.fetched(size_of(pieces) - header):
+            return _nothing(context, feed, full)
+    if session_id != NO_SESSION:
+        node.fetch_reader.answered(feed, fetched, full=full)
+    count_traffic(fetched, limits.is_follower)
+    return pieces
+
+
+def _nothing(context: Context, feed: Feed, full: bool) -> list[Piece]:
+    """The answer to a consumer that has to wait: no partitions, and none counts as sent.
+
+    A session that this request began ends with it: the client has not learned what is in it.
+    """
+    session_id = NO_SESSION
+    if isinstance(feed, FetchSession):
+        if full:
+            context.node.fetch_sessions.remove(feed.session_id)
+        else:
+            session_id = feed.session_id
+    return write_fetch_response(
+        context.api_version, context.correlation_id, [], session_id=session_id
     )
 
 

@@ -29,6 +29,8 @@ def offset_for_leader_epoch(
     context: Context, request: OffsetForLeaderEpochRequest
 ) -> OffsetForLeaderEpochResponse:
     node = context.node
+    if context.metering is not None and request.replica_id >= 0:
+        context.metering.exempt()
     response = OffsetForLeaderEpochResponse()
     for topic in request.topics:
         answers = [_partition(node, topic.topic, wanted) for wanted in topic.partitions]

@@ -55,6 +55,10 @@ def produce(
     node = context.node
     acks = request.acks
     refusal = _refusal(request)
+    if context.metering is not None:
+        context.metering.produced(len(context.frame))
+        if acks == 0:
+            context.metering.exempt()
     now_s = node.clock.monotonic()
     by_id = context.api_version >= _BY_ID
     outcomes: list[Outcome] = []

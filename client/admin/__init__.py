@@ -29,6 +29,13 @@ from raftka.client.admin.partitions import (
     Reassignment,
     ReplicaInfo,
 )
+from raftka.client.admin.quotas import (
+    QuotaEntity,
+    QuotaFilter,
+    QuotaMatch,
+    QuotaOperations,
+    QuotaType,
+)
 from raftka.client.admin.records import RecordOperations
 from raftka.client.admin.topics import (
     CreatedTopic,
@@ -47,6 +54,7 @@ class Admin(
     PartitionOperations,
     NodeOperations,
     GroupOperations,
+    QuotaOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
@@ -72,6 +80,10 @@ __all__ = [
     "PartitionDescription",
     "QuorumInfo",
     "QuorumReplica",
+    "QuotaEntity",
+    "QuotaFilter",
+    "QuotaMatch",
+    "QuotaType",
     "Reassignment",
     "ReplicaInfo",
     "Resource",

@@ -1,4 +1,4 @@
-"""kafka-configs: show and change the settings of topics, brokers and groups."""
+"""kafka-configs: show and change the settings of topics, brokers and groups, and quotas."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from raftka.client.tools.options import (
     require,
     whole_number,
 )
+from raftka.client.tools.quotas import KINDS, QuotaJob, alter_quotas, describe_quotas, read_job
 from raftka.client.tools.running import run
 
 options = Options(
@@ -43,31 +44,51 @@ options.text(
 )
 options.text("--add-config-file", metavar="FILE", help="A properties file of settings to set.")
 options.text("--delete-config", metavar="K,...", help="Settings to take back to their defaults.")
-options.text(
+options.many(
     "--entity-type",
     metavar="TYPE",
-    help="topics, brokers, broker-loggers, groups or client-metrics.",
+    help="topics, brokers, broker-loggers, groups, client-metrics, users, clients or ips;"
+    "\nusers and clients may come together.",
 )
-options.text("--entity-name", metavar="NAME", help="The topic, the broker's id, the group, ...")
-options.flag("--entity-default", help="The default for all brokers.")
+options.many("--entity-name", metavar="NAME", help="The topic, the broker's id, the user, ...")
+options.add_argument(
+    "--entity-default",
+    action="append_const",
+    const="",
+    dest="entity_name",
+    help="The default of all brokers, users, clients or addresses.",
+)
 options.text("--topic", metavar="NAME", help="The topic.")
 options.text("--broker", metavar="ID", help="The broker.")
 options.flag("--broker-defaults", help="The defaults for all brokers.")
 options.text("--broker-logger", metavar="ID", help="The broker whose loggers are meant.")
 options.text("--group", metavar="ID", help="The group.")
 options.text("--client-metrics", metavar="NAME", help="The client metrics subscription.")
-for _name in ("user", "client", "ip"):
-    options.text(f"--{_name}", metavar="NAME", help="Quotas; not served by this tool.")
-    options.flag(f"--{_name}-defaults", help="Quotas; not served by this tool.")
+for _name, _what in (
+    ("user", "user's name"),
+    ("client", "client's id"),
+    ("ip", "address"),
+):
+    options.text(f"--{_name}", metavar="NAME", help=f"The {_what}, for quotas.")
+    options.flag(f"--{_name}-defaults", help=f"Any {_what} that has no quotas of its own.")
 
-_QUOTAS = ("users", "clients", "ips")
 _SHORT = {
     "topic": "topics",
     "broker": "brokers",
     "broker_logger": "broker-loggers",
     "group": "groups",
     "client_metrics": "client-metrics",
+    "user": "users",
+    "client": "clients",
+    "ip": "ips",
 }
+_DEFAULTS = {
+    "broker_defaults": "brokers",
+    "user_defaults": "users",
+    "client_defaults": "clients",
+    "ip_defaults": "ips",
+}
+_ANY_DEFAULT = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +111,6 @@ _KINDS = {
         ResourceType.CLIENT_METRICS, "client-metric", ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG
     ),
 }
-_BROKER_DEFAULT = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +127,19 @@ def main(argv: Sequence[str]) -> int:
     return run(options, argv, _read, _work, failure=failure)
 
 
-def _read(argv: Sequence[str]) -> _Job:
+def _read(argv: Sequence[str]) -> _Job | QuotaJob:
     found = options.read(argv)
     if len(given(found, "describe", "alter")) != 1:
         raise UsageError("Command must include exactly one action: --describe, --alter")
     if not found.bootstrap_controller:
         require(found, "bootstrap-server")
-    type_name, name = _entity(found)
+    entities = _entities(found)
+    if entities[0][0] in KINDS:
+        added, removed = _wishes(found) if found.alter else (None, ())
+        return read_job(found, entities, added, removed)
+    if len(entities) > 1:
+        raise UsageError("Only 'users' and 'clients' entity types may be specified together")
+    type_name, name = entities[0]
     changes: tuple[Alteration, ...] = ()
     if found.alter:
         if name is None:
@@ -133,37 +159,41 @@ def _is_id(name: str) -> bool:
         return False
 
 
-def _entity(found: argparse.Namespace) -> tuple[str, str | None]:
-    """The type and name of the entity. Raises UsageError."""
-    chosen = [
+def _entities(found: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """The types and names of the entities, in order; None is any name. Raises UsageError."""
+    chosen: list[tuple[str, str | None]] = [
         (type_name, getattr(found, option))
         for option, type_name in _SHORT.items()
         if getattr(found, option) is not None
     ]
-    if found.broker_defaults:
-        chosen.append(("brokers", _BROKER_DEFAULT))
-    if given(found, *_quota_options()) or found.entity_type in _QUOTAS:
-        raise UsageError("Quotas of users, clients and addresses are not served by this tool")
-    if found.entity_type is not None:
-        if found.entity_type not in _KINDS:
+    for option, type_name in _DEFAULTS.items():
+        if getattr(found, option):
+            chosen.append((type_name, _ANY_DEFAULT))
+    types = [*found.entity_type, *(type_name for type_name, _ in chosen)]
+    if len(set(types)) < len(types):
+        doubled = sorted({each for each in types if types.count(each) > 1})
+        raise UsageError(f"Duplicate entity type(s) specified: {','.join(doubled)}")
+    if found.entity_type or found.entity_name:
+        if chosen:
             raise UsageError(
-                f"Invalid entity type {found.entity_type}, the entity type must be one of"
-                f" {', '.join(_KINDS)}"
+                "--entity-{type,name,default} should not be used in conjunction with specific"
+                " entity flags"
             )
-        name = _BROKER_DEFAULT if found.entity_default else found.entity_name
-        chosen.append((found.entity_type, name))
+        names = [*found.entity_name, *[None] * len(found.entity_type)]
+        chosen = list(zip(found.entity_type, names, strict=False))
     if not chosen:
         raise UsageError("At least one entity type must be specified")
-    if len(chosen) > 1:
-        raise UsageError("Only one entity may be specified")
-    return chosen[0]
+    for type_name, _ in chosen:
+        if type_name not in _KINDS and type_name not in KINDS:
+            raise UsageError(
+                f"Invalid entity type {type_name}, the entity type must be one of"
+                f" {', '.join((*_KINDS, *KINDS))}"
+            )
+    return chosen
 
 
-def _quota_options() -> list[str]:
-    return [name + end for name in ("user", "client", "ip") for end in ("", "-defaults")]
-
-
-def _changes(found: argparse.Namespace) -> tuple[Alteration, ...]:
+def _wishes(found: argparse.Namespace) -> tuple[dict[str, str], list[str]]:
+    """(what to set, what to take back). Raises UsageError."""
     if found.add_config and found.add_config_file:
         raise UsageError("Only one of --add-config or --add-config-file must be specified")
     if not given(found, "add-config", "add-config-file", "delete-config"):
@@ -173,6 +203,11 @@ def _changes(found: argparse.Namespace) -> tuple[Alteration, ...]:
         )
     added = read_properties(found.add_config_file) | parse_settings(found.add_config or "")
     removed = [name.strip() for name in (found.delete_config or "").split(",") if name.strip()]
+    return added, removed
+
+
+def _changes(found: argparse.Namespace) -> tuple[Alteration, ...]:
+    added, removed = _wishes(found)
     return (
         *(Alteration(name, value) for name, value in added.items()),
         *(Alteration(name, None, AlterOp.DELETE) for name in removed),
@@ -193,10 +228,12 @@ def parse_settings(text: str) -> dict[str, str]:
     return found
 
 
-async def _work(job: _Job) -> None:
+async def _work(job: _Job | QuotaJob) -> None:
     settings = admin_settings(job.found, controllers=job.found.bootstrap_controller)
     async with Admin(settings) as admin:
-        if job.found.alter:
+        if isinstance(job, QuotaJob):
+            await (alter_quotas if job.found.alter else describe_quotas)(admin, job)
+        elif job.found.alter:
             await _alter(admin, job)
         else:
             await _describe(admin, job)
@@ -209,7 +246,7 @@ async def _alter(admin: Admin, job: _Job) -> None:
     if job.kind.type in (ResourceType.TOPIC, ResourceType.BROKER) and job.name:
         given = [each.name for each in job.changes if each.op is not AlterOp.DELETE]
         await warn_without_effect(admin, {resource: given})
-    if job.name == _BROKER_DEFAULT:
+    if job.name == _ANY_DEFAULT:
         print(f"Completed updating default config for {job.kind.word}s in the cluster.")
     else:
         print(f"Completed updating config for {job.kind.word} {job.name}.")
@@ -220,7 +257,7 @@ async def _describe(admin: Admin, job: _Job) -> None:
         resource = Resource(job.kind.type, name)
         entries = (await admin.describe_configs([resource], synonyms=True))[resource]
         source = job.kind.source
-        if name == _BROKER_DEFAULT:
+        if name == _ANY_DEFAULT:
             source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
             print(f"Default configs for {job.kind.word}s in the cluster are:")
         else:
@@ -245,7 +282,7 @@ async def _names(admin: Admin, job: _Job) -> list[str]:
         return [job.name]
     if kind.type in (ResourceType.BROKER, ResourceType.BROKER_LOGGER):
         ids = [str(node.id) for node in (await admin.describe_cluster()).nodes]
-        return [*ids, *([_BROKER_DEFAULT] if kind.type == ResourceType.BROKER else [])]
+        return [*ids, *([_ANY_DEFAULT] if kind.type == ResourceType.BROKER else [])]
     if kind.type == ResourceType.GROUP:
         return [listing.group_id for listing in await admin.list_groups()]
     return sorted(resource.name for resource in await admin.list_config_resources([kind.type]))

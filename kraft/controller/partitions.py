@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from raftka.kraft.controller.assignments import check_amount, check_assignment, new_partition
 from raftka.kraft.controller.placement import place
-from raftka.kraft.controller.result import Result
+from raftka.kraft.controller.result import Charge, Result, free
 from raftka.kraft.image import MetadataImage, TopicImage
 from raftka.kraft.records import MetadataRecord
 from raftka.model.dataclass import dataclass
@@ -26,7 +26,7 @@ class Growth:
 
 
 def create_partitions(
-    image: MetadataImage, dice: Dice, wishes: Sequence[Growth]
+    image: MetadataImage, dice: Dice, wishes: Sequence[Growth], charge: Charge = free
 ) -> Result[dict[str, KafkaError | None]]:
     """Let topics grow, each of which may fail on its own.
 
@@ -41,7 +41,9 @@ def create_partitions(
             if names.count(wish.topic) > 1:
                 words = f"Topic '{wish.topic}' is named more than once in the request."
                 raise KafkaError(ErrorCode.INVALID_REQUEST, words)
-            records += _grow(image, dice, wish)
+            grown = _grow(image, dice, wish)
+            charge(wish.topic, len(grown))
+            records += grown
         except KafkaError as error:
             answers[wish.topic] = error
         else:

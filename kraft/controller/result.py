@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from raftka.kraft.image import MetadataImage
@@ -22,6 +22,17 @@ class Result(Generic[R]):
 
     records: Sequence[MetadataRecord]
     response: R
+
+
+Charge = Callable[[object, int], None]
+"""Counts changed partitions against a quota (KIP-599): charge(what they are for, how many).
+
+Raises KafkaError THROTTLING_QUOTA_EXCEEDED. To charge for the same again does nothing, since a
+decision may be made more than once."""
+
+
+def free(_what: object, _partitions: int) -> None:
+    """The charge where no quota holds."""
 
 
 @dataclass(frozen=True, slots=True)

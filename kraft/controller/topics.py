@@ -16,7 +16,7 @@ from raftka.kraft.controller.assignments import (
 )
 from raftka.kraft.controller.config_schema import ConfigSchema
 from raftka.kraft.controller.placement import place
-from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.controller.result import Charge, Result, Rules, free
 from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource, MetadataImage, TopicImage
 from raftka.kraft.records import ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord
 from raftka.model.dataclass import dataclass
@@ -104,6 +104,7 @@ def create_topics(
     schema: ConfigSchema,
     dice: Dice,
     wishes: Sequence[NewTopic],
+    charge: Charge = free,
 ) -> Result[dict[str, CreatedTopic | KafkaError]]:
     """Create topics, each of which may fail on its own.
 
@@ -123,6 +124,7 @@ def create_topics(
                 raise KafkaError(ErrorCode.INVALID_REQUEST, words)
             _check_new_name(image, fresh, wish.name)
             made, created = _create(image, rules, schema, dice, wish)
+            charge(wish.name, created.num_partitions)
         except KafkaError as error:
             answers[wish.name] = error
             continue
@@ -231,7 +233,7 @@ def new_topic_id(image: MetadataImage, dice: Dice) -> Uuid:
 
 
 def delete_topics(
-    image: MetadataImage, wishes: Sequence[tuple[str | None, bytes]]
+    image: MetadataImage, wishes: Sequence[tuple[str | None, bytes]], charge: Charge = free
 ) -> Result[list[TopicImage | KafkaError]]:
     """Delete topics, each given by name, or by id when the name is None.
 
@@ -248,6 +250,11 @@ def delete_topics(
             words = f"Topic '{topic.name}' is named more than once in the request."
             answers.append(KafkaError(ErrorCode.INVALID_REQUEST, words))
         else:
+            try:
+                charge(topic.topic_id, len(topic.partitions))
+            except KafkaError as error:
+                answers.append(error)
+                continue
             gone.add(topic.topic_id)
             records.append(RemoveTopicRecord(topic.topic_id))
             answers.append(topic)

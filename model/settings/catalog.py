@@ -10,6 +10,7 @@ from raftka.model.settings.log import LOG_SETTINGS
 from raftka.model.settings.node import NODE_SETTINGS
 from raftka.model.settings.protocols import PROTOCOL_SETTINGS
 from raftka.model.settings.quorum import QUORUM_SETTINGS
+from raftka.model.settings.quotas import QUOTA_SETTINGS
 from raftka.model.settings.replication import REPLICATION_SETTINGS
 from raftka.model.settings.security import SECURITY_SETTINGS
 from raftka.model.settings.setting import Setting
@@ -24,6 +25,7 @@ BROKER: Final[Mapping[str, Setting]] = {
         REPLICATION_SETTINGS,
         QUORUM_SETTINGS,
         GROUP_SETTINGS,
+        QUOTA_SETTINGS,
         SECURITY_SETTINGS,
         PROTOCOL_SETTINGS,
         UNUSED_SETTINGS,

@@ -80,13 +80,8 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
     *without_effect("quotas and throttles are not enforced yet", (
         ("alter.log.dirs.replication.quota.window.num", INT, 11, at_least(1), READ_ONLY),
         ("alter.log.dirs.replication.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY),
-        ("client.quota.callback.class", CLASS, None, None, READ_ONLY),
-        ("controller.quota.window.num", INT, 11, at_least(1), READ_ONLY),
-        ("controller.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY),
         ("follower.replication.throttled.rate", LONG, LONG_MAX, at_least(0), CLUSTER_WIDE),
         ("leader.replication.throttled.rate", LONG, LONG_MAX, at_least(0), CLUSTER_WIDE),
-        ("quota.window.num", INT, 11, at_least(1), READ_ONLY),
-        ("quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY),
         ("replica.alter.log.dirs.io.max.bytes.per.second", LONG, LONG_MAX, at_least(0),
          CLUSTER_WIDE),
         ("replication.quota.window.num", INT, 11, at_least(1), READ_ONLY),
@@ -104,6 +99,7 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
     )),
     *without_effect("Java classes cannot be loaded here", (
         ("alter.config.policy.class.name", CLASS, None, None, READ_ONLY),
+        ("client.quota.callback.class", CLASS, None, None, READ_ONLY),
         ("create.topic.policy.class.name", CLASS, None, None, READ_ONLY),
     )),
     *without_effect("the quorum has its own transport, journal and snapshots", (

@@ -60,6 +60,8 @@ APIS: Final[dict[int, Api]] = {
     45: Api(45, "AlterPartitionReassignments", "alter_partition_reassignments", 0, 1, 0),
     46: Api(46, "ListPartitionReassignments", "list_partition_reassignments", 0, 0, 0),
     47: Api(47, "OffsetDelete", "offset_delete", 0, 0, 32768),
+    48: Api(48, "DescribeClientQuotas", "describe_client_quotas", 0, 1, 1),
+    49: Api(49, "AlterClientQuotas", "alter_client_quotas", 0, 1, 1),
     55: Api(55, "DescribeQuorum", "describe_quorum", 0, 2, 0),
     56: Api(56, "AlterPartition", "alter_partition", 2, 3, 2),
     57: Api(57, "UpdateFeatures", "update_features", 0, 2, 0),

@@ -23,6 +23,7 @@ _MADE_BY = (
 )
 _PYTHON_TYPES = {
     "bool": "bool",
+    "float64": "float",
     "string": "str",
     "uuid": "bytes",
     "bytes": "Buffer",

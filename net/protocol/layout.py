@@ -16,13 +16,24 @@ FIXED: Final = {
     "int16": "h",
     "int32": "i",
     "int64": "q",
+    "float64": "d",
     "uint16": "H",
     "uint32": "I",
     "uuid": "16s",
 }
 """Types whose size never varies, and their letters in struct's formats."""
 
-_FIXED_SIZES: Final = {"?": 1, "b": 1, "h": 2, "i": 4, "q": 8, "H": 2, "I": 4, "16s": 16}
+_FIXED_SIZES: Final = {
+    "?": 1,
+    "b": 1,
+    "h": 2,
+    "i": 4,
+    "q": 8,
+    "d": 8,
+    "H": 2,
+    "I": 4,
+    "16s": 16,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from raftka.model.dataclass import dataclass
 from raftka.net.protocol.message import NEVER
 
 INTEGERS: Final = frozenset({"int8", "int16", "int32", "int64", "uint16", "uint32"})
-PRIMITIVES: Final = INTEGERS | {"bool", "string", "uuid", "bytes", "records"}
+PRIMITIVES: Final = INTEGERS | {"bool", "float64", "string", "uuid", "bytes", "records"}
 _INDENT = 4
 
 

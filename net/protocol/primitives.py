@@ -21,7 +21,7 @@ WRITE_ERRORS: Final = (struct.error, TypeError, AttributeError, UnicodeEncodeErr
 JOIN_BELOW_BYTES: Final = 512
 """Shorter record buffers are copied in between their neighbours: a copy is cheaper than a piece."""
 
-_SIZES: Final = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8}
+_SIZES: Final = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "d": 8}
 _SHORT_RUN: Final = 16
 
 

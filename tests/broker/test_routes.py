@@ -27,6 +27,7 @@ TABLE = {**routes("broker"), **routes("controller")}
 WHOLE = {
     "AddRaftVoter": Cluster.ALTER,
     "AllocateProducerIds": Cluster.CLUSTER_ACTION,
+    "AlterClientQuotas": Cluster.ALTER_CONFIGS,
     "AlterPartition": Cluster.CLUSTER_ACTION,
     "CreateAcls": Cluster.ALTER,
     "DeleteAcls": Cluster.ALTER,
@@ -34,6 +35,7 @@ WHOLE = {
     "AlterPartitionReassignments": Cluster.ALTER,
     "BrokerHeartbeat": Cluster.CLUSTER_ACTION,
     "BrokerRegistration": Cluster.CLUSTER_ACTION,
+    "DescribeClientQuotas": Cluster.DESCRIBE_CONFIGS,
     "DescribeLogDirs": Cluster.DESCRIBE,
     "DescribeQuorum": Cluster.DESCRIBE,
     "ElectLeaders": Cluster.ALTER,

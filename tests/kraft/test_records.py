@@ -20,6 +20,7 @@ from raftka.kraft.records import (
     RECORDS,
     AccessControlEntryRecord,
     BrokerRegistrationChangeRecord,
+    ClientQuotaRecord,
     ConfigRecord,
     FeatureLevelRecord,
     MetadataRecord,
@@ -86,6 +87,11 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
     (
         FeatureLevelRecord("metadata.version", 25),
         "91940c00b06d657461646174612e76657273696f6e19",
+    ),
+    (
+        ClientQuotaRecord((("client-id", None), ("user", "ann")), "producer_byte_rate", 5.0),
+        "91950e009292a9636c69656e742d6964c092a475736572a3616e6eb270726f64756365725f627974"
+        "655f72617465cb4014000000000000",
     ),
     (ProducerIdsRecord(1, 7, 2000), "91950f000107cd07d0"),
     (

@@ -16,6 +16,7 @@ from raftka.kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage
 from raftka.kraft.records import (
     RECORDS,
     AccessControlEntryRecord,
+    ClientQuotaRecord,
     ConfigRecord,
     FeatureLevelRecord,
     MetadataRecord,
@@ -41,6 +42,7 @@ EXAMPLES: dict[str, list[MetadataRecord]] = {
     "configs": [ConfigRecord(TOPIC_RESOURCE, "a", "retention.ms", "5")],
     "producer_ids": [ProducerIdsRecord(NO_BROKER, -1, 3000)],
     "acls": [AccessControlEntryRecord(A, 2, "a", 3, "User:alice", "*", 3, 3)],
+    "client_quotas": [ClientQuotaRecord((("client-id", None), ("user", "a")), "k", 5.0)],
 }
 """For each section records that put something into it, and into no other."""
 

@@ -24,6 +24,7 @@ class Answer(Generic[R]):
         self._frame: bytes | None = None
         self._beside: Callable[[], Awaitable[None]] | None = None
         self.is_closed = False
+        self.muted_until_s = 0.0
 
     def put(self, pieces: list[Piece]) -> None:
         assert self._frame is None, "a request is answered once"
@@ -39,6 +40,9 @@ class Answer(Generic[R]):
         """Do what a listener would do in a task of its own."""
         if self._beside is not None:
             await self._beside()
+
+    def mute(self, until_s: float) -> None:
+        self.muted_until_s = until_s
 
     def close(self) -> None:
         self.is_closed = True

@@ -76,6 +76,8 @@ def _single(slot: Slot, dice: random.Random) -> Any:
         return _struct(slot.shape, dice)
     if slot.type == "bool":
         return dice.random() < 0.5
+    if slot.type == "float64":
+        return dice.choice((0.0, -1.5, 20.25, 1e300))
     if slot.type == "string":
         length = dice.choice((0, 1, 5, 20, 20, 130))
         return "".join(dice.choice(_LETTERS) for _ in range(length))

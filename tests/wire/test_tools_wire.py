@@ -307,3 +307,55 @@ def test_a_wrong_separator_stops_the_producer(tool: Tool, topic: str) -> None:
     )
     assert ended.code == 1
     assert "No key separator found on line number 1: 'no separator'" in ended.err
+
+
+def test_quotas_are_set_shown_and_taken_back(tool: Tool) -> None:
+    """What the tool of Apache Kafka 4.4.0 prints against a broker of its own."""
+
+    def alter(*words: str) -> str:
+        ended = tool("configs", "--alter", *words)
+        return ended.out if ended.code == 0 else ended.err.partition("\n")[0]
+
+    def describe(*words: str) -> str:
+        return tool("configs", "--describe", *words).out
+
+    add, delete = "--add-config", "--delete-config"
+    both = "producer_byte_rate=100000000,consumer_byte_rate=200000"
+    user = ("--entity-type", "users", "--entity-name", "ann")
+    pair = (*user, "--entity-type", "clients", "--entity-name", "app")
+    assert alter(add, both, *pair) == "Completed updating config for user ann.\n"
+    assert alter(add, "request_percentage=20.5", "--client-defaults") == (
+        "Completed updating default config for clients in the cluster.\n"
+    )
+    assert alter(add, "connection_creation_rate=2000", "--ip", "127.0.0.9") == (
+        "Completed updating config for ip 127.0.0.9.\n"
+    )
+    assert describe("--entity-type", "users", "--entity-type", "clients") == (
+        "Quota configs for user-principal 'ann', client-id 'app' are"
+        " consumer_byte_rate=200000.0, producer_byte_rate=1.0E8\n"
+    )
+    assert describe("--entity-type", "users") == ""
+    assert describe("--client-defaults") == (
+        "Quota configs for the default client-id are request_percentage=20.5\n"
+    )
+    assert describe("--entity-type", "ips") == (
+        "Quota configs for ip '127.0.0.9' are connection_creation_rate=2000.0\n"
+    )
+    assert alter(delete, "request_percentage", "--client-defaults")
+    assert describe("--client-defaults") == ""
+    wrong = alter(delete, "request_percentage", "--client-defaults")
+    assert wrong.startswith("Error while executing config command")
+    assert alter(add, "producer_byte_rate=1", "--ip", "10.0.0.1") == (
+        "Only connection quota configs can be added for 'ips' using --bootstrap-server."
+        " Unexpected config names: producer_byte_rate"
+    )
+    assert alter(add, "producer_byte_rate=x", "--user", "ann") == (
+        "Cannot parse quota configuration value for producer_byte_rate: x"
+    )
+    assert alter(add, "producer_byte_rate=1", "--ip", "10.0.0.1", "--user", "ann") == (
+        "Only 'users' and 'clients' entity types may be specified together"
+    )
+    assert alter(
+        delete, "producer_byte_rate,consumer_byte_rate", "--user", "ann", "--client", "app"
+    )
+    assert describe("--user", "ann", "--client", "app") == ""

@@ -1,0 +1,60 @@
+"""Which quota holds for a client: the most specific one that its user and client id have. Pure.
+
+The order is Kafka's (documentation, "Quotas"): (user, client-id), (user, any client-id), user,
+(any user, client-id), (any user, any client-id), any user, client-id, any client-id. Clients for
+which the same quota of a user holds share it, whatever their ids; so do clients with the same id
+under a quota of that id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from raftka.kraft.sections.client_quotas import CLIENT_ID, USER, QuotaEntity
+
+_ANY: Final = None
+
+
+class Share(NamedTuple):
+    """Who shares a quota: a user's clients, a client id's users, or one client id of one user."""
+
+    user: str
+    client_id: str
+
+
+class Limit(NamedTuple):
+    """A quota that holds for somebody."""
+
+    share: Share
+    value: float
+
+
+class Limits:
+    """The quotas of one kind, by user and client id."""
+
+    def __init__(self, quotas: Mapping[QuotaEntity, Mapping[str, float]], key: str) -> None:
+        self._values = {entity: values[key] for entity, values in quotas.items() if key in values}
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def find(self, user: str, client_id: str) -> Limit | None:
+        """The quota that holds for a client of that user, or None. An empty client id has no
+        quotas of client ids."""
+        values = self._values
+        both, of_user, of_client = Share(user, client_id), Share(user, ""), Share("", client_id)
+        for entity, share in (
+            (((CLIENT_ID, client_id), (USER, user)), both),
+            (((CLIENT_ID, _ANY), (USER, user)), both),
+            (((USER, user),), of_user),
+            (((CLIENT_ID, client_id), (USER, _ANY)), both),
+            (((CLIENT_ID, _ANY), (USER, _ANY)), both),
+            (((USER, _ANY),), of_user),
+            (((CLIENT_ID, client_id),), of_client),
+            (((CLIENT_ID, _ANY),), of_client),
+        ):
+            value = values.get(entity)
+            if value is not None and (client_id or share is of_user):
+                return Limit(share, value)
+        return None

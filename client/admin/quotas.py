@@ -1,0 +1,106 @@
+"""Quotas of users, clients and addresses (KIP-546, KIP-612)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from raftka.client.admin.base import AdminBase
+from raftka.client.admin.outcomes import checked, error_of, raise_for
+from raftka.model.errors import KafkaError
+from raftka.net.protocol.messages import alter_client_quotas
+from raftka.net.protocol.messages.alter_client_quotas import AlterClientQuotasRequest
+from raftka.net.protocol.messages.describe_client_quotas import (
+    ComponentData,
+    DescribeClientQuotasRequest,
+)
+
+
+class QuotaType(enum.StrEnum):
+    """What a quota may belong to: a user, a client id, both together, or an address."""
+
+    USER = "user"
+    CLIENT_ID = "client-id"
+    IP = "ip"
+
+
+QuotaEntity = tuple[tuple[QuotaType, str | None], ...]
+"""What a quota belongs to: (type, name) pairs, ordered by type; a name of None is the default."""
+
+
+class QuotaMatch(enum.IntEnum):
+    """How a filter matches names, by the protocol's numbers."""
+
+    EXACT = 0
+    DEFAULT = 1
+    ANY = 2
+
+
+class QuotaFilter(NamedTuple):
+    """Which entities of one type are meant; `name` goes with EXACT alone."""
+
+    type: QuotaType
+    match: QuotaMatch = QuotaMatch.ANY
+    name: str | None = None
+
+
+class QuotaOperations(AdminBase):
+    """See the module."""
+
+    async def describe_client_quotas(
+        self, filters: Iterable[QuotaFilter] = (), *, strict: bool = False
+    ) -> dict[QuotaEntity, dict[str, float]]:
+        """The quotas that all filters match; with `strict`, only of entities of no other type.
+
+        Raises KafkaError.
+        """
+        request = DescribeClientQuotasRequest(
+            components=[
+                ComponentData(entity_type=each.type, match_type=each.match, match=each.name)
+                for each in filters
+            ],
+            strict=strict,
+        )
+        answer = await self._ask(request)
+        raise_for(answer.error_code, answer.error_message)
+        return {
+            tuple(
+                sorted((QuotaType(part.entity_type), part.entity_name) for part in entry.entity)
+            ): {value.key: value.value for value in entry.values}
+            for entry in answer.entries or ()
+        }
+
+    async def alter_client_quotas(
+        self,
+        changes: Mapping[QuotaEntity, Mapping[str, float | None]],
+        *,
+        validate_only: bool = False,
+    ) -> None:
+        """Set quotas by entity and name; a value of None removes one. Raises SomeFailed."""
+        request = AlterClientQuotasRequest(
+            entries=[
+                alter_client_quotas.EntryData(
+                    entity=[
+                        alter_client_quotas.EntityData(entity_type=kind, entity_name=name)
+                        for kind, name in entity
+                    ],
+                    ops=[
+                        alter_client_quotas.OpData(
+                            key=key, value=0.0 if value is None else value, remove=value is None
+                        )
+                        for key, value in values.items()
+                    ],
+                )
+                for entity, values in changes.items()
+            ],
+            validate_only=validate_only,
+        )
+        answer = await self._ask(request)
+        outcomes: dict[QuotaEntity, KafkaError | None] = {}
+        for entry in answer.entries:
+            entity = tuple(
+                sorted((QuotaType(part.entity_type), part.entity_name) for part in entry.entity)
+            )
+            outcomes[entity] = error_of(entry.error_code, entry.error_message)
+        checked(outcomes)

@@ -1,0 +1,21 @@
+"""Quotas: over which time rates are measured. The quotas themselves are in the metadata."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from raftka.model.settings.rows import INT, READ_ONLY, at_least
+from raftka.model.settings.setting import Setting
+
+# fmt: off
+QUOTA_SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("quota.window.num", INT, 11, at_least(1), READ_ONLY,
+            "How many windows are remembered of what clients produce, fetch and connect."),
+    Setting("quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY,
+            "How long each of these is; also the longest throttle time of request_percentage."),
+    Setting("controller.quota.window.num", INT, 11, at_least(1), READ_ONLY,
+            "How many windows' worth of controller_mutation_rate may be used at once."),
+    Setting("controller.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY,
+            "How long each of these is."),
+)
+# fmt: on

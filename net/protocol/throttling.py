@@ -1,0 +1,75 @@
+"""The throttle time in answers that are frames already: read and written without decoding them.
+
+Frames come from the hand-written answers to Fetch and Produce, and from the active controller. The
+field is the first in all of these but in Produce's, where it is the last: behind it stands the
+count of tagged fields, of which a hand-written answer has none. Answers that have it elsewhere
+(ApiVersions, OffsetDelete) are never frames before they are sent.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, cast
+
+from raftka.model.ports import Buffer, Piece
+from raftka.net.protocol.layout import shape_of
+from raftka.net.protocol.message import Response
+
+THROTTLE_TIME: Final = "throttle_time"
+"""The field's name in every response that has it; in milliseconds."""
+
+_PRODUCE: Final = 0
+_INT: Final = struct.Struct(">i")
+
+
+_PLACES: Final[dict[tuple[type[Response], int], int | None]] = {}
+
+
+def _place(cls: type[Response], version: int) -> int | None:
+    """Where the field is in a frame with its size: from the front, or if negative from the end."""
+    if (cls, version) not in _PLACES:
+        _PLACES[cls, version] = _find_place(cls, version)
+    return _PLACES[cls, version]
+
+
+def _find_place(cls: type[Response], version: int) -> int | None:
+    shape = shape_of(cls, version)
+    names = [slot.name for slot in shape.plain]
+    if names[0] == THROTTLE_TIME:
+        return 9 if version >= cls.HEADER_FLEXIBLE_FROM else 8
+    if cls.API_KEY == _PRODUCE:
+        return -5 if shape.flexible else -4
+    return None
+
+
+def throttle_ms_in(cls: type[Response], version: int, frame: list[Piece]) -> int:
+    """What an answer of that class says; 0 when it has no such field."""
+    place = _place(cls, version)
+    if place is None or not frame:
+        return 0
+    data = _joined(frame, place)
+    (found,) = _INT.unpack_from(data, place if place >= 0 else len(data) + place)
+    return int(found)
+
+
+def put_throttle_ms(cls: type[Response], version: int, frame: list[Piece], time_ms: int) -> None:
+    """Have an answer of that class say `time_ms`; nothing when it has no such field."""
+    place = _place(cls, version)
+    if place is None or not frame:
+        return
+    data = _joined(frame, place)
+    if not isinstance(data, bytearray):
+        data = frame[0 if place >= 0 else -1] = bytearray(data)
+    _INT.pack_into(data, place if place >= 0 else len(data) + place, time_ms)
+
+
+def _joined(frame: list[Piece], place: int) -> Buffer:
+    """The piece of a frame that holds the field whole; the first two are joined when it takes both.
+
+    What the controller answered comes with its size as a piece of its own.
+    """
+    if place < 0:
+        return cast(Buffer, frame[-1])
+    if len(cast(Buffer, frame[0])) < place + _INT.size:
+        frame[:2] = [bytearray(cast(Buffer, frame[0])) + cast(Buffer, frame[1])]
+    return cast(Buffer, frame[0])
