@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
     try:
         logs.configure(options.log_level)
         config = make_config(gather(options.file, options.override, os.environ))
+        logs.use_format(config.text("raftka.log.format"))
     except WrongSettings as error:
         return _failed("these settings are wrong:\n  " + str(error).replace("\n", "\n  "))
     except (Unreadable, ValueError) as error:

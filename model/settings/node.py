@@ -38,6 +38,8 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "config.providers.NAME.class: EnvVar-, File- or DirectoryConfigProvider of Kafka."),
     Setting("raftka.trace.file", STRING, None, None, READ_ONLY,
             "A file to write every event of this node to, as JSON lines (docs/trace.md)."),
+    Setting("raftka.log.format", STRING, "text", OneOf(("text", "json")), READ_ONLY,
+            "How log lines are written: words first, or as JSON objects for a log collector."),
     Setting("prometheus.metrics.reporter.listener", STRING, None, HttpListener(), READ_ONLY,
             "Where Prometheus finds /metrics, and others /health/live and /health/ready, as "
             "http://host:port; an empty host is the default interface. Not given: nowhere."),
