@@ -23,6 +23,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     "Run": {
         "server": Command("server_command", "run a node"),
         "health": Command("health_command", "whether a node answers on all its listeners"),
+        "doctor": Command("doctor.command", "what is wrong with settings or a cluster"),
         "stop": Command("stop_command", "stop the nodes that run on this machine"),
         "storage": Command("storage_command", "format log directories, show what they are"),
         "demo": Command("demo.command", "three nodes lose their leaders and no record"),

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from raftka.local_cluster import LocalCluster
 from raftka.local_ports import free_ports
+from raftka.main import main
 from tests.raftka.test_dashboards import QUERIES
 from tests.support.processes import until
 
@@ -208,3 +209,14 @@ def is_ready(port: int) -> bool:
         return get(f"http://127.0.0.1:{port}/-/ready")[0] == 200
     except OSError:
         return False
+
+
+def test_the_doctor_of_a_cluster(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--bootstrap-server", cluster.bootstrap, "--json"]) == 1
+    found = [each["what"] for each in json.loads(capsys.readouterr().out)["problems"]]
+    # Three nodes of one machine, with Kafka's default of min.insync.replicas, and nothing else.
+    assert any("3 of 3 voters are on 127.0.0.1" in what for what in found), found
+    assert any("min.insync.replicas=1" in what for what in found), found
+    machine = ("% full", "lack replicas in their ISR")
+    rest = [what for what in found if not any(words in what for words in machine)]
+    assert len(rest) == 2, found

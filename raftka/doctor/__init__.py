@@ -1,0 +1,8 @@
+"""`raftka doctor`: what is wrong with a configuration or a cluster, and what to do.
+
+finding.py         a problem and its remedy
+configuration.py   the rules for one node's settings, and what they meet on this machine
+facts.py           what a cluster says of itself, gathered through the admin client
+cluster.py         the rules for it, pure
+command.py         the command
+"""

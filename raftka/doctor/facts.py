@@ -1,0 +1,99 @@
+"""What a cluster says of itself, gathered through the admin client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import trio
+
+from raftka.client.admin import Admin
+from raftka.client.admin.configs import Resource, ResourceType
+from raftka.client.admin.nodes import Node, QuorumInfo
+from raftka.client.admin.partitions import LogDirDescription
+from raftka.client.admin.topics import TopicDescription
+from raftka.model.errors import KafkaError
+from raftka.model.ports import BrokenConnection
+
+_CONNECT_S = 3.0
+_TOPICS_AT_ONCE = 200
+
+
+@dataclass
+class Facts:
+    """A cluster at one moment."""
+
+    brokers: tuple[Node, ...]
+    """With those that are fenced."""
+    quorum: QuorumInfo
+    topics: Mapping[str, TopicDescription]
+    min_isr: Mapping[str, int]
+    """min.insync.replicas by topic."""
+    log_dirs: Mapping[int, list[LogDirDescription]]
+    unreachable: Mapping[int, str] = field(default_factory=dict)
+    """Brokers that cannot be reached where they are advertised, and why."""
+    versions: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
+    """By broker and API key, the versions that it speaks."""
+    now_ms: int = 0
+    """By the clock of the machine that asked."""
+
+
+async def gather(admin: Admin, now_ms: int) -> Facts:
+    """Ask the cluster. Raises KafkaError and BrokenConnection when it does not answer."""
+    described = await admin.describe_cluster(include_fenced=True)
+    alive = [node for node in described.nodes if not node.fenced]
+    unreachable = await _unreachable(alive)
+    reachable = [node.id for node in alive if node.id not in unreachable]
+    names = sorted(await admin.list_topics())
+    topics: dict[str, TopicDescription] = {}
+    min_isr: dict[str, int] = {}
+    for start in range(0, len(names), _TOPICS_AT_ONCE):
+        some = names[start : start + _TOPICS_AT_ONCE]
+        topics |= await admin.describe_topics(some)
+        wanted = [Resource(ResourceType.TOPIC, name) for name in some]
+        for resource, entries in (
+            await admin.describe_configs(wanted, names=["min.insync.replicas"])
+        ).items():
+            min_isr[resource.name] = int(entries["min.insync.replicas"].value or 1)
+    log_dirs: dict[int, list[LogDirDescription]] = {}
+    versions: dict[int, dict[int, tuple[int, int]]] = {}
+    for broker_id in reachable:
+        try:
+            log_dirs |= await admin.describe_log_dirs([broker_id])
+            spoken = await admin.api_versions(broker_id)
+        except (BrokenConnection, KafkaError) as error:
+            unreachable[broker_id] = str(error)
+        else:
+            versions[broker_id] = {
+                each.api_key: (each.min_version, each.max_version) for each in spoken.api_keys
+            }
+    return Facts(
+        brokers=described.nodes,
+        quorum=await admin.describe_quorum(),
+        topics=topics,
+        min_isr=min_isr,
+        log_dirs=log_dirs,
+        unreachable=unreachable,
+        versions=versions,
+        now_ms=now_ms,
+    )
+
+
+async def _unreachable(brokers: list[Node]) -> dict[int, str]:
+    """The brokers whose advertised address nobody answers, as seen from here."""
+    found: dict[int, str] = {}
+
+    async def knock(broker: Node) -> None:
+        try:
+            with trio.fail_after(_CONNECT_S):
+                stream = await trio.open_tcp_stream(broker.host, broker.port)
+                await stream.aclose()
+        except trio.TooSlowError:
+            found[broker.id] = f"no answer within {_CONNECT_S:g} s"
+        except OSError as error:
+            found[broker.id] = error.strerror or str(error)
+
+    async with trio.open_nursery() as nursery:
+        for broker in brokers:
+            nursery.start_soon(knock, broker)
+    return found
