@@ -43,6 +43,12 @@ class Routes(Mapping[int, "Route[Node]"]):
         return len(self._promises)
 
 
+def import_all() -> None:
+    """Import every handler now: for who runs many nodes, or must not touch files later."""
+    for each in PROMISES.values():
+        import_module(f"{handlers.__name__}.{each.module}")
+
+
 def routes(listener: Listener) -> Routes:
     """The APIs that a listener of that kind answers."""
     return Routes(lambda each: is_served_on(listener, each.listeners, each.forward))

@@ -40,5 +40,5 @@ def test_a_scenario_runs_from_a_test() -> None:
         await stage.settle()
 
     outcome = run_scenario(scenario, seed=1)
-    assert outcome.violation is None
+    assert outcome.violation is None, outcome.violation.story
     assert run_seed(5, nodes=1, duration_s=2.0).violation is None
