@@ -13,12 +13,12 @@ from raftka.offsets_decoder import decode_offsets
 from raftka.storage.dump import decode_text, dump
 from raftka.storage.dump_entries import Decoder, DumpOptions, Findings
 from raftka.storage.posix import PosixDisk
+from raftka.transactions_decoder import decode_transactions
 
 _NOT_HERE: Final = {
     "cluster_metadata_decoder": "the metadata log has a format of its own: use raftka metadata",
     "remote_log_metadata_decoder": "there is no tiered storage",
     "share_group_state_decoder": "share groups are not served yet",
-    "transaction_log_decoder": "transactions are not served yet",
 }
 
 
@@ -29,10 +29,14 @@ def main(argv: list[str]) -> int:
         if getattr(options, name):
             print(f"--{name.replace('_', '-')}: {reason}", file=sys.stderr)
             return 1
-    decoder: Decoder = decode_offsets if options.offsets_decoder else decode_text
+    decoder: Decoder = decode_text
+    if options.transaction_log_decoder:
+        decoder = decode_transactions
+    elif options.offsets_decoder:
+        decoder = decode_offsets
     wanted = DumpOptions(
         deep=options.deep_iteration,
-        data=options.print_data_log or options.offsets_decoder,
+        data=decoder is not decode_text or options.print_data_log,
         record_metadata=not options.skip_record_metadata,
         verify_only=options.verify_index_only,
         sanity_check=options.index_sanity_check,
@@ -74,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--offsets-decoder", action="store_true", help="records of __consumer_offsets, as JSON"
+    )
+    parser.add_argument(
+        "--transaction-log-decoder",
+        action="store_true",
+        help="records of __transaction_state, as JSON",
     )
     parser.add_argument(
         "--verify-index-only", action="store_true", help="compare indexes with logs, print nothing"

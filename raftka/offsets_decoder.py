@@ -24,12 +24,12 @@ def decode_offsets(record: Record) -> tuple[str | None, str | None]:
     """(key, payload) as JSON. Records of an unknown kind or layout are marked so."""
     if record.key is None:
         return "<UNKNOWN>", "<UNKNOWN>"
-    kind = _int16(record.key)
+    kind = leading_int16(record.key)
     try:
         found = decode(record.key, record.value)
     except ValueError as error:
         return f"<UNREADABLE: {error}>", None
-    version = -1 if record.value is None else _int16(record.value)
+    version = -1 if record.value is None else leading_int16(record.value)
     if isinstance(found, OffsetRecord):
         key = message_fields(found.key, kind)
         value = None if found.value is None else message_fields(found.value, version, _EMBEDDED)
@@ -38,13 +38,15 @@ def decode_offsets(record: Record) -> tuple[str | None, str | None]:
         value = None if found.value is None else message_fields(found.value, version, _EMBEDDED)
     else:
         return "<UNKNOWN>", "<UNKNOWN>"
-    payload = "<DELETE>" if value is None else _json({"version": str(version), "data": value})
-    return _json({"type": str(kind), "data": key}), payload
+    payload = "<DELETE>" if value is None else as_json({"version": str(version), "data": value})
+    return as_json({"type": str(kind), "data": key}), payload
 
 
-def _int16(data: Iterable[int]) -> int:
+def leading_int16(data: Iterable[int]) -> int:
+    """The version or kind that a key or value begins with."""
     return int.from_bytes(bytes(data)[:2], "big", signed=True)
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """JSON as Kafka's tool writes it, on one line without blanks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

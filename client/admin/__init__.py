@@ -45,6 +45,13 @@ from raftka.client.admin.topics import (
     TopicListing,
     TopicOperations,
 )
+from raftka.client.admin.transactions import (
+    AbortSpec,
+    ProducerState,
+    TransactionDescription,
+    TransactionListing,
+    TransactionOperations,
+)
 
 
 class Admin(
@@ -55,6 +62,7 @@ class Admin(
     NodeOperations,
     GroupOperations,
     QuotaOperations,
+    TransactionOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
@@ -63,6 +71,7 @@ class Admin(
 
 
 __all__ = [
+    "AbortSpec",
     "Admin",
     "AlterOp",
     "Alteration",
@@ -78,6 +87,7 @@ __all__ = [
     "NewTopic",
     "Node",
     "PartitionDescription",
+    "ProducerState",
     "QuorumInfo",
     "QuorumReplica",
     "QuotaEntity",
@@ -91,4 +101,6 @@ __all__ = [
     "SomeFailed",
     "TopicDescription",
     "TopicListing",
+    "TransactionDescription",
+    "TransactionListing",
 ]

@@ -134,8 +134,10 @@ class _Once(argparse.Action):
 
 def given(found: argparse.Namespace, *names: str) -> list[str]:
     """Which of these options were given, by name without dashes."""
+    values = {name: getattr(found, name.replace("-", "_")) for name in names}
+    # The number 0 is a value; it is equal to False.
     return [
-        name for name in names if getattr(found, name.replace("-", "_")) not in (None, False, [])
+        name for name, value in values.items() if value is not False and value not in (None, [])
     ]
 
 

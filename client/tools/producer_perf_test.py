@@ -22,11 +22,13 @@ from raftka.client.tools.options import (
     read_properties,
 )
 from raftka.client.tools.running import run, words
+from raftka.model.ids import uuid_text
 from raftka.model.ports import Clock, Dice
 from raftka.net.clock import system_clock, system_dice
 from raftka.net.futures import Future
 
 _MB = 1024 * 1024
+_TRANSACTION_MS = 3_000
 
 options = Options(
     "kafka-producer-perf-test", "This tool is used to verify the producer performance."
@@ -50,6 +52,13 @@ options.flag("--print-metrics", help="Accepted, without effect.")
 options.number(
     "--warmup-records", bits=64, default=0, help="Records before the steady state begins."
 )
+options.text("--transactional-id", metavar="ID", help="Write in transactions, under this id.")
+options.number(
+    "--transaction-duration-ms",
+    bits=64,
+    metavar="MS",
+    help="Commit a transaction when it has been open for so long (3000).",
+)
 options.number("--reporting-interval", default=5000, help="How often to report, in ms.")
 
 
@@ -62,6 +71,8 @@ class _Job:
     rate: float
     warmup: int
     interval_s: float
+    transaction_s: float | None
+    """How long a transaction is open; None without transactions."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -97,7 +108,23 @@ def _read(argv: Sequence[str]) -> _Job:
         found.throughput,
         found.warmup_records,
         found.reporting_interval / 1000,
+        _transactions(found, settings),
     )
+
+
+def _transactions(found: argparse.Namespace, settings: dict[str, object]) -> float | None:
+    """How long each transaction is open, in seconds; sets the transactional id."""
+    duration_ms = found.transaction_duration_ms
+    if duration_ms is not None and duration_ms <= 0:
+        raise UsageError("--transaction-duration-ms should be greater than zero.")
+    if found.transactional_id:
+        settings["transactional.id"] = found.transactional_id
+    if duration_ms is None and not settings.get("transactional.id"):
+        return None
+    if not settings.get("transactional.id"):
+        id = uuid_text(system_dice().randbytes(16))
+        settings["transactional.id"] = f"performance-producer-{id}"
+    return (_TRANSACTION_MS if duration_ms is None else duration_ms) / 1000
 
 
 def _payloads(found: argparse.Namespace, dice: Dice) -> Iterator[bytes]:
@@ -181,6 +208,36 @@ def _percentile(ordered: Sequence[float], share: float) -> int:
     return int(ordered[int(len(ordered) * share)]) if ordered else 0
 
 
+@dataclass(slots=True)
+class _Transactions:
+    """Transactions that are open for `open_s` each; none for None."""
+
+    producer: Producer
+    open_s: float | None
+    clock: Clock
+    _until: float = 0.0
+
+    async def start(self) -> None:
+        if self.open_s is not None:
+            await self.producer.init_transactions()
+            self._begin()
+
+    async def turn(self, now: float) -> None:
+        """Commit what has been open for long enough, and begin the next."""
+        if self.open_s is not None and now >= self._until:
+            await self.producer.commit_transaction()
+            self._begin()
+
+    async def end(self) -> None:
+        if self.open_s is not None:
+            await self.producer.commit_transaction()
+
+    def _begin(self) -> None:
+        assert self.open_s is not None
+        self.producer.begin_transaction()
+        self._until = self.clock.monotonic() + self.open_s
+
+
 async def _work(job: _Job) -> int:
     clock = system_clock()
     total = _Stats(clock, job.interval_s)
@@ -206,12 +263,15 @@ async def _work(job: _Job) -> int:
             each.record(size, (now - begun) * 1000, now)
 
     async with Producer(job.settings) as producer:
+        transactions = _Transactions(producer, job.transaction_s, clock)
+        await transactions.start()
         for number in range(job.records):
             if number == job.warmup and job.warmup:
                 print("In steady state.", flush=True)
                 steady = _Stats(clock)
             payload = next(job.payloads)
             begun = clock.monotonic()
+            await transactions.turn(begun)
             future = await producer.send(job.topic, payload)
             stats = (total,) if steady is None else (total, steady)
             future.when_done(partial(measure, len(payload), begun, stats))
@@ -219,6 +279,7 @@ async def _work(job: _Job) -> int:
                 ahead_s = (number + 1) / job.rate - (clock.monotonic() - total.started)
                 if ahead_s > 0.001:
                     await clock.sleep(ahead_s)
+        await transactions.end()
         await producer.flush()
         total.print_total()
         if steady is not None:

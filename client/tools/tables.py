@@ -15,6 +15,16 @@ class Column(NamedTuple):
     """Whether it is as wide as its widest cell."""
 
 
+def tabbed(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The layout of Kafka's newer tools: cells as wide as their column, a tab after each."""
+    table = [headings, *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(len(headings))]
+    return [
+        "".join(f"{cell.ljust(width)}\t" for cell, width in zip(row, widths, strict=True))
+        for row in table
+    ]
+
+
 def lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
     """The heading and a line for each row; padded cells are followed by a space."""
     widths = [

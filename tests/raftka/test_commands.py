@@ -24,7 +24,7 @@ KAFKA_TOOLS = (
     *("topics", "console-producer", "console-consumer", "configs", "get-offsets"),
     *("leader-election", "reassign-partitions", "metadata-quorum", "dump-log", "log-dirs"),
     *("delete-records", "consumer-groups", "groups", "storage", "broker-api-versions", "cluster"),
-    *("producer-perf-test", "consumer-perf-test"),
+    *("producer-perf-test", "consumer-perf-test", "transactions"),
 )
 
 

@@ -71,6 +71,12 @@ COMMON: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--topic", "t", "--num-records", "1", "--throughput", "-1", "--record-size", "1"),
     ),
     "reassign_partitions": (("--list",), ("--execute",), ("--generate",)),
+    "transactions": (
+        ("list",),
+        ("describe-producers", "--topic", "t", "--partition", "0"),
+        ("find-hanging", "--topic", "t"),
+        ("forceTerminateTransaction",),
+    ),
     "topics": (
         ("--create", "--topic", "t"),
         ("--alter", "--topic", "t"),

@@ -16,6 +16,7 @@ TOOLS = (
     "consumer_groups",
     "consumer_perf_test",
     "delete_records",
+    "transactions",
     "get_offsets",
     "groups",
     "leader_election",

@@ -1,0 +1,271 @@
+"""Exactly once, while brokers are killed: every input once in the output, in order per key.
+
+    python -m benchmarks.exactly_once                               our client, twenty rounds
+    python -m benchmarks.exactly_once --client all --rounds 5       four clients, a table
+    python -m benchmarks.exactly_once --seed 7 --records 5000
+    python -m benchmarks.exactly_once --bootstrap host:port,...     no kills: a cluster of yours
+
+A round: two topics of three partitions on three nodes (RF=3, min.insync.replicas=2), the input
+filled before; a worker (benchmarks/eos_workers.py) reads it, writes each record to the output, and
+commits its positions in the same transactions. Meanwhile brokers die by SIGKILL, one at a time,
+whichever and whenever the seed says, and come back. At the end the output is read with
+isolation.level=read_committed and compared. A worker that ends by an error is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+
+from benchmarks.eos_workers import WORKERS, transformed
+from benchmarks.supervised import Supervised
+from raftka.client.admin import Admin, NewTopic
+from raftka.client.consumer import Consumer
+from raftka.client.producer import Producer
+from raftka.local_cluster import LocalCluster
+from raftka.model.ids import TopicPartition
+
+PARTITIONS: Final = 3
+KEYS: Final = 30
+_POLL_S: Final = 0.2
+_SURPLUS_S: Final = 1.0
+"""How long to go on reading after the last record that was awaited: there must be no more."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What became of one round."""
+
+    client: str
+    number: int
+    records: int = 0
+    missing: int = 0
+    twice: int = 0
+    disordered: int = 0
+    strange: int = 0
+    kills: list[str] = field(default_factory=list)
+    restarts: int = 0
+    seconds: float = 0.0
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not (self.missing or self.twice or self.disordered or self.strange)
+
+    @property
+    def verdict(self) -> str:
+        if self.passed:
+            return "every input once, in order"
+        return (
+            f"{self.missing} missing, {self.twice} twice, {self.disordered} out of order,"
+            f" {self.strange} that no input stands for"
+        )
+
+
+def judge(found: Round, output: Sequence[tuple[int, bytes, bytes]], records: int) -> None:
+    """Compare the output (partition, key, value; in the order of its partitions) with the input."""
+    wanted = {transformed(value) for _, _, value in inputs(records)}
+    counts = Counter(value for _, _, value in output)
+    found.records = len(output)
+    found.missing = sum(value not in counts for value in wanted)
+    found.twice = sum(count - 1 for value, count in counts.items() if value in wanted)
+    found.strange = sum(value not in wanted for value in counts)
+    last: dict[tuple[int, bytes], int] = {}
+    for partition, key, value in output:
+        number = int(value.rpartition(b":")[2])
+        found.disordered += number < last.get((partition, key), -1)
+        last[partition, key] = number
+
+
+def inputs(records: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """(partition, key, value) of each input record; per key the numbers go up."""
+    for number in range(records):
+        key = number % KEYS
+        yield key % PARTITIONS, b"k%d" % key, b"k%d:%d" % (key, number)
+
+
+async def fill(bootstrap: str, source: str, sink: str, records: int, replicas: int) -> None:
+    """Make both topics, and write the input."""
+    servers = {"bootstrap.servers": bootstrap}
+    configs = {"min.insync.replicas": str(min(2, replicas))}
+    async with Admin(servers) as admin:
+        await admin.create_topics(
+            [NewTopic(name, PARTITIONS, replicas, configs=configs) for name in (source, sink)]
+        )
+    async with Producer(servers) as producer:
+        for partition, key, value in inputs(records):
+            await producer.send(source, value, key, partition=partition)
+        await producer.flush()
+
+
+async def read_output(
+    bootstrap: str, sink: str, records: int, timeout_s: float
+) -> list[tuple[int, bytes, bytes]]:
+    """What a read_committed consumer finds: until all is there and nothing more comes."""
+    settings = {
+        "bootstrap.servers": bootstrap,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+    }
+    output: list[tuple[int, bytes, bytes]] = []
+    deadline = trio.current_time() + timeout_s
+    async with Consumer(settings) as consumer:
+        consumer.assign([TopicPartition(sink, index) for index in range(PARTITIONS)])
+        quiet_since = trio.current_time()
+        while trio.current_time() < deadline:
+            polled = await consumer.poll(_POLL_S)
+            output += [(r.partition, r.key or b"", r.value or b"") for r in polled]
+            now = trio.current_time()
+            if polled or len(output) < records:
+                quiet_since = now
+            elif now - quiet_since > _SURPLUS_S:
+                break
+    return output
+
+
+@contextmanager
+def killing(cluster: LocalCluster | None, dice: random.Random, found: Round) -> Iterator[None]:
+    """One broker after the other dies and comes back, until the body is done."""
+    stopped = threading.Event()
+    thread = threading.Thread(target=_kill, args=(cluster, dice, found, stopped))
+    if cluster is not None:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        if cluster is not None:
+            thread.join()
+
+
+def _kill(
+    cluster: LocalCluster, dice: random.Random, found: Round, stopped: threading.Event
+) -> None:
+    began = time.monotonic()
+    while not stopped.wait(dice.uniform(0.2, 1.5)):
+        victim = dice.choice(cluster.node_ids)
+        found.kills.append(f"{victim} at {time.monotonic() - began:.1f} s")
+        cluster.kill(victim)
+        time.sleep(dice.uniform(0.0, 1.5))
+        cluster.start_node(victim)
+        trio.run(_in_sync, cluster.bootstrap)
+
+
+async def _in_sync(bootstrap: str) -> None:
+    """Until every partition has its replicas: two dead ones at once are another promise."""
+    async with Admin({"bootstrap.servers": bootstrap}) as admin:
+        with trio.move_on_after(30):
+            while True:
+                topics = await admin.describe_topics(await admin.list_topics())
+                parts = [part for topic in topics.values() for part in topic.partitions]
+                if all(len(part.isr) == len(part.replicas) for part in parts):
+                    return
+                await trio.sleep(0.1)
+
+
+def play(
+    client: str,
+    number: int,
+    bootstrap: str,
+    cluster: LocalCluster | None,
+    options: argparse.Namespace,
+) -> Round:
+    """One round."""
+    found = Round(client, number)
+    dice = random.Random(f"{options.seed} {client} {number}")
+    stamp = f"{client}-{number}-{dice.randrange(1 << 32):08x}"
+    source, sink = f"in-{stamp}", f"out-{stamp}"
+    trio.run(fill, bootstrap, source, sink, options.records, options.replicas)
+    began = time.monotonic()
+    command = ("benchmarks.eos_workers", client, bootstrap, source, sink, f"worker-{stamp}")
+    with Supervised(command) as worker:
+        with killing(cluster, dice, found):
+            trio.run(read_output, bootstrap, sink, options.records, options.timeout)
+        found.seconds = time.monotonic() - began
+    output = trio.run(read_output, bootstrap, sink, options.records, 15.0)
+    found.restarts, found.complaints = worker.restarts, worker.complaints
+    judge(found, output, options.records)
+    return found
+
+
+def report(rounds: Sequence[Round]) -> str:
+    """A line for each client."""
+    lines = [
+        f"{'client':13} {'rounds':>6} {'passed':>6} {'records':>8} {'kills':>6} {'restarts':>8}"
+        f" {'missing':>8} {'twice':>6} {'order':>6}"
+    ]
+    for client in dict.fromkeys(each.client for each in rounds):
+        own = [each for each in rounds if each.client == client]
+        lines.append(
+            f"{client:13} {len(own):6} {sum(each.passed for each in own):6}"
+            f" {sum(each.records for each in own):8} {sum(len(each.kills) for each in own):6}"
+            f" {sum(each.restarts for each in own):8} {sum(each.missing for each in own):8}"
+            f" {sum(each.twice for each in own):6} {sum(each.disordered for each in own):6}"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    clients = list(WORKERS) if options.client == "all" else options.client.split(",")
+    rounds: list[Round] = []
+    with _cluster(options) as (bootstrap, cluster):
+        for client in clients:
+            for number in range(1, options.rounds + 1):
+                found = play(client, number, bootstrap, cluster, options)
+                rounds.append(found)
+                print(
+                    f"{client:13} {number:3}: {found.seconds:5.1f} s, killed"
+                    f" {', '.join(found.kills) or 'nobody'}; {found.restarts} restarts:"
+                    f" {found.verdict}",
+                    flush=True,
+                )
+                for words in dict.fromkeys(found.complaints):
+                    print(f"    {words}")
+                if not found.passed and options.keep:
+                    input("the cluster still runs: Enter ends it ")
+    print(report(rounds))
+    return 0 if all(each.passed for each in rounds) else 1
+
+
+@contextmanager
+def _cluster(options: argparse.Namespace) -> Iterator[tuple[str, LocalCluster | None]]:
+    if options.bootstrap:
+        yield options.bootstrap, None
+        return
+    with (
+        tempfile.TemporaryDirectory(dir=options.directory) as directory,
+        LocalCluster(directory, nodes=3) as cluster,
+    ):
+        cluster.start(60)
+        yield cluster.bootstrap, None if options.no_kills else cluster
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--client", default="raftka", help=f"{', '.join(WORKERS)}, or all")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--records", type=int, default=3_000, help="input records of a round")
+    parser.add_argument("--seed", type=int, default=1, help="who dies when")
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds until a round fails")
+    parser.add_argument("--no-kills", action="store_true", help="the same without faults")
+    parser.add_argument("--keep", action="store_true", help="stop at a round that fails")
+    parser.add_argument("--bootstrap", help="a cluster that runs already; nobody is killed")
+    parser.add_argument("--replicas", type=int, default=3, help="replication factor")
+    parser.add_argument("--directory", help="where the nodes keep their data")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
