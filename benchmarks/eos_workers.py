@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import trio
 
-from raftka import Consumer, KafkaError, MustAbort, MustRetry, Producer, TopicPartition
+from raftka import Consumer, MustAbort, MustRetry, Producer, TopicPartition
 
 GROUP: Final = "exactly-once"
 RECORDS_MAX: Final = 20
@@ -117,9 +117,9 @@ def _confluent(bootstrap: str, source: str, sink: str, name: str) -> None:
             for message in messages:
                 producer.produce(
                     sink,
-                    transformed(message.value()),
+                    transformed(message.value() or b""),
                     message.key(),
-                    partition=message.partition(),
+                    partition=message.partition() or 0,
                 )
             _persevere(
                 lambda: producer.send_offsets_to_transaction(
@@ -238,10 +238,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         WORKERS[client](*rest)
     except Exception as error:
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        kind = error.code.name if isinstance(error, KafkaError) else type(error).__name__
-        print(f"{client}: {kind}: {error}", file=sys.stderr)
+        first: BaseException = error
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        print(f"{client}: {type(first).__name__}: {first}", file=sys.stderr)
         return 3
     return 0
 

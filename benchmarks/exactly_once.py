@@ -73,19 +73,23 @@ class Round:
         )
 
 
-def judge(found: Round, output: Sequence[tuple[int, bytes, bytes]], records: int) -> None:
-    """Compare the output (partition, key, value; in the order of its partitions) with the input."""
-    wanted = {transformed(value) for _, _, value in inputs(records)}
+Rows = Sequence[tuple[int, bytes, bytes]]
+"""Records as (partition, key, value), in the order of their partitions."""
+
+
+def judge(found: Round, source: Rows, output: Rows) -> None:
+    """Compare the output with the input as its topic has it."""
+    places = {transformed(value): place for place, (_, _, value) in enumerate(source)}
     counts = Counter(value for _, _, value in output)
     found.records = len(output)
-    found.missing = sum(value not in counts for value in wanted)
-    found.twice = sum(count - 1 for value, count in counts.items() if value in wanted)
-    found.strange = sum(value not in wanted for value in counts)
+    found.missing = sum(value not in counts for value in places)
+    found.twice = sum(count - 1 for value, count in counts.items() if value in places)
+    found.strange = sum(value not in places for value in counts)
     last: dict[tuple[int, bytes], int] = {}
     for partition, key, value in output:
-        number = int(value.rpartition(b":")[2])
-        found.disordered += number < last.get((partition, key), -1)
-        last[partition, key] = number
+        place = places.get(value, -1)
+        found.disordered += 0 <= place < last.get((partition, key), -1)
+        last[partition, key] = place
 
 
 def inputs(records: int) -> Iterator[tuple[int, bytes, bytes]]:
@@ -109,10 +113,8 @@ async def fill(bootstrap: str, source: str, sink: str, records: int, replicas: i
         await producer.flush()
 
 
-async def read_output(
-    bootstrap: str, sink: str, records: int, timeout_s: float
-) -> list[tuple[int, bytes, bytes]]:
-    """What a read_committed consumer finds: until all is there and nothing more comes."""
+async def read(bootstrap: str, topic: str, records: int, timeout_s: float) -> Rows:
+    """What a read_committed consumer finds, until all is there and nothing more comes."""
     settings = {
         "bootstrap.servers": bootstrap,
         "isolation.level": "read_committed",
@@ -121,7 +123,7 @@ async def read_output(
     output: list[tuple[int, bytes, bytes]] = []
     deadline = trio.current_time() + timeout_s
     async with Consumer(settings) as consumer:
-        consumer.assign([TopicPartition(sink, index) for index in range(PARTITIONS)])
+        consumer.assign([TopicPartition(topic, index) for index in range(PARTITIONS)])
         quiet_since = trio.current_time()
         while trio.current_time() < deadline:
             polled = await consumer.poll(_POLL_S)
@@ -191,11 +193,12 @@ def play(
     command = ("benchmarks.eos_workers", client, bootstrap, source, sink, f"worker-{stamp}")
     with Supervised(command) as worker:
         with killing(cluster, dice, found):
-            trio.run(read_output, bootstrap, sink, options.records, options.timeout)
+            trio.run(read, bootstrap, sink, options.records, options.timeout)
         found.seconds = time.monotonic() - began
-    output = trio.run(read_output, bootstrap, sink, options.records, 15.0)
+    source_rows = trio.run(read, bootstrap, source, options.records, 15.0)
+    output = trio.run(read, bootstrap, sink, options.records, 15.0)
     found.restarts, found.complaints = worker.restarts, worker.complaints
-    judge(found, output, options.records)
+    judge(found, source_rows, output)
     return found
 
 
