@@ -216,3 +216,4 @@ class Node:
         if delta.configs.changed:
             self.config = dynamic_settings.follow(self.config, image, self.node_id)
             dynamic_settings.warn_without_effect(delta)
+            self.data_plane.throttles.follow(self.config, image, delta)

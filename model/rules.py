@@ -44,6 +44,7 @@ class Rule(enum.Enum):
     TRUNCATE_BEFORE_HIGH_WATERMARK = "a follower truncates before it raises its high watermark"
     BROKER_EPOCHS_IN_ALTER_PARTITION = "AlterPartition names broker epochs (KIP-903)"
     PROPOSE_NO_FENCED_REPLICA = "a leader proposes no fenced replica for the ISR"
+    IN_SYNC_IS_NEVER_THROTTLED = "a replication throttle never holds back what is in sync (KIP-73)"
     LOOK_AGAIN_WITHOUT_ROOM = "a fetch session looks again at who had no room (KIP-74)"
     TURNS_IN_SESSIONS = "what a fetch session has served goes to its end (KIP-227)"
     FIVE_BATCHES_REMEMBERED = "a leader remembers five batches of a producer (KIP-98)"

@@ -77,6 +77,11 @@ _ALL: Final = (
         frozenset({Rule.LOST_LOG_IS_NOT_ELIGIBLE}),
     ),
     Mutant(
+        "in-sync-throttled",
+        "a replication throttle holds back replicas that are in sync, too (KIP-73)",
+        frozenset({Rule.IN_SYNC_IS_NEVER_THROTTLED}),
+    ),
+    Mutant(
         "forget-without-room",
         "a fetch session forgets a partition that had no room in an answer until it grows (KIP-74)",
         frozenset({Rule.LOOK_AGAIN_WITHOUT_ROOM}),

@@ -15,7 +15,12 @@ from __future__ import annotations
 from functools import partial
 
 from raftka.broker.endpoints import node_endpoints
-from raftka.broker.replication.fetch_reader import Fetched, FetchLimits, count_traffic
+from raftka.broker.replication.fetch_reader import (
+    Fetched,
+    FetchLimits,
+    count_throttled,
+    count_traffic,
+)
 from raftka.broker.replication.fetch_session import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
@@ -202,6 +207,10 @@ def respond(
     if session_id != NO_SESSION:
         node.fetch_reader.answered(feed, fetched, full=full)
     count_traffic(fetched, limits.is_follower)
+    if limits.is_follower:
+        throttle = node.fetch_reader.throttle
+        if throttle is not None and throttle.is_active:
+            count_throttled(throttle, fetched, node.clock.monotonic())
     return pieces
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from raftka.broker.channels import Channels
+from raftka.broker.quotas.rates import Windows
 from raftka.broker.replication.alter_partition import AlterPartitionSender
 from raftka.broker.replication.deadlines import Deadlines
 from raftka.broker.replication.fetch_reader import FetchReader
@@ -19,6 +20,7 @@ from raftka.broker.replication.leader_fetcher import FetcherConfig
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.broker.replication.replica_manager import ReplicaManager
 from raftka.broker.replication.replica_selector import rack_aware, selector_name
+from raftka.broker.replication.throttle import ReplicationThrottles
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
@@ -71,7 +73,16 @@ class DataPlane:
         select = None
         if selector_name(config.optional_text("replica.selector.class")) is not None:
             select = rack_aware(lambda: self.replicas.index.image)
-        self.fetch_reader = FetchReader(self.replicas.index, self.replicas.isr, select, rules_off)
+        self.throttles = ReplicationThrottles(
+            node_id,
+            Windows(
+                config.int("replication.quota.window.num"),
+                config.int("replication.quota.window.size.seconds") * 1000,
+            ),
+        )
+        self.fetch_reader = FetchReader(
+            self.replicas.index, self.replicas.isr, select, rules_off, self.throttles.leader
+        )
         self.alter_partition = AlterPartitionSender(node_id, channels, clock, broker_epoch)
         self.fetchers = ReplicaFetchers(
             self.replicas,
@@ -85,6 +96,7 @@ class DataPlane:
                 response_max_bytes=config.int("replica.fetch.response.max.bytes"),
                 backoff_max_s=config.int("replica.fetch.backoff.ms") / 1000,
                 socket_timeout_s=config.int("replica.socket.timeout.ms") / 1000,
+                throttle=self.throttles.follower,
             ),
             endpoint=endpoint,
             broker_epoch=broker_epoch,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from raftka.broker.replication.fetch_session import Feed, FetchEntry
 from raftka.broker.replication.partition import PartitionState
+from raftka.broker.replication.throttle import ReplicationThrottle
 from raftka.broker.replication.truncation import NO_EPOCH_END, EpochEnd, divergence
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, NO_EPOCH, NO_OFFSET
@@ -123,7 +124,11 @@ class FetchReader:
         isr: IsrKeeper,
         select_replica: Callable[[Replica, str, int], int] | None,
         rules_off: RulesOff = ALL_HOLD,
+        throttle: ReplicationThrottle | None = None,
     ) -> None:
+        self.throttle = throttle
+        """What followers that are not in sync may copy from here; None for no limit."""
+        self._spares_in_sync = Rule.IN_SYNC_IS_NEVER_THROTTLED not in rules_off
         self._replicas = replicas
         self._isr = isr
         self.select_replica = select_replica
@@ -178,6 +183,14 @@ class FetchReader:
                 entry.feed.attach(entry, replica)
             self._replicas.check_serving(replica, now_s)
             self._check_epoch(replica.state, entry, limits)
+            throttle = self.throttle
+            if (
+                throttle is not None
+                and throttle.is_active
+                and limits.is_follower
+                and self._holds_back(throttle, replica, limits.replica_id, now_s)
+            ):
+                left, first = 0, False
             self._fill(fetched, replica, limits, left, first)
             if arrival and limits.is_follower and fetched.diverging_epoch is None:
                 self._follower_fetched(entry, replica, limits, now_s)
@@ -186,6 +199,16 @@ class FetchReader:
             fetched = Fetched(entry, int(error.code))
             fetched.current_leader = self._replicas.leader_hint(entry.key, error.code)
         return fetched
+
+    def _holds_back(
+        self, throttle: ReplicationThrottle, replica: Replica, follower_id: int, now_s: float
+    ) -> bool:
+        """Whether a follower gets no records now (KIP-73)."""
+        if not throttle.covers(replica.topic_partition):
+            return False
+        if self._spares_in_sync and follower_id in replica.state.view.isr:
+            return False
+        return throttle.wait_ms(int(now_s * 1000)) > 0
 
     def _check_epoch(self, state: PartitionState, entry: FetchEntry, limits: FetchLimits) -> None:
         if limits.rack is None:
@@ -288,6 +311,16 @@ def _is_unheard(feed: Feed, entry: FetchEntry, fetched: Fetched) -> bool:
     return fetched.log_start_offset != entry.sent_log_start_offset or (
         feed.wants_high_watermark and fetched.high_watermark != entry.sent_high_watermark
     )
+
+
+def count_throttled(
+    throttle: ReplicationThrottle, fetched_all: list[Fetched], now_s: float
+) -> None:
+    """Count what an answer to a follower brings of throttled partitions, in sync or not."""
+    for fetched in fetched_all:
+        replica = fetched.entry.replica
+        if fetched.size and replica is not None and throttle.covers(replica.topic_partition):
+            throttle.record(fetched.size, int(now_s * 1000))
 
 
 def count_traffic(fetched_all: list[Fetched], is_follower: bool) -> None:

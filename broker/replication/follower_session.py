@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from raftka.broker.replication.fetch_session import INITIAL_EPOCH, NO_SESSION
 from raftka.broker.replication.following import Following, Outcome
+from raftka.broker.replication.throttle import ReplicationThrottle
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.logs import get_logger
@@ -47,13 +48,20 @@ class _Asked(NamedTuple):
 class FollowerSession:
     """The partitions that are copied from one leader, and what that leader knows of them."""
 
-    def __init__(self, make_request: Callable[[], FetchRequest], partition_max_bytes: int) -> None:
+    def __init__(
+        self,
+        make_request: Callable[[], FetchRequest],
+        partition_max_bytes: int,
+        throttle: ReplicationThrottle | None = None,
+    ) -> None:
+        """`throttle` limits what is copied of partitions that are not in sync; None for nothing."""
         self.following: dict[Key, Following] = {}
         self.lost: dict[Key, Following] = {}
         """Partitions whose offset is out of the leader's range."""
         self.session_id = NO_SESSION
         self._make_request = make_request
         self._partition_max_bytes = partition_max_bytes
+        self._throttle = throttle
         self._epoch = INITIAL_EPOCH
         self._by_name: dict[TopicPartition, Key] = {}
         self._changed: dict[Key, None] = {}
@@ -215,13 +223,15 @@ class FollowerSession:
         except KafkaError as error:
             log.error(f"{following.replica.topic_partition}: unusable records: {error}")
             outcome = following.back_off(now_s)
+        partition_log = following.replica.log
+        end = partition_log.log_end_offset
+        self._lag[key] = max(0, data.high_watermark - end)
+        if self._throttle is not None and self._throttle.is_active:
+            outcome = self._throttled(key, following, data, outcome, now_s)
         if outcome is Outcome.REFUSED:
             self._delayed[key] = following
         elif outcome is Outcome.LOST:
             self.lost[key] = following
-        partition_log = following.replica.log
-        end = partition_log.log_end_offset
-        self._lag[key] = max(0, data.high_watermark - end)
         if (
             end != asked.offset
             or partition_log.log_start_offset != asked.log_start_offset
@@ -229,6 +239,25 @@ class FollowerSession:
             or outcome is not Outcome.COPIED
         ):
             self._changed[key] = None
+
+    def _throttled(
+        self, key: Key, following: Following, data: PartitionData, outcome: Outcome, now_s: float
+    ) -> Outcome:
+        """Count what was copied, and leave a partition alone for a while that may not copy more
+        now and is not in sync anyway (KIP-73)."""
+        throttle = self._throttle
+        if throttle is None or not throttle.covers(following.replica.topic_partition):
+            return outcome
+        now_ms = int(now_s * 1000)
+        if data.records:
+            throttle.record(len(data.records), now_ms)
+        if outcome is not Outcome.COPIED or not self._lag[key]:
+            return outcome
+        wait_ms = throttle.wait_ms(now_ms)
+        if not wait_ms:
+            return outcome
+        following.not_before_s = now_s + wait_ms / 1000
+        return Outcome.REFUSED
 
     def found(
         self,

@@ -18,6 +18,7 @@ import trio
 
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
+from raftka.broker.replication.throttle import ReplicationThrottle
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint, TopicPartition
@@ -59,6 +60,8 @@ class FetcherConfig:
     """replica.fetch.backoff.ms"""
     socket_timeout_s: float = 30.0
     """replica.socket.timeout.ms"""
+    throttle: ReplicationThrottle | None = None
+    """What may be copied of partitions that are not in sync."""
 
 
 class LeaderFetcher:
@@ -87,7 +90,9 @@ class LeaderFetcher:
         self._endpoint = endpoint
         self._broker_epoch = broker_epoch
         self._contact = contact
-        self._session = FollowerSession(self._new_request, config.partition_max_bytes)
+        self._session = FollowerSession(
+            self._new_request, config.partition_max_bytes, config.throttle
+        )
         self._in_flight = 0
         self._heard_s = 0.0
         """When the leader was heard last, or was asked while it owed no answer."""

@@ -25,7 +25,6 @@ from raftka.model.settings.setting import Setting
 
 _TIERED: Final = "there is no tiered storage: all records stay in log.dirs"
 
-_THROTTLES: Final = "quotas and throttles are not enforced yet"
 
 # fmt: off
 TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
@@ -53,12 +52,14 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "After how long appended records are forced to disk."),
     topic_setting("follower.replication.throttled.replicas", LIST, (),
                   ThrottledReplicas("follower.replication.throttled.replicas"), None,
-                  "", _THROTTLES),
+                  "Replicas that follower.replication.throttled.rate limits while they "
+                  "are not in sync, as partition:broker, or * for all."),
     topic_setting("index.interval.bytes", INT, 4096, at_least(0), "log.index.interval.bytes",
                   "One entry of the offset index for about this many bytes of records."),
     topic_setting("leader.replication.throttled.replicas", LIST, (),
                   ThrottledReplicas("leader.replication.throttled.replicas"), None,
-                  "", _THROTTLES),
+                  "Replicas for whose followers leader.replication.throttled.rate holds "
+                  "while those are not in sync, as partition:broker, or * for all."),
     topic_setting("local.retention.bytes", LONG, -2, at_least(-2), "log.local.retention.bytes",
                   "", _TIERED),
     topic_setting("local.retention.ms", LONG, -2, at_least(-2), "log.local.retention.ms",

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import trio
 
+from raftka.kraft.image import PartitionImage
 from raftka.simulations.observers.fetches import TOPIC_IDS_SINCE, Asked, FetchTalk, Place, Wanted
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
@@ -30,6 +31,8 @@ _NOTHING_MAX: Final = 2
 _EXTRA_TURNS: Final = 2
 """The first answer of a session does not change the order, and one may be under way."""
 _NEVER: Final = float("inf")
+_THROTTLED: Final = "leader.replication.throttled.replicas"
+_RATE: Final = "leader.replication.throttled.rate"
 
 
 class FetchChecker:
@@ -148,7 +151,17 @@ class FetchChecker:
         mirror = self._logs.replica(talk.server, key)
         if mirror is None or not mirror.start_offset <= wanted.offset < mirror.end_offset:
             return False
+        if talk.is_follower and self._may_hold_back(talk, key, partition):
+            return False
         return talk.is_follower or wanted.offset < self._high_watermark(talk.server, key)
+
+    def _may_hold_back(self, talk: FetchTalk, key: Key, partition: PartitionImage) -> bool:
+        """Whether a replication throttle may: of a follower that is not in sync (KIP-73)."""
+        image, leader = self._metadata.image, partition.leader
+        if _THROTTLED not in image.topic_config(key[0]):
+            return False
+        is_limited = any(_RATE in image.broker_config(each) for each in (leader, None))
+        return is_limited and all(f"n{member}" != talk.client for member in partition.isr)
 
     def _key(self, place: Place) -> Key | None:
         topic, index = place

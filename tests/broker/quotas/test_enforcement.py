@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
 
 from raftka.client.admin import QuotaType
 from raftka.model.errors import ErrorCode
-from raftka.model.ports import Connection
-from raftka.model.records import Record, encode_batch
-from raftka.net.protocol import codec
-from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.message import Response
 from raftka.net.protocol.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from raftka.net.protocol.messages.fetch import (
     FetchPartition,
@@ -21,61 +18,12 @@ from raftka.net.protocol.messages.fetch import (
     FetchTopic,
 )
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
-from raftka.net.protocol.messages.produce import (
-    PartitionProduceData,
-    ProduceRequest,
-    TopicProduceData,
-)
 from raftka.simulation import Stage, run_scenario
-from raftka.simulations.machines.machine import BROKER_PORT
-from tests.support.wire import joined
+from tests.support.raw_client import RawClient, connected, produced
 
 R = TypeVar("R", bound=Response)
 Quotas = Mapping[tuple[tuple[QuotaType, str | None], ...], Mapping[str, float | None]]
 SLOW = ((QuotaType.CLIENT_ID, "slow"),)
-
-
-class Client:
-    """One connection; a request at a time unless the test says otherwise."""
-
-    def __init__(self, connection: Connection, client_id: str) -> None:
-        self._connection = connection
-        self._client_id = client_id
-        self._data = bytearray()
-        self._sent = 0
-
-    async def send(self, *requests: tuple[Request[Any], int]) -> None:
-        frames = []
-        for request, version in requests:
-            self._sent += 1
-            frames += codec.encode_request(request, version, self._sent, self._client_id)
-        await self._connection.send([joined(frames)])
-
-    async def answer(self, response: type[R], version: int) -> R:
-        while len(self._data) < 4 or len(self._data) < 4 + int.from_bytes(self._data[:4], "big"):
-            buffer = bytearray(65536)
-            got = await self._connection.receive_into(memoryview(buffer))
-            assert got, "the connection was closed"
-            self._data += buffer[:got]
-        size = int.from_bytes(self._data[:4], "big")
-        frame = bytes(self._data[4 : 4 + size])
-        del self._data[: 4 + size]
-        return codec.decode_response(response, version, frame)[1]
-
-    async def ask(self, request: Request[R], version: int) -> R:
-        await self.send((request, version))
-        return await self.answer(type(request).RESPONSE, version)
-
-    async def closed(self) -> None:
-        """Wait until the other side closes the connection."""
-        assert not await self._connection.receive_into(memoryview(bytearray(10)))
-
-
-def produced(size: int, acks: int = 1) -> ProduceRequest:
-    batch = encode_batch([Record(0, 1, b"k", b"x" * size)])
-    part = PartitionProduceData(index=0, records=batch)
-    topic = TopicProduceData(name="t", partition_data=[part])
-    return ProduceRequest(acks=acks, timeout=5000, topic_data=[topic])
 
 
 def fetched(offset: int, session_id: int = 0, epoch: int = -1) -> FetchRequest:
@@ -93,7 +41,7 @@ def size_of_records(answer: FetchResponse) -> int:
 
 
 def on_a_node(
-    story: Callable[[Stage, Callable[[str], Awaitable[Client]]], Awaitable[None]],
+    story: Callable[[Stage, Callable[[str], Awaitable[RawClient]]], Awaitable[None]],
     quotas: Quotas,
     **settings: str,
 ) -> None:
@@ -104,11 +52,9 @@ def on_a_node(
         async with stage.admin() as admin:
             await admin.alter_client_quotas(quotas)
             assert await admin.describe_client_quotas() == quotas
-        host = stage.world.fabric.host("asker")
 
-        async def client(client_id: str) -> Client:
-            connection = await host.connect(stage.nodes[0].host, BROKER_PORT)
-            return Client(connection, client_id)
+        async def client(client_id: str) -> RawClient:
+            return await connected(stage, stage.nodes[0], client_id)
 
         await story(stage, client)
 
@@ -117,16 +63,16 @@ def on_a_node(
 
 
 def test_a_producer_is_answered_at_once_and_its_next_request_waits() -> None:
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         slow, other = await client("slow"), await client("other")
         start = stage.now
-        answer = await slow.ask(produced(15_000), 9)
+        answer = await slow.ask(produced("t", 15_000), 9)
         assert stage.now - start < 0.5
         throttle_ms = answer.throttle_time
         assert 5_000 < throttle_ms < 5_400, "what is above 10,000 bytes in ten seconds"
-        assert (await other.ask(produced(15_000), 9)).throttle_time == 0
+        assert (await other.ask(produced("t", 15_000), 9)).throttle_time == 0
         start = stage.now
-        again = await slow.ask(produced(10, acks=-1), 9)
+        again = await slow.ask(produced("t", 10, acks=-1), 9)
         assert throttle_ms / 1000 - 0.5 < stage.now - start < throttle_ms / 1000 + 0.5
         assert again.responses[0].partition_responses[0].error_code == 0
         assert again.throttle_time > 0, "it is all within the windows still, as with Kafka"
@@ -135,9 +81,9 @@ def test_a_producer_is_answered_at_once_and_its_next_request_waits() -> None:
 
 
 def test_requests_that_came_together_wait_too() -> None:
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         slow = await client("slow")
-        await slow.send((produced(15_000, acks=0), 9), (HeartbeatRequest(group_id="g"), 4))
+        await slow.send((produced("t", 15_000, acks=0), 9), (HeartbeatRequest(group_id="g"), 4))
         start = stage.now
         await slow.answer(HeartbeatRequest.RESPONSE, 4)
         assert stage.now - start > 4.5
@@ -146,10 +92,10 @@ def test_requests_that_came_together_wait_too() -> None:
 
 
 def test_a_consumer_gets_an_empty_answer_and_then_its_records() -> None:
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         other, slow = await client("other"), await client("slow")
         for _ in range(3):
-            await other.ask(produced(6_000), 9)
+            await other.ask(produced("t", 6_000), 9)
         first = await slow.ask(fetched(0, epoch=0), 11)
         size = size_of_records(first)
         assert (first.throttle_time, size // 6_000) == (0, 1), "no more than ten seconds' worth"
@@ -166,9 +112,9 @@ def test_a_consumer_gets_an_empty_answer_and_then_its_records() -> None:
 
 
 def test_a_session_does_not_begin_with_an_answer_that_was_held_back() -> None:
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         other, slow = await client("other"), await client("slow")
-        await other.ask(produced(6_000), 9)
+        await other.ask(produced("t", 6_000), 9)
         await slow.ask(fetched(0), 11)
         held = await slow.ask(fetched(0, epoch=0), 11)
         assert held.throttle_time > 0
@@ -182,7 +128,7 @@ def test_changes_of_the_metadata_are_refused_to_new_clients_and_put_off_for_old_
         topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
         return CreateTopicsRequest(topics=[topic], timeout=5_000)
 
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         slow = await client("slow")
         first = await slow.ask(wish("a", 15), 7)
         assert (first.topics[0].error_code, first.throttle_time) == (0, 0)
@@ -200,7 +146,7 @@ def test_changes_of_the_metadata_are_refused_to_new_clients_and_put_off_for_old_
 
 
 def test_connections_too_many_are_held_and_then_closed() -> None:
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         clients = [await client("any") for _ in range(40)]
         start = stage.now
         with trio.fail_after(5):
@@ -212,7 +158,7 @@ def test_connections_too_many_are_held_and_then_closed() -> None:
 
 
 def test_quotas_survive_a_restart() -> None:
-    async def story(stage: Stage, client: Callable[[str], Awaitable[Client]]) -> None:
+    async def story(stage: Stage, client: Callable[[str], Awaitable[RawClient]]) -> None:
         stage.kill(stage.nodes[0])
         await trio.sleep(1)
         stage.restart(stage.nodes[0])
@@ -220,6 +166,6 @@ def test_quotas_survive_a_restart() -> None:
         async with stage.admin() as admin:
             assert await admin.describe_client_quotas() == {SLOW: {"producer_byte_rate": 1_000.0}}
         slow = await client("slow")
-        assert (await slow.ask(produced(15_000), 9)).throttle_time > 5_000
+        assert (await slow.ask(produced("t", 15_000), 9)).throttle_time > 5_000
 
     on_a_node(story, {SLOW: {"producer_byte_rate": 1_000.0}})
