@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from raftka.broker.controller.schema import SettingsSchema
 from raftka.kraft.controller.configs import Alteration, Op, Wanted, check_names
-from raftka.kraft.image import BROKER_RESOURCE, CLUSTER_DEFAULT, ConfigResource
+from raftka.kraft.image import (
+    BROKER_RESOURCE,
+    CLUSTER_DEFAULT,
+    TOPIC_RESOURCE,
+    ConfigResource,
+)
 from raftka.model import logs
+from raftka.model.access import Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import Level
 from raftka.model.ports import Piece, bytes_of
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from raftka.broker.request import Context
 
 BROKER_LOGGER_RESOURCE: Final = 8
+GROUP_RESOURCE: Final = 32
 _SIZE_BYTES: Final = 4
 _OUTCOMES: Final[Mapping[type[Any], type[Any]]] = {
     alter_configs.AlterConfigsRequest: alter_configs.AlterConfigsResourceResponse,
@@ -35,7 +42,17 @@ _OUTCOMES: Final[Mapping[type[Any], type[Any]]] = {
     ),
 }
 Decided = Mapping[int, KafkaError | None]
-"""By the place of a resource in its request: what this broker answers; None for success."""
+"""By the place of a resource in its request: what this node answers; None for success."""
+
+
+def authorize(context: Context, operation: Operation, kind: int, name: str) -> None:
+    """Raise KafkaError unless the client may look at, or alter, the settings of a resource."""
+    if kind == TOPIC_RESOURCE:
+        context.require(operation, ResourceType.TOPIC, name)
+    elif kind == GROUP_RESOURCE:
+        context.require(operation, ResourceType.GROUP, name)
+    else:
+        context.require_cluster(operation)
 
 
 def check_own_configs(node: Node, resource: ConfigResource, wanted: Wanted) -> None:

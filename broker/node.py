@@ -16,11 +16,14 @@ from raftka.broker.metadata_loader import MetadataLoader
 from raftka.broker.no_controller import NoController
 from raftka.broker.peers import Peers
 from raftka.broker.suspects import Suspects
+from raftka.kraft.authorizer import authorizer_of
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
+from raftka.model.access import CLUSTER_NAME, Operation, ResourceType
 from raftka.model.ids import NO_BROKER, Endpoint
 from raftka.model.settings.listeners import Listener, listeners
 from raftka.net.answers import Turn
+from raftka.net.router import CloseConnection
 
 if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
@@ -36,15 +39,15 @@ if TYPE_CHECKING:
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.request import Context
-    from raftka.kraft.authorizer import StandardAuthorizer
     from raftka.kraft.raft.quorum import Quorum
-    from raftka.model.ports import Clock, Dice, Disk, Network, Piece
+    from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
     from raftka.model.rules import RulesOff
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
     from raftka.net.request_stats import RequestStats
     from raftka.net.server import Server
+    from raftka.net.session import Session
     from raftka.storage.cleaning.cleaner import Cleaner
     from raftka.storage.log_manager import LogManager
 
@@ -112,9 +115,11 @@ class Node:
         self.turn = Turn()
         self.servers: list[Server] = []
         """The listeners that are open."""
-        self.authorizer: StandardAuthorizer | None = None
-        """None as long as authorizer.class.name cannot be set (model/settings/rules.py)."""
+        self.authorizer = authorizer_of(config)
+        """None where everybody may do everything."""
         self.loader = MetadataLoader(self._leader_changed)
+        if self.authorizer is not None:
+            self.loader.add(self.authorizer.published)
         self.channels = Channels(
             node_id=self.node_id,
             network=network,
@@ -180,6 +185,21 @@ class Node:
             return None
         return forward(self.channels, context, self.no_controller.why)
 
+    async def accept_raft(self, connection: Connection, begun: bytes, session: Session) -> None:
+        """Serve a connection of another node's quorum, for as long as it lasts.
+
+        Raises CloseConnection for a client that may not act for the cluster.
+        """
+        who, where = session.principal, session.client_address
+        if self.authorizer is not None and not self.authorizer.allows(
+            who, where, Operation.CLUSTER_ACTION, ResourceType.CLUSTER, CLUSTER_NAME
+        ):
+            raise CloseConnection(
+                f"{who} may not take part in the quorum: if that is a node of this cluster, name"
+                " it in super.users"
+            )
+        await self.quorum.accept(connection, begun)
+
     # Asking others.
 
     async def ask_controller(self, request: Any, *, timeout_s: float = 30.0) -> Any:
@@ -205,6 +225,10 @@ class Node:
 
     def _leader_changed(self, leader_id: int | None, epoch: int) -> None:
         self._active = (leader_id, epoch)
+        if self.authorizer is not None and self.is_controller and leader_id is not None:
+            # A controller that leads has all ACLs before it is active, and nothing is decided by
+            # one that follows. A broker serves when it has caught up (broker/serve.py).
+            self.authorizer.knows_acls = True
         if self.is_controller:
             self.controller.leader_changed(leader_id, epoch)
         self.channels.controller_changed()

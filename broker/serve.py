@@ -231,6 +231,8 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     await node.loader.wait_until(
         lambda image: (me := image.brokers.get(node.node_id)) is not None and me.epoch >= epoch
     )
+    if node.authorizer is not None:
+        node.authorizer.knows_acls = True
     node.loader.add(node.suspects.published)
     node.loader.add(node.follow_configs)
     followers = [node.replicas.publish, *publishers(node)]
@@ -296,7 +298,7 @@ def _server(node: Node, name: str) -> Server:
         max_idle_s=node.config.int("connections.max.idle.ms") / 1000,
         admission=node.admission if serves_clients else None,
         arrival=partial(_hold_s, node) if serves_clients else None,
-        preambles={RAFT_PREAMBLE: node.quorum.accept} if kind == "controller" else {},
+        preambles={RAFT_PREAMBLE: node.accept_raft} if kind == "controller" else {},
     )
     node.servers.append(server)
     return server

@@ -3,7 +3,8 @@
 An ACL concerns a request when its resource (literal, prefixed, or * for all of a type), principal,
 host and operation match. One that denies outweighs all that allow. With ACLs for a resource, but
 none that concerns the request, the answer is no; without any, it is
-allow.everyone.if.no.acl.found. A super user may do everything, whatever the ACLs say.
+allow.everyone.if.no.acl.found. A super user may do everything, whatever the ACLs say, and as long
+as a node does not know the ACLs, nobody else may do anything there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from raftka.model.access import (
     Principal,
     ResourceType,
 )
+from raftka.model.settings import Config
+from raftka.model.settings.listeners import super_users
 
 _IMPLYING: Final = {
     Operation.DESCRIBE: frozenset(
@@ -45,6 +48,8 @@ class StandardAuthorizer:
 
     def __init__(self, super_users: Collection[str] = (), *, allow_without_acls: bool) -> None:
         """`super_users`: principals as type:name."""
+        self.knows_acls = False
+        """Whether all ACLs are known: until then only super users may do anything."""
         self._super_users = frozenset(super_users)
         self._allow_without_acls = allow_without_acls
         self._known: dict[bytes, Acl] = {}
@@ -72,6 +77,8 @@ class StandardAuthorizer:
         """Whether the principal may do that with the resource, from that address."""
         if str(principal) in self._super_users:
             return True
+        if not self.knows_acls:
+            return False
         principals = (str(principal), EVERYBODY)
         has_acls = allowed = False
         for acl in self._concerning(resource_type, name):
@@ -83,6 +90,33 @@ class StandardAuthorizer:
             elif acl.operation in (operation, Operation.ALL):
                 return False
         return allowed or (self._allow_without_acls and not has_acls)
+
+    def allows_somewhere(
+        self, principal: Principal, host: str, operation: Operation, resource_type: ResourceType
+    ) -> bool:
+        """Whether there is a resource of that type that the principal may do that with.
+
+        That an ACL allows it is enough unless another denies it for all that the first is about
+        (KIP-679).
+        """
+        if str(principal) in self._super_users:
+            return True
+        if not self.knows_acls:
+            return False
+        principals = (str(principal), EVERYBODY)
+        allowed: list[Acl] = []
+        denied: list[Acl] = []
+        for acl in self._known.values():
+            if (
+                acl.resource_type == resource_type
+                and acl.principal in principals
+                and acl.host in (host, WILDCARD)
+                and acl.operation in (operation, Operation.ALL)
+            ):
+                (allowed if acl.permission == Permission.ALLOW else denied).append(acl)
+        if self._allow_without_acls and not any(map(_is_about_all, denied)):
+            return True
+        return any(not any(_covers(no, yes) for no in denied) for yes in allowed)
 
     def _concerning(self, resource_type: int, name: str) -> Iterator[Acl]:
         """All ACLs for that resource."""
@@ -119,8 +153,33 @@ class StandardAuthorizer:
                 del lengths[length]
 
 
+def authorizer_of(config: Config) -> StandardAuthorizer | None:
+    """What authorizer.class.name asks for; None for nothing."""
+    if not config.text("authorizer.class.name"):
+        return None
+    return StandardAuthorizer(
+        super_users(config), allow_without_acls=config.flag("allow.everyone.if.no.acl.found")
+    )
+
+
 def _allows(granted: int, wanted: Operation) -> bool:
     """Whether an ACL that allows one operation allows another."""
     if granted == Operation.ALL:
         return True
     return granted in _IMPLYING.get(wanted, (wanted,))
+
+
+def _is_about_all(acl: Acl) -> bool:
+    """Whether an ACL concerns every resource of its type."""
+    return acl.pattern_type == PatternType.LITERAL and acl.resource_name == WILDCARD
+
+
+def _covers(wide: Acl, narrow: Acl) -> bool:
+    """Whether one ACL concerns every resource that another does."""
+    if _is_about_all(wide):
+        return True
+    if _is_about_all(narrow):
+        return False
+    if wide.pattern_type == PatternType.PREFIXED:
+        return narrow.resource_name.startswith(wide.resource_name)
+    return narrow.pattern_type == PatternType.LITERAL and narrow.resource_name == wide.resource_name

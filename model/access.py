@@ -8,7 +8,10 @@ Resources on Protocols" of Kafka's documentation.
 from __future__ import annotations
 
 import enum
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Protocol
+
+from raftka.model.errors import ErrorCode
 
 
 class Principal(NamedTuple):
@@ -100,6 +103,23 @@ GROUP_OPERATIONS: Final = bits(
 )
 """Whatever may be done to a group: 3400."""
 
+OPERATIONS: Final[Mapping[ResourceType, int]] = {
+    ResourceType.TOPIC: TOPIC_OPERATIONS,
+    ResourceType.CLUSTER: CLUSTER_OPERATIONS,
+    ResourceType.GROUP: GROUP_OPERATIONS,
+}
+"""Whatever may be done to a resource, by its type."""
+
+REFUSALS: Final[Mapping[ResourceType, ErrorCode]] = {
+    ResourceType.TOPIC: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+    ResourceType.GROUP: ErrorCode.GROUP_AUTHORIZATION_FAILED,
+    ResourceType.CLUSTER: ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+    ResourceType.TRANSACTIONAL_ID: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ResourceType.DELEGATION_TOKEN: ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED,
+    ResourceType.USER: ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED,
+}
+"""What a client hears that may not do what it asks for, by the type of the resource."""
+
 NOT_ASKED: Final = -(2**31)
 """Where an answer has a place for operations that nobody asked for."""
 
@@ -110,6 +130,27 @@ EVERYBODY: Final = "User:*"
 
 CLUSTER_NAME: Final = "kafka-cluster"
 """The name of the one resource of type CLUSTER."""
+
+
+class Authorizer(Protocol):
+    """Says who may do what (KIP-11)."""
+
+    def allows(
+        self,
+        principal: Principal,
+        host: str,
+        operation: Operation,
+        resource_type: ResourceType,
+        name: str,
+    ) -> bool:
+        """Whether the principal may do that with the resource, from that address."""
+        ...
+
+    def allows_somewhere(
+        self, principal: Principal, host: str, operation: Operation, resource_type: ResourceType
+    ) -> bool:
+        """Whether there is a resource of that type that the principal may do that with."""
+        ...
 
 
 class Cluster(enum.Enum):

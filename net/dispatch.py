@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, cast
 
 import trio
 
-from raftka.model.access import CLUSTER_NAME, Cluster, Operation, Principal, ResourceType
+from raftka.model.access import Authorizer, Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Piece
@@ -31,21 +31,6 @@ from raftka.net.router import (
 from raftka.net.session import Session
 
 log = get_logger(__name__)
-
-
-class Authorizer(Protocol):
-    """Says who may do what (KIP-11)."""
-
-    def allows(
-        self,
-        principal: Principal,
-        host: str,
-        operation: Operation,
-        resource_type: ResourceType,
-        name: str,
-    ) -> bool:
-        """Whether the principal may do that with the resource, from that address."""
-        ...
 
 
 class Outlet(Protocol):
@@ -131,7 +116,13 @@ class Dispatcher(Generic[NodeT]):
         version = header.api_version
         timing = None if self._stats is None else self._stats.begin(route.name, version)
         context = Context(
-            self._node, session, version, header.correlation_id, header.client_id, frame
+            self._node,
+            session,
+            version,
+            header.correlation_id,
+            header.client_id,
+            frame,
+            authorizer=self._authorizer,
         )
         if not route.min_version <= version <= route.max_version:
             outlet.put(_in_version_0(context, route))
@@ -153,8 +144,8 @@ class Dispatcher(Generic[NodeT]):
             if sent_on is not None:
                 answer = cast(Returned, sent_on)
             else:
-                if self._authorizer is not None:
-                    _authorize(self._authorizer, context, route)
+                if self._authorizer is not None and isinstance(route.access, Cluster):
+                    context.require_cluster(route.access.value)
                 answer = route.handler(context, request)
         except Exception as error:
             answer, waits = _failed(context, route, request, error), False
@@ -267,19 +258,6 @@ def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> list[Piece]:
         )
     context.api_version = 0
     return encode_answer(context, route.other_versions(context))
-
-
-def _authorize(authorizer: Authorizer, context: Context[Any], route: Route[Any]) -> None:
-    """Raises KafkaError CLUSTER_AUTHORIZATION_FAILED."""
-    access = route.access
-    who, where = context.principal, context.client_address
-    if isinstance(access, Cluster) and not authorizer.allows(
-        who, where, access.value, ResourceType.CLUSTER, CLUSTER_NAME
-    ):
-        raise KafkaError(
-            ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
-            f"{who} may not {access.name} the cluster",
-        )
 
 
 def _failed(

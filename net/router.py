@@ -14,25 +14,39 @@ read off the routes. Handlers are called in one place: net/dispatch.py.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
-from raftka.model.access import Access, Principal
+from raftka.model.access import (
+    CLUSTER_NAME,
+    OPERATIONS,
+    REFUSALS,
+    Access,
+    Authorizer,
+    Operation,
+    Principal,
+    ResourceType,
+    bits,
+)
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
+from raftka.model.logs import get_logger
 from raftka.model.ports import Piece
+from raftka.net.protocol.apis import APIS
 from raftka.net.protocol.message import Request, Response
 from raftka.net.session import Session
+
+log = get_logger(__name__)
 
 MAX_CONTROL_BYTES: Final = 8 * 1024 * 1024
 """Of a request without records: read into objects, its bytes may take twenty times their size."""
 
 Listener = Literal["broker", "controller"]
 Listeners = Literal[Listener, "both"]
-NodeT = TypeVar("NodeT")
 T = TypeVar("T")
+NodeT = TypeVar("NodeT")
 RequestT = TypeVar("RequestT", bound=Request[Any])
 
 
@@ -136,6 +150,8 @@ class Context(Generic[NodeT]):
     """The request as it came, header included; valid as long as the request's own views."""
     metering: Metering | None = None
     """What measures the request; None on a node without quotas."""
+    authorizer: Authorizer | None = None
+    """None where everybody may do everything."""
 
     @property
     def listener(self) -> str:
@@ -151,6 +167,89 @@ class Context(Generic[NodeT]):
     def client_address(self) -> str:
         """Where the client is: an IP address, in simulation a name."""
         return self.session.client_address
+
+    def may(
+        self, operation: Operation, kind: ResourceType, name: str, *, quietly: bool = False
+    ) -> bool:
+        """Whether the client may do that with the resource; a denial is logged unless `quietly`.
+
+        `quietly` is for what only leaves something out of an answer, or asks for one of several
+        permissions that would do.
+        """
+        authorizer = self.authorizer
+        if authorizer is None or authorizer.allows(
+            self.principal, self.client_address, operation, kind, name
+        ):
+            return True
+        if not quietly:
+            log.info(f"denied: {self._refusal(operation, kind, name)}", listener=self.listener)
+        return False
+
+    def may_with_cluster(self, operation: Operation, *, quietly: bool = False) -> bool:
+        """Whether the client may do that with the cluster."""
+        return self.may(operation, ResourceType.CLUSTER, CLUSTER_NAME, quietly=quietly)
+
+    def may_somewhere(self, operation: Operation, kind: ResourceType) -> bool:
+        """Whether there is a resource of that type that the client may do that with."""
+        authorizer = self.authorizer
+        return authorizer is None or authorizer.allows_somewhere(
+            self.principal, self.client_address, operation, kind
+        )
+
+    def require(self, operation: Operation, kind: ResourceType, name: str) -> None:
+        """Raise KafkaError, in the code for that type of resource, unless the client `may`."""
+        if not self.may(operation, kind, name):
+            raise KafkaError(REFUSALS[kind], self._refusal(operation, kind, name))
+
+    def require_cluster(self, operation: Operation) -> None:
+        """Raise KafkaError CLUSTER_AUTHORIZATION_FAILED unless the client may do that with it."""
+        self.require(operation, ResourceType.CLUSTER, CLUSTER_NAME)
+
+    def operations(self, kind: ResourceType, name: str) -> int:
+        """What the client may do with the resource, as the bit set of answers (KIP-430)."""
+        possible = OPERATIONS[kind]
+        if self.authorizer is None:
+            return possible
+        return bits(
+            *(
+                each
+                for each in Operation
+                if possible >> each & 1 and self.may(each, kind, name, quietly=True)
+            )
+        )
+
+    def sort_out(
+        self,
+        operation: Operation,
+        kind: ResourceType,
+        named: Sequence[T],
+        name_of: Callable[[T], str],
+        *,
+        quietly: bool = False,
+    ) -> tuple[list[T], list[T]]:
+        """(what the client may do that with, what it may not), each in its order."""
+        if self.authorizer is None:
+            return list(named), []
+        names = dict.fromkeys(map(name_of, named))
+        may = {name: self.may(operation, kind, name, quietly=quietly) for name in names}
+        return (
+            [each for each in named if may[name_of(each)]],
+            [each for each in named if not may[name_of(each)]],
+        )
+
+    def cluster_operations(self) -> int:
+        """What the client may do with the cluster: nothing when it may not even describe it."""
+        if not self.may_with_cluster(Operation.DESCRIBE):
+            return 0
+        return self.operations(ResourceType.CLUSTER, CLUSTER_NAME)
+
+    def _refusal(self, operation: Operation, kind: ResourceType, name: str) -> str:
+        api = APIS.get(int.from_bytes(self.frame[:2], "big"))
+        of = f" for {api.name}" if api is not None else ""
+        return (
+            f"{self.principal} from {self.client_address} may not {operation.name}"
+            f" the {kind.name} {name}{of}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _MAX_OUTSTANDING = 1000
 
 log = get_logger(__name__)
 
-Preamble = Callable[[Connection, bytes], Awaitable[None]]
+Preamble = Callable[[Connection, bytes, Session], Awaitable[None]]
 
 
 class Server:
@@ -138,7 +138,7 @@ class Server:
             first = await self._first_bytes(connection, reader)
             if first in self._preambles:
                 self._connections.pop(connection)
-                await self._preambles[first](connection, reader.rest())
+                await self._preambles[first](connection, reader.rest(), session)
                 return
         answers = Answers(connection, self._turn, self._start)
         frames = reader.frames(0)

@@ -14,7 +14,7 @@ from raftka.broker import altering
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.configs import repeats, replace_all, replaced
 from raftka.kraft.image import ConfigResource
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest, AlterConfigsResponse
 
@@ -39,17 +39,18 @@ async def handle_alter_configs(context: Context, request: AlterConfigsRequest) -
 
 
 def _look(context: Context, wishes: Wishes) -> dict[int, KafkaError | None]:
-    """What this broker refuses itself, by the place in the request."""
+    """What this node refuses itself, by the place in the request."""
     node = context.node
+    is_broker = node.listener_kind(context.listener) == "broker"
     decided: dict[int, KafkaError | None] = {}
-    if node.listener_kind(context.listener) == "controller":
-        return decided
     repeated = repeats([resource for resource, _ in wishes])
     for place, (resource, entries) in enumerate(wishes):
         if resource in repeated:
             continue
         try:
-            altering.check_own_configs(node, resource, partial(replaced, entries))
+            altering.authorize(context, Operation.ALTER_CONFIGS, resource.type, resource.name)
+            if is_broker:
+                altering.check_own_configs(node, resource, partial(replaced, entries))
         except KafkaError as error:
             decided[place] = error
     return decided

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.partitions import Growth, create_partitions
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.create_partitions import (
     CreatePartitionsRequest,
@@ -32,15 +32,20 @@ async def handle_create_partitions(
     node = context.node
     controller = node.controller
     charge = controller.charge(context, strict=context.api_version >= _STRICT_FROM)
-    wishes = [_wish(topic) for topic in request.topics]
+    allowed, denied = context.sort_out(
+        Operation.ALTER, ResourceType.TOPIC, request.topics, lambda topic: topic.name
+    )
+    wishes = [_wish(topic) for topic in allowed]
     outcomes = await controller.submit(
         lambda image: create_partitions(image, controller.dice, wishes, charge),
         timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
+    failure = KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
     return CreatePartitionsResponse(
         throttle_time=charge.throttle_ms,
-        results=[_result(name, outcome) for name, outcome in outcomes.items()],
+        results=[_result(name, outcome) for name, outcome in outcomes.items()]
+        + [_result(name, failure) for name in dict.fromkeys(topic.name for topic in denied)],
     )
 
 

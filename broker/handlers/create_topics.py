@@ -7,11 +7,9 @@ Kafka, and clients retry until then.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import CreatedTopic, NewTopic, create_topics
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
@@ -20,10 +18,6 @@ from raftka.net.protocol.messages.create_topics import (
     CreateTopicsRequest,
     CreateTopicsResponse,
 )
-
-if TYPE_CHECKING:
-    from raftka.broker.controller.service import ControllerService
-
 
 _STRICT_FROM = 6
 """From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
@@ -43,8 +37,12 @@ async def handle_create_topics(
     charge = controller.charge(context, strict=context.api_version >= _STRICT_FROM)
     wishes: list[NewTopic] = []
     refused: dict[str, CreatedTopic | KafkaError] = {}
+    may_all = context.may_with_cluster(Operation.CREATE, quietly=True)
     for topic in request.topics:
         try:
+            if not may_all and not context.may(Operation.CREATE, ResourceType.TOPIC, topic.name):
+                words = "Authorization failed."
+                raise KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED, words)
             wishes.append(_wish(topic))
         except KafkaError as error:
             refused[topic.name] = error
@@ -58,7 +56,7 @@ async def handle_create_topics(
     outcomes = {**outcomes, **refused}
     return CreateTopicsResponse(
         throttle_time=charge.throttle_ms,
-        topics=[_result(controller, name, outcomes[name]) for name in _names(request)],
+        topics=[_result(context, name, outcomes[name]) for name in _names(request)],
     )
 
 
@@ -86,10 +84,20 @@ def _refused(name: str, error: KafkaError) -> CreatableTopicResult:
 
 
 def _result(
-    controller: ControllerService, name: str, outcome: CreatedTopic | KafkaError
+    context: Context, name: str, outcome: CreatedTopic | KafkaError
 ) -> CreatableTopicResult:
     if isinstance(outcome, KafkaError):
         return _refused(name, outcome)
+    if not context.may(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, name, quietly=True):
+        return CreatableTopicResult(
+            name=name,
+            topic_id=outcome.topic_id,
+            topic_config_error_code=int(ErrorCode.TOPIC_AUTHORIZATION_FAILED),
+            num_partitions=-1,
+            replication_factor=-1,
+            configs=None,
+        )
+    controller = context.node.controller
     described = controller.schema.describe_topic(outcome.configs, controller.image)
     return CreatableTopicResult(
         name=name,

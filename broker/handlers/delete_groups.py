@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.delete_groups import (
     DeletableGroupResult,
@@ -20,6 +20,7 @@ async def delete_groups(context: Context, request: DeleteGroupsRequest) -> Delet
     for group_id in dict.fromkeys(request.groups_names):
         code = ErrorCode.NONE
         try:
+            context.require(Operation.DELETE, ResourceType.GROUP, group_id)
             await node.groups.delete_group(group_id)
         except KafkaError as error:
             code = error.code

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.delete_records import (
@@ -41,10 +41,13 @@ def delete_records(context: Context, request: DeleteRecordsRequest) -> Pending:
     for name, offsets in topics.items():
         results: list[DeleteRecordsPartitionResult] = []
         response.topics.append(DeleteRecordsTopicResult(name=name, partitions=results))
+        allowed = context.may(Operation.DELETE, ResourceType.TOPIC, name)
         for index, offset in offsets.items():
             result = DeleteRecordsPartitionResult(partition_index=index)
             results.append(result)
             try:
+                if not allowed:
+                    raise KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
                 replica = _leader(node, name, index)
                 waits.append((result, replica, _delete(replica, offset)))
             except KafkaError as error:

@@ -10,7 +10,7 @@ from collections import Counter
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import delete_topics
 from raftka.kraft.image import MetadataImage, TopicImage
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
 from raftka.net.protocol.messages.delete_topics import (
@@ -40,7 +40,9 @@ async def handle_delete_topics(
     charge = controller.charge(context, strict=context.api_version >= _STRICT_FROM)
     if not controller.config.flag("delete.topic.enable"):
         raise _disabled(context.api_version)
-    refused, wishes = _sorted_out(controller.image, _wishes(request))
+    permitted, denied = _permitted(context, controller.image, _wishes(request))
+    refused, wishes = _sorted_out(controller.image, permitted)
+    refused += denied
     outcomes = await controller.submit(
         lambda image: delete_topics(image, wishes, charge), timeout_ms=request.timeout
     )
@@ -49,6 +51,39 @@ async def handle_delete_topics(
         responses=[_result(wish, error) for wish, error in refused]
         + [_result(wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)],
     )
+
+
+def _permitted(
+    context: Context, image: MetadataImage, asked: list[Wish]
+) -> tuple[list[Wish], list[tuple[Wish, KafkaError]]]:
+    """(what the client may ask to be deleted, what it may not).
+
+    A topic that it may not even describe does not exist for it: then the answer to an id has no
+    name, and that to a name is the same whether there is such a topic or not.
+    """
+    if context.may_with_cluster(Operation.DELETE, quietly=True):
+        return asked, []
+    permitted: list[Wish] = []
+    denied: dict[Wish, KafkaError] = {}
+    failure = KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+    for wish in asked:
+        name, topic_id = wish
+        topic = image.topic_by_id(topic_id) if name is None else image.topics.get(name)
+        found = name if topic is None else topic.name
+        is_malformed = (name is None) == (topic_id == ZERO_UUID)
+        if (
+            is_malformed
+            or found is None
+            or context.may(Operation.DELETE, ResourceType.TOPIC, found)
+        ):
+            permitted.append(wish)
+        elif not context.may(Operation.DESCRIBE, ResourceType.TOPIC, found, quietly=True):
+            denied[wish] = failure
+        elif topic is None:
+            permitted.append(wish)  # It is answered that there is no such topic.
+        else:
+            denied[found, topic_id] = failure
+    return permitted, list(denied.items())
 
 
 def _sorted_out(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import CLUSTER_OPERATIONS, NOT_ASKED, PER_RESOURCE
+from raftka.model.access import NOT_ASKED, PER_RESOURCE
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.describe_cluster import (
     DescribeClusterBroker,
@@ -43,7 +43,9 @@ def describe_cluster(context: Context, request: DescribeClusterRequest) -> Descr
         endpoint_type=wanted,
         cluster_id=node.cluster_id,
         cluster_authorized_operations=(
-            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+            context.cluster_operations()
+            if request.include_cluster_authorized_operations
+            else NOT_ASKED
         ),
         controller_id=(
             node.controller_for_clients() if wanted == _BROKERS else node.active_controller_id

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from raftka.broker import altering
 from raftka.broker.altering import BROKER_LOGGER_RESOURCE, check_node_id
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.settings.describe import (
     Description,
@@ -43,6 +44,9 @@ def describe_configs(context: Context, request: DescribeConfigsRequest) -> Descr
             resource_type=resource.resource_type, resource_name=resource.resource_name
         )
         try:
+            altering.authorize(
+                context, Operation.DESCRIBE_CONFIGS, resource.resource_type, resource.resource_name
+            )
             found = _describe(context.node, resource)
         except KafkaError as error:
             result.error_code, result.error_message = int(error.code), error.message

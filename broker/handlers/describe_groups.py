@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from raftka.broker.coordinators.group.group import GroupState
 from raftka.broker.request import Context, handles
-from raftka.model.access import GROUP_OPERATIONS, PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.describe_groups import (
     DescribedGroup,
@@ -26,7 +26,7 @@ async def describe_groups(
     for group_id in request.groups:
         described = await _describe(context, group_id)
         if request.include_authorized_operations and described.error_code == ErrorCode.NONE:
-            described.authorized_operations = GROUP_OPERATIONS
+            described.authorized_operations = context.operations(ResourceType.GROUP, group_id)
         groups.append(described)
     return DescribeGroupsResponse(groups=groups)
 
@@ -34,6 +34,7 @@ async def describe_groups(
 async def _describe(context: Context, group_id: str) -> DescribedGroup:
     node = context.node
     try:
+        context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
         described = await node.groups.describe_group(group_id)
     except KafkaError as error:
         return DescribedGroup(group_id=group_id, error_code=error.code, error_message=error.message)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import check_name
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.describe_producers import (
     DescribeProducersRequest,
@@ -16,30 +14,28 @@ from raftka.net.protocol.messages.describe_producers import (
     TopicResponse,
 )
 
-if TYPE_CHECKING:
-    from raftka.broker.node import Node
-
 
 @handles(DescribeProducersRequest, versions=(0, 0), access=PER_RESOURCE)
 def describe_producers(
     context: Context, request: DescribeProducersRequest
 ) -> DescribeProducersResponse:
-    node = context.node
     return DescribeProducersResponse(
         topics=[
             TopicResponse(
                 name=topic.name,
-                partitions=[_partition(node, topic.name, i) for i in topic.partition_indexes],
+                partitions=[_partition(context, topic.name, i) for i in topic.partition_indexes],
             )
             for topic in request.topics
         ]
     )
 
 
-def _partition(node: Node, topic: str, index: int) -> PartitionResponse:
+def _partition(context: Context, topic: str, index: int) -> PartitionResponse:
+    node = context.node
     answer = PartitionResponse(partition_index=index)
     try:
         check_name(topic)
+        context.require(Operation.READ, ResourceType.TOPIC, topic)
         replica = node.replicas.find((topic, index))
         replica.state.check_leader()
     except KafkaError as error:

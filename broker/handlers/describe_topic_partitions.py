@@ -9,7 +9,7 @@ from raftka.broker.listener_view import Reach
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import PartitionImage
-from raftka.model.access import NOT_ASKED, PER_RESOURCE, TOPIC_OPERATIONS
+from raftka.model.access import NOT_ASKED, PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.net.protocol.messages.describe_topic_partitions import (
@@ -29,7 +29,15 @@ def describe_topic_partitions(
     image = node.image
     reach = Reach(image, context.listener)
     named = sorted({topic.name for topic in request.topics})
-    asked = named or sorted(image.topics)
+    asked, denied = context.sort_out(
+        Operation.DESCRIBE,
+        ResourceType.TOPIC,
+        named or sorted(image.topics),
+        str,
+        quietly=not named,
+    )
+    if not named:
+        denied = []  # They do not exist for this client.
     first_topic, first_partition = "", 0
     if request.cursor is not None:
         first_topic, first_partition = request.cursor.topic_name, request.cursor.partition_index
@@ -40,7 +48,11 @@ def describe_topic_partitions(
             )
     limit = node.config.int("max.request.partition.size.limit")
     left = min(max(1, request.response_partition_limit), limit)
-    found: list[DescribeTopicPartitionsResponseTopic] = []
+    found = [
+        _failed(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+        for name in denied
+        if name >= first_topic
+    ]
     for name in asked:
         if name < first_topic:
             continue
@@ -51,7 +63,7 @@ def describe_topic_partitions(
         topic = image.topics.get(name)
         if topic is None:
             missing = _failed(name, _why_not(name))
-            missing.topic_authorized_operations = TOPIC_OPERATIONS
+            missing.topic_authorized_operations = context.operations(ResourceType.TOPIC, name)
             found.append(missing)
             continue
         start = first_partition if name == first_topic else 0
@@ -62,7 +74,7 @@ def describe_topic_partitions(
                 name=name,
                 topic_id=topic.topic_id,
                 is_internal=name in INTERNAL_TOPICS,
-                topic_authorized_operations=TOPIC_OPERATIONS,
+                topic_authorized_operations=context.operations(ResourceType.TOPIC, name),
                 partitions=[
                     _partition(reach, index, topic.partitions[index])
                     for index in range(start, stop)

@@ -29,7 +29,7 @@ from raftka.broker.replication.fetch_session import (
     FetchSession,
 )
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH
 from raftka.model.isolation import READ_COMMITTED, READ_UNCOMMITTED
@@ -61,6 +61,8 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
         feed, full = _feed(context, request, limits.replica_id, now_s)
     except KafkaError as error:
         return FetchResponse(error_code=int(error.code))
+    if context.authorizer is not None:
+        _authorize(context, feed, limits)
     feed.last_fetch_s = now_s
     feed.wants_high_watermark = limits.is_follower and node.fetch_reader.select_replica is not None
     fetched, available, urgent = node.fetch_reader.collect(
@@ -156,6 +158,29 @@ def _feed(
         for index in forgotten.partitions:
             feed.forget(name, index)
     return feed, full
+
+
+def _authorize(context: Context, feed: Feed, limits: FetchLimits) -> None:
+    """Find out what the fetcher may read: with each request, since ACLs come and go."""
+    image = context.node.image
+    may: dict[str | bytes, bool] = {}
+    is_node = limits.is_follower and context.may_with_cluster(Operation.CLUSTER_ACTION)
+    for entry in feed.entries.values():
+        topic, _ = entry.key
+        if topic not in may:
+            if limits.is_follower:
+                may[topic] = is_node
+            elif isinstance(topic, str):
+                may[topic] = context.may(Operation.READ, ResourceType.TOPIC, topic)
+            else:
+                found = image.topic_by_id(topic)
+                # Of one that is unknown the answer says so.
+                may[topic] = found is None or context.may(
+                    Operation.READ, ResourceType.TOPIC, found.name
+                )
+        if entry.denied == may[topic]:
+            entry.denied = not may[topic]
+            feed.dirty[entry] = None
 
 
 def respond(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, Endpoint
 from raftka.model.internal_topics import OFFSETS, TRANSACTIONS
@@ -21,7 +21,10 @@ from raftka.net.protocol.messages.find_coordinator import (
 )
 
 _MANY_FROM = 4
-_TOPICS = {0: (OFFSETS, "group"), 1: (TRANSACTIONS, "transactional id")}
+_TOPICS = {
+    0: (OFFSETS, "group", ResourceType.GROUP),
+    1: (TRANSACTIONS, "transactional id", ResourceType.TRANSACTIONAL_ID),
+}
 """By key type: where its keys live, and what they name."""
 _NOWHERE = Endpoint("", -1)
 
@@ -31,10 +34,12 @@ async def find_coordinator(
     context: Context, request: FindCoordinatorRequest
 ) -> FindCoordinatorResponse:
     node = context.node
+    keys = request.coordinator_keys if context.api_version >= _MANY_FROM else [request.key]
     if request.key_type in _TOPICS:
-        await ensure_internal_topic(node, _TOPICS[request.key_type][0])
+        topic, _, kind = _TOPICS[request.key_type]
+        if any(context.may(Operation.DESCRIBE, kind, key, quietly=True) for key in keys):
+            await ensure_internal_topic(node, topic)
     if context.api_version >= _MANY_FROM:
-        keys = request.coordinator_keys
         return FindCoordinatorResponse(
             coordinators=[_find(context, request.key_type, key) for key in keys]
         )
@@ -70,7 +75,8 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
         raise KafkaError(
             ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type}"
         )
-    internal, kind = _TOPICS[key_type]
+    internal, word, kind = _TOPICS[key_type]
+    context.require(Operation.DESCRIBE, kind, key)
     node = context.node
     topic = node.image.topics.get(internal.name)
     if topic is None:
@@ -83,6 +89,6 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
     if broker is None or endpoint is None:
         raise KafkaError(
             ErrorCode.COORDINATOR_NOT_AVAILABLE,
-            f"{internal.name}-{index}, where {kind} {key!r} lives, has no leader to be reached",
+            f"{internal.name}-{index}, where {word} {key!r} lives, has no leader to be reached",
         )
     return broker.broker_id, endpoint

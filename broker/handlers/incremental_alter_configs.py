@@ -21,7 +21,7 @@ from raftka.kraft.controller.configs import (
     repeats,
 )
 from raftka.kraft.image import ConfigResource
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
@@ -61,6 +61,7 @@ def _look(context: Context, wishes: Wishes, *, validate_only: bool) -> dict[int,
         if resource in repeated:
             continue
         try:
+            altering.authorize(context, Operation.ALTER_CONFIGS, resource.type, resource.name)
             if resource.type == BROKER_LOGGER_RESOURCE:
                 altering.check_levels(node, resource.name, alterations)
                 if not validate_only:

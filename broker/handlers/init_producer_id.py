@@ -10,7 +10,7 @@ does not promise either.
 from __future__ import annotations
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID
 from raftka.net.protocol.messages.init_producer_id import (
@@ -24,6 +24,16 @@ async def init_producer_id(
     context: Context, request: InitProducerIdRequest
 ) -> InitProducerIdResponse:
     node = context.node
+    if request.transactional_id is not None:
+        if not context.may(
+            Operation.WRITE, ResourceType.TRANSACTIONAL_ID, request.transactional_id
+        ):
+            return _refusal(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    # KIP-679: whoever may write to some topic may do so idempotently.
+    elif not context.may_with_cluster(
+        Operation.IDEMPOTENT_WRITE, quietly=True
+    ) and not context.may_somewhere(Operation.WRITE, ResourceType.TOPIC):
+        return _refusal(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
     if (request.producer_id == NO_PRODUCER_ID) != (request.producer_epoch == NO_EPOCH):
         return _refusal(ErrorCode.INVALID_REQUEST)  # an id without its epoch, or the reverse
     if request.transactional_id is not None:

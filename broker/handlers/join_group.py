@@ -10,14 +10,21 @@ from __future__ import annotations
 
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
-from raftka.net.protocol.messages.join_group import JoinGroupRequest
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
+from raftka.model.errors import ErrorCode
+from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
 from raftka.net.router import Pending
+
+_NULLABLE_FROM = 7
 
 
 @handles(JoinGroupRequest, versions=(0, 9), access=PER_RESOURCE)
-def join_group(context: Context, request: JoinGroupRequest) -> Pending:
+def join_group(context: Context, request: JoinGroupRequest) -> Pending | JoinGroupResponse:
     node = context.node
+    if not context.may(Operation.READ, ResourceType.GROUP, request.group_id):
+        name = None if context.api_version >= _NULLABLE_FROM else ""
+        code = int(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+        return JoinGroupResponse(error_code=code, protocol_name=name)
     # As Java shows an address, which tools split at the slash.
     host = "/" + context.client_address
     client = Client(context.client_id or "", host, context.api_version)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
 from raftka.model.isolation import check_isolation_level
@@ -57,23 +57,27 @@ _DEBUGGING: Final = -2
 def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
     topics: dict[str, dict[int, ListOffsetsPartitionResponse]] = {}
     for topic in request.topics:
+        allowed = context.may(Operation.DESCRIBE, ResourceType.TOPIC, topic.name)
         for wanted in topic.partitions:
             answers = topics.setdefault(topic.name, {})
             index = wanted.partition_index
             # Of a partition that is asked for twice neither is answered.
-            answers[index] = (
-                ListOffsetsPartitionResponse(
-                    partition_index=index, error_code=int(ErrorCode.INVALID_REQUEST)
-                )
-                if index in answers
-                else _partition(context, request, topic.name, wanted)
-            )
+            if not allowed:
+                answers[index] = _failed(index, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+            elif index in answers:
+                answers[index] = _failed(index, ErrorCode.INVALID_REQUEST)
+            else:
+                answers[index] = _partition(context, request, topic.name, wanted)
     return ListOffsetsResponse(
         topics=[
             ListOffsetsTopicResponse(name=name, partitions=list(answers.values()))
             for name, answers in topics.items()
         ]
     )
+
+
+def _failed(index: int, code: ErrorCode) -> ListOffsetsPartitionResponse:
+    return ListOffsetsPartitionResponse(partition_index=index, error_code=int(code))
 
 
 def _partition(

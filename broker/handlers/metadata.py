@@ -14,10 +14,9 @@ from typing import Final
 from raftka.broker.auto_creation import create_missing
 from raftka.broker.listener_view import Reach
 from raftka.broker.request import Context, handles
-from raftka.broker.suspects import Suspects
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
-from raftka.model.access import CLUSTER_OPERATIONS, NOT_ASKED, PER_RESOURCE, TOPIC_OPERATIONS
+from raftka.model.access import NOT_ASKED, PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
 from raftka.model.internal_topics import INTERNAL_TOPICS
@@ -42,20 +41,24 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
     refusal = _refusal(asked or (), context.api_version)
     if refusal is not None:
         return refusal
+    forbidden: set[str] = set()
     if asked is None or (context.api_version == 0 and not asked):
         wanted = None
     else:
         wanted = asked
         if request.allow_auto_topic_creation and node.config.flag("auto.create.topics.enable"):
-            missing = [each.name for each in asked if each.name is not None]
-            missing = [name for name in missing if name not in node.image.topics]
-            if missing:
-                await create_missing(node, missing)
+            forbidden = await _create(context, asked)
     await node.suspects.settle(lambda image, broker_id: _leads(image, wanted, broker_id))
-    operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else NOT_ASKED
-    view = _View(node.image, context.listener, node.suspects, operations)
+    view = _View(
+        context, node.image, forbidden, operations=request.include_topic_authorized_operations
+    )
     if wanted is None:
-        topics = [view.topic(topic) for topic in view.image.topics.values()]
+        # A topic that the client may not describe does not exist for it.
+        topics = [
+            view.topic(topic)
+            for topic in view.image.topics.values()
+            if context.may(Operation.DESCRIBE, ResourceType.TOPIC, topic.name, quietly=True)
+        ]
     else:
         topics = [_find(view, each) for each in _asked_once(wanted)]
     return MetadataResponse(
@@ -64,7 +67,9 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
         controller_id=node.controller_for_clients(),
         topics=topics,
         cluster_authorized_operations=(
-            CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else NOT_ASKED
+            context.cluster_operations()
+            if request.include_cluster_authorized_operations
+            else NOT_ASKED
         ),
     )
 
@@ -86,6 +91,21 @@ def _refusal(asked: Sequence[MetadataRequestTopic], version: int) -> MetadataRes
     return MetadataResponse(topics=topics, error_code=int(whole))
 
 
+async def _create(context: Context, asked: list[MetadataRequestTopic]) -> set[str]:
+    """Create the missing topics that the client may create; the names of the others."""
+    known = context.node.image.topics
+    missing = [each.name for each in asked if each.name is not None and each.name not in known]
+    missing = [
+        name for name in missing if context.may(Operation.DESCRIBE, ResourceType.TOPIC, name)
+    ]
+    forbidden: list[str] = []
+    if missing and not context.may_with_cluster(Operation.CREATE, quietly=True):
+        missing, forbidden = context.sort_out(Operation.CREATE, ResourceType.TOPIC, missing, str)
+    if missing:
+        await create_missing(context.node, missing)
+    return set(forbidden)
+
+
 def _asked_once(wanted: list[MetadataRequestTopic]) -> Iterable[MetadataRequestTopic]:
     """Without repetitions; where one topic is asked for by id, names alone are passed over."""
     by_id = {each.topic_id: each for each in wanted if each.topic_id != ZERO_UUID}
@@ -97,11 +117,20 @@ def _find(view: _View, asked: MetadataRequestTopic) -> MetadataResponseTopic:
     if asked.topic_id != ZERO_UUID:
         by_id = image.topic_by_id(bytes(asked.topic_id))
         if by_id is not None:
-            return view.topic(by_id)
+            if view.may_describe(by_id.name):
+                return view.topic(by_id)
+            return MetadataResponseTopic(
+                error_code=int(ErrorCode.TOPIC_AUTHORIZATION_FAILED),
+                name=None,
+                topic_id=asked.topic_id,
+            )
         return MetadataResponseTopic(
             error_code=int(ErrorCode.UNKNOWN_TOPIC_ID), name=None, topic_id=asked.topic_id
         )
     name = asked.name or ""
+    if not view.may_describe(name):
+        code = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        return MetadataResponseTopic(error_code=int(code), name=name)
     topic = image.topics.get(name)
     if topic is not None:
         return view.topic(topic)
@@ -110,11 +139,13 @@ def _find(view: _View, asked: MetadataRequestTopic) -> MetadataResponseTopic:
         check_name(name)
     except KafkaError as error:
         code = error.code
+    if name in view.forbidden:
+        code = ErrorCode.TOPIC_AUTHORIZATION_FAILED
     return MetadataResponseTopic(
         error_code=int(code),
         name=name,
         is_internal=name in INTERNAL_TOPICS,
-        topic_authorized_operations=view.operations,
+        topic_authorized_operations=view.operations(name),
     )
 
 
@@ -129,17 +160,28 @@ def _leads(image: MetadataImage, wanted: list[MetadataRequestTopic] | None, brok
 
 
 class _View:
-    """One image as the clients of one listener see it."""
+    """One image as one client sees it."""
 
     def __init__(
-        self, image: MetadataImage, listener: str, suspects: Suspects, operations: int
+        self, context: Context, image: MetadataImage, forbidden: set[str], *, operations: bool
     ) -> None:
         self.image = image
-        self.operations = operations
-        """What may be done to each topic."""
-        self._suspects = suspects
-        self._listener = listener
-        self._reach = Reach(image, listener)
+        self.forbidden = forbidden
+        """The missing topics that the client may not create."""
+        self._context = context
+        self._operations = operations
+        self._suspects = context.node.suspects
+        self._listener = context.listener
+        self._reach = Reach(image, context.listener)
+
+    def may_describe(self, topic: str) -> bool:
+        return self._context.may(Operation.DESCRIBE, ResourceType.TOPIC, topic)
+
+    def operations(self, topic: str) -> int:
+        """What may be done to a topic, if that was asked for."""
+        return (
+            self._context.operations(ResourceType.TOPIC, topic) if self._operations else NOT_ASKED
+        )
 
     def brokers(self) -> list[MetadataResponseBroker]:
         found = []
@@ -162,7 +204,7 @@ class _View:
             name=topic.name,
             topic_id=topic.topic_id,
             is_internal=topic.name in INTERNAL_TOPICS,
-            topic_authorized_operations=self.operations,
+            topic_authorized_operations=self.operations(topic.name),
             partitions=[
                 self._partition(index, partition)
                 for index, partition in enumerate(topic.partitions)

@@ -5,13 +5,57 @@ Answered when all in-sync replicas have it. Versions 2 to 4 may ask for a retent
 
 from __future__ import annotations
 
+from typing import Any
+
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
-from raftka.net.protocol.messages.offset_commit import OffsetCommitRequest
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.offset_commit import (
+    OffsetCommitRequest,
+    OffsetCommitRequestTopic,
+    OffsetCommitResponse,
+    OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+)
 from raftka.net.router import Pending
 
 
-@handles(OffsetCommitRequest, versions=(2, 9), access=PER_RESOURCE)
-def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending:
+def refusal(request: OffsetCommitRequest, error: KafkaError) -> OffsetCommitResponse:
+    """An error of the whole request, for each partition that it names."""
+    return OffsetCommitResponse(topics=[_refused(each, error.code) for each in request.topics])
+
+
+@handles(OffsetCommitRequest, versions=(2, 9), access=PER_RESOURCE, refusal=refusal)
+def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending | OffsetCommitResponse:
     node = context.node
-    return node.groups.commit_offsets(request, context.api_version)
+    context.require(Operation.READ, ResourceType.GROUP, request.group_id)
+    allowed, denied = context.sort_out(
+        Operation.READ, ResourceType.TOPIC, request.topics, lambda topic: topic.name
+    )
+    if not denied:
+        return node.groups.commit_offsets(request, context.api_version)
+    refused = [_refused(topic, ErrorCode.TOPIC_AUTHORIZATION_FAILED) for topic in denied]
+    if not allowed:
+        return OffsetCommitResponse(topics=refused)
+    request.topics = allowed
+    committed = node.groups.commit_offsets(request, context.api_version)
+    answer = Pending()
+
+    def complete(response: Any) -> None:
+        response.topics += refused
+        answer.resolve(response)
+
+    committed.on_resolved(complete)
+    return answer
+
+
+def _refused(topic: OffsetCommitRequestTopic, code: ErrorCode) -> OffsetCommitResponseTopic:
+    return OffsetCommitResponseTopic(
+        name=topic.name,
+        partitions=[
+            OffsetCommitResponsePartition(
+                partition_index=each.partition_index, error_code=int(code)
+            )
+            for each in topic.partitions
+        ],
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET
 from raftka.net.protocol.messages.offset_fetch import (
@@ -21,13 +21,16 @@ from raftka.net.protocol.messages.offset_fetch import (
     OffsetFetchResponse,
     OffsetFetchResponseGroup,
     OffsetFetchResponsePartition,
+    OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raftka.broker.coordinators.group.service import GroupCoordinatorService
+Wanted = tuple[str, list[int]]
+"""A topic's name, and the partitions that are asked for."""
 
 _ERROR_FROM = 2
 _MANY_FROM = 8
@@ -35,12 +38,11 @@ _MANY_FROM = 8
 
 @handles(OffsetFetchRequest, versions=(1, 9), access=PER_RESOURCE)
 async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetFetchResponse:
-    node = context.node
     if context.api_version >= _MANY_FROM:
-        groups = [await _fetch_group(node.groups, wanted) for wanted in request.groups]
+        groups = [await _fetch_group(context, wanted) for wanted in request.groups]
         return OffsetFetchResponse(groups=groups)
     try:
-        found = await node.groups.fetch_offsets(request.group_id, _wanted(request.topics))
+        found = await _fetch(context, request.group_id, _wanted(request.topics))
     except KafkaError as error:
         if context.api_version >= _ERROR_FROM:
             return OffsetFetchResponse(error_code=error.code)
@@ -55,6 +57,7 @@ async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetF
                         committed_offset=partition.committed_offset,
                         committed_leader_epoch=partition.committed_leader_epoch,
                         metadata=partition.metadata,
+                        error_code=partition.error_code,
                     )
                     for partition in topic.partitions
                 ],
@@ -65,18 +68,53 @@ async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetF
 
 
 async def _fetch_group(
-    groups: GroupCoordinatorService, wanted: OffsetFetchRequestGroup
+    context: Context, wanted: OffsetFetchRequestGroup
 ) -> OffsetFetchResponseGroup:
     try:
-        topics = await groups.fetch_offsets(wanted.group_id, _wanted(wanted.topics))
+        topics = await _fetch(context, wanted.group_id, _wanted(wanted.topics))
     except KafkaError as error:
         return OffsetFetchResponseGroup(group_id=wanted.group_id, error_code=error.code)
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
 
+async def _fetch(
+    context: Context, group_id: str, wanted: list[Wanted] | None
+) -> list[OffsetFetchResponseTopics]:
+    """What the client may see of a group's offsets. Raises KafkaError."""
+    groups = context.node.groups
+    context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
+    if wanted is None:
+        found = await groups.fetch_offsets(group_id, None)
+        return [
+            topic
+            for topic in found
+            if context.may(Operation.DESCRIBE, ResourceType.TOPIC, topic.name, quietly=True)
+        ]
+    allowed, denied = context.sort_out(
+        Operation.DESCRIBE, ResourceType.TOPIC, wanted, lambda topic: topic[0]
+    )
+    found = await groups.fetch_offsets(group_id, allowed)
+    code = int(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+    return found + [
+        OffsetFetchResponseTopics(
+            name=name,
+            partitions=[
+                OffsetFetchResponsePartitions(
+                    partition_index=index,
+                    committed_offset=NO_OFFSET,
+                    metadata="",
+                    error_code=code,
+                )
+                for index in indexes
+            ],
+        )
+        for name, indexes in denied
+    ]
+
+
 def _wanted(
     topics: Sequence[OffsetFetchRequestTopic | OffsetFetchRequestTopics] | None,
-) -> list[tuple[str, list[int]]] | None:
+) -> list[Wanted] | None:
     return None if topics is None else [(t.name, t.partition_indexes) for t in topics]
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
-from raftka.model.errors import KafkaError
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.offset_for_leader_epoch import (
     EpochEndOffset,
     OffsetForLeaderEpochRequest,
@@ -32,8 +32,16 @@ def offset_for_leader_epoch(
     if context.metering is not None and request.replica_id >= 0:
         context.metering.exempt()
     response = OffsetForLeaderEpochResponse()
+    is_node = context.may_with_cluster(Operation.CLUSTER_ACTION, quietly=True)
     for topic in request.topics:
-        answers = [_partition(node, topic.topic, wanted) for wanted in topic.partitions]
+        if is_node or context.may(Operation.DESCRIBE, ResourceType.TOPIC, topic.topic):
+            answers = [_partition(node, topic.topic, wanted) for wanted in topic.partitions]
+        else:
+            code = int(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+            answers = [
+                EpochEndOffset(partition=wanted.partition, error_code=code)
+                for wanted in topic.partitions
+            ]
         response.topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=answers))
     return response
 

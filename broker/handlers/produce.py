@@ -11,11 +11,12 @@ ids are refused as long as there is no transaction coordinator.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.endpoints import node_endpoints
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.compression import NAMES
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, ZERO_UUID
@@ -62,10 +63,15 @@ def produce(
     now_s = node.clock.monotonic()
     by_id = context.api_version >= _BY_ID
     outcomes: list[Outcome] = []
+    denied = (
+        _denied(context, request, by_id=by_id) if context.authorizer is not None else frozenset()
+    )
     for name, data in _named_once(request, by_id=by_id):
         outcome = Outcome(name, data.index)
         outcomes.append(outcome)
         try:
+            if name in denied:
+                raise KafkaError(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
             if refusal is not None:
                 raise refusal
             if context.api_version < _ZSTD_FROM:
@@ -131,6 +137,20 @@ def _refusal(request: ProduceRequest) -> KafkaError | None:
             "this cluster has no transactions: produce without a transactional.id",
         )
     return None
+
+
+def _denied(context: Context, request: ProduceRequest, *, by_id: bool) -> Set[str | bytes]:
+    """The topics that the client may not write to, by what the request calls them."""
+    found: set[str | bytes] = set()
+    for each in request.topic_data:
+        name: str | None = each.name
+        if by_id:
+            topic = context.node.image.topic_by_id(each.topic_id)
+            name = None if topic is None else topic.name
+        # Of an id that is unknown, the answer says so.
+        if name is not None and not context.may(Operation.WRITE, ResourceType.TOPIC, name):
+            found.add(each.topic_id if by_id else each.name)
+    return found
 
 
 def _check_no_zstd(data: PartitionProduceData) -> None:

@@ -175,6 +175,8 @@ class FetchReader:
         arrival: bool,
         now_s: float,
     ) -> Fetched:
+        if entry.denied:
+            return Fetched(entry, int(ErrorCode.TOPIC_AUTHORIZATION_FAILED))
         fetched = Fetched(entry)
         try:
             replica = entry.replica

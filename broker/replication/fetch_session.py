@@ -49,6 +49,7 @@ class FetchEntry:
 
     __slots__ = (
         "current_leader_epoch",
+        "denied",
         "feed",
         "fetch_offset",
         "index",
@@ -68,6 +69,8 @@ class FetchEntry:
         """The smaller, the longer it has waited: the place in the order of its session."""
         self.key: PartitionKey = (topic, index)
         self.index = index
+        self.denied = False
+        """Whether the fetcher may not read it."""
         self.replica: Replica | None = None
         self.fetch_offset = 0
         self.max_bytes = 0

@@ -132,6 +132,18 @@ def protocol_map(config: Config) -> dict[str, str]:
     return found
 
 
+def super_users(config: Config) -> frozenset[str]:
+    """super.users: principals as type:name. Raises ValueError for one without a colon."""
+    found = frozenset(filter(None, (e.strip() for e in config.text("super.users").split(";"))))
+    for each in sorted(found):
+        if ":" not in each:
+            raise ValueError(
+                f"{each!r} in super.users is not of the form type:name, as User:admin; a semicolon"
+                " stands between two of them"
+            )
+    return found
+
+
 def quorum_voters(config: Config) -> dict[int, Voter]:
     """controller.quorum.voters by id, in the file's order. Raises ValueError."""
     found: dict[int, Voter] = {}

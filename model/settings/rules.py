@@ -10,11 +10,11 @@ from typing import Final
 
 from raftka.model.settings.config import Config, Problem, problem
 from raftka.model.settings.listener_rules import broken_listener_rules
-from raftka.model.settings.listeners import bootstrap_servers, quorum_voters
+from raftka.model.settings.listeners import bootstrap_servers, quorum_voters, super_users
+from raftka.model.settings.security import STANDARD_AUTHORIZER
 
 _REFUSED: Final = (
     # Starting without the guard that a file asks for would be worse than not starting.
-    ("authorizer.class.name", "authorization is not served yet, and starting without it would"),
     ("create.topic.policy.class.name", "Java classes cannot be loaded, and starting without it"),
     ("alter.config.policy.class.name", "Java classes cannot be loaded, and starting without it"),
 )
@@ -74,6 +74,14 @@ def _guards(config: Config) -> Iterator[Problem]:
     for name, reason in _REFUSED:
         if config.value(name):
             yield problem(config, name, f"{reason} leave the cluster open. Remove the setting.")
+    authorizer = config.text("authorizer.class.name")
+    if authorizer not in ("", STANDARD_AUTHORIZER):
+        words = f"Java classes cannot be loaded; the one that is built in is {STANDARD_AUTHORIZER}"
+        yield problem(config, "authorizer.class.name", words)
+    try:
+        super_users(config)
+    except ValueError as error:
+        yield problem(config, "super.users", str(error))
     if config.flag("remote.log.storage.system.enable"):
         yield problem(
             config, "remote.log.storage.system.enable", "there is no tiered storage; set it false"

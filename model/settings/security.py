@@ -25,10 +25,19 @@ from raftka.model.settings.rows import (
 )
 from raftka.model.settings.setting import Setting
 
+STANDARD_AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+
 # fmt: off
 SECURITY_SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("authorizer.class.name", STRING, "", None, READ_ONLY,
+            "Who decides what clients may do: nobody when empty, or"
+            f" {STANDARD_AUTHORIZER}, which goes by the ACLs in the metadata."),
+    Setting("super.users", STRING, "", None, READ_ONLY,
+            "Who may do everything, whatever the ACLs say: principals such as User:admin, with"
+            " semicolons between them. Brokers and controllers must be among them."),
+    Setting("allow.everyone.if.no.acl.found", BOOLEAN, False, None, READ_ONLY,
+            "Whether everybody may use a resource that no ACL is about."),
     *without_effect("security is not served yet: listeners speak PLAINTEXT", (
-        ("authorizer.class.name", STRING, "", None, READ_ONLY),
         ("connection.failed.authentication.delay.ms", INT, 100, at_least(0), READ_ONLY),
         ("connections.max.reauth.ms", LONG, 0, None, READ_ONLY),
         ("delegation.token.expiry.check.interval.ms", LONG, 3600000, at_least(1), READ_ONLY),

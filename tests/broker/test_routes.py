@@ -66,6 +66,11 @@ class Denying:
         self.asked.append((f"{principal} from {host}", operation, resource_type, name))
         return False
 
+    def allows_somewhere(
+        self, principal: Principal, host: str, operation: Operation, resource_type: ResourceType
+    ) -> bool:
+        return False
+
 
 def test_every_route_names_its_access_as_kafka_checks_it() -> None:
     expected = {

@@ -45,6 +45,7 @@ def acl(
 
 def following(*acls: Acl, allow_without_acls: bool = False) -> StandardAuthorizer:
     made = StandardAuthorizer(["User:root"], allow_without_acls=allow_without_acls)
+    made.knows_acls = True
     image = change(EMPTY_IMAGE, [added(number, each) for number, each in enumerate(acls)]).image
     made.published(image, everything(image))
     return made
@@ -171,6 +172,7 @@ def test_the_index_follows_what_comes_and_goes() -> None:
     dice = random.Random(1)
     image, known = EMPTY_IMAGE, dict[int, Acl]()
     authorizer = StandardAuthorizer(allow_without_acls=True)
+    authorizer.knows_acls = True
     verdicts = set()
     for step in range(400):
         if known and dice.random() < 0.45:
@@ -196,3 +198,48 @@ def test_the_index_follows_what_comes_and_goes() -> None:
                 assert verdict == naive(known.values(), ALICE, operation, name), (step, name)
                 verdicts.add((name, verdict))
     assert len(verdicts) == 12, "each name was allowed at times, and refused at times"
+
+
+def test_who_is_no_super_user_waits_for_the_acls_to_be_known() -> None:
+    made = following(acl("a"), allow_without_acls=True)
+    made.knows_acls = False
+    root = Principal("User", "root")
+    for kind, name in ((Kind.TOPIC, "a"), (Kind.TOPIC, "none"), (Kind.CLUSTER, "kafka-cluster")):
+        assert not made.allows(ALICE, HOST, Op.READ, kind, name)
+        assert made.allows(root, HOST, Op.READ, kind, name)
+    assert not made.allows_somewhere(ALICE, HOST, Op.READ, Kind.TOPIC)
+    assert made.allows_somewhere(root, HOST, Op.READ, Kind.TOPIC)
+
+
+@pytest.mark.parametrize(
+    ("acls", "somewhere"),
+    [
+        ((), False),
+        ((acl("a", Op.WRITE),), True),
+        ((acl("a", Op.ALL),), True),
+        ((acl("a", Op.READ),), False),
+        ((acl("a", Op.WRITE, host="10.0.0.8"),), False),
+        ((acl("a", Op.WRITE, principal="User:*"),), True),
+        ((acl("a", Op.WRITE, kind=Kind.GROUP),), False),
+        ((acl("a", Op.WRITE), acl("a", Op.WRITE, deny=True)), False),
+        ((acl("a", Op.WRITE), acl("b", Op.WRITE, deny=True)), True),
+        ((acl("ab", Op.WRITE), acl("a", Op.WRITE, deny=True, prefixed=True)), False),
+        ((acl("ab", Op.WRITE, prefixed=True), acl("a", Op.ALL, deny=True, prefixed=True)), False),
+        ((acl("a", Op.WRITE, prefixed=True), acl("ab", Op.WRITE, deny=True)), True),
+        ((acl("a", Op.WRITE), acl("*", Op.WRITE, deny=True)), False),
+        ((acl("*", Op.WRITE), acl("a", Op.WRITE, deny=True, prefixed=True)), True),
+        ((acl("a", Op.WRITE), acl("*", Op.READ, deny=True)), True),
+    ],
+)
+def test_whether_there_is_something_that_one_may_write_to(
+    acls: tuple[Acl, ...], somewhere: bool
+) -> None:
+    """KIP-679: whoever may write to some topic may produce idempotently."""
+    made = following(*acls)
+    assert made.allows_somewhere(ALICE, HOST, Op.WRITE, Kind.TOPIC) is somewhere
+
+
+def test_without_acls_there_is_always_something_unless_all_is_denied() -> None:
+    assert following(allow_without_acls=True).allows_somewhere(ALICE, HOST, Op.WRITE, Kind.TOPIC)
+    nothing = following(acl("*", Op.ALL, deny=True), allow_without_acls=True)
+    assert not nothing.allows_somewhere(ALICE, HOST, Op.WRITE, Kind.TOPIC)

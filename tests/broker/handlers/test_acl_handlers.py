@@ -33,6 +33,7 @@ class Node:
         table: Any = routes("controller")
         self.dispatcher: Dispatcher[Any] = Dispatcher(node, table, authorizer=authorizer)
         if authorizer is not None:
+            authorizer.knows_acls = True
             one.loader.add(authorizer.published)
 
     async def ask(self, request: Request[R], version: int = 3, who: Principal = ROOT) -> R:

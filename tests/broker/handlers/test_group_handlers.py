@@ -229,7 +229,7 @@ async def test_every_version_can_spell_every_answer(node: SimpleNamespace, versi
 async def test_group_ids_that_no_record_can_hold_are_refused(node: SimpleNamespace) -> None:
     request = commit_request()
     request.group_id = "ü" * 20_000
-    answers = Answers(offset_commit(context(node, 9), request))
+    answers = Answers(cast(Any, offset_commit(context(node, 9), request)))
     assert answers.answer.topics[0].partitions[0].error_code == ErrorCode.INVALID_GROUP_ID
 
 

@@ -76,10 +76,14 @@ _OF_LISTENERS = (
 )
 
 
+OF_AUTHORIZERS = {"super.users", "allow.everyone.if.no.acl.found"}
+"""Kafka leaves what its authorizer reads out of its own table."""
+
+
 def questions() -> Iterator[tuple[str, str]]:
     """Names and values, with {client}, {controller} and {free} where a port of the node goes."""
     for name in sorted(BROKER):
-        if not name.startswith(("raftka.", "prometheus.")):
+        if not name.startswith(("raftka.", "prometheus.")) and name not in OF_AUTHORIZERS:
             yield from ((name, value) for value in dict.fromkeys(_values(BROKER[name])))
     for name, values in _OF_LISTENERS:
         yield from ((name, value) for value in values)

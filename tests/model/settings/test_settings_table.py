@@ -20,6 +20,7 @@ from raftka.model.settings.setting import (
     to_text,
 )
 from raftka.settings_page import PAGE, page
+from tests.model.settings.ask_kafka import OF_AUTHORIZERS
 
 GOLDEN = Path(__file__).parent / "golden" / "kafka-settings.tsv"
 
@@ -60,7 +61,7 @@ def allowed(setting: Setting) -> str:
 
 def test_every_name_of_kafka_is_declared_and_others_are_marked_as_ours() -> None:
     ours = {name for name in BROKER if name.startswith(("raftka.", "prometheus."))}
-    assert {f.name for f in FACTS if f.scope == "broker"} == set(BROKER) - ours
+    assert {f.name for f in FACTS if f.scope == "broker"} == set(BROKER) - ours - OF_AUTHORIZERS
     assert {f.name for f in FACTS if f.scope == "topic"} == set(TOPIC)
 
 
