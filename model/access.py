@@ -107,6 +107,11 @@ OPERATIONS: Final[Mapping[ResourceType, int]] = {
     ResourceType.TOPIC: TOPIC_OPERATIONS,
     ResourceType.CLUSTER: CLUSTER_OPERATIONS,
     ResourceType.GROUP: GROUP_OPERATIONS,
+    ResourceType.TRANSACTIONAL_ID: bits(
+        Operation.DESCRIBE, Operation.WRITE, Operation.TWO_PHASE_COMMIT
+    ),
+    ResourceType.DELEGATION_TOKEN: bits(Operation.DESCRIBE),
+    ResourceType.USER: bits(Operation.CREATE_TOKENS, Operation.DESCRIBE_TOKENS),
 }
 """Whatever may be done to a resource, by its type."""
 

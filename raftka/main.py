@@ -45,6 +45,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "groups": Command("client.tools.groups", "list groups of every kind"),
     },
     "Cluster": {
+        "acls": Command("client.tools.acls", "add, list and remove access control lists"),
         "configs": Command("client.tools.configs", "describe and alter settings"),
         "leader-election": Command("client.tools.leader_election", "elect partition leaders"),
         "reassign-partitions": Command("client.tools.reassign_partitions", "move replicas"),

@@ -4,6 +4,13 @@ async with Admin({"bootstrap.servers": "localhost:9092"}) as admin:
     await admin.create_topics([NewTopic("topic", partitions=3, replication_factor=3)])
 """
 
+from raftka.client.admin.acls import (
+    Acl,
+    AclEntry,
+    AclFilter,
+    AclOperations,
+    ResourcePattern,
+)
 from raftka.client.admin.configs import (
     Alteration,
     AlterOp,
@@ -63,6 +70,7 @@ class Admin(
     GroupOperations,
     QuotaOperations,
     TransactionOperations,
+    AclOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
@@ -72,6 +80,9 @@ class Admin(
 
 __all__ = [
     "AbortSpec",
+    "Acl",
+    "AclEntry",
+    "AclFilter",
     "Admin",
     "AlterOp",
     "Alteration",
@@ -97,6 +108,7 @@ __all__ = [
     "Reassignment",
     "ReplicaInfo",
     "Resource",
+    "ResourcePattern",
     "ResourceType",
     "SomeFailed",
     "TopicDescription",
