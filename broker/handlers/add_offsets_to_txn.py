@@ -12,7 +12,7 @@ from raftka.broker.coordinators.host import PendingAnswer
 from raftka.broker.coordinators.outbox import Producer
 from raftka.broker.coordinators.transaction.service import known_code
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.net.protocol.messages.add_offsets_to_txn import (
@@ -29,6 +29,8 @@ def add_offsets_to_txn(
     context: Context, request: AddOffsetsToTxnRequest
 ) -> AddOffsetsToTxnResponse | Pending:
     node = context.node
+    context.require(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, request.transactional_id)
+    context.require(Operation.READ, ResourceType.GROUP, request.group_id)
     index = node.groups.partition_of(request.group_id)
     if index is None:
         return AddOffsetsToTxnResponse(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE)

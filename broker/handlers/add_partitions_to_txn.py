@@ -17,7 +17,7 @@ from raftka.broker.coordinators.outbox import Producer
 from raftka.broker.coordinators.transaction.service import known_code
 from raftka.broker.coordinators.transaction.state import EPOCH_BUMPS
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
 from raftka.model.internal_topics import INTERNAL_TOPICS
@@ -42,7 +42,9 @@ Codes = Callable[[TopicPartition], int]
 @handles(AddPartitionsToTxnRequest, versions=(0, 5), access=PER_RESOURCE)
 def add_partitions_to_txn(context: Context, request: AddPartitionsToTxnRequest) -> Pending:
     version = context.api_version
-    if version < _FROM_BROKERS:
+    if version >= _FROM_BROKERS:
+        context.require_cluster(Operation.CLUSTER_ACTION)
+    else:
         transaction = AddPartitionsToTxnTransaction(
             transactional_id=request.v3_and_below_transactional_id,
             producer_id=request.v3_and_below_producer_id,
@@ -104,6 +106,13 @@ def _ask(context: Context, transaction: AddPartitionsToTxnTransaction) -> Pendin
         return _result(transaction, lambda _: known)
 
     answer = PendingAnswer(refusal)
+    if version < _FROM_BROKERS and not context.may(
+        Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transaction.transactional_id
+    ):
+        answer.resolve(
+            _result(transaction, lambda _: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        )
+        return answer
     wrong = _unknown(context, wanted)
     if wrong:
         not_attempted = ErrorCode.OPERATION_NOT_ATTEMPTED
@@ -132,12 +141,16 @@ def _ask(context: Context, transaction: AddPartitionsToTxnTransaction) -> Pendin
 
 
 def _unknown(context: Context, wanted: Iterable[TopicPartition]) -> dict[TopicPartition, ErrorCode]:
-    """Partitions that cannot join: of no topic, or for a client of an internal one."""
+    """Partitions that cannot join: of no topic, or for a client of an internal one
+    or one that it may not write to."""
     image = context.node.image
     from_client = context.api_version < _FROM_BROKERS
     found = {}
     for each in wanted:
-        if from_client and each.topic in INTERNAL_TOPICS:
+        if from_client and (
+            each.topic in INTERNAL_TOPICS
+            or not context.may(Operation.WRITE, ResourceType.TOPIC, each.topic)
+        ):
             found[each] = ErrorCode.TOPIC_AUTHORIZATION_FAILED
         elif image.partition(*each) is None:
             found[each] = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE
+from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.list_transactions import (
     ListTransactionsRequest,
@@ -23,9 +23,17 @@ async def list_transactions(
     context: Context, request: ListTransactionsRequest
 ) -> ListTransactionsResponse:
     node = context.node
-    return await node.transactions.list_transactions(
+    listed = await node.transactions.list_transactions(
         request, _matcher(request.transactional_id_pattern or "")
     )
+    listed.transaction_states, _ = context.sort_out(
+        Operation.DESCRIBE,
+        ResourceType.TRANSACTIONAL_ID,
+        listed.transaction_states,
+        lambda each: each.transactional_id,
+        quietly=True,
+    )
+    return listed
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:

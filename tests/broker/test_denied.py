@@ -35,7 +35,7 @@ SETTINGS = {
 REFUSED: Final = frozenset(int(code) for code in REFUSALS.values())
 SHOWS_NODES: Final = {"ApiVersions", "Metadata", "DescribeCluster"}
 """What everybody may ask: Apache Kafka names its nodes to everyone who may connect."""
-FILTERED: Final = {"ListGroups"}
+FILTERED: Final = {"ListGroups", "ListTransactions"}
 """What has no error for what is left out."""
 NO_ROOM: Final = {("DescribeLogDirs", 1), ("DescribeLogDirs", 2)}
 """Versions without a place for an error: they show nothing."""
@@ -101,7 +101,7 @@ class Filler:
 
 def denies(answer: Struct) -> bool:
     """Whether an answer, or each of the things that it is about, is refused."""
-    code = getattr(answer, "error_code", None)
+    code = getattr(answer, "error_code", None) or getattr(answer, "partition_error_code", None)
     if code:
         assert code in REFUSED, ErrorCode(code).name
         return True
