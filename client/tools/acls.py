@@ -230,7 +230,7 @@ async def _work(job: _Job) -> None:
 
 async def _add(admin: Admin, job: _Job) -> None:
     for resource, entries in job.entries.items():
-        print(f"Adding ACLs for resource `{_pattern(resource)}`: \n {_listed(entries)} \n")
+        print(f"Adding ACLs for resource `{_pattern(resource)}`:\n{_listed(entries)}\n")
         await admin.create_acls([Acl(resource, entry) for entry in entries])
 
 
@@ -239,7 +239,7 @@ async def _remove(admin: Admin, job: _Job) -> None:
         shown = _pattern(resource)
         if entries:
             question = (
-                f"Are you sure you want to remove ACLs: \n {_listed(entries)} \n"
+                f"Are you sure you want to remove ACLs:\n{_listed(entries)}\n"
                 f" from resource filter `{shown}`? (y/n)"
             )
         else:
@@ -289,7 +289,7 @@ async def _list(admin: Admin, job: _Job) -> None:
 def _print(found: Mapping[ResourcePattern, Iterable[AclEntry]]) -> None:
     for resource, entries in found.items():
         if shown := _listed(entries):
-            print(f"Current ACLs for resource `{_pattern(resource)}`: \n {shown} \n")
+            print(f"Current ACLs for resource `{_pattern(resource)}`:\n{shown}\n")
 
 
 def _pattern(resource: ResourcePattern) -> str:
