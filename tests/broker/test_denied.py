@@ -13,7 +13,7 @@ import pytest
 
 from raftka.broker.node import Node
 from raftka.broker.routes import routes
-from raftka.client.consumer.state import OffsetAndMetadata
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.model.access import ANONYMOUS, REFUSALS, Principal
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
