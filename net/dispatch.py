@@ -103,12 +103,8 @@ class Dispatcher(Generic[NodeT]):
         """
         header = codec.decode_request_header(frame)
         route = self._routes.get(header.api_key)
-        if route is None:
-            raise CloseConnection(f"API key {header.api_key} is not served on {session.listener}")
-        if len(frame) > route.max_bytes:
-            raise CloseConnection(
-                f"{route.name} of {len(frame)} bytes; {route.max_bytes} are allowed"
-            )
+        if route is None or len(frame) > route.max_bytes:
+            raise _not_taken(route, header.api_key, len(frame), session)
         waits = route.is_async
         if waits:
             # It outlives this turn, and the receive buffer is reused by then.
@@ -132,12 +128,7 @@ class Dispatcher(Generic[NodeT]):
             context.metering = self._meter.begin(context, is_exempt=is_exempt)
         request = codec.decode_request(route.request, version, frame, header.body_offset)
         if log.is_debug:
-            log.debug(
-                f"{route.name} version {version} from {session.peer}",
-                client=header.client_id,
-                listener=session.listener,
-                bytes=len(frame),
-            )
+            _show(context, route)
         try:
             sends_on = route.forward and not route.looks_first
             sent_on = self._forward(context) if sends_on else None
@@ -169,6 +160,25 @@ class Dispatcher(Generic[NodeT]):
             if timing is not None:
                 timing.answered_at_once(answer)
         return None
+
+
+def _show(context: Context[Any], route: Route[Any]) -> None:
+    """A line for a request, at level DEBUG."""
+    log.debug(
+        f"{route.name} version {context.api_version} from {context.session.peer}",
+        client=context.client_id,
+        listener=context.listener,
+        bytes=len(context.frame),
+    )
+
+
+def _not_taken(
+    route: Route[Any] | None, api_key: int, size: int, session: Session
+) -> CloseConnection:
+    """Why a request ends its connection unread."""
+    if route is None:
+        return CloseConnection(f"API key {api_key} is not served on {session.listener}")
+    return CloseConnection(f"{route.name} of {size} bytes; {route.max_bytes} are allowed")
 
 
 async def _answer_later(
