@@ -197,7 +197,7 @@ def _read_headers(data: bytes, position: int) -> tuple[list[Header], int]:
     return headers, position
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
     """A signed integer as zigzag varint."""
     value = (value << 1) ^ (value >> 63)
     if value < 0x80:
@@ -222,26 +222,26 @@ def encode_record(offset_delta: int, time_delta: int, record: Record) -> bytes:
     if key is None:
         key_size, key = _NULL, b""
     else:
-        key_size = _varint(len(key))
+        key_size = varint(len(key))
     if value is None:
         value_size, value = _NULL, b""
     else:
-        value_size = _varint(len(value))
-    time = _varint(time_delta)
-    place = _varint(offset_delta)
+        value_size = varint(len(value))
+    time = varint(time_delta)
+    place = varint(offset_delta)
     rest = _encode_headers(headers) if headers else b"\0"
     size = 1 + len(time) + len(place) + len(key_size) + len(key) + len(value_size) + len(value)
     return b"".join(
-        (_varint(size + len(rest)), b"\0", time, place, key_size, key, value_size, value, rest)
+        (varint(size + len(rest)), b"\0", time, place, key_size, key, value_size, value, rest)
     )
 
 
 def _encode_headers(headers: Sequence[Header]) -> bytes:
-    parts = [_varint(len(headers))]
+    parts = [varint(len(headers))]
     for name, value in headers:
         encoded = name.encode("utf-8")
-        parts += (_varint(len(encoded)), encoded)
-        parts += (_NULL,) if value is None else (_varint(len(value)), value)
+        parts += (varint(len(encoded)), encoded)
+        parts += (_NULL,) if value is None else (varint(len(value)), value)
     return b"".join(parts)
 
 
@@ -274,6 +274,42 @@ def encode_batch(
             for index, record in enumerate(listed)
         ]
     )
+    return wrap_records(
+        body,
+        len(listed),
+        base_timestamp,
+        max(record.timestamp for record in listed),
+        base_offset=base_offset,
+        compression=compression,
+        compression_level=compression_level,
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=base_sequence,
+        leader_epoch=leader_epoch,
+        is_transactional=is_transactional,
+        is_control=is_control,
+        timestamp_type=timestamp_type,
+    )
+
+
+def wrap_records(
+    body: Buffer,
+    count: int,
+    base_timestamp: int,
+    max_timestamp: int,
+    *,
+    base_offset: int = 0,
+    compression: str = "none",
+    compression_level: int | None = None,
+    producer_id: int = NO_PRODUCER_ID,
+    producer_epoch: int = NO_EPOCH,
+    base_sequence: int = -1,
+    leader_epoch: int = NO_EPOCH,
+    is_transactional: bool = False,
+    is_control: bool = False,
+    timestamp_type: str = CREATE_TIME,
+) -> bytes:
+    """A batch of `count` encoded records, whose deltas are those of the batch."""
     if compression != "none":
         body = codecs.compress(compression, body, compression_level)
     attributes = (
@@ -289,13 +325,13 @@ def encode_batch(
         magic=MAGIC,
         crc=0,
         attributes=attributes,
-        last_offset_delta=len(listed) - 1,
+        last_offset_delta=count - 1,
         base_timestamp=base_timestamp,
-        max_timestamp=max(NO_TIMESTAMP, max(record.timestamp for record in listed)),
+        max_timestamp=max(NO_TIMESTAMP, max_timestamp),
         producer_id=producer_id,
         producer_epoch=producer_epoch,
         base_sequence=base_sequence,
-        record_count=len(listed),
+        record_count=count,
     )
     return seal(header, body)
 

@@ -1,6 +1,6 @@
 """The producer: batches, partitions, sequence numbers, and the task that sends."""
 
-from raftka.client.producer.batch import RecordMetadata
+from raftka.client.producer.delivery import Delivery, RecordMetadata
 from raftka.client.producer.producer import Producer
 from raftka.client.producer.transaction_errors import (
     MustAbort,
@@ -11,6 +11,7 @@ from raftka.client.producer.transaction_errors import (
 )
 
 __all__ = [
+    "Delivery",
     "MustAbort",
     "MustClose",
     "MustRetry",

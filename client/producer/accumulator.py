@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from raftka.client.producer.batch import BATCH_OVERHEAD, Batch, Identity, RecordMetadata
+from raftka.client.producer.batch import BATCH_OVERHEAD, Batch, Identity
+from raftka.client.producer.delivery import Delivery
 from raftka.client.producer.queue import PartitionQueue
 from raftka.model.ids import TopicPartition
 from raftka.model.records import Header
-from raftka.net.futures import Future
 
 
 class Accumulator:
@@ -40,7 +40,7 @@ class Accumulator:
         timestamp_ms: int,
         size: int,
         now: float,
-    ) -> tuple[Future[RecordMetadata], bool]:
+    ) -> tuple[Delivery, bool]:
         """Add a record; its future, and whether the sender should look now."""
         queue = self._queues.get(target)
         if queue is None:

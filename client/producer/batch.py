@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from raftka.client.producer.delivery import Delivery, RecordMetadata, Watch
+from raftka.client.producer.record_bytes import record_bytes
 from raftka.model.ids import NO_PRODUCER_ID, NO_TIMESTAMP, TopicPartition
-from raftka.model.records import Header, Record, encode_batch
+from raftka.model.records import Header, iter_records, wrap_records
 from raftka.net.futures import Future
 
 BATCH_OVERHEAD = 61
@@ -16,15 +18,6 @@ _RECORD_OVERHEAD = 21
 """The most that a record's own lengths, deltas and attributes take beside key, value, headers."""
 
 _HEADER_OVERHEAD = 10
-
-
-class RecordMetadata(NamedTuple):
-    """The place of a record. Without an acknowledgement (acks=0) the offset is -1."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
 
 
 class Identity(NamedTuple):
@@ -46,20 +39,30 @@ def record_size(key: bytes | None, value: bytes | None, headers: Iterable[Header
 
 
 class Batch:
-    """Grows until it is closed; then its bytes and its sequence number stay the same."""
+    """Grows until it is closed; then its bytes and its sequence number stay, whatever happens.
+
+    Records are encoded as they come. What becomes of them is said once for all (`Delivery`).
+    """
 
     __slots__ = (
+        "_base_offset",
+        "_base_timestamp",
+        "_body",
+        "_deliveries",
         "_encoded",
+        "_log_append_time_ms",
+        "_max_timestamp",
+        "_watched",
         "attempts",
         "base_sequence",
         "closed",
         "created",
         "done",
-        "futures",
+        "error",
         "identity",
+        "is_answered",
         "not_before",
         "place",
-        "records",
         "size",
         "target",
     )
@@ -69,9 +72,10 @@ class Batch:
         self.created = created
         """When the first record came, in seconds of the monotonic clock."""
         self.size = BATCH_OVERHEAD
-        self.records: list[Record] = []
-        self.futures: list[Future[RecordMetadata]] = []
         self.done: Future[None] = Future()
+        self.is_answered = False
+        self.error: BaseException | None = None
+        """Why its records were not stored, once that is known."""
         self.closed = False
         self.attempts = 0
         self.not_before = 0.0
@@ -79,10 +83,17 @@ class Batch:
         self.base_sequence = -1
         self.place: tuple[int, ...] = ()
         """Its place among its partition's batches, once it was sent; halves of one share theirs."""
+        self._body = bytearray()
+        self._base_timestamp = self._max_timestamp = NO_TIMESTAMP
+        self._deliveries: list[Delivery] = []
+        self._watched: dict[Delivery, Watch] = {}
+        self._base_offset = -1
+        self._log_append_time_ms = NO_TIMESTAMP
         self._encoded: bytes | None = None
 
     def __len__(self) -> int:
-        return len(self.records)
+        """How many records it has, until it is answered."""
+        return len(self._deliveries)
 
     def append(
         self,
@@ -91,15 +102,21 @@ class Batch:
         headers: Sequence[Header],
         timestamp_ms: int,
         size: int,
-    ) -> Future[RecordMetadata]:
-        future: Future[RecordMetadata] = Future()
-        self.records.append(Record(len(self.records), timestamp_ms, key, value, headers))
-        self.futures.append(future)
+    ) -> Delivery:
+        index = len(self._deliveries)
+        if not index:
+            self._base_timestamp = self._max_timestamp = timestamp_ms
+        elif timestamp_ms > self._max_timestamp:
+            self._max_timestamp = timestamp_ms
+        time_delta = timestamp_ms - self._base_timestamp
+        self._body += record_bytes(index, time_delta, key, value, headers)
+        delivery = Delivery(self, index, timestamp_ms)
+        self._deliveries.append(delivery)
         self.size += size
-        return future
+        return delivery
 
     def number(self, identity: Identity, base_sequence: int) -> None:
-        """Give the batch its sequence number."""
+        """Give the batch its place in the order of its producer and partition."""
         self.identity = identity
         self.base_sequence = base_sequence
         self._encoded = None
@@ -108,8 +125,11 @@ class Batch:
         """The batch's bytes; the same ones for each attempt under one identity."""
         self.closed = True
         if self._encoded is None:
-            self._encoded = encode_batch(
-                self.records,
+            self._encoded = wrap_records(
+                bytes(self._body),
+                len(self),
+                self._base_timestamp,
+                self._max_timestamp,
                 compression=compression,
                 producer_id=self.identity.producer_id,
                 producer_epoch=self.identity.epoch,
@@ -119,39 +139,72 @@ class Batch:
         return self._encoded
 
     def halves(self) -> tuple[Batch, Batch]:
-        """Two batches of half the records each, with the sequence numbers of their records."""
-        middle = len(self.records) // 2
+        """Two batches of half the records each, with the sequence numbers that theirs had."""
+        whole = wrap_records(
+            bytes(self._body), len(self), self._base_timestamp, self._max_timestamp
+        )
+        records = list(iter_records(whole))
+        middle = len(records) // 2
         first, second = Batch(self.target, self.created), Batch(self.target, self.created)
-        for half, start, stop in ((first, 0, middle), (second, middle, len(self.records))):
+        for half, start, stop in ((first, 0, middle), (second, middle, len(records))):
             half.closed = True
             half.place = (*self.place, start)
             half.attempts = self.attempts
-            half.records = [
-                Record(index, record.timestamp, record.key, record.value, record.headers)
-                for index, record in enumerate(self.records[start:stop])
-            ]
-            half.futures = self.futures[start:stop]
-            half.size = BATCH_OVERHEAD + sum(
-                record_size(record.key, record.value, record.headers) for record in half.records
-            )
+            for record in records[start:stop]:
+                size = record_size(record.key, record.value, record.headers)
+                half.append(record.key, record.value, record.headers, record.timestamp, size)
+            half._adopt(self, start, stop)
             if self.base_sequence >= 0:
                 half.number(self.identity, next_sequence(self.base_sequence, start))
         return first, second
 
-    def succeed(self, base_offset: int, log_append_time_ms: int) -> None:
-        """Give each caller its offset; -1 when the broker no longer knows it."""
+    def _adopt(self, whole: Batch, start: int, stop: int) -> None:
+        """Answer the callers who hold deliveries of `whole`."""
+        self._deliveries = whole._deliveries[start:stop]
+        for index, delivery in enumerate(self._deliveries):
+            delivery.batch, delivery.index = self, index
+            if (watch := whole._watched.pop(delivery, None)) is not None:
+                self._watched[delivery] = watch
+
+    # Its deliveries
+
+    def watch(self, delivery: Delivery) -> Watch:
+        """Remember the delivery, to notify whoever waits for it."""
+        return self._watched.setdefault(delivery, Watch())
+
+    def metadata(self, index: int, timestamp_ms: int) -> RecordMetadata:
+        """Where a record of the batch is, once it is stored."""
         topic, partition = self.target
-        for index, (record, future) in enumerate(zip(self.records, self.futures, strict=True)):
-            offset = base_offset + index if base_offset >= 0 else -1
-            time_ms = record.timestamp if log_append_time_ms == NO_TIMESTAMP else log_append_time_ms
-            future.set_result(RecordMetadata(topic, partition, offset, time_ms))
-        self.done.set_result(None)
+        offset = self._base_offset + index if self._base_offset >= 0 else -1
+        append_time = self._log_append_time_ms
+        time_ms = timestamp_ms if append_time == NO_TIMESTAMP else append_time
+        return RecordMetadata(topic, partition, offset, time_ms)
+
+    def succeed(self, base_offset: int, log_append_time_ms: int) -> None:
+        """All records are stored from there on; -1 when the broker no longer knows where."""
+        self._base_offset = base_offset
+        self._log_append_time_ms = log_append_time_ms
+        self._answered()
 
     def fail(self, error: BaseException) -> None:
         """Fail all deliveries of the batch."""
-        for future in self.futures:
-            future.set_error(error)
+        self.error = error
+        self._answered()
+
+    def _answered(self) -> None:
+        self.is_answered = True
+        watched, self._watched = self._watched, {}
+        for delivery in sorted(watched, key=_by_index):
+            delivery.notify(watched[delivery])
+        # Only the callers keep their deliveries, and through them what they read of the batch.
+        self._deliveries = []
+        self._body = bytearray()
+        self._encoded = None
         self.done.set_result(None)
+
+
+def _by_index(delivery: Delivery) -> int:
+    return delivery.index
 
 
 def next_sequence(sequence: int, count: int) -> int:

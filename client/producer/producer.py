@@ -30,7 +30,8 @@ from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.client.metadata import TopicView
 from raftka.client.opening import Client
 from raftka.client.producer.accumulator import Accumulator
-from raftka.client.producer.batch import BATCH_OVERHEAD, RecordMetadata, record_size
+from raftka.client.producer.batch import BATCH_OVERHEAD, record_size
+from raftka.client.producer.delivery import Delivery
 from raftka.client.producer.partitioner import StickyPartitioner, partition_for_key
 from raftka.client.producer.sender import Sender
 from raftka.client.producer.transactions import Transactions
@@ -38,7 +39,6 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.records import Header
-from raftka.net.futures import Future
 
 log = logging.getLogger("raftka.producer")
 
@@ -100,7 +100,7 @@ class Producer(Client):
         partition: int | None = None,
         headers: Sequence[Header] = (),
         timestamp_ms: int | None = None,
-    ) -> Future[RecordMetadata]:
+    ) -> Delivery:
         """Add a record to a batch. Await the result to know where it was stored.
 
         Waits up to max.block.ms for the topic's layout and for memory. Raises KafkaError: a

@@ -216,13 +216,21 @@ def test_an_answer_to_a_later_batch_answers_for_those_before_it() -> None:
 
 def test_halves_divide_records_and_numbers() -> None:
     queue = PartitionQueue(TARGET)
-    (whole,) = filled(queue, 5)
+    whole = Batch(TARGET, 0.0)
+    deliveries = [whole.append(None, b"%d" % n, (), 5 - n, 22) for n in range(5)]
+    queue.pending.append(whole)
     queue.take(whole, ONE)
+    seen: list[int] = []
+    deliveries[4].when_done(lambda done: seen.append(done.result().offset))
     first, second = queue.split(whole)
     assert (len(first), len(second)) == (2, 3)
     assert (first.base_sequence, second.base_sequence) == (0, 2)
     assert list(queue.pending) == [first, second]
-    assert first.futures + second.futures == whole.futures
+    first.succeed(100, -1)
+    second.succeed(200, -1)
+    assert [each.result().offset for each in deliveries] == [100, 101, 200, 201, 202]
+    assert [each.result().timestamp_ms for each in deliveries] == [5, 4, 3, 2, 1]
+    assert seen == [202]
 
 
 def test_halves_without_numbers_stay_in_order() -> None:
