@@ -61,6 +61,10 @@ class Record(NamedTuple):
     headers: Sequence[Header] = ()
 
 
+Fields = tuple[int, int, bytes | None, bytes | None, Sequence[Header]]
+"""The fields of a Record."""
+
+
 def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Record]:
     """The records of one batch in order, decompressed to at most `limit` bytes.
 
@@ -68,6 +72,11 @@ def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Rec
     Raises KafkaError: CORRUPT_MESSAGE for records that do not fill the batch exactly,
     RECORD_LIST_TOO_LARGE past the limit.
     """
+    return map(Record._make, iter_fields(batch, limit))
+
+
+def iter_fields(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Fields]:
+    """As `iter_records`, for those who make objects of their own of the fields of a Record."""
     header = parse_header(batch)
     data = bytes(
         codecs.decompress(header.compression, memoryview(batch)[HEADER_BYTES : header.size], limit)
@@ -78,22 +87,24 @@ def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Rec
         raise _malformed(header, f"a record is cut off or of another length ({error})") from error
 
 
-def _walk(header: BatchHeader, data: bytes) -> Iterator[Record]:
+def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
     """The records in `data`. IndexError when they do not fill it exactly.
 
-    Consumers spend their time here, so varints of one byte, which most are, are read in line. What
-    claims to reach past the end is noticed at the byte that follows it.
+    Consumers spend their time here: short varints are read in line. What claims to reach past the
+    end is noticed at the byte that follows it.
     """
     base_offset = header.base_offset
     fixed_time = header.attributes & LOG_APPEND_TIME_BIT
     base_timestamp = header.max_timestamp if fixed_time else header.base_timestamp
-    make, read_varint = Record._make, _read_varint
-    position = 0
+    read_varint, position = _read_varint, 0
     for _ in range(header.record_count):
         size = data[position]
         if size < 0x80:
             size = (size >> 1) ^ -(size & 1)
             position += 1
+        elif (high := data[position + 1]) < 0x80:
+            size = (size & 0x7F | high << 7) >> 1 ^ -(size & 1)
+            position += 2
         else:
             size, position = read_varint(data, position)
         end = position + size
@@ -107,6 +118,9 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Record]:
         if offset_delta < 0x80:
             offset_delta = (offset_delta >> 1) ^ -(offset_delta & 1)
             position += 1
+        elif (high := data[position + 1]) < 0x80:
+            offset_delta = (offset_delta & 0x7F | high << 7) >> 1 ^ -(offset_delta & 1)
+            position += 2
         else:
             offset_delta, position = read_varint(data, position)
         size = data[position]
@@ -123,6 +137,9 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Record]:
         if size < 0x80:
             size = (size >> 1) ^ -(size & 1)
             position += 1
+        elif (high := data[position + 1]) < 0x80:
+            size = (size & 0x7F | high << 7) >> 1 ^ -(size & 1)
+            position += 2
         else:
             size, position = read_varint(data, position)
         value = None
@@ -137,7 +154,7 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Record]:
         if position != end:
             raise IndexError(f"it ends at byte {position} and declares {end}")
         timestamp = base_timestamp if fixed_time else base_timestamp + time_delta
-        yield make((base_offset + offset_delta, timestamp, key, value, headers))
+        yield (base_offset + offset_delta, timestamp, key, value, headers)
     if position != len(data):
         raise IndexError(f"{len(data) - position} bytes follow the last one")
 

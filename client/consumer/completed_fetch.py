@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from raftka.client.consumer.state import ConsumerRecord, Position
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Buffer
-from raftka.model.records import BatchHeader, iter_batches, iter_records, validate
+from raftka.model.records import BatchHeader, iter_batches, iter_fields, iter_records, validate
 
 _ABORT = 0
 
@@ -46,19 +47,15 @@ class CompletedFetch:
 
     def take(self, limit: int) -> list[ConsumerRecord]:
         """Up to `limit` records; moves `position`. Raises KafkaError for corrupt bytes."""
-        taken: list[ConsumerRecord] = []
-        for record in self._records:
-            taken.append(record)
-            if len(taken) >= limit:
-                break
-        else:
-            self.exhausted = True
+        taken = list(islice(self._records, limit))
+        self.exhausted = len(taken) < limit
         if taken and not self.exhausted:
             self.position = Position(taken[-1].offset + 1, taken[-1].leader_epoch)
         return taken
 
     def _read(self, records: Buffer) -> Iterator[ConsumerRecord]:
         topic, partition = self.target
+        make = ConsumerRecord._make
         start = self.position.offset
         end = self.position
         for header, batch in iter_batches(records):
@@ -67,20 +64,12 @@ class CompletedFetch:
             if self._check_crcs:
                 validate(batch)
             if self._visible(header, batch):
-                for record in iter_records(batch):
-                    if record.offset >= start:
-                        yield ConsumerRecord(
-                            topic,
-                            partition,
-                            record.offset,
-                            record.timestamp,
-                            record.key,
-                            record.value,
-                            record.headers,
-                            "LogAppendTime"
-                            if header.timestamp_type == "LogAppendTime"
-                            else "CreateTime",
-                            header.leader_epoch,
+                kind = header.timestamp_type
+                epoch = header.leader_epoch
+                for offset, time_ms, key, value, headers in iter_fields(batch):
+                    if offset >= start:
+                        yield make(
+                            (topic, partition, offset, time_ms, key, value, headers, kind, epoch)
                         )
             # Compaction leaves gaps at the end of a batch; markers are no records for the caller.
             end = Position(header.next_offset, header.leader_epoch)

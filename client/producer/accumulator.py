@@ -24,6 +24,8 @@ class Accumulator:
         self._delivery_timeout_s = delivery_timeout_s
         self._in_flight_max = in_flight_max
         self._queues: dict[TopicPartition, PartitionQueue] = {}
+        self._by_topic: dict[str, dict[int, PartitionQueue]] = {}
+        """The same; a record finds its queue here without a TopicPartition of its own."""
         self.on_release: Callable[[], None] = lambda: None
         """Called when memory became free."""
         self.is_abandoned = False
@@ -33,7 +35,8 @@ class Accumulator:
 
     def append(
         self,
-        target: TopicPartition,
+        topic: str,
+        partition: int,
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[Header],
@@ -42,19 +45,22 @@ class Accumulator:
         now: float,
     ) -> tuple[Delivery, bool]:
         """Add a record; its future, and whether the sender should look now."""
-        queue = self._queues.get(target)
+        queues = self._by_topic.get(topic)
+        queue = queues.get(partition) if queues is not None else None
         if queue is None:
-            queue = self._queues[target] = PartitionQueue(target, self._in_flight_max)
-        batch = queue.open_batch()
+            queue = self._new_queue(TopicPartition(topic, partition))
+        batch = queue.pending[-1] if queue.pending else None
+        if batch is not None and batch.closed:
+            batch = None
         news = False
         if batch is not None and batch.size + size > self._batch_size:
             batch.closed = True
             batch, news = None, True
         if batch is None:
-            batch = Batch(target, now)
+            batch = Batch(queue.target, now)
             self.used_bytes += BATCH_OVERHEAD
             queue.pending.append(batch)
-            self._active[target] = queue
+            self._active[queue.target] = queue
             # The first record of a batch may make the sender due earlier.
             news = True
         future = batch.append(key, value, headers, timestamp_ms, size)
@@ -63,6 +69,11 @@ class Accumulator:
             batch.closed = True
             news = True
         return future, news
+
+    def _new_queue(self, target: TopicPartition) -> PartitionQueue:
+        queue = self._queues[target] = PartitionQueue(target, self._in_flight_max)
+        self._by_topic.setdefault(target.topic, {})[target.partition] = queue
+        return queue
 
     def queue(self, target: TopicPartition) -> PartitionQueue:
         """The partition's queue. Raises KeyError before its first record."""
@@ -149,4 +160,5 @@ class Accumulator:
             batch.fail(error)
         self._active.clear()
         self._queues.clear()
+        self._by_topic.clear()
         self.used_bytes = 0

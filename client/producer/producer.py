@@ -66,6 +66,7 @@ class Producer(Client):
         self._max_block_s = settings.seconds("max.block.ms")
         self._buffer_bytes = settings.number("buffer.memory")
         self._request_size_max = settings.number("max.request.size")
+        self._record_size_max = min(self._request_size_max, self._buffer_bytes) - BATCH_OVERHEAD
         self._ignore_keys = settings.flag("partitioner.ignore.keys")
         self._accumulator = Accumulator(
             batch_size=settings.number("batch.size"),
@@ -116,7 +117,7 @@ class Producer(Client):
                 ' send("topic", text.encode())'
             )
         size = record_size(key, value, headers)
-        if BATCH_OVERHEAD + size > min(self._request_size_max, self._buffer_bytes):
+        if size > self._record_size_max:
             raise KafkaError(
                 ErrorCode.MESSAGE_TOO_LARGE,
                 f"the record takes {BATCH_OVERHEAD + size} bytes; max.request.size ="
@@ -130,11 +131,11 @@ class Producer(Client):
         if partition is None:
             partition = self._choose(view, key, size)
         time_ms = self._clock.wall_ms() if timestamp_ms is None else timestamp_ms
-        target = TopicPartition(topic, partition)
         if self._transactions is not None:
-            self._transactions.want(target)
+            self._transactions.want(TopicPartition(topic, partition))
         future, news = self._accumulator.append(
-            target,
+            topic,
+            partition,
             key,
             value,
             headers,

@@ -68,12 +68,6 @@ class PartitionQueue:
         """Whether the numbers can no longer be used: a new epoch is needed."""
         return self._restart or (self._in_doubt and not self._numbered())
 
-    def open_batch(self) -> Batch | None:
-        """The batch that still takes records."""
-        if self.pending and not self.pending[-1].closed:
-            return self.pending[-1]
-        return None
-
     def sendable(self, now: float) -> Batch | None:
         """The next batch if the order allows sending it now; the caller decides about linger."""
         if not self.pending or self._restart:

@@ -13,7 +13,7 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.consumer.consumer import Consumer
 from raftka.client.consumer.state import ConsumerRecord
-from raftka.client.producer.batch import RecordMetadata
+from raftka.client.producer import RecordMetadata
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
