@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from raftka.broker.replication.deadlines import Deadlines
     from raftka.broker.replication.fetch_reader import FetchReader
     from raftka.broker.replication.fetch_session import SessionCache
+    from raftka.broker.replication.joining import Joining
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.request import Context
@@ -67,6 +68,7 @@ class Node:
     groups: GroupCoordinatorService
     transactions: TransactionCoordinatorService
     markers: MarkerSender
+    joining: Joining
     producer_ids: ProducerIds
     quorum: Quorum
     forwarded: Dispatcher[Node]

@@ -63,6 +63,8 @@ class Rule(enum.Enum):
     # Transactions, their coordinators.
     MARKERS_UNTIL_WRITTEN = "a transaction's end is asked for until each partition has it (KIP-98)"
     SUCCESSOR_FINISHES = "a new coordinator finishes the ends that the one before began (KIP-98)"
+    OFFSETS_WAIT_FOR_COMMIT = "offsets of a transaction count when it commits (KIP-98)"
+    PENDING_OFFSETS_ARE_UNSTABLE = "who asks for stable offsets waits for pending ones (KIP-447)"
 
 
 RulesOff = AbstractSet[Rule]

@@ -79,6 +79,7 @@ WAITS = {
             "alter_partition",
             "data_plane",
             "deadlines",
+            "joining",
             "leader_fetcher",
             "producer_ids",
             "replica_fetchers",

@@ -55,7 +55,15 @@ class ReplicatedLog:
         if writing:
             replica.state.check_enough_replicas()
 
-    def append(self, partition: int, entry: Entry, now: Moment, done: Done) -> None:
+    def append(
+        self,
+        partition: int,
+        entry: Entry,
+        now: Moment,
+        done: Done,
+        *,
+        transaction_version: int = 0,
+    ) -> None:
         replica = self._led(partition)
         info = self._replicas.append(
             replica, bytearray(_encoded(entry, now)), _ALL_IN_SYNC, now.monotonic_s,

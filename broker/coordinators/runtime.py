@@ -50,8 +50,18 @@ class CoordinatorLog(Protocol):
         """Whether this node may answer for the partition, and whether an append would be taken."""
         ...
 
-    def append(self, partition: int, entry: Entry, now: Moment, done: Done) -> None:
+    def append(
+        self,
+        partition: int,
+        entry: Entry,
+        now: Moment,
+        done: Done,
+        *,
+        transaction_version: int = 0,
+    ) -> None:
         """Append one batch as leader, for all in-sync replicas; all of it, or nothing and raise.
+
+        `transaction_version` is that of the transaction which an EndMarker ends (KIP-1228).
 
         Raises KafkaError for a producer that is fenced or whose transaction is over as well:
         INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED.
@@ -192,9 +202,11 @@ class ShardRuntime(Generic[S]):
             self.after_commit(done)
             self.settle()
 
-    def end_transaction(self, marker: EndMarker, done: Done) -> None:
+    def end_transaction(
+        self, marker: EndMarker, done: Done, *, transaction_version: int = 0
+    ) -> None:
         """Append the end of a producer's transaction, and apply it; `done` as above."""
-        if self._append_at_once(marker, done):
+        if self._append_at_once(marker, done, transaction_version):
             self.shard.replay_end_transaction_marker(
                 marker.producer_id, marker.producer_epoch, marker.commit
             )
@@ -245,7 +257,7 @@ class ShardRuntime(Generic[S]):
         for entry in entries:
             self._hand_over(append, entry)
 
-    def _append_at_once(self, entry: Entry, done: Done) -> bool:
+    def _append_at_once(self, entry: Entry, done: Done, transaction_version: int = 0) -> bool:
         """Append an entry behind all that was decided before.
 
         False when the log has refused it; `done` was called with the reason, and nothing has
@@ -259,7 +271,7 @@ class ShardRuntime(Generic[S]):
             return False
         append = self._begin(1)
         try:
-            self._hand_over(append, entry)
+            self._hand_over(append, entry, transaction_version)
         except KafkaError as error:
             self._appends.pop()
             self._timely.pop()
@@ -280,9 +292,14 @@ class ShardRuntime(Generic[S]):
         self._timely.append(append)
         return append
 
-    def _hand_over(self, append: _Append, entry: Entry) -> None:
-        now = self.now()
-        self._log.append(self.partition, entry, now, lambda error: self._appended(append, error))
+    def _hand_over(self, append: _Append, entry: Entry, transaction_version: int = 0) -> None:
+        self._log.append(
+            self.partition,
+            entry,
+            self.now(),
+            lambda error: self._appended(append, error),
+            transaction_version=transaction_version,
+        )
 
     def _appended(self, append: _Append, error: KafkaError | None) -> None:
         """One batch is committed, or its outcome is unknown."""

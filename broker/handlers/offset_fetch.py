@@ -1,8 +1,8 @@
 """OffsetFetch (key 9): how far groups have read; -1 where nothing was committed.
 
 Version notes: 1 asks for named partitions and has errors by partition only. 2: null topics ask for
-all, and the answer has an error. 7: whether to wait out transactions (KIP-447), of which there are
-none. 8: many groups at once (KIP-709). A member id and epoch (9) mean nothing to a classic group.
+all, and the answer has an error. 7: UNSTABLE_OFFSET_COMMIT where a transaction is open (KIP-447).
+8: many groups at once (KIP-709). A member id and epoch (9) mean nothing to a classic group.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ _MANY_FROM = 8
 
 @handles(OffsetFetchRequest, versions=(1, 9), access=PER_RESOURCE)
 async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetFetchResponse:
+    stable = request.require_stable
     if context.api_version >= _MANY_FROM:
-        groups = [await _fetch_group(context, wanted) for wanted in request.groups]
+        groups = [await _fetch_group(context, wanted, stable) for wanted in request.groups]
         return OffsetFetchResponse(groups=groups)
     try:
-        found = await _fetch(context, request.group_id, _wanted(request.topics))
+        found = await _fetch(context, request.group_id, _wanted(request.topics), stable)
     except KafkaError as error:
         if context.api_version >= _ERROR_FROM:
             return OffsetFetchResponse(error_code=error.code)
@@ -68,23 +69,23 @@ async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetF
 
 
 async def _fetch_group(
-    context: Context, wanted: OffsetFetchRequestGroup
+    context: Context, wanted: OffsetFetchRequestGroup, stable: bool
 ) -> OffsetFetchResponseGroup:
     try:
-        topics = await _fetch(context, wanted.group_id, _wanted(wanted.topics))
+        topics = await _fetch(context, wanted.group_id, _wanted(wanted.topics), stable)
     except KafkaError as error:
         return OffsetFetchResponseGroup(group_id=wanted.group_id, error_code=error.code)
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
 
 async def _fetch(
-    context: Context, group_id: str, wanted: list[Wanted] | None
+    context: Context, group_id: str, wanted: list[Wanted] | None, stable: bool
 ) -> list[OffsetFetchResponseTopics]:
     """What the client may see of a group's offsets. Raises KafkaError."""
     groups = context.node.groups
     context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
     if wanted is None:
-        found = await groups.fetch_offsets(group_id, None)
+        found = await groups.fetch_offsets(group_id, None, stable=stable)
         return [
             topic
             for topic in found
@@ -93,7 +94,7 @@ async def _fetch(
     allowed, denied = context.sort_out(
         Operation.DESCRIBE, ResourceType.TOPIC, wanted, lambda topic: topic[0]
     )
-    found = await groups.fetch_offsets(group_id, allowed)
+    found = await groups.fetch_offsets(group_id, allowed, stable=stable)
     code = int(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
     return found + [
         OffsetFetchResponseTopics(

@@ -49,6 +49,10 @@ GROUP_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("request.timeout.ms", INT, 30000, None, READ_ONLY,
             "How long a transaction coordinator's answer waits for replicas, and a broker may take "
             "to write the end of a transaction."),
+    Setting("add.partitions.to.txn.retry.backoff.ms", INT, 20, at_least(1), READ_ONLY,
+            "How soon a partition asks again to join a transaction while the one before it ends."),
+    Setting("add.partitions.to.txn.retry.backoff.max.ms", INT, 100, at_least(0), READ_ONLY,
+            "How long it does that, before its producer hears CONCURRENT_TRANSACTIONS."),
     Setting("transaction.max.timeout.ms", INT, 900000, at_least(1), READ_ONLY,
             "The longest transaction.timeout.ms that a producer may ask for."),
     Setting("transactional.id.expiration.ms", INT, 604800000, at_least(1), READ_ONLY,

@@ -89,8 +89,6 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("group.streams.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
     )),
     *without_effect("partitions do not verify transactions yet", (
-        ("add.partitions.to.txn.retry.backoff.max.ms", INT, 100, at_least(0), READ_ONLY),
-        ("add.partitions.to.txn.retry.backoff.ms", INT, 20, at_least(1), READ_ONLY),
         ("transaction.partition.verification.enable", BOOLEAN, True, None, CLUSTER_WIDE),
     )),
     *without_effect("each transaction has a timer of its own, so nothing is looked for in rounds", (

@@ -53,7 +53,15 @@ class MemoryOffsetsLog:
         if self.refusal is not None:
             raise KafkaError(self.refusal)
 
-    def append(self, partition: int, entry: Entry, now: Moment, done: Done) -> None:
+    def append(
+        self,
+        partition: int,
+        entry: Entry,
+        now: Moment,
+        done: Done,
+        *,
+        transaction_version: int = 0,
+    ) -> None:
         self.check(partition, writing=True)
         refusal = self.append_refusal or self.refuses(entry)
         if refusal is not None:

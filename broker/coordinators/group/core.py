@@ -8,10 +8,12 @@ from dataclasses import field
 from raftka.broker.coordinators.group import records
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.group import Group, GroupState, Member
+from raftka.broker.coordinators.group.pending import PendingOffsets
 from raftka.broker.coordinators.outbox import Outbox
 from raftka.broker.coordinators.timers import Timers
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue, MemberMetadata
 from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 
@@ -39,6 +41,8 @@ class Core:
     """A fresh uuid as text, for member ids."""
     groups: dict[str, Group] = field(default_factory=dict)
     offsets: Offsets = field(default_factory=dict)
+    pending: PendingOffsets = field(default_factory=PendingOffsets)
+    rules_off: RulesOff = ALL_HOLD
     timers: Timers = field(default_factory=Timers)
     outbox: Outbox = field(default_factory=Outbox)
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from raftka.broker.coordinators.group import rebalance, records
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group, GroupState
+from raftka.broker.coordinators.group.pending import Position
 from raftka.broker.coordinators.group.sync import check_generation
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, ZERO_UUID
+from raftka.model.rules import Rule
 from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -55,7 +57,7 @@ def commit(
             if code is ErrorCode.NONE:
                 group = group or core.create_group(request.group_id, now.wall_ms)
                 value = _value(request, wanted, find(topic.name, index) or bytes(16), now.wall_ms)
-                store(core, request.group_id, topic.name, index, value)
+                commit_now(core, request.group_id, topic.name, index, value)
                 key = records.offset_key(request.group_id, topic.name, index)
                 core.outbox.records.append((key, records.offset_value(value)))
             partitions.append(OffsetCommitResponsePartition(partition_index=index, error_code=code))
@@ -100,11 +102,14 @@ def _check_partition(
 ) -> ErrorCode:
     if find(topic, wanted.partition_index) is None:
         return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    metadata = wanted.committed_metadata
-    limit = core.config.offset_metadata_max_bytes
-    if metadata is not None and len(metadata.encode()) > limit:
+    if is_note_too_long(core, wanted.committed_metadata):
         return ErrorCode.OFFSET_METADATA_TOO_LARGE
     return ErrorCode.NONE
+
+
+def is_note_too_long(core: Core, note: str | None) -> bool:
+    """Whether a commit carries more than offset.metadata.max.bytes."""
+    return note is not None and len(note.encode()) > core.config.offset_metadata_max_bytes
 
 
 def _value(
@@ -125,6 +130,14 @@ def _value(
     )
 
 
+def commit_now(
+    core: Core, group_id: str, topic: str, partition: int, value: OffsetCommitValue
+) -> None:
+    """Store an offset that is part of no transaction: what is pending there came before it."""
+    core.pending.overtake(Position(group_id, topic, partition))
+    store(core, group_id, topic, partition, value)
+
+
 def store(core: Core, group_id: str, topic: str, partition: int, value: OffsetCommitValue) -> None:
     core.offsets.setdefault(group_id, {}).setdefault(topic, {})[partition] = value
 
@@ -137,12 +150,16 @@ def fetch(
     group_id: str,
     topics: Iterable[tuple[str, Iterable[int]]] | None,
     find: FindPartition,
+    *,
+    stable: bool = False,
 ) -> list[OffsetFetchResponseTopics]:
     """The offsets of these partitions, or all that the group has; -1 where it has none.
 
     One of a deleted topic, whose name another topic has by now, does not count: the coordinator
-    of that time may have had no time to delete it.
+    of that time may have had no time to delete it. A reader who wants `stable` offsets is answered
+    UNSTABLE_OFFSET_COMMIT where a transaction is open that may change them (KIP-447).
     """
+    waits = stable and Rule.PENDING_OFFSETS_ARE_UNSTABLE not in core.rules_off
     stored = core.offsets.get(group_id, {})
 
     def found(name: str, index: int) -> OffsetCommitValue | None:
@@ -154,7 +171,13 @@ def fetch(
         topics = [(name, indexes) for name, indexes in all_of_it if indexes]
     return [
         OffsetFetchResponseTopics(
-            name=name, partitions=[_fetched(found(name, index), index) for index in indexes]
+            name=name,
+            partitions=[
+                _unstable(index)
+                if waits and Position(group_id, name, index) in core.pending
+                else _fetched(found(name, index), index)
+                for index in indexes
+            ],
         )
         for name, indexes in topics
     ]
@@ -163,6 +186,15 @@ def fetch(
 def _is_of_another(value: OffsetCommitValue, topic_id: bytes | None) -> bool:
     """Whether an offset was committed for another topic than the one that has its name now."""
     return topic_id is not None and value.topic_id not in (topic_id, ZERO_UUID)
+
+
+def _unstable(index: int) -> OffsetFetchResponsePartitions:
+    return OffsetFetchResponsePartitions(
+        partition_index=index,
+        committed_offset=NO_OFFSET,
+        metadata="",
+        error_code=ErrorCode.UNSTABLE_OFFSET_COMMIT,
+    )
 
 
 def _fetched(value: OffsetCommitValue | None, index: int) -> OffsetFetchResponsePartitions:
@@ -214,17 +246,18 @@ def delete(
 
 
 def remove(core: Core, group_id: str, topic: str, partition: int) -> None:
-    """Delete one offset, in memory and in the log, if it is there."""
+    """Delete one offset, in memory and in the log, if it is there or pending."""
     if drop(core, group_id, topic, partition):
         core.outbox.records.append((records.offset_key(group_id, topic, partition), None))
 
 
 def drop(core: Core, group_id: str, topic: str, partition: int) -> bool:
-    """Forget one offset in memory; whether it was there."""
+    """Forget one offset in memory, and what is pending there; whether there was something."""
+    was_pending = core.pending.drop(Position(group_id, topic, partition))
     topics = core.offsets.get(group_id, {})
     partitions = topics.get(topic, {})
     if partitions.pop(partition, None) is None:
-        return False
+        return was_pending
     if not partitions:
         del topics[topic]
     if not topics:
@@ -236,6 +269,8 @@ def remove_all(core: Core, group_id: str) -> None:
     """Delete all offsets of a group."""
     for topic, partition in positions(core, group_id):
         remove(core, group_id, topic, partition)
+    for position in core.pending.of_group(group_id):
+        remove(core, *position)
 
 
 def remove_topic(core: Core, topic: str) -> None:
@@ -243,6 +278,8 @@ def remove_topic(core: Core, topic: str) -> None:
     for group_id, topics in list(core.offsets.items()):
         for partition in list(topics.get(topic, ())):
             remove(core, group_id, topic, partition)
+    for position in core.pending.of_topic(topic):
+        remove(core, *position)
 
 
 def positions(core: Core, group_id: str) -> list[tuple[str, int]]:
@@ -259,14 +296,18 @@ def expire(core: Core, now_ms: int) -> None:
 
     An Empty group's offsets expire that long after its last member left; a consumer group that is
     Stable loses those of topics that it no longer reads; a simple group's expire each by itself.
+    What an open transaction may change is kept.
     """
     for group in list(core.groups.values()):
         for topic, partition in positions(core, group.group_id):
             value = core.offsets[group.group_id][topic][partition]
+            if Position(group.group_id, topic, partition) in core.pending:
+                continue
             if _has_expired(core, group, topic, value, now_ms):
                 remove(core, group.group_id, topic, partition)
         unused = group.state is GroupState.EMPTY and not group.pending_joins
-        if unused and group.group_id not in core.offsets:
+        has_offsets = group.group_id in core.offsets or core.pending.of_group(group.group_id)
+        if unused and not has_offsets:
             core.bury(group)
 
 

@@ -15,11 +15,14 @@ from raftka.broker.coordinators.host import (
     PendingAnswer,
     when_committed,
 )
-from raftka.broker.coordinators.runtime import CoordinatorLog, ShardRuntime
+from raftka.broker.coordinators.outbox import Batch, Producer
+from raftka.broker.coordinators.runtime import CoordinatorLog, Done, ShardRuntime
 from raftka.broker.coordinators.shard import CoordinatorTopic
+from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC
 from raftka.model.ports import Clock, Dice
+from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.net.protocol.messages.describe_groups import DescribedGroup
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest
 from raftka.net.protocol.messages.join_group import JoinGroupRequest, JoinGroupResponse
@@ -37,6 +40,12 @@ from raftka.net.protocol.messages.offset_delete import (
 )
 from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest, SyncGroupResponse
+from raftka.net.protocol.messages.txn_offset_commit import (
+    TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
+    TxnOffsetCommitResponsePartition,
+    TxnOffsetCommitResponseTopic,
+)
 from raftka.net.router import Pending
 
 
@@ -48,7 +57,12 @@ class GroupCoordinatorService:
     """
 
     def __init__(
-        self, config: GroupConfig, coordinator_log: CoordinatorLog, clock: Clock, dice: Dice
+        self,
+        config: GroupConfig,
+        coordinator_log: CoordinatorLog,
+        clock: Clock,
+        dice: Dice,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._dice = dice
         self._host = CoordinatorHost[GroupShard](
@@ -60,7 +74,7 @@ class GroupCoordinatorService:
             ),
             coordinator_log,
             clock,
-            make_shard=lambda _partition, _epoch: GroupShard(config, self._new_uuid),
+            make_shard=lambda _partition, _epoch: GroupShard(config, self._new_uuid, rules_off),
             key="group",
             invalid_key=ErrorCode.INVALID_GROUP_ID,
         )
@@ -133,12 +147,60 @@ class GroupCoordinatorService:
         self._host.answer_later(answer, request.group_id, commit)
         return answer
 
+    def commit_transactional_offsets(
+        self, request: TxnOffsetCommitRequest, guard: object = None
+    ) -> Pending:
+        """Answered with a TxnOffsetCommitResponse once the offsets are safe, as pending in the
+        producer's transaction. `guard` proves that the partition is in it. Does not raise."""
+        answer = PendingAnswer(lambda code: refused_txn_commit(request, code))
+
+        def commit(runtime: ShardRuntime[GroupShard]) -> None:
+            records, topics = runtime.shard.decide_transactional(
+                request, self._topic_id_of, runtime.now()
+            )
+            response = TxnOffsetCommitResponse(topics=topics)
+            if not records:
+                runtime.answer(answer, response)
+                return
+
+            def done(error: KafkaError | None) -> None:
+                if error is None:
+                    answer.resolve(response)
+                else:
+                    answer.fail(error)
+
+            producer = Producer(request.producer_id, request.producer_epoch)
+            runtime.append_for_producer(Batch(records, producer, atomic=True, guard=guard), done)
+
+        self._host.answer_later(answer, request.group_id, commit)
+        return answer
+
+    def complete_transaction(
+        self, partition: int, marker: EndMarker, transaction_version: int, done: Done
+    ) -> None:
+        """A transaction has ended: its offsets in a partition of __consumer_offsets count, or
+        never do. `done` is called when that is committed, or with what kept it from being so.
+        """
+        who = f"the end of producer {marker.producer_id}'s transaction"
+        try:
+            runtime = self._host.runtime_at(partition, who)
+        except KafkaError as error:
+            done(error)
+            return
+        runtime.end_transaction(marker, done, transaction_version=transaction_version)
+
     async def fetch_offsets(
-        self, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
+        self,
+        group_id: str,
+        topics: Iterable[tuple[str, Iterable[int]]] | None,
+        *,
+        stable: bool = False,
     ) -> list[OffsetFetchResponseTopics]:
-        """A group's offsets, of these (topic, partitions) or all; all of them are committed."""
+        """A group's offsets, of these (topic, partitions) or all; all of them are committed.
+
+        With `stable`, those that an open transaction may change are errors (KIP-447)."""
         runtime = self._host.runtime_of(group_id, writing=False)
-        found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of)
+        found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of, stable=stable)
         return await when_committed(runtime, found)
 
     async def delete_offsets(self, request: OffsetDeleteRequest) -> list[OffsetDeleteResponseTopic]:
@@ -198,6 +260,25 @@ def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResp
                 name=topic.name,
                 partitions=[
                     OffsetCommitResponsePartition(
+                        partition_index=partition.partition_index, error_code=code
+                    )
+                    for partition in topic.partitions
+                ],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def refused_txn_commit(request: TxnOffsetCommitRequest, code: int) -> TxnOffsetCommitResponse:
+    """As `_refused_commit`, for offsets of a transaction."""
+    return TxnOffsetCommitResponse(
+        topics=[
+            TxnOffsetCommitResponseTopic(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partitions=[
+                    TxnOffsetCommitResponsePartition(
                         partition_index=partition.partition_index, error_code=code
                     )
                     for partition in topic.partitions

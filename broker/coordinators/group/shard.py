@@ -12,13 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from raftka.broker.coordinators.group import join, offsets, rebalance, records, sync
+from raftka.broker.coordinators.group import (
+    join,
+    offsets,
+    rebalance,
+    records,
+    sync,
+    txn_offsets,
+)
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.core import Core, Offsets, restore, state_of
 from raftka.broker.coordinators.group.group import Group, GroupState
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.coordinators.group.offsets import FindPartition
-from raftka.broker.coordinators.outbox import Outbox, Producer, Ticket
+from raftka.broker.coordinators.group.pending import Position
+from raftka.broker.coordinators.outbox import Outbox, Producer, Record, Ticket
 from raftka.broker.coordinators.timers import Moment
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
@@ -26,6 +34,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.logs import get_logger
 from raftka.model.ports import Buffer
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.protocol.messages.describe_groups import DescribedGroup, DescribedGroupMember
 from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue
@@ -43,6 +52,10 @@ from raftka.net.protocol.messages.offset_delete import (
 )
 from raftka.net.protocol.messages.offset_fetch import OffsetFetchResponseTopics
 from raftka.net.protocol.messages.sync_group import SyncGroupRequest
+from raftka.net.protocol.messages.txn_offset_commit import (
+    TxnOffsetCommitRequest,
+    TxnOffsetCommitResponseTopic,
+)
 
 log = get_logger(__name__)
 
@@ -62,8 +75,10 @@ class GroupFigures(NamedTuple):
 class GroupShard:
     """All groups of one partition. Operations raise KafkaError for what they refuse."""
 
-    def __init__(self, config: GroupConfig, new_uuid: Callable[[], str]) -> None:
-        self._core = Core(config, new_uuid)
+    def __init__(
+        self, config: GroupConfig, new_uuid: Callable[[], str], rules_off: RulesOff = ALL_HOLD
+    ) -> None:
+        self._core = Core(config, new_uuid, rules_off=rules_off)
 
     @property
     def outbox(self) -> Outbox:
@@ -79,11 +94,11 @@ class GroupShard:
             log.error(f"a record of the offsets topic is not readable and is skipped: {error}")
             return
         if isinstance(record, records.OffsetRecord):
-            self._replay_offset(record)
+            self._replay_offset(record, producer)
         elif isinstance(record, records.GroupRecord):
             self._replay_group(record)
 
-    def _replay_offset(self, record: records.OffsetRecord) -> None:
+    def _replay_offset(self, record: records.OffsetRecord, producer: Producer | None) -> None:
         key, value = record
         if value is None:
             offsets.drop(self._core, key.group, key.topic, key.partition)
@@ -91,7 +106,11 @@ class GroupShard:
         if key.group not in self._core.groups:
             # A simple group: it never had members, so it has no other record.
             self._core.create_group(key.group, value.commit_timestamp)
-        offsets.store(self._core, key.group, key.topic, key.partition, value)
+        if producer is None or Rule.OFFSETS_WAIT_FOR_COMMIT in self._core.rules_off:
+            offsets.commit_now(self._core, key.group, key.topic, key.partition, value)
+        else:
+            position = Position(key.group, key.topic, key.partition)
+            self._core.pending.add(producer.id, position, value)
 
     def _replay_group(self, record: records.GroupRecord) -> None:
         group_id, value = record
@@ -103,7 +122,9 @@ class GroupShard:
     def replay_end_transaction_marker(
         self, producer_id: int, producer_epoch: int, commit: bool
     ) -> None:
-        """Nothing is pending in a transaction: offsets are not committed in any yet."""
+        """The offsets of the producer's transaction count from now on, or never."""
+        for position, value in self._core.pending.end(producer_id, commit=commit):
+            offsets.store(self._core, *position, value)
 
     def metadata_changed(
         self, image: MetadataImage, delta: MetadataDelta | None, now: Moment
@@ -191,9 +212,17 @@ class GroupShard:
         group_id: str,
         topics: Iterable[tuple[str, Iterable[int]]] | None,
         find: FindPartition,
+        *,
+        stable: bool = False,
     ) -> list[OffsetFetchResponseTopics]:
         """See offsets.fetch."""
-        return offsets.fetch(self._core, group_id, topics, find)
+        return offsets.fetch(self._core, group_id, topics, find, stable=stable)
+
+    def decide_transactional(
+        self, request: TxnOffsetCommitRequest, find: FindPartition, now: Moment
+    ) -> tuple[list[Record], list[TxnOffsetCommitResponseTopic]]:
+        """See txn_offsets.decide."""
+        return txn_offsets.decide(self._core, request, find, now)
 
     def delete_offsets(
         self, request: OffsetDeleteRequest, find: FindPartition
@@ -263,10 +292,11 @@ class GroupShard:
             )
 
     def sizes(self) -> dict[str, int]:
-        """Groups and committed offsets, for the log."""
+        """Groups, committed offsets and those of open transactions, for the log."""
         found = self._core.offsets.values()
         offsets = sum(len(p) for topics in found for p in topics.values())
-        return {"groups": len(self._core.groups), "offsets": offsets}
+        pending = len(self._core.pending)
+        return {"groups": len(self._core.groups), "offsets": offsets, "pending_offsets": pending}
 
     def contents(self) -> tuple[dict[str, GroupMetadataValue], Offsets]:
         """(groups, offsets) as their records show them, to compare two shards."""
