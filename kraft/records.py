@@ -17,6 +17,7 @@ from typing import ClassVar, Final
 
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_BROKER
+from raftka.model.releases import METADATA_VERSION as METADATA_VERSION
 
 NO_LEADER: Final = NO_BROKER
 OFFSET_OF_THE_BATCH: Final = -1
@@ -26,7 +27,6 @@ RECOVERED: Final = 0
 RECOVERING: Final = 1
 """Leader recovery states (KIP-704): after an unclean election the new leader is RECOVERING."""
 
-METADATA_VERSION: Final = "metadata.version"
 FIRST_METADATA_VERSION: Final = 21
 """Level 21 is 3.9-IV0 in Apache Kafka's numbering, which tools show to people."""
 LATEST_METADATA_VERSION: Final = 33
@@ -242,3 +242,8 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     AccessControlEntryRecord,
     RemoveAccessControlEntryRecord,
 )
+
+
+def records_changed(lower: int, higher: int) -> bool:
+    """Whether a record has another layout at the metadata.version `higher` than at `lower`."""
+    return any(lower < since <= higher for record in RECORDS for since in record.SINCE)

@@ -47,6 +47,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     "Cluster": {
         "acls": Command("client.tools.acls", "add, list and remove access control lists"),
         "configs": Command("client.tools.configs", "describe and alter settings"),
+        "features": Command("client.tools.features", "levels of features, up and down"),
         "leader-election": Command("client.tools.leader_election", "elect partition leaders"),
         "reassign-partitions": Command("client.tools.reassign_partitions", "move replicas"),
         "log-dirs": Command("client.tools.log_dirs", "sizes and lags of replicas on disk"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from raftka import releases
 from raftka.configuration import Unreadable, make_config, read_file
 from raftka.formatting import (
     FormatRefused,
@@ -20,9 +19,10 @@ from raftka.formatting import (
 )
 from raftka.kraft.controller import features
 from raftka.kraft.records import METADATA_VERSION
+from raftka.model import releases
 from raftka.model.ids import uuid_text
+from raftka.model.releases import HIGHEST, KRAFT, UnknownRelease
 from raftka.model.settings import Config, WrongSettings
-from raftka.releases import HIGHEST, KRAFT, UnknownRelease
 from raftka.storage.meta_properties import BadDirectory
 from raftka.storage.posix import PosixDisk
 

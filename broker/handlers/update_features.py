@@ -7,9 +7,9 @@ validate only (KIP-778); 2 gives one error for all.
 from __future__ import annotations
 
 from raftka.broker.request import Context, handles
-from raftka.kraft.controller.features import FeatureUpdate, update
+from raftka.kraft.controller.features import Change, FeatureUpdate, update
 from raftka.model.access import Cluster
-from raftka.model.errors import ErrorCode
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.update_features import (
     FeatureUpdateKey,
     UpdatableFeatureResult,
@@ -17,7 +17,7 @@ from raftka.net.protocol.messages.update_features import (
     UpdateFeaturesResponse,
 )
 
-_UPGRADE = 1
+_FOR_ALL = "The update failed for all features since the following feature had an error: "
 
 
 @handles(UpdateFeaturesRequest, versions=(0, 2), access=Cluster.ALTER, forward=True)
@@ -27,13 +27,14 @@ async def handle_update_features(
     node = context.node
     updates = [_wish(each, context.api_version) for each in request.feature_updates]
     outcomes = await node.controller.submit(
-        lambda image: update(image, updates),
+        lambda image: update(image, updates, node.node_id),
         timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
     for failure in outcomes.values():
         if failure is not None:
-            raise failure  # All or none: the whole request says why.
+            # All or none: the whole request says why.
+            raise KafkaError(failure.code, f"{_FOR_ALL}{failure.message}")
     if context.api_version >= 2:
         return UpdateFeaturesResponse()
     return UpdateFeaturesResponse(
@@ -45,5 +46,7 @@ async def handle_update_features(
 
 
 def _wish(key: FeatureUpdateKey, api_version: int) -> FeatureUpdate:
-    downgrade = key.allow_downgrade if api_version == 0 else key.upgrade_type != _UPGRADE
-    return FeatureUpdate(key.feature, key.max_version_level, allow_downgrade=downgrade)
+    change = key.upgrade_type
+    if api_version == 0:
+        change = Change.UNSAFE_DOWNGRADE if key.allow_downgrade else Change.UPGRADE
+    return FeatureUpdate(key.feature, key.max_version_level, change)

@@ -20,6 +20,13 @@ from raftka.client.admin.configs import (
     Resource,
     ResourceType,
 )
+from raftka.client.admin.features import (
+    Feature,
+    FeatureOperations,
+    FeatureSet,
+    FeatureUpdate,
+    UpgradeType,
+)
 from raftka.client.admin.groups import GroupDescription, GroupListing, GroupMember, GroupOperations
 from raftka.client.admin.nodes import (
     ClusterDescription,
@@ -71,6 +78,7 @@ class Admin(
     QuotaOperations,
     TransactionOperations,
     AclOperations,
+    FeatureOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
@@ -91,6 +99,9 @@ __all__ = [
     "ConfigSource",
     "CreatedTopic",
     "ElectionType",
+    "Feature",
+    "FeatureSet",
+    "FeatureUpdate",
     "GroupDescription",
     "GroupListing",
     "GroupMember",
@@ -115,4 +126,5 @@ __all__ = [
     "TopicListing",
     "TransactionDescription",
     "TransactionListing",
+    "UpgradeType",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,13 +15,17 @@ from raftka.kraft.records import (
     METADATA_VERSION,
     FeatureLevelRecord,
     MetadataRecord,
+    records_changed,
 )
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 
+TRANSACTION_VERSION: Final = "transaction.version"
+
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     METADATA_VERSION: (FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),
     "eligible.leader.replicas.version": (1, 1),
+    TRANSACTION_VERSION: (0, 2),
 }
 """Lowest and highest level of each feature that this release has; 0 would be off."""
 
@@ -31,13 +36,21 @@ BOOTSTRAP: Final[Mapping[str, int]] = {
 """The levels with which a new cluster begins when its nodes were formatted with no others."""
 
 
+class Change(enum.IntEnum):
+    """In which direction a level may go; the values are those of UpdateFeatures."""
+
+    UPGRADE = 1
+    SAFE_DOWNGRADE = 2
+    UNSAFE_DOWNGRADE = 3
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureUpdate:
     """A wish for one feature's level; 0 turns it off."""
 
     name: str
     level: int
-    allow_downgrade: bool = False
+    change: int = Change.UPGRADE
 
 
 def supported_features() -> tuple[tuple[str, int, int], ...]:
@@ -55,13 +68,16 @@ def bootstrap_records(
 
 
 def update(
-    image: MetadataImage, updates: Sequence[FeatureUpdate]
+    image: MetadataImage, updates: Sequence[FeatureUpdate], controller_id: int = 0
 ) -> Result[dict[str, KafkaError | None]]:
-    """Change levels: all of them, or none when one is refused."""
+    """Change levels: all of them, or none when one is refused.
+
+    Words and codes are those of Apache Kafka 4.4.0.
+    """
     answers: dict[str, KafkaError | None] = {}
     records: list[MetadataRecord] = []
     for each in updates:
-        words = _refusal(image, each)
+        words = _refusal(image, each, controller_id)
         failure = None if words is None else KafkaError(ErrorCode.INVALID_UPDATE_VERSION, words)
         answers[each.name] = failure
         if failure is None and image.features.get(each.name, 0) != each.level:
@@ -71,20 +87,42 @@ def update(
     return Result(records, answers)
 
 
-def _refusal(image: MetadataImage, wish: FeatureUpdate) -> str | None:
-    if wish.name not in SUPPORTED:
-        return f"There is no feature {wish.name}; there are {', '.join(sorted(SUPPORTED))}."
-    low, high = SUPPORTED[wish.name]
-    if not low <= wish.level <= high:
-        return f"{wish.name} {wish.level} is not supported here; {low} to {high} are."
-    for _, broker in sorted(image.brokers.items()):
+def _refusal(image: MetadataImage, wish: FeatureUpdate, controller_id: int) -> str | None:
+    intro = f"Invalid update version {wish.level} for feature {wish.name}."
+    if wish.change not in tuple(Change):
+        return f"{intro} The controller does not support the given upgrade type."
+    supported = [(f"Local controller {controller_id}", SUPPORTED.get(wish.name))]
+    for broker_id, broker in sorted(image.brokers.items()):
         levels = {name: (least, most) for name, least, most in broker.features}
-        least, most = levels.get(wish.name, (0, 0))
-        if not least <= wish.level <= most:
+        supported.append((f"Broker {broker_id}", levels.get(wish.name)))
+    for who, bounds in supported:
+        if bounds is None and wish.level:
+            return f"{intro} {who} does not support this feature."
+        if bounds is not None and not bounds[0] <= wish.level <= bounds[1]:
+            return f"{intro} {who} only supports versions {bounds[0]}-{bounds[1]}"
+    present = image.features.get(wish.name, 0)
+    if wish.level > present and wish.change != Change.UPGRADE:
+        return f"{intro} Can't downgrade to a newer version."
+    if wish.level < present:
+        if wish.change == Change.UPGRADE:
             return (
-                f"Broker {broker.broker_id} supports {wish.name} {least} to {most}, "
-                f"not {wish.level}."
+                f"{intro} Can't downgrade the version of this feature without setting the upgrade"
+                " type to either safe or unsafe downgrade."
             )
-    if wish.level < image.features.get(wish.name, 0) and not wish.allow_downgrade:
-        return f"{wish.name} would go down to {wish.level}, which was not allowed."
+        if wish.name == METADATA_VERSION:
+            return _lossy(present, wish)
     return None
+
+
+def _lossy(present: int, wish: FeatureUpdate) -> str | None:
+    """Why metadata.version cannot go down: records of the present level may not be readable at
+    the lower one. Here that is so only when one of ours has changed in between."""
+    if not records_changed(wish.level, present):
+        return None
+    intro = f"Unsupported metadata.version downgrade from {present} to {wish.level}."
+    if wish.change == Change.SAFE_DOWNGRADE:
+        return (
+            f"{intro} Refusing to perform the requested downgrade because it might delete metadata"
+            " information."
+        )
+    return f"{intro} Unsafe metadata downgrade is not supported in this version."

@@ -9,10 +9,15 @@ import pytest
 
 from raftka.kraft.controller import brokers, features, producer_ids
 from raftka.kraft.controller.brokers import BrokerState, Heartbeat, Registration
-from raftka.kraft.controller.features import FeatureUpdate
+from raftka.kraft.controller.features import Change, FeatureUpdate
 from raftka.kraft.controller.result import Rules
 from raftka.kraft.image import ListenerEndpoint
-from raftka.kraft.records import NO_LEADER, BrokerRegistrationChangeRecord, RegisterBrokerRecord
+from raftka.kraft.records import (
+    NO_LEADER,
+    BrokerRegistrationChangeRecord,
+    FeatureLevelRecord,
+    RegisterBrokerRecord,
+)
 from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import SUPPORTED, ControllerOnPaper
 
@@ -226,24 +231,60 @@ def test_feature_updates_are_all_or_nothing(
     assert update(FeatureUpdate("a", 2), FeatureUpdate("b", 1)) == {"a": None, "b": None}
     down = FeatureUpdate("a", 1)
     assert update(FeatureUpdate("b", 3), down) == {
-        "a": "a would go down to 1, which was not allowed.",
+        "a": "Invalid update version 1 for feature a. Can't downgrade the version of this feature"
+        " without setting the upgrade type to either safe or unsafe downgrade.",
         "b": None,
     }
     assert cluster.image.features["b"] == 1
-    assert update(replace(down, allow_downgrade=True)) == {"a": None}
-    assert update(FeatureUpdate("a", 0, allow_downgrade=True)) == {"a": None}
+    up = FeatureUpdate("a", 3, Change.SAFE_DOWNGRADE)
+    assert update(up) == {
+        "a": "Invalid update version 3 for feature a. Can't downgrade to a newer version."
+    }
+    assert update(replace(down, change=Change.SAFE_DOWNGRADE)) == {"a": None}
+    assert update(FeatureUpdate("a", 0, Change.UNSAFE_DOWNGRADE)) == {"a": None}
     assert cluster.image.features.get("a") is None and cluster.image.features["b"] == 1
     assert update(FeatureUpdate("teleport", 1), FeatureUpdate("b", 4)) == {
-        "teleport": "There is no feature teleport; there are a, b.",
-        "b": "b 4 is not supported here; 0 to 3 are.",
+        "teleport": "Invalid update version 1 for feature teleport. Local controller 0 does not"
+        " support this feature.",
+        "b": "Invalid update version 4 for feature b. Local controller 0 only supports versions"
+        " 0-3",
     }
+    odd = update(FeatureUpdate("a", 1, 7))["a"]
+    assert odd is not None and "does not support the given upgrade type" in odd
+
+
+@pytest.mark.parametrize(
+    ("level", "change", "words"),
+    [
+        (31, Change.SAFE_DOWNGRADE, None),
+        (29, Change.SAFE_DOWNGRADE, "might delete metadata information"),
+        (29, Change.UNSAFE_DOWNGRADE, "Unsafe metadata downgrade is not supported"),
+    ],
+)
+def test_metadata_version_goes_down_where_no_record_has_changed(
+    cluster: ControllerOnPaper,
+    monkeypatch: pytest.MonkeyPatch,
+    level: int,
+    change: Change,
+    words: str | None,
+) -> None:
+    monkeypatch.setattr(FeatureLevelRecord, "SINCE", (21, 30))
+    cluster.commit(features.update(cluster.image, [FeatureUpdate("metadata.version", 33)]))
+    wish = FeatureUpdate("metadata.version", level, change)
+    refusal = cluster.commit(features.update(cluster.image, [wish]))["metadata.version"]
+    assert (refusal is None) is (words is None)
+    if refusal is None or words is None:
+        assert cluster.image.features["metadata.version"] == level
+    else:
+        assert words in refusal.message
+        assert cluster.image.features["metadata.version"] == 33
 
 
 def test_a_feature_that_a_broker_lacks_cannot_be_used(cluster: ControllerOnPaper) -> None:
     cluster.replay([RegisterBrokerRecord(7, bytes(16), -1, ())])
     wish = FeatureUpdate("metadata.version", 25)
     refusal = features.update(cluster.image, [wish]).response["metadata.version"]
-    assert refusal is not None and "Broker 7 supports metadata.version 0 to 0" in refusal.message
+    assert refusal is not None and "Broker 7 does not support this feature" in refusal.message
 
 
 def test_rules_are_found_from_the_topic_up(cluster: ControllerOnPaper) -> None:

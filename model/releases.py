@@ -1,4 +1,4 @@
-"""Kafka's releases as `kafka-storage` knows them: metadata versions and the levels of features.
+"""Kafka's releases as its tools know them: metadata versions and the levels of features.
 
 Source: Apache Kafka 4.4.0's own `storage version-mapping` and `feature-dependencies`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from raftka.kraft.records import METADATA_VERSION
+METADATA_VERSION: Final = "metadata.version"
 
 METADATA_VERSIONS: Final[Mapping[str, int]] = {
     "3.9-IV0": 21,
