@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from raftka.kraft.controller.features import BOOTSTRAP
 from raftka.model.dataclass import dataclass
@@ -42,9 +42,15 @@ class Directories:
         return tuple(self.identities[path] for path in self.paths)
 
     def log_manager(
-        self, config: Config, clock: Clock, dice: Dice, rules_off: RulesOff
+        self,
+        config: Config,
+        clock: Clock,
+        dice: Dice,
+        rules_off: RulesOff,
+        verifies: Callable[[], bool] = lambda: True,
     ) -> LogManager:
-        """The logs in these directories, not loaded yet."""
+        """The logs in these directories, not loaded yet. `verifies` says whether what opens a
+        transaction must be agreed with its coordinator, by the settings as they are."""
         return LogManager(
             self.disk,
             self.paths,
@@ -54,6 +60,7 @@ class Directories:
             take_locks=False,
             producer_expiration_ms=config.int("producer.id.expiration.ms"),
             rules_off=rules_off,
+            verifies=verifies,
         )
 
     def release(self) -> None:

@@ -66,6 +66,17 @@ class Rule(enum.Enum):
     OFFSETS_WAIT_FOR_COMMIT = "offsets of a transaction count when it commits (KIP-98)"
     PENDING_OFFSETS_ARE_UNSTABLE = "who asks for stable offsets waits for pending ones (KIP-447)"
 
+    # Transactions in partitions.
+    LAST_STABLE_OFFSET = "a reader of committed records gets none from an open transaction on"
+    MARKERS_ARE_COMMITTED_FIRST = "a transaction is open to readers until its marker is committed"
+    ABORTED_ARE_NAMED = "an answer with records names the aborted transactions among them"
+    PRODUCER_EPOCH_FENCES = "a batch or a marker of an earlier producer epoch is refused (KIP-98)"
+    COORDINATOR_EPOCH_FENCES = "a marker of a coordinator that was replaced is refused (KIP-98)"
+    MARKER_RAISES_EPOCH = "a marker of version 2 ends no transaction of its own epoch (KIP-1228)"
+    FIRST_WRITE_IS_VERIFIED = "what opens a transaction was agreed with its coordinator (KIP-890)"
+    MARKER_VOIDS_GUARDS = "a marker voids what was agreed before it (KIP-890)"
+    OPEN_PRODUCERS_ARE_KEPT = "a producer with an open transaction does not expire"
+
 
 RulesOff = AbstractSet[Rule]
 """The rules that a composition does without."""

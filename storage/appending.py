@@ -20,14 +20,17 @@ from raftka.model.record_batch import (
     LENGTH_OVERHEAD,
     MAGIC,
     MAGIC_AT,
+    TRANSACTIONAL_BIT,
     BatchHeader,
     parse_header,
 )
 from raftka.storage.admission import check_size_of_segment
 from raftka.storage.config import LogConfig
 
-PLAIN_ATTRIBUTES: Final = frozenset(range(5))
-"""Attributes that need no second look: a known compression and nothing else."""
+PLAIN_ATTRIBUTES: Final = frozenset(range(5)) | frozenset(
+    TRANSACTIONAL_BIT | codec for codec in range(5)
+)
+"""Attributes that need no second look: a known compression, in a transaction or not."""
 
 _MIN_RECORD_BYTES: Final = 7
 _LEGACY_OVERHEAD: Final = 14
@@ -40,7 +43,8 @@ class AppendInfo(NamedTuple):
     base_offset: int
     last_offset: int
     log_append_time: int
-    """ms since 1970 where the topic says LogAppendTime, else -1."""
+    """ms since 1970 where the topic says LogAppendTime, else -1; of a repetition the time of the
+    first answer, as Kafka gives it, whatever the topic's type."""
     log_start_offset: int
     duplicate: bool
     """The producer had sent this batch before; the offsets are those of that time."""
@@ -120,11 +124,6 @@ def _check_fields(header: BatchHeader, topic_partition: TopicPartition, from_cli
         )
     if from_client and header.is_control:
         raise _invalid("Clients are not allowed to write control records")
-    if from_client and header.is_transactional:
-        raise KafkaError(
-            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            f"A transactional batch for {topic_partition}, but this cluster has no transactions.",
-        )
     try:
         compression = header.compression
     except KafkaError as error:

@@ -171,6 +171,12 @@ class OffsetIndex(_Index):
         self.need()
         return self._entry(bisect_right(self.values, position) - 1)
 
+    def offset_behind(self, position: int) -> int:
+        """An offset that no batch before `position` reaches; a large one when no entry says so."""
+        self.need()
+        slot = bisect_left(self.values, position)
+        return self.base_offset + self.keys[slot] if slot < len(self.keys) else 2**63 - 1
+
     def _entry(self, slot: int) -> tuple[int, int]:
         if slot < 0:
             return self.base_offset, 0

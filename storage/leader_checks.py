@@ -11,7 +11,13 @@ from __future__ import annotations
 from raftka.model.crc import crc32c
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
-from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, BatchHeader
+from raftka.model.record_batch import (
+    ATTRIBUTES_AT,
+    HEADER,
+    HEADER_BYTES,
+    TRANSACTIONAL_BIT,
+    BatchHeader,
+)
 from raftka.model.record_check import newest_delta, only_delta
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.admission import Admission
@@ -19,6 +25,9 @@ from raftka.storage.appending import PLAIN_ATTRIBUTES, bad_sequence, check_shape
 from raftka.storage.config import LogConfig
 
 _unpack = HEADER.unpack_from
+
+_LOOKED_INTO = ~TRANSACTIONAL_BIT
+"""Attributes of a batch that `only_delta` cannot judge."""
 
 Accepted = tuple[memoryview, int, int, int, int, int, int, int, int, int]
 """(bytes to append, how many, attributes, last offset delta, largest timestamp, time of the append
@@ -78,7 +87,7 @@ class LeaderChecks:
         if producer_id >= 0 and base_sequence < 0 and from_client:
             raise bad_sequence(base_sequence, producer_id)
         append_time = NO_TIMESTAMP
-        if attributes or not self._admission.is_plain:
+        if attributes & _LOOKED_INTO or not self._admission.is_plain:
             newest = -1
         elif count == 1:
             newest = only_delta(view, size)

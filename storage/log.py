@@ -63,6 +63,7 @@ class Log:
         self.topic_id = topic_id
         self.epochs = epochs
         self.producer_state = producers
+        self.transactions = producers.transactions
         self.snapshots = snapshots
         self.health = health = Health(directory, topic_partition, owner)
         self.bounds = bounds = Bounds(log_start_offset, log_end_offset)
@@ -86,6 +87,7 @@ class Log:
         self.append_as_leader = self._writer.append_as_leader
         self.append_as_follower = self._writer.append_as_follower
         self.read = self._reader.read
+        self.aborted_transactions = self._reader.aborted_transactions
         self.offset_for_timestamp = self._reader.offset_for_timestamp
         self.max_timestamp_offset = self._reader.max_timestamp_offset
         self.roll = self._ends.roll_unless_empty
@@ -142,10 +144,11 @@ class Log:
         return self.epochs.latest
 
     def stable_offset(self, high_watermark: int) -> int:
-        """The offset before which everything is committed and in no open transaction."""
-        entries = self.producer_state.producers.values()
-        first = (each.txn_first_offset for each in entries if each.txn_first_offset >= 0)
-        return min(high_watermark, min(first, default=high_watermark))
+        """The offset before which everything is committed and in no open transaction: the last
+        stable offset. Not before the log's start, whatever lies there."""
+        transactions = self.transactions
+        transactions.committed(high_watermark)
+        return min(high_watermark, max(transactions.first_unstable, self.bounds.start))
 
     def needs_flush(self, now_ms: int) -> bool:
         """Whether flush.messages or flush.ms ask for a flush now."""

@@ -21,6 +21,7 @@ from raftka.storage.segment import Segment
 from raftka.storage.segments import Segments
 from raftka.storage.snapshots import ProducerSnapshots
 from raftka.storage.tail import Tail
+from raftka.storage.transaction_index import AbortedTransaction
 
 
 class LogEnds:
@@ -85,6 +86,12 @@ class LogEnds:
         segment = self._segments.add(base_offset, self.config, now_ms)
         self._tail.begin(segment)
         return segment
+
+    def note_aborted(self, transaction: AbortedTransaction) -> None:
+        """Put a transaction into the index of the active segment, which has its marker."""
+        with self._health.doing("indexing"):
+            if self._tail.segment.transaction_index.append(transaction):
+                self._segments.names_changed = True
 
     # ---- cleaned segments
 

@@ -57,6 +57,7 @@ class LogManager:
         take_locks: bool = True,
         producer_expiration_ms: int = EXPIRATION_MS,
         rules_off: RulesOff = ALL_HOLD,
+        verifies: Callable[[], bool] = lambda: True,
     ) -> None:
         self.disk = disk
         self.defaults = LogConfig() if defaults is None else defaults
@@ -67,7 +68,7 @@ class LogManager:
         self._clock = clock
         self._dice = dice
         self._take_locks = take_locks
-        self._opener = LogOpener(disk, clock, dice, self, rules_off)
+        self._opener = LogOpener(disk, clock, dice, self, rules_off, verifies)
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -31,12 +31,14 @@ class LogOpener:
         dice: Dice,
         owner: LogOwner,
         rules_off: RulesOff = ALL_HOLD,
+        verifies: Callable[[], bool] = lambda: True,
     ) -> None:
         self._disk = disk
         self._clock = clock
         self._dice = dice
         self._owner = owner
         self._rules_off = rules_off
+        self._verifies = verifies
 
     def load(
         self, home: LogDirectory, topic_partition: TopicPartition, config: LogConfig
@@ -55,6 +57,7 @@ class LogOpener:
             log_start_offset=home.log_starts.get(topic_partition, 0),
             cleaned_to=home.cleaned_to.get(topic_partition, 0),
             rules_off=self._rules_off,
+            verifies=self._verifies,
             dice=self._dice,
             owner=self._owner,
         )
@@ -113,6 +116,7 @@ class LogOpener:
             config,
             now_ms=self._clock.wall_ms(),
             rules_off=self._rules_off,
+            verifies=self._verifies,
             dice=self._dice,
             owner=self._owner,
         )

@@ -6,6 +6,7 @@ holds is found by the places that appending noted; the rest by index and headers
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from raftka.model.errors import ErrorCode, KafkaError
@@ -13,9 +14,11 @@ from raftka.model.ports import FileRegion
 from raftka.storage import lookup
 from raftka.storage.bounds import Bounds
 from raftka.storage.health import Health
+from raftka.storage.index import IndexDisagrees
 from raftka.storage.segment import Segment
 from raftka.storage.segments import Segments
 from raftka.storage.tail import Tail
+from raftka.storage.transaction_index import AbortedTransaction
 
 _PLENTY: Final = 1 << 62
 _NO_RECORDS: Final[list[FileRegion | bytes]] = []
@@ -114,6 +117,48 @@ class LogReader:
             if owner is not None:
                 owner.corruption_found(self._health.topic_partition, error.message)
             raise
+
+    def aborted_transactions(
+        self, offset: int, found: Slice, upper_offset: int
+    ) -> list[AbortedTransaction]:
+        """The aborted transactions that touch what was found from `offset` on.
+
+        `upper_offset` is that of the read.
+        """
+        segments = self._segments.listed
+        place = self._segments.place_of(offset)
+        with self._health.doing("reading indexes of"):
+            if not any(segment.transaction_index.entries for segment in segments[place:]):
+                return []
+            upper = min(upper_offset, self._end_of(found))
+            aborted: list[AbortedTransaction] = []
+            for segment in segments[place:]:
+                some, is_complete = segment.transaction_index.overlapping(offset, upper)
+                aborted += some
+                if is_complete:
+                    break
+            return aborted
+
+    def _end_of(self, found: Slice) -> int:
+        """An offset at or behind the end of what was found, as near as an index knows it."""
+        region = found.pieces[0]
+        assert isinstance(region, FileRegion)
+        end, tail = region.offset + region.size, self._tail
+        segments = self._segments.listed
+        if region.file is tail.segment.file:
+            slot = bisect_left(tail.positions, end)
+            if 0 < slot < len(tail.positions):
+                return tail.offsets[slot]
+        for place in range(self._segments.place_of(found.first_offset), len(segments)):
+            segment = segments[place]
+            if segment.file is region.file:
+                is_last = place + 1 == len(segments)
+                limit = self._bounds.end if is_last else segments[place + 1].base_offset
+                try:
+                    return min(limit, segment.offset_index.offset_behind(end))
+                except IndexDisagrees:
+                    return limit
+        return self._bounds.end
 
     def offset_for_timestamp(self, timestamp: int) -> lookup.Found | None:
         """(timestamp, offset, leader epoch) of the first record with a timestamp >= `timestamp`."""

@@ -16,6 +16,7 @@ from raftka.model.ids import NO_TIMESTAMP
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
     CONTROL_BIT,
+    TRANSACTIONAL_BIT,
     BatchHeader,
     iter_batches,
     parse_header,
@@ -32,6 +33,7 @@ from raftka.storage.log_ends import LogEnds
 from raftka.storage.producer_state import ProducerState
 from raftka.storage.segment import MAX_RELATIVE_OFFSET
 from raftka.storage.tail import Tail
+from raftka.storage.verification import Guard
 
 _place = struct.Struct(">qii").pack_into
 _PLACE_BYTES: Final = 16
@@ -76,29 +78,38 @@ class LogWriter:
         self._checks.configure(config)
 
     def append_as_leader(
-        self, records: Buffer, leader_epoch: int, now_ms: int, *, from_client: bool = True
+        self,
+        records: Buffer,
+        leader_epoch: int,
+        now_ms: int,
+        *,
+        from_client: bool = True,
+        guard: Guard | None = None,
     ) -> AppendInfo:
-        """Append one batch at the end of the log.
+        """Append one batch at the end of the log; what opens a transaction needs a `guard`.
 
         `records` is patched in place when it is writable; it is never copied unless the topic's
-        settings ask for other bytes. Raises KafkaError for a batch that cannot be taken (nothing
-        is appended then), LogDirFailure when the disk fails.
+        settings ask for other bytes. Raises KafkaError for a batch that cannot be taken, of which
+        nothing is left; LogDirFailure.
         """
         if self._health.failure is not None:
             raise self._health.refusal()
         (view, size, attributes, delta, max_timestamp, append_time, producer_id, producer_epoch,
          base_sequence, count) = self._checks.accept(records, now_ms, from_client)  # fmt: skip
         bounds = self._bounds
-        if producer_id >= 0 and from_client:
-            earlier = self._producers.check(
-                producer_id, producer_epoch, base_sequence, delta, self._health.topic_partition
-            )
+        if producer_id >= 0:
+            where = self._health.topic_partition
+            if from_client and not attributes & TRANSACTIONAL_BIT:
+                earlier = self._producers.check(
+                    producer_id, producer_epoch, base_sequence, delta, 0, where
+                )
+            else:
+                earlier = self._producers.check_other(
+                    producer_id, producer_epoch, base_sequence, delta, attributes, guard, where
+                )
             if earlier:
-                # The time that the first answer had; Kafka gives it whatever the topic's type.
-                return AppendInfo(
-                    earlier.base_offset, earlier.last_offset, earlier.timestamp, bounds.start,
-                    True, 0, 0,
-                )  # fmt: skip
+                first, when = earlier.base_offset, earlier.timestamp
+                return AppendInfo(first, earlier.last_offset, when, bounds.start, True, 0, 0)
         base = bounds.end
         last_offset = base + delta
         tail = self._tail
@@ -127,7 +138,9 @@ class LogWriter:
         except OSError as error:
             raise self._health.fail(error, "appending to") from error
         if attributes & CONTROL_BIT:
-            self._producers.replay(parse_header(view), partial(bytes, view))
+            aborted = self._producers.replay(parse_header(view), partial(bytes, view))
+            if aborted is not None:
+                self._ends.note_aborted(aborted)
         elif producer_id >= 0:
             self._producers.appended(
                 producer_id, producer_epoch, base_sequence, delta, last_offset, max_timestamp,
@@ -202,6 +215,8 @@ class LogWriter:
                 if not position:
                     epochs.save()
                 position += size
-                self._producers.replay(header, partial(bytes, view))
+                aborted = self._producers.replay(header, partial(bytes, view))
+                if aborted is not None:
+                    self._ends.note_aborted(aborted)
         except OSError as error:
             raise self._health.fail(error, "appending to") from error

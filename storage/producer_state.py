@@ -1,56 +1,41 @@
-"""What a partition remembers of its idempotent producers, so that a retry is stored only once.
+"""What a partition remembers of its producers: so that a retry is stored only once, that a producer
+which was replaced writes nothing, and that every open transaction is known.
 
 A producer numbers its records per partition. The log remembers each producer's last five batches:
-that many may be in flight at once, so a repeated batch is one of them. Source: KIP-98, KIP-360.
+that many may be in flight at once, so a repeated batch is one of them. Source: KIP-98, KIP-360; for
+transactions KIP-890 and KIP-1228.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from raftka.model.control_records import EndMarker, read_end_marker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import CONTROL_BIT, TRANSACTIONAL_BIT, BatchHeader, advance_sequence
-from raftka.model.records import iter_records
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
+from raftka.storage.open_transactions import OpenTransactions
+from raftka.storage.producer_entry import (
+    ProducerEntry,
+    RememberedBatch,
+    from_snapshot,
+    to_snapshot,
+)
 from raftka.storage.producer_snapshot import SnapshotEntry
+from raftka.storage.transaction_index import AbortedTransaction
+from raftka.storage.verification import Guard, Verification, Verifications
 
 REMEMBERED_BATCHES: Final = 5
 """max.in.flight.requests.per.connection may not be larger with idempotence."""
 
-_END_MARKER: Final = struct.Struct(">hi")
-"""An end marker's value: version, coordinator epoch."""
-
 EXPIRATION_MS: Final = 24 * 3600 * 1000
 """Default of producer.id.expiration.ms."""
 
-
-class RememberedBatch(NamedTuple):
-    """A batch that was appended: where, and which sequences it carried."""
-
-    last_sequence: int
-    last_offset: int
-    offset_delta: int
-    timestamp: int
-
-    @property
-    def base_offset(self) -> int:
-        return self.last_offset - self.offset_delta
-
-
-class ProducerEntry:
-    """One producer: its epoch and its last batches, oldest first."""
-
-    __slots__ = ("batches", "coordinator_epoch", "epoch", "last_timestamp", "txn_first_offset")
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.batches: list[RememberedBatch] = []
-        self.last_timestamp = -1
-        self.coordinator_epoch = NO_EPOCH
-        self.txn_first_offset = NO_OFFSET
+_EPOCH_BUMPS: Final = 2
+"""The transaction.version from which a marker has a higher epoch than what it ends (KIP-890)."""
 
 
 def _old_epoch(producer_id: int, epoch: int, last: int, where: object) -> KafkaError:
@@ -61,28 +46,64 @@ def _old_epoch(producer_id: int, epoch: int, last: int, where: object) -> KafkaE
     )
 
 
+def _out_of_order(producer_id: int, sequence: int, where: object, than: str) -> KafkaError:
+    return KafkaError(
+        ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        f"Out of order sequence number for producer {producer_id} in partition {where}: "
+        f"{sequence} (incoming seq. number), {than}",
+    )
+
+
+def _not_transactional(producer_id: int, where: object) -> KafkaError:
+    return KafkaError(
+        ErrorCode.INVALID_TXN_STATE,
+        f"Expected transactional write from producer {producer_id} in partition {where}",
+    )
+
+
 class ProducerState:
-    """All producers of one partition.
+    """All producers of one partition."""
 
-    `remembered` is how many batches are kept of each; only a simulation that wants to see the
-    duplicates passes another number.
-    """
+    __slots__ = (
+        "_remembered",
+        "_rules_off",
+        "_verifies",
+        "end_offset",
+        "producers",
+        "transactions",
+        "verifications",
+    )
 
-    __slots__ = ("_remembered", "end_offset", "producers")
-
-    def __init__(self, remembered: int = REMEMBERED_BATCHES) -> None:
+    def __init__(
+        self, rules_off: RulesOff = ALL_HOLD, verifies: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`verifies` is transaction.partition.verification.enable, as it is when it is asked."""
         self.producers: dict[int, ProducerEntry] = {}
         self.end_offset = 0
         """The state is that of all batches before this offset."""
-        self._remembered = remembered
+        self._rules_off = rules_off
+        self._verifies = verifies
+        one_batch = Rule.FIVE_BATCHES_REMEMBERED in rules_off
+        self._remembered = 1 if one_batch else REMEMBERED_BATCHES
+        self.transactions = OpenTransactions(self._rules_off)
+        self.verifications = Verifications()
+
+    # ---- may it be appended?
 
     def check(
-        self, producer_id: int, epoch: int, base_sequence: int, offset_delta: int, where: object
+        self,
+        producer_id: int,
+        epoch: int,
+        base_sequence: int,
+        offset_delta: int,
+        is_transactional: int,
+        where: object,
     ) -> RememberedBatch | None:
         """Whether a client's batch may be appended; the earlier one when it is a repetition.
 
         `where` names the partition for people. Raises KafkaError: INVALID_PRODUCER_EPOCH for a
-        producer that was replaced, OUT_OF_ORDER_SEQUENCE_NUMBER for a gap.
+        producer that was replaced, OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, INVALID_TXN_STATE
+        outside of the producer's open transaction. What opens a transaction is not checked here.
         """
         entry = self.producers.get(producer_id)
         if entry is None:
@@ -91,26 +112,22 @@ class ProducerState:
             return None
         if epoch != entry.epoch:
             self._check_new_epoch(entry, producer_id, epoch, base_sequence, where)
-            return None
-        newest = entry.batches[-1].last_sequence if entry.batches else -1
-        if base_sequence == advance_sequence(newest, 1):
-            return None
-        last_sequence = advance_sequence(base_sequence, offset_delta)
-        for batch in entry.batches:
-            if batch.last_sequence == last_sequence and batch.offset_delta == offset_delta:
-                return batch
-        raise KafkaError(
-            ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-            f"Out of order sequence number for producer {producer_id} in partition {where}: "
-            f"{base_sequence} (incoming seq. number), {newest} (current end sequence number)",
-        )
+        else:
+            newest = entry.batches[-1].last_sequence if entry.batches else -1
+            if base_sequence != advance_sequence(newest, 1):
+                earlier = entry.repeated(base_sequence, offset_delta)
+                if earlier is not None:
+                    return earlier
+                than = f"{newest} (current end sequence number)"
+                raise _out_of_order(producer_id, base_sequence, where, than)
+        if entry.txn_first_offset >= 0 and not is_transactional:
+            raise _not_transactional(producer_id, where)
+        return None
 
-    @staticmethod
     def _check_new_epoch(
-        entry: ProducerEntry, producer_id: int, epoch: int, base_sequence: int, where: object
+        self, entry: ProducerEntry, producer_id: int, epoch: int, base_sequence: int, where: object
     ) -> None:
-        if epoch < entry.epoch:
-            raise _old_epoch(producer_id, epoch, entry.epoch, where)
+        self._check_epoch(entry, producer_id, epoch, where)
         if base_sequence != 0 and entry.epoch != NO_EPOCH:
             raise KafkaError(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -118,6 +135,134 @@ class ProducerState:
                 f"{where}: {epoch} (request epoch), {base_sequence} (seq. number), "
                 f"{entry.epoch} (current producer epoch)",
             )
+
+    def _check_epoch(
+        self, entry: ProducerEntry, producer_id: int, epoch: int, where: object
+    ) -> None:
+        if epoch < entry.epoch and Rule.PRODUCER_EPOCH_FENCES not in self._rules_off:
+            raise _old_epoch(producer_id, epoch, entry.epoch, where)
+
+    def check_other(
+        self,
+        producer_id: int,
+        epoch: int,
+        base_sequence: int,
+        offset_delta: int,
+        attributes: int,
+        guard: Guard | None,
+        where: object,
+    ) -> RememberedBatch | None:
+        """As `check`, for a batch of a transaction, which needs a `guard` to open one, and for one
+        of a coordinator, which has no sequence. Markers are the business of `check_marker`.
+        """
+        is_transactional = attributes & TRANSACTIONAL_BIT
+        entry = self.producers.get(producer_id)
+        if attributes & CONTROL_BIT:
+            return None
+        if base_sequence < 0 or not is_transactional:
+            self._check_unnumbered(entry, producer_id, epoch, is_transactional, guard, where)
+            return None
+        if entry is not None and entry.epoch == epoch:
+            earlier = entry.repeated(base_sequence, offset_delta)
+            if earlier is not None:
+                return earlier
+        self._check_guard(producer_id, epoch, guard)
+        waiting = self.verifications.get(producer_id)
+        if waiting is not None:
+            self._check_first(waiting, entry, producer_id, base_sequence, where)
+        return self.check(producer_id, epoch, base_sequence, offset_delta, is_transactional, where)
+
+    @staticmethod
+    def _check_first(
+        waiting: Verification,
+        entry: ProducerEntry | None,
+        producer_id: int,
+        base_sequence: int,
+        where: object,
+    ) -> None:
+        """Batches that wait for the same answer come in their order."""
+        if waiting.bumps_epoch and base_sequence != 0 and (entry is None or not entry.batches):
+            than = "and version 2 of transactions begins with 0"
+            raise _out_of_order(producer_id, base_sequence, where, than)
+        if base_sequence > waiting.lowest_sequence:
+            than = f"{waiting.lowest_sequence} (earliest seen sequence)"
+            raise _out_of_order(producer_id, base_sequence, where, than)
+
+    def _check_unnumbered(
+        self,
+        entry: ProducerEntry | None,
+        producer_id: int,
+        epoch: int,
+        is_transactional: int,
+        guard: Guard | None,
+        where: object,
+    ) -> None:
+        if is_transactional:
+            self._check_guard(producer_id, epoch, guard)
+        if entry is not None:
+            self._check_epoch(entry, producer_id, epoch, where)
+            if entry.txn_first_offset >= 0 and not is_transactional:
+                raise _not_transactional(producer_id, where)
+
+    def _check_guard(self, producer_id: int, epoch: int, guard: Guard | None) -> None:
+        if self.is_open(producer_id, epoch) or not self._verifies():
+            return
+        waiting = self.verifications.get(producer_id)
+        if guard is not None and waiting is not None and waiting.guard is guard:
+            return
+        if Rule.FIRST_WRITE_IS_VERIFIED not in self._rules_off:
+            raise KafkaError(
+                ErrorCode.INVALID_TXN_STATE, "Record was not part of an ongoing transaction"
+            )
+
+    def check_marker(self, marker: EndMarker, transaction_version: int, where: object) -> None:
+        """Whether the end of a transaction may be appended; a repetition may, and changes nothing.
+
+        Raises KafkaError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
+        """
+        producer_id, epoch = marker.producer_id, marker.producer_epoch
+        entry = self.producers.get(producer_id)
+        if entry is None:
+            return
+        self._check_epoch(entry, producer_id, epoch, where)
+        if (
+            transaction_version >= _EPOCH_BUMPS
+            and epoch == entry.epoch
+            and entry.txn_first_offset >= 0
+            and Rule.MARKER_RAISES_EPOCH not in self._rules_off
+        ):
+            raise KafkaError(
+                ErrorCode.INVALID_PRODUCER_EPOCH,
+                f"Epoch of producer {producer_id} in {where} is {epoch}, and so is that of its "
+                "open transaction, which a marker of version 2 with this epoch cannot end",
+            )
+        if (
+            marker.coordinator_epoch < entry.coordinator_epoch
+            and Rule.COORDINATOR_EPOCH_FENCES not in self._rules_off
+        ):
+            raise KafkaError(
+                ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+                f"Invalid coordinator epoch for producer {producer_id} in {where}: "
+                f"{marker.coordinator_epoch} (zombie), {entry.coordinator_epoch} (current)",
+            )
+
+    def is_open(self, producer_id: int, epoch: int) -> bool:
+        """Whether a transaction of the producer in that epoch is open here."""
+        entry = self.producers.get(producer_id)
+        return entry is not None and entry.txn_first_offset >= 0 and entry.epoch == epoch
+
+    def begin_verification(
+        self, producer_id: int, epoch: int, sequence: int, *, bumps_epoch: bool, now_ms: int
+    ) -> Guard | None:
+        """The guard with which to ask the coordinator; None when nothing must be asked, since the
+        transaction is open here."""
+        if self.is_open(producer_id, epoch):
+            return None
+        return self.verifications.begin(
+            producer_id, epoch, sequence, bumps_epoch=bumps_epoch, now_ms=now_ms
+        )
+
+    # ---- it was appended
 
     def appended(
         self,
@@ -129,7 +274,7 @@ class ProducerState:
         timestamp: int,
         attributes: int,
     ) -> None:
-        """Note a batch that is in the log now, with its place."""
+        """Note a batch with records that is in the log now, with its place."""
         entry = self.producers.get(producer_id)
         if entry is None:
             entry = self.producers[producer_id] = ProducerEntry(epoch)
@@ -137,20 +282,27 @@ class ProducerState:
             entry.epoch = epoch
             entry.batches.clear()
         entry.last_timestamp = timestamp
-        last_sequence = advance_sequence(base_sequence, offset_delta)
+        last_sequence = -1 if base_sequence < 0 else advance_sequence(base_sequence, offset_delta)
         batches = entry.batches
         batches.append(RememberedBatch(last_sequence, last_offset, offset_delta, timestamp))
         if len(batches) > self._remembered:
             del batches[0]
-        if attributes & TRANSACTIONAL_BIT and entry.txn_first_offset < 0:
-            entry.txn_first_offset = last_offset - offset_delta
+        if attributes & TRANSACTIONAL_BIT:
+            if entry.txn_first_offset < 0:
+                entry.txn_first_offset = last_offset - offset_delta
+                self.transactions.begin(producer_id, entry.txn_first_offset)
+            self.verifications.void(producer_id, epoch)
 
-    def replay(self, header: BatchHeader, read: Callable[[], Buffer]) -> None:
-        """Note a batch that a leader accepted; `read` gives its bytes if they are needed."""
+    def replay(self, header: BatchHeader, read: Callable[[], Buffer]) -> AbortedTransaction | None:
+        """Note a batch that is in the log; `read` gives its bytes if they are needed.
+
+        What the index must say when it has ended a transaction that was aborted.
+        """
+        aborted = None
         if header.producer_id < 0:
             pass  # Nobody's sequence; only the end moves.
         elif header.attributes & CONTROL_BIT:
-            self._transaction_ended(header, read())
+            aborted = self._ended(header, read_end_marker(header, read()))
         else:
             self.appended(
                 header.producer_id,
@@ -162,71 +314,68 @@ class ProducerState:
                 header.attributes,
             )
         self.end_offset = header.next_offset
+        return aborted
 
-    def _transaction_ended(self, header: BatchHeader, batch: Buffer) -> None:
-        """Note an end marker: it has no sequence, and may raise the producer's epoch (KIP-890)."""
-        entry = self.producers.get(header.producer_id)
+    def _ended(self, header: BatchHeader, marker: EndMarker | None) -> AbortedTransaction | None:
+        """Note an end marker: it has no sequence, and may raise the producer's epoch (KIP-890).
+
+        None for one that compaction has emptied: nothing of its transaction is left.
+        """
+        producer_id = header.producer_id
+        entry = self.producers.get(producer_id)
         if entry is None:
-            entry = self.producers[header.producer_id] = ProducerEntry(header.producer_epoch)
+            entry = self.producers[producer_id] = ProducerEntry(header.producer_epoch)
         elif entry.epoch != header.producer_epoch:
             entry.epoch = header.producer_epoch
             entry.batches.clear()
         entry.last_timestamp = header.max_timestamp
         entry.txn_first_offset = NO_OFFSET
-        for record in iter_records(batch):
-            if record.value is not None and len(record.value) >= _END_MARKER.size:
-                entry.coordinator_epoch = _END_MARKER.unpack_from(record.value)[1]
+        if Rule.MARKER_VOIDS_GUARDS not in self._rules_off:
+            self.verifications.void(producer_id, header.producer_epoch)
+        ended = self.transactions.end(producer_id, header.last_offset)
+        if marker is None:
+            return None
+        entry.coordinator_epoch = marker.coordinator_epoch
+        return None if marker.commit else ended
+
+    # ---- from time to time
 
     def expire(self, now_ms: int, expiration_ms: int = EXPIRATION_MS) -> int:
         """Forget producers that were silent for long and have no transaction open; how many."""
+        keeps_open = Rule.OPEN_PRODUCERS_ARE_KEPT not in self._rules_off
         expired = [
             producer_id
             for producer_id, entry in self.producers.items()
-            if entry.txn_first_offset < 0 and now_ms - entry.last_timestamp >= expiration_ms
+            if now_ms - entry.last_timestamp >= expiration_ms
+            and not (keeps_open and entry.txn_first_offset >= 0)
         ]
         for producer_id in expired:
             del self.producers[producer_id]
+            self.transactions.forget(producer_id)
+        self.verifications.expire(now_ms, expiration_ms)
         return len(expired)
 
     def clear(self, end_offset: int) -> None:
         """Know nothing, as of a log that begins at `end_offset`."""
         self.producers.clear()
+        self.transactions.restore({})
+        self.verifications.clear()
         self.end_offset = end_offset
+
+    # ---- snapshots
 
     def to_entries(self) -> Iterator[SnapshotEntry]:
         """What a snapshot file holds."""
-        for producer_id, entry in self.producers.items():
-            batches = entry.batches or [RememberedBatch(-1, NO_OFFSET, 0, entry.last_timestamp)]
-            for batch in batches:
-                is_newest = batch is batches[-1]
-                yield SnapshotEntry(
-                    producer_id,
-                    entry.epoch,
-                    batch.last_sequence,
-                    batch.last_offset,
-                    batch.offset_delta,
-                    entry.last_timestamp if is_newest else batch.timestamp,
-                    entry.coordinator_epoch,
-                    entry.txn_first_offset,
-                )
+        return to_snapshot(self.producers)
 
     def from_entries(self, entries: Iterable[SnapshotEntry], end_offset: int) -> None:
         """Become the state of a snapshot taken at `end_offset`."""
         self.clear(end_offset)
-        for found in entries:
-            entry = self.producers.get(found.producer_id)
-            if entry is None or entry.epoch != found.producer_epoch:
-                entry = self.producers[found.producer_id] = ProducerEntry(found.producer_epoch)
-            entry.last_timestamp = found.timestamp
-            entry.coordinator_epoch = found.coordinator_epoch
-            entry.txn_first_offset = found.current_txn_first_offset
-            if found.last_offset >= 0:
-                entry.batches.append(
-                    RememberedBatch(
-                        found.last_sequence,
-                        found.last_offset,
-                        found.offset_delta,
-                        found.timestamp,
-                    )
-                )
-                del entry.batches[: -self._remembered]
+        self.producers.update(from_snapshot(entries, self._remembered))
+        self.transactions.restore(
+            {
+                producer_id: entry.txn_first_offset
+                for producer_id, entry in self.producers.items()
+                if entry.txn_first_offset >= 0
+            }
+        )

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -36,14 +37,16 @@ from raftka.storage.checkpoints import CheckpointCorrupt
 from raftka.storage.cleaning import swap
 from raftka.storage.config import LogConfig
 from raftka.storage.health import LogOwner
+from raftka.storage.index import IndexDisagrees
 from raftka.storage.leader_epochs import LeaderEpochCache
 from raftka.storage.log import Log
 from raftka.storage.log_ends import replay_producers
 from raftka.storage.producer_snapshot import SUFFIX as SNAPSHOT_SUFFIX
-from raftka.storage.producer_state import REMEMBERED_BATCHES, ProducerState
+from raftka.storage.producer_state import ProducerState
 from raftka.storage.segment import Segment, file_name
 from raftka.storage.segments import open_segment
 from raftka.storage.snapshots import ProducerSnapshots
+from raftka.storage.transaction_index import SUFFIX
 
 CORRUPT_SUFFIX: Final = ".corrupt"
 
@@ -81,6 +84,7 @@ def open_log(
     log_start_offset: int = 0,
     cleaned_to: int = 0,
     rules_off: RulesOff = ALL_HOLD,
+    verifies: Callable[[], bool] = lambda: True,
     dice: Dice | None = None,
     owner: LogOwner | None = None,
 ) -> tuple[Log, RecoveryReport]:
@@ -91,30 +95,29 @@ def open_log(
     """
     report = RecoveryReport(topic_partition)
     opening = _Opening(disk, directory, config, now_ms, report)
-    bases, snapshot_offsets = opening.tidy(
+    bases, snapshot_offsets, indexed = opening.tidy(
         finishes_swaps=Rule.INTERRUPTED_SWAPS_ARE_FINISHED not in rules_off
     )
     segments = [opening.segment(base, create=False) for base in bases]
     if not segments:
         segments = [opening.segment(log_start_offset, create=True)]
         clean = True
-    if clean and opening.end_of(segments[-1]) is None:
-        report.say("was closed cleanly but does not end with a whole batch: it is scanned")
-        clean, recovery_point = False, 0
+    clean, recovery_point = opening.judge(segments, indexed, clean, recovery_point)
     epochs = opening.load_epochs(segments)
     snapshots = ProducerSnapshots(disk, directory, snapshot_offsets)
     if not clean:
         # A later one may be of records that were cut before the crash: its removal was lost.
         snapshots.drop_after(recovery_point)
-    one_batch = Rule.FIVE_BATCHES_REMEMBERED in rules_off
-    producers = ProducerState(1 if one_batch else REMEMBERED_BATCHES)
-    for words in snapshots.load_latest(producers, segments[0].base_offset):
-        report.say(words)
+    producers = ProducerState(rules_off, verifies)
+    opening.load_producers(producers, snapshots, segments)
     if not clean:
         opening.recover(segments, epochs, producers, recovery_point, cleaned_to)
     log_end_offset = opening.end_of(segments[-1]) or segments[-1].base_offset
-    replay_producers(segments, producers)
     snapshots.drop_after(log_end_offset)
+    if producers.end_offset > log_end_offset:
+        # Of records that were cut now, though they had been durable once.
+        opening.load_producers(producers, snapshots, segments)
+    replay_producers(segments, producers)
     log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
     _cut(epochs, log_start_offset, log_end_offset)
     segments[-1].know_timestamps()
@@ -170,11 +173,12 @@ class _Opening:
             create=create,
         )
 
-    def tidy(self, *, finishes_swaps: bool) -> tuple[list[int], list[int]]:
-        """(base offsets of the segments, offsets of the snapshots); leftovers are removed."""
+    def tidy(self, *, finishes_swaps: bool) -> tuple[list[int], list[int], set[int]]:
+        """(base offsets of the segments, offsets of the snapshots, base offsets of the segments
+        with a transaction index); leftovers are removed."""
         if not self.disk.exists(self.directory):
             self.disk.make_dirs(self.directory)
-            return [], []
+            return [], [], set()
         for words in swap.recover(self.disk, self.directory, finishes=finishes_swaps):
             self.report.say(words)
         bases: list[int] = []
@@ -198,7 +202,24 @@ class _Opening:
             if offset not in bases:
                 self.report.say(f"removed {name}, which has no log file")
                 self.disk.remove(f"{self.directory}/{name}")
-        return bases, snapshots
+        return bases, snapshots, {offset for offset, name in indexes if name.endswith(SUFFIX)}
+
+    def judge(
+        self, segments: list[Segment], indexed: set[int], clean: bool, recovery_point: int
+    ) -> tuple[bool, int]:
+        """(whether the files may be taken as they are, before which offset if not)."""
+        if clean and self.end_of(segments[-1]) is None:
+            self.report.say("was closed cleanly but does not end with a whole batch: it is scanned")
+            clean, recovery_point = False, 0
+        for segment in segments:
+            if segment.base_offset in indexed:
+                try:
+                    segment.transaction_index.check()
+                except IndexDisagrees as error:
+                    self.report.say(f"a transaction index is rebuilt from the log: {error}")
+                    segment.transaction_index.reset()
+                    clean, recovery_point = False, min(recovery_point, segment.base_offset)
+        return clean, recovery_point
 
     def load_epochs(self, segments: list[Segment]) -> LeaderEpochCache:
         """The leader epochs by their file, or by all batches when it cannot be read."""
@@ -212,6 +233,13 @@ class _Opening:
                     if header.leader_epoch > epochs.latest:
                         epochs.assign(header.leader_epoch, header.base_offset)
         return epochs
+
+    def load_producers(
+        self, producers: ProducerState, snapshots: ProducerSnapshots, segments: list[Segment]
+    ) -> None:
+        """The producers as of the newest snapshot that can be read."""
+        for words in snapshots.load_latest(producers, segments[0].base_offset):
+            self.report.say(words)
 
     def recover(
         self,
@@ -239,6 +267,7 @@ class _Opening:
                 self._trim(segment, valid)
             elif valid < segment.size or end is not None:
                 self._cut(segments, slot, valid)
+                segment.transaction_index.truncate_to(next_offset)
                 break
 
     def _scan(
@@ -247,6 +276,8 @@ class _Opening:
         """Check every batch and rebuild the indexes; the position and offset where all is valid."""
         segment.offset_index.reset()
         segment.time_index.reset()
+        # Before that, its entries are durable: as the snapshot is that the producers are of.
+        segment.transaction_index.truncate_to(producers.end_offset)
         segment.timestamps_known = True
         segment.was_cut = True  # by whom, and whether durably, is not known
         valid, expected, epoch = 0, segment.base_offset, NO_EPOCH
@@ -263,7 +294,9 @@ class _Opening:
             if header.leader_epoch > epochs.latest:
                 epochs.assign(header.leader_epoch, header.base_offset)
             if header.base_offset >= producers.end_offset:
-                producers.replay(header, partial(segment.batch_at, position, header))
+                aborted = producers.replay(header, partial(segment.batch_at, position, header))
+                if aborted is not None:
+                    segment.transaction_index.append(aborted)
             expected = header.next_offset
             valid = position + header.size
         self.report.scanned_bytes += valid

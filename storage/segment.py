@@ -1,4 +1,4 @@
-"""One segment: a run of batches in a file, with its two indexes.
+"""One segment: a run of batches in a file, with its indexes.
 
 The active segment's state is kept here and moved on by Log.append, which knows each batch's header
 already. Everything else reads headers from the file: from the nearest index entry on, at most
@@ -21,6 +21,7 @@ from raftka.model.ports import Disk, File
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
 from raftka.storage.index import IndexDisagrees, OffsetIndex, TimeIndex
 from raftka.storage.spans import Spans
+from raftka.storage.transaction_index import SUFFIX, TransactionIndex
 
 MAX_RELATIVE_OFFSET: Final = 2**31 - 1
 
@@ -55,6 +56,7 @@ class Segment:
         "size",
         "time_index",
         "timestamps_known",
+        "transaction_index",
         "unverified_end",
         "was_cut",
     )
@@ -89,6 +91,9 @@ class Segment:
         self.size = self.file.size()
         self.unverified_end = self.size
         self._verified = Spans()
+        self.transaction_index = TransactionIndex(
+            disk, self.path(SUFFIX), base_offset, is_new=create
+        )
         self.offset_index = OffsetIndex(disk, self.path(".index"), base_offset, index_bytes)
         self.time_index = TimeIndex(disk, self.path(".timeindex"), base_offset, index_bytes)
         if not create:
@@ -293,6 +298,7 @@ class Segment:
         self.was_cut = True
         self.unverified_end = min(self.unverified_end, position)
         self._verified = Spans()
+        self.transaction_index.truncate_to(offset)
         try:
             self.offset_index.truncate_to(offset)
             self.time_index.truncate_to(offset)
@@ -307,9 +313,11 @@ class Segment:
     # ---- durability and the end
 
     def sync(self, *, with_indexes: bool) -> None:
-        """Make the log durable, and the indexes too once they no longer change."""
+        """Make the log durable with its aborted transactions, and the other indexes once they no
+        longer change."""
         self.was_cut = False
         self.file.sync()
+        self.transaction_index.sync()
         if with_indexes:
             self.offset_index.sync()
             self.time_index.sync()

@@ -190,4 +190,5 @@ class Segments(Sequence[Segment]):
         for segment in self.listed[:-1]:
             segment.offset_index.release()
             segment.time_index.release()
+            segment.transaction_index.release()
         self.listed[-1].make_indexes()

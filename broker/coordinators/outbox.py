@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from raftka.model.control_records import EndMarker
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.storage.verification import Guard
 
 Record = tuple[bytes, bytes | None]
 """(key, value) for the coordinator's topic; a value of None is a tombstone."""
@@ -37,7 +38,7 @@ class Batch:
     """Set for records that count only when this producer's transaction commits."""
     atomic: bool = False
     """They land in one batch of the log, or none of them does."""
-    guard: object = None
+    guard: Guard | None = None
     """What the partition gave out when it had the transaction verified (KIP-890)."""
 
 

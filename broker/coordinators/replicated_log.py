@@ -9,7 +9,7 @@ from raftka.broker.coordinators.outbox import Batch, Entry, Producer
 from raftka.broker.coordinators.runtime import Done
 from raftka.broker.coordinators.timers import Moment
 from raftka.model import records as model_records
-from raftka.model.control_records import EndMarker, encode_end_marker, read_end_marker
+from raftka.model.control_records import EndMarker, read_end_marker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID
 from raftka.model.ports import Buffer, Clock, bytes_of
@@ -65,10 +65,15 @@ class ReplicatedLog:
         transaction_version: int = 0,
     ) -> None:
         replica = self._led(partition)
-        info = self._replicas.append(
-            replica, bytearray(_encoded(entry, now)), _ALL_IN_SYNC, now.monotonic_s,
-            from_client=False,
-        )  # fmt: skip
+        if isinstance(entry, EndMarker):
+            info = self._replicas.append_marker(
+                replica, entry, transaction_version, now.monotonic_s
+            )
+        else:
+            info = self._replicas.append(
+                replica, bytearray(_encoded(entry, now)), _ALL_IN_SYNC, now.monotonic_s,
+                from_client=False, guard=entry.guard,
+            )  # fmt: skip
         replica.wait_for(info.last_offset + 1, _Acknowledgement(done), 0)
 
     def read(self, partition: int, offset: int) -> tuple[Sequence[Entry], int]:
@@ -112,10 +117,8 @@ class ReplicatedLog:
         return replica
 
 
-def _encoded(entry: Entry, now: Moment) -> bytes:
-    """The batch of an entry. Coordinators number no sequences."""
-    if isinstance(entry, EndMarker):
-        return encode_end_marker(entry, now.wall_ms)
+def _encoded(entry: Batch, now: Moment) -> bytes:
+    """The batch of records. Coordinators number no sequences."""
     producer = entry.producer or _NO_PRODUCER
     return model_records.encode_batch(
         (model_records.Record(0, now.wall_ms, key, value) for key, value in entry.records),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from raftka.broker.replication.follower_progress import FollowerProgress
 from raftka.broker.replication.partition import IsrProposal, PartitionState
 from raftka.broker.replication.traffic import TopicTraffic
+from raftka.model.control_records import EndMarker, encode_end_marker
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Buffer
@@ -20,6 +21,7 @@ from raftka.storage.config import MAX_LONG
 
 if TYPE_CHECKING:
     from raftka.storage.log import AppendInfo, Log
+    from raftka.storage.verification import Guard
 
 
 class AckWaiter(Protocol):
@@ -89,17 +91,24 @@ class Replica:
     # ---- the leader
 
     def append(
-        self, records: Buffer, now_s: float, now_ms: int, *, from_client: bool = True
+        self,
+        records: Buffer,
+        now_s: float,
+        now_ms: int,
+        *,
+        from_client: bool = True,
+        guard: Guard | None = None,
     ) -> AppendInfo:
         """Append as the leader, and notify the requests that wait for it.
 
-        The caller has checked that this replica leads. Raises KafkaError for records that cannot
-        be taken, LogDirFailure when the disk fails.
+        The caller has checked that this replica leads. `guard` is from `verify`, for what may open
+        a transaction. Raises KafkaError for records that cannot be taken, LogDirFailure when the
+        disk fails.
         """
         state = self.state
         log = self.log
         info = log.append_as_leader(
-            records, state.view.leader_epoch, now_ms, from_client=from_client
+            records, state.view.leader_epoch, now_ms, from_client=from_client, guard=guard
         )
         if not info.duplicate:
             traffic = self.traffic
@@ -113,6 +122,27 @@ class Replica:
             if moved:
                 self.high_watermark_moved()
         return info
+
+    def append_marker(
+        self, marker: EndMarker, transaction_version: int, now_s: float, now_ms: int
+    ) -> AppendInfo:
+        """As `append`, the end of a transaction of that version (KIP-1228)."""
+        self.log.producer_state.check_marker(marker, transaction_version, self.topic_partition)
+        batch = bytearray(encode_end_marker(marker, now_ms))
+        return self.append(batch, now_s, now_ms, from_client=False)
+
+    def verify(
+        self, producer_id: int, epoch: int, sequence: int, *, bumps_epoch: bool, now_ms: int
+    ) -> Guard | None:
+        """What `append` needs of a producer's first write in a transaction, taken before its
+        coordinator is asked; None when its transaction is open here, and nothing must be asked.
+
+        `sequence` is that of the batch, -1 for a coordinator's; `bumps_epoch` says that its
+        transactions are of version 2 (KIP-890).
+        """
+        return self.log.producer_state.begin_verification(
+            producer_id, epoch, sequence, bumps_epoch=bumps_epoch, now_ms=now_ms
+        )
 
     def wait_for(self, required_offset: int, waiter: AckWaiter, slot: int) -> bool:
         """Register for records before `required_offset`; False when it has its outcome already."""
@@ -152,6 +182,8 @@ class Replica:
         """Answer the producers whose records it covers, and let consumers have them."""
         state, acks = self.state, self._acks
         reached = state.high_watermark
+        if self.log.transactions.ended:
+            self.log.transactions.committed(reached)
         if acks and acks[0][0] <= reached:
             code = state.acknowledgement(reached) or ErrorCode.NONE
             while acks and acks[0][0] <= reached:

@@ -8,8 +8,9 @@ had. When a disk fails, its replicas go offline here, and the controller learns 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from raftka.broker.replication.appender import Appender
 from raftka.broker.replication.isr_keeper import IsrKeeper
 from raftka.broker.replication.partition import PartitionState
 from raftka.broker.replication.replica import Replica
@@ -23,22 +24,18 @@ from raftka.kraft.image import (
     PartitionImage,
     TopicImage,
 )
-from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.logs import get_logger
-from raftka.model.ports import Buffer, Clock
+from raftka.model.ports import Clock
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.net.answers import Turn
 from raftka.storage.config import LogConfig
 from raftka.storage.failure import LogDirFailure
 
 if TYPE_CHECKING:
-    from raftka.storage.log import AppendInfo
     from raftka.storage.log_manager import LogManager
 
 log = get_logger(__name__)
-
-_TOO_LARGE: Final = (ErrorCode.MESSAGE_TOO_LARGE, ErrorCode.RECORD_LIST_TOO_LARGE)
 
 
 class Fetching(Protocol):
@@ -98,6 +95,9 @@ class ReplicaManager:
         self.find = self.index.find
         self.leader_hint = self.index.leader_hint
         self.check_serving = self.index.check_serving
+        appender = Appender(self.index, clock)
+        self.append = appender.append
+        self.append_marker = appender.append_marker
         self.logs = logs
         self.fetching: Fetching | None = None
         self.role_listeners: list[RoleListener] = []
@@ -120,38 +120,6 @@ class ReplicaManager:
 
     def __len__(self) -> int:
         return len(self.index)
-
-    # ---- writing
-
-    def append(
-        self,
-        replica: Replica,
-        records: Buffer,
-        acks: int,
-        now_s: float,
-        *,
-        from_client: bool = True,
-    ) -> AppendInfo:
-        """Append records that a producer sent to the leader of their partition.
-
-        Raises KafkaError for the producer: NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS (acks=-1),
-        KAFKA_STORAGE_ERROR, or what is wrong with the records.
-        """
-        state = replica.state
-        if not state.is_leader:
-            state.check_leader()
-        if now_s > self.index.lease_until_s:
-            self.check_serving(replica, now_s)
-        replica.traffic.produce_requests += 1
-        try:
-            if acks == -1:
-                state.check_enough_replicas()
-            return replica.append(records, now_s, self._clock.wall_ms(), from_client=from_client)
-        except KafkaError as error:
-            replica.traffic.failed_produce_requests += 1
-            if error.code in _TOO_LARGE:
-                replica.traffic.bytes_rejected += len(records)
-            raise
 
     # ---- the metadata log
 

@@ -23,14 +23,10 @@ from raftka.storage.cleaning import plan
 from raftka.storage.cleaning.offset_map import OffsetMap, fingerprint
 from raftka.storage.cleaning.sieve import LastOfProducer, Sieve
 from raftka.storage.cleaning.swap import CLEANED
-from raftka.storage.cleaning.transactions import (
-    AbortedTransaction,
-    TransactionsPassed,
-    decode,
-    encode,
-)
+from raftka.storage.cleaning.transactions import TransactionsPassed
 from raftka.storage.cleaning.walk import note_keys, records_of, walk
 from raftka.storage.segment import Segment, file_name
+from raftka.storage.transaction_index import AbortedTransaction, decode, encode
 
 TASK: Final = "raftka.storage.cleaning.job:steps"
 """The name under which Disk.begin finds `steps`."""

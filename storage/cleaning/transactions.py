@@ -7,34 +7,10 @@ before their batches are read, from the `.txnindex` files.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
 
 from raftka.model.record_batch import BatchHeader
-
-_ENTRY: Final = struct.Struct(">hqqqq")
-
-
-class AbortedTransaction(NamedTuple):
-    """One entry of a `.txnindex` file."""
-
-    producer_id: int
-    first_offset: int
-    last_offset: int
-    """Of the marker."""
-    last_stable_offset: int
-
-
-def decode(data: bytes) -> list[AbortedTransaction]:
-    """The entries of a `.txnindex` file; a cut-off last one is left out."""
-    whole = len(data) - len(data) % _ENTRY.size
-    return [AbortedTransaction(*fields[1:]) for fields in _ENTRY.iter_unpack(data[:whole])]
-
-
-def encode(entries: Iterable[AbortedTransaction]) -> bytes:
-    """A `.txnindex` file."""
-    return b"".join(_ENTRY.pack(0, *entry) for entry in entries)
+from raftka.storage.transaction_index import AbortedTransaction
 
 
 class TransactionsPassed:

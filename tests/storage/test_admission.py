@@ -8,7 +8,13 @@ import pytest
 
 from raftka.model import record_check
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.record_batch import CREATE_TIME, LOG_APPEND_TIME, parse_header, validate
+from raftka.model.record_batch import (
+    CREATE_TIME,
+    HEADER_BYTES,
+    LOG_APPEND_TIME,
+    parse_header,
+    validate,
+)
 from raftka.model.records import Record, encode_batch, iter_batches, iter_records
 from raftka.storage.admission import RecordsRefused
 from raftka.storage.log import Log
@@ -24,8 +30,13 @@ def either_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def answer(log: Log, data: bytes) -> int:
-    """The error code for a batch; nothing of a refused one is left."""
+    """The error code for a batch; of one that is refused nothing is left.
+
+    A transactional one without a transactional.id is refused before the log sees it.
+    """
     before = (log.log_end_offset, log.size)
+    if len(data) >= HEADER_BYTES and parse_header(data).is_transactional:
+        return int(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     try:
         log.append_as_leader(bytearray(data), 0, NOW_MS)
     except KafkaError as error:

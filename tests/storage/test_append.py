@@ -87,7 +87,7 @@ def test_what_a_client_may_not_send_is_refused_as_kafka_refuses_it() -> None:
     assert refusal(log, resealed(bytearray(good), attributes=7)) is ErrorCode.UNKNOWN_SERVER_ERROR
     assert refusal(log, batch("x" * 2000)) is ErrorCode.MESSAGE_TOO_LARGE
     transactional = resealed(batch("a", producer_id=5, base_sequence=0), attributes=0x10)
-    assert refusal(log, transactional) is ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    assert refusal(log, transactional) is ErrorCode.INVALID_TXN_STATE
     append(log, "still works")
 
 

@@ -8,10 +8,8 @@ from random import Random
 
 import pytest
 
-from raftka.model.control_records import EndMarker, encode_end_marker
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.storage.cleaning.cleaner import CleanerConfig
-from raftka.storage.cleaning.transactions import AbortedTransaction, encode
 from raftka.storage.log import Log
 from tests.support.cleaning import (
     COMPACTED,
@@ -23,6 +21,7 @@ from tests.support.cleaning import (
     put,
 )
 from tests.support.logs import DIRECTORY, NOW_MS, PARTITION
+from tests.support.transactional_logs import end
 
 
 def closed(log: Log) -> Log:
@@ -120,12 +119,8 @@ async def test_records_of_aborted_transactions_go_and_their_markers_follow() -> 
         )  # fmt: skip
     assert log.stable_offset(5) == 1
     for producer, commit in ((8, True), (7, False)):
-        marker = encode_end_marker(EndMarker(producer, 0, commit, 3), NOW_MS)
-        log.append_as_leader(bytearray(marker), 0, NOW_MS, from_client=False)
+        end(log, producer, commit=commit)
     assert log.stable_offset(7) == 7
-    entry = AbortedTransaction(7, 1, 6, 7)
-    index = broker.disk.open(f"{DIRECTORY}/{0:020d}.txnindex", create=True)
-    index.write([encode([entry])], 0)
     put(closed(log), ("z", "z"))
     await broker.clean()
     assert contents(log) == [(3, "a", "8"), (4, "b8", "x"), (7, "z", "z")]

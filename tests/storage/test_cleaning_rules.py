@@ -12,9 +12,9 @@ from raftka.model.record_batch import parse_header
 from raftka.model.records import Record, encode_batch, iter_records
 from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
 from raftka.storage.cleaning.plan import Dirt, SegmentView, Source, group, measure
-from raftka.storage.cleaning.transactions import AbortedTransaction, decode, encode
 from raftka.storage.cleaning.walk import boundaries, note_keys, records_of, time_of, walk
 from raftka.storage.config import LogConfig
+from raftka.storage.transaction_index import AbortedTransaction, decode, encode
 
 CONFIG = LogConfig(cleanup_policy=("compact",))
 SEGMENTS = [SegmentView(base, 100, 1000 + base, 1000 + base) for base in (0, 10, 20, 30)]

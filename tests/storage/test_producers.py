@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import Rule
 from raftka.storage.log import AppendInfo, Log
 from raftka.storage.producer_snapshot import SnapshotCorrupt, SnapshotEntry, decode, encode
 from raftka.storage.producer_state import ProducerState
@@ -136,11 +137,11 @@ def test_silent_producers_expire() -> None:
 
 
 def test_the_number_of_remembered_batches_can_be_lowered_to_see_what_breaks() -> None:
-    state = ProducerState(remembered=1)
+    state = ProducerState({Rule.FIVE_BATCHES_REMEMBERED})
     for sequence in (0, 1):
         state.appended(1, 0, sequence, 0, sequence, NOW_MS, 0)
     with pytest.raises(KafkaError):
-        state.check(1, 0, 0, 0, "t-0")
+        state.check(1, 0, 0, 0, 0, "t-0")
 
 
 entries = st.builds(

@@ -12,7 +12,7 @@ from raftka.storage.cleaning.cleaner import Cleaner, CleanerConfig
 from raftka.storage.config import LogConfig
 from raftka.storage.log import Log
 from raftka.storage.log_manager import LogManager
-from tests.support.logs import NOW_MS, PARTITION, TOPIC_ID, new_disk, read_bytes
+from tests.support.logs import NOW_MS, PARTITION, TOPIC_ID, new_disk, read_bytes, verified
 
 CONFIG = CleanerConfig(map_bytes=1 << 20, max_bytes_per_s=1e300)
 COMPACTED = LogConfig(
@@ -79,9 +79,9 @@ def put(log: Log, *pairs: tuple[str, str | None], epoch: int = 0, **options: Any
         Record(0, NOW_MS, key.encode(), None if value is None else value.encode())
         for key, value in pairs
     ]
-    return log.append_as_leader(
-        bytearray(encode_batch(records, **options)), epoch, NOW_MS, from_client=False
-    ).base_offset
+    data = bytearray(encode_batch(records, **options))
+    guard = verified(log, data) if options.get("is_transactional") else None
+    return log.append_as_leader(data, epoch, NOW_MS, from_client=False, guard=guard).base_offset
 
 
 def headers(log: Log) -> list[BatchHeader]:

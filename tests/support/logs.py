@@ -7,14 +7,15 @@ from random import Random
 from typing import Any
 
 from raftka.model.ids import TopicPartition, Uuid
-from raftka.model.ports import Disk, FileRegion
-from raftka.model.record_batch import BatchHeader, iter_batches
+from raftka.model.ports import Buffer, Disk, FileRegion
+from raftka.model.record_batch import BatchHeader, iter_batches, parse_header
 from raftka.model.records import Record, encode_batch, iter_records
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.medium import Medium
 from raftka.storage.config import LogConfig
 from raftka.storage.log import Log, Slice
 from raftka.storage.recovery import RecoveryReport, open_log
+from raftka.storage.verification import Guard
 
 NOW_MS = 1_700_000_000_000
 TOPIC_ID = Uuid(bytes(range(16)))
@@ -64,6 +65,7 @@ def batch(
     producer_id: int = -1,
     producer_epoch: int = 0,
     base_sequence: int = -1,
+    is_transactional: bool = False,
 ) -> bytearray:
     """A client's batch of those values."""
     return bytearray(
@@ -73,7 +75,20 @@ def batch(
             producer_id=producer_id,
             producer_epoch=producer_epoch if producer_id >= 0 else -1,
             base_sequence=base_sequence,
+            is_transactional=is_transactional,
         )
+    )
+
+
+def verified(log: Log, data: Buffer) -> Guard | None:
+    """What lets the first batch of a transaction in: its coordinator has said yes."""
+    header = parse_header(data)
+    return log.producer_state.begin_verification(
+        header.producer_id,
+        header.producer_epoch,
+        header.base_sequence,
+        bumps_epoch=False,
+        now_ms=NOW_MS,
     )
 
 

@@ -24,6 +24,7 @@ from raftka.model.ids import TopicPartition
 from raftka.model.rules import Rule, RulesOff
 from raftka.net.protocol.messages.fetch import EpochEndOffset, PartitionData
 from raftka.storage.config import LogConfig
+from raftka.storage.open_transactions import OpenTransactions
 
 TOPIC = TopicPartition("orders", 0)
 TOPIC_ID = bytes(15) + b"\x07"
@@ -51,6 +52,7 @@ class ListLog:
 
     log_start_offset = 0
     config = LogConfig()
+    transactions = OpenTransactions()
 
     def __init__(self) -> None:
         self.records: list[Entry] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -95,12 +96,14 @@ def test_reading_starts_within_a_batch() -> None:
 
 def test_what_a_producer_appends_is_read_as_pending_in_its_transaction() -> None:
     log = Log()
-    pending = Batch([(b"a", b"1"), (b"b", b"2")], Producer(7, 3))
+    replica = log.brokers[0].replica(OFFSETS_TOPIC)
+    guard = replica.verify(7, 3, -1, bumps_epoch=True, now_ms=0)
+    pending = Batch([(b"a", b"1"), (b"b", b"2")], Producer(7, 3), guard=guard)
     marker = EndMarker(7, 4, True, 12)
     for entry in (pending, Batch([(b"a", b"0")]), marker):
         log.append_entry(entry)
     assert log.told == [None, None, None]
-    assert log.log.read(0, 0) == ([pending, Batch([(b"a", b"0")]), marker], 4)
+    assert log.log.read(0, 0) == ([replace(pending, guard=None), Batch([(b"a", b"0")]), marker], 4)
     batches = list(iter_batches(log.bytes()))
     headers = [header for header, _ in batches]
     assert [header.is_transactional for header in headers] == [True, False, True]
