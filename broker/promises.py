@@ -45,6 +45,7 @@ PROMISES: Final[dict[int, Promise]] = {
     24: Promise("add_partitions_to_txn", 0, 5, "broker", False),
     25: Promise("add_offsets_to_txn", 0, 4, "broker", False),
     26: Promise("end_txn", 0, 5, "broker", False),
+    27: Promise("write_txn_markers", 1, 2, "broker", False),
     28: Promise("txn_offset_commit", 0, 6, "broker", False),
     29: Promise("describe_acls", 1, 3, "both", False),
     30: Promise("create_acls", 1, 3, "broker", True),

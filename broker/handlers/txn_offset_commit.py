@@ -29,6 +29,8 @@ _KNOWS_LOADING_FROM = 2
 _KNOWS_ABORTABLE_FROM = 4
 _JOINS_FROM = 5
 _BY_ID_FROM = 6
+_UNNUMBERED = -1
+"""A coordinator numbers no batches."""
 
 _COORDINATOR_AWAY = frozenset(
     {
@@ -85,20 +87,38 @@ def _commit(
         refuse(ErrorCode.NOT_COORDINATOR)
     else:
         partition = TopicPartition(OFFSETS_TOPIC, index)
+        guard = None
+
+        def commit() -> None:
+            node.groups.commit_transactional_offsets(request, guard).on_resolved(resolve)
 
         def answered(codes: Codes) -> None:
             code = codes[partition]
             if code is ErrorCode.NONE:
-                node.groups.commit_transactional_offsets(request).on_resolved(resolve)
+                commit()
             else:
                 refuse(_as_known(code, version))
 
+        joins = version >= _JOINS_FROM
+        replica = node.replicas.get(OFFSETS_TOPIC, index)
+        if replica is not None:
+            # Taken before the question: an end of the transaction that comes meanwhile voids it.
+            guard = replica.verify(
+                request.producer_id,
+                request.producer_epoch,
+                _UNNUMBERED,
+                bumps_epoch=joins,
+                now_ms=node.clock.wall_ms(),
+            )
+            if guard is None:
+                commit()  # The transaction has offsets here already.
+                return
         question = Question(
             request.transactional_id,
             request.producer_id,
             request.producer_epoch,
             frozenset({partition}),
-            verify_only=version < _JOINS_FROM,
+            verify_only=not joins,
         )
         node.joining.ask(question, answered)
 

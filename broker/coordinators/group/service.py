@@ -47,6 +47,7 @@ from raftka.net.protocol.messages.txn_offset_commit import (
     TxnOffsetCommitResponseTopic,
 )
 from raftka.net.router import Pending
+from raftka.storage.verification import Guard
 
 
 class GroupCoordinatorService:
@@ -148,7 +149,7 @@ class GroupCoordinatorService:
         return answer
 
     def commit_transactional_offsets(
-        self, request: TxnOffsetCommitRequest, guard: object = None
+        self, request: TxnOffsetCommitRequest, guard: Guard | None = None
     ) -> Pending:
         """Answered with a TxnOffsetCommitResponse once the offsets are safe, as pending in the
         producer's transaction. `guard` proves that the partition is in it. Does not raise."""

@@ -46,6 +46,7 @@ from raftka.net.protocol.messages.txn_offset_commit import (
 from raftka.net.router import Context
 from raftka.net.session import Session
 from raftka.simulations.machines.clock import SimClock
+from raftka.storage.verification import Guard
 from tests.support.group_service import ACCESS, GROUP, Answers, Coordinator
 from tests.support.group_service import IMAGE as GROUP_IMAGE
 from tests.support.group_service import PARTITION as GROUP_PARTITION
@@ -68,6 +69,8 @@ class World:
         self.ids = 1000
         self.joined: list[Any] = []
         self.code = OK
+        self.is_open = False
+        """Whether the producer's transaction has offsets of the group already."""
         self.transactions = TransactionCoordinatorService(
             TransactionConfig(),
             MemoryOffsetsLog(),
@@ -82,6 +85,8 @@ class World:
             groups=self.groups.service,
             transactions=self.transactions,
             joining=SimpleNamespace(ask=self._ask),
+            replicas=SimpleNamespace(get=lambda topic, index: self),
+            clock=SimClock(),
         )
 
     async def _new_id(self) -> int:
@@ -91,6 +96,10 @@ class World:
     def _ask(self, question: Any, answered: Any) -> None:
         self.joined.append(question)
         answered(dict.fromkeys(question.partitions, self.code))
+
+    def verify(self, *_: object, **__: object) -> Guard | None:
+        """As a replica of __consumer_offsets."""
+        return None if self.is_open else Guard()
 
     async def lead(self) -> None:
         await self.groups.lead()
@@ -275,6 +284,13 @@ async def test_what_the_transactions_coordinator_says(
 ) -> None:
     world.code = code
     assert (await commit_offset(world, version))[1] == answer
+
+
+async def test_a_transaction_that_has_offsets_here_is_not_asked_for_again(world: World) -> None:
+    world.is_open = True
+    world.code = ErrorCode.TRANSACTION_ABORTABLE
+    assert (await commit_offset(world, 5))[1] == OK
+    assert world.joined == []
 
 
 async def test_topics_by_id(world: World) -> None:
