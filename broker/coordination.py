@@ -14,6 +14,7 @@ from raftka.broker.coordinators.transaction.config import TransactionConfig
 from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
 from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
 from raftka.broker.replication.joining import Joining, Retries
+from raftka.broker.replication.verifier import Verifier
 from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC
 from raftka.model.key_hash import partition_of_key
 
@@ -51,6 +52,9 @@ def compose_coordinators(node: Node) -> None:
         coordinator=lambda transactional_id: _coordinator(node, transactional_id),
         timeout_s=node.config.int("request.timeout.ms") / 1000 + _ANSWER_S,
         retries=Retries(retry_ms / 1000, retry_max_ms / 1000),
+    )
+    node.verifier = Verifier(
+        node.joining, replicas.index, clock, node.turn, node.verifies_transactions
     )
     node.transactions = TransactionCoordinatorService(
         TransactionConfig.from_settings(node.config),

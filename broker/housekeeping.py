@@ -35,6 +35,7 @@ async def _tidy(node: Node) -> None:
     while True:
         marks = {replica.topic_partition: replica.state.high_watermark for replica in node.replicas}
         starts = {each.topic_partition: each.log.log_start_offset for each in node.replicas}
+        node.logs.producer_expiration_ms = node.config.int("producer.id.expiration.ms")
         for line in await node.logs.housekeeping(node.clock.wall_ms(), marks):
             log.info(line)
         _tell_moved_starts(node, starts)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from raftka.broker.replication.joining import Joining
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
+    from raftka.broker.replication.verifier import Verifier
     from raftka.broker.request import Context
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
@@ -69,6 +70,7 @@ class Node:
     transactions: TransactionCoordinatorService
     markers: MarkerSender
     joining: Joining
+    verifier: Verifier
     producer_ids: ProducerIds
     quorum: Quorum
     forwarded: Dispatcher[Node]
@@ -141,6 +143,10 @@ class Node:
     def image(self) -> MetadataImage:
         """The metadata as this node has it now; handlers read it once per request."""
         return self.loader.image
+
+    def verifies_transactions(self) -> bool:
+        """Whether what opens a transaction in a partition must be agreed with its coordinator."""
+        return self.config.flag("transaction.partition.verification.enable")
 
     @property
     def broker_epoch(self) -> int:

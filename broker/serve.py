@@ -156,7 +156,9 @@ async def _run(
 
 def _compose_broker(node: Node, directories: Directories) -> None:
     config = node.config
-    node.logs = directories.log_manager(config, node.clock, node.dice, node.rules_off)
+    node.logs = directories.log_manager(
+        config, node.clock, node.dice, node.rules_off, node.verifies_transactions
+    )
     node.cleaner = Cleaner(node.logs, node.disk, node.clock, node.rules_off)
     plane = node.data_plane = DataPlane(
         config,

@@ -26,7 +26,7 @@ from raftka.storage.producer_entry import (
 )
 from raftka.storage.producer_snapshot import SnapshotEntry
 from raftka.storage.transaction_index import AbortedTransaction
-from raftka.storage.verification import Guard, Verification, Verifications
+from raftka.storage.verification import WITHOUT_ID, Guard, Verification, Verifications
 
 REMEMBERED_BATCHES: Final = 5
 """max.in.flight.requests.per.connection may not be larger with idempotence."""
@@ -162,6 +162,11 @@ class ProducerState:
         if base_sequence < 0 or not is_transactional:
             self._check_unnumbered(entry, producer_id, epoch, is_transactional, guard, where)
             return None
+        if guard is WITHOUT_ID:
+            raise KafkaError(
+                ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                f"a batch of a transaction for {where} came without a transactional.id",
+            )
         if entry is not None and entry.epoch == epoch:
             earlier = entry.repeated(base_sequence, offset_delta)
             if earlier is not None:
@@ -169,6 +174,8 @@ class ProducerState:
         self._check_guard(producer_id, epoch, guard)
         waiting = self.verifications.get(producer_id)
         if waiting is not None:
+            if entry is not None:
+                self._check_epoch(entry, producer_id, epoch, where)
             self._check_first(waiting, entry, producer_id, base_sequence, where)
         return self.check(producer_id, epoch, base_sequence, offset_delta, is_transactional, where)
 

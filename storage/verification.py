@@ -9,6 +9,8 @@ of the producer voids it. Source: KIP-890, part 1 ("VerificationGuard").
 
 from __future__ import annotations
 
+from typing import Final
+
 from raftka.model.dataclass import dataclass
 
 
@@ -16,6 +18,10 @@ class Guard:
     """Stands for one question to the coordinator; known by its identity."""
 
     __slots__ = ()
+
+
+WITHOUT_ID: Final = Guard()
+"""Of a request that names no transactional.id: it has no place in any transaction."""
 
 
 @dataclass(slots=True)

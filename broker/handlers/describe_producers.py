@@ -1,4 +1,5 @@
-"""DescribeProducers (key 61): the idempotent producers that a partition remembers (KIP-664)."""
+"""DescribeProducers (key 61): the producers that a partition remembers, and since which offset a
+transaction of theirs is open (KIP-664)."""
 
 from __future__ import annotations
 

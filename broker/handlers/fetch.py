@@ -6,8 +6,10 @@ least one batch, however small the limits, so that no reader gets stuck (KIP-74)
 
 Version notes: 7 brings sessions (KIP-227). 9 fences by leader epoch (KIP-320). 11 lets consumers
 read from followers (KIP-392). 12 says where logs diverge (KIP-595). 13 names topics by id. 15 has
-the follower's broker epoch (KIP-903). 16 names the new leader's endpoint (KIP-951). There are no
-transactions yet, so that read_committed sees what read_uncommitted sees, and nothing is aborted.
+the follower's broker epoch (KIP-903). 16 names the new leader's endpoint (KIP-951).
+
+With isolation level read_committed records come up to the last stable offset, and the aborted
+transactions among them are named: the consumer leaves their records out (KIP-98).
 """
 
 from __future__ import annotations
@@ -189,7 +191,7 @@ def respond(
     """The answer's frame, after which a session counts it as sent."""
     node = context.node
     session_id = feed.session_id if isinstance(feed, FetchSession) else NO_SESSION
-    aborted = () if limits.read_committed else None
+    names_aborted = limits.read_committed
     topics: dict[str | bytes, list[FetchedPartition]] = {}
     leaders: list[int] = []
     for each in fetched:
@@ -203,7 +205,7 @@ def respond(
             each.pieces,
             each.size,
             each.preferred_read_replica,
-            None if each.error_code else aborted,
+            each.aborted if names_aborted and not each.error_code else None,
             each.diverging_epoch,
             each.current_leader,
         )

@@ -1,11 +1,11 @@
 """ListOffsets (key 2): offsets by timestamp, and the special ones.
 
-Consumers see what is committed: the end is the high watermark, and a timestamp finds no
-record beyond it. Followers (replica id >= 0) see the log's end. A new leader whose high watermark
-has yet to reach the start of its epoch says OFFSET_NOT_AVAILABLE: its end could seem to go back
-(KIP-207).
+Consumers see what is committed: the end is the high watermark, with isolation level
+read_committed the last stable offset (KIP-98), and a timestamp finds no record beyond it. Followers
+(replica id >= 0) see the log's end. A new leader whose high watermark has yet to reach the start of
+its epoch says OFFSET_NOT_AVAILABLE: its end could seem to go back (KIP-207).
 
-Version notes: 2 brings isolation levels, which are alike without transactions. 4 fences by leader
+Version notes: 2 brings isolation levels. 4 fences by leader
 epoch. 7 asks for the largest timestamp (KIP-734), 8 for the start of the local log (KIP-405), 9 and
 11 for offsets in and before tiered storage (KIP-1005, KIP-1023), which there is none of.
 """
@@ -18,7 +18,7 @@ from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_OFFSET, NO_TIMESTAMP
-from raftka.model.isolation import check_isolation_level
+from raftka.model.isolation import READ_COMMITTED, check_isolation_level
 from raftka.model.offset_specs import (
     EARLIEST,
     EARLIEST_LOCAL,
@@ -99,7 +99,10 @@ def _partition(
         else:
             replica.state.check_leader_epoch(wanted.current_leader_epoch)
         answer.timestamp, answer.offset, answer.leader_epoch = offset_for(
-            replica, wanted.timestamp, from_client=replica_id == _CONSUMER
+            replica,
+            wanted.timestamp,
+            from_client=replica_id == _CONSUMER,
+            read_committed=request.isolation_level == READ_COMMITTED,
         )
     except KafkaError as error:
         code = error.code
@@ -109,7 +112,9 @@ def _partition(
     return answer
 
 
-def offset_for(replica: Replica, timestamp: int, *, from_client: bool) -> tuple[int, int, int]:
+def offset_for(
+    replica: Replica, timestamp: int, *, from_client: bool, read_committed: bool = False
+) -> tuple[int, int, int]:
     """(timestamp, offset, leader epoch) for a timestamp in ms or a special one.
 
     Offset and timestamp are -1 when there is no such record. Raises KafkaError
@@ -117,6 +122,8 @@ def offset_for(replica: Replica, timestamp: int, *, from_client: bool) -> tuple[
     """
     log, state = replica.log, replica.state
     end = state.high_watermark if from_client else log.log_end_offset
+    if read_committed and from_client:
+        end = log.stable_offset(end)
     if timestamp == LATEST:
         _check_committed(replica, from_client)
         return NO_TIMESTAMP, end, state.view.leader_epoch

@@ -5,16 +5,19 @@ is answered as soon as the leader has the records; acks=-1 (all) once every in-s
 them, or with REQUEST_TIMED_OUT after the request's timeout, when the records may still make it.
 
 Version notes: 8 names the records that a batch was refused for (KIP-467). 10 names the new leader
-to producers that ask the wrong broker (KIP-951). 13 names topics by id (KIP-516). Transactional
-ids are refused as long as there is no transaction coordinator.
+to producers that ask the wrong broker (KIP-951). 12 has the
+partitions of a transaction join it by their first batch, which the version before only verifies
+(KIP-890). 13 names topics by id (KIP-516).
 """
 
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.endpoints import node_endpoints
+from raftka.broker.replication.verifier import Returned, Verified
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.compression import NAMES
@@ -36,6 +39,7 @@ from raftka.net.protocol.messages.produce import (
 from raftka.net.protocol.produce_writer import write_produced
 from raftka.net.router import CloseConnection, Pending
 from raftka.storage.admission import RecordsRefused
+from raftka.storage.verification import WITHOUT_ID, Guard
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -51,11 +55,14 @@ _ADMIN_CLIENT: Final = "__admin_client"
 
 @handles(ProduceRequest, versions=(3, 13), access=PER_RESOURCE, carries_records=True)
 def produce(
-    context: Context, request: ProduceRequest
-) -> list[Piece] | ProduceResponse | Pending | None:
+    context: Context, request: ProduceRequest, verified: Verified | None = None
+) -> Returned:
+    """`verified` is set when a transactional producer's request comes back from the verifier."""
     node = context.node
     acks = request.acks
-    refusal = _refusal(request)
+    if request.transactional_id is not None and verified is None:
+        return _verify_first(context, request)
+    refusal = _refusal(request) if verified is None else verified.refusal or _refusal(request)
     if context.metering is not None:
         context.metering.produced(len(context.frame))
         if acks == 0:
@@ -76,7 +83,10 @@ def produce(
                 raise refusal
             if context.api_version < _ZSTD_FROM:
                 _check_no_zstd(data)
-            _append(node, outcome, data, acks, now_s, context.client_id)
+            guard: Guard | None = WITHOUT_ID
+            if verified is not None:
+                guard = _guard(verified, (name, data.index))
+            _append(node, outcome, data, acks, now_s, context.client_id, guard)
         except KafkaError as error:
             outcome.error = error
     if acks == 0:
@@ -131,12 +141,27 @@ def _refusal(request: ProduceRequest) -> KafkaError | None:
         return KafkaError(
             ErrorCode.INVALID_REQUIRED_ACKS, f"acks must be -1, 0 or 1, not {request.acks}"
         )
-    if request.transactional_id is not None:
-        return KafkaError(
-            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            "this cluster has no transactions: produce without a transactional.id",
-        )
     return None
+
+
+def _verify_first(context: Context, request: ProduceRequest) -> Returned:
+    """Have the coordinator of a transactional producer asked, where that must be."""
+    name, version = request.transactional_id or "", context.api_version
+    refusal, denied = None, frozenset[str | bytes]()
+    if context.authorizer is not None:
+        denied = frozenset(_denied(context, request, by_id=version >= _BY_ID))
+        if not context.may(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, name):
+            refusal = KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    append = partial(produce, context, request)
+    return context.node.verifier.admit(context.session, request, version, refusal, denied, append)
+
+
+def _guard(verified: Verified, key: tuple[str | bytes, int]) -> Guard | None:
+    """What lets a batch open a transaction. Raises KafkaError when the coordinator has refused."""
+    error = verified.errors.get(key)
+    if error is not None:
+        raise error
+    return verified.guards.get(key)
 
 
 def _denied(context: Context, request: ProduceRequest, *, by_id: bool) -> Set[str | bytes]:
@@ -172,6 +197,7 @@ def _append(
     acks: int,
     now_s: float,
     client_id: str | None,
+    guard: Guard | None,
 ) -> None:
     replica = outcome.replica = node.replicas.find((outcome.topic, outcome.index))
     topic = replica.topic_partition.topic
@@ -182,7 +208,7 @@ def _append(
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
-    outcome.info = node.replicas.append(replica, records, acks, now_s)
+    outcome.info = node.replicas.append(replica, records, acks, now_s, guard=guard)
 
 
 def answer(context: Context, outcomes: list[Outcome]) -> list[Piece] | ProduceResponse:

@@ -1,7 +1,8 @@
 """The read path: what a fetch gets of each of its partitions.
 
 Followers read up to the leader's log end, and their offsets say how far they are; consumers read up
-to the high watermark, from the leader or (KIP-392) from a follower near them.
+to the high watermark, or to the last stable offset if they want what is committed alone (KIP-98),
+from the leader or (KIP-392) from a follower near them.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ class FetchLimits:
         self.is_follower = replica_id >= 0
         self.rack = None if self.is_follower else rack
         """A consumer's client.rack; None for a fetcher that must read from the leader."""
-        self.read_committed = read_committed
+        self.read_committed = read_committed and not self.is_follower
 
 
 class Fetched:
     """One partition's part of a fetch answer."""
 
     __slots__ = (
+        "aborted",
         "available",
         "current_leader",
         "diverging_epoch",
@@ -88,6 +90,9 @@ class Fetched:
         """(leader, its epoch), for a fetcher that asked the wrong broker (KIP-951)."""
         self.preferred_read_replica: int = NO_REPLICA
         self.pieces: Sequence[Piece] = ()
+        self.aborted: Sequence[tuple[int, int]] = ()
+        """(producer id, first offset) of the aborted transactions that a reader of committed
+        records must know."""
         self.size = 0
         self.available = 0
         """Bytes that count for min_bytes: as many as there are, but not more than had room."""
@@ -134,6 +139,8 @@ class FetchReader:
         self.select_replica = select_replica
         """(partition, client's rack, fetch offset) -> broker to read from, or NO_REPLICA."""
         self._remembers = Rule.LOOK_AGAIN_WITHOUT_ROOM not in rules_off
+        self._holds_back_unstable = Rule.LAST_STABLE_OFFSET not in rules_off
+        self._names_aborted = Rule.ABORTED_ARE_NAMED not in rules_off
         self._takes_turns = Rule.TURNS_IN_SESSIONS not in rules_off
 
     def collect(
@@ -227,7 +234,11 @@ class FetchReader:
         state, log, entry = replica.state, replica.log, fetched.entry
         offset = entry.fetch_offset
         start, end = log.log_start_offset, log.log_end_offset
-        fetched.high_watermark = fetched.last_stable_offset = state.high_watermark
+        committed = stable = state.high_watermark
+        if log.transactions.first_unstable < committed:
+            stable = log.stable_offset(committed)
+        fetched.high_watermark = committed
+        fetched.last_stable_offset = stable
         fetched.log_start_offset = start
         # What is gone here is not looked for elsewhere: followers are late to say what they lost.
         if self.select_replica is not None and limits.rack is not None and offset >= start:
@@ -245,7 +256,9 @@ class FetchReader:
                 return
         if not start <= offset <= end:
             raise out_of_range(replica, offset)
-        upper = end if limits.is_follower else state.high_watermark
+        upper = end if limits.is_follower else committed
+        if limits.read_committed and self._holds_back_unstable:
+            upper = stable
         if offset >= upper:
             return
         room = min(entry.max_bytes, left)
@@ -256,6 +269,11 @@ class FetchReader:
             found = log.read(offset, room, upper, min_one=first)
             fetched.pieces = found.pieces
             fetched.size = fetched.available = found.size
+            if limits.read_committed and found.size and self._names_aborted:
+                fetched.aborted = [
+                    (each.producer_id, each.first_offset)
+                    for each in log.aborted_transactions(offset, found, upper)
+                ]
             if found.available > found.size:
                 fetched.available = max(found.size, min(found.available, room))
         fetched.has_records = fetched.size > 0 or self._remembers

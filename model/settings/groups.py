@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from raftka.model.settings.rows import (
+    BOOLEAN,
+    CLUSTER_WIDE,
     INT,
     INT_MAX,
     LONG,
@@ -53,6 +55,8 @@ GROUP_SETTINGS: Final[tuple[Setting, ...]] = (
             "How soon a partition asks again to join a transaction while the one before it ends."),
     Setting("add.partitions.to.txn.retry.backoff.max.ms", INT, 100, at_least(0), READ_ONLY,
             "How long it does that, before its producer hears CONCURRENT_TRANSACTIONS."),
+    Setting("transaction.partition.verification.enable", BOOLEAN, True, None, CLUSTER_WIDE,
+            "Whether a transaction's first write in a partition is verified with its coordinator."),
     Setting("transaction.max.timeout.ms", INT, 900000, at_least(1), READ_ONLY,
             "The longest transaction.timeout.ms that a producer may ask for."),
     Setting("transactional.id.expiration.ms", INT, 604800000, at_least(1), READ_ONLY,

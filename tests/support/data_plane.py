@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -11,8 +12,10 @@ import trio
 from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
+from raftka.broker.replication.joining import Codes, Question
 from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
+from raftka.broker.replication.verifier import Verifier
 from raftka.broker.routes import routes
 from raftka.kraft.delta import everything
 from raftka.kraft.image import (
@@ -26,6 +29,7 @@ from raftka.kraft.image import (
     PartitionImage,
     TopicImage,
 )
+from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition, Uuid
 from raftka.model.ports import Alarm
 from raftka.model.records import Record, encode_batch, iter_batches, iter_records
@@ -145,6 +149,26 @@ class World:
         )
 
 
+class ScriptedCoordinator:
+    """Stands for the coordinator of every transaction: tests answer what partitions ask."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Question, Callable[[Codes], None]]] = []
+        self.code: ErrorCode | None = ErrorCode.NONE
+        """The answer to every question, at once; None to let them wait."""
+
+    def ask(self, question: Question, answered: Callable[[Codes], None]) -> None:
+        self.asked.append((question, answered))
+        if self.code is not None:
+            answered(dict.fromkeys(question.partitions, self.code))
+
+    def answer(self, code: ErrorCode = ErrorCode.NONE) -> Question:
+        """Answer the oldest question."""
+        question, answered = self.asked.pop(0)
+        answered(dict.fromkeys(question.partitions, code))
+        return question
+
+
 class Broker:
     """One broker's data plane over a disk in memory."""
 
@@ -194,6 +218,10 @@ class Broker:
             log_defaults=lambda: self.defaults,
         )
         self.replicas = self.data_plane.replicas
+        self.joining = ScriptedCoordinator()
+        self.verifier = Verifier(
+            cast(Any, self.joining), self.replicas.index, self.clock, self.turn, lambda: True
+        )
         self.proposals: list[tuple[Replica, IsrProposal]] = []
         self.replicas.isr.proposals = self
         self.replicas.fetching = self
@@ -305,14 +333,24 @@ class Broker:
         return self.produce_batch(topic, make_batch(*values, **batch), acks=acks, version=version)
 
     def produce_batch(
-        self, topic: str, records: Records, *, index: int = 0, acks: int = 1, version: int = 9
+        self,
+        topic: str,
+        records: Records,
+        *,
+        index: int = 0,
+        acks: int = 1,
+        version: int = 9,
+        transactional_id: str | None = None,
     ) -> Answer[ProduceResponse]:
         data = TopicProduceData(
             name=topic,
             topic_id=topic_id(topic),
             partition_data=[PartitionProduceData(index=index, records=records)],
         )
-        return self.ask(ProduceRequest(acks=acks, timeout=1500, topic_data=[data]), version)
+        request = ProduceRequest(
+            transactional_id=transactional_id, acks=acks, timeout=1500, topic_data=[data]
+        )
+        return self.ask(request, version)
 
     def fetch(
         self, topic: str, offset: int, *, version: int = 12, **changes: Any

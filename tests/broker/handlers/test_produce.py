@@ -9,7 +9,6 @@ import pytest
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode
 from raftka.model.records import iter_batches
-from raftka.net.protocol.messages.produce import ProduceRequest
 from raftka.net.router import CloseConnection
 from tests.support.data_plane import Broker, World, make_batch, only, produced, values
 
@@ -79,12 +78,6 @@ def test_other_acks_are_refused(acks: int) -> None:
     answer = produced(broker.produce("logs", b"a", acks=acks).message)
     assert answer.error_code == ErrorCode.INVALID_REQUIRED_ACKS
     assert broker.replica("logs").log.log_end_offset == 0
-
-
-def test_a_transactional_producer_is_told_that_there_are_no_transactions() -> None:
-    broker = lone_broker()
-    answer = broker.ask(ProduceRequest(transactional_id="t", acks=-1, topic_data=[]), 9)
-    assert answer.message.responses == []
 
 
 def test_unknown_partitions() -> None:
