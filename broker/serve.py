@@ -301,6 +301,7 @@ def _server(node: Node, name: str) -> Server:
         admission=node.admission if serves_clients else None,
         arrival=partial(_hold_s, node) if serves_clients else None,
         preambles={RAFT_PREAMBLE: node.accept_raft} if kind == "controller" else {},
+        poller=node.network.poller() if kind == "broker" else None,
     )
     node.servers.append(server)
     return server

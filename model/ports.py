@@ -225,6 +225,13 @@ class Connection(Protocol):
         """
         ...
 
+    def receive_now(self, buffer: bytearray | memoryview) -> int | None:
+        """As `receive_into` without waiting; None when nothing is there. Never a checkpoint.
+
+        Raises BrokenConnection, and trio.ClosedResourceError once it was closed on this side.
+        """
+        ...
+
     async def send(self, pieces: Sequence[Piece]) -> None:
         """Send all pieces in order; returns when the system has taken them."""
         ...
@@ -239,6 +246,26 @@ class Connection(Protocol):
     def close(self) -> None:
         """Idempotent; a task that waits on this connection gets trio.ClosedResourceError."""
         ...
+
+
+class Poller(Protocol):
+    """Finds which of many connections have something to receive, in one wait for all of them."""
+
+    def watch(self, connection: Connection, owner: Any) -> bool:
+        """Let `ready` name `owner` whenever bytes are there, or the end of the stream, or when
+        the connection is closed on this side. False for a connection that only a task of its own
+        can receive from."""
+        ...
+
+    def forget(self, connection: Connection) -> None:
+        """Stop watching. Must follow each `watch` that was true, also after `close`."""
+        ...
+
+    async def ready(self) -> list[Any]:
+        """Wait for some, each once. A checkpoint: other tasks have their turn between two calls."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Listener(Protocol):
@@ -265,6 +292,10 @@ class Network(Protocol):
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
         """Raises OSError when the address cannot be bound."""
+        ...
+
+    def poller(self) -> Poller | None:
+        """What watches connections of this network; None when it has no such thing."""
         ...
 
 

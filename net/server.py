@@ -1,29 +1,30 @@
 """One listener of a node: accepts connections and hands their frames to the dispatcher.
 
-One long-lived task per connection. Everything that one receive brought in is handled in one turn
-and answered with one send; a task, a timeout or a checkpoint per request would cost more than the
-request itself.
+Everything that one receive brought in is handled in one turn and answered with one send; a task, a
+timeout or a checkpoint per request would cost more than the request itself. Where the network can
+watch connections for us, one task serves all of them (reactor.py); otherwise, and while something
+has to wait, each has a long-lived task of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import trio
 
 from raftka.model.logs import get_logger
-from raftka.model.ports import BrokenConnection, Clock, Connection, Listener
+from raftka.model.ports import BrokenConnection, Clock, Connection, Listener, Poller
 from raftka.net.admission import Admission
 from raftka.net.answers import Answers, Turn
 from raftka.net.connection import FrameReader, FrameTooLarge
+from raftka.net.conversation import Conversation
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.reactor import Reactor
 from raftka.net.router import CloseConnection
 from raftka.net.session import Session
-
-_MAX_OUTSTANDING = 1000
-"""Requests of one connection that may wait for their answer; then no more are read from it."""
 
 log = get_logger(__name__)
 
@@ -35,7 +36,8 @@ class Server:
 
     `arrival` is told who connects, and says for how many seconds, if any, that connection is held
     before it is closed unserved. `preambles` are the other protocols on the same port, by the four
-    bytes that they start with.
+    bytes that they start with. `poller` watches connections that one task can serve; without
+    preambles, whose protocols wait for their bytes themselves.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class Server:
         admission: Admission | None = None,
         arrival: Callable[[str], float] | None = None,
         preambles: dict[bytes, Preamble] | None = None,
+        poller: Poller | None = None,
     ) -> None:
         self.name = name
-        self._dispatcher = dispatcher
+        self._dispatch = dispatcher.dispatch
         self._clock = clock
         self._turn = turn
         self._max_frame_bytes = max_frame_bytes
@@ -61,22 +64,29 @@ class Server:
         self._arrival = arrival
         self._preambles = preambles or {}
         self._nursery: trio.Nursery | None = None
-        self._connections: dict[Connection, float] = {}
-        """When each connection was last heard, by the monotonic clock."""
+        self._conversations: dict[Conversation, None] = {}
+        self._poller = poller
+        self._reactor: Reactor | None = None
+        if poller is not None:
+            self._reactor = Reactor(
+                poller, self._dispatch, turn, clock, ended=self._ended, start=self._start
+            )
         self.accepted_count = 0
         """Connections that were accepted since the start."""
 
     @property
     def connection_count(self) -> int:
         """Connections that are open, other protocols on the same port apart."""
-        return len(self._connections)
+        return len(self._conversations)
 
     async def run(self, listener: Listener) -> None:
         """Accept until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            nursery.start_soon(self._reap_idle)
-            try:
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._reap_idle)
+                if self._reactor is not None:
+                    nursery.start_soon(self._reactor.run)
                 while True:
                     connection = await listener.accept()
                     held_s = self._arrival(connection.peer) if self._arrival is not None else 0.0
@@ -84,9 +94,19 @@ class Server:
                         nursery.start_soon(self._turn_away, connection, held_s)
                     elif self._admitted(connection):
                         self.accepted_count += 1
-                        nursery.start_soon(self._serve, connection)
-            finally:
-                listener.close()
+                        self._take(connection)
+        finally:
+            listener.close()
+            if self._poller is not None:
+                self._poller.close()
+            for conversation in tuple(self._conversations):
+                self._ended(conversation, None)
+
+    def _take(self, connection: Connection) -> None:
+        """Serve it with the others, or in a task of its own."""
+        conversation = self._begin(connection)
+        if self._reactor is None or not self._reactor.serve(conversation):
+            self._start(partial(self._serve_alone, conversation))
 
     def _admitted(self, connection: Connection) -> bool:
         """Whether there is room for one more; when not, it is closed at once."""
@@ -101,56 +121,73 @@ class Server:
         while True:
             await self._clock.sleep(self._max_idle_s / 10)
             oldest = self._clock.monotonic() - self._max_idle_s
-            for connection, heard in list(self._connections.items()):
-                if heard < oldest:
-                    connection.close()
+            for conversation in list(self._conversations):
+                if conversation.heard_s < oldest:
+                    conversation.connection.close()
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         assert self._nursery is not None
         self._nursery.start_soon(work)
 
-    async def _serve(self, connection: Connection) -> None:
-        session = Session(peer=connection.peer, listener=self.name)
-        self._connections[connection] = self._clock.monotonic()
+    def _begin(self, connection: Connection) -> Conversation:
+        conversation = Conversation(
+            connection,
+            Session(peer=connection.peer, listener=self.name),
+            FrameReader(self._max_frame_bytes),
+            Answers(connection, self._turn, self._start),
+            self._clock,
+        )
+        self._conversations[conversation] = None
         log.debug(f"{connection.peer} connects", listener=self.name)
-        try:
-            await self._converse(connection, session)
-        except (BrokenConnection, trio.ClosedResourceError):
-            pass  # The peer went away, or we closed it: both are how connections end.
-        except (CloseConnection, FrameTooLarge, MalformedMessage) as error:
-            log.warning(
-                f"closing the connection from {connection.peer}: {error}", listener=self.name
-            )
-        except Exception:
-            # A defect of ours that one peer found: it must not reach the other connections.
-            log.exception(f"the connection from {connection.peer} failed", listener=self.name)
-        finally:
-            self._connections.pop(connection, None)
-            log.debug(f"the connection from {connection.peer} has ended", listener=self.name)
-            connection.close()
-            if self._admission is not None:
-                self._admission.release(connection.peer)
-            session.closed()
+        return conversation
 
-    async def _converse(self, connection: Connection, session: Session) -> None:
-        reader = FrameReader(self._max_frame_bytes)
+    def _ended(self, conversation: Conversation, error: Exception | None) -> None:
+        """Close the connection and release what was kept for it; `error` is being handled."""
+        peer = conversation.connection.peer
+        if isinstance(error, CloseConnection | FrameTooLarge | MalformedMessage):
+            log.warning(f"closing the connection from {peer}: {error}", listener=self.name)
+        elif error is not None and not isinstance(
+            error,
+            # The peer went away, or we closed it: both are how connections end.
+            BrokenConnection | trio.ClosedResourceError,
+        ):
+            # A defect of ours that one peer found: it must not reach the other connections.
+            log.exception(f"the connection from {peer} failed", listener=self.name)
+        self._conversations.pop(conversation, None)
+        log.debug(f"the connection from {peer} has ended", listener=self.name)
+        conversation.connection.close()
+        if self._admission is not None:
+            self._admission.release(peer)
+        conversation.session.closed()
+
+    async def _serve_alone(self, conversation: Conversation) -> None:
+        """In a task of its own."""
+        try:
+            await self._converse(conversation)
+        except Exception as error:
+            self._ended(conversation, error)
+        except BaseException:
+            self._ended(conversation, None)
+            raise
+        else:
+            self._ended(conversation, None)
+
+    async def _converse(self, conversation: Conversation) -> None:
+        connection, reader = conversation.connection, conversation.reader
         if self._preambles:
             first = await self._first_bytes(connection, reader)
             if first in self._preambles:
-                self._connections.pop(connection)
-                await self._preambles[first](connection, reader.rest(), session)
+                self._conversations.pop(conversation)
+                await self._preambles[first](connection, reader.rest(), conversation.session)
                 return
-        answers = Answers(connection, self._turn, self._start)
-        frames = reader.frames(0)
+        conversation.frames = reader.frames(0)
         while True:
-            await self._handle(frames, answers, session)
-            while answers.clogged or answers.outstanding >= _MAX_OUTSTANDING:
-                await answers.settled()
+            await conversation.go_on(self._dispatch, self._turn)
             received = await connection.receive_into(reader.space())
             if not received:
                 return
-            self._connections[connection] = self._clock.monotonic()
-            frames = reader.frames(received)
+            conversation.heard_s = self._clock.monotonic()
+            conversation.frames = reader.frames(received)
 
     async def _first_bytes(self, connection: Connection, reader: FrameReader) -> bytes:
         while len(head := reader.head()) < 4:
@@ -159,35 +196,6 @@ class Server:
                 raise BrokenConnection(connection.peer)
             reader.take(received)
         return head
-
-    async def _handle(self, frames: list[memoryview], answers: Answers, session: Session) -> None:
-        """Answer frames in order; those that need no waiting share one turn."""
-        dispatch = self._dispatcher.dispatch
-        turn = self._turn
-        turn.begin()
-        try:
-            for frame in frames:
-                if answers.muted_until_s:
-                    turn.end()
-                    try:
-                        await self._wait_out(answers)
-                    finally:
-                        turn.begin()
-                waiting = dispatch(frame, session, answers)
-                if waiting is not None:
-                    turn.end()
-                    try:
-                        await waiting
-                    finally:
-                        turn.begin()
-        finally:
-            turn.end()
-
-    async def _wait_out(self, answers: Answers) -> None:
-        """The client has used more than its quota: it must wait before its next request."""
-        while (left_s := answers.muted_until_s - self._clock.monotonic()) > 0:
-            await self._clock.sleep(left_s)
-        answers.muted_until_s = 0.0
 
     async def _turn_away(self, connection: Connection, after_s: float) -> None:
         """Close a connection too many of its address, and not before: it would come back at once

@@ -68,7 +68,10 @@ SERVER = ("model", "storage", "kraft", "net", "broker")
 WAITS = {
     "storage/log_manager.py",
     *(f"kraft/raft/{name}.py" for name in ("driver", "link", "links", "quorum")),
-    *(f"net/{name}.py" for name in ("answers", "channel", "dispatch", "futures", "server")),
+    *(
+        f"net/{name}.py"
+        for name in ("answers", "channel", "dispatch", "futures", "reactor", "server")
+    ),
     *(f"broker/coordinators/{name}.py" for name in ("host", "hosted_partition", "runtime")),
     "broker/coordinators/transaction/marker_sender.py",
     *(f"broker/controller/{name}.py" for name in ("log", "service", "writer")),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from raftka.kraft.raft.codec import MalformedMessage as MalformedRaft
 from raftka.kraft.raft.codec import decode as decode_raft
 from raftka.kraft.raft.link import PREAMBLE, Refused, decode_hello
-from raftka.model.ports import Connection, FileRegion, Listener, Network, Piece, bytes_of
+from raftka.model.ports import Connection, FileRegion, Listener, Network, Piece, Poller, bytes_of
 from raftka.net.protocol import codec
 from raftka.net.protocol.apis import APIS
 from raftka.tracing.safely import Safely
@@ -212,6 +212,10 @@ class TracedConnection:
             self._ended("closed by the other side")
         return size
 
+    def receive_now(self, buffer: bytearray | memoryview) -> int | None:
+        """As the port says."""
+        raise NotImplementedError("a traced network has no poller that would ask")
+
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         """As the port says."""
         data = self._safely(_joined, pieces)
@@ -296,6 +300,10 @@ class TracedNetwork:
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
         """As the port says."""
         return TracedListener(await self._inner.listen(host, port, backlog=backlog), self)
+
+    def poller(self) -> Poller | None:
+        """None: what passes is seen where a task receives it."""
+        return None
 
     def traced(self, connection: Connection, *, dialed: bool) -> Connection:
         """The same connection, observed."""

@@ -16,9 +16,10 @@ from random import Random
 
 import trio
 
-from raftka.model.ports import BrokenConnection, Connection, Listener
+from raftka.model.ports import BrokenConnection, Connection, Listener, Poller
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.machines.life import Life
+from raftka.simulations.machines.poller import SimPoller
 from raftka.simulations.machines.stream import Flow, LinkFaults, Stream, Taps
 
 
@@ -304,3 +305,6 @@ class SimNetwork:
         if not self._life.is_alive:
             raise OSError(100, "the process is dead")
         return self._fabric.bind(self._host, port, self._life)
+
+    def poller(self) -> Poller | None:
+        return SimPoller(self._life)

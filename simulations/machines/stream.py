@@ -60,6 +60,14 @@ class LinkFaults:
     """A connection whose bytes are held back for so long breaks."""
 
 
+class Watcher(Protocol):
+    """Is notified of streams that it watches (machines/poller.py)."""
+
+    def readable(self, stream: Stream) -> None:
+        """Bytes are there, or an end."""
+        ...
+
+
 class Links(Protocol):
     """The network, as one stream needs it."""
 
@@ -111,6 +119,8 @@ class Stream:
         self._room: trio.Event | None = None
         """Set when what is sent has made room for more, while somebody waits for that."""
         self._receiver: trio.lowlevel.Task | None = None
+        self.watcher: Watcher | None = None
+        """What waits for bytes on behalf of a poller's owner."""
 
     @property
     def is_open(self) -> bool:
@@ -127,21 +137,33 @@ class Stream:
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         if self._incoming:
             await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._incoming:
+        while (size := self.receive_now(buffer)) is None:
+            self._receiver = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
+            if self._life.is_paused:
+                await self._life.passage()
+        return size
+
+    def receive_now(self, buffer: bytearray | memoryview) -> int | None:
+        if not self._incoming:
             if self._closed:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
             if self._end == "eof":
                 return 0
             if self._end == "reset":
                 raise BrokenConnection(f"{self.peer}: Connection reset by peer")
-            self._receiver = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_receiving)
-            if self._life.is_paused:
-                await self._life.passage()
+            return None
         size = min(len(buffer), len(self._incoming))
         buffer[:size] = self._incoming[:size]
         del self._incoming[:size]
+        if self._incoming and self.watcher is not None:
+            self.watcher.readable(self)
         return size
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `receive_now` would return or raise something."""
+        return bool(self._incoming) or self._closed or self._end in ("eof", "reset")
 
     def _stop_receiving(self, _: object) -> trio.lowlevel.Abort:
         self._receiver = None
@@ -255,9 +277,7 @@ class Stream:
             self._incoming += data
         elif self._end is None:
             self._end = "eof"
-        if self._receiver is not None:
-            receiver, self._receiver = self._receiver, None
-            trio.lowlevel.reschedule(receiver)
+        self._wake_receiver()
 
     def reset(self) -> None:
         if self._end is None and not self._closed:
@@ -297,6 +317,11 @@ class Stream:
         if self._room is not None:
             self._room.set()
             self._room = None
+        self._wake_receiver()
+
+    def _wake_receiver(self) -> None:
         if self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             trio.lowlevel.reschedule(receiver)
+        elif self.watcher is not None:
+            self.watcher.readable(self)

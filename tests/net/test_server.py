@@ -28,6 +28,17 @@ from raftka.simulations.machines.network import Fabric
 Handler = Callable[[Context[None], Any], Any]
 
 
+@pytest.fixture(params=["one task for all", "a task for each"], autouse=True)
+def way(request: pytest.FixtureRequest) -> str:
+    """How connections are served; whatever holds, holds for both."""
+    WAY.append(request.param)
+    return str(request.param)
+
+
+WAY: list[str] = []
+"""The last is that of the running test."""
+
+
 def router(handler: Handler, *, concurrent: bool = False) -> Router[None]:
     """Heartbeat by the handler, and ApiVersions."""
     made: Router[None] = Router()
@@ -54,13 +65,15 @@ async def serving(
     """A server with one API (Heartbeat) and ApiVersions, and a connection to it."""
     fabric = Fabric(random.Random(seed))
     routes = router(handler, concurrent=concurrent).routes("broker")
+    host = fabric.host("b")
     server = Server(
         Dispatcher(None, routes), name="PLAINTEXT", turn=Turn(), clock=SimClock(),
         max_frame_bytes=100_000, max_idle_s=600,
+        poller=host.poller() if WAY[-1] == "one task for all" else None,
     )  # fmt: skip
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fabric.run)
-        nursery.start_soon(server.run, await fabric.host("b").listen("b", 9092))
+        nursery.start_soon(server.run, await host.listen("b", 9092))
         yield fabric, await fabric.host("a").connect("b", 9092)
         nursery.cancel_scope.cancel()
 

@@ -14,6 +14,7 @@ from raftka.model.ports import (
     FileRegion,
     Listener,
     Piece,
+    Poller,
 )
 from raftka.net.clock import TrioAlarm
 
@@ -43,6 +44,9 @@ class MemoryConnection:
         if not self._incoming and not self._ended:
             self._news = trio.Event()
         return size
+
+    def receive_now(self, buffer: bytearray | memoryview) -> int | None:
+        raise NotImplementedError("each connection has a task of its own")
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         if self.closed:
@@ -104,6 +108,9 @@ class MemoryNetwork:
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
         raise NotImplementedError("scripted servers are registered with `serve`")
+
+    def poller(self) -> Poller | None:
+        return None
 
     async def _run(self, server: Server, connection: MemoryConnection) -> None:
         try:

@@ -56,6 +56,9 @@ class Wire:
         size, self.incoming = len(self.incoming), b""
         return size
 
+    def receive_now(self, buffer: bytearray | memoryview) -> int | None:
+        raise NotImplementedError
+
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         self.sent += b"".join(bytes(piece) for piece in pieces if not hasattr(piece, "size"))
         return []
