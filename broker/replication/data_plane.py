@@ -20,6 +20,7 @@ from raftka.broker.replication.leader_fetcher import FetcherConfig
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.broker.replication.replica_manager import ReplicaManager
 from raftka.broker.replication.replica_selector import rack_aware, selector_name
+from raftka.broker.replication.silence import LOOK_EVERY_S
 from raftka.broker.replication.throttle import ReplicationThrottles
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Clock, Dice, Network
@@ -54,6 +55,7 @@ class DataPlane:
         self._clock = clock
         self._turn = turn
         self._lag_max_s = config.int("replica.lag.time.max.ms") / 1000
+        self._silence_s = config.int("raftka.replica.silence.max.ms") / 1000
         self._checkpoint_s = config.int("replica.high.watermark.checkpoint.interval.ms") / 1000
         self.replicas = ReplicaManager(
             node_id,
@@ -61,6 +63,7 @@ class DataPlane:
             clock,
             turn,
             lag_max_s=self._lag_max_s,
+            silence_s=self._silence_s,
             broker_epoch=broker_epoch,
             log_defaults=log_defaults or (lambda: logs.defaults),
             rules_off=rules_off,
@@ -111,6 +114,8 @@ class DataPlane:
             nursery.start_soon(self.alter_partition.run)
             nursery.start_soon(self.fetchers.run)
             nursery.start_soon(self._shrink_isrs)
+            if self._silence_s > 0:
+                nursery.start_soon(self._drop_silent)
             nursery.start_soon(self._checkpoint)
 
     def _in_turn(self, work: Callable[[], None]) -> None:
@@ -124,6 +129,11 @@ class DataPlane:
         while True:
             await self._clock.sleep(self._lag_max_s / 2)
             self._in_turn(lambda: self.replicas.isr.shrink_isrs(self._clock.monotonic()))
+
+    async def _drop_silent(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            self._in_turn(lambda: self.replicas.isr.drop_silent(self._clock.monotonic()))
 
     async def _checkpoint(self) -> None:
         while True:

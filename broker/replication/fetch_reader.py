@@ -283,7 +283,7 @@ class FetchReader:
     ) -> None:
         follower = replica.state.follower(limits.replica_id)
         if entry.feed.watching:
-            follower.link = entry.feed
+            follower.link = self._isr.silence.links[limits.replica_id] = entry.feed
         proposal = replica.follower_fetched(
             follower, entry.fetch_offset, entry.log_start_offset, limits.broker_epoch, now_s
         )

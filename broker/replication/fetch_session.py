@@ -140,6 +140,16 @@ class Feed:
         self.dirty[entry] = None
         return entry
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a fetch waits to be answered."""
+        return self.waiting is not None
+
+    def replicas(self) -> list[Replica]:
+        """Those of its partitions that are hosted here."""
+        entries = self.entries.values()
+        return [entry.replica for entry in entries if entry.replica is not None]
+
     def in_turn(self) -> list[FetchEntry]:
         """The entries that may have something to say, what was served last at the end.
 

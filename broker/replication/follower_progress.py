@@ -81,6 +81,10 @@ class FollowerProgress:
         if link_s > self.last_caught_up_s:
             self.last_caught_up_s = link_s
 
+    def went_silent(self) -> None:
+        """It is not waited for until it fetches again."""
+        self.last_caught_up_s = NEVER
+
     def is_caught_up(self, leader_end: int, now_s: float, lag_max_s: float) -> bool:
         """Whether it may count as in sync."""
         return self.log_end_offset == leader_end or now_s - self.last_caught_up_s <= lag_max_s

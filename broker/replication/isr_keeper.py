@@ -7,6 +7,7 @@ from typing import Protocol
 from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.replica_index import ReplicaIndex
+from raftka.broker.replication.silence import Silence
 from raftka.model.ids import NO_EPOCH
 from raftka.model.logs import get_logger
 
@@ -22,9 +23,11 @@ class Proposals(Protocol):
 class IsrKeeper:
     """Proposes changes of ISRs as followers fall behind, catch up, come and go."""
 
-    def __init__(self, replicas: ReplicaIndex, lag_max_s: float) -> None:
+    def __init__(self, replicas: ReplicaIndex, lag_max_s: float, silence_s: float = 0.0) -> None:
+        """`silence_s` is raftka.replica.silence.max.ms; 0 for waiting until lag_max_s."""
         self.lag_max_s = lag_max_s
         """replica.lag.time.max.ms"""
+        self.silence = Silence(min(silence_s, lag_max_s), lag_max_s)
         self.proposals: Proposals | None = None
         self._replicas = replicas
 
@@ -54,6 +57,25 @@ class IsrKeeper:
                     leader_epoch=state.view.leader_epoch,
                 )
                 self.propose(replica, proposal)
+
+    def drop_silent(self, now_s: float) -> None:
+        """Propose to go on without followers whose brokers have stopped fetching."""
+        for broker_id, silent_s in self.silence.look(now_s):
+            for replica in self.silence.links[broker_id].replicas():
+                proposal = replica.state.without(broker_id)
+                if proposal is None:
+                    continue
+                log.warning(
+                    f"{replica.topic_partition}: broker {broker_id} has not fetched for"
+                    f" {silent_s:.1f} s although records wait for it and its connection is open;"
+                    f" shrinking the ISR to {list(proposal.members)}"
+                    " (raftka.replica.silence.max.ms)",
+                    log_end_offset=replica.state.log_end_offset,
+                    high_watermark=replica.state.high_watermark,
+                    leader_epoch=replica.state.view.leader_epoch,
+                )
+                self.propose(replica, proposal)
+                self.silence.dropped(broker_id)
 
     def may_join_isr(self, broker_id: int, broker_epoch: int) -> bool:
         """Whether the controller would let that process of that broker into an ISR."""

@@ -289,6 +289,23 @@ class PartitionState(ReplicaView):
             return None
         return self._propose(tuple(id_ for id_ in self.view.isr if id_ not in lagging))
 
+    def without(self, silent_id: int) -> IsrProposal | None:
+        """Propose to go on without a follower that has gone silent while it lacks records.
+
+        None where it holds all there is, so nobody waits for it, and where those that remain would
+        be fewer than min.insync.replicas, so nothing would be gained.
+        """
+        isr = self.view.isr
+        if self.pending is not None or not self.is_leader or silent_id not in isr:
+            return None
+        follower = self.follower(silent_id)
+        if follower.log_end_offset in (NO_OFFSET, self.log_end_offset):
+            return None  # It has not fetched from this leader yet, or has everything.
+        if len(isr) - 1 < self.effective_min_isr:
+            return None
+        follower.went_silent()
+        return self._propose(tuple(id_ for id_ in isr if id_ != silent_id))
+
     def lagging(self, now_s: float) -> tuple[int, ...]:
         """Members of the ISR that no longer qualify."""
         isr = self.view.isr

@@ -84,13 +84,14 @@ class ReplicaManager:
         turn: Turn,
         *,
         lag_max_s: float,
+        silence_s: float = 0.0,
         broker_epoch: Callable[[], int],
         log_defaults: Callable[[], LogConfig],
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self.node_id = node_id
         self.index = ReplicaIndex(node_id)
-        self.isr = IsrKeeper(self.index, lag_max_s)
+        self.isr = IsrKeeper(self.index, lag_max_s, silence_s)
         self.get = self.index.get
         self.find = self.index.find
         self.leader_hint = self.index.leader_hint

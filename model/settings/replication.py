@@ -27,6 +27,10 @@ REPLICATION_SETTINGS: Final[tuple[Setting, ...]] = (
             "How often it is looked whether leadership should return."),
     Setting("replica.lag.time.max.ms", LONG, 30000, None, READ_ONLY,
             "A follower that was not caught up for this long leaves the in-sync replicas."),
+    Setting("raftka.replica.silence.max.ms", INT, 2000, at_least(0), READ_ONLY,
+            "A follower whose broker has stopped fetching for this long, while records wait for "
+            "it, leaves the in-sync replicas if min.insync.replicas are left; 0 waits for "
+            "replica.lag.time.max.ms or the controller. Keep it above replica.fetch.wait.max.ms."),
     Setting("replica.fetch.min.bytes", INT, 1, None, READ_ONLY,
             "A follower's fetch waits until the leader has this many bytes."),
     Setting("replica.fetch.wait.max.ms", INT, 500, None, READ_ONLY,

@@ -13,6 +13,7 @@ NAMES: Final = (
     "divergent_logs",
     "split_vote",
     "full_disk",
+    "silent_follower",
     "slow_follower",
     "power_loss_of_all",
     "rolling_restart",

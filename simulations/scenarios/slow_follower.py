@@ -1,4 +1,4 @@
-"""A follower hears nothing for longer than replica.lag.time.max.ms: it leaves the ISR, records are
+"""A follower is cut off from its leader alone: it leaves the ISR for its silence, records are
 acknowledged without it, and it comes back when it has caught up."""
 
 from raftka.simulations.scenarios.stage import Stage
