@@ -95,6 +95,7 @@ async def _serve(config: Config, disk: Disk) -> int:
     from raftka.net.clock import SystemClock, system_dice
     from raftka.net.transport import TcpNetwork
     from raftka.process_figures import process_figures
+    from raftka.service_manager import notify
 
     network: Network = TcpNetwork()
 
@@ -112,6 +113,7 @@ async def _serve(config: Config, disk: Disk) -> int:
                     # The second signal; or nothing has started that would need a shutdown.
                     nursery.cancel_scope.cancel()
                     return
+                notify("STOPPING=1")
                 shutdown.set()
 
     clock = SystemClock()
@@ -127,6 +129,7 @@ async def _serve(config: Config, disk: Disk) -> int:
         if trace is not None:
             trace.follow(node)
         _settle()
+        notify("READY=1", f"STATUS=node {node.node_id} serves")
 
     async with trio.open_nursery() as nursery:
         await nursery.start(watch)

@@ -83,6 +83,29 @@ def brokers(image: MetadataImage) -> Iterator[Family]:
     )
 
 
+def disks(node: Node) -> Iterator[Family]:
+    """The volumes of the log directories, and which of these have failed."""
+    online = [(labels(directory=path), node.disk.free_bytes(path)) for path in node.logs.online]
+    yield Family(
+        ("raftka_log_directory_total_bytes",),
+        "gauge",
+        "Size of a log directory's volume.",
+        [(where, total) for where, (total, _) in online],
+    )
+    yield Family(
+        ("raftka_log_directory_usable_bytes",),
+        "gauge",
+        "What is free there.",
+        [(where, usable) for where, (_, usable) in online],
+    )
+    failed = len(node.logs.offline)
+    yield gauge(
+        ("kafka_log_logmanager_offlinelogdirectorycount",),
+        "Log directories that have failed.",
+        failed,
+    )
+
+
 def node_state(node: Node) -> Iterator[Family]:
     """Which node this is, and whether it serves."""
     yield Family(

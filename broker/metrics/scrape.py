@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from raftka.broker.metrics.cluster import brokers, controller, node_state
+from raftka.broker.metrics.cluster import brokers, controller, disks, node_state
 from raftka.broker.metrics.connections import connections
 from raftka.broker.metrics.end_offsets import EndOffsets
 from raftka.broker.metrics.families import Family, text_of
@@ -83,6 +83,7 @@ class Scrape:
             yield from brokers(node.image)
         if node.is_broker:
             yield from traffic(node.replicas.index.traffic)
+            yield from disks(node)
             yield from isr_changes(node.data_plane.alter_partition)
             yield from partitions(node.replicas, self._partitions_max)
             yield from groups(found, ends)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -232,3 +233,16 @@ def test_a_start_loads_what_it_needs_and_starts_no_program(tmp_path: Path) -> No
         "broker_registration",
     }
     assert sum(name.startswith("raftka") for name in modules) <= 300
+
+
+def test_a_service_manager_hears_when_the_node_serves_and_stops(server: Server) -> None:
+    path = server.directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(30)
+        process = server.launch(str(server.file), "--dev", NOTIFY_SOCKET=str(path))
+        assert manager.recv(1000).splitlines() == [b"READY=1", b"STATUS=node 1 serves"]
+        socket.create_connection(("127.0.0.1", server.port)).close()
+        process.send_signal(signal.SIGTERM)
+        assert manager.recv(1000) == b"STOPPING=1"
+        assert process.wait(30) == 0
