@@ -53,6 +53,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "log-dirs": Command("client.tools.log_dirs", "sizes and lags of replicas on disk"),
         "metadata-quorum": Command("client.tools.metadata_quorum", "the controllers' quorum"),
         "broker-api-versions": Command("client.tools.broker_api_versions", "what brokers serve"),
+        "top": Command("top.command", "a live view: brokers, rates, lag, elections"),
         "cluster": Command("client.tools.cluster", "the cluster's id, unregistering brokers"),
     },
     "Look inside": {

@@ -220,3 +220,12 @@ def test_the_doctor_of_a_cluster(cluster: LocalCluster, capsys: pytest.CaptureFi
     machine = ("% full", "lack replicas in their ISR")
     rest = [what for what in found if not any(words in what for words in machine)]
     assert len(rest) == 2, found
+
+
+def test_top_looks_twice(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    looks = ["--looks", "2", "--interval-ms", "200"]
+    assert main(["top", "--bootstrap-server", cluster.bootstrap, *looks]) == 0
+    text = capsys.readouterr().out
+    for words in ("Brokers", "Topics (2)", "Groups (1)", TOPIC, GROUP, "0 without a leader"):
+        assert words in text
+    assert main(["top", "--bootstrap-server", cluster.bootstrap, "--looks", "0"]) == 1

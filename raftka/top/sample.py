@@ -1,0 +1,91 @@
+"""One look at a cluster: what `raftka top` shows comes from the difference of two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from raftka.client.admin import Admin
+from raftka.client.admin.nodes import Node
+from raftka.client.admin.topics import TopicDescription
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.offset_specs import LATEST
+from raftka.model.ports import BrokenConnection
+
+_TOPICS_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class GroupSample:
+    """A group at one moment."""
+
+    state: str
+    members: int
+    offsets: Mapping[TopicPartition, int]
+    """What it has committed."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The cluster at one moment."""
+
+    at_s: float
+    """Monotonic seconds."""
+    cluster_id: str
+    controller_id: int
+    """The leader of the quorum; -1 while there is none."""
+    controller_epoch: int
+    brokers: tuple[Node, ...]
+    """With those that are fenced."""
+    topics: Mapping[str, TopicDescription]
+    ends: Mapping[TopicPartition, int]
+    """High watermarks, of the partitions that have a leader."""
+    groups: Mapping[str, GroupSample]
+
+
+async def take(admin: Admin, at_s: float) -> Sample:
+    """Look at the cluster. Raises KafkaError and BrokenConnection when it does not answer."""
+    described = await admin.describe_cluster(include_fenced=True)
+    quorum = await admin.describe_quorum()
+    names = sorted(await admin.list_topics())
+    topics: dict[str, TopicDescription] = {}
+    for start in range(0, len(names), _TOPICS_AT_ONCE):
+        topics |= await admin.describe_topics(names[start : start + _TOPICS_AT_ONCE])
+    led = [
+        TopicPartition(topic.name, each.index)
+        for topic in topics.values()
+        for each in topic.partitions
+        if each.leader is not None
+    ]
+    try:
+        found = await admin.list_offsets(dict.fromkeys(led, LATEST))
+        ends = {at: each.offset for at, each in found.items()}
+    except (KafkaError, BrokenConnection):
+        ends = {}  # In the middle of a failover: the next look has them again.
+    return Sample(
+        at_s,
+        described.cluster_id,
+        quorum.leader_id,
+        quorum.leader_epoch,
+        described.nodes,
+        topics,
+        ends,
+        await _groups(admin),
+    )
+
+
+async def _groups(admin: Admin) -> dict[str, GroupSample]:
+    found: dict[str, GroupSample] = {}
+    try:
+        listed = sorted(each.group_id for each in await admin.list_groups())
+        for group_id, group in (await admin.describe_groups(listed)).items():
+            committed = await admin.list_group_offsets(group_id)
+            found[group_id] = GroupSample(
+                group.state,
+                len(group.members),
+                {at: each.offset for at, each in committed.items()},
+            )
+    except (KafkaError, BrokenConnection):
+        return found  # A coordinator is on its way: the next look has the others again.
+    return found
