@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _ALL: Final = -1
 _BY_ID: Final = 13
 _ZSTD_FROM: Final = 7
+_NONE: Final[Set[str | bytes]] = frozenset()
 _ADMIN_CLIENT: Final = "__admin_client"
 """The one client.id that Kafka lets produce to internal topics."""
 
@@ -70,9 +71,9 @@ def produce(
     now_s = node.clock.monotonic()
     by_id = context.api_version >= _BY_ID
     outcomes: list[Outcome] = []
-    denied = (
-        _denied(context, request, by_id=by_id) if context.authorizer is not None else frozenset()
-    )
+    denied: Set[str | bytes] = _NONE if verified is None else verified.denied
+    if context.authorizer is not None and verified is None:
+        denied = _denied(context, request, by_id=by_id)
     for name, data in _named_once(request, by_id=by_id):
         outcome = Outcome(name, data.index)
         outcomes.append(outcome)
@@ -147,9 +148,9 @@ def _refusal(request: ProduceRequest) -> KafkaError | None:
 def _verify_first(context: Context, request: ProduceRequest) -> Returned:
     """Have the coordinator of a transactional producer asked, where that must be."""
     name, version = request.transactional_id or "", context.api_version
-    refusal, denied = None, frozenset[str | bytes]()
+    refusal, denied = None, _NONE
     if context.authorizer is not None:
-        denied = frozenset(_denied(context, request, by_id=version >= _BY_ID))
+        denied = _denied(context, request, by_id=version >= _BY_ID)
         if not context.may(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, name):
             refusal = KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     append = partial(produce, context, request)

@@ -11,7 +11,7 @@ Requests of one connection keep their order: while one waits, those behind it wa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from raftka.broker.replication.joining import Codes, Joining, Question
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _BY_ID: Final = 13
 _JOINS_FROM: Final = 12
 _KNOWS_ABORTABLE_FROM: Final = 11
+
+_MOST_WAITING: Final = 16
+"""Requests of one connection whose records are kept: three times what a producer may send ahead."""
 
 _COORDINATOR_AWAY: Final = frozenset(
     {
@@ -55,6 +58,8 @@ class Verified(NamedTuple):
     errors: Mapping[Key, KafkaError] = {}
     refusal: KafkaError | None = None
     """What is wrong with the request as a whole."""
+    denied: Set[str | bytes] = frozenset()
+    """The topics that the client may not write to."""
 
 
 class _First(NamedTuple):
@@ -91,7 +96,7 @@ class Verifier:
         request: ProduceRequest,
         version: int,
         refusal: KafkaError | None,
-        denied: Iterable[str | bytes],
+        denied: Set[str | bytes],
         append: Callable[[Verified], Returned],
     ) -> Returned:
         """What `append` answers, at once or, as a Pending, when the coordinator has been heard.
@@ -107,18 +112,26 @@ class Verifier:
                 ErrorCode.INVALID_PRODUCER_ID_MAPPING,
                 "Transactional records contained more than one producer ID",
             )
+        line = self._lines.get(session)
+        if line is not None and len(line) >= _MOST_WAITING:
+            refusal = refusal or KafkaError(
+                ErrorCode.NOT_ENOUGH_REPLICAS,
+                f"{_MOST_WAITING} requests of this connection wait for the coordinator; send"
+                " fewer at a time (max.in.flight.requests.per.connection)",
+            )
+            return append(Verified(refusal=refusal, denied=denied))
         asks = not refusal and (version >= _JOINS_FROM or self._verifies())
         wanted = [each for each in batches if each.key[0] not in denied] if asks else []
-        waiting = _Waiting(self, request.transactional_id or "", version, wanted, append)
-        line = self._lines.get(session)
+        name = request.transactional_id or ""
+        waiting = _Waiting(self, name, version, wanted, denied, append)
         if line is None:
             if refusal is not None or not waiting.ask():
-                return append(Verified(refusal=refusal))
+                return append(Verified(refusal=refusal, denied=denied))
             if waiting.verified is not None:
                 return append(waiting.verified)
             line = self._lines[session] = _Line(self._turn, lambda: self._lines.pop(session))
         elif refusal is not None:
-            waiting.verified = Verified(refusal=refusal)
+            waiting.verified = Verified(refusal=refusal, denied=denied)
         _keep_records(request)
         return line.add(waiting)
 
@@ -152,6 +165,7 @@ class _Waiting:
     __slots__ = (
         "_append",
         "_batches",
+        "_denied",
         "_name",
         "_verifier",
         "_version",
@@ -167,6 +181,7 @@ class _Waiting:
         name: str,
         version: int,
         batches: list[_First],
+        denied: Set[str | bytes],
         append: Callable[[Verified], Returned],
     ) -> None:
         self.line: _Line | None = None
@@ -177,6 +192,7 @@ class _Waiting:
         self._name = name
         self._version = version
         self._batches = batches
+        self._denied = denied
         self._append = append
 
     def ask(self) -> bool:
@@ -185,7 +201,7 @@ class _Waiting:
         joins = self._version >= _JOINS_FROM
         guards = self._verifier.guards(self._batches, bumps_epoch=joins)
         if not guards:
-            self.verified = Verified()
+            self.verified = Verified(denied=self._denied)
             return False
         first = self._batches[0]
         partitions = frozenset(partition for partition, _ in guards.values())
@@ -199,7 +215,7 @@ class _Waiting:
                     granted[key] = guard
                 else:
                     errors[key] = error
-            self.verified = Verified(granted, errors)
+            self.verified = Verified(granted, errors, denied=self._denied)
             if self.line is not None:
                 self.line.advance()
 
@@ -227,6 +243,9 @@ class _Line:
         self._ended = ended
         self._waiting: deque[_Waiting] = deque()
         self._is_busy = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def add(self, waiting: _Waiting) -> Pending:
         waiting.line = self

@@ -110,6 +110,17 @@ def test_records_wait_for_the_coordinator_in_the_order_of_their_connection() -> 
     assert code(send(broker, 3)) is ErrorCode.NONE
 
 
+def test_no_connection_makes_the_broker_keep_more_than_a_few_requests() -> None:
+    broker = lone_broker()
+    broker.joining.code = None
+    answers = [send(broker, sequence) for sequence in range(20)]
+    assert [answer.is_waiting for answer in answers] == [True] * 16 + [False] * 4
+    assert code(answers[-1]) is ErrorCode.NOT_ENOUGH_REPLICAS
+    broker.joining.answer()
+    assert all(code(answer) is ErrorCode.NONE for answer in answers[:16])
+    assert broker.replica("logs").log.log_end_offset == 16
+
+
 @pytest.mark.parametrize(
     ("said", "version", "expected"),
     [
