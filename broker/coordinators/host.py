@@ -76,6 +76,7 @@ class CoordinatorHost(Generic[S]):
         perform: Callable[[ShardRuntime[S], object], None] = perform_nothing,
         key: str,
         invalid_key: ErrorCode,
+        may_be_empty: bool = True,
     ) -> None:
         self.image: MetadataImage = EMPTY_IMAGE
         """The newest metadata; a shard is given it when it is loaded."""
@@ -87,6 +88,8 @@ class CoordinatorHost(Generic[S]):
         self._key = key
         """What a key names, for messages: "group"."""
         self._invalid_key = invalid_key
+        self._may_be_empty = may_be_empty
+        """Whether the empty key is one like others, as it is among groups."""
         self._hosted: dict[int, HostedPartition[S]] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -151,8 +154,10 @@ class CoordinatorHost(Generic[S]):
     def runtime_of(self, key: str, *, writing: bool = True) -> ShardRuntime[S]:
         """The shard that a key lives in.
 
-        Raises KafkaError as `runtime_at`, and for a key that no record can hold.
+        Raises KafkaError as `runtime_at`, and for a key that cannot be one, whoever coordinates.
         """
+        if not key and not self._may_be_empty:
+            raise KafkaError(self._invalid_key, f"the {self._key} id is empty")
         if len(key) > STRING_BYTES_MAX or len(key.encode()) > STRING_BYTES_MAX:
             raise KafkaError(self._invalid_key, f"the {self._key} id is too long")
         return self.runtime_at(self.partition_of(key), f"{self._key} {key!r}", writing=writing)

@@ -2,7 +2,8 @@
 
 Versions 0 to 3 come from producers, for one transaction each. From 4 on brokers ask, for many: a
 partition's leader verifies that a producer has made it join, or with transaction.version 2 has it
-join itself. Version notes: 2 knows PRODUCER_FENCED (KIP-588); 5 knows TRANSACTION_ABORTABLE.
+join itself. Version notes: 2 knows PRODUCER_FENCED (KIP-588). TRANSACTION_ABORTABLE comes to
+version 4, too, as from Apache Kafka.
 
 A partition that does not exist refuses its whole transaction: the others are then answered
 OPERATION_NOT_ATTEMPTED, as Apache Kafka does.
@@ -34,7 +35,6 @@ from raftka.net.router import Pending
 
 _FROM_BROKERS = 4
 _KNOWS_FENCED_FROM = 2
-_KNOWS_ABORTABLE_FROM = 5
 
 Codes = Callable[[TopicPartition], int]
 
@@ -123,7 +123,7 @@ def _ask(context: Context, transaction: AddPartitionsToTxnTransaction) -> Pendin
     if transaction.verify_only:
 
         def respond(found: dict[TopicPartition, ErrorCode]) -> AddPartitionsToTxnResult:
-            return _result(transaction, lambda each: _known_verdict(found[each], version))
+            return _result(transaction, lambda each: found[each])
 
         transactions.verify_partitions(
             transaction.transactional_id, producer, wanted, answer, respond
@@ -155,12 +155,6 @@ def _unknown(context: Context, wanted: Iterable[TopicPartition]) -> dict[TopicPa
         elif image.partition(*each) is None:
             found[each] = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     return found
-
-
-def _known_verdict(code: ErrorCode, version: int) -> ErrorCode:
-    if code is ErrorCode.TRANSACTION_ABORTABLE and version < _KNOWS_ABORTABLE_FROM:
-        return ErrorCode.INVALID_TXN_STATE
-    return code
 
 
 def _result(transaction: AddPartitionsToTxnTransaction, code: Codes) -> AddPartitionsToTxnResult:

@@ -83,6 +83,8 @@ def _commit(
     index = node.groups.partition_of(request.group_id)
     if not request.topics:
         resolve(TxnOffsetCommitResponse())
+    elif not request.group_id:
+        refuse(ErrorCode.INVALID_GROUP_ID)
     elif index is None:
         refuse(ErrorCode.NOT_COORDINATOR)
     else:

@@ -82,6 +82,7 @@ class TransactionCoordinatorService:
             perform=self._perform,
             key="transactional",
             invalid_key=ErrorCode.INVALID_REQUEST,
+            may_be_empty=False,
         )
         # What the broker calls, beside the operations.
         self.run = self._host.run

@@ -209,8 +209,7 @@ async def test_brokers_ask_for_many_transactions_at_once(world: World) -> None:
     assert await ask(4, verify_only=False, index=1) == {NAME: both, "other": both}
     not_in = [OK, ErrorCode.TRANSACTION_ABORTABLE]
     assert await ask(5, verify_only=True, index=2) == {NAME: not_in, "other": not_in}
-    old = [OK, ErrorCode.INVALID_TXN_STATE]
-    assert await ask(4, verify_only=True, index=2) == {NAME: old, "other": old}
+    assert await ask(4, verify_only=True, index=2) == {NAME: not_in, "other": not_in}
     empty = add_partitions_to_txn(world.context(5), AddPartitionsToTxnRequest())
     assert (await world.answered(empty)).results_by_transaction == []
 
@@ -291,6 +290,23 @@ async def test_a_transaction_that_has_offsets_here_is_not_asked_for_again(world:
     world.code = ErrorCode.TRANSACTION_ABORTABLE
     assert (await commit_offset(world, 5))[1] == OK
     assert world.joined == []
+
+
+async def test_a_group_needs_a_name_whatever_the_transaction_is(world: World) -> None:
+    world.code = ErrorCode.TRANSACTION_ABORTABLE
+    wanted = TxnOffsetCommitRequestPartition(partition_index=1)
+    topic = TxnOffsetCommitRequestTopic(name=ACCESS.name, partitions=[wanted])
+    request = TxnOffsetCommitRequest(transactional_id=NAME, topics=[topic])
+    answer = await world.answered(txn_offset_commit(world.context(5), request))
+    assert answer.topics[0].partitions[0].error_code == ErrorCode.INVALID_GROUP_ID
+
+
+async def test_an_empty_id_is_no_matter_of_who_coordinates(world: World) -> None:
+    for partition in range(3):
+        world.transactions.on_partition_resigned(partition)
+    init = await init_producer_id(world.context(5), InitProducerIdRequest(transactional_id=""))
+    end = await end_txn(world.context(5), EndTxnRequest(transactional_id=""))
+    assert init.error_code == end.error_code == ErrorCode.INVALID_REQUEST
 
 
 async def test_topics_by_id(world: World) -> None:
