@@ -338,7 +338,7 @@ class ProducerState:
         entry.last_timestamp = header.max_timestamp
         entry.txn_first_offset = NO_OFFSET
         if Rule.MARKER_VOIDS_GUARDS not in self._rules_off:
-            self.verifications.void(producer_id, header.producer_epoch)
+            self.verifications.ended(producer_id, header.producer_epoch)
         ended = self.transactions.end(producer_id, header.last_offset)
         if marker is None:
             return None

@@ -67,10 +67,21 @@ class Verifications:
         return self._waiting.get(producer_id)
 
     def void(self, producer_id: int, epoch: int) -> None:
-        """A marker or a transactional batch of the producer was appended. One of an earlier epoch
-        says nothing of what waits."""
+        """A transactional batch of the producer was appended. One of an earlier epoch says nothing
+        of what waits."""
         found = self._waiting.get(producer_id)
         if found is not None and epoch >= found.epoch:
+            del self._waiting[producer_id]
+
+    def ended(self, producer_id: int, epoch: int) -> None:
+        """A marker of the producer was appended.
+
+        With transaction.version 2 a marker has the epoch after that of its transaction: one with
+        the epoch of what waits ends the transaction before. A producer need not wait for it: it
+        hears of the end as soon as that is decided.
+        """
+        found = self._waiting.get(producer_id)
+        if found is not None and epoch >= found.epoch + found.bumps_epoch:
             del self._waiting[producer_id]
 
     def expire(self, now_ms: int, expiration_ms: int) -> None:

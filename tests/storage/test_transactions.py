@@ -143,6 +143,23 @@ def test_a_marker_of_an_earlier_epoch_voids_no_later_question() -> None:
     log.append_as_leader(data, 0, NOW_MS, guard=guard)
 
 
+def test_the_marker_of_the_transaction_before_voids_no_question_of_version_2() -> None:
+    log = new_log()
+    send(log, 7)
+    data = batch("x", producer_id=7, producer_epoch=1, base_sequence=0, is_transactional=True)
+    guard = log.producer_state.begin_verification(7, 1, 0, bumps_epoch=True, now_ms=NOW_MS)
+    end(log, 7, commit=True, epoch=1, version=2)
+    log.append_as_leader(data, 0, NOW_MS, guard=guard)
+
+
+def test_the_marker_of_its_own_transaction_voids_a_question_of_version_2() -> None:
+    log = new_log()
+    guard = log.producer_state.begin_verification(7, 1, 0, bumps_epoch=True, now_ms=NOW_MS)
+    end(log, 7, commit=False, epoch=2, version=2)
+    assert guard is not None
+    assert log.producer_state.verifications.get(7) is None
+
+
 def test_batches_that_wait_for_one_answer_keep_their_order() -> None:
     log = new_log()
     data = [
