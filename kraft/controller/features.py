@@ -32,6 +32,7 @@ SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
 BOOTSTRAP: Final[Mapping[str, int]] = {
     METADATA_VERSION: DEFAULT_METADATA_VERSION,
     "eligible.leader.replicas.version": 1,
+    TRANSACTION_VERSION: 2,
 }
 """The levels with which a new cluster begins when its nodes were formatted with no others."""
 
