@@ -3,7 +3,7 @@
     python -m benchmarks.exactly_once                               our client, twenty rounds
     python -m benchmarks.exactly_once --client all --rounds 5       four clients, a table
     python -m benchmarks.exactly_once --seed 7 --records 5000
-    python -m benchmarks.exactly_once --bootstrap host:port,...     no kills: a cluster of yours
+    python -m benchmarks.exactly_once --kafka .../kafka             a Kafka that this script starts
 
 A round: two topics of three partitions on three nodes (RF=3, min.insync.replicas=2), the input
 filled before; a worker (benchmarks/eos_workers.py) reads it, writes each record to the output, and
@@ -24,15 +24,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
 from benchmarks.eos_workers import WORKERS, transformed
+from benchmarks.kafka_peer import kafka_peer
 from benchmarks.supervised import Supervised
 from raftka.client.admin import Admin, NewTopic
 from raftka.client.consumer import Consumer
 from raftka.client.producer import Producer
+from raftka.client.tools import features
 from raftka.local_cluster import LocalCluster
 from raftka.model.ids import TopicPartition
 
@@ -41,6 +43,19 @@ KEYS: Final = 30
 _POLL_S: Final = 0.2
 _SURPLUS_S: Final = 1.0
 """How long to go on reading after the last record that was awaited: there must be no more."""
+
+
+class Machines(Protocol):
+    """A cluster whose nodes die and come back."""
+
+    node_ids: tuple[int, ...]
+
+    @property
+    def bootstrap(self) -> str: ...
+
+    def kill(self, node: int, /) -> None: ...
+
+    def start_node(self, node: int, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -99,13 +114,13 @@ def inputs(records: int) -> Iterator[tuple[int, bytes, bytes]]:
         yield key % PARTITIONS, b"k%d" % key, b"k%d:%d" % (key, number)
 
 
-async def fill(bootstrap: str, source: str, sink: str, records: int, replicas: int) -> None:
+async def fill(bootstrap: str, source: str, sink: str, records: int) -> None:
     """Make both topics, and write the input."""
     servers = {"bootstrap.servers": bootstrap}
-    configs = {"min.insync.replicas": str(min(2, replicas))}
+    configs = {"min.insync.replicas": "2"}
     async with Admin(servers) as admin:
         await admin.create_topics(
-            [NewTopic(name, PARTITIONS, replicas, configs=configs) for name in (source, sink)]
+            [NewTopic(name, PARTITIONS, 3, configs=configs) for name in (source, sink)]
         )
     async with Producer(servers) as producer:
         for partition, key, value in inputs(records):
@@ -137,7 +152,7 @@ async def read(bootstrap: str, topic: str, records: int, timeout_s: float) -> Ro
 
 
 @contextmanager
-def killing(cluster: LocalCluster | None, dice: random.Random, found: Round) -> Iterator[None]:
+def killing(cluster: Machines | None, dice: random.Random, found: Round) -> Iterator[None]:
     """One broker after the other dies and comes back, until the body is done."""
     stopped = threading.Event()
     thread = threading.Thread(target=_kill, args=(cluster, dice, found, stopped))
@@ -151,9 +166,7 @@ def killing(cluster: LocalCluster | None, dice: random.Random, found: Round) -> 
             thread.join()
 
 
-def _kill(
-    cluster: LocalCluster, dice: random.Random, found: Round, stopped: threading.Event
-) -> None:
+def _kill(cluster: Machines, dice: random.Random, found: Round, stopped: threading.Event) -> None:
     began = time.monotonic()
     while not stopped.wait(dice.uniform(0.2, 1.5)):
         victim = dice.choice(cluster.node_ids)
@@ -179,20 +192,20 @@ async def _in_sync(bootstrap: str) -> None:
 def play(
     client: str,
     number: int,
-    bootstrap: str,
-    cluster: LocalCluster | None,
+    cluster: Machines,
     options: argparse.Namespace,
 ) -> Round:
     """One round."""
+    bootstrap = cluster.bootstrap
     found = Round(client, number)
     dice = random.Random(f"{options.seed} {client} {number}")
     stamp = f"{client}-{number}-{dice.randrange(1 << 32):08x}"
     source, sink = f"in-{stamp}", f"out-{stamp}"
-    trio.run(fill, bootstrap, source, sink, options.records, options.replicas)
+    trio.run(fill, bootstrap, source, sink, options.records)
     began = time.monotonic()
     command = ("benchmarks.eos_workers", client, bootstrap, source, sink, f"worker-{stamp}")
     with Supervised(command) as worker:
-        with killing(cluster, dice, found):
+        with killing(None if options.no_kills else cluster, dice, found):
             trio.run(read, bootstrap, sink, options.records, options.timeout)
         found.seconds = time.monotonic() - began
     source_rows = trio.run(read, bootstrap, source, options.records, 15.0)
@@ -223,10 +236,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     clients = list(WORKERS) if options.client == "all" else options.client.split(",")
     rounds: list[Round] = []
-    with _cluster(options) as (bootstrap, cluster):
+    with _cluster(options) as cluster:
         for client in clients:
             for number in range(1, options.rounds + 1):
-                found = play(client, number, bootstrap, cluster, options)
+                found = play(client, number, cluster, options)
                 rounds.append(found)
                 print(
                     f"{client:13} {number:3}: {found.seconds:5.1f} s, killed"
@@ -243,16 +256,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _cluster(options: argparse.Namespace) -> Iterator[tuple[str, LocalCluster | None]]:
-    if options.bootstrap:
-        yield options.bootstrap, None
+def _cluster(options: argparse.Namespace) -> Iterator[Machines]:
+    if options.kafka:
+        with kafka_peer(options.kafka, 3) as peer:
+            yield peer
         return
     with (
         tempfile.TemporaryDirectory(dir=options.directory) as directory,
         LocalCluster(directory, nodes=3) as cluster,
     ):
         cluster.start(60)
-        yield cluster.bootstrap, None if options.no_kills else cluster
+        if options.transaction_version is not None:
+            feature = f"transaction.version={options.transaction_version}"
+            command = ["--bootstrap-server", cluster.bootstrap, "upgrade", "--feature", feature]
+            features.main(command)
+        yield cluster
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -262,10 +280,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--records", type=int, default=3_000, help="input records of a round")
     parser.add_argument("--seed", type=int, default=1, help="who dies when")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds until a round fails")
+    parser.add_argument("--transaction-version", type=int, help="upgrade to it before the start")
     parser.add_argument("--no-kills", action="store_true", help="the same without faults")
     parser.add_argument("--keep", action="store_true", help="stop at a round that fails")
-    parser.add_argument("--bootstrap", help="a cluster that runs already; nobody is killed")
-    parser.add_argument("--replicas", type=int, default=3, help="replication factor")
+    parser.add_argument("--kafka", help="a script that starts a real Apache Kafka")
     parser.add_argument("--directory", help="where the nodes keep their data")
     return parser
 

@@ -1,39 +1,38 @@
 """Transactions: CPU of the brokers for each, and how long until a commit is visible.
 
     python -m benchmarks.transactions                           three nodes of raftka
-    python -m benchmarks.transactions --peer kafka=127.0.0.1:19092,127.0.0.1:19102@4711,4712,4713
+    python -m benchmarks.transactions --kafka .../kafka         and a Kafka that this script starts
 
 Each transaction has 100 records of 100 bytes in three partitions, RF=3; ten are begun each second.
 A read_committed consumer in the same process notes when the last record of each is there: the time
 counts from the call of commit_transaction. CPU is that of all broker processes, less what they take
-while idle. A peer is a cluster that runs already: its name, addresses and process ids. All clusters
-do the same work in turns, and medians are compared.
+while idle. Both clusters do the same work in turns, and medians are compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import trio
 
+from benchmarks.kafka_peer import kafka_peer
+from benchmarks.load import cpu_seconds
 from raftka.client.admin import Admin, NewTopic
 from raftka.client.consumer import Consumer
 from raftka.client.producer import Producer
+from raftka.client.tools import features
 from raftka.local_cluster import LocalCluster
 from raftka.model.ids import TopicPartition
 
 TOPIC: Final = "transactions"
 PARTITIONS: Final = 3
-_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _WARM_S: Final = 3.0
 
 
@@ -47,7 +46,7 @@ class Contender:
 
     def cpu_s(self) -> float:
         """CPU seconds of all its processes so far."""
-        return sum(_cpu_s(pid) for pid in self.pids)
+        return cpu_seconds(self.pids)
 
 
 @dataclass(slots=True)
@@ -73,11 +72,6 @@ class Measured:
     def share(self, part: float) -> float:
         ordered = sorted(self.visible_ms)
         return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else 0.0
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
 async def measure(contender: Contender, options: argparse.Namespace, turn: int) -> Measured:
@@ -190,29 +184,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _contenders(options: argparse.Namespace) -> Iterator[list[Contender]]:
-    peers = [_peer(text) for text in options.peer]
-    if options.peers_only:
-        yield peers
-        return
-    with (
-        tempfile.TemporaryDirectory(dir=options.directory) as directory,
-        LocalCluster(directory, nodes=3) as cluster,
-    ):
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(dir=options.directory))
+        cluster = stack.enter_context(LocalCluster(directory, nodes=3))
         cluster.start(60)
+        upgrade = ["upgrade", "--feature", "transaction.version=2"]
+        features.main(["--bootstrap-server", cluster.bootstrap, *upgrade])
         pids = tuple(process.pid for process in cluster.processes.values())
-        yield [Contender("raftka", cluster.bootstrap, pids), *peers]
-
-
-def _peer(text: str) -> Contender:
-    name, _, rest = text.partition("=")
-    bootstrap, _, pids = rest.partition("@")
-    return Contender(name, bootstrap, tuple(int(pid) for pid in pids.split(",")))
+        contenders = [Contender("raftka", cluster.bootstrap, pids)]
+        if options.kafka:
+            peer = stack.enter_context(kafka_peer(options.kafka, 3))
+            contenders.append(Contender("Apache Kafka", peer.bootstrap, peer.pids))
+        yield contenders
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", action="append", default=[], help="NAME=HOST:PORT,...@PID,...")
-    parser.add_argument("--peers-only", action="store_true", help="start no cluster of raftka")
+    parser.add_argument("--kafka", help="a script that starts a real Apache Kafka")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each turn")
     parser.add_argument("--rate", type=float, default=10.0, help="transactions a second")
