@@ -37,7 +37,7 @@ def test_the_judge_sees_what_is_wrong() -> None:
 @pytest.mark.wire
 @pytest.mark.parametrize("client", WORKERS)
 def test_every_input_once_while_a_broker_dies(client: str, tmp_path: Path) -> None:
-    options = argparse.Namespace(seed=5, records=300, timeout=60.0, no_kills=False)
+    options = argparse.Namespace(seed=5, records=300, timeout=120.0, no_kills=False)
     with LocalCluster(tmp_path, nodes=3) as cluster:
         cluster.start(60)
         found = play(client, 1, cluster, options)
