@@ -1,6 +1,6 @@
-"""Topics that come into being because somebody asked for them (auto.create.topics.enable).
+"""Topics that are created because a client asks for them (auto.create.topics.enable).
 
-The internal topics have settings of their own and are made on first use, whatever that says.
+Internal topics have settings of their own and are created on first use, whatever that setting says.
 """
 
 from __future__ import annotations
@@ -43,10 +43,14 @@ async def create_missing(node: Node, names: Sequence[str]) -> None:
     )
 
 
-async def ensure_internal_topic(node: Node, topic: InternalTopic) -> None:
-    """Create an internal topic and wait a moment for it; nothing when it exists."""
-    if topic.name not in node.image.topics:
-        await _create(node, [_creatable(node, topic)])
+async def ensure_internal_topic(node: Node, topic: InternalTopic) -> str:
+    """Create an internal topic unless it exists, and wait a moment for it.
+
+    Returns why it could not be created, in words; "" when it was, or when nothing is known.
+    """
+    if topic.name in node.image.topics:
+        return ""
+    return await _create(node, [_creatable(node, topic)])
 
 
 def _creatable(node: Node, topic: InternalTopic) -> CreatableTopic:
@@ -60,14 +64,16 @@ def _creatable(node: Node, topic: InternalTopic) -> CreatableTopic:
     )
 
 
-async def _create(node: Node, topics: list[CreatableTopic]) -> None:
+async def _create(node: Node, topics: list[CreatableTopic]) -> str:
+    """Returns why some topic could not be created; "" for no such reason."""
     request = CreateTopicsRequest(topics=topics, timeout=int(_WAIT_S * 1000))
     try:
         answer = await node.ask_controller(request, timeout_s=_WAIT_S)
     except BrokenConnection as error:
         log.warning(f"topics {[each.name for each in topics]} cannot be created now: {error}")
-        return
+        return await node.no_controller.why()
     created = []
+    reason = ""
     for result in answer.topics:
         if result.error_code in (ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS):
             created.append(result.name)
@@ -76,6 +82,7 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> None:
             log.warning(
                 f"topic {result.name} cannot be created: {code.name}: {result.error_message}"
             )
+            reason = result.error_message or code.name
     with node.clock.within(_WAIT_S):
         await node.loader.wait_until(
             lambda image: all(
@@ -83,3 +90,4 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> None:
                 for name in created
             )
         )
+    return reason

@@ -1,7 +1,7 @@
 """FindCoordinator (key 10): which broker coordinates a group, or a transactional id.
 
 It is the leader of the key's partition of __consumer_offsets or __transaction_state, topics that
-come into being when the first coordinator is asked for. Up to version 3 one key, later many
+are created when a client first asks for a coordinator. Up to version 3 one key, later many
 (KIP-699).
 """
 
@@ -33,17 +33,17 @@ _NOWHERE = Endpoint("", -1)
 async def find_coordinator(
     context: Context, request: FindCoordinatorRequest
 ) -> FindCoordinatorResponse:
-    node = context.node
+    missing = ""
     keys = request.coordinator_keys if context.api_version >= _MANY_FROM else [request.key]
     if request.key_type in _TOPICS:
         topic, _, kind = _TOPICS[request.key_type]
         if any(context.may(Operation.DESCRIBE, kind, key, quietly=True) for key in keys):
-            await ensure_internal_topic(node, topic)
+            missing = await ensure_internal_topic(context.node, topic)
     if context.api_version >= _MANY_FROM:
         return FindCoordinatorResponse(
-            coordinators=[_find(context, request.key_type, key) for key in keys]
+            coordinators=[_find(context, request.key_type, key, missing) for key in keys]
         )
-    found = _find(context, request.key_type, request.key)
+    found = _find(context, request.key_type, request.key, missing)
     return FindCoordinatorResponse(
         error_code=found.error_code,
         error_message=found.error_message,
@@ -53,10 +53,10 @@ async def find_coordinator(
     )
 
 
-def _find(context: Context, key_type: int, key: str) -> Coordinator:
+def _find(context: Context, key_type: int, key: str, missing: str) -> Coordinator:
     broker_id, endpoint, code, message = NO_BROKER, _NOWHERE, ErrorCode.NONE, None
     try:
-        broker_id, endpoint = _locate(context, key_type, key)
+        broker_id, endpoint = _locate(context, key_type, key, missing)
     except KafkaError as error:
         code, message = error.code, error.message
     return Coordinator(
@@ -69,8 +69,11 @@ def _find(context: Context, key_type: int, key: str) -> Coordinator:
     )
 
 
-def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
-    """(broker id, its endpoint for the client's listener). Raises KafkaError."""
+def _locate(context: Context, key_type: int, key: str, missing: str) -> tuple[int, Endpoint]:
+    """(broker id, its endpoint for the client's listener). Raises KafkaError.
+
+    `missing` says why the coordinators' topic could not be created, if that is known.
+    """
     if key_type not in _TOPICS:
         raise KafkaError(
             ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type}"
@@ -80,8 +83,9 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
     node = context.node
     topic = node.image.topics.get(internal.name)
     if topic is None:
+        words = f"{internal.name} could not be created yet"
         raise KafkaError(
-            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{internal.name} could not be created yet"
+            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{words}: {missing}" if missing else words
         )
     index = partition_of_key(key, len(topic.partitions))
     broker = node.image.brokers.get(topic.partitions[index].leader)
@@ -89,6 +93,6 @@ def _locate(context: Context, key_type: int, key: str) -> tuple[int, Endpoint]:
     if broker is None or endpoint is None:
         raise KafkaError(
             ErrorCode.COORDINATOR_NOT_AVAILABLE,
-            f"{internal.name}-{index}, where {word} {key!r} lives, has no leader to be reached",
+            f"{internal.name}-{index}, where {word} {key!r} is kept, has no leader to connect to",
         )
     return broker.broker_id, endpoint

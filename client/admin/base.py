@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
+from raftka.client.cluster import ClusterUnreachable
 from raftka.client.config import admin_config
 from raftka.client.opening import Client
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
@@ -93,7 +94,7 @@ class AdminBase(Client):
             raise problem
         if problem is not None and self._cluster.last_error is None:
             self._cluster.last_error = problem
-        raise self._cluster.unreachable()
+        raise self._cluster.unreachable() from problem
 
     async def _ask(self, request: Request[R]) -> R:
         """Ask any broker; it forwards what only the controller may answer."""
@@ -111,7 +112,22 @@ class AdminBase(Client):
         async def attempt() -> R:
             return await self._cluster.ask(await self._channel_to(node_id), request)
 
-        return await self._retrying(attempt)
+        try:
+            return await self._retrying(attempt)
+        except ClusterUnreachable as error:
+            raise self._silent(node_id, error) from None
+
+    def _silent(self, node_id: int, error: ClusterUnreachable) -> KafkaError:
+        """The error for one broker that does not answer while others do."""
+        broker = self._cluster.view.brokers.get(node_id)
+        if broker is None:
+            return error
+        reason = error.__cause__ or "no answer in time"
+        return KafkaError(
+            ErrorCode.BROKER_NOT_AVAILABLE,
+            f"broker {node_id} ({broker.endpoint}) does not answer: {reason}. What is asked for"
+            " needs every broker: start it again, or unregister it if it is gone for good",
+        )
 
     async def _channel(self) -> Channel:
         """A channel to any broker; of the controllers only the active one knows everything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -114,7 +115,7 @@ def _read(argv: Sequence[str]) -> _Job:
         found.partition,
         _offset(found),
         limit,
-        float("inf") if found.timeout_ms is None else found.timeout_ms / 1000,
+        math.inf if found.timeout_ms is None or found.timeout_ms < 0 else found.timeout_ms / 1000,
         found.skip_message_on_error,
     )
 

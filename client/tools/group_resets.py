@@ -13,7 +13,7 @@ from decimal import Decimal
 from raftka.client.admin import Admin
 from raftka.client.consumer import EARLIEST, LATEST, OffsetAndMetadata
 from raftka.client.tools.group_tables import partitions_of
-from raftka.client.tools.options import ToolError, shortened, whole_number
+from raftka.client.tools.options import ToolError, reason_of, shortened, whole_number
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -168,7 +168,7 @@ def _from_file(path: str, group: str) -> Offsets:
                 topic, partition, offset = cells
                 found[TopicPartition(topic, whole_number(partition))] = whole_number(offset, 64)
     except (OSError, ValueError, csv.Error) as error:
-        raise ToolError(f"{path} cannot be read as CSV of offsets: {error}") from error
+        raise ToolError(f"{path} cannot be read as CSV of offsets: {reason_of(error)}") from error
     return found
 
 

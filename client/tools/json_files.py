@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from raftka.client.tools.options import ToolError, whole_number
+from raftka.client.tools.options import ToolError, reason_of, whole_number
 from raftka.model.ids import TopicPartition
 
 
@@ -16,7 +16,7 @@ def read_json(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
-        raise ToolError(f"{path} cannot be read as JSON: {error}") from error
+        raise ToolError(f"{path} cannot be read as JSON: {reason_of(error)}") from error
     if not isinstance(found, dict):
         raise ToolError(f"{path}: it must be a JSON object")
     version = found.get("version", 1)

@@ -97,13 +97,36 @@ class Options(argparse.ArgumentParser):
         """Raises UsageError; SystemExit after --help and --version."""
         if any(word == "--zookeeper" or word.startswith("--zookeeper=") for word in argv):
             raise UsageError(_ZOOKEEPER)
-        found, rest = self.parse_known_args([_readable(word) for word in argv])
+        found, rest = self.parse_known_args(self._joined([_readable(word) for word in argv]))
         if rest:
             self._unknown(rest[0])
         return found
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """Values that begin with a dash, as in `--by-duration -P1D`, joined to their option.
+
+        Kafka's tools take the word after such an option as its value, whatever it begins with.
+        """
+        joined: list[str] = []
+        for word in words:
+            is_value = word[:1] == "-" and word[:2] not in ("-", "--")
+            if is_value and joined and self._takes_value(joined[-1]):
+                joined[-1] = f"{joined[-1]}={word}"
+            else:
+                joined.append(word)
+        return joined
+
+    def _takes_value(self, word: str) -> bool:
+        actions = {
+            action
+            for action in self._actions
+            for name in action.option_strings
+            if word[:2] == "--" and name.startswith(word)
+        }
+        return bool(actions) and all(action.nargs != 0 for action in actions)
 
     def _unknown(self, word: str) -> NoReturn:
         if not word.startswith("-"):
@@ -178,7 +201,12 @@ def read_properties(path: str | None) -> dict[str, str]:
         with open(path, encoding="latin-1") as file:
             return parse_properties(file.read())
     except (OSError, ValueError) as error:
-        raise ToolError(f"{path} cannot be read: {error}") from error
+        raise ToolError(f"{path} cannot be read: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong with a file whose name the message has already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def parse_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:

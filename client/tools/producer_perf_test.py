@@ -20,6 +20,7 @@ from raftka.client.tools.options import (
     known_settings,
     parse_pairs,
     read_properties,
+    reason_of,
 )
 from raftka.client.tools.running import run, words
 from raftka.model.ids import uuid_text
@@ -140,7 +141,7 @@ def _payloads(found: argparse.Namespace, dice: Dice) -> Iterator[bytes]:
         with open(found.payload_file, encoding="utf-8") as file:
             text = file.read()
     except (OSError, ValueError) as error:
-        raise ToolError(f"{found.payload_file} cannot be read: {error}") from error
+        raise ToolError(f"{found.payload_file} cannot be read: {reason_of(error)}") from error
     delimiter = found.payload_delimiter.replace("\\n", "\n")
     listed = [part.encode() for part in text.removesuffix(delimiter).split(delimiter)]
     if not listed[0] and len(listed) == 1:

@@ -18,6 +18,7 @@ from raftka.net.protocol.messages.find_coordinator import (
     FindCoordinatorRequest,
     FindCoordinatorResponse,
 )
+from raftka.net.protocol.messages.list_groups import ListGroupsRequest
 from tests.support.scripted_cluster import ScriptedCluster
 
 BOOTSTRAP = {"bootstrap.servers": "b1:9092"}
@@ -129,6 +130,16 @@ async def test_a_coordinator_that_cannot_be_reached_is_named(
     async with Admin(settings, **world) as admin:
         with pytest.raises(KafkaError, match="broker 1, the coordinator of group g, cannot be"):
             await admin.list_group_offsets("g")
+
+
+async def test_a_broker_that_cannot_be_reached_is_named(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 8_000}, **world) as admin:
+        await admin._know_brokers()
+        cluster.network.kill("b1", 9092)
+        with pytest.raises(KafkaError, match=r"broker 1 \(b1:9092\) does not answer: .*b1:9092"):
+            await admin._ask_broker(1, ListGroupsRequest())
 
 
 async def test_a_consumer_looks_for_its_coordinator_as_long_as_it_takes(

@@ -32,7 +32,9 @@ from raftka.kraft.image import (
 )
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC
+from raftka.model.ports import BrokenConnection
 from raftka.net.protocol import codec
+from raftka.net.protocol.messages.create_topics import CreatableTopic
 from raftka.net.protocol.messages.delete_groups import DeleteGroupsRequest
 from raftka.net.protocol.messages.describe_groups import DescribeGroupsRequest
 from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
@@ -246,6 +248,30 @@ def found_by(image: MetadataImage, version: int, request: FindCoordinatorRequest
     """The answer on a node that has the offsets topic already."""
     node = SimpleNamespace(image=image)
     return trio.run(find_coordinator, context(node, version), request)
+
+
+def test_a_topic_that_cannot_be_created_is_answered_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask_controller(*_: Any, **__: Any) -> None:
+        raise BrokenConnection("no controller is elected")
+
+    async def why() -> str:
+        return "no controller is active: voter 2 does not answer"
+
+    monkeypatch.setattr(raftka.broker.auto_creation, "_creatable", lambda *_: CreatableTopic())
+    node = SimpleNamespace(
+        image=MetadataImage(),
+        ask_controller=ask_controller,
+        no_controller=SimpleNamespace(why=why),
+    )
+    request = FindCoordinatorRequest(coordinator_keys=["g"])
+    answer = trio.run(find_coordinator, context(node, 4), request).coordinators[0]
+    assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+    assert answer.error_message == (
+        "__consumer_offsets could not be created yet: "
+        "no controller is active: voter 2 does not answer"
+    )
 
 
 def offsets_topic(partition: PartitionImage, **brokers: BrokerImage) -> MetadataImage:

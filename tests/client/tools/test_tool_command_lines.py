@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from raftka.client.tools.options import Options, UsageError
+
 TOOLS = (
     "broker_api_versions",
     "cluster",
@@ -154,3 +156,18 @@ def test_an_unreachable_cluster_ends_in_words(
     assert "cannot reach 127.0.0.1:1" in err
     assert "is the cluster running" in err
     assert "WARNING: the setting sasl.mechanism is not known" in err
+
+
+def test_a_value_may_begin_with_a_dash() -> None:
+    """Kafka's tools take what follows an option as its value, whatever it begins with."""
+    parser = Options("tool", "")
+    parser.text("--by-duration", help="")
+    parser.number("--limit", help="")
+    parser.flag("--dry-run", help="")
+    found = parser.read(["--by-duration", "-P1D", "--dry-run", "--limit", "-5"])
+    assert (found.by_duration, found.dry_run, found.limit) == ("-P1D", True, -5)
+    assert parser.read(["--by-dur", "-PT1H"]).by_duration == "-PT1H"
+    with pytest.raises(UsageError, match="P1D is not a recognized option"):
+        parser.read(["--dry-run", "-P1D"])
+    with pytest.raises(UsageError, match="expected one argument"):
+        parser.read(["--by-duration", "--dry-run"])
