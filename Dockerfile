@@ -30,7 +30,7 @@ RUN ln -s /opt/raftka/scripts/kafka-* /opt/raftka/bin/raftka /usr/bin/ \
     && useradd --uid 1000 --gid 0 --create-home kafka \
     && chmod g=u /home/kafka \
     && install --directory --owner=kafka --group=0 --mode=775 /var/lib/kafka/data
-# Whoever runs it, as with --user 1234 or in OpenShift, is in group 0 and may write there.
+# Any user, as with --user 1234 or in OpenShift, is in group 0 and may write there.
 USER kafka
 WORKDIR /home/kafka
 VOLUME /var/lib/kafka/data

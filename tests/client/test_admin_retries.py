@@ -138,6 +138,7 @@ async def test_a_broker_that_cannot_be_reached_is_named(
     async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 8_000}, **world) as admin:
         await admin._know_brokers()
         cluster.network.kill("b1", 9092)
+        await trio.sleep(1)
         with pytest.raises(KafkaError, match=r"broker 1 \(b1:9092\) does not answer: .*b1:9092"):
             await admin._ask_broker(1, ListGroupsRequest())
 
