@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from raftka.model.access import Principal
 from raftka.model.errors import ErrorCode, KafkaError
@@ -23,7 +23,10 @@ from raftka.net.session import Session
 
 if TYPE_CHECKING:
     from raftka.broker.channels import Channels
-    from raftka.broker.request import Context
+    from raftka.net.router import Context
+
+N = TypeVar("N")
+"""A node, which forwarding knows nothing of."""
 
 _FORWARD_TIMEOUT_S: Final = 25.0
 """Less than clients wait for an answer (request.timeout.ms=30000), so that they hear why."""
@@ -34,7 +37,7 @@ _LONGEST_ADDRESS: Final = 16
 
 
 async def forward(
-    channels: Channels, context: Context, why_not: Callable[[], Awaitable[str]]
+    channels: Channels, context: Context[N], why_not: Callable[[], Awaitable[str]]
 ) -> list[Piece]:
     """The whole frame that answers a forwarded request.
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.replication.verifier import Verifier
-    from raftka.broker.request import Context
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
     from raftka.model.rules import RulesOff
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
     from raftka.net.request_stats import RequestStats
+    from raftka.net.router import Context
     from raftka.net.server import Server
     from raftka.net.session import Session
     from raftka.storage.cleaning.cleaner import Cleaner
@@ -182,12 +182,12 @@ class Node:
         return self.quorum.addresses() or self._bootstrap_controllers
 
     def listener_kind(self, name: str) -> Literal["broker", "controller"]:
-        """Whom a listener of this node serves. Raises KeyError for a name that is not one."""
+        """Whether a listener serves brokers or controllers. Raises KeyError for an unknown one."""
         return self.listeners[name].kind
 
     # What the dispatcher asks of a node (net/dispatch.py).
 
-    def forward(self, context: Context) -> Awaitable[list[Piece]] | None:
+    def forward(self, context: Context[Node]) -> Awaitable[list[Piece]] | None:
         """The answer of the active controller to a request that came here; None when that is us."""
         if self.listener_kind(context.listener) == "controller" or self.is_active_controller:
             return None

@@ -1,244 +1,216 @@
-"""What each error code means, in words that a person can act on."""
+"""What each error code means, by its name, in words that a person can act on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from raftka.model.errors import ErrorCode
-
-TEXTS: Final[Mapping[ErrorCode, str]] = {
-    ErrorCode.UNKNOWN_SERVER_ERROR: (
+TEXTS: Final[Mapping[str, str]] = {
+    "UNKNOWN_SERVER_ERROR": (
         "The server met something it did not expect; its log has the details."
     ),
-    ErrorCode.NONE: "No error.",
-    ErrorCode.OFFSET_OUT_OF_RANGE: (
+    "NONE": "No error.",
+    "OFFSET_OUT_OF_RANGE": (
         "The offset is not between the start and the end of the partition; reset to one that is."
     ),
-    ErrorCode.CORRUPT_MESSAGE: (
+    "CORRUPT_MESSAGE": (
         "A record batch does not match its checksum, has an impossible size, or lacks a key that "
         "its topic needs."
     ),
-    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: "This server does not know the topic or partition.",
-    ErrorCode.INVALID_FETCH_SIZE: "A fetch asked for a size that cannot be.",
-    ErrorCode.LEADER_NOT_AVAILABLE: (
-        "The partition has no leader at the moment; one is being elected."
-    ),
-    ErrorCode.NOT_LEADER_OR_FOLLOWER: (
+    "UNKNOWN_TOPIC_OR_PARTITION": "This server does not know the topic or partition.",
+    "INVALID_FETCH_SIZE": "A fetch asked for a size that cannot be.",
+    "LEADER_NOT_AVAILABLE": ("The partition has no leader at the moment; one is being elected."),
+    "NOT_LEADER_OR_FOLLOWER": (
         "This broker is not the leader, or not a replica, of the partition; refresh the metadata."
     ),
-    ErrorCode.REQUEST_TIMED_OUT: "The request was not done in the time that it gave.",
-    ErrorCode.BROKER_NOT_AVAILABLE: "The broker is not available.",
-    ErrorCode.REPLICA_NOT_AVAILABLE: (
+    "REQUEST_TIMED_OUT": "The request was not done in the time that it gave.",
+    "BROKER_NOT_AVAILABLE": "The broker is not available.",
+    "REPLICA_NOT_AVAILABLE": (
         "The replica is not on this broker, or not ready; refresh the metadata."
     ),
-    ErrorCode.MESSAGE_TOO_LARGE: "A record batch is larger than the topic's max.message.bytes.",
-    ErrorCode.STALE_CONTROLLER_EPOCH: "The controller that asked is not the active one any more.",
-    ErrorCode.OFFSET_METADATA_TOO_LARGE: (
+    "MESSAGE_TOO_LARGE": "A record batch is larger than the topic's max.message.bytes.",
+    "STALE_CONTROLLER_EPOCH": "The controller that asked is not the active one any more.",
+    "OFFSET_METADATA_TOO_LARGE": (
         "The text beside the committed offset is longer than offset.metadata.max.bytes."
     ),
-    ErrorCode.NETWORK_EXCEPTION: "The connection broke before the answer came.",
-    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS: (
+    "NETWORK_EXCEPTION": "The connection broke before the answer came.",
+    "COORDINATOR_LOAD_IN_PROGRESS": (
         "The coordinator is still reading its log; ask again shortly."
     ),
-    ErrorCode.COORDINATOR_NOT_AVAILABLE: "The coordinator is not available; find it again.",
-    ErrorCode.NOT_COORDINATOR: (
+    "COORDINATOR_NOT_AVAILABLE": "The coordinator is not available; find it again.",
+    "NOT_COORDINATOR": (
         "This broker does not coordinate that group or transactional id; find its coordinator "
         "again."
     ),
-    ErrorCode.INVALID_TOPIC_EXCEPTION: (
+    "INVALID_TOPIC_EXCEPTION": (
         "The topic's name is not allowed, or the operation is not for this topic."
     ),
-    ErrorCode.RECORD_LIST_TOO_LARGE: (
+    "RECORD_LIST_TOO_LARGE": (
         "The records of a request are larger than a segment of the partition."
     ),
-    ErrorCode.NOT_ENOUGH_REPLICAS: (
+    "NOT_ENOUGH_REPLICAS": (
         "Fewer replicas are in sync than min.insync.replicas asks for; nothing was written."
     ),
-    ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND: (
+    "NOT_ENOUGH_REPLICAS_AFTER_APPEND": (
         "The records were written, but fewer replicas are in sync than min.insync.replicas asks "
         "for."
     ),
-    ErrorCode.INVALID_REQUIRED_ACKS: "acks must be 0, 1 or -1 (all).",
-    ErrorCode.ILLEGAL_GENERATION: (
+    "INVALID_REQUIRED_ACKS": "acks must be 0, 1 or -1 (all).",
+    "ILLEGAL_GENERATION": (
         "The group has another generation than the member believes; join again."
     ),
-    ErrorCode.INCONSISTENT_GROUP_PROTOCOL: (
+    "INCONSISTENT_GROUP_PROTOCOL": (
         "The member shares no assignment strategy or protocol type with the rest of its group."
     ),
-    ErrorCode.INVALID_GROUP_ID: "The group id is empty or not allowed.",
-    ErrorCode.UNKNOWN_MEMBER_ID: (
-        "The coordinator does not know this member of the group; join again."
-    ),
-    ErrorCode.INVALID_SESSION_TIMEOUT: (
+    "INVALID_GROUP_ID": "The group id is empty or not allowed.",
+    "UNKNOWN_MEMBER_ID": ("The coordinator does not know this member of the group; join again."),
+    "INVALID_SESSION_TIMEOUT": (
         "The session timeout is not between group.min.session.timeout.ms and "
         "group.max.session.timeout.ms."
     ),
-    ErrorCode.REBALANCE_IN_PROGRESS: "The group is being rebalanced; join again.",
-    ErrorCode.INVALID_COMMIT_OFFSET_SIZE: "The commit is too large to be written.",
-    ErrorCode.TOPIC_AUTHORIZATION_FAILED: "Not authorized for the topic.",
-    ErrorCode.GROUP_AUTHORIZATION_FAILED: "Not authorized for the group.",
-    ErrorCode.CLUSTER_AUTHORIZATION_FAILED: "Not authorized for the cluster.",
-    ErrorCode.INVALID_TIMESTAMP: (
-        "A record's timestamp lies too far before or after the broker's clock."
-    ),
-    ErrorCode.UNSUPPORTED_SASL_MECHANISM: "The server does not offer that SASL mechanism.",
-    ErrorCode.ILLEGAL_SASL_STATE: "The request does not fit where the SASL handshake is.",
-    ErrorCode.UNSUPPORTED_VERSION: "The server does not support this API, or not in this version.",
-    ErrorCode.TOPIC_ALREADY_EXISTS: "A topic of that name exists.",
-    ErrorCode.INVALID_PARTITIONS: "The number of partitions is not possible.",
-    ErrorCode.INVALID_REPLICATION_FACTOR: (
+    "REBALANCE_IN_PROGRESS": "The group is being rebalanced; join again.",
+    "INVALID_COMMIT_OFFSET_SIZE": "The commit is too large to be written.",
+    "TOPIC_AUTHORIZATION_FAILED": "Not authorized for the topic.",
+    "GROUP_AUTHORIZATION_FAILED": "Not authorized for the group.",
+    "CLUSTER_AUTHORIZATION_FAILED": "Not authorized for the cluster.",
+    "INVALID_TIMESTAMP": ("A record's timestamp lies too far before or after the broker's clock."),
+    "UNSUPPORTED_SASL_MECHANISM": "The server does not offer that SASL mechanism.",
+    "ILLEGAL_SASL_STATE": "The request does not fit where the SASL handshake is.",
+    "UNSUPPORTED_VERSION": "The server does not support this API, or not in this version.",
+    "TOPIC_ALREADY_EXISTS": "A topic of that name exists.",
+    "INVALID_PARTITIONS": "The number of partitions is not possible.",
+    "INVALID_REPLICATION_FACTOR": (
         "The replication factor is below 1 or above the number of brokers that can take replicas."
     ),
-    ErrorCode.INVALID_REPLICA_ASSIGNMENT: (
+    "INVALID_REPLICA_ASSIGNMENT": (
         "The replica assignment names unknown brokers, names one twice, or leaves a partition out."
     ),
-    ErrorCode.INVALID_CONFIG: "The setting is unknown or its value is not allowed.",
-    ErrorCode.NOT_CONTROLLER: "This node is not the active controller.",
-    ErrorCode.INVALID_REQUEST: "The request makes no sense as it stands.",
-    ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT: (
+    "INVALID_CONFIG": "The setting is unknown or its value is not allowed.",
+    "NOT_CONTROLLER": "This node is not the active controller.",
+    "INVALID_REQUEST": "The request makes no sense as it stands.",
+    "UNSUPPORTED_FOR_MESSAGE_FORMAT": (
         "The message format on the broker does not support the request."
     ),
-    ErrorCode.POLICY_VIOLATION: "The request breaks a policy of this cluster.",
-    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: "Batches of this producer are missing before this one.",
-    ErrorCode.DUPLICATE_SEQUENCE_NUMBER: "This producer's batch was written before.",
-    ErrorCode.INVALID_PRODUCER_EPOCH: "A newer producer with the same id has taken over.",
-    ErrorCode.INVALID_TXN_STATE: "The transaction is in a state that does not allow this.",
-    ErrorCode.INVALID_PRODUCER_ID_MAPPING: (
-        "The producer id does not belong to this transactional id."
-    ),
-    ErrorCode.INVALID_TRANSACTION_TIMEOUT: (
+    "POLICY_VIOLATION": "The request breaks a policy of this cluster.",
+    "OUT_OF_ORDER_SEQUENCE_NUMBER": "Batches of this producer are missing before this one.",
+    "DUPLICATE_SEQUENCE_NUMBER": "This producer's batch was written before.",
+    "INVALID_PRODUCER_EPOCH": "A newer producer with the same id has taken over.",
+    "INVALID_TXN_STATE": "The transaction is in a state that does not allow this.",
+    "INVALID_PRODUCER_ID_MAPPING": ("The producer id does not belong to this transactional id."),
+    "INVALID_TRANSACTION_TIMEOUT": (
         "The transaction timeout is longer than transaction.max.timeout.ms."
     ),
-    ErrorCode.CONCURRENT_TRANSACTIONS: (
+    "CONCURRENT_TRANSACTIONS": (
         "The previous transaction of this id is still being finished; try again."
     ),
-    ErrorCode.TRANSACTION_COORDINATOR_FENCED: (
+    "TRANSACTION_COORDINATOR_FENCED": (
         "The transaction coordinator that wrote this is not the current one."
     ),
-    ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Not authorized for the transactional id.",
-    ErrorCode.SECURITY_DISABLED: "Security is not enabled on this cluster.",
-    ErrorCode.OPERATION_NOT_ATTEMPTED: (
-        "Not tried, because another part of the same request failed."
-    ),
-    ErrorCode.KAFKA_STORAGE_ERROR: "The broker could not read or write its log directory.",
-    ErrorCode.LOG_DIR_NOT_FOUND: "The broker has no such log directory.",
-    ErrorCode.SASL_AUTHENTICATION_FAILED: "The credentials were not accepted.",
-    ErrorCode.UNKNOWN_PRODUCER_ID: "Nothing of this producer is remembered for the partition.",
-    ErrorCode.REASSIGNMENT_IN_PROGRESS: "The partition is being reassigned.",
-    ErrorCode.DELEGATION_TOKEN_AUTH_DISABLED: "Delegation tokens are not enabled.",
-    ErrorCode.DELEGATION_TOKEN_NOT_FOUND: "There is no such delegation token.",
-    ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH: "The delegation token belongs to somebody else.",
-    ErrorCode.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED: (
+    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "Not authorized for the transactional id.",
+    "SECURITY_DISABLED": "Security is not enabled on this cluster.",
+    "OPERATION_NOT_ATTEMPTED": ("Not tried, because another part of the same request failed."),
+    "KAFKA_STORAGE_ERROR": "The broker could not read or write its log directory.",
+    "LOG_DIR_NOT_FOUND": "The broker has no such log directory.",
+    "SASL_AUTHENTICATION_FAILED": "The credentials were not accepted.",
+    "UNKNOWN_PRODUCER_ID": "Nothing of this producer is remembered for the partition.",
+    "REASSIGNMENT_IN_PROGRESS": "The partition is being reassigned.",
+    "DELEGATION_TOKEN_AUTH_DISABLED": "Delegation tokens are not enabled.",
+    "DELEGATION_TOKEN_NOT_FOUND": "There is no such delegation token.",
+    "DELEGATION_TOKEN_OWNER_MISMATCH": "The delegation token belongs to somebody else.",
+    "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED": (
         "Delegation tokens cannot be asked for over this kind of connection."
     ),
-    ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED: "Not authorized for the delegation token.",
-    ErrorCode.DELEGATION_TOKEN_EXPIRED: "The delegation token has expired.",
-    ErrorCode.INVALID_PRINCIPAL_TYPE: "That kind of principal is not supported.",
-    ErrorCode.NON_EMPTY_GROUP: "The group still has members; stop them first.",
-    ErrorCode.GROUP_ID_NOT_FOUND: "There is no such group.",
-    ErrorCode.FETCH_SESSION_ID_NOT_FOUND: (
+    "DELEGATION_TOKEN_AUTHORIZATION_FAILED": "Not authorized for the delegation token.",
+    "DELEGATION_TOKEN_EXPIRED": "The delegation token has expired.",
+    "INVALID_PRINCIPAL_TYPE": "That kind of principal is not supported.",
+    "NON_EMPTY_GROUP": "The group still has members; stop them first.",
+    "GROUP_ID_NOT_FOUND": "There is no such group.",
+    "FETCH_SESSION_ID_NOT_FOUND": (
         "The broker does not remember the fetch session; begin a new one."
     ),
-    ErrorCode.INVALID_FETCH_SESSION_EPOCH: (
-        "The fetch session has gone on in between; begin a new one."
-    ),
-    ErrorCode.LISTENER_NOT_FOUND: (
-        "The leader has no listener of the name on which this request came."
-    ),
-    ErrorCode.TOPIC_DELETION_DISABLED: "delete.topic.enable is off on this cluster.",
-    ErrorCode.FENCED_LEADER_EPOCH: (
+    "INVALID_FETCH_SESSION_EPOCH": ("The fetch session has gone on in between; begin a new one."),
+    "LISTENER_NOT_FOUND": ("The leader has no listener of the name on which this request came."),
+    "TOPIC_DELETION_DISABLED": "delete.topic.enable is off on this cluster.",
+    "FENCED_LEADER_EPOCH": (
         "The partition has a newer leader epoch than the request says; refresh the metadata."
     ),
-    ErrorCode.UNKNOWN_LEADER_EPOCH: (
+    "UNKNOWN_LEADER_EPOCH": (
         "The request has a newer leader epoch than this broker knows of yet; try again."
     ),
-    ErrorCode.UNSUPPORTED_COMPRESSION_TYPE: (
+    "UNSUPPORTED_COMPRESSION_TYPE": (
         "The version of the request does not support the batch's compression."
     ),
-    ErrorCode.STALE_BROKER_EPOCH: "The broker registered again since it sent this.",
-    ErrorCode.OFFSET_NOT_AVAILABLE: (
-        "The new leader does not know its high watermark yet; try again."
-    ),
-    ErrorCode.MEMBER_ID_REQUIRED: (
-        "The member must join again with the id that this answer gives it."
-    ),
-    ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE: "The preferred leader is not alive or not in sync.",
-    ErrorCode.GROUP_MAX_SIZE_REACHED: "The group has as many members as group.max.size allows.",
-    ErrorCode.FENCED_INSTANCE_ID: "Another member with the same group.instance.id has taken over.",
-    ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE: "No replica that could lead is alive.",
-    ErrorCode.ELECTION_NOT_NEEDED: "The wanted leader leads already.",
-    ErrorCode.NO_REASSIGNMENT_IN_PROGRESS: "The partition is not being reassigned.",
-    ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC: (
+    "STALE_BROKER_EPOCH": "The broker registered again since it sent this.",
+    "OFFSET_NOT_AVAILABLE": ("The new leader does not know its high watermark yet; try again."),
+    "MEMBER_ID_REQUIRED": ("The member must join again with the id that this answer gives it."),
+    "PREFERRED_LEADER_NOT_AVAILABLE": "The preferred leader is not alive or not in sync.",
+    "GROUP_MAX_SIZE_REACHED": "The group has as many members as group.max.size allows.",
+    "FENCED_INSTANCE_ID": "Another member with the same group.instance.id has taken over.",
+    "ELIGIBLE_LEADERS_NOT_AVAILABLE": "No replica that could lead is alive.",
+    "ELECTION_NOT_NEEDED": "The wanted leader leads already.",
+    "NO_REASSIGNMENT_IN_PROGRESS": "The partition is not being reassigned.",
+    "GROUP_SUBSCRIBED_TO_TOPIC": (
         "A member of the group reads the topic, so its offsets cannot be deleted."
     ),
-    ErrorCode.INVALID_RECORD: "A record breaks a rule of its topic and was refused.",
-    ErrorCode.UNSTABLE_OFFSET_COMMIT: "A transaction that commits these offsets is not finished.",
-    ErrorCode.THROTTLING_QUOTA_EXCEEDED: "A quota is used up; try again later.",
-    ErrorCode.PRODUCER_FENCED: "A newer producer with the same transactional id has taken over.",
-    ErrorCode.RESOURCE_NOT_FOUND: "The resource does not exist.",
-    ErrorCode.DUPLICATE_RESOURCE: "The request names a resource more than once.",
-    ErrorCode.UNACCEPTABLE_CREDENTIAL: "The credential does not meet the requirements.",
-    ErrorCode.INCONSISTENT_VOTER_SET: "Sender and receiver disagree about who votes.",
-    ErrorCode.INVALID_UPDATE_VERSION: (
+    "INVALID_RECORD": "A record breaks a rule of its topic and was refused.",
+    "UNSTABLE_OFFSET_COMMIT": "A transaction that commits these offsets is not finished.",
+    "THROTTLING_QUOTA_EXCEEDED": "A quota is used up; try again later.",
+    "PRODUCER_FENCED": "A newer producer with the same transactional id has taken over.",
+    "RESOURCE_NOT_FOUND": "The resource does not exist.",
+    "DUPLICATE_RESOURCE": "The request names a resource more than once.",
+    "UNACCEPTABLE_CREDENTIAL": "The credential does not meet the requirements.",
+    "INCONSISTENT_VOTER_SET": "Sender and receiver disagree about who votes.",
+    "INVALID_UPDATE_VERSION": (
         "The update was decided on an older version of the partition's state."
     ),
-    ErrorCode.FEATURE_UPDATE_FAILED: "The features could not be updated.",
-    ErrorCode.PRINCIPAL_DESERIALIZATION_FAILURE: "The forwarded principal could not be read.",
-    ErrorCode.SNAPSHOT_NOT_FOUND: "There is no such snapshot.",
-    ErrorCode.POSITION_OUT_OF_RANGE: "The position lies outside the snapshot.",
-    ErrorCode.UNKNOWN_TOPIC_ID: "This server does not know the topic id.",
-    ErrorCode.DUPLICATE_BROKER_REGISTRATION: "Another live broker has this node.id.",
-    ErrorCode.BROKER_ID_NOT_REGISTERED: "No broker with that id is registered.",
-    ErrorCode.INCONSISTENT_TOPIC_ID: (
+    "FEATURE_UPDATE_FAILED": "The features could not be updated.",
+    "PRINCIPAL_DESERIALIZATION_FAILURE": "The forwarded principal could not be read.",
+    "SNAPSHOT_NOT_FOUND": "There is no such snapshot.",
+    "POSITION_OUT_OF_RANGE": "The position lies outside the snapshot.",
+    "UNKNOWN_TOPIC_ID": "This server does not know the topic id.",
+    "DUPLICATE_BROKER_REGISTRATION": "Another live broker has this node.id.",
+    "BROKER_ID_NOT_REGISTERED": "No broker with that id is registered.",
+    "INCONSISTENT_TOPIC_ID": (
         "The log has another topic id than the request; the topic was deleted and made again."
     ),
-    ErrorCode.INCONSISTENT_CLUSTER_ID: "The request comes from a node of another cluster.",
-    ErrorCode.TRANSACTIONAL_ID_NOT_FOUND: "There is no such transactional id.",
-    ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR: (
+    "INCONSISTENT_CLUSTER_ID": "The request comes from a node of another cluster.",
+    "TRANSACTIONAL_ID_NOT_FOUND": "There is no such transactional id.",
+    "FETCH_SESSION_TOPIC_ID_ERROR": (
         "The fetch session mixes topic names and topic ids; begin a new one."
     ),
-    ErrorCode.INELIGIBLE_REPLICA: "The replica cannot join the in-sync replicas now.",
-    ErrorCode.NEW_LEADER_ELECTED: (
-        "The partition changed its state, but leadership moved on meanwhile."
-    ),
-    ErrorCode.OFFSET_MOVED_TO_TIERED_STORAGE: "The records of that offset are in tiered storage.",
-    ErrorCode.FENCED_MEMBER_EPOCH: (
+    "INELIGIBLE_REPLICA": "The replica cannot join the in-sync replicas now.",
+    "NEW_LEADER_ELECTED": ("The partition changed its state, but leadership moved on meanwhile."),
+    "OFFSET_MOVED_TO_TIERED_STORAGE": "The records of that offset are in tiered storage.",
+    "FENCED_MEMBER_EPOCH": (
         "The coordinator has another epoch for the member; give up its partitions and join again."
     ),
-    ErrorCode.UNRELEASED_INSTANCE_ID: "Another member with that instance id is still in the group.",
-    ErrorCode.UNSUPPORTED_ASSIGNOR: "The coordinator does not have that assignor.",
-    ErrorCode.STALE_MEMBER_EPOCH: "The member's epoch is old; learn the current one and try again.",
-    ErrorCode.MISMATCHED_ENDPOINT_TYPE: (
+    "UNRELEASED_INSTANCE_ID": "Another member with that instance id is still in the group.",
+    "UNSUPPORTED_ASSIGNOR": "The coordinator does not have that assignor.",
+    "STALE_MEMBER_EPOCH": "The member's epoch is old; learn the current one and try again.",
+    "MISMATCHED_ENDPOINT_TYPE": (
         "The request came to a broker but is for a controller, or the other way round."
     ),
-    ErrorCode.UNSUPPORTED_ENDPOINT_TYPE: "That kind of endpoint is not supported.",
-    ErrorCode.UNKNOWN_CONTROLLER_ID: "No controller with that id is known.",
-    ErrorCode.UNKNOWN_SUBSCRIPTION_ID: "The metrics subscription has changed; ask for it again.",
-    ErrorCode.TELEMETRY_TOO_LARGE: "The metrics are larger than telemetry.max.bytes.",
-    ErrorCode.INVALID_REGISTRATION: "The controller does not accept the broker's registration.",
-    ErrorCode.TRANSACTION_ABORTABLE: (
+    "UNSUPPORTED_ENDPOINT_TYPE": "That kind of endpoint is not supported.",
+    "UNKNOWN_CONTROLLER_ID": "No controller with that id is known.",
+    "UNKNOWN_SUBSCRIPTION_ID": "The metrics subscription has changed; ask for it again.",
+    "TELEMETRY_TOO_LARGE": "The metrics are larger than telemetry.max.bytes.",
+    "INVALID_REGISTRATION": "The controller does not accept the broker's registration.",
+    "TRANSACTION_ABORTABLE": (
         "The transaction must be aborted; the producer can go on after that."
     ),
-    ErrorCode.INVALID_RECORD_STATE: (
-        "The record is in a state that does not allow the acknowledgement."
-    ),
-    ErrorCode.SHARE_SESSION_NOT_FOUND: (
-        "The broker does not remember the share session; begin a new one."
-    ),
-    ErrorCode.INVALID_SHARE_SESSION_EPOCH: (
-        "The share session has gone on in between; begin a new one."
-    ),
-    ErrorCode.FENCED_STATE_EPOCH: "The share coordinator has a newer state epoch.",
-    ErrorCode.INVALID_VOTER_KEY: "The voter's id and directory id do not belong together.",
-    ErrorCode.DUPLICATE_VOTER: "The node is among the voters already.",
-    ErrorCode.VOTER_NOT_FOUND: "The node is not among the voters.",
-    ErrorCode.INVALID_REGULAR_EXPRESSION: "The regular expression cannot be understood.",
-    ErrorCode.REBOOTSTRAP_REQUIRED: (
+    "INVALID_RECORD_STATE": ("The record is in a state that does not allow the acknowledgement."),
+    "SHARE_SESSION_NOT_FOUND": ("The broker does not remember the share session; begin a new one."),
+    "INVALID_SHARE_SESSION_EPOCH": ("The share session has gone on in between; begin a new one."),
+    "FENCED_STATE_EPOCH": "The share coordinator has a newer state epoch.",
+    "INVALID_VOTER_KEY": "The voter's id and directory id do not belong together.",
+    "DUPLICATE_VOTER": "The node is among the voters already.",
+    "VOTER_NOT_FOUND": "The node is not among the voters.",
+    "INVALID_REGULAR_EXPRESSION": "The regular expression cannot be understood.",
+    "REBOOTSTRAP_REQUIRED": (
         "The client's metadata is too old; begin again from the bootstrap servers."
     ),
-    ErrorCode.STREAMS_INVALID_TOPOLOGY: "The topology is not valid.",
-    ErrorCode.STREAMS_INVALID_TOPOLOGY_EPOCH: "The topology epoch is not valid.",
-    ErrorCode.STREAMS_TOPOLOGY_FENCED: "The topology epoch is old.",
-    ErrorCode.SHARE_SESSION_LIMIT_REACHED: "No more share sessions fit; try again later.",
+    "STREAMS_INVALID_TOPOLOGY": "The topology is not valid.",
+    "STREAMS_INVALID_TOPOLOGY_EPOCH": "The topology epoch is not valid.",
+    "STREAMS_TOPOLOGY_FENCED": "The topology epoch is old.",
+    "SHARE_SESSION_LIMIT_REACHED": "No more share sessions fit; try again later.",
 }

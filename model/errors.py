@@ -218,4 +218,4 @@ def text(code: int) -> str:
     # Imported late: the table is only needed after a failure, and a start should not pay for it.
     from raftka.model.error_texts import TEXTS
 
-    return TEXTS[known]
+    return TEXTS[known.name]

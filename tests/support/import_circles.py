@@ -7,33 +7,51 @@ checkers only. A file with a hidden one cannot be read, tested or moved alone, e
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 Imports = Mapping[str, frozenset[str]]
 """By module: those that it imports."""
 
 
-def imports_of(sources: Mapping[str, Path]) -> Imports:
+class Import(NamedTuple):
+    """One import of a file: `import module`, or `from module import names`."""
+
+    module: str
+    names: tuple[str, ...] = ()
+
+
+def imports_in(nodes: Iterable[ast.AST]) -> Sequence[Import]:
+    """The imports among the nodes of a file, wherever they stand."""
+    found: list[Import] = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found += [Import(alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(Import(node.module, tuple(alias.name for alias in node.names)))
+    return found
+
+
+def imports_of(sources: Mapping[str, Sequence[Import]]) -> Imports:
     """Which module imports which among `sources`, by their dotted names.
 
     `import a.b.c` runs the `__init__` of a and of a.b too, so they count, but for the packages that
     the importing module is in: these run first in any case.
     """
-    return {name: _imported(name, path.read_text(), sources) for name, path in sources.items()}
+    return {name: _imported(name, imports, sources) for name, imports in sources.items()}
 
 
-def _imported(name: str, text: str, known: Mapping[str, Path]) -> frozenset[str]:
+def _imported(
+    name: str, imports: Sequence[Import], known: Mapping[str, Sequence[Import]]
+) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from a import b` is of a module b, or of something in a.
-            found |= {
-                module if (module := f"{node.module}.{alias.name}") in known else node.module
-                for alias in node.names
-            }
+    for each in imports:
+        if not each.names:
+            found.add(each.module)
+        # `from a import b` is of a module b, or of something in a.
+        for imported in each.names:
+            module = f"{each.module}.{imported}"
+            found.add(module if module in known else each.module)
     for module in list(found):
         while "." in module:
             module = module.rpartition(".")[0]
@@ -69,10 +87,3 @@ def circles(imports: Imports) -> list[frozenset[str]]:
         if module not in order:
             visit(module)
     return found
-
-
-def new_ones(
-    found: Iterable[frozenset[str]], known: Iterable[frozenset[str]]
-) -> list[frozenset[str]]:
-    """Circles that are not part of a known one."""
-    return [circle for circle in found if not any(circle <= each for each in known)]
