@@ -96,7 +96,7 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
     base_offset = header.base_offset
     fixed_time = header.attributes & LOG_APPEND_TIME_BIT
     base_timestamp = header.max_timestamp if fixed_time else header.base_timestamp
-    read_varint, position = _read_varint, 0
+    varint, position = read_varint, 0
     for _ in range(header.record_count):
         size = data[position]
         if size < 0x80:
@@ -106,14 +106,14 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
             size = (size & 0x7F | high << 7) >> 1 ^ -(size & 1)
             position += 2
         else:
-            size, position = read_varint(data, position)
+            size, position = varint(data, position)
         end = position + size
         time_delta = data[position + 1]  # behind the attributes, of which none are defined
         if time_delta < 0x80:
             time_delta = (time_delta >> 1) ^ -(time_delta & 1)
             position += 2
         else:
-            time_delta, position = read_varint(data, position + 1)
+            time_delta, position = varint(data, position + 1)
         offset_delta = data[position]
         if offset_delta < 0x80:
             offset_delta = (offset_delta >> 1) ^ -(offset_delta & 1)
@@ -122,13 +122,13 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
             offset_delta = (offset_delta & 0x7F | high << 7) >> 1 ^ -(offset_delta & 1)
             position += 2
         else:
-            offset_delta, position = read_varint(data, position)
+            offset_delta, position = varint(data, position)
         size = data[position]
         if size < 0x80:
             size = (size >> 1) ^ -(size & 1)
             position += 1
         else:
-            size, position = read_varint(data, position)
+            size, position = varint(data, position)
         key = None
         if size >= 0:
             key = data[position : position + size]
@@ -141,7 +141,7 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
             size = (size & 0x7F | high << 7) >> 1 ^ -(size & 1)
             position += 2
         else:
-            size, position = read_varint(data, position)
+            size, position = varint(data, position)
         value = None
         if size >= 0:
             value = data[position : position + size]
@@ -167,7 +167,7 @@ def _malformed(header: BatchHeader, what: str) -> KafkaError:
     )
 
 
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
     """(value, position after it) of a zigzag varint. IndexError at the end of the data."""
     byte = data[position]
     position += 1
@@ -188,7 +188,7 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 def _read_bytes(data: bytes, position: int) -> tuple[bytes | None, int]:
     """(bytes, or None for length -1; position after them)."""
-    size, position = _read_varint(data, position)
+    size, position = read_varint(data, position)
     if size < 0:
         return None, position
     end = position + size
@@ -198,7 +198,7 @@ def _read_bytes(data: bytes, position: int) -> tuple[bytes | None, int]:
 
 
 def _read_headers(data: bytes, position: int) -> tuple[list[Header], int]:
-    count, position = _read_varint(data, position)
+    count, position = read_varint(data, position)
     if not 0 <= count <= len(data) - position:
         raise IndexError("more headers than bytes")
     headers: list[Header] = []

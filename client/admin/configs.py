@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from raftka.client.admin.base import AdminBase
 from raftka.client.admin.outcomes import checked, error_of, raise_for
 from raftka.model.errors import KafkaError
+from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages import alter_configs, describe_configs, incremental_alter_configs
-from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest
+from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest, AlterConfigsResponse
 from raftka.net.protocol.messages.describe_configs import (
     DescribeConfigsRequest,
     DescribeConfigsResourceResult,
 )
-from raftka.net.protocol.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from raftka.net.protocol.messages.incremental_alter_configs import (
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+)
 from raftka.net.protocol.messages.list_config_resources import ListConfigResourcesRequest
+
+R = TypeVar("R", bound=Response)
+Altered = TypeVar("Altered", AlterConfigsResponse, IncrementalAlterConfigsResponse)
 
 
 class ResourceType(enum.IntEnum):
@@ -120,10 +127,7 @@ class ConfigOperations(AdminBase):
                 include_synonyms=synonyms,
                 include_documentation=documentation,
             )
-            if node is None:
-                answer = await self._ask(request)
-            else:
-                answer = await self._ask_broker(node, request)
+            answer = await self._ask_one(node, request)
             for told in answer.results:
                 resource = Resource(ResourceType(told.resource_type), told.resource_name)
                 outcomes[resource] = error_of(told.error_code, told.error_message) or {
@@ -138,57 +142,60 @@ class ConfigOperations(AdminBase):
         validate_only: bool = False,
     ) -> None:
         """Change single settings and leave the others alone. Raises SomeFailed."""
-        outcomes: dict[Resource, KafkaError | None] = {}
-        for node, group in _by_broker(changes).items():
-            request = IncrementalAlterConfigsRequest(
-                resources=[
-                    incremental_alter_configs.AlterConfigsResource(
-                        resource_type=resource.type,
-                        resource_name=resource.name,
-                        configs=[
-                            incremental_alter_configs.AlterableConfig(
-                                name=change.name, config_operation=change.op, value=change.value
-                            )
-                            for change in changes[resource]
-                        ],
-                    )
-                    for resource in group
-                ],
-                validate_only=validate_only,
-            )
-            if node is None:
-                answer = await self._ask(request)
-            else:
-                answer = await self._ask_broker(node, request)
-            for told in answer.responses:
-                resource = Resource(ResourceType(told.resource_type), told.resource_name)
-                outcomes[resource] = error_of(told.error_code, told.error_message)
-        checked(outcomes)
+        theirs = incremental_alter_configs
+
+        def altering(group: list[Resource]) -> IncrementalAlterConfigsRequest:
+            resources = [
+                theirs.AlterConfigsResource(
+                    resource_type=resource.type,
+                    resource_name=resource.name,
+                    configs=[
+                        theirs.AlterableConfig(
+                            name=change.name, config_operation=change.op, value=change.value
+                        )
+                        for change in changes[resource]
+                    ],
+                )
+                for resource in group
+            ]
+            return IncrementalAlterConfigsRequest(resources=resources, validate_only=validate_only)
+
+        await self._alter(changes, altering)
 
     async def alter_configs(
         self, settings: Mapping[Resource, Mapping[str, str]], *, validate_only: bool = False
     ) -> None:
         """Replace all settings of each resource. Raises SomeFailed."""
+
+        def replacing(group: list[Resource]) -> AlterConfigsRequest:
+            resources = [
+                alter_configs.AlterConfigsResource(
+                    resource_type=resource.type,
+                    resource_name=resource.name,
+                    configs=[
+                        alter_configs.AlterableConfig(name=name, value=value)
+                        for name, value in settings[resource].items()
+                    ],
+                )
+                for resource in group
+            ]
+            return AlterConfigsRequest(resources=resources, validate_only=validate_only)
+
+        await self._alter(settings, replacing)
+
+    async def _ask_one(self, node: int | None, request: Request[R]) -> R:
+        """Ask that broker, or any."""
+        return await (self._ask(request) if node is None else self._ask_broker(node, request))
+
+    async def _alter(
+        self,
+        resources: Iterable[Resource],
+        request_for: Callable[[list[Resource]], Request[Altered]],
+    ) -> None:
+        """Send each broker the request about its resources. Raises SomeFailed."""
         outcomes: dict[Resource, KafkaError | None] = {}
-        for node, group in _by_broker(settings).items():
-            request = AlterConfigsRequest(
-                resources=[
-                    alter_configs.AlterConfigsResource(
-                        resource_type=resource.type,
-                        resource_name=resource.name,
-                        configs=[
-                            alter_configs.AlterableConfig(name=name, value=value)
-                            for name, value in settings[resource].items()
-                        ],
-                    )
-                    for resource in group
-                ],
-                validate_only=validate_only,
-            )
-            if node is None:
-                answer = await self._ask(request)
-            else:
-                answer = await self._ask_broker(node, request)
+        for node, group in _by_broker(resources).items():
+            answer = await self._ask_one(node, request_for(group))
             for each in answer.responses:
                 resource = Resource(ResourceType(each.resource_type), each.resource_name)
                 outcomes[resource] = error_of(each.error_code, each.error_message)

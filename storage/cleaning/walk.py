@@ -10,6 +10,7 @@ from __future__ import annotations
 from raftka.model import compression as codecs
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.record_batch import HEADER_BYTES, BatchHeader
+from raftka.model.records import read_varint
 from raftka.storage.cleaning.offset_map import SHORT, fingerprint
 
 Place = tuple[int, int, int, int, bytes | None, bool]
@@ -40,26 +41,26 @@ def walk(header: BatchHeader, data: bytes) -> list[Place]:
                 position += 2
                 end = position + ((size & 0x7F | more << 7) >> 1)
             else:
-                size, position = _varint(data, position)
+                size, position = read_varint(data, position)
                 end = position + size
             time = data[position + 1]  # behind the attributes, of which none are defined
             if time < 0x80:
                 time = (time >> 1) ^ -(time & 1)
                 position += 2
             else:
-                time, position = _varint(data, position + 1)
+                time, position = read_varint(data, position + 1)
             delta = data[position]
             if delta < 0x80:
                 delta >>= 1
                 position += 1
             else:
-                delta, position = _varint(data, position)
+                delta, position = read_varint(data, position)
             size = data[position]
             if size < 0x80:
                 size = (size >> 1) ^ -(size & 1)
                 position += 1
             else:
-                size, position = _varint(data, position)
+                size, position = read_varint(data, position)
             key = None
             if size >= 0:
                 key = data[position : position + size]
@@ -93,7 +94,7 @@ def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bo
                 position += 2
                 end = position + ((size & 0x7F | more << 7) >> 1)
             else:
-                size, position = _varint(data, position)
+                size, position = read_varint(data, position)
                 end = position + size
             position += 1  # behind the attributes, of which none are defined
             while data[position] > 0x7F:
@@ -103,7 +104,7 @@ def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bo
                 delta >>= 1
                 position += 2
             else:
-                delta, position = _varint(data, position + 1)
+                delta, position = read_varint(data, position + 1)
             size = data[position]
             if size < 0x80:
                 if size & 1:  # no key: only -1 is negative
@@ -112,7 +113,7 @@ def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bo
                 start = position + 1
                 position = start + (size >> 1)
             else:
-                size, start = _varint(data, position)
+                size, start = read_varint(data, position)
                 position = start + size
             key = data[start:position]
             offsets[key if len(key) < SHORT else fingerprint(key)] = base + delta
@@ -141,7 +142,7 @@ def boundaries(header: BatchHeader, data: bytes) -> list[int]:
             elif (more := data[position + 1]) < 0x80:
                 position += 2 + ((size & 0x7F | more << 7) >> 1)
             else:
-                size, position = _varint(data, position)
+                size, position = read_varint(data, position)
                 position += size
             add(position)
     except IndexError as error:
@@ -155,21 +156,7 @@ def time_of(data: bytes, start: int) -> int:
     """The time of the record at `start`, as its distance from the batch's base."""
     while data[start] & 0x80:
         start += 1
-    return _varint(data, start + 2)[0]
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """(value, position after it) of a zigzag varint."""
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (value >> 1) ^ -(value & 1), position
-        shift += 7
-        if shift > 63:
-            raise IndexError("a varint of more than ten bytes")
+    return read_varint(data, start + 2)[0]
 
 
 def _malformed(header: BatchHeader) -> KafkaError:
