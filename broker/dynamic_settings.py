@@ -28,7 +28,7 @@ def follow(config: Config, image: MetadataImage, node_id: int) -> Config:
 
 
 def warn_without_effect(delta: MetadataDelta) -> None:
-    """Say of settings that somebody has just set, and that change nothing here, why they do not."""
+    """Log why settings that were just changed have no effect here."""
     for resource in delta.configs.changed:
         before = delta.base.configs.get(resource, {})
         table = TOPIC if resource.type == TOPIC_RESOURCE else BROKER

@@ -1,4 +1,4 @@
-"""Writes promises.py: what the handlers' own registrations say, for whoever has not imported them.
+"""Writes promises.py: the handlers' registrations, for modules that do not import handlers.
 
     python -m raftka.broker.generate_promises            writes it
     python -m raftka.broker.generate_promises --check    only says whether it would change

@@ -101,7 +101,7 @@ async def _checkpoint(node: Node) -> None:
 async def end_without_directories(node: Node) -> None:
     """End a broker whose every log directory has failed (KIP-112).
 
-    It can neither store nor serve anything, but while it lives and sends heartbeats nobody else
+    It can neither store nor serve anything, but while it lives and sends heartbeats no other broker
     is elected to lead its partitions. Raises OSError then.
     """
     failed = trio.Event()

@@ -237,7 +237,7 @@ class Lifecycle:
             log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be unfenced")
 
     def _unregistered(self) -> None:
-        """Live on, fenced, as Kafka's brokers do: somebody has unregistered this one."""
+        """Live on, fenced, as Kafka's brokers do: this broker was unregistered."""
         if self.state is State.PENDING_CONTROLLED_SHUTDOWN:
             self.state = State.SHUTTING_DOWN
             self._may_stop.set()

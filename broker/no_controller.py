@@ -1,6 +1,6 @@
 """Why no controller is active, for the people whose requests fail because of it.
 
-Kafka's protocol has no message for that. A request that nobody can decide is answered with
+Kafka's protocol has no message for that. A request that no node can decide is answered with
 REQUEST_TIMED_OUT, as Apache Kafka does, and its text names the voters that do not answer.
 """
 

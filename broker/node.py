@@ -160,7 +160,7 @@ class Node:
 
     @property
     def active_controller_id(self) -> int:
-        """Who leads the quorum as far as this node knows, or -1."""
+        """The quorum's leader as far as this node knows, or -1."""
         leader, _ = self._active
         return NO_BROKER if leader is None else leader
 

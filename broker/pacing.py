@@ -3,7 +3,7 @@
 A change of a few partitions takes effect in the same turn in which it is committed. One of
 thousands (a large topic, a start, a snapshot) means several files for each of them; done in one
 turn, it would hold up this node's heartbeats and votes for seconds, and the quorum would elect
-somebody else. So it is cut into slices: the files of each are made beside the event loop, and
+another one. So it is cut into slices: the files of each are made beside the event loop, and
 all other tasks get a turn between two of them. Until its slice comes, a partition is not here yet:
 clients get NOT_LEADER_OR_FOLLOWER and ask again.
 """

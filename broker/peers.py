@@ -1,8 +1,8 @@
 """Connections from this broker to the other brokers, one for each lane of requests.
 
 A connection is opened when it is first needed, learns which versions the other side speaks
-(KIP-511), and is opened again after it broke. Nothing is repeated here: who asks knows whether the
-question still makes sense, and whom to ask then.
+(KIP-511), and is opened again after it broke. Nothing is retried here: the caller knows whether the
+question still makes sense, and which broker to ask then.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Routes(Mapping[int, "Route[Node]"]):
 
 
 def import_all() -> None:
-    """Import every handler now: for who runs many nodes, or must not touch files later."""
+    """Import every handler now: for processes that run many nodes, or must not read files later."""
     for each in PROMISES.values():
         import_module(f"{handlers.__name__}.{each.module}")
 

@@ -114,12 +114,12 @@ async def _run(
         _compose_broker(node, directories)
     reporter = None
     if (where := metrics_endpoint(node.config)) is not None:
-        # Nothing of it is imported, and nothing counted, where nobody can ask.
+        # Nothing of it is imported, and nothing counted, where no scraper can ask.
         from raftka.broker.metrics.reporter import Reporter
 
         reporter = Reporter(node, await node.network.listen(*where), process_figures)
     bound = await _bind(node, "controller")
-    # A port that somebody else has is noticed before the cluster hears of this broker. They are
+    # A port that another process has is noticed before the broker registers. They are
     # taken for good when it can serve: a client that waits in a backlog would find no other.
     for listener in (await _bind(node, "broker")).values():
         listener.close()

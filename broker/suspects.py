@@ -1,4 +1,4 @@
-"""Brokers that seem to have died a moment ago, before the controller has said so.
+"""Brokers that seem to have died a moment ago, before the controller fences them.
 
 A client whose leader dies asks another broker at once for the new leader. An immediate answer
 would name the dead one, and many clients ask again only a second later. So an answer that would

@@ -1,4 +1,4 @@
-"""Who may do what, by the ACLs of the metadata: Kafka's StandardAuthorizer (KIP-801). Pure.
+"""Decides by the ACLs of the metadata: Kafka's StandardAuthorizer (KIP-801). Pure.
 
 An ACL concerns a request when its resource (literal, prefixed, or * for all of a type), principal,
 host and operation match. One that denies outweighs all that allow. With ACLs for a resource, but

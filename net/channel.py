@@ -239,7 +239,7 @@ class Channel:
         item.answer.set_result(answer)
 
     async def _watch(self) -> None:
-        """Break the connection when an answer is overdue, or when nobody has used it for long."""
+        """Break the connection when an answer is overdue, or after a long time without use."""
         while self.broken is None:
             now = self._clock.monotonic()
             if self._in_flight:

@@ -1,6 +1,6 @@
 """Requests by API: how many of which version, their errors, how long each stage took.
 
-Kept only where somebody can ask for them (broker/metrics), who makes sums and quantiles.
+Kept only where a scraper can ask for them (broker/metrics), which makes sums and quantiles.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Timing:
         self._note_error(answer)
 
     def then(self, resolved: Callable[[object], None]) -> Callable[[object], None]:
-        """The handler has returned a promise; `resolved` is to be called with the answer."""
+        """The handler has returned a promise; call `resolved` with the answer."""
         self._handled_s = self._now()
 
         def answered(answer: object) -> None:

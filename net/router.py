@@ -160,7 +160,7 @@ class Context(Generic[NodeT]):
 
     @property
     def principal(self) -> Principal:
-        """Who asks."""
+        """The authenticated identity of the client."""
         return self.session.principal
 
     @property

@@ -34,7 +34,7 @@ Preamble = Callable[[Connection, bytes, Session], Awaitable[None]]
 class Server:
     """Serves the listener `name`; `dispatcher` answers its requests.
 
-    `arrival` is told who connects, and says for how many seconds, if any, that connection is held
+    `arrival` gets the client's address, and returns for how long, if at all, the connection is held
     before it is closed unserved. `preambles` are the other protocols on the same port, by the four
     bytes that they start with. `poller` watches connections that one task can serve; without
     preambles, whose protocols wait for their bytes themselves.
@@ -117,7 +117,7 @@ class Server:
         return refusal is None
 
     async def _reap_idle(self) -> None:
-        """Close connections that nobody uses (connections.max.idle.ms)."""
+        """Close connections without use (connections.max.idle.ms)."""
         while True:
             await self._clock.sleep(self._max_idle_s / 10)
             oldest = self._clock.monotonic() - self._max_idle_s

@@ -1,4 +1,4 @@
-"""What a node remembers about one connection: who is at its other end, and what ends with it."""
+"""What a node remembers about one connection: its peer, and what ends with it."""
 
 from __future__ import annotations
 

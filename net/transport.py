@@ -380,7 +380,7 @@ async def _connect_one(family: int, address: Address, peer: str) -> Connection:
         if code:
             raise OSError(code, os.strerror(code))
         if sock.getsockname() == sock.getpeername():
-            # A free ephemeral port can connect to itself on loopback; nobody listens there.
+            # A free ephemeral port can connect to itself on loopback, without a listener.
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         return _prepare(sock, peer)
 

@@ -92,7 +92,7 @@ class Admission:
         future."""
 
     def admit(self, view: memoryview, header: BatchHeader, now_ms: int) -> Admitted:
-        """The batch as it is to be stored; its header and its CRC have been checked.
+        """The batch in the form to store; its header and its CRC have been checked.
 
         The same bytes wherever nothing must change. Raises KafkaError: INVALID_RECORD,
         UNKNOWN_SERVER_ERROR for what cannot be decompressed (Kafka's answer), MESSAGE_TOO_LARGE,

@@ -36,7 +36,7 @@ _MARKERS: Final = {0: "ABORT", 1: "COMMIT"}
 
 
 def dump(disk: Disk, path: str, options: DumpOptions, findings: Findings) -> Iterator[str]:
-    """The lines for one file, by the kind that its name tells. Raises OSError."""
+    """The lines for one file, by the kind that its name shows. Raises OSError."""
     yield f"Dumping {path}"
     name = path.rpartition("/")[2]
     stem, dot, suffix = name.partition(".")
@@ -211,7 +211,7 @@ def _control_parts(record: Record) -> list[str]:
 
 
 def decode_text(record: Record) -> tuple[str | None, str | None]:
-    """Key and value as UTF-8, as the tool shows them unless told otherwise."""
+    """Key and value as UTF-8, the tool's default."""
     return _text(record.key), _text(record.value)
 
 

@@ -115,7 +115,7 @@ class LogManager:
                 except OSError as error:
                     self.fail(home.path, str(error))
                 except LogDirFailure:
-                    pass  # the log has said so, and the directory is not marked as clean
+                    pass  # the log has reported it, and the directory is not marked as clean
             home.release()
 
     async def _flush_all(self) -> None:

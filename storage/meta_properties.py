@@ -77,7 +77,7 @@ def write(disk: Disk, directory: str, meta: MetaProperties) -> None:
 def check(directory: str, found: MetaProperties, cluster_id: str | None, node_id: int) -> None:
     """Refuse a directory of another cluster or node.
 
-    `cluster_id` is None when it is to be learned from the directory. Raises BadDirectory.
+    `cluster_id` is None to take it from the directory. Raises BadDirectory.
     """
     path = f"{directory}/{FILE_NAME}"
     if cluster_id is not None and found.cluster_id != cluster_id:

@@ -1,6 +1,6 @@
 """partition.metadata: which topic, by id, the log in this directory belongs to.
 
-Topics may be deleted and made again under the same name; the id tells their logs apart (KIP-516).
+Topics may be deleted and created again by the same name; the id distinguishes their logs (KIP-516).
 """
 
 from __future__ import annotations

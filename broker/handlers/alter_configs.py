@@ -1,6 +1,6 @@
 """AlterConfigs (key 33): give a resource exactly these settings and no others (KIP-133).
 
-Old clients use it; IncrementalAlterConfigs took its place, since this one loses what somebody else
+Old clients use it; IncrementalAlterConfigs took its place, since this one loses what another client
 has just set. A broker looks at what would become of it first.
 """
 

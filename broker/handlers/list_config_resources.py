@@ -1,4 +1,4 @@
-"""ListConfigResources (key 74): what has settings of its own (KIP-1142).
+"""ListConfigResources (key 74): the resources with settings of their own (KIP-1142).
 
 Version 0 knew client metrics only. Topics and brokers have settings whether they were given or not.
 """

@@ -1,7 +1,7 @@
 """The ends of partitions that other brokers lead, for the lag of groups.
 
 Every leader is asked once a scrape, all at the same time; one that does not answer within a second
-leaves what it said last.
+leaves its last answer.
 """
 
 from __future__ import annotations

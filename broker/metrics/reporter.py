@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 
 class Reporter:
-    """Answers Prometheus, and whoever asks whether the node is ready."""
+    """Answers Prometheus, and readiness probes."""
 
     def __init__(
         self, node: Node, listener: Listener, figures: ProcessFigures | None = None

@@ -1,4 +1,4 @@
-"""Requests by API: Kafka's RequestMetrics, and a histogram for whoever wants other quantiles.
+"""Requests by API: Kafka's RequestMetrics, and a histogram for other quantiles.
 
 Kafka's stages: `local` is the handler's own time, `remote` the wait for other nodes or for records,
 `total` all of it. A request waits in no queue here and its answer in none, so those stages are 0.

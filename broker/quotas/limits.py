@@ -17,14 +17,14 @@ _ANY: Final = None
 
 
 class Share(NamedTuple):
-    """Who shares a quota: a user's clients, a client id's users, or one client id of one user."""
+    """Which connections share a quota: a user's clients, a client id's users, or one such pair."""
 
     user: str
     client_id: str
 
 
 class Limit(NamedTuple):
-    """A quota that holds for somebody."""
+    """A quota that applies to a share."""
 
     share: Share
     value: float

@@ -1,7 +1,7 @@
 """The quota on changes of the metadata: partitions created and deleted a second (KIP-599). Pure.
 
 Requests in versions that know THROTTLING_QUOTA_EXCEEDED are refused, topic by topic, once the
-bucket is below zero; older ones are let through and told to wait.
+bucket is below zero; older ones are let through with a throttle time.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A wait usually ends early: by a high watermark, by new records, by a change of leaders. So leaving
 is as cheap as entering: deadlines are kept in buckets of a few milliseconds, a request is one entry
-of one bucket, and only the first bucket in which somebody still waits wakes the task.
+of one bucket, and only the first bucket with a waiter wakes the task.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Deadlines:
             del self._buckets[heapq.heappop(self._order)]
 
     def next_bucket(self) -> int | None:
-        """The first bucket in which somebody waits; forgets the empty ones before it."""
+        """The first bucket with a waiter; forgets the empty ones before it."""
         while self._order and not self._buckets[self._order[0]]:
             del self._buckets[heapq.heappop(self._order)]
         return self._order[0] if self._order else None

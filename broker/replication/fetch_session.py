@@ -45,7 +45,7 @@ class WaitingFetch(Protocol):
 
 
 class FetchEntry:
-    """One partition as a fetcher asks for it, and what the last answer said of it."""
+    """One partition as a fetcher asks for it, and the values in its last answer."""
 
     __slots__ = (
         "current_leader_epoch",

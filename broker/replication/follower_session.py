@@ -33,7 +33,7 @@ Key = tuple[bytes, int]
 
 
 class _Asked(NamedTuple):
-    """What the last request said of a partition."""
+    """A partition's values in the last request."""
 
     offset: int
     log_start_offset: int

@@ -196,6 +196,6 @@ class Following:
 
 
 def _diverges(data: PartitionData) -> bool:
-    """Whether the leader says that our log is no prefix of its own."""
+    """Whether the leader answered that our log diverges from its own."""
     diverging = data.diverging_epoch
     return diverging.epoch != NO_EPOCH or diverging.end_offset != NO_OFFSET

@@ -10,7 +10,7 @@ Two rules carry all the rest.
   proposal, still without an answer, may have let in.
 - The high watermark never falls in the life of a leader, and a follower's only falls with its log.
 
-Sources: KIP-16 (time decides who is in sync), KIP-101/279 (leader epochs), KIP-320 (fencing of
+Sources: KIP-16 (time decides the ISR), KIP-101/279 (leader epochs), KIP-320 (fencing of
 fetches), KIP-497 (AlterPartition), KIP-841/903 (fenced and restarted replicas stay out of the
 ISR), KIP-966 (the high watermark waits for min.insync.replicas).
 """

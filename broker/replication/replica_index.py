@@ -48,7 +48,7 @@ class ReplicaIndex:
         self.forget_failure(replica.topic, replica.index)
 
     def remove(self, replica: Replica) -> None:
-        """Stop hosting a replica. Later requests learn from the image who has the partition."""
+        """Stop hosting a replica. Later requests learn from the image which brokers have it."""
         del self._by_name[replica.topic, replica.index]
         self._by_id.pop((replica.topic_id, replica.index), None)
         self._topic_counts[replica.topic] -= 1

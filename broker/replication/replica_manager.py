@@ -1,6 +1,6 @@
 """All replicas that this broker hosts, kept in line with the metadata.
 
-The metadata log says which partitions are here, who leads them and in which epoch; `publish` turns
+The metadata log says which partitions are here, their leaders and epochs; `publish` turns
 each change into roles, logs and fetches. Handlers find replicas here, and learn why one cannot be
 had. When a disk fails, its replicas go offline here, and the controller learns of it.
 """

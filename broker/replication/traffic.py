@@ -1,6 +1,6 @@
 """Records and bytes by topic, as Kafka's BrokerTopicMetrics has them.
 
-The data plane adds to plain integers that it finds at the replica; whoever asks for metrics makes
+The data plane adds to plain integers that it finds at the replica; the metrics reporter makes
 the sums (broker/metrics).
 """
 

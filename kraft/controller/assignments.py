@@ -1,4 +1,4 @@
-"""Assignments that somebody wrote by hand, and partitions as they begin."""
+"""Manual replica assignments, and the first state of partitions."""
 
 from __future__ import annotations
 

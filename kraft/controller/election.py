@@ -3,7 +3,7 @@
 Theory of operation
 - The ISR are the replicas that the leader waits for. While it has at least min.insync.replicas
   members, every committed record is on each of them.
-- When it shrinks below that, the high watermark stops, and those who left keep every committed
+- When it shrinks below that, the high watermark stops, and replicas that left keep every committed
   record: they are the ELR, the eligible leader replicas (KIP-966). ISR and ELR are disjoint, and
   together at least min.insync.replicas strong.
 - A broker that comes back from an unclean shutdown may have lost what it had not synced, so it

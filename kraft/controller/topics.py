@@ -35,7 +35,7 @@ _SEARCHED_VARIANTS_MAX: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class NewTopic:
-    """A topic that somebody wants."""
+    """A topic to create."""
 
     name: str
     num_partitions: int = BY_DEFAULT
@@ -77,7 +77,7 @@ def check_name(name: str) -> None:
 
 
 def colliding_name(name: str, topics: Mapping[str, object]) -> str | None:
-    """The other topic whose name differs only in '.' against '_', which metrics cannot tell apart.
+    """An existing topic whose name differs only in '.' and '_', which metrics cannot distinguish.
 
     A name with few such characters is looked up in all its spellings, so that creating many
     topics does not search all that exist for each.

@@ -12,12 +12,12 @@ on disk.
     quorum.py           the port's implementation
     driver.py           under it one task that does the steps, in this order:
                         deliver inbox -> calls -> tick -> sync -> send
-    links.py link.py    who dials whom; hellos, frames, and losing a link
+    links.py link.py    dialing; hellos, frames, and losing a link
     codec.py            messages as msgpack, checked field by field
 
     setup.py            what an engine is made from
     engine.py           one replica as steps without time and I/O: proposals, events, snapshots
-    reconfiguration.py    who is behind a link, who votes, changing that
+    reconfiguration.py    replicas and their links, voters, changes of voters
     leader.py             the leader's side: windows, probes, snapshots in pieces (progress.py)
     follower.py           the follower's side: what may be truncated, committed, acknowledged
     elections.py          pre-vote, sticky leaders, leases, votes by name
@@ -30,7 +30,7 @@ on disk.
 
 The engine is one class in layers; each layer overrides hooks of the one below and at the bottom is
 the library, which still holds elections, accepts entries, counts what is committed and applies it.
-The engine is told the time and never waits, so the same code runs under a fuzzer of its own
+The engine gets the time and never waits, so the same code runs under a fuzzer of its own
 (tests/kraft/raft/fuzz.py), in the simulator and in production.
 
 What pysyncobj 0.3.17 does wrong, and where it is put right

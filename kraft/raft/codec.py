@@ -2,7 +2,7 @@
 
 Whatever a peer sends, the engine only ever sees messages that `decode` accepted: a known type,
 every field of it and no other, entries that follow each other. Nothing here can name a class or a
-function, which is what made pysyncobj's pickle open to anyone who could connect.
+function, which is what made pysyncobj's pickle open to any client that could connect.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ It is woken by what comes (messages, links, calls) and by the engine's own next 
 (to a heartbeat there is only an answer, so that a step of nothing else is the first and the last)
 
 so nothing leaves before it is durable, and all that gathered during one sync shares the next.
-The listener is told right after each tick, before anything else of the node can run.
+The listener is notified right after each tick, before anything else of the node can run.
 """
 
 from __future__ import annotations
@@ -309,7 +309,7 @@ class Driver:
         )
 
     def _log_voters(self, before: VoterSet, after: VoterSet) -> None:
-        """Who was added to the quorum or removed from it, in every node's log."""
+        """Log added and removed voters, on every node."""
         old, new = ({(v.id, v.directory_id): v for v in voters} for voters in (before, after))
         changes = [("was added to", new[key]) for key in new.keys() - old.keys()]
         changes += [("was removed from", old[key]) for key in old.keys() - new.keys()]

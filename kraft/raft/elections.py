@@ -1,10 +1,10 @@
-"""Who may lead: elections that disturb nobody, need no luck and count each vote once.
+"""Elections that disturb no live leader, need no luck and count each vote once.
 
 The library holds elections as the Raft paper does: a node that hears nothing for a random time
 raises its term and asks for votes. Added here (dissertation 4.2.3, 6.4 and 9.6; KIP-996):
 
 - a node first asks whether it could win (pre-vote), and only then raises its term;
-- whoever hears from a live leader supports nobody else, and a leader is live while a majority
+- a node that hears from a live leader supports no other, and a leader is live while a majority
   answers it (its lease);
 - a broken link to the leader, or its farewell, starts this at once, after a few random
   milliseconds; of two that ask at the same time the lesser gives way;
@@ -25,7 +25,7 @@ NEVER = math.inf
 
 
 class Elections(Seams):
-    """The layer of the engine that decides who leads."""
+    """The layer of the engine that elects leaders."""
 
     def __init__(self, setup: Setup, voters: VoterHistory) -> None:
         self.replica, self.can_vote, self.voters = setup.replica, setup.can_vote, voters
@@ -94,7 +94,7 @@ class Elections(Seams):
 
     @property
     def hears_leader(self) -> bool:
-        """Whether there is a live leader, as far as this node can tell."""
+        """Whether there is a live leader, as far as this node knows."""
         if self.is_leader:
             return self.has_lease
         known = self.leader is not None and not self._leader_lost
@@ -107,7 +107,7 @@ class Elections(Seams):
         self._heard, self._reason = leader, ""
 
     def leader_gone(self, reason: str) -> None:
-        """The leader has said farewell, or the link to it broke: look for another at once."""
+        """The leader has resigned, or the link to it broke: look for another at once."""
         self._leader_lost, self._reason = True, reason
         self.hasten_election()
 
@@ -160,7 +160,7 @@ class Elections(Seams):
         return {"last_log_index": self.log.last_index, "last_log_term": self.log.last_term}
 
     def _holds_our_log(self, message: Message) -> bool:
-        """Whether the sender has everything that we have, as far as log ends can tell."""
+        """Whether the sender has everything that we have, as far as log ends show."""
         theirs = (message["last_log_term"], message["last_log_index"])
         return theirs >= (self.log.last_term, self.log.last_index)
 

@@ -1,4 +1,4 @@
-"""The wire between two replicas: who the peer is, messages in order, and loss only as a reset.
+"""The wire between two replicas: the peer's identity, messages in order, and loss only by resets.
 
 A link starts with four bytes that set it apart from Kafka's protocol on the same port, and a hello
 in both directions: version, cluster, node, directory. What does not fit is refused in words. Then

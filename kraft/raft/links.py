@@ -1,8 +1,8 @@
 """Keeping one link to every replica that this node should talk to.
 
-Voters call each other, the one with the lesser id a moment later; everybody else calls the voters.
+Voters dial each other, the one with the lesser id a moment later; all others dial the voters.
 A call that fails is repeated after a delay that doubles, up to a quarter of a second: a voter that
-comes back is found at once, and nobody is hammered.
+comes back is found at once, and no node is flooded.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Links:
         """End the links that are older than this and that this side made, or would make now: their
         targets are called again. Over a connection that the other side has lost nothing ever comes,
         not even its end. A voter that called this node while it was one, too, does not call it as
-        an observer, and as long as the link that it made stands nobody calls."""
+        an observer, and while the link that it made stands neither side dials."""
         now = self._clock.monotonic()
         wanted = {target.node_id for target in self._wanted}
         for replica, link in list(self._links.items()):

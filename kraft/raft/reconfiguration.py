@@ -27,7 +27,7 @@ class NotYet(Exception):
 
 
 class Reconfiguration(Leader):
-    """The layer of the engine that knows who is connected and who votes."""
+    """The layer of the engine that knows which replicas are connected and which vote."""
 
     def __init__(self, setup: Setup) -> None:
         self.links: dict[ReplicaKey, Peer] = {}

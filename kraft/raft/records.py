@@ -1,4 +1,4 @@
-"""The records of a journal file, and how to tell a torn tail from damage in the middle.
+"""The records of a journal file, and how to distinguish a torn tail from damage in the middle.
 
     marker (2) | size of the body (4) | CRC32C (4) | number of the write (8) | kind (1) | body
 
@@ -6,7 +6,7 @@ The checksum covers everything after itself, and the size. Records that become d
 form one write: they share its number and end with an END record, and the next write begins only
 when this one is durable. So after a bad record
 
-- nothing of a later write: the crash hit this write, and nobody has been told of what it held. A
+- nothing of a later write: the crash hit this write, so its contents were never acknowledged. A
   torn tail, which is cut.
 - something of a later write: this write was durable and has changed since. Damage, which is
   refused.

@@ -1,4 +1,4 @@
-"""Lines of a log that come again and again: each is said a few times, and then counted."""
+"""Log lines that repeat: each kind is logged a few times, and then only counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Repeats:
         """(how many, when the first came, when the last)."""
 
     def said(self, line: str, now_s: float) -> str | None:
-        """The line, or how often it came by now; None when enough was said of its kind."""
+        """The line, or how often it came by now; None when its kind was logged often enough."""
         kind = _NUMBERS.sub("#", line)
         count, first_s, last_s = self._kinds.get(kind, (0, now_s, now_s))
         if now_s - last_s > _QUIET_S:

@@ -1,4 +1,4 @@
-"""Access control lists (KIP-11): who may do what with which resources, from where."""
+"""Access control lists (KIP-11): which principals may do what with which resources, from where."""
 
 from __future__ import annotations
 

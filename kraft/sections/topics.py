@@ -1,4 +1,4 @@
-"""Topics and their partitions: who replicates, who leads, who is in sync."""
+"""Topics and their partitions: replicas, leaders, ISRs."""
 
 from __future__ import annotations
 

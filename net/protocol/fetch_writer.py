@@ -29,7 +29,7 @@ _FLEXIBLE: Final = struct.Struct(">ihqqqBi")
 
 
 class FetchedPartition(NamedTuple):
-    """What is told about one partition."""
+    """The response for one partition."""
 
     partition: int
     error_code: int
@@ -167,7 +167,7 @@ def _fields(version: int, partition: FetchedPartition) -> bytes:
 def _partition_tags(
     diverging: tuple[int, int] | None, current_leader: tuple[int, int] | None
 ) -> bytes:
-    """0: where the logs part; 1: who leads now. Each a struct that ends without tags."""
+    """0: where the logs diverge; 1: the present leader. Each a struct that ends without tags."""
     fields = []
     if diverging is not None:
         fields.append(struct.pack(">BBiqB", 0, 13, *diverging, 0))

@@ -30,7 +30,7 @@ class Flaw(ValueError):
 
 
 def null(name: str) -> NoReturn:
-    """A length said null where the protocol has no null."""
+    """A length says null where the protocol has no null."""
     raise Flaw(f"{name} is null")
 
 

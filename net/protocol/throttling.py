@@ -66,7 +66,7 @@ def put_throttle_ms(cls: type[Response], version: int, frame: list[Piece], time_
 def _joined(frame: list[Piece], place: int) -> Buffer:
     """The piece of a frame that holds the field whole; the first two are joined when it takes both.
 
-    What the controller answered comes with its size as a piece of its own.
+    The controller's answer comes with its size as a separate piece.
     """
     if place < 0:
         return cast(Buffer, frame[-1])

@@ -54,7 +54,7 @@ class Member:
     sync_ticket: Ticket | None = None
 
     def metadata(self, protocol_name: str) -> bytes:
-        """What the member said under that protocol; empty when it does not speak it."""
+        """The member's metadata for that protocol; empty when it does not support it."""
         return next((data for name, data in self.protocols if name == protocol_name), b"")
 
     def vote(self, candidates: Iterable[str]) -> str:
@@ -240,7 +240,7 @@ class Group:
         self.refresh_subscriptions()
 
     def refresh_subscriptions(self) -> None:
-        """Work out `subscribed_topics` from what the members said under the chosen protocol."""
+        """Compute `subscribed_topics` from the members' metadata for the chosen protocol."""
         name = self.protocol_name
         if not self.is_consumer_group:
             self.subscribed_topics = None

@@ -77,7 +77,7 @@ def join_group(
     _check_lengths(request, client)
     protocols: dict[str, bytes] = {}
     for each in request.protocols:
-        # Who names one twice has one vote for it all the same.
+        # A member that names one twice has one vote for it all the same.
         protocols.setdefault(each.name, bytes(each.metadata))
     join = _Join(request, tuple(protocols.items()), client, ticket)
     group = core.groups.get(request.group_id)

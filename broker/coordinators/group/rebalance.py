@@ -56,7 +56,7 @@ def prepare_or_complete(core: Core, group: Group, reason: str, now: Moment) -> N
 
 
 def maybe_complete_join(core: Core, group: Group, now: Moment) -> None:
-    """Close the generation if everybody is there; an initial rebalance sees its delay out.
+    """Close the generation if all members are there; an initial rebalance waits out its delay.
 
     Unless all its members have left again: the group is empty then, and its offsets can be reset.
     """

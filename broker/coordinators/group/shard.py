@@ -237,7 +237,7 @@ class GroupShard:
         group = self._core.groups.get(group_id)
         if group is None:
             return None
-        # Before the leader has assigned, what members said may not be what counts.
+        # Before the leader has assigned, the members' metadata may be outdated.
         protocol_name = (group.protocol_name or "") if group.state is GroupState.STABLE else ""
         return DescribedGroup(
             group_id=group_id,

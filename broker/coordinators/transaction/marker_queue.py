@@ -161,7 +161,7 @@ class MarkerQueue:
         return min((due_s for due_s, _, _ in self._later), default=float("inf"))
 
     def answered(self, batch: Batch, answer: WriteTxnMarkersResponse, now_s: float) -> None:
-        """The broker has said for each partition whether its marker is committed."""
+        """The broker has answered for each partition whether its marker is committed."""
         self._done(batch)
         codes = {
             (marker.producer_id, TopicPartition(topic.name, each.partition_index)): each.error_code
@@ -259,7 +259,7 @@ class MarkerQueue:
 
 
 def _take(queue: Pieces) -> Pieces:
-    """The next request's worth; a producer's answers are told apart by its id, so it has one."""
+    """The next request's markers; answers are matched by producer id, so each has one marker."""
     taken: Pieces = {}
     producers: set[int] = set()
     room = PARTITIONS_PER_REQUEST
