@@ -94,5 +94,5 @@ class Peers:
             negotiated = True
         finally:
             if not negotiated:
-                channel.close("nobody waits for its versions any longer")
+                channel.close("no caller waits for its versions any longer")
         return channel

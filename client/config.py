@@ -48,7 +48,12 @@ COMMON = _table(
 )
 
 PRODUCER = COMMON | _table(
-    Setting("acks", acks, -1, "Who must have a batch before it counts as sent: 0, 1, all."),
+    Setting(
+        "acks",
+        acks,
+        -1,
+        "Which replicas must have a batch before it counts as sent: 0 (none), 1 (the leader), all.",
+    ),
     Setting("enable.idempotence", flag, True, "Write each record once, whatever is retried."),
     Setting("linger.ms", integer, 5, "Wait so long for more records for a batch.", low=0),
     Setting("batch.size", integer, 16_384, "Send a batch when it has so many bytes.", low=0),

@@ -172,7 +172,7 @@ class Scope(enum.Enum):
     """For requests that no single operation covers."""
 
     PER_RESOURCE = "the handler checks each topic, group or other resource that is named"
-    NOTHING = "everybody may ask"
+    NOTHING = "any client may ask"
 
 
 PER_RESOURCE: Final = Scope.PER_RESOURCE

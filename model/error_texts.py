@@ -116,7 +116,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "REASSIGNMENT_IN_PROGRESS": "The partition is being reassigned.",
     "DELEGATION_TOKEN_AUTH_DISABLED": "Delegation tokens are not enabled.",
     "DELEGATION_TOKEN_NOT_FOUND": "There is no such delegation token.",
-    "DELEGATION_TOKEN_OWNER_MISMATCH": "The delegation token belongs to somebody else.",
+    "DELEGATION_TOKEN_OWNER_MISMATCH": "The delegation token belongs to another user.",
     "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED": (
         "Delegation tokens cannot be asked for over this kind of connection."
     ),
@@ -159,7 +159,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "RESOURCE_NOT_FOUND": "The resource does not exist.",
     "DUPLICATE_RESOURCE": "The request names a resource more than once.",
     "UNACCEPTABLE_CREDENTIAL": "The credential does not meet the requirements.",
-    "INCONSISTENT_VOTER_SET": "Sender and receiver disagree about who votes.",
+    "INCONSISTENT_VOTER_SET": "Sender and receiver have different voter sets.",
     "INVALID_UPDATE_VERSION": (
         "The update was decided on an older version of the partition's state."
     ),

@@ -173,7 +173,7 @@ class TcpConnection:
         if isinstance(first, FileRegion) and first.size >= _SENDFILE_FROM:
             sent = os.sendfile(self._socket.fileno(), first.file.fileno(), first.offset, first.size)
             if sent == 0:
-                raise OSError(errno.EIO, f"{first.file.path} is shorter than what is to be sent")
+                raise OSError(errno.EIO, f"{first.file.path} is shorter than the region to send")
             if sent == first.size:
                 return pieces[1:]
             rest = FileRegion(first.file, first.offset + sent, first.size - sent)
@@ -198,7 +198,7 @@ def _gather(pieces: list[Piece]) -> list[Buffer]:
                 break
             data = piece.file.read(piece.size, piece.offset)
             if len(data) != piece.size:
-                raise OSError(errno.EIO, f"{piece.file.path} is shorter than what is to be sent")
+                raise OSError(errno.EIO, f"{piece.file.path} is shorter than the region to send")
             buffers.append(data)
         else:
             buffers.append(piece)

@@ -91,7 +91,11 @@ def main(argv: Sequence[str]) -> int:
 
 def usage() -> str:
     """All commands by group, one line each."""
-    lines = ["usage: raftka COMMAND ...", "", "raftka COMMAND --help tells what a command takes."]
+    lines = [
+        "usage: raftka COMMAND ...",
+        "",
+        "raftka COMMAND --help lists the options of a command.",
+    ]
     width = max(map(len, COMMANDS)) + 2
     for title, group in GROUPS.items():
         lines += ["", f"{title}:"]

@@ -23,7 +23,7 @@ class Mutant:
 _ALL: Final = (
     Mutant(
         "vote-not-persisted",
-        "a controller forgets whom it voted for when it restarts",
+        "a controller forgets its vote when it restarts",
         frozenset({Rule.VOTE_IS_PERSISTED}),
     ),
     Mutant(

@@ -189,7 +189,7 @@ class Following:
         if replica.log.log_end_offset < start_offset or end_offset < replica.log.log_start_offset:
             log.info(
                 f"{replica.topic_partition}: the leader's log begins at {start_offset}, ours ended"
-                f" at {end}; starting anew there"
+                f" at {end}; starting again there"
             )
             replica.log.truncate_fully_and_start_at(start_offset, now_ms)
             state.restarted_at(start_offset)

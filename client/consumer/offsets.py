@@ -174,7 +174,9 @@ def _no_answer(cluster: Cluster, remaining: Mapping[TopicPartition, int]) -> Kaf
     if cluster.last_error is not None:
         return cluster.unreachable()
     names = ", ".join(str(target) for target in sorted(remaining)[:5])
-    return KafkaError(ErrorCode.REQUEST_TIMED_OUT, f"no leader told the offsets of {names} in time")
+    return KafkaError(
+        ErrorCode.REQUEST_TIMED_OUT, f"no leader answered with the offsets of {names} in time"
+    )
 
 
 async def epoch_ends(

@@ -43,7 +43,7 @@ options.text(
     "--add-config", metavar="K=V,...", help="Settings to set; [] around a value keeps its commas."
 )
 options.text("--add-config-file", metavar="FILE", help="A properties file of settings to set.")
-options.text("--delete-config", metavar="K,...", help="Settings to take back to their defaults.")
+options.text("--delete-config", metavar="K,...", help="Settings to reset to their defaults.")
 options.many(
     "--entity-type",
     metavar="TYPE",

@@ -215,7 +215,7 @@ def _why_safe(leader: int, preferred: int, isr: Ids, elr: Ids) -> str:
 
 def _why_nobody(isr: Ids, elr: Ids, last_known: Ids) -> str:
     if isr or elr:
-        return f"nobody who has every committed record is alive; waiting for one of {[*isr, *elr]}"
+        return f"no live replica has every committed record; waiting for one of {[*isr, *elr]}"
     if last_known:
         return f"ISR and ELR are empty after unclean shutdowns; waiting for {last_known[0]}"
     return (

@@ -231,7 +231,7 @@ class Links:
             )
             if replica not in self._namesakes:
                 self._namesakes.add(replica)
-                log.warning(f"quorum: node {replica.id} is not let in: {words}")
+                log.warning(f"quorum: node {replica.id} is refused: {words}")
             raise Refused(words)
 
     def _register(self, link: Link) -> bool:

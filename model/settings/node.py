@@ -56,7 +56,7 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "Where this node listens, as NAME://host:port; an empty host is the default "
             "interface, 0.0.0.0 all of them."),
     Setting("advertised.listeners", LIST, None, None, READ_ONLY,
-            "What clients and other nodes are told to connect to; the listeners themselves when "
+            "Where clients and other nodes shall connect; the listeners themselves when "
             "not given."),
     Setting("inter.broker.listener.name", STRING, None, None, READ_ONLY,
             "The listener over which brokers reach each other."),

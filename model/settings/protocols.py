@@ -88,7 +88,7 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("group.streams.num.standby.replicas", INT, 0, at_least(0), READ_ONLY),
         ("group.streams.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
     )),
-    *without_effect("each transaction has a timer of its own, so nothing is looked for in rounds", (
+    *without_effect("each transaction has a timer of its own, so there is no periodic scan", (
         ("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,
          10000, at_least(1), READ_ONLY),
     )),

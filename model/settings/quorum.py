@@ -25,7 +25,7 @@ QUORUM_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("controller.quorum.fetch.timeout.ms", INT, 2000, at_least(0), READ_ONLY,
             "How long without a word from the leader before an election."),
     Setting("broker.heartbeat.interval.ms", INT, 2000, None, READ_ONLY,
-            "How often a broker tells the active controller that it lives."),
+            "How often a broker sends a heartbeat to the active controller."),
     Setting("broker.session.timeout.ms", INT, 9000, None, READ_ONLY,
             "A broker that was silent this long is fenced and its leaderships move."),
     Setting("initial.broker.registration.timeout.ms", INT, 60000, None, READ_ONLY,

@@ -127,7 +127,7 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
     *without_effect("one connection to a leader carries all partitions", (
         ("num.replica.fetchers", INT, 1, at_least(1), CLUSTER_WIDE),
     )),
-    *without_effect("what happens to a directory is written and told at once", (
+    *without_effect("what happens to a directory is written and reported at once", (
         ("log.flush.start.offset.checkpoint.interval.ms", INT, 60000, at_least(0), READ_ONLY),
         ("log.dir.failure.timeout.ms", LONG, 30000, at_least(1), READ_ONLY),
     )),

@@ -95,7 +95,7 @@ async def _metadata(world: World, admin: Admin, machine: Machine) -> str | None:
     image = world.image
     if set(told) != set(image.topics):
         return (
-            f"{machine.host} tells of the topics {sorted(map(str, told))}, and there are"
+            f"{machine.host} reports the topics {sorted(map(str, told))}, and there are"
             f" {sorted(image.topics)}"
         )
     for name, topic in image.topics.items():
@@ -106,7 +106,7 @@ async def _metadata(world: World, admin: Admin, machine: Machine) -> str | None:
         ]
         if found != expected:
             return (
-                f"{machine.host} tells of {name} (leader, epoch, replicas, ISR) {found}, and"
+                f"{machine.host} reports for {name} (leader, epoch, replicas, ISR) {found}, and"
                 f" committed is {expected}"
             )
     return _topics(world, {name: len(topic.partitions) for name, topic in told.items()})
@@ -151,7 +151,7 @@ async def _settings(world: World, admin: Admin, machine: Machine) -> str | None:
         possible = world.ledger.may_be(thing)
         if possible is not None and told.get(thing) not in possible:
             return (
-                f"{machine.host} tells that {thing[2]} of {thing[1]} is {told.get(thing)}, and"
+                f"{machine.host} reports that {thing[2]} of {thing[1]} is {told.get(thing)}, and"
                 f" administrators were told {' or '.join(sorted(map(str, possible)))}"
             )
     return None
@@ -168,7 +168,7 @@ async def _offsets(world: World, admin: Admin) -> str | None:
         if found.metadata in world.ledger.former.get(target.topic, ()):
             return (
                 f"group {REBORN_GROUP} has offset {found.offset} of {target}, which it committed"
-                f" before the topic was deleted and made anew"
+                f" before the topic was deleted and created again"
             )
     return None
 
@@ -182,7 +182,7 @@ async def _deletions(world: World, admin: Admin) -> str | None:
             continue
         start = (await admin.delete_records({target: offset}))[target]
         if start < offset:
-            return f"{target} begins at {start}, and was told to begin at {offset}"
+            return f"{target} begins at {start}, and was ordered to begin at {offset}"
     return None
 
 

@@ -227,7 +227,7 @@ def _check_deletion(world: World, target: TopicPartition, start: int) -> None:
     if start < offset and not forgotten and not world.history.excused(target):
         world.report(
             "deleted-records-came-back",
-            f"an administrator was told at {at_s:.3f} s that {target} begins at {offset} now, and"
+            f"an administrator learned at {at_s:.3f} s that {target} begins at {offset} now, and"
             f" it begins at {start}",
         )
 

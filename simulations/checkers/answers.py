@@ -268,7 +268,7 @@ class AnswerChecker:
             return  # The controller does not know yet whether it still lives, and as which process.
         if fetched is not None and (fetched[0] == life or fetched[1] == broker.epoch):
             return
-        last = "nobody" if fetched is None else f"a process that is gone (epoch {fetched[1]})"
+        last = "no process" if fetched is None else f"a process that is gone (epoch {fetched[1]})"
         self._report(
             "isr-member-of-a-former-life",
             f"broker {joined} joined the ISR {list(after.isr)} of {_name(key)} in leader epoch"

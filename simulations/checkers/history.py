@@ -93,7 +93,7 @@ class History:
         if known != value and not self.excused(key):
             self._report(
                 "inconsistent-offsets",
-                f"{producer} was told that {show(value)} is at offset {offset} of"
+                f"{producer} learned that {show(value)} is at offset {offset} of"
                 f" {key[0]}-{key[1]}, but a client knows {show(known)} there",
                 about=About(key, offset, node=producer),
             )
@@ -101,7 +101,7 @@ class History:
         if idempotent and self._is_repeated(key, history, offset, elsewhere):
             self._report(
                 "duplicate",
-                f"{producer} was told that {show(value)} is at offset {offset} of"
+                f"{producer} learned that {show(value)} is at offset {offset} of"
                 f" {key[0]}-{key[1]}, but it is at offset {elsewhere} already",
                 about=About(key, offset, elsewhere, node=producer),
             )

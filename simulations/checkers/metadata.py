@@ -74,7 +74,7 @@ class MetadataChecker:
                 f"{key[0]}-{key[1]}: broker {member} is in the ISR {list(partition.isr)} (partition"
                 " epoch"
                 f" {partition.partition_epoch}) while it is"
-                f" {'unregistered' if broker is None else 'fenced'}: nobody knows if it lives",
+                f" {'unregistered' if broker is None else 'fenced'}: it may be dead",
                 about=About(key, node=f"n{member}"),
             )
 

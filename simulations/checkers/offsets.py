@@ -167,7 +167,7 @@ class CommittedOffsets:
         ]
         self._report(
             "committed-offset-lost",
-            f"{server} tells {client} that group {group} has committed"
+            f"{server} answers {client} that group {group} has committed"
             f" {told if told >= 0 else 'no offset'} of {topic}-{index}; the last commit was"
             f" {' or '.join(known) or 'none'}",
             about=About((topic, index), told, node=server, group=group),

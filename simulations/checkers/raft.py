@@ -275,7 +275,7 @@ class RaftChecker:
             vote = f"n{mirror.voted_for}" if mirror.voted_for > 0 else "nobody"
             self._report(
                 "vote-not-durable",
-                f"{host} told its vote for {candidate} in term {term} while its disk says: term"
+                f"{host} sent its vote for {candidate} in term {term} while its disk says: term"
                 f" {mirror.term}, vote for {vote}."
                 " After a restart it could vote again",
                 about=About(node=host, other=candidate, term=term),

@@ -40,7 +40,7 @@ class FailedWrites:
             self._report(
                 "append-after-failed-write",
                 f"{replica.host} adds offset {batches[0].base_offset} to its log of {replica.name},"
-                f" after its disk has refused a write or a sync of {path}: nobody knows what of"
+                f" after its disk has refused a write or a sync of {path}: it is unknown what of"
                 " that is on the disk, and the process goes on as if all were",
                 about=About(replica.key, batches[0].base_offset, node=replica.host),
             )

@@ -94,7 +94,7 @@ async def _delete_too_much(world: World, dice: Random, target: TopicPartition, c
     if end < offset:
         world.report(
             "deleted-beyond-high-watermark",
-            f"an administrator was told that {target} begins at {offset} now, and no replica has"
+            f"an administrator learned that {target} begins at {offset} now, and no replica has"
             f" more than {end} records",
             about=About(target, end),
         )
@@ -146,7 +146,7 @@ async def recreate_topic(world: World, dice: Random, cause: int) -> None:
                 {TopicPartition(name, 0): OffsetAndMetadata(1, life.name)},
             )
             await trio.sleep(dice.choice([0.0, dice.uniform(0, 4)]))
-    world.note("topic made anew under its name")
+    world.note("topic created again under its name")
 
 
 async def _write(world: World, dice: Random, life: Life, topic: str, partitions: int) -> None:

@@ -24,7 +24,7 @@ _ENDS: Final = {
     "kill": "was killed",
     "power-loss": "lost power",
     "crashed": "ended by itself",
-    "shutdown": "was told to stop",
+    "shutdown": "was stopped",
     "stopped": "stopped",
 }
 _GONE: Final = ("kill", "power-loss", "crashed", "stopped")

@@ -34,4 +34,4 @@ def of_log_line(words: str, is_leaderless: Callable[[], bool]) -> Iterator[str]:
     elif "wrote a snapshot" in words:
         yield "metadata snapshot written"
     elif "starting anew" in words:
-        yield "follower started anew"
+        yield "follower started again"

@@ -95,7 +95,7 @@ def summary(outcome: Outcome, commit: str, replay: str) -> str:
     if outcome.reached:
         lines.append(f"  rare         {_counts(outcome.reached)}")
     if outcome.losses:
-        lines.append(f"  allowed      {len(outcome.losses)} losses that nobody is promised against")
+        lines.append(f"  allowed      {len(outcome.losses)} losses that no promise covers")
     if outcome.lost_acks_1:
         lines.append(f"  acks=1       {outcome.lost_acks_1} records lost that only a leader had")
     lines.append(f"  trace        {outcome.trace_hash}")

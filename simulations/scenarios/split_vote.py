@@ -16,5 +16,5 @@ async def scenario(stage: Stage) -> None:
         stage.heal()
         terms = len(stage.world.raft.leaders)
         await stage.until(lambda terms=terms: len(stage.world.raft.leaders) > terms, within_s=5)  # type: ignore[misc]
-        assert stage.controller.is_running, f"{old.host} was followed by nobody"
+        assert stage.controller.is_running, f"{old.host} had no successor"
     await stage.settle()

@@ -262,13 +262,13 @@ class Copies:
             words.append(
                 f"n{state.leader} became the leader in epoch {state.epoch}"
                 if state.leader >= 0
-                else "nobody led any more"
+                else "no node led any longer"
             )
         if gone := before.members - state.members:
             words.append(f"{hosts(gone)} left the ISR")
         if came := state.members - before.members - {f"n{state.leader}"}:
             words.append(f"{hosts(came)} joined the ISR")
-        return ", and ".join(words) or "a client had been told of it"
+        return ", and ".join(words) or "a client knew it"
 
     def _of(self, host: str, last: State) -> str:
         """The fate of the record on the replica that the violation is about."""

@@ -33,7 +33,7 @@ def asked_tables(chronicle: Chronicle, scene: Scene) -> Iterator[Table]:
         table = Table(f"what n{broker} asks about {name} (its log ends at {ends[broker]})", _HEAD)
         table.rows += rows[-_ROWS:]
         if not rows:
-            table.rows.append(("", "", "nobody, for nothing", "", ""))
+            table.rows.append(("", "", "no broker, for nothing", "", ""))
         yield table
 
 

@@ -33,7 +33,7 @@ def group_story(chronicle: Chronicle, name: str) -> Story:
         words = show(list(dict.fromkeys(coordinators)))
         story.facts.append(("coordinators", f"in this order: {words}"))
     if about.node:
-        story.facts.append(("told by", f"{about.node} to {about.other}"))
+        story.facts.append(("answered by", f"{about.node} to {about.other}"))
     if about.partition is not None:
         topic, index = about.partition
         offset = f", offset {about.offset}" if about.offset is not None else ""

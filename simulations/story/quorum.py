@@ -57,7 +57,7 @@ class _Quorum:
                     words = f"{event['node']} since {event['t']:.3f} s, with the votes of {votes}"
                     yield f"term {event['epoch']}", words
             if not any(event["epoch"] == self.term for event in leaders):
-                yield f"term {self.term}", "nobody has shown itself as its leader yet"
+                yield f"term {self.term}", "no node has shown itself as its leader yet"
         if self.index is not None:
             known = self.scene.committed.get(self.index)
             words = f"entry {self.index} of the metadata log"
@@ -65,7 +65,7 @@ class _Quorum:
                 words += f", of term {known[0]}; {known[1]} announced it as committed at"
                 words += f" {known[2]:.3f} s"
             else:
-                words += ", which nobody had announced as committed"
+                words += ", which no node had announced as committed"
             yield "the entry", words
 
         if self.heard:
@@ -113,7 +113,7 @@ class _Quorum:
                 found.append((node, open_at.pop(node), event["t"], "lost the disk"))
             elif kind == "quorum-append" and event["first_index"] <= index <= event["last_index"]:
                 if node in open_at:
-                    found.append((node, open_at.pop(node), event["t"], "wrote it anew"))
+                    found.append((node, open_at.pop(node), event["t"], "wrote it again"))
                 open_at[node] = event["t"]
             elif kind == "quorum-snapshot" and event["index"] >= index:
                 open_at.setdefault(node, event["t"])
@@ -216,7 +216,7 @@ class _Quorum:
         if api == "vote" and term in self.terms:
             if event["side"] == "request":
                 return 2.0, f"{event['node']} asks {event['to']} for its vote in term {term}"
-            return 2.5, f"{event['node']} tells {event['to']} that it votes for it in term {term}"
+            return 2.5, f"{event['node']} votes for {event['to']} in term {term}"
         acknowledges = api == "append-entries" and event["side"] == "response"
         index = self.index if self.index is not None else -1
         has = acknowledges and event.get("success") and event.get("next_index") == index + 1

@@ -73,7 +73,7 @@ def _told(copies: Copies, story: Story) -> Iterator[tuple[str, str]]:
         elif copies.tells(event):
             reads.setdefault(event["node"], f"{event['node']} at {event['t']:.3f} s")
     if "acked_by" not in story.record and not reads:
-        yield "acknowledged", "to nobody: no client was told of it"
+        yield "acknowledged", "to no client"
     if reads:
         yield "read", f"by {', '.join(reads.values())}"
 

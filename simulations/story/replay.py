@@ -37,7 +37,7 @@ def explain(outcome: Outcome, again: Again) -> None:
         story = tell(chronicle, violation.name, violation.exit, violation.story)
     except Exception:
         # The verdict and the line that replays it matter more, and come after this.
-        story = Story(trouble=f"the story could not be told: {traceback.format_exc()}")
+        story = Story(trouble=f"the story could not be made: {traceback.format_exc()}")
     story.rule = RULES.get(violation.name, "")
     if second.trace_hash != outcome.trace_hash:
         story.trouble = (

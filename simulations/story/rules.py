@@ -7,55 +7,56 @@ from typing import Final
 
 RULES: Final[Mapping[str, str]] = {
     # Records.
-    "lost-write": "a record of which a client was told that it is stored is held by every replica"
+    "lost-write": "a record that a client knows to be stored is held by every replica"
     " that is in the ISR or is elected",
-    "isr-member-lacks-record": "what is acknowledged with acks=all, or given to a reader, is on"
+    "isr-member-lacks-record": "what is acknowledged with acks=all, or was read, is on"
     " every replica in the ISR",
     "replicas-differ": "replicas in the ISR hold the same records at the same offsets",
-    "in-sync-replica-truncated": "a replica in the ISR gives nothing up that a client was told of",
-    "divergent-append": "who copies a batch from the leader has what the leader has before it",
+    "in-sync-replica-truncated": "a replica in the ISR truncates no record that a client knows",
+    "divergent-append": "a replica that copies a batch from the leader has what the leader"
+    " has before it",
     "uncommitted-below-high-watermark": "below a high watermark are committed records only",
     "high-watermark-beyond-log-end": "a replica's high watermark is not beyond the end of its log",
-    "inconsistent-offsets": "an offset has one record, whoever asks",
+    "inconsistent-offsets": "an offset has one record, for every reader",
     "duplicate": "a record of an idempotent producer is stored once (KIP-98)",
     "reordered": "records of an idempotent producer are stored in the order in which it sent them",
-    "nonmonotonic-poll": "a consumer is given ascending offsets",
-    "poll-skip": "a consumer is given all records, without gaps",
-    "commit-past-consumption": "a group commits only what its members were given",
-    "readers-recover": "whoever reads sees every record that was acknowledged",
+    "nonmonotonic-poll": "a consumer reads ascending offsets",
+    "poll-skip": "a consumer reads all records, without gaps",
+    "commit-past-consumption": "a group commits only what its members have read",
+    "readers-recover": "every reader sees every acknowledged record",
     "record-differs": "a record is read with the key, headers and time that it was sent with",
-    "record-of-a-deleted-topic": "a topic that is made anew has no record of its predecessor",
+    "record-of-a-deleted-topic": "a topic that is created again has no record of its predecessor",
     "deleted-beyond-high-watermark": "what is not committed yet cannot be deleted (KIP-107)",
-    "deleted-too-early": "records go when the topic's settings or an administrator give them up",
+    "deleted-too-early": "records are deleted only by the topic's settings or an administrator",
     "deleted-before-committed": "retention deletes committed records only",
     "deleted-records-came-back": "records that an administrator has deleted stay deleted",
-    "records-not-deleted": "when nothing is broken any more, records can be deleted",
+    "records-not-deleted": "once everything is healed, records can be deleted",
     "logs-of-nobody": "a broker keeps no log of a partition that it has no replica of",
     # What brokers say.
     "offsets-out-of-order": "log start <= last stable offset <= high watermark <= log end",
     "high-watermark-went-back": "the high watermark of one leader in one epoch does not go back",
     "isr-member-below-high-watermark": "every replica in the ISR has what is below the high"
     " watermark",
-    "record-beyond-high-watermark": "consumers are given nothing beyond the high watermark",
-    "isr-grew-unasked": "who joins an ISR was asked for by the leader",
-    "isr-member-of-a-former-life": "who joins an ISR has fetched from the leader since its process"
-    " was registered: what its process before had counts for nothing (KIP-903)",
+    "record-beyond-high-watermark": "consumers read nothing beyond the high watermark",
+    "isr-grew-unasked": "the leader asked for each replica that joins an ISR",
+    "isr-member-of-a-former-life": "a replica that joins an ISR has fetched from the leader"
+    " since its process was registered (KIP-903)",
     "committed-on-too-few": "what is committed is on min.insync.replicas disks (KIP-966)",
-    "log-begins-too-late": "a log begins where nothing was given up before",
+    "log-begins-too-late": "a log leaves out only records that were deleted",
     "end-before-what-is-known": "the end of a partition is behind all that clients know of",
     "look-up-by-time": "a look-up by time finds the first record that is late enough",
-    "metadata-differs": "every broker tells the metadata that is committed, and administrators find"
-    " the topics that they were told of",
-    "settings-differ": "every broker tells the settings that administrators have made",
-    "settings-without-effect": "a setting that is changed has an effect, until it is taken back",
-    "told-another-offset": "a producer is told the offset at which its batch is, also when it"
+    "metadata-differs": "every broker reports the committed metadata, and administrators find"
+    " the topics that they created",
+    "settings-differ": "every broker reports the settings that administrators have made",
+    "settings-without-effect": "a changed setting has an effect until it is removed",
+    "told-another-offset": "a producer learns the offset at which its batch is, also when it"
     " sent the batch before (KIP-98)",
     "fetch-waits": "a fetch is answered as soon as there are records that it may read (KIP-74)",
     "partition-passed-over": "partitions of a fetch take turns: what was served goes to the end"
     " (KIP-227)",
     # The metadata.
     "fenced-in-isr": "a fenced broker is in no ISR (KIP-841)",
-    "isr-and-elr": "nobody is in the ISR and in the ELR (KIP-966)",
+    "isr-and-elr": "no replica is in the ISR and in the ELR (KIP-966)",
     "isr-within-replicas": "ISR and ELR are among the replicas",
     "leader-in-isr": "a leader is in its ISR",
     "leader-epoch-went-back": "leader epochs grow",
@@ -72,13 +73,13 @@ RULES: Final[Mapping[str, str]] = {
     "leader-without-majority": "a leader that no majority answers resigns",
     "leader-completeness": "a leader has every entry that was committed before (Raft 5.4)",
     "one-vote-per-term": "a voter gives one vote a term (Raft 5.2)",
-    "vote-not-durable": "a vote is on the disk before anybody is told of it (Raft 5.2)",
+    "vote-not-durable": "a vote is on the disk before it is sent (Raft 5.2)",
     "term-went-back": "a node's term never goes back, not even by a restart",
     "acknowledged-before-durable": "an entry is on the disk before it is acknowledged",
-    "committed-unwritten": "who says that an entry is committed has it on the disk",
-    "committed-entry-truncated": "a committed entry is never cut off",
-    "committed-by-count": "only entries of the leader's own term are committed by counting who has"
-    " them (Raft 5.4.2)",
+    "committed-unwritten": "a node that announces an entry as committed has it on the disk",
+    "committed-entry-truncated": "a committed entry is never truncated",
+    "committed-by-count": "only entries of the leader's own term are committed by counting"
+    " replicas that have them (Raft 5.4.2)",
     "committed-without-majority": "a committed entry is on the disks of a majority",
     "state-machine-safety": "no two nodes have different committed entries at one index (Raft 5.4)",
     "snapshot-voters": "a snapshot names the voters of its offset",
@@ -92,12 +93,12 @@ RULES: Final[Mapping[str, str]] = {
     "commit-of-an-old-generation": "members of an earlier generation commit nothing",
     "commit-not-stored": "a commit is acknowledged when it is on all in-sync replicas",
     "committed-offset-lost": "a group finds what was committed last",
-    "offset-of-a-deleted-topic": "a topic that is made anew has no committed offsets",
+    "offset-of-a-deleted-topic": "a topic that is created again has no committed offsets",
     # Files.
-    "append-after-failed-write": "a log whose disk has refused something takes nothing more until"
+    "append-after-failed-write": "after a disk error a log takes no appends until"
     " another process has recovered it (KIP-112)",
     "corrupt-batch-kept": "a replica in the ISR has whole batches only",
-    "corrupt-record-read": "no client is given a record that its checksum does not fit",
+    "corrupt-record-read": "no client reads a record whose checksum is wrong",
     "corrupt-batch-written": "a batch on the disk has the CRC of its header",
     "unreadable-batch-written": "the records of a batch on the disk are what its header says",
     "lying-batch-accepted": "a batch is taken only if its records are what its header says",
@@ -106,15 +107,15 @@ RULES: Final[Mapping[str, str]] = {
     "index-differs": "entries of an index point to batches of the log",
     "time-index-differs": "entries of a time index find what they are asked for",
     # Liveness.
-    "start": "a cluster of healthy nodes makes topics",
-    "controller-recover": "when nothing is broken any more, there is a controller",
-    "brokers-recover": "when nothing is broken any more, all brokers are registered and unfenced",
-    "partitions-recover": "when nothing is broken any more, every partition has a leader and all"
+    "start": "a cluster of healthy nodes creates topics",
+    "controller-recover": "once everything is healed, there is a controller",
+    "brokers-recover": "once everything is healed, all brokers are registered and unfenced",
+    "partitions-recover": "once everything is healed, every partition has a leader and all"
     " its replicas in the ISR",
-    "answers-recover": "when nothing is broken any more, every producer gets its answers",
-    "metadata-recover": "when nothing is broken any more, all nodes have all of the metadata",
-    "replicas-recover": "when nothing is broken any more, followers reach their leaders",
-    "audit": "when nothing is broken any more, everything can be read",
+    "answers-recover": "once everything is healed, every producer gets its answers",
+    "metadata-recover": "once everything is healed, all nodes have all of the metadata",
+    "replicas-recover": "once everything is healed, followers reach their leaders",
+    "audit": "once everything is healed, everything can be read",
     # Crashes.
     "node-crashed": "a node ends by itself only when its disk or network refuses it something",
     "defect-logged": "no error goes unhandled",

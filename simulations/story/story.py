@@ -106,7 +106,7 @@ class Story:
             rows += [("", f"  {line}", *("" for _ in self.columns)) for line in more]
         lines = _table(rows, right=(0,))
         if self.left_out:
-            lines.append(f"    ({self.left_out} events that tell less are left out)")
+            lines.append(f"    ({self.left_out} less important events are left out)")
         return lines
 
 

@@ -15,7 +15,7 @@ _NAME: Final = 28
 
 _PLAIN: Final[Mapping[str, str]] = {
     "serving": "{node} serves",
-    "shutdown": "{node} is told to stop",
+    "shutdown": "{node} begins to stop",
     "stopped": "{node} has stopped",
     "crashed": "{node} ends by itself: {error}",
     "kill": "{node} is killed",
@@ -54,8 +54,8 @@ _PLAIN: Final[Mapping[str, str]] = {
     "truncate": "{node} cuts its log from offset {offset} (leader epoch {leader_epoch}) on",
     "high-watermark": "{node} takes all before offset {offset} as committed",
     "leader-epoch": "leader epoch {leader_epoch} begins at offset {start_offset} on {node}",
-    "ack": "{node} is told that its record {record} is stored at offset {offset}",
-    "failed": "{node} is told that its record {record} is not stored, or may not be: {error}",
+    "ack": "{node} learns that its record {record} is stored at offset {offset}",
+    "failed": "{node} learns that its record {record} is not stored, or may not be: {error}",
     "send-refused": "{node} cannot send a record: {error}",
     "produce": "{node} is given its record {record} to send to {topic}",
     "read": "{node} is given offsets {first_offset} to {last_offset}",
@@ -114,7 +114,7 @@ def show(value: object) -> str:
 
 def brokers(members: Iterable[int]) -> str:
     """An ISR."""
-    return " ".join(f"n{member}" for member in members) or "nobody"
+    return " ".join(f"n{member}" for member in members) or "none"
 
 
 def hosts(names: Iterable[str]) -> str:
@@ -153,7 +153,7 @@ def _fault(event: Event) -> str:
 def _log(event: Event) -> str:
     known = ("id", "t", "kind", "node", "cause", "after", "level", "words", "exception")
     rest = " ".join(f"{k}={v}" for k, v in event.items() if k not in known)
-    return f"{event.get('node') or 'somebody'} logs: {event['words']} {rest}".strip()[:200]
+    return f"{event.get('node') or 'a process'} logs: {event['words']} {rest}".strip()[:200]
 
 
 def _message(event: Event) -> str:
@@ -174,7 +174,7 @@ def _message(event: Event) -> str:
 def _leader(event: Event) -> str:
     reason = f": {event['reason']}" if event.get("reason") else ""
     if event["leader"] < 0:
-        return f"nobody leads any more{reason}"
+        return f"no node leads any longer{reason}"
     return f"n{event['leader']} is the leader, in epoch {event['epoch']}{reason}"
 
 

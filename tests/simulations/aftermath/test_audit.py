@@ -45,7 +45,7 @@ def name_of(outcome: Outcome) -> str:
     ("kind", "reached"),
     [
         ("delete-records", "records deleted by an administrator"),
-        ("recreate-topic", "topic made anew under its name"),
+        ("recreate-topic", "topic created again under its name"),
         ("look-up", None),
     ],
 )

@@ -41,7 +41,7 @@ async def stop(stage: Stage) -> None:
         (lose_power, "lost power at 3.", 4.0),
         (isolate, "was cut off from the majority: none answered since 3.", 4.0),
         (pause, "stood still since 3.", 4.0),
-        (stop, "was told to stop at 3.", 0.5),
+        (stop, "was stopped at 3.", 0.5),
     ],
 )
 def test_a_controller_is_followed_by_another_for_a_reason(

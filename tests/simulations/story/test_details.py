@@ -86,7 +86,7 @@ def test_a_follower_that_asks_nothing_is_told_so() -> None:
     scroll = Scroll(About(("t", 0)))
     scroll.chronicle.scene = scene(PartitionImage((1, 2), (1,), 1, 2), n1=9, n2=4)
     table = next(t for t in stuck_story(scroll.chronicle).tables if t.title.startswith("what n2"))
-    assert [row[2] for row in table.rows] == ["nobody, for nothing"]
+    assert [row[2] for row in table.rows] == ["no broker, for nothing"]
 
 
 def test_a_lost_commit_is_told_with_its_record() -> None:
