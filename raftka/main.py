@@ -6,7 +6,9 @@ and a tool without the server.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -103,8 +105,17 @@ def usage() -> str:
     return "\n".join(lines)
 
 
+def open_streams() -> None:
+    """Give standard streams that the caller has closed (`>&-`) a place to go: nowhere."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def run() -> None:
     """The entry point `raftka`."""
+    open_streams()
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
@@ -112,6 +123,12 @@ def run() -> None:
         # The reader of our output has gone, as `| head` does. Python would complain at exit.
         sys.stdout = None
         print("Unable to write to standard out, closing.", file=sys.stderr)
+        code = 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        sys.stdout = None
+        print(f"raftka: cannot write to standard out: {error.strerror}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         code = 130

@@ -79,7 +79,9 @@ def execute(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return _nobody_reads()
+        return _reader_gone()
+    except OSError as error:
+        return _refused(error, failure)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -132,16 +134,30 @@ async def _in_words(work: Callable[[], Awaitable[int | None]], failure: str) -> 
     except UsageError as error:
         print(error, file=sys.stderr)
     except BrokenPipeError:
-        return _nobody_reads()
+        return _reader_gone()
+    except OSError as error:
+        return _refused(error, failure)
     return 1
 
 
-def _nobody_reads() -> int:
-    """Whether the reader of our output has gone, as `head` does."""
-    # Keep the interpreter from flushing what is left, and from complaining that it cannot.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _reader_gone() -> int:
+    """The reader of our output has gone, as `head` does; the exit code."""
+    _drop_output()
     print("Unable to write to standard out, closing.", file=sys.stderr)
     return 1
+
+
+def _refused(error: OSError, failure: str) -> int:
+    """The system refused to write our output, or another file; the exit code."""
+    _drop_output()
+    where = "standard out" if error.filename is None else error.filename
+    print(f"{failure}cannot write to {where}: {error.strerror or error}", file=sys.stderr)
+    return 1
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from flushing what is left, and from complaining that it cannot."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def words(error: Exception) -> str:

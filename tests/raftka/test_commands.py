@@ -128,3 +128,23 @@ def test_the_entry_point_of_the_package_runs(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SystemExit) as ended:
         getattr(importlib.import_module(module), function)()
     assert ended.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "redirection", "code", "said"),
+    [
+        ("version", ">&-", 0, ""),
+        ("topics --help", ">&-", 0, ""),
+        ("version", ">/dev/full", 1, "cannot write to standard out: No space left on device"),
+        ("topics --bootstrap-server nowhere --list", "<&-", 1, "bootstrap.servers"),
+    ],
+)
+def test_standard_streams_may_be_closed_or_full(
+    words: str, redirection: str, code: int, said: str
+) -> None:
+    if redirection.endswith("/dev/full") and not Path("/dev/full").exists():
+        pytest.skip("the system has no /dev/full")
+    line = f"{sys.executable} -m raftka {words} {redirection}"
+    done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert said in done.stderr
