@@ -125,10 +125,13 @@ def run() -> None:
         print("Unable to write to standard out, closing.", file=sys.stderr)
         code = 1
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        # A file that a person named, or the output that they chose; anything else is a defect.
+        if error.filename is None and error.errno != errno.ENOSPC:
             raise
-        sys.stdout = None
-        print(f"raftka: cannot write to standard out: {error.strerror}", file=sys.stderr)
+        if error.filename is None:
+            sys.stdout = None
+            error.filename = "standard out"
+        print(f"raftka: {error.filename}: {error.strerror}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         code = 130

@@ -135,7 +135,8 @@ def test_the_entry_point_of_the_package_runs(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("version", ">&-", 0, ""),
         ("topics --help", ">&-", 0, ""),
-        ("version", ">/dev/full", 1, "cannot write to standard out: No space left on device"),
+        ("version", ">/dev/full", 1, "standard out: No space left on device"),
+        ("trace-merge /nowhere.jsonl", "", 1, "/nowhere.jsonl: No such file or directory"),
         ("topics --bootstrap-server nowhere --list", "<&-", 1, "bootstrap.servers"),
     ],
 )
