@@ -101,5 +101,45 @@ _ALL: Final = (
         "a leader stores batches without looking at their records",
         frozenset({Rule.BATCHES_ARE_CHECKED}),
     ),
+    Mutant(
+        "key-not-demanded",
+        "a leader takes records without keys for a compacted topic",
+        frozenset({Rule.KEYS_WHERE_COMPACTED}),
+    ),
+    Mutant(
+        "first-value-stays",
+        "a cleaning keeps the first value of a key in what is dirty, not the last",
+        frozenset({Rule.LAST_VALUE_STAYS}),
+    ),
+    Mutant(
+        "tombstone-goes-at-once",
+        "a cleaning removes tombstones without waiting for delete.retention.ms (KIP-534)",
+        frozenset({Rule.TOMBSTONES_WAIT}),
+    ),
+    Mutant(
+        "compaction-lag-ignored",
+        "records younger than min.compaction.lag.ms are cleaned (KIP-58)",
+        frozenset({Rule.COMPACTION_LAG}),
+    ),
+    Mutant(
+        "uncommitted-cleaned",
+        "records beyond the high watermark are cleaned",
+        frozenset({Rule.CLEAN_WHAT_IS_STABLE}),
+    ),
+    Mutant(
+        "producer-cleaned-away",
+        "a cleaning removes the last batch of a producer with its records",
+        frozenset({Rule.LAST_BATCH_OF_PRODUCER_STAYS}),
+    ),
+    Mutant(
+        "cleaned-not-synced",
+        "a cleaned segment replaces others before it is durable",
+        frozenset({Rule.CLEANED_IS_DURABLE}),
+    ),
+    Mutant(
+        "swap-forgotten",
+        "a start removes the cleaned segment that a crash kept from replacing others",
+        frozenset({Rule.INTERRUPTED_SWAPS_ARE_FINISHED}),
+    ),
 )
 MUTANTS: Final = {mutant.name: mutant for mutant in _ALL}

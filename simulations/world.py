@@ -198,6 +198,10 @@ class World:
     def min_isr(self, topic: str) -> int:
         return self.oversight.min_isr(topic)
 
+    def compacts(self, topic: str) -> bool:
+        """Whether a topic is compacted."""
+        return self.witnesses.compaction.compacts(topic)
+
     def leader_of(self, topic: str, partition: int) -> Machine | None:
         found = self.image.partition(topic, partition)
         return self.cluster.machines.get(found.leader) if found is not None else None

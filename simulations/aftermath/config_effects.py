@@ -13,7 +13,7 @@ from raftka.client.admin.configs import Alteration, AlterOp, Resource, ResourceT
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.load.contents import headers_of, key_of
+from raftka.simulations.load.contents import contents
 from raftka.simulations.load.workload import client_ports
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.world import World
@@ -80,13 +80,15 @@ class Effect:
         }
         number, at_ms = self._sent, self._leader_ms()
         self._sent += 1
+        what = value_of("effector", number, False, _RECORD_BYTES, at_ms)
+        made = contents(what, number, compacted=self._world.compacts(self._topic))
         async with Producer(config, **client_ports(self._world, "effector")) as producer:
             sent = await producer.send(
                 self._topic,
-                value_of("effector", number, False, _RECORD_BYTES, at_ms),
-                key_of(number),
+                made.value,
+                made.key,
                 partition=0,
-                headers=headers_of(number),
+                headers=made.headers,
                 timestamp_ms=at_ms,
             )
             try:

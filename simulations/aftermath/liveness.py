@@ -13,6 +13,7 @@ from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.simulations.aftermath import audit
 from raftka.simulations.checkers.history import parse
 from raftka.simulations.load import limits
+from raftka.simulations.load.contents import identity
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, report_corrupt
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.violation import NOTHING, About, Exit
@@ -196,6 +197,9 @@ async def read_everything(world: World) -> None:
         world.stop("audit", f"reading everything took more than {READ_S:g} s", Exit.LIVENESS)
     for target in targets:
         world.history.final_read(target, found[target], ends[target])
+        if (leader := world.leader_of(*target)) is not None:
+            compaction = world.witnesses.compaction
+            compaction.read(target, leader.host, set(found[target]), ends[target])
         _check_deletion(world, target, starts[target])
 
 
@@ -212,8 +216,10 @@ async def _read_to(
         left = {each for each in left if world.history.of(each).start < ends[each]}
         for record in await consumer.poll(1.0):
             target = TopicPartition(record.topic, record.partition)
-            found[target][record.offset] = record.value or b""
-            if record.offset + 1 >= ends[target]:
+            found[target][record.offset] = identity(record.value, record.headers)
+        for target in tuple(left):
+            # What stood at the end may have been cleaned away.
+            if await consumer.position(target) >= ends[target]:
                 left.discard(target)
 
 
@@ -244,7 +250,7 @@ async def read_partition(world: World, target: TopicPartition) -> dict[int, byte
         end = (await consumer.end_offsets([target]))[target]
         while max(found, default=-1) + 1 < end:
             for record in await consumer.poll(1.0):
-                found[record.offset] = record.value or b""
+                found[record.offset] = identity(record.value, record.headers)
     return found
 
 

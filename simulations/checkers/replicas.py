@@ -304,10 +304,7 @@ class ReplicaChecker:
                 continue
             start = max(self.truth(key).start, *(mirror.start_offset for mirror in mirrors))
             end = min(mirror.end_offset for mirror in mirrors)
-            views = [
-                [b[1:5] for b in mirror.batches() if start <= b.base_offset < end]
-                for mirror in mirrors
-            ]
+            views = [_view(mirror, start, end) for mirror in mirrors]
             self.checks += 1
             for mirror, view in zip(mirrors[1:], views[1:], strict=True):
                 if view != views[0]:
@@ -321,6 +318,12 @@ class ReplicaChecker:
                     return
             if partition.has_leader:
                 self._check_holder(key, self.truth(key), partition.leader, "ended as leader")
+
+
+def _view(mirror: ReplicaMirror, start: int, end: int) -> list[tuple[int, ...]]:
+    """(base, last, epoch, crc) of the batches between two offsets, as they were first written."""
+    batches = [each.batch for each in reversed(mirror.stands_for())] or mirror.batches()
+    return [batch[1:5] for batch in batches if start <= batch.base_offset < end]
 
 
 def _first_difference(one: Sequence[tuple[int, ...]], other: Sequence[tuple[int, ...]]) -> str:

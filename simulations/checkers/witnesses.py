@@ -12,6 +12,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.compaction import CompactionChecker
 from raftka.simulations.checkers.fetching import FetchChecker
 from raftka.simulations.checkers.files import FileChecker
 from raftka.simulations.checkers.groups import GroupChecker
@@ -84,6 +85,16 @@ class Witnesses:
             min_isr=min_isr,
             may_begin_at=lambda key: replicas.truth(key).start,
         )
+        self.compaction = CompactionChecker(
+            metadata,
+            logs,
+            self.answers,
+            report,
+            note=note,
+            highest_wall_ms=lambda host: machines[int(host[1:])].highest_wall_ms(),
+            may_begin_at=lambda key: replicas.truth(key).start,
+            is_excused=lambda key, host: self._may_lack(key, int(host[1:])),
+        )
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
             self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
@@ -130,6 +141,7 @@ class Witnesses:
     def checks(self) -> int:
         checkers = (
             self.answers,
+            self.compaction,
             self.fetches,
             self.produced,
             self.lookups,
@@ -164,6 +176,7 @@ class Witnesses:
             self._replicas.forget(topic.name)
             self._history.forget(topic.name)
             self._agreement.forget(topic.name)
+            self._logs.forget(topic.name)
             for checker in (self.answers, self.offsets, self.retention):
                 checker.forget(topic.name)
 
@@ -178,6 +191,8 @@ class Witnesses:
             runs = machine.is_running and machine.is_broker and not machine.suspect
             if runs and self._registrations.is_current(machine.node_id):
                 self.files.check_running(machine.host, machine.medium.files)
+                for mirror in self._logs.on(machine.host):
+                    self.compaction.check_replica(mirror, machine.medium.files)
 
     def broker_registered(self, broker_id: int) -> None:
         """A broker is back after its recovery: its in-sync replicas must be whole."""

@@ -1,6 +1,7 @@
 """All faults by the names of their kinds: importing this fills the registry."""
 
 from raftka.simulations.faults import (  # noqa: F401 - they register themselves
+    cleaning,
     control,
     disk,
     divergence,

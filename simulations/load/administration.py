@@ -31,6 +31,9 @@ async def delete_records(world: World, dice: Random, cause: int) -> None:
     (-1). More than is committed must be refused. Often the followers lag just then."""
     topic = dice.choice(world.plan.topics)
     target = TopicPartition(topic.name, dice.randrange(topic.partitions))
+    if topic.configs.get("cleanup.policy") == "compact":
+        await _delete_of_compacted(world, target, cause)
+        return
     async with _consumer(world, f"measurer-{cause}") as consumer:
         end = (await consumer.end_offsets([target]))[target]
     if not end:
@@ -65,6 +68,21 @@ async def delete_records(world: World, dice: Random, cause: int) -> None:
     known, _ = world.ledger.begins_at.get(target, (0, 0.0))
     if offset > known:
         world.ledger.begins_at[target] = (offset, trio.current_time())
+
+
+async def _delete_of_compacted(world: World, target: TopicPartition, cause: int) -> None:
+    """Where nothing is deleted by age or size, nobody may delete records either, as in Kafka."""
+    async with make_admin(world, "deleter", cause) as admin:
+        try:
+            await admin.delete_records({target: 1})
+        except KafkaError as error:
+            world.trace.event("refused", cause=cause, error=str(error))
+            return
+    world.report(
+        "deleted-from-compacted",
+        f"an administrator was told that {target} begins at 1 now, and the topic is compacted",
+        about=About(target, 1),
+    )
 
 
 def _delay_followers(world: World, dice: Random, target: TopicPartition) -> None:

@@ -1,21 +1,59 @@
 """What records are made of: a value determines its record, so that a reader can judge it alone.
 
-Key, headers and time of a record follow from its value. Whatever compresses, stores, sends or
-decodes it must return the same.
+Key, headers and time of a record follow from what it is. Whatever compresses, stores, sends or
+decodes it must return the same. A compacted topic's records all have keys: some that come again
+all the time, and some that get a value, then a tombstone, and are left alone for long. A tombstone
+says in a header what others say in their value.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from raftka.client.consumer.state import ConsumerRecord
 from raftka.model.records import Header
 from raftka.simulations.checkers.history import parse
 
 _LOG_APPEND_TIME = "LogAppendTime"
+_IS: Final = "is"
+"""The header of a tombstone that says what it is."""
+_HOT: Final = 4
+_COLD: Final = 40
+"""How many keys of either kind there are."""
 
 
-def value_at(value: bytes) -> int:
-    """The time, ms since 1970, that the record of a value was given."""
-    return int(value.split(b":", 4)[3])
+class Contents(NamedTuple):
+    """What a client sends."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+
+
+def contents(what: bytes, number: int, *, compacted: bool) -> Contents:
+    """Those of a producer's record of that number; `what` says all about it."""
+    if not compacted:
+        return Contents(key_of(number), what, headers_of(number))
+    turn, place = divmod(number, 5)
+    if place not in (1, 3):
+        return Contents(b"k%d" % (number % _HOT), what, headers_of(number))
+    key = b"c%d" % (turn % _COLD)
+    if place == 1:
+        return Contents(key, what, headers_of(number))
+    return Contents(key, None, ((_IS, what), *headers_of(number)))
+
+
+def identity(value: bytes | None, headers: Iterable[Header]) -> bytes:
+    """What a record says that it is; nothing where it does not."""
+    if value is not None:
+        return value
+    return next((said for name, said in headers if name == _IS and said is not None), b"")
+
+
+def value_at(what: bytes) -> int:
+    """The time, ms since 1970, that a record was given."""
+    return int(what.split(b":", 4)[3])
 
 
 def key_of(number: int) -> bytes | None:
@@ -30,20 +68,22 @@ def headers_of(number: int) -> tuple[Header, ...]:
     return (("number", b"%d" % number), ("nothing", None))
 
 
-def differs(record: ConsumerRecord, *, log_append_time: bool) -> str | None:
+def differs(record: ConsumerRecord, *, log_append_time: bool, compacted: bool) -> str | None:
     """How a record differs from what was sent, in words; None when it does not."""
-    if record.value is None:
-        return "it has no value"
+    what = identity(record.value, record.headers)
     try:
-        _, number = parse(record.value)
-        at_ms = value_at(record.value)
+        _, number = parse(what)
+        at_ms = value_at(what)
     except (ValueError, IndexError):
         return f"its value is {record.value!r}"
-    if record.key != key_of(number):
-        return f"its key is {record.key!r}, not {key_of(number)!r}"
+    sent = contents(what, number, compacted=compacted)
+    if record.value != sent.value:
+        return f"its value is {record.value!r}, not {sent.value!r}"
+    if record.key != sent.key:
+        return f"its key is {record.key!r}, not {sent.key!r}"
     headers = tuple(record.headers)
-    if headers != headers_of(number):
-        return f"its headers are {headers}, not {headers_of(number)}"
+    if headers != sent.headers:
+        return f"its headers are {headers}, not {sent.headers}"
     if log_append_time != (record.timestamp_type == _LOG_APPEND_TIME):
         return f"its time is a {record.timestamp_type}"
     if not log_append_time and record.timestamp_ms != at_ms:

@@ -55,13 +55,21 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
     quorum = options.quorum or dice("quorum").choice(["static"] * 4 + list(QUORUMS[1:]))
     brokers = sum("broker" in node.roles for node in nodes)
     topics = tuple(
-        replace(topic, configs={**topic.configs, **traits.shape(dice(f"contents {topic.name}"))})
+        replace(
+            topic,
+            configs={
+                **topic.configs,
+                **traits.shape(dice(f"contents {topic.name}")),
+                **traits.compacted(dice(f"compaction {topic.name}")),
+            },
+        )
         for topic in _topics(dice("topics"), brokers, limits.partitions(dice("partitions")))
     )
     producers = tuple(
         replace(each, settings={**each.settings, **traits.compression(dice(f"bytes {each.name}"))})
         for each in _producers(dice("producers"), topics, options.load)
     )
+    cleaner = traits.cleaner(dice("cleaner"), topics)
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
     return Plan(
         seed=seed,
@@ -71,6 +79,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             **_settings(dice("settings")),
             **traits.metadata_kept(dice("membership")),
             **traits.housekeeping(dice("housekeeping")),
+            **cleaner,
             **limits.of_brokers(dice("replica limits")),
             **selector,
         },
@@ -88,7 +97,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             *(Step(*each) for each in traits.lies(dice("lies"), WARM_UP_S, options.duration_s)),
             *_first_voters(dice("first voters"), nodes, quorum),
         ),
-        faults=_faults(dice("faults"), options, _possible(kinds, quorum)),
+        faults=_faults(dice("faults"), options, _possible(kinds, quorum, cleans=bool(cleaner))),
         quorum=quorum,
         mutation=options.mutation,
         drift={f"n{n.node_id}": _drift(dice(f"drift {n.node_id}")) for n in nodes},
@@ -265,10 +274,13 @@ def _first_voters(dice: Random, nodes: Sequence[NodePlan], quorum: str) -> tuple
     )
 
 
-def _possible(kinds: Mapping[str, Odds], quorum: str) -> Mapping[str, Odds]:
-    """Voters come and go where the quorum's format allows it; elsewhere the request is refused."""
-    wrong = "quorum-change" if quorum != "static" else "voter-"
-    return {kind: each for kind, each in kinds.items() if not kind.startswith(wrong)}
+def _possible(kinds: Mapping[str, Odds], quorum: str, *, cleans: bool) -> Mapping[str, Odds]:
+    """Voters come and go where the quorum's format allows it; elsewhere the request is refused.
+    Nobody crashes while cleaning where there is nothing to clean."""
+    wrong = ["quorum-change" if quorum != "static" else "voter-"]
+    if not cleans:
+        wrong.append("crash-while-cleaning")
+    return {kind: each for kind, each in kinds.items() if not kind.startswith(tuple(wrong))}
 
 
 def _faults(dice: Random, options: Options, kinds: Mapping[str, Odds]) -> tuple[Step, ...]:

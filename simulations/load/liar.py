@@ -74,9 +74,16 @@ LIES: Final[dict[str, Lie]] = {
 }
 
 
+KEYLESS: Final = "records without a key"
+"""A lie only where a topic is compacted."""
+
+
 def lying_batch(lie: str, at_ms: int) -> bytes:
-    """A batch with one of LIES, its length and CRC right."""
-    good = encode_batch([Record(0, at_ms, b"k", b"a lie"), Record(1, at_ms, b"k", b"another")])
+    """A batch with one of LIES or KEYLESS, its length and CRC right."""
+    key = None if lie == KEYLESS else b"k"
+    good = encode_batch([Record(0, at_ms, key, b"a lie"), Record(1, at_ms, key, b"another")])
+    if lie == KEYLESS:
+        return good
     body = bytearray(good[HEADER_BYTES:])
     header = LIES[lie](parse_header(memoryview(good)), body)
     return seal(header, body)
@@ -86,7 +93,8 @@ async def lie(world: World, dice: Random, cause: int) -> None:
     """Send one batch that lies to a partition's leader, which must refuse it."""
     topic = dice.choice(world.plan.topics)
     target = TopicPartition(topic.name, dice.randrange(topic.partitions))
-    kind = dice.choice(list(LIES))
+    compacted = world.compacts(topic.name)
+    kind = KEYLESS if compacted and dice.random() < 0.5 else dice.choice(list(LIES))
     leader = world.leader_of(*target)
     if leader is None:
         return

@@ -27,7 +27,7 @@ from raftka.net.protocol.messages.fetch import (
     PartitionData,
 )
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.load.contents import headers_of, key_of
+from raftka.simulations.load.contents import contents, identity
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, report_corrupt
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
@@ -64,12 +64,14 @@ async def write(world: World, host: str, name: str, to: TopicPartition, records:
         try:
             for number in range(records):
                 at_ms = clock.wall_ms()
+                what = value_of(name, number, False, 0, at_ms)
+                made = contents(what, number, compacted=world.compacts(to.topic))
                 await producer.send(
                     to.topic,
-                    value_of(name, number, False, 0, at_ms),
-                    key_of(number),
+                    made.value,
+                    made.key,
                     partition=to.partition,
-                    headers=headers_of(number),
+                    headers=made.headers,
                     timestamp_ms=at_ms,
                 )
             await producer.flush()
@@ -162,6 +164,6 @@ class _Reader:
             report_corrupt(self._world, self._name, error)
 
     def _polled(self, record: Record) -> None:
-        value = record.value or b""
+        value = identity(record.value, record.headers)
         self._history.polled(self._name, self._target, self._last, record.offset, value)
         self._last = record.offset

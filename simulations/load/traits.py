@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
+
+from raftka.simulations.plan import TopicPlan
 
 
 def shape(dice: Random) -> dict[str, str]:
@@ -22,6 +25,37 @@ def shape(dice: Random) -> dict[str, str]:
     if dice.random() < 0.4:
         configs["index.interval.bytes"] = "100"
     return configs
+
+
+def compacted(dice: Random) -> dict[str, str]:
+    """In some runs of a topic the last value of each key is kept, and no more than that."""
+    if dice.random() > 0.2:
+        return {}
+    configs = {
+        "cleanup.policy": dice.choice(["compact", "compact", "compact,delete"]),
+        "segment.ms": str(dice.choice([300, 1500])),
+        "min.cleanable.dirty.ratio": str(dice.choice([0.01, 0.3])),
+        "delete.retention.ms": str(dice.choice([0, 1000, 5000, 86_400_000])),
+    }
+    lag_ms = dice.choice([0, 0, 2000, 6000])
+    if lag_ms:
+        configs["min.compaction.lag.ms"] = str(lag_ms)
+    if dice.random() < 0.3:
+        configs["max.compaction.lag.ms"] = str(lag_ms + dice.choice([1000, 4000]))
+    return configs
+
+
+def cleaner(dice: Random, topics: Iterable[TopicPlan]) -> dict[str, str]:
+    """Cleaners that look often where there is something to clean; in some runs the committed
+    offsets are cleaned, too."""
+    found = {}
+    often = any("cleanup.policy" in topic.configs for topic in topics)
+    if dice.random() < 0.2:
+        found["offsets.topic.segment.bytes"] = str(dice.choice([1000, 4000]))
+        often = True
+    if often:
+        found["log.cleaner.backoff.ms"] = str(dice.choice([500, 2000]))
+    return found
 
 
 def housekeeping(dice: Random) -> dict[str, str]:

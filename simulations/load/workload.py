@@ -20,7 +20,7 @@ from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Network
 from raftka.net.futures import Future
 from raftka.simulations.checkers.history import value_of
-from raftka.simulations.load.contents import differs, headers_of, key_of
+from raftka.simulations.load.contents import contents, differs, identity
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.plan import ConsumerPlan, ProducerPlan
@@ -99,13 +99,10 @@ class ProducerTask:
             if (detail := self.world.trace.detail) is not None:
                 detail.observer.produced(plan.name, plan.topic, number, value)
             self.sent += 1
+            made = contents(value, number, compacted=self.world.compacts(plan.topic))
             try:
                 future = await producer.send(
-                    plan.topic,
-                    value,
-                    key_of(number),
-                    headers=headers_of(number),
-                    timestamp_ms=at_ms,
+                    plan.topic, made.value, made.key, headers=made.headers, timestamp_ms=at_ms
                 )
             except CLIENT_ERRORS as error:
                 self.world.history.failed += 1
@@ -214,7 +211,8 @@ class ConsumerTask:
         for record in records:
             target = TopicPartition(record.topic, record.partition)
             self._check_contents(record)
-            history.polled(name, target, self.last.get(target), record.offset, record.value)
+            what = identity(record.value, record.headers)
+            history.polled(name, target, self.last.get(target), record.offset, what)
             if group is not None:
                 if target not in self.last:
                     # Without a seek, a member starts at the group's committed offset.
@@ -228,8 +226,8 @@ class ConsumerTask:
         return config.get("message.timestamp.type") == "LogAppendTime"
 
     def _check_contents(self, record: ConsumerRecord) -> None:
-        stamps = self._stamps(record.topic)
-        if (words := differs(record, log_append_time=stamps)) is not None:
+        stamps, compacted = self._stamps(record.topic), self.world.compacts(record.topic)
+        if (words := differs(record, log_append_time=stamps, compacted=compacted)) is not None:
             self.world.report(
                 "record-differs",
                 f"{self.plan.name} read a record at offset {record.offset} of {record.topic}-"

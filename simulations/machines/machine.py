@@ -52,6 +52,8 @@ class Machine:
         self.rack = ""
         self.clock_rate = 1.0
         self.wall_offset_ms = 0
+        self._highest_wall_ms = 0
+        """Before the wall clock was set, the latest that it had shown."""
         self._jumped_back: tuple[float, int] = (0.0, 0)
         """When the wall clock was last set back, and by how much."""
         self.process: Process | None = None
@@ -69,10 +71,16 @@ class Machine:
 
     def jump(self, milliseconds: int) -> None:
         """Set the wall clock forward or back, also for a running process."""
+        self._highest_wall_ms = self.highest_wall_ms()
         self.wall_offset_ms += milliseconds
         self._jumped_back = (trio.current_time(), -milliseconds)
         if self.process is not None:
             self.process.clock.wall_offset_ms = self.wall_offset_ms
+
+    def highest_wall_ms(self) -> int:
+        """The latest that its wall clock has ever shown."""
+        clock = SimClock(rate=self.clock_rate, wall_offset_ms=self.wall_offset_ms)
+        return max(self._highest_wall_ms, clock.wall_ms())
 
     def latest_wall_ms(self) -> int:
         """The latest time that a broker may use: after its clock has been set back, it

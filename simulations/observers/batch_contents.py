@@ -1,4 +1,4 @@
-"""Whether a consumer can read a batch, checked without the code that brokers and clients use.
+"""What is in a batch, found without the code that brokers and clients use for it.
 
 The cleaner leaves gaps in offset deltas; they ascend all the same.
 """
@@ -6,7 +6,8 @@ The cleaner leaves gaps in offset deltas; they ascend all the same.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from raftka.model import compression
 from raftka.model.errors import KafkaError
@@ -17,22 +18,39 @@ _ATTRIBUTES_AT: Final = 21
 _COUNT: Final = struct.Struct(">i")
 _COUNT_AT: Final = 57
 _RECORDS_AT: Final = 61
+_BASE_OFFSET: Final = struct.Struct(">q")
+_TIMES: Final = struct.Struct(">qqq")
+"""First and largest timestamp, producer id."""
+_TIMES_AT: Final = 27
 _CODEC_MASK: Final = 7
+_STAMPED: Final = 8
+TRANSACTIONAL: Final = 16
+CONTROL: Final = 32
+DELETE_HORIZON: Final = 64
+"""The first timestamp is the time from which tombstones and markers may go (KIP-534)."""
+
+
+class Entry(NamedTuple):
+    """One record."""
+
+    offset: int
+    timestamp: int
+    """ms since 1970; -1 where the batch's counts for all."""
+    key: bytes | None
+    value: bytes | None
 
 
 def unreadable(batch: bytes | bytearray) -> str | None:
     """What is wrong with the records of a whole batch, in words; None when nothing is."""
     attributes, last_delta = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
     (count,) = _COUNT.unpack_from(batch, _COUNT_AT)
-    data = bytes(batch[_RECORDS_AT:])
     codec = attributes & _CODEC_MASK
     if codec >= len(compression.NAMES):
         return f"there is no codec {codec}"
-    if codec:
-        try:
-            data = bytes(compression.decompress(compression.NAMES[codec], memoryview(data)))
-        except KafkaError as error:
-            return f"its {compression.NAMES[codec]} cannot be decompressed: {error.message}"
+    try:
+        data = _records(batch, codec)
+    except KafkaError as error:
+        return f"its {compression.NAMES[codec]} cannot be decompressed: {error.message}"
     position, before = 0, -1
     try:
         for index in range(count):
@@ -52,6 +70,42 @@ def unreadable(batch: bytes | bytearray) -> str | None:
     if position != len(data):
         return f"{len(data) - position} bytes follow its {count} records"
     return None
+
+
+def producer_of(batch: bytes | bytearray) -> int:
+    """The producer id in its header; -1 for none."""
+    return int(_TIMES.unpack_from(batch, _TIMES_AT)[2])
+
+
+def entries(batch: bytes | bytearray) -> Iterator[Entry]:
+    """The records of a batch that can be read."""
+    (base,) = _BASE_OFFSET.unpack_from(batch)
+    attributes, _ = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
+    first_ms, _, _ = _TIMES.unpack_from(batch, _TIMES_AT)
+    (count,) = _COUNT.unpack_from(batch, _COUNT_AT)
+    data = _records(batch, attributes & _CODEC_MASK)
+    position = 0
+    for _ in range(count):
+        size, start = _varint(data, position)
+        position = start + size
+        delta_ms, at = _varint(data, start + 1)
+        delta, at = _varint(data, at)
+        key, at = _field(data, at)
+        value, at = _field(data, at)
+        timestamp = -1 if attributes & _STAMPED else first_ms + delta_ms
+        yield Entry(base + delta, timestamp, key, value)
+
+
+def _records(batch: bytes | bytearray, codec: int) -> bytes:
+    data = bytes(batch[_RECORDS_AT:])
+    if not codec or not data:
+        return data
+    return bytes(compression.decompress(compression.NAMES[codec], memoryview(data)))
+
+
+def _field(data: bytes, at: int) -> tuple[bytes | None, int]:
+    size, at = _varint(data, at)
+    return (None, at) if size < 0 else (data[at : at + size], at + size)
 
 
 def _end_of_fields(data: bytes, at: int) -> int:

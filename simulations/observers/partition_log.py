@@ -1,153 +1,32 @@
-"""The partitions' logs as they are on the disks: which batch is where, on every replica."""
+"""The partitions' logs as they are on the disks: which batch is where, on every replica.
+
+A cleaning takes batches out of a compacted log, or records out of a batch. What checkers compare of
+such a log, `find` and what they are told, is what it stands for: the batches as they were first
+written (origins.py). What is in the files is in `batches` and `contents`; whether a cleaning was
+right is for checkers/compaction.py.
+"""
 
 from __future__ import annotations
 
-import re
-import struct
-from bisect import bisect_right
-from collections.abc import Callable
-from typing import NamedTuple
+import enum
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 
-from crc32c import crc32c
+from raftka.simulations.observers.batch_contents import entries
+from raftka.simulations.observers.origins import Batch, Key, Origin, Origins
+from raftka.simulations.observers.segment_mirror import PATH, SegmentMirror
 
-from raftka.simulations.observers.batch_contents import unreadable
-
-_HEAD = struct.Struct(">qiibIhiqq")
-"""Base offset, size after these 12 bytes, leader epoch, magic, CRC32C, attributes, last delta,
-first and largest timestamp."""
-_CRC_FROM = 21
-_SIZE_END = 12
-_DELETED = ".log.deleted"
-_PATH = re.compile(r".*/([^/]+)-(\d+)/(\d{20})\.log")
+__all__ = ["Batch", "CleaningStep", "Key", "PartitionLogs", "ReplicaMirror", "SegmentMirror"]
 
 
-class Batch(NamedTuple):
-    position: int
-    base_offset: int
-    last_offset: int
-    epoch: int
-    crc: int
-    size: int
-    max_timestamp: int
+class CleaningStep(enum.Enum):
+    """How far a cleaning has come with a segment."""
 
-
-Key = tuple[str, int]
-"""Topic and partition."""
-
-
-class SegmentMirror:
-    """One .log file, as processes see it."""
-
-    def __init__(self, replica: ReplicaMirror, base_offset: int, path: str) -> None:
-        self.replica = replica
-        self.path = path
-        self.base_offset = base_offset
-        self.batches: list[Batch] = []
-        self.size = 0
-        self._content = bytearray()
-        self._rest = b""
-        """Bytes after the last whole batch."""
-
-    @property
-    def end_offset(self) -> int:
-        return self.batches[-1].last_offset + 1 if self.batches else self.base_offset
-
-    def wrote(self, offset: int, data: bytes) -> None:
-        if offset != self.size:
-            self._overwrote(offset, data)
-            return
-        self._content += data
-        self.size = offset + len(data)
-        before = len(self.batches)
-        self._parse(self._rest + data if self._rest else data, written=True)
-        if len(self.batches) != before:
-            self.replica.appended(self.batches[before:])
-
-    def _overwrote(self, offset: int, data: bytes) -> None:
-        """Bytes in the middle were replaced; those behind them stay, as in a file system."""
-        content, before = self._content, self.batches
-        if offset > len(content):
-            content.extend(bytes(offset - len(content)))
-        content[offset : offset + len(data)] = data
-        self.size = len(content)
-        kept = 0
-        while kept < len(before) and before[kept].position + before[kept].size <= offset:
-            kept += 1
-        start = before[kept - 1].position + before[kept - 1].size if kept else 0
-        self.batches = before[:kept]
-        self._parse(bytes(content[start:]), written=False)
-        if gone := [each for each in before[kept:] if each not in self.batches]:
-            self.replica.cut(gone)
-        if new := [each for each in self.batches[kept:] if each not in before]:
-            for batch in new:
-                self._look(batch, content[batch.position : batch.position + batch.size])
-            self.replica.appended(new)
-
-    def _parse(self, data: bytes, *, written: bool) -> None:
-        start = self.size - len(data)
-        position = 0
-        while len(data) - position >= _HEAD.size:
-            base, size, epoch, magic, crc, _, delta, _, latest = _HEAD.unpack_from(data, position)
-            end = position + _SIZE_END + size
-            if magic != 2 or not position + _HEAD.size <= end <= len(data):
-                break
-            batch = Batch(
-                start + position, base, base + delta, epoch, crc, _SIZE_END + size, latest
-            )
-            self.batches.append(batch)
-            if written:
-                self._look(batch, data[position:end])
-            position = end
-        self._rest = data[position:]
-
-    def _look(self, batch: Batch, data: bytes | bytearray) -> None:
-        """A process has written a batch."""
-        if crc32c(data[_CRC_FROM:]) != batch.crc:
-            self.replica.wrote_corrupt(batch)
-        elif (words := unreadable(data)) is not None:
-            self.replica.wrote_unreadable(batch, words)
-
-    def truncated(self, size: int) -> None:
-        del self._content[size:]
-        self._content.extend(bytes(size - len(self._content)))
-        gone = []
-        while self.batches and self.batches[-1].position + self.batches[-1].size > size:
-            gone.append(self.batches.pop())
-        whole = self.batches[-1].position + self.batches[-1].size if self.batches else 0
-        kept = self._rest if not gone else b""
-        self._rest = kept[: max(0, size - whole)]
-        self.size = size
-        if gone:
-            self.replica.cut(gone[::-1])
-
-    def synced(self) -> None:
-        """What is durable does not matter here: Kafka's promises rest on replication."""
-
-    def replaced(self, data: bytes) -> None:
-        before = list(self.batches)
-        self._content[:] = data
-        self.batches, self._rest, self.size = [], b"", len(data)
-        self._parse(data, written=False)
-        # What was truncated before may be back in the place of later writes.
-        same = 0
-        while same < min(len(before), len(self.batches)) and before[same] == self.batches[same]:
-            same += 1
-        gone = before[same:]
-        if gone:
-            self.replica.lost(gone)
-
-    def renamed(self, path: str) -> None:
-        self.path = path
-        if _PATH.fullmatch(path) is None:
-            self.replica.drop(self)
-            if path.endswith(_DELETED):
-                self.replica.retired(self)
-        else:
-            # Also back: a power loss undoes what was not durable, names included.
-            self.replica = self.replica.adopt(self)
-
-    def removed(self) -> None:
-        self.replica.drop(self)
+    BEGUN = "its file is there"
+    PREPARED = "it is complete, and waits to replace others"
+    SWAPPED = "it has replaced others"
 
 
 class ReplicaMirror:
@@ -159,6 +38,12 @@ class ReplicaMirror:
         self._logs = logs
         self._segments: dict[int, SegmentMirror] = {}
         self._order: list[int] = []
+        self.swap: SegmentMirror | None = None
+        """What is about to replace some of the segments."""
+        self.replaced: list[SegmentMirror] = []
+        """The segments whose place it takes."""
+        self.never_had: set[int] = set()
+        """Offsets that cleanings elsewhere had removed before this replica copied them."""
 
     @property
     def start_offset(self) -> int:
@@ -169,7 +54,57 @@ class ReplicaMirror:
         return self._segments[self._order[-1]].end_offset if self._order else 0
 
     def find(self, offset: int) -> Batch | None:
-        """The batch that holds an offset."""
+        """The batch that holds an offset, or did when it was written."""
+        found, origins = self._on_disk(offset), self._logs.origins.get(self.key)
+        if origins is None:
+            return found
+        if found is not None:
+            return origins.first_written(found)
+        if not self.start_offset <= offset < self.end_offset:
+            return None
+        for origin in origins.back_from(self._next(offset)):
+            if origin.batch.base_offset <= offset:
+                return origin.batch if offset <= origin.batch.last_offset else None
+        return None
+
+    def _next(self, offset: int) -> Batch:
+        """The first batch behind an offset that no batch has."""
+        for base in self._order[max(0, bisect_right(self._order, offset) - 1) :]:
+            batches = self._segments[base].batches
+            place = bisect_right(batches, offset, key=lambda batch: batch.base_offset)
+            if place < len(batches):
+                return batches[place]
+        return self.last_batch
+
+    @property
+    def last_batch(self) -> Batch:
+        """The last one on the disk; an empty one where there is none."""
+        for base in reversed(self._order):
+            if batches := self._segments[base].batches:
+                return batches[-1]
+        return Batch(0, self.start_offset, self.start_offset - 1, -1, 0, 0, -1)
+
+    def stands_for(self) -> list[Origin]:
+        """The batches of a compacted log as they were first written, the last one first."""
+        origins, start = self._logs.origins.get(self.key), self.start_offset
+        if origins is None:
+            return []
+        back = origins.back_from(self.last_batch)
+        return list(takewhile(lambda origin: origin.batch.last_offset >= start, back))
+
+    def contents(self) -> Iterator[tuple[Batch, bytes]]:
+        """The batches in the files, and their bytes."""
+        for base in self._order:
+            segment = self._segments[base]
+            for batch in segment.batches:
+                yield batch, segment.content(batch)
+
+    def end_of(self, segment: SegmentMirror) -> int:
+        """Where the offsets of a segment end."""
+        place = bisect_right(self._order, segment.base_offset)
+        return self._order[place] if place < len(self._order) else self.end_offset
+
+    def _on_disk(self, offset: int) -> Batch | None:
         place = bisect_right(self._order, offset) - 1
         if place < 0:
             return None
@@ -198,6 +133,11 @@ class ReplicaMirror:
 
     # Called by segments.
 
+    def cleaning(self, base_offset: int, path: str) -> SegmentMirror:
+        """A cleaning begins to write what shall replace a segment."""
+        self._logs.cleaning(self, CleaningStep.BEGUN)
+        return SegmentMirror(self, base_offset, path, is_cleaned=True)
+
     def segment(self, base_offset: int, path: str) -> SegmentMirror:
         made = self._segments[base_offset] = SegmentMirror(self, base_offset, path)
         self._order = sorted(self._segments)
@@ -211,8 +151,23 @@ class ReplicaMirror:
             home._order = sorted(home._segments)
         return home
 
+    def cleaned(self, segment: SegmentMirror) -> None:
+        """A cleaned segment has taken its place."""
+        replaced, self.swap, self.replaced = self.replaced, None, []
+        self._logs.on_cleaned(self, segment, replaced)
+        self._logs.cleaning(self, CleaningStep.SWAPPED)
+
+    def about_to_swap(self, segment: SegmentMirror) -> None:
+        """A cleaned segment is complete."""
+        self.swap, self.replaced = segment, []
+        self._logs.cleaning(self, CleaningStep.PREPARED)
+
     def drop(self, segment: SegmentMirror) -> None:
+        if self.swap is segment:
+            self.swap, self.replaced = None, []
         if self._segments.get(segment.base_offset) is segment:
+            if self.swap is not None:
+                self.replaced.append(segment)
             del self._segments[segment.base_offset]
             self._order = sorted(self._segments)
             if not self._order:
@@ -221,14 +176,36 @@ class ReplicaMirror:
     def retired(self, segment: SegmentMirror) -> None:
         """A segment was marked for removal. At the end the last one is cut first, so
         that only at the front another one follows."""
-        if self._order and self._order[-1] > segment.base_offset:
+        if self.swap is None and self._order and self._order[-1] > segment.base_offset:
             self._logs.on_retired(self, segment)
 
-    def appended(self, batches: list[Batch]) -> None:
+    def appended(self, segment: SegmentMirror, batches: list[Batch]) -> None:
+        origins = self._logs.origins_of(self.key)
+        if origins is not None:
+            batches = [self._first_written(origins, segment, batch) for batch in batches]
         for told in self._logs.on_append:
             told(self, batches)
 
+    def _first_written(self, origins: Origins, segment: SegmentMirror, batch: Batch) -> Batch:
+        before = segment.before(batch)
+        if before is None:
+            place = bisect_left(self._order, segment.base_offset)
+            for base in reversed(self._order[:place]):
+                if batches := self._segments[base].batches:
+                    before = batches[-1]
+                    break
+        data = segment.content(batch)
+        known = origins.note(batch, before, data)
+        if before is not None:
+            self.never_had.update(range(before.last_offset + 1, batch.base_offset))
+        if known.crc != batch.crc:
+            self.never_had.update(range(batch.base_offset, batch.last_offset + 1))
+            self.never_had.difference_update(entry.offset for entry in entries(data))
+        return known
+
     def cut(self, batches: list[Batch]) -> None:
+        if (origins := self._logs.origins.get(self.key)) is not None:
+            batches = [origins.first_written(batch) for batch in batches]
         self._logs.on_truncate(self, batches)
 
     def lost(self, batches: list[Batch]) -> None:
@@ -242,6 +219,7 @@ class ReplicaMirror:
 
 
 Told = Callable[[ReplicaMirror, list[Batch]], None]
+OnCleaned = Callable[[ReplicaMirror, SegmentMirror, list[SegmentMirror]], None]
 
 
 def _ignore(_: ReplicaMirror, __: list[Batch]) -> None:
@@ -261,6 +239,13 @@ class PartitionLogs:
 
     def __init__(self) -> None:
         self._replicas: dict[tuple[str, Key], ReplicaMirror] = {}
+        self.compacts: Callable[[str], bool] = lambda topic: False
+        """Whether a topic is compacted."""
+        self.origins: dict[Key, Origins] = {}
+        """Of the partitions of compacted topics."""
+        self.on_cleaned: OnCleaned = lambda replica, segment, replaced: None
+        """What a cleaning has made has taken the place of other segments."""
+        self._on_step: list[Callable[[str, CleaningStep], None]] = []
         self.on_append: list[Told] = []
         self.on_truncate: Told = _ignore
         self.on_retired: Callable[[ReplicaMirror, SegmentMirror], None] = _ignore_segment
@@ -274,14 +259,42 @@ class PartitionLogs:
 
     def watch(self, host: str, path: str) -> SegmentMirror | None:
         """The watcher for a new file, if it is a partition's log."""
-        match = _PATH.fullmatch(path)
+        match = PATH.fullmatch(path)
         if match is None:
             return None
         key = (match[1], int(match[2]))
         replica = self._replicas.get((host, key))
         if replica is None:
             replica = self._replicas[host, key] = ReplicaMirror(host, key, self)
+        if match[4] is not None:
+            return replica.cleaning(int(match[3]), path)
         return replica.segment(int(match[3]), path)
+
+    @contextmanager
+    def hearing_of_cleaning(self, told: Callable[[str, CleaningStep], None]) -> Iterator[None]:
+        """Tell a fault which host's cleaner comes to which step while this lasts."""
+        self._on_step.append(told)
+        try:
+            yield
+        finally:
+            self._on_step.remove(told)
+
+    def cleaning(self, replica: ReplicaMirror, step: CleaningStep) -> None:
+        """A cleaning has come to a step."""
+        for told in tuple(self._on_step):
+            told(replica.host, step)
+
+    def origins_of(self, key: Key) -> Origins | None:
+        """What was appended to a partition, if its topic is compacted."""
+        found = self.origins.get(key)
+        if found is None and self.compacts(key[0]):
+            found = self.origins[key] = Origins()
+        return found
+
+    def forget(self, topic: str) -> None:
+        """The topic was deleted."""
+        for key in [key for key in self.origins if key[0] == topic]:
+            del self.origins[key]
 
     def replica(self, host: str, key: Key) -> ReplicaMirror | None:
         return self._replicas.get((host, key))

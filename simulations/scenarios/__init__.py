@@ -20,4 +20,5 @@ NAMES: Final = (
     "unclean_election",
     "acks_1_loss",
     "wiped_disk",
+    "crash_while_cleaning",
 )

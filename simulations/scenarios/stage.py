@@ -227,6 +227,7 @@ class Stage:
         await liveness.check(self.world)
         self.world.replicas.compare_all(self.world.image)
         self.world.raft.compare_all()
+        self.world.witnesses.look()
         check_invariants(self.world)
 
     async def read(self, topic: str, partition: int = 0) -> list[bytes]:

@@ -23,7 +23,7 @@ from raftka.net.protocol.messages.delete_topics import DeleteTopicsRequest, Dele
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.checkers.ledger import Ledger
 from raftka.simulations.checkers.metadata import MetadataChecker
-from raftka.simulations.load.contents import differs, headers_of, key_of
+from raftka.simulations.load.contents import contents, differs, identity
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.violation import NOTHING, About
 
@@ -167,15 +167,26 @@ def test_of_two_changes_at_a_time_either_may_be_the_last() -> None:
 
 
 def record(**changes: Any) -> ConsumerRecord:
-    value = value_of("p", 3, True, 40, 1234)
-    made = ConsumerRecord("t", 0, 9, 1234, key_of(3), value, headers_of(3))
-    return made._replace(**changes)
+    made = contents(value_of("p", 3, True, 40, 1234), 3, compacted=False)
+    found = ConsumerRecord("t", 0, 9, 1234, made.key, made.value, made.headers)
+    return found._replace(**changes)
 
 
 def test_a_record_that_is_what_was_sent() -> None:
-    assert differs(record(), log_append_time=False) is None
+    assert differs(record(), log_append_time=False, compacted=False) is None
     stamped = record(timestamp_ms=99, timestamp_type="LogAppendTime")
-    assert differs(stamped, log_append_time=True) is None
+    assert differs(stamped, log_append_time=True, compacted=False) is None
+
+
+def test_a_tombstone_says_in_a_header_what_it_is() -> None:
+    what = value_of("p", 8, True, 40, 1234)
+    made = contents(what, 8, compacted=True)
+    assert made.value is None
+    assert made.key is not None
+    assert identity(made.value, made.headers) == what
+    found = ConsumerRecord("t", 0, 9, 1234, made.key, made.value, made.headers)
+    assert differs(found, log_append_time=False, compacted=True) is None
+    assert differs(found._replace(value=what), log_append_time=False, compacted=True) is not None
 
 
 @pytest.mark.parametrize(
@@ -190,6 +201,6 @@ def test_a_record_that_is_what_was_sent() -> None:
     ],
 )
 def test_a_record_that_is_not(changes: dict[str, Any], words: str) -> None:
-    found = differs(record(**changes), log_append_time=False)
+    found = differs(record(**changes), log_append_time=False, compacted=False)
     assert found is not None
     assert words in found

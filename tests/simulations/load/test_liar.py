@@ -12,7 +12,7 @@ from raftka.model.ids import TopicPartition
 from raftka.model.record_batch import LOG_APPEND_TIME, validate
 from raftka.model.records import Record, encode_batch
 from raftka.model.rules import Rule
-from raftka.simulations.load.liar import LIES, lying_batch
+from raftka.simulations.load.liar import KEYLESS, LIES, lying_batch
 from raftka.simulations.observers.batch_contents import unreadable
 from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
 from raftka.storage.config import LogConfig
@@ -87,3 +87,15 @@ def test_words_name_what_is_wrong() -> None:
     assert unreadable(good) == "it has fewer than 3 records"
     struct.pack_into(">h", good, 21, 7)
     assert unreadable(good) == "there is no codec 7"
+
+
+def test_records_without_keys_are_refused_where_a_topic_is_compacted() -> None:
+    data = lying_batch(KEYLESS, NOW_MS)
+    LeaderChecks(WHERE, LogConfig()).accept(data, NOW_MS, from_client=True)
+    compacted = LogConfig(cleanup_policy="compact")
+    with pytest.raises(KafkaError) as refused:
+        LeaderChecks(WHERE, compacted).accept(data, NOW_MS, from_client=True)
+    assert refused.value.code is ErrorCode.INVALID_RECORD
+    LeaderChecks(WHERE, compacted, {Rule.KEYS_WHERE_COMPACTED}).accept(
+        data, NOW_MS, from_client=True
+    )

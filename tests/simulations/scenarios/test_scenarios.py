@@ -13,7 +13,8 @@ from raftka.simulations.violation import Exit
 @pytest.mark.parametrize("name", NAMES)
 def test_story(name: str) -> None:
     module = load(name)
-    outcome = run_scenario(module.scenario, nodes=getattr(module, "NODES", 3))
+    nodes, settings = getattr(module, "NODES", 3), getattr(module, "SETTINGS", None)
+    outcome = run_scenario(module.scenario, nodes=nodes, settings=settings)
     assert outcome.exit is Exit.HELD, summary(outcome, "", name)
 
 

@@ -1,0 +1,113 @@
+"""What was appended to a compacted partition, whatever cleanings have left of it.
+
+A batch of a leader epoch has one predecessor in every log that has it (Raft's log matching, which
+KIP-101 brings to partitions). So the batches of all replicas are a tree, and the last batch of a
+log says which records the log stands for, cleaned or not. Replicas clean by themselves: their bytes
+differ, and what they stand for must not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from raftka.simulations.observers.batch_contents import (
+    CONTROL,
+    DELETE_HORIZON,
+    Entry,
+    entries,
+    producer_of,
+)
+
+Key = tuple[str, int]
+"""Topic and partition."""
+
+
+class Batch(NamedTuple):
+    """A batch in a file, by its header."""
+
+    position: int
+    base_offset: int
+    last_offset: int
+    epoch: int
+    crc: int
+    size: int
+    max_timestamp: int
+    attributes: int = 0
+    first_timestamp: int = 0
+
+    @property
+    def delete_horizon_ms(self) -> int | None:
+        """From when on tombstones in it may go, if a cleaning has said so."""
+        return self.first_timestamp if self.attributes & DELETE_HORIZON else None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it holds a marker of a transaction's end."""
+        return bool(self.attributes & CONTROL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """A batch as a leader has written it."""
+
+    batch: Batch
+    before: Origin | None
+    """The batch before it; None where the log began."""
+    entries: tuple[Entry, ...]
+    producer_id: int
+
+
+class Origins:
+    """All batches that were ever appended to one partition, by leader epoch."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Origin] = {}
+        """By base offset and leader epoch."""
+        self._at: dict[int, list[tuple[Origin, Entry]]] = {}
+        """Records by offset: more than one where logs have diverged."""
+        self._latest: dict[bytes, int] = {}
+        """The last offset of each key, in whatever epoch."""
+
+    def note(self, batch: Batch, before: Batch | None, data: bytes) -> Batch:
+        """A replica has appended a batch behind another one; the batch as it was first written."""
+        known = self._known.get((batch.base_offset, batch.epoch))
+        if known is None:
+            follows = before is not None and before.last_offset + 1 == batch.base_offset
+            parent = self.of(before) if before is not None and follows else None
+            known = Origin(batch, parent, tuple(entries(data)), producer_of(data))
+            self._known[batch.base_offset, batch.epoch] = known
+            for entry in known.entries:
+                self._at.setdefault(entry.offset, []).append((known, entry))
+                if entry.key is not None and not batch.is_control:
+                    latest = self._latest.get(entry.key, -1)
+                    self._latest[entry.key] = max(latest, entry.offset)
+        return known.batch
+
+    def of(self, batch: Batch) -> Origin | None:
+        """What a batch on a disk was when it was first written."""
+        return self._known.get((batch.base_offset, batch.epoch))
+
+    def first_written(self, batch: Batch) -> Batch:
+        """The same as a batch; one that nobody has appended stays as it is."""
+        known = self.of(batch)
+        return batch if known is None else known.batch
+
+    def back_from(self, batch: Batch) -> Iterator[Origin]:
+        """What a log stands for whose last batch this is, the last one first."""
+        found = self.of(batch)
+        while found is not None:
+            yield found
+            found = found.before
+
+    def may_be_gone(self, offset: int) -> bool:
+        """Whether a cleaning may have removed what was at an offset: a later record has its key, or
+        it has no value, or no key, or is a marker."""
+        return any(
+            origin.batch.is_control
+            or entry.key is None
+            or entry.value is None
+            or self._latest.get(entry.key, -1) > offset
+            for origin, entry in self._at.get(offset, ())
+        )
