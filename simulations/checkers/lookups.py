@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from raftka.kraft.image import PartitionImage
+from raftka.model.offset_specs import EARLIEST, LATEST
 from raftka.simulations.checkers.answers import AnswerChecker
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.observers.kafka_wire import Watched
@@ -16,8 +17,8 @@ from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Key, PartitionLogs
 from raftka.simulations.violation import About, Report
 
-_LATEST: Final = -1
-_EARLIEST: Final = -2
+_HEADER_BYTES: Final = 61
+"""Of a batch without records."""
 _CONSUMER: Final = -1
 
 
@@ -73,9 +74,9 @@ class LookUps:
                 if self._replicas.promises_nothing(key):
                     continue
                 self.checks += 1
-                if wanted[key] == _LATEST:
+                if wanted[key] == LATEST:
                     self._check_end(key, partition, server, data.offset, known.get(key, 0))
-                elif wanted[key] == _EARLIEST:
+                elif wanted[key] == EARLIEST:
                     self._answers.check_start(key, server, data.offset)
                 elif wanted[key] >= 0:
                     self._check_time(key, server, wanted[key], data)
@@ -113,7 +114,10 @@ class LookUps:
         for batch in mirror.batches():
             if batch.last_offset >= min(found, truth.end):
                 return
-            if batch.base_offset >= truth.start and batch.max_timestamp >= timestamp:
+            # A cleaning leaves an empty batch its time, as Apache Kafka does.
+            has_records = batch.size > _HEADER_BYTES
+            is_late = has_records and batch.max_timestamp >= timestamp
+            if batch.base_offset >= truth.start and is_late:
                 self._report(
                     "look-up-by-time",
                     f"{server} was asked for the first record of {key[0]}-{key[1]} from {timestamp}"
