@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from raftka.model.logs import get_logger
-from raftka.storage.cleaning.cleaner import CleanerConfig
+from raftka.storage.cleaning.cleaner import CleanerConfig, Said
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -20,7 +20,11 @@ _SHORTEST_REST_S: Final = 0.1
 async def cleaning(node: Node) -> None:
     """Compact the logs that ask for it, until cancelled."""
     if not node.config.flag("log.cleaner.enable"):
-        log.info("log.cleaner.enable is off: topics with cleanup.policy=compact grow")
+        log.warning(
+            "log.cleaner.enable=false: nothing compacts topics with cleanup.policy=compact, and"
+            " __consumer_offsets and __transaction_state grow with each commit; take the setting"
+            " away unless that is meant"
+        )
         return
     running = 0
     async with trio.open_nursery() as nursery:
@@ -39,12 +43,14 @@ async def _rest(node: Node) -> None:
 async def _clean(node: Node, number: int) -> None:
     """One cleaner, which rests while the settings ask for fewer."""
     while True:
-        said: list[str] = []
+        said: list[Said] = []
         if number < node.config.int("log.cleaner.threads"):
             marks = {each.topic_partition: each.state.high_watermark for each in node.replicas}
             said = await node.cleaner.clean_next(marks, lambda: cleaner_config(node))
         for line in said:
-            log.info(line)
+            (log.warning if line.is_warning else log.info)(line.words)
+        for words in node.cleaner.complaints(node.clock.wall_ms()) if not number else ():
+            log.warning(words)
         if not said:
             await _rest(node)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.internal_topics import INTERNAL_TOPICS
 from raftka.model.ports import Clock, Disk
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.cleaning import plan, swap
@@ -33,6 +34,18 @@ _SMALLEST_STEP: Final = 64 << 10
 _SHORT_WAIT_S: Final = 0.01
 _STEPS_PER_S: Final = 10
 """At a limited pace: how finely the pauses are spread."""
+
+
+_GROWN_SEGMENTS: Final = 3
+"""So many segments' bytes that wait for a cleaning, and are held up, are worth a warning."""
+_WARN_EVERY_MS: Final = 3_600_000
+
+
+class Said(NamedTuple):
+    """A sentence about a cleaning, for the broker's log."""
+
+    words: str
+    is_warning: bool = False
 
 
 class CleanerConfig(NamedTuple):
@@ -63,8 +76,17 @@ class CleanerState:
     bytes_after: int = 0
     blocked_by: str = ""
     """What keeps dirty records from being cleaned, in words."""
+    blocked_bytes: int = 0
+    """Those of them in closed segments."""
     uncleanable: str = ""
     """Why the cleaner gave this partition up; empty while it has not."""
+    warned_ms: int | None = None
+    """When its growth was last warned about, ms since 1970."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Closed segments that no cleaning has seen."""
+        return self.dirty_bytes + self.blocked_bytes
 
 
 class Cleaner:
@@ -93,15 +115,15 @@ class Cleaner:
                 continue
             present.add(log.topic_partition)
             state = self.states.setdefault(log.topic_partition, CleanerState())
-            if state.uncleanable or log.topic_partition in self._busy:
+            if log.topic_partition in self._busy:
                 continue
             try:
                 dirt = self._measure(log, high_watermarks.get(log.topic_partition, 0), now_ms)
             except LogDirFailure:
                 continue
             state.dirty_ratio, state.dirty_bytes = dirt.ratio, dirt.dirty_bytes
-            state.blocked_by = dirt.blocked_by
-            if dirt.is_due(log.config):
+            state.blocked_by, state.blocked_bytes = dirt.blocked_by, dirt.blocked_bytes
+            if not state.uncleanable and dirt.is_due(log.config):
                 due.append((log, dirt))
         for gone in self.states.keys() - present:
             del self.states[gone]
@@ -141,7 +163,7 @@ class Cleaner:
 
     async def clean_next(
         self, high_watermarks: Mapping[TopicPartition, int], config: Callable[[], CleanerConfig]
-    ) -> list[str]:
+    ) -> list[Said]:
         """Clean the dirtiest log that is due; sentences about it, none when nothing is due."""
         due = self.survey(high_watermarks, self._clock.wall_ms())
         if not due:
@@ -154,26 +176,40 @@ class Cleaner:
         self._busy.add(log.topic_partition)
         changes = log.segments.changes
         try:
-            said = await self._clean(log, home, dirt, state, config)
+            return [Said(await self._clean(log, home, dirt, state, config))]
         except (KafkaError, OSError) as error:
-            said = self._gave_up(log, state, error, is_same=log.segments.changes == changes)
+            return [self._gave_up(log, state, error, is_same=log.segments.changes == changes)]
         finally:
             self._busy.discard(log.topic_partition)
-        return [said]
 
     def _gave_up(
         self, log: Log, state: CleanerState, error: KafkaError | OSError, *, is_same: bool
-    ) -> str:
+    ) -> Said:
         """Say why a cleaning ended early; whether the log may be cleaned later."""
         if log.failure is not None or not is_same:
-            return f"cleaning {log.topic_partition} was broken off: {_changed(log)}"
+            return Said(f"cleaning {log.topic_partition} was broken off: {_changed(log)}")
         if isinstance(error, OSError):
             state.blocked_by = str(error)
-            return f"cleaning {log.topic_partition} failed and is tried again: {error}"
+            words = f"cleaning {log.topic_partition} failed and is tried again: {error}"
+            return Said(words, is_warning=True)
         state.uncleanable = str(error)
-        return (
-            f"{log.topic_partition} cannot be cleaned and grows until the broker restarts: {error}"
-        )
+        words = f"{log.topic_partition} cannot be cleaned and grows until the broker restarts"
+        return Said(f"{words}; the other partitions are cleaned: {error}", is_warning=True)
+
+    def complaints(self, now_ms: int) -> list[str]:
+        """Sentences about logs that ought to stay small and grow, each once an hour at most."""
+        said: list[str] = []
+        for target, state in self.states.items():
+            log = self._logs.get(target)
+            is_held_up = state.blocked_by and target.topic in INTERNAL_TOPICS
+            if log is None or not (state.uncleanable or is_held_up):
+                continue
+            if state.waiting_bytes < _GROWN_SEGMENTS * log.config.segment_bytes:
+                continue
+            if state.warned_ms is None or now_ms - state.warned_ms >= _WARN_EVERY_MS:
+                state.warned_ms = now_ms
+                said.append(_growth(target, log, state))
+        return said
 
     async def _clean(
         self,
@@ -187,8 +223,11 @@ class Cleaner:
         from raftka.storage.cleaning.job import Step, steps  # Not before there is something to do.
 
         began_s, now_ms = self._clock.monotonic(), self._clock.wall_ms()
+        changes = log.segments.changes
         await self._make_durable(log, home, dirt.end_offset)
         await self._disk.offload(partial(swap.discard, self._disk, log.directory))
+        if log.segments.changes != changes:
+            return f"cleaning {log.topic_partition} was broken off: {_changed(log)}"
         before = log.size
         work = self._disk.begin(steps, dataclasses.asdict(self._job(log, dirt, now_ms, config())))
         cleaned_to, free_at_s, moved = dirt.first_dirty_offset, began_s, 0
@@ -279,6 +318,18 @@ class Cleaner:
             return False
         await self._disk.offload(sync)
         return log.replace_segments(bases, now_ms)
+
+
+def _growth(target: TopicPartition, log: Log, state: CleanerState) -> str:
+    """That a log grows, why, and what to do."""
+    words = f"{target} grows: {state.waiting_bytes} of its {log.size} bytes wait for a cleaning"
+    if state.uncleanable:
+        todo = "move the replica to another broker and back, so that it is copied afresh"
+        return f"{words} that cannot be done ({state.uncleanable}); {todo}"
+    todo = "kafka-transactions find-hanging names a transaction that stays open; abort it"
+    if not state.blocked_by.startswith("records"):
+        todo = "see the topic's settings and the broker's log lines"
+    return f"{words}, held up by this: {state.blocked_by}; {todo}"
 
 
 def _changed(log: Log) -> str:

@@ -38,6 +38,8 @@ class Dirt(NamedTuple):
     """max.compaction.lag.ms asks for a cleaning, however little there is to gain."""
     blocked_by: str
     """What keeps the rest from being cleaned, in words; empty when nothing does."""
+    blocked_bytes: int = 0
+    """Those of the rest, in closed segments."""
 
     @property
     def ratio(self) -> float:
@@ -101,6 +103,7 @@ def measure(
             0 < segment.first_timestamp < latest_ms for segment, end in closed if end > first_dirty
         ),
         blocked_by,
+        sum(segment.size for segment, end in closed if end > max(first_dirty, end_offset)),
     )
 
 

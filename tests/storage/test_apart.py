@@ -72,6 +72,6 @@ async def test_a_log_is_cleaned_in_a_process_of_its_own(tmp_path: Path) -> None:
     put(log, ("z", "z"))
     cleaner = Cleaner(logs, disk, clock)
     (said,) = await cleaner.clean_next({log.topic_partition: 501}, lambda: CONFIG)
-    assert "cleaned t-0 up to offset 500" in said
+    assert "cleaned t-0 up to offset 500" in said.words
     assert [offset for offset, _, _ in contents(log)] == [*range(493, 501)]
     await logs.close()

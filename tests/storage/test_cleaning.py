@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -209,6 +210,44 @@ async def test_an_uncleanable_log_is_reported_and_does_not_stop_the_others() -> 
     assert any("cleaned other-0" in line for line in said)
     assert await broker.clean() == []
     assert "corrupt" in broker.cleaner.states[PARTITION].uncleanable
+
+
+async def test_segments_that_go_before_a_cleaning_begins() -> None:
+    """Seed 4005: retention came while the recovery point was being written down."""
+    broker = CompactedBroker()
+    log = await broker.start()
+    put(log, ("a", "1"))
+    put(log, ("a", "2"))
+    put(closed(log), ("a", "3"))
+    writes = log.flush_in_background
+
+    async def deletes_meanwhile(*arguments: Any, **options: Any) -> None:
+        await writes(*arguments, **options)
+        log.delete_oldest(len(log.segments) - 1, NOW_MS)
+
+    log.flush_in_background = deletes_meanwhile
+    (said,) = await broker.clean()
+    assert "was broken off" in said
+    assert await broker.clean() == []
+
+
+async def test_a_log_that_ought_to_stay_small_and_grows_is_complained_about() -> None:
+    broker = CompactedBroker()
+    await broker.start()
+    offsets = TopicPartition("__consumer_offsets", 7)
+    internal = broker.logs.create(offsets, Uuid(bytes(16)), broker.config)
+    put(internal, ("a", "open"))
+    for number in range(40):
+        put(internal, ("a", f"{number}" * 20))
+    upper = {offsets: 1}  # a transaction is open from the second record on
+    broker.cleaner.survey(upper, NOW_MS)
+    (said,) = broker.cleaner.complaints(NOW_MS)
+    assert "__consumer_offsets-7 grows" in said
+    assert "find-hanging" in said
+    assert broker.cleaner.complaints(NOW_MS + 3_599_999) == [], "once an hour"
+    assert broker.cleaner.complaints(NOW_MS + 3_600_000) != []
+    broker.cleaner.survey({offsets: internal.log_end_offset}, NOW_MS)
+    assert broker.cleaner.complaints(NOW_MS + 9_000_000) == [], "it can be cleaned"
 
 
 async def test_a_full_disk_is_tried_again() -> None:

@@ -61,7 +61,7 @@ async def test_the_same_stays_as_with_apache_kafka(
     assert log is not None
     cleaner = Cleaner(logs, logs.disk, clock)
     (said,) = await cleaner.clean_next({log.topic_partition: log.log_end_offset}, lambda: CONFIG)
-    assert "cleaned c-0" in said
+    assert "cleaned c-0" in said.words
     await logs.close()
     assert view(tmp_path / "c-0") == view(GOLDEN / after)
     assert len(view(GOLDEN / after)) < len(view(GOLDEN / before))

@@ -70,7 +70,7 @@ class CompactedBroker:
         upper = {log.topic_partition: log.log_end_offset for log in self.logs}
         if "high_watermark" in marks:
             upper[PARTITION] = marks["high_watermark"]
-        return await self.cleaner.clean_next(upper, lambda: config)
+        return [said.words for said in await self.cleaner.clean_next(upper, lambda: config)]
 
 
 def put(log: Log, *pairs: tuple[str, str | None], epoch: int = 0, **options: Any) -> int:

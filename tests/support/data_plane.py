@@ -56,6 +56,7 @@ from raftka.net.protocol.messages.produce import (
 from raftka.net.session import Session
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.medium import Medium
+from raftka.storage.cleaning.cleaner import Cleaner
 from raftka.storage.log_manager import LogManager
 from tests.support.asking import Answer, ask
 
@@ -201,6 +202,7 @@ class Broker:
             self.disk, ["/data"], self.clock, random.Random(broker_id), take_locks=False
         )
         trio.run(self.logs.load)
+        self.cleaner = Cleaner(self.logs, self.disk, self.clock)
         self.defaults = self.logs.defaults
         self.turn = Turn()
         if broker_id not in world.brokers:

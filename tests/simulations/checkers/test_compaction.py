@@ -24,7 +24,9 @@ def batch(*records: Record4, last: int | None = None, horizon_ms: int | None = N
     """A batch of producer 9 with these records; `last` where its last offset is of one that has
     gone."""
     base = records[0][0]
-    listed = [Record(at, 1000, k.encode(), v and v.encode(), ()) for at, k, v in records]
+    listed = [
+        Record(at, 1000, k.encode(), None if v is None else v.encode(), ()) for at, k, v in records
+    ]
     made = encode_batch(
         listed,
         base_offset=base,

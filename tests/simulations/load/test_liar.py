@@ -92,7 +92,7 @@ def test_words_name_what_is_wrong() -> None:
 def test_records_without_keys_are_refused_where_a_topic_is_compacted() -> None:
     data = lying_batch(KEYLESS, NOW_MS)
     LeaderChecks(WHERE, LogConfig()).accept(data, NOW_MS, from_client=True)
-    compacted = LogConfig(cleanup_policy="compact")
+    compacted = LogConfig(cleanup_policy=("compact",))
     with pytest.raises(KafkaError) as refused:
         LeaderChecks(WHERE, compacted).accept(data, NOW_MS, from_client=True)
     assert refused.value.code is ErrorCode.INVALID_RECORD
