@@ -85,16 +85,7 @@ class Witnesses:
             min_isr=min_isr,
             may_begin_at=lambda key: replicas.truth(key).start,
         )
-        self.compaction = CompactionChecker(
-            metadata,
-            logs,
-            self.answers,
-            report,
-            note=note,
-            highest_wall_ms=lambda host: machines[int(host[1:])].highest_wall_ms(),
-            may_begin_at=lambda key: replicas.truth(key).start,
-            is_excused=lambda key, host: self._may_lack(key, int(host[1:])),
-        )
+        self.compaction = self._of_compaction(note)
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
             self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
@@ -117,6 +108,19 @@ class Witnesses:
         metadata.on_change.append(self._members_changed)
         logs.on_corrupt = self._corrupt_batch_written
         logs.on_unreadable = self._unreadable_batch_written
+
+    def _of_compaction(self, note: Callable[[str], None]) -> CompactionChecker:
+        machines, replicas = self._machines, self._replicas
+        return CompactionChecker(
+            self._metadata,
+            self._logs,
+            self.answers,
+            self._report,
+            note=note,
+            highest_wall_ms=lambda host: machines[int(host[1:])].highest_wall_ms(),
+            may_begin_at=lambda key: replicas.truth(key).start,
+            is_excused=lambda key, host: self._may_lack(key, int(host[1:])),
+        )
 
     def _of_offsets(self, report: Report) -> CommittedOffsets:
         return CommittedOffsets(
