@@ -1,7 +1,9 @@
 """DescribeLogDirs (key 35): how much of which partition is where (KIP-113, KIP-827).
 
 A null list of topics asks for all. The lag of a replica is how far its log's end is behind the high
-watermark that it knows. Directories that are offline are listed with KAFKA_STORAGE_ERROR.
+watermark that it knows. Directories that are offline are listed with KAFKA_STORAGE_ERROR. Replicas
+of compacted topics carry what their cleaner knows, in a tagged field of raftka's own that other
+clients pass over (KIP-482).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from raftka.broker.request import Context, handles
 from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode
 from raftka.net.protocol.messages.describe_log_dirs import (
+    DescribeLogDirsCleaner,
     DescribeLogDirsPartition,
     DescribeLogDirsRequest,
     DescribeLogDirsResponse,
@@ -22,6 +25,7 @@ from raftka.net.protocol.messages.describe_log_dirs import (
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
+    from raftka.storage.log import Log
 
 Wanted = dict[str, Collection[int]]
 
@@ -57,7 +61,10 @@ def _directory(node: Node, path: str, wanted: Wanted | None) -> DescribeLogDirsR
         lag = 0 if replica is None else replica.state.high_watermark - log.log_end_offset
         topic.partitions.append(
             DescribeLogDirsPartition(
-                partition_index=index, partition_size=log.size, offset_lag=max(0, lag)
+                partition_index=index,
+                partition_size=log.size,
+                offset_lag=max(0, lag),
+                cleaner=_cleaner(node, log),
             )
         )
     try:
@@ -66,3 +73,21 @@ def _directory(node: Node, path: str, wanted: Wanted | None) -> DescribeLogDirsR
         node.logs.fail(path, str(error))
         return DescribeLogDirsResult(error_code=int(ErrorCode.KAFKA_STORAGE_ERROR), log_dir=path)
     return result
+
+
+def _cleaner(node: Node, log: Log) -> list[DescribeLogDirsCleaner]:
+    """What the cleaner knows of a compacted log; nothing of any other, or before it has looked."""
+    state = node.cleaner.states.get(log.topic_partition)
+    if state is None or not log.config.compacts:
+        return []
+    return [
+        DescribeLogDirsCleaner(
+            dirty_bytes=state.dirty_bytes,
+            blocked_bytes=state.blocked_bytes,
+            dirty_percent=round(100 * state.dirty_ratio),
+            cleaned_to=-1 if state.cleaned_to is None else state.cleaned_to,
+            last_run=-1 if state.last_run_ms is None else state.last_run_ms,
+            blocked_by=state.blocked_by,
+            uncleanable=state.uncleanable,
+        )
+    ]

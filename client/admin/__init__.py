@@ -37,6 +37,7 @@ from raftka.client.admin.nodes import (
 )
 from raftka.client.admin.outcomes import SomeFailed
 from raftka.client.admin.partitions import (
+    CleanerInfo,
     ElectionType,
     LogDirDescription,
     PartitionOperations,
@@ -94,6 +95,7 @@ __all__ = [
     "Admin",
     "AlterOp",
     "Alteration",
+    "CleanerInfo",
     "ClusterDescription",
     "ConfigEntry",
     "ConfigSource",

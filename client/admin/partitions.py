@@ -45,12 +45,34 @@ class Reassignment:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanerInfo:
+    """What a broker's log cleaner knows of a replica of a compacted topic."""
+
+    dirty_bytes: int
+    """In closed segments that may be cleaned now."""
+    blocked_bytes: int
+    """In closed segments that may not."""
+    dirty_percent: int
+    """The dirty share of what a cleaning would read; min.cleanable.dirty.ratio asks for one."""
+    cleaned_to: int
+    """The offset that the last cleaning reached; -1 without one."""
+    last_run_ms: int
+    """When that was, ms since 1970; -1 when none has been since the broker started."""
+    blocked_by: str
+    """What keeps records from being cleaned, in words; empty when nothing does."""
+    uncleanable: str
+    """Why the cleaner has given the replica up; empty while it has not."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaInfo:
     """A replica in a log directory: bytes, and how far its end is behind (records)."""
 
     size: int
     offset_lag: int
     is_future: bool
+    cleaner: CleanerInfo | None = None
+    """Of a compacted topic, once the broker's cleaner has looked; a raftka broker says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,20 @@ class LogDirDescription:
     replicas: Mapping[TopicPartition, ReplicaInfo]
     total_bytes: int = -1
     usable_bytes: int = -1
+
+
+def _cleaner(part: describe_log_dirs.DescribeLogDirsPartition) -> CleanerInfo | None:
+    for told in part.cleaner:
+        return CleanerInfo(
+            told.dirty_bytes,
+            told.blocked_bytes,
+            told.dirty_percent,
+            told.cleaned_to,
+            told.last_run,
+            told.blocked_by,
+            told.uncleanable,
+        )
+    return None
 
 
 class PartitionOperations(AdminBase):
@@ -175,7 +211,10 @@ class PartitionOperations(AdminBase):
                     error_of(told.error_code),
                     {
                         TopicPartition(topic.name, part.partition_index): ReplicaInfo(
-                            part.partition_size, part.offset_lag, part.is_future_key
+                            part.partition_size,
+                            part.offset_lag,
+                            part.is_future_key,
+                            _cleaner(part),
                         )
                         for topic in told.topics
                         for part in topic.partitions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from raftka.client.admin import Admin, LogDirDescription
+from raftka.client.admin import Admin, CleanerInfo, LogDirDescription
 from raftka.client.tools.json_files import compact
 from raftka.client.tools.options import (
     Options,
@@ -68,6 +68,22 @@ async def _work(found: argparse.Namespace) -> None:
     print(compact({"brokers": shown, "version": 1}))
 
 
+def _cleaner(cleaner: CleanerInfo | None) -> dict[str, object]:
+    """A key of raftka's own, for replicas of compacted topics; -1 and empty as in the answer."""
+    if cleaner is None:
+        return {}
+    shown = {
+        "dirtyBytes": cleaner.dirty_bytes,
+        "blockedBytes": cleaner.blocked_bytes,
+        "dirtyPercent": cleaner.dirty_percent,
+        "cleanedTo": cleaner.cleaned_to,
+        "lastRunMs": cleaner.last_run_ms,
+        "blockedBy": cleaner.blocked_by,
+        "uncleanable": cleaner.uncleanable,
+    }
+    return {"cleaner": shown}
+
+
 def _shown(directory: LogDirDescription, topics: set[str]) -> dict[str, object]:
     return {
         "partitions": [
@@ -76,6 +92,7 @@ def _shown(directory: LogDirDescription, topics: set[str]) -> dict[str, object]:
                 "size": replica.size,
                 "offsetLag": replica.offset_lag,
                 "isFuture": replica.is_future,
+                **_cleaner(replica.cleaner),
             }
             for target, replica in directory.replicas.items()
             if not topics or target.topic in topics

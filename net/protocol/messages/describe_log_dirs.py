@@ -29,18 +29,60 @@ class DescribableLogDirTopic(Struct):
         self.partitions = [] if partitions is FRESH else partitions
 
 
+class DescribeLogDirsCleaner(Struct):
+    LAYOUT = (
+        "dirty_bytes int64",
+        "blocked_bytes int64",
+        "dirty_percent int32",
+        "cleaned_to int64",
+        "last_run int64",
+        "blocked_by string",
+        "uncleanable string",
+    )
+    __slots__ = (
+        "dirty_bytes",
+        "blocked_bytes",
+        "dirty_percent",
+        "cleaned_to",
+        "last_run",
+        "blocked_by",
+        "uncleanable",
+    )
+
+    def __init__(
+        self,
+        *,
+        dirty_bytes: int = 0,
+        blocked_bytes: int = 0,
+        dirty_percent: int = 0,
+        cleaned_to: int = 0,
+        last_run: int = 0,
+        blocked_by: str = "",
+        uncleanable: str = "",
+    ) -> None:
+        self.dirty_bytes = dirty_bytes
+        self.blocked_bytes = blocked_bytes
+        self.dirty_percent = dirty_percent
+        self.cleaned_to = cleaned_to
+        self.last_run = last_run
+        self.blocked_by = blocked_by
+        self.uncleanable = uncleanable
+
+
 class DescribeLogDirsPartition(Struct):
     LAYOUT = (
         "partition_index int32",
         "partition_size int64",
         "offset_lag int64",
         "is_future_key bool",
+        "cleaner []DescribeLogDirsCleaner 2+ tag 1000",
     )
     __slots__ = (
         "partition_index",
         "partition_size",
         "offset_lag",
         "is_future_key",
+        "cleaner",
     )
 
     def __init__(
@@ -50,11 +92,13 @@ class DescribeLogDirsPartition(Struct):
         partition_size: int = 0,
         offset_lag: int = 0,
         is_future_key: bool = False,
+        cleaner: list[DescribeLogDirsCleaner] = FRESH,
     ) -> None:
         self.partition_index = partition_index
         self.partition_size = partition_size
         self.offset_lag = offset_lag
         self.is_future_key = is_future_key
+        self.cleaner = [] if cleaner is FRESH else cleaner
 
 
 class DescribeLogDirsTopic(Struct):

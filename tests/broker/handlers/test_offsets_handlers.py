@@ -6,6 +6,8 @@ import pytest
 
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition
+from raftka.model.records import Record, encode_batch
 from raftka.net.protocol.messages.delete_records import (
     DeleteRecordsPartition,
     DeleteRecordsPartitionResult,
@@ -250,6 +252,19 @@ def test_describe_producers() -> None:
     (producer,) = known.active_producers
     assert (producer.producer_id, producer.producer_epoch, producer.last_sequence) == (7, 2, 1)
     assert unknown.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_replicas_of_compacted_topics_say_what_their_cleaner_knows() -> None:
+    broker = lone_broker(**{"cleanup.policy": "compact"})
+    data = encode_batch([Record(0, START_MS, b"k", b"v")])
+    broker.produce_batch("logs", data)
+    broker.cleaner.survey({}, START_MS)
+    (result,) = broker.ask(DescribeLogDirsRequest(topics=None), 4).message.results
+    (cleaner,) = result.topics[0].partitions[0].cleaner
+    assert (cleaner.cleaned_to, cleaner.last_run, cleaner.blocked_by) == (-1, -1, "")
+    broker.cleaner.states[TopicPartition("logs", 0)].uncleanable = "it smells of smoke"
+    (result,) = broker.ask(DescribeLogDirsRequest(topics=None), 4).message.results
+    assert result.topics[0].partitions[0].cleaner[0].uncleanable == "it smells of smoke"
 
 
 def test_describe_log_dirs() -> None:

@@ -65,7 +65,12 @@ def _element(hint: Any) -> tuple[Any, bool]:
 
 
 def _avoid_what_kio_cannot(message: Struct) -> None:
-    """kio cannot tell an empty array with a tag from a null one; the one such field there is."""
+    """kio cannot tell an empty array with a tag from a null one; the one such field there is. And
+    it has no field of raftka's own."""
+    for result in getattr(message, "results", ()):
+        for topic in getattr(result, "topics", ()) if hasattr(result, "log_dir") else ():
+            for partition in topic.partitions:
+                partition.cleaner = []
     if getattr(message, "cordoned_log_dirs", None) == []:
         message.cordoned_log_dirs = None  # type: ignore[attr-defined]
 
