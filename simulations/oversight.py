@@ -96,7 +96,7 @@ class Oversight:
             min_isr=self.min_isr,
             resumed_at=lambda host: self.raft.excused.get(host, 0.0),
         )
-        self.history.may_pass = self.witnesses.compaction.may_pass
+        self.history.may_pass = self.witnesses.may_pass
         self.ledger.listen(self.witnesses.watched)
         self.metadata.on_change += [
             self.metadata_checker.partition_changed,

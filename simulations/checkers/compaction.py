@@ -154,6 +154,8 @@ class CompactionChecker:
         """Why a record may be gone; the offset of the one that came in its place, or -1."""
         if entry.offset < self._may_begin_at(replica.key) or entry.key is None:
             return -1
+        if entry.offset in later.void:
+            return -1
         horizon, now_ms = batch.delete_horizon_ms, self._highest_wall_ms(replica.host)
         if entry.value is None and horizon is not None and horizon <= now_ms:
             self._note("tombstone removed")
@@ -214,13 +216,18 @@ class CompactionChecker:
         gone = {batch.base_offset for old in replaced for batch in old.batches}
         gone -= {batch.base_offset for batch in segment.batches}
         seen: set[int] = set()
+        epochs: dict[int, int] = {}
         for origin in whole:
             batch = origin.batch
-            if origin.producer_id < 0 or origin.producer_id in seen:
+            if batch.is_control:
+                epochs.setdefault(batch.producer_id, batch.producer_epoch)
+            if batch.producer_id < 0 or batch.is_control or batch.producer_id in seen:
                 continue
-            seen.add(origin.producer_id)
+            seen.add(batch.producer_id)
+            if batch.producer_epoch < epochs.get(batch.producer_id, -1):
+                continue  # A marker has begun another epoch: its sequences begin again.
             silent_ms = self._highest_wall_ms(replica.host) - batch.max_timestamp
-            if batch.base_offset not in gone or batch.is_control:
+            if batch.base_offset not in gone:
                 continue
             if silent_ms >= _PRODUCER_EXPIRATION_MS:
                 continue
@@ -228,7 +235,7 @@ class CompactionChecker:
                 self._report(
                     "producer-forgotten",
                     f"{replica.host} has cleaned {replica.name} and removed the batch at offset"
-                    f" {batch.base_offset}, the last one of producer {origin.producer_id}: after a"
+                    f" {batch.base_offset}, the last one of producer {batch.producer_id}: after a"
                     " crash nobody would know its sequence",
                     about=About(replica.key, batch.base_offset, node=replica.host),
                 )
@@ -242,11 +249,12 @@ class CompactionChecker:
             return
         self.checks += 1
         held: dict[bytes, list[Entry]] = {}
-        for _, data in replica.contents():
-            for entry in _entries(data):
-                if entry.key is not None:
+        later = _Later(replica.stands_for())
+        for batch, data in replica.contents():
+            for entry in () if batch.is_control else _entries(data):
+                if entry.key is not None and entry.offset not in later.void:
                     held.setdefault(entry.key, []).append(entry)
-        for last in _Later(replica.stands_for()).last.values():
+        for last in later.last.values():
             found = held.get(last.key or b"", [])
             if last.offset < start or (found and found[-1].offset == last.offset):
                 continue
@@ -281,10 +289,10 @@ class CompactionChecker:
 
     # Readers.
 
-    def may_pass(self, key: Key, start: int, end: int) -> bool:
-        """Whether nothing that must be there is between two offsets that a consumer was given."""
+    def may_be_gone(self, key: Key, offset: int) -> bool:
+        """Whether a cleaning may have removed the record at an offset."""
         origins = self._logs.origins.get(key)
-        return origins is not None and all(map(origins.may_be_gone, range(start, end)))
+        return origins is not None and origins.may_be_gone(offset)
 
     def read(self, key: Key, host: str, offsets: set[int], end: int) -> None:
         """A reader has found these offsets of a whole compacted partition, up to its `end`."""
@@ -311,12 +319,23 @@ class _Later:
     def __init__(self, origins: Iterable[Origin]) -> None:
         """The last batch first."""
         self.last: dict[bytes, Entry] = {}
-        """Of each key."""
+        """Of each key; records of transactions that are open or aborted do not count."""
+        self.void: set[int] = set()
+        """Offsets of those."""
         self._next: dict[int, int] = {}
         newer: dict[bytes, int] = {}
+        commits: dict[int, bool] = {}
         for origin in origins:
+            batch = origin.batch
+            if batch.marker is not None:
+                commits[batch.producer_id] = batch.marker.commits
+            if batch.is_control:
+                continue
+            if batch.is_transactional and not commits.get(batch.producer_id, False):
+                self.void.update(entry.offset for entry in origin.entries)
+                continue
             for entry in reversed(origin.entries):
-                if entry.key is None or origin.batch.is_control:
+                if entry.key is None:
                     continue
                 self.last.setdefault(entry.key, entry)
                 self._next[entry.offset] = newer.get(entry.key, -1)

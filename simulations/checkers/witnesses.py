@@ -12,6 +12,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.atomicity import Atomicity
 from raftka.simulations.checkers.compaction import CompactionChecker
 from raftka.simulations.checkers.fetching import FetchChecker
 from raftka.simulations.checkers.files import FileChecker
@@ -23,6 +24,7 @@ from raftka.simulations.checkers.offsets import CommittedOffsets
 from raftka.simulations.checkers.produced import ProducedOffsets
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.checkers.retention import RetentionChecker
+from raftka.simulations.checkers.transactions import TransactionChecker
 from raftka.simulations.checkers.writes import FailedWrites
 from raftka.simulations.machines.machine import Machine
 from raftka.simulations.machines.stream import Flow
@@ -86,6 +88,7 @@ class Witnesses:
             may_begin_at=lambda key: replicas.truth(key).start,
         )
         self.compaction = self._of_compaction(note)
+        self.transactions, self.atomicity = self._of_transactions(report)
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
             self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
@@ -108,6 +111,22 @@ class Witnesses:
         metadata.on_change.append(self._members_changed)
         logs.on_corrupt = self._corrupt_batch_written
         logs.on_unreadable = self._unreadable_batch_written
+
+    def _of_transactions(self, report: Report) -> tuple[TransactionChecker, Atomicity]:
+        replicas = self._replicas
+        in_logs = TransactionChecker(
+            self.watched,
+            self._metadata,
+            self._logs,
+            report,
+            is_excused=replicas.promises_nothing,
+        )
+        seen = Atomicity(
+            report,
+            is_excused=replicas.promises_nothing,
+            may_begin_at=lambda key: replicas.truth(key).start,
+        )
+        return in_logs, seen
 
     def _of_compaction(self, note: Callable[[str], None]) -> CompactionChecker:
         machines, replicas = self._machines, self._replicas
@@ -146,6 +165,8 @@ class Witnesses:
         checkers = (
             self.answers,
             self.compaction,
+            self.transactions,
+            self.atomicity,
             self.fetches,
             self.produced,
             self.lookups,
@@ -181,8 +202,14 @@ class Witnesses:
             self._history.forget(topic.name)
             self._agreement.forget(topic.name)
             self._logs.forget(topic.name)
-            for checker in (self.answers, self.offsets, self.retention):
+            for checker in (self.answers, self.offsets, self.retention, self.transactions):
                 checker.forget(topic.name)
+
+    def may_pass(self, key: Key, start: int, end: int) -> bool:
+        """Whether consumers may be given nothing of what is between two offsets: markers, and what
+        a cleaning has removed."""
+        is_marker, may_be_gone = self.transactions.is_marker, self.compaction.may_be_gone
+        return all(is_marker(key, at) or may_be_gone(key, at) for at in range(start, end))
 
     def _may_begin_at(self, key: Key, offset: int) -> None:
         """Records before `offset` may be gone from now on, on purpose."""

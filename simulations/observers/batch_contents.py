@@ -19,9 +19,12 @@ _COUNT: Final = struct.Struct(">i")
 _COUNT_AT: Final = 57
 _RECORDS_AT: Final = 61
 _BASE_OFFSET: Final = struct.Struct(">q")
-_TIMES: Final = struct.Struct(">qqq")
-"""First and largest timestamp, producer id."""
-_TIMES_AT: Final = 27
+_FIRST_TIME: Final = struct.Struct(">q")
+_FIRST_TIME_AT: Final = 27
+_MARKER_KEY: Final = struct.Struct(">hh")
+"""Version; 0 for an abort, 1 for a commit."""
+_MARKER_VALUE: Final = struct.Struct(">hi")
+"""Version, the coordinator's epoch."""
 _CODEC_MASK: Final = 7
 _STAMPED: Final = 8
 TRANSACTIONAL: Final = 16
@@ -72,16 +75,30 @@ def unreadable(batch: bytes | bytearray) -> str | None:
     return None
 
 
-def producer_of(batch: bytes | bytearray) -> int:
-    """The producer id in its header; -1 for none."""
-    return int(_TIMES.unpack_from(batch, _TIMES_AT)[2])
+class Marker(NamedTuple):
+    """How a transaction has ended."""
+
+    commits: bool
+    coordinator_epoch: int
+
+
+def marker_of(batch: bytes | bytearray) -> Marker | None:
+    """What a control batch says of a transaction's end; None of any other control batch."""
+    for entry in entries(batch):
+        if entry.key is None or entry.value is None or len(entry.value) < _MARKER_VALUE.size:
+            continue
+        _, kind = _MARKER_KEY.unpack_from(entry.key)
+        _, epoch = _MARKER_VALUE.unpack_from(entry.value)
+        if kind in (0, 1):
+            return Marker(bool(kind), epoch)
+    return None
 
 
 def entries(batch: bytes | bytearray) -> Iterator[Entry]:
     """The records of a batch that can be read."""
     (base,) = _BASE_OFFSET.unpack_from(batch)
     attributes, _ = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
-    first_ms, _, _ = _TIMES.unpack_from(batch, _TIMES_AT)
+    (first_ms,) = _FIRST_TIME.unpack_from(batch, _FIRST_TIME_AT)
     (count,) = _COUNT.unpack_from(batch, _COUNT_AT)
     data = _records(batch, attributes & _CODEC_MASK)
     position = 0

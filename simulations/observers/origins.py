@@ -15,9 +15,10 @@ from typing import NamedTuple
 from raftka.simulations.observers.batch_contents import (
     CONTROL,
     DELETE_HORIZON,
+    TRANSACTIONAL,
     Entry,
+    Marker,
     entries,
-    producer_of,
 )
 
 Key = tuple[str, int]
@@ -36,6 +37,10 @@ class Batch(NamedTuple):
     max_timestamp: int
     attributes: int = 0
     first_timestamp: int = 0
+    producer_id: int = -1
+    producer_epoch: int = -1
+    marker: Marker | None = None
+    """What it says, where it is the marker of a transaction's end."""
 
     @property
     def delete_horizon_ms(self) -> int | None:
@@ -47,6 +52,11 @@ class Batch(NamedTuple):
         """Whether it holds a marker of a transaction's end."""
         return bool(self.attributes & CONTROL)
 
+    @property
+    def is_transactional(self) -> bool:
+        """Whether it belongs to a transaction."""
+        return bool(self.attributes & TRANSACTIONAL)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
@@ -56,7 +66,6 @@ class Origin:
     before: Origin | None
     """The batch before it; None where the log began."""
     entries: tuple[Entry, ...]
-    producer_id: int
 
 
 class Origins:
@@ -76,7 +85,7 @@ class Origins:
         if known is None:
             follows = before is not None and before.last_offset + 1 == batch.base_offset
             parent = self.of(before) if before is not None and follows else None
-            known = Origin(batch, parent, tuple(entries(data)), producer_of(data))
+            known = Origin(batch, parent, tuple(entries(data)))
             self._known[batch.base_offset, batch.epoch] = known
             for entry in known.entries:
                 self._at.setdefault(entry.offset, []).append((known, entry))

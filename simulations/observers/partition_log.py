@@ -146,6 +146,7 @@ class ReplicaMirror:
     def adopt(self, segment: SegmentMirror) -> ReplicaMirror:
         """A file of this log has its name again; the mirror that it belongs to now."""
         home = self._logs.home(self)
+        home._shrunk()
         if home._segments.get(segment.base_offset) is not segment:
             home._segments[segment.base_offset] = segment
             home._order = sorted(home._segments)
@@ -162,12 +163,17 @@ class ReplicaMirror:
         self.swap, self.replaced = segment, []
         self._logs.cleaning(self, CleaningStep.PREPARED)
 
+    def _shrunk(self) -> None:
+        for told in self._logs.on_shrink:
+            told(self)
+
     def drop(self, segment: SegmentMirror) -> None:
         if self.swap is segment:
             self.swap, self.replaced = None, []
         if self._segments.get(segment.base_offset) is segment:
             if self.swap is not None:
                 self.replaced.append(segment)
+            self._shrunk()
             del self._segments[segment.base_offset]
             self._order = sorted(self._segments)
             if not self._order:
@@ -204,11 +210,13 @@ class ReplicaMirror:
         return known
 
     def cut(self, batches: list[Batch]) -> None:
+        self._shrunk()
         if (origins := self._logs.origins.get(self.key)) is not None:
             batches = [origins.first_written(batch) for batch in batches]
         self._logs.on_truncate(self, batches)
 
     def lost(self, batches: list[Batch]) -> None:
+        self._shrunk()
         self._logs.on_loss(self, batches)
 
     def wrote_corrupt(self, batch: Batch) -> None:
@@ -247,6 +255,8 @@ class PartitionLogs:
         """What a cleaning has made has taken the place of other segments."""
         self._on_step: list[Callable[[str, CleaningStep], None]] = []
         self.on_append: list[Told] = []
+        self.on_shrink: list[Callable[[ReplicaMirror], None]] = []
+        """Batches are gone from a replica's log: cut, lost, deleted, or cleaned away."""
         self.on_truncate: Told = _ignore
         self.on_retired: Callable[[ReplicaMirror, SegmentMirror], None] = _ignore_segment
         """A broker has deleted a segment at the front of a log."""

@@ -13,12 +13,12 @@ from typing import Final, Protocol
 
 from crc32c import crc32c
 
-from raftka.simulations.observers.batch_contents import unreadable
+from raftka.simulations.observers.batch_contents import CONTROL, marker_of, unreadable
 from raftka.simulations.observers.origins import Batch
 
-_HEAD = struct.Struct(">qiibIhiqq")
+_HEAD = struct.Struct(">qiibIhiqqqh")
 """Base offset, size after these 12 bytes, leader epoch, magic, CRC32C, attributes, last delta,
-first and largest timestamp."""
+first and largest timestamp, producer id and epoch."""
 _CRC_FROM = 21
 _SIZE_END = 12
 _DELETED = ".log.deleted"
@@ -113,16 +113,17 @@ class SegmentMirror:
         start = self.size - len(data)
         position = 0
         while len(data) - position >= _HEAD.size:
-            base, size, epoch, magic, crc, attributes, delta, first, latest = _HEAD.unpack_from(
-                data, position
-            )
+            (base, size, epoch, magic, crc, attributes, delta, first, latest, producer,
+             producer_epoch) = _HEAD.unpack_from(data, position)  # fmt: skip
             end = position + _SIZE_END + size
             if magic != 2 or not position + _HEAD.size <= end <= len(data):
                 break
             size += _SIZE_END
             batch = Batch(
-                start + position, base, base + delta, epoch, crc, size, latest, attributes, first
-            )
+                start + position, base, base + delta, epoch, crc, size, latest, attributes, first,
+                producer, producer_epoch,
+                marker_of(data[position:end]) if attributes & CONTROL else None,
+            )  # fmt: skip
             self.batches.append(batch)
             if written:
                 self._look(batch, data[position:end])

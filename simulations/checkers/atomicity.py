@@ -1,0 +1,168 @@
+"""What clients of transactions saw, held against each other: all of a transaction, or nothing.
+
+By the names of Jepsen's work on Kafka: an aborted read (G1a) gives a reader of committed records
+one of a transaction that was aborted, or that nobody has asked to commit; a torn transaction has
+some of its records read, and the others by nobody, ever (of which an intermediate read, G1b, is the
+view in passing); a lost one was acknowledged and has none. What a transformer reads, writes and
+commits in one transaction happens once: an input that is behind the committed offset has its output
+(input-lost), once (processed-twice), and an output's input is behind that offset
+(offset-commit-lost).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from raftka.simulations.checkers.history import show
+from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.violation import About, Report
+
+
+class Fate(enum.Enum):
+    """What a client knows of the end of its transaction."""
+
+    OPEN = "it is open"
+    ENDING = "its commit is asked for, and may have come about"
+    COMMITTED = "its commit was acknowledged"
+    ABORTED = "it was aborted, or nobody is left who could commit it"
+
+
+@dataclass
+class Transaction:
+    """One transaction of one producer."""
+
+    producer: str
+    number: int
+    fate: Fate = Fate.OPEN
+    records: dict[bytes, Key] = field(default_factory=dict)
+    """By what a record is: the partition, once that is acknowledged."""
+    sources: dict[bytes, tuple[Key, int]] = field(default_factory=dict)
+    """The inputs that a transformer has made records from."""
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+        return f"transaction {self.number} of {self.producer}"
+
+
+Found = Mapping[bytes, tuple[Key, int]]
+"""What a reader of all committed records found, and where."""
+
+
+class Atomicity:
+    """All transactions of a run's clients."""
+
+    def __init__(
+        self,
+        report: Report,
+        *,
+        is_excused: Callable[[Key], bool],
+        may_begin_at: Callable[[Key], int],
+    ) -> None:
+        """`is_excused`: a partition has lost so much that nothing is promised any longer.
+        `may_begin_at`: up to where records were deleted on purpose."""
+        self.checks = 0
+        self.transactions: list[Transaction] = []
+        self._of: dict[bytes, Transaction] = {}
+        self._report = report
+        self._is_excused = is_excused
+        self._may_begin_at = may_begin_at
+
+    # Producers.
+
+    def begun(self, producer: str) -> Transaction:
+        """A producer begins a transaction."""
+        made = Transaction(producer, len(self.transactions))
+        self.transactions.append(made)
+        return made
+
+    def writes(self, transaction: Transaction, what: bytes) -> None:
+        """A producer is about to send a record in a transaction."""
+        self._of[what] = transaction
+
+    def wrote(self, transaction: Transaction, what: bytes, key: Key) -> None:
+        """It is stored."""
+        transaction.records[what] = key
+
+    # Readers of committed records.
+
+    def read(self, consumer: str, key: Key, offset: int, what: bytes) -> None:
+        """A reader of committed records was given one."""
+        transaction = self._of.get(what)
+        if transaction is None:
+            return
+        self.checks += 1
+        if transaction.fate in (Fate.OPEN, Fate.ABORTED) and not self._is_excused(key):
+            self._report(
+                "aborted-read",
+                f"{consumer} reads committed records only, and was given {show(what)} at offset"
+                f" {offset} of {key[0]}-{key[1]}, of {transaction.name}: {transaction.fate.value}",
+                about=About(key, offset, node=consumer),
+            )
+
+    # At the end.
+
+    def final_read(self, found: Found) -> None:
+        """A new reader of committed records has read everything."""
+        for what, (key, offset) in found.items():
+            self.read("the last reader", key, offset, what)
+        for transaction in self.transactions:
+            if transaction.fate in (Fate.COMMITTED, Fate.ENDING):
+                self._check_whole(transaction, found)
+
+    def _check_whole(self, transaction: Transaction, found: Found) -> None:
+        self.checks += 1
+        there = [what for what in transaction.records if what in found]
+        lacking = [what for what in transaction.records if what not in found]
+        if not lacking or (not there and transaction.fate is Fate.ENDING):
+            return
+        keys = set(transaction.records.values())
+        if any(self._is_excused(key) or self._may_begin_at(key) for key in keys):
+            return
+        key = transaction.records[lacking[0]]
+        self._report(
+            "torn-transaction" if there else "lost-transaction",
+            f"of {transaction.name} ({transaction.fate.value}) a reader of all committed records"
+            f" finds {len(there)} records and not the {len(lacking)} others: {show(lacking[0])} in"
+            f" {key[0]}-{key[1]}, for one",
+            about=About(key, node=transaction.producer),
+        )
+
+    def processed(self, found: Found, committed: Mapping[Key, int], inputs: Found) -> None:
+        """A group has `committed` its offsets in transactions, with the outputs that were `found`;
+        `inputs` are the committed records that it had to read."""
+        self.checks += 1
+        done: dict[tuple[Key, int], bytes] = {}
+        for what, (key, offset) in found.items():
+            transaction = self._of.get(what)
+            source = transaction.sources.get(what) if transaction is not None else None
+            if source is None:
+                continue
+            twin = done.setdefault(source, what)
+            if twin is not what:
+                self._report(
+                    "processed-twice",
+                    f"{show(what)} at offset {offset} of {key[0]}-{key[1]} and {show(twin)} are"
+                    f" both made from offset {source[1]} of {source[0][0]}-{source[0][1]}, and both"
+                    " are committed",
+                    about=About(key, offset),
+                )
+            if source[1] >= committed.get(source[0], 0):
+                self._report(
+                    "offset-commit-lost",
+                    f"{show(what)} is committed, made from offset {source[1]} of"
+                    f" {source[0][0]}-{source[0][1]}, and in the same transaction the group has"
+                    f" committed that offset; it finds {committed.get(source[0], 0)} there",
+                    about=About(source[0], source[1]),
+                )
+        for key, offset in inputs.values():
+            if offset < committed.get(key, 0) and (key, offset) not in done:
+                self._report(
+                    "input-lost",
+                    f"the group has committed {committed[key]} in {key[0]}-{key[1]}, and nothing"
+                    f" that is committed was made from the record at offset {offset}",
+                    about=About(key, offset),
+                )
+                return

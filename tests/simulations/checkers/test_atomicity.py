@@ -1,0 +1,94 @@
+"""Each anomaly of transactions by its name, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from raftka.simulations.checkers.atomicity import Atomicity, Fate, Transaction
+from raftka.simulations.checkers.history import value_of
+from tests.support.scene import Told
+
+A, B = ("t", 0), ("t", 1)
+
+
+def what(number: int) -> bytes:
+    return value_of("tx", number, True, 20)
+
+
+class Case:
+    """A transaction with a record in each of two partitions."""
+
+    def __init__(self, fate: Fate) -> None:
+        self.told = Told()
+        self.excused: set[tuple[str, int]] = set()
+        self.checker = Atomicity(
+            self.told, is_excused=self.excused.__contains__, may_begin_at=lambda key: 0
+        )
+        self.transaction = self.begin(fate, 0, 1)
+
+    def begin(self, fate: Fate, *numbers: int) -> Transaction:
+        made = self.checker.begun("tx")
+        for number in numbers:
+            self.checker.writes(made, what(number))
+            self.checker.wrote(made, what(number), (A, B)[number % 2])
+        made.fate = fate
+        return made
+
+
+@pytest.mark.parametrize("fate", list(Fate))
+def test_only_what_may_be_committed_is_read(fate: Fate) -> None:
+    case = Case(fate)
+    case.checker.read("reader", A, 7, what(0))
+    wrong = fate in (Fate.OPEN, Fate.ABORTED)
+    assert case.told.names == (["aborted-read"] if wrong else [])
+    case.checker.read("reader", A, 8, b"p:other:1:0:")
+    assert len(case.told.names) == wrong
+
+
+@pytest.mark.parametrize(
+    ("fate", "found", "names"),
+    [
+        (Fate.COMMITTED, [0, 1], []),
+        (Fate.COMMITTED, [0], ["torn-transaction"]),
+        (Fate.COMMITTED, [], ["lost-transaction"]),
+        (Fate.ENDING, [0, 1], []),
+        (Fate.ENDING, [1], ["torn-transaction"]),
+        (Fate.ENDING, [], []),
+        (Fate.ABORTED, [], []),
+        (Fate.ABORTED, [0], ["aborted-read"]),
+    ],
+)
+def test_all_of_it_or_nothing(fate: Fate, found: list[int], names: list[str]) -> None:
+    case = Case(fate)
+    case.checker.final_read({what(number): ((A, B)[number], 5) for number in found})
+    assert case.told.names == names
+
+
+def test_what_was_lost_with_its_disks_is_excused() -> None:
+    case = Case(Fate.COMMITTED)
+    case.excused.add(B)
+    case.checker.final_read({what(0): (A, 5)})
+    assert case.told.names == []
+
+
+@pytest.mark.parametrize(
+    ("outputs", "committed", "names"),
+    [
+        ({10: 0, 11: 1}, 2, []),
+        ({10: 0, 11: 0, 12: 1}, 2, ["processed-twice"]),
+        ({10: 0}, 2, ["input-lost"]),
+        ({10: 0, 11: 1}, 1, ["offset-commit-lost"]),
+        ({10: 0}, 1, []),
+    ],
+)
+def test_each_input_is_processed_once(
+    outputs: dict[int, int], committed: int, names: list[str]
+) -> None:
+    """Inputs are at offsets 0 and 1; `outputs` are made from the one of that offset."""
+    case = Case(Fate.COMMITTED)
+    made = case.begin(Fate.COMMITTED, *outputs)
+    made.sources = {what(number): (A, source) for number, source in outputs.items()}
+    found = {what(number): (B, number) for number in outputs}
+    inputs = {b"i:p:0:0:": (A, 0), b"i:p:1:0:": (A, 1)}
+    case.checker.processed(found, {A: committed}, inputs)
+    assert case.told.names == names
