@@ -43,6 +43,20 @@ class ProducerPlan:
 
 
 @dataclass(frozen=True)
+class TransactorPlan:
+    """A producer with transactions; its name is its transactional.id."""
+
+    name: str
+    topic: str
+    records_per_burst: int
+    pause_s: float
+    """Mean time between transactions."""
+    source: str = ""
+    """The topic that a transformer reads; empty for one that only writes."""
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ConsumerPlan:
     name: str
     topics: tuple[str, ...]
@@ -71,6 +85,7 @@ class Plan:
     topics: tuple[TopicPlan, ...] = ()
     producers: tuple[ProducerPlan, ...] = ()
     consumers: tuple[ConsumerPlan, ...] = ()
+    transactors: tuple[TransactorPlan, ...] = ()
     operations: tuple[Step, ...] = ()
     faults: tuple[Step, ...] = ()
     quorum: str = "static"
@@ -108,11 +123,12 @@ class Plan:
             "topics": TopicPlan,
             "producers": ProducerPlan,
             "consumers": ConsumerPlan,
+            "transactors": TransactorPlan,
             "operations": Step,
             "faults": Step,
         }
         for name, kind in kinds.items():
-            data[name] = tuple(kind(**item) for item in data[name])
+            data[name] = tuple(kind(**item) for item in data.get(name, ()))
         data["consumers"] = tuple(replace(c, topics=tuple(c.topics)) for c in data["consumers"])
         return cls(**data)
 

@@ -71,6 +71,8 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
     )
     cleaner = traits.cleaner(dice("cleaner"), topics)
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
+    drawn = traits.transactions(dice("transactions"), topics, brokers)
+    transactors, more_topics, readers = drawn
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
@@ -83,9 +85,13 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             **limits.of_brokers(dice("replica limits")),
             **selector,
         },
-        topics=topics,
+        topics=(*topics, *more_topics),
         producers=producers,
-        consumers=_limited(dice("consumer limits"), consumers, options.duration_s),
+        transactors=transactors,
+        consumers=(
+            *_limited(dice("consumer limits"), consumers, options.duration_s),
+            *readers,
+        ),
         operations=(
             *_operations(dice("operations"), options.duration_s),
             *(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
+from typing import Final
 
-from raftka.simulations.plan import TopicPlan
+from raftka.simulations.plan import ConsumerPlan, TopicPlan, TransactorPlan
 
 
 def shape(dice: Random) -> dict[str, str]:
@@ -43,6 +44,43 @@ def compacted(dice: Random) -> dict[str, str]:
     if dice.random() < 0.3:
         configs["max.compaction.lag.ms"] = str(lag_ms + dice.choice([1000, 4000]))
     return configs
+
+
+Drawn = tuple[tuple[TransactorPlan, ...], tuple[TopicPlan, ...], tuple[ConsumerPlan, ...]]
+
+
+def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Drawn:
+    """In some runs producers with transactions, a transformer with a topic for what it makes, and a
+    reader of what is committed."""
+    if dice.random() > 0.3:
+        return (), (), ()
+    found = [
+        TransactorPlan(
+            f"tx{number}",
+            dice.choice(topics).name,
+            records_per_burst=dice.choice([1, 3, 6]),
+            pause_s=dice.choice([1.0, 4.0, 10.0]),
+        )
+        for number in range(dice.choice([1, 1, 2]))
+    ]
+    kept = [topic.name for topic in topics if not _LOSES & topic.configs.keys()]
+    more: tuple[TopicPlan, ...] = ()
+    if kept and dice.random() < 0.6:
+        factor = min(3, brokers)
+        configs = {"min.insync.replicas": str(min(2, factor))}
+        more = (TopicPlan("out", dice.choice([1, 2]), factor, configs),)
+        pause_s = dice.choice([0.5, 3.0])
+        found.append(TransactorPlan("transformer", "out", 1, pause_s, source=dice.choice(kept)))
+    names = tuple(topic.name for topic in (*topics, *more))
+    settings: dict[str, int | str] = {
+        "isolation.level": "read_committed",
+        "fetch.max.wait.ms": dice.choice([500, 3000]),
+    }
+    return tuple(found), more, (ConsumerPlan("committed", names, settings=settings),)
+
+
+_LOSES: Final = frozenset({"cleanup.policy", "retention.ms", "retention.bytes"})
+"""Settings of topics that lose records on purpose."""
 
 
 def cleaner(dice: Random, topics: Iterable[TopicPlan]) -> dict[str, str]:

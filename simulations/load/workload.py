@@ -208,9 +208,16 @@ class ConsumerTask:
                 offsets = [record.offset for record in run]
                 where = f"{topic}-{index}"
                 detail.observer.read(name, self.host, where, offsets[0], offsets[-1])
+        committed_only = self.plan.settings.get("isolation.level") == "read_committed"
         for record in records:
             target = TopicPartition(record.topic, record.partition)
             self._check_contents(record)
+            if committed_only:
+                atomicity = self.world.witnesses.atomicity
+                what = identity(record.value, record.headers)
+                atomicity.read(name, target, record.offset, what)
+                self.last[target] = record.offset
+                continue
             what = identity(record.value, record.headers)
             history.polled(name, target, self.last.get(target), record.offset, what)
             if group is not None:

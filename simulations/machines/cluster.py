@@ -127,6 +127,10 @@ class Cluster:
             "metadata.log.dir": METADATA,
             "offsets.topic.replication.factor": replicas,
             "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": str(min(2, len(self.brokers))),
+            "transaction.state.log.num.partitions": "4",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "2000",
             "group.initial.rebalance.delay.ms": "500",
             **self.settings,
         }

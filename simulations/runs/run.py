@@ -18,10 +18,11 @@ from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.kraft.raft import leader
 from raftka.model.rules import ALL_HOLD
-from raftka.simulations.aftermath import audit, liveness
+from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import Odds, draw
 from raftka.simulations.load.operations import OPERATIONS
+from raftka.simulations.load.transactions import TransactorTask, TransformerTask
 from raftka.simulations.load.workload import (
     CLIENT_ERRORS,
     ConsumerTask,
@@ -245,6 +246,7 @@ async def _workload(
     heal(world)
     world.be_quiet()
     await liveness.check(world)
+    await transactions.check(world)
     await audit.check_effects(world)
     world.replicas.compare_all(world.image)
     world.raft.compare_all()
@@ -296,9 +298,13 @@ def start_clients(world: World) -> None:
         if each.settings.get("max.in.flight.requests.per.connection") == 1
     )
     consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
-    world.producers += producers
+    transactors = [
+        (TransformerTask if each.source else TransactorTask)(world, each)
+        for each in world.plan.transactors
+    ]
+    world.producers += [*producers, *transactors]
     world.consumers += consumers
-    for producer in producers:
+    for producer in (*producers, *transactors):
         world.nursery.start_soon(producer.run)
     for consumer in consumers:
         world.nursery.start_soon(consumer.run)
