@@ -18,7 +18,7 @@ from raftka.model.ids import TopicPartition
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.simulations.machines.cluster import Cluster
 from raftka.simulations.machines.determinism import current_clock, sleep
-from raftka.simulations.machines.endings import describe, is_gone, is_refusal
+from raftka.simulations.machines.endings import describe, is_refusal
 from raftka.simulations.machines.machine import DATA, Machine
 from raftka.simulations.machines.network import Fabric
 from raftka.simulations.oversight import Oversight
@@ -169,9 +169,6 @@ class World:
         """A process ended by itself. After a fault around it, that is no defect."""
         if is_refusal(error):
             self.note("node gave up")
-            if self.quiet.is_set() and machine.node_id in self.unregistering and is_gone(error):
-                # Healed while an order to unregister it was late: the operator starts it again.
-                self.start(machine)
             return
         lines = "".join(traceback.format_exception(error))
         story = f"{machine.host}: {describe(error)}\n{lines}"

@@ -324,12 +324,9 @@ def _must_hear(feed: Feed, fetched: Fetched) -> bool:
     every fetch that brings no records does, or the two would ask and answer without a pause.
     """
     entry = fetched.entry
-    return feed.is_session and _is_unheard(feed, entry, fetched)
-
-
-def _is_unheard(feed: Feed, entry: FetchEntry, fetched: Fetched) -> bool:
-    return fetched.log_start_offset != entry.sent_log_start_offset or (
-        feed.wants_high_watermark and fetched.high_watermark != entry.sent_high_watermark
+    return feed.is_session and (
+        fetched.log_start_offset != entry.sent_log_start_offset
+        or (feed.wants_high_watermark and fetched.high_watermark != entry.sent_high_watermark)
     )
 
 

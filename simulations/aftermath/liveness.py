@@ -39,7 +39,9 @@ class Stuck(NamedTuple):
 async def check(world: World) -> None:
     """Run after everything was healed. Raises Stopped through `world.stop`."""
     await _within(world, CONTROLLER_S, "controller", lambda: _controller(world))
-    await _within(world, BROKERS_S, "brokers", lambda: _brokers(world))
+    await _within(
+        world, BROKERS_S, "brokers", lambda: _brokers(world), meanwhile=lambda: _start_again(world)
+    )
     await _within(world, PARTITIONS_S, "partitions", lambda: _partitions(world))
     await _answered(world)
     await _within(world, PARTITIONS_S, "metadata", lambda: _metadata(world))
@@ -65,8 +67,14 @@ async def _answered(world: World) -> None:
 
 
 async def _within(
-    world: World, limit_s: float, name: str, problem: Callable[[], Stuck | None]
+    world: World,
+    limit_s: float,
+    name: str,
+    problem: Callable[[], Stuck | None],
+    *,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
+    """Wait until nothing is a problem; an operator does something `meanwhile`, with each look."""
     started = trio.current_time()
     while (stuck := problem()) is not None:
         if trio.current_time() - started > limit_s:
@@ -76,7 +84,20 @@ async def _within(
                 Exit.LIVENESS,
                 about=stuck.about,
             )
+        meanwhile()
         await sleep(_LOOK_S)
+
+
+def _start_again(world: World) -> None:
+    """Brokers that a late order has unregistered after they were healed: who gave the order starts
+    them again. Some have ended by themselves, as they should; others do not know yet."""
+    for machine in world.cluster.brokers:
+        if machine.node_id not in world.unregistering or machine.broken:
+            continue
+        if machine.is_up and machine.node_id in world.registrations.unregistered_alive:
+            world.cluster.kill(machine)
+        if not machine.is_up and machine.node_id not in world.image.brokers:
+            world.start(machine)
 
 
 def _controller(world: World) -> Stuck | None:
@@ -93,11 +114,6 @@ def _brokers(world: World) -> Stuck | None:
             continue
         if not machine.is_running:
             return Stuck(f"{machine.host} does not run", About(node=machine.host))
-        late = machine.node_id in world.unregistering
-        if late and machine.node_id in world.registrations.unregistered_alive:
-            # It was healed while an order to unregister it was late: its operator starts it again.
-            world.cluster.kill(machine)
-            world.start(machine)
         if broker is None or broker.fenced or not world.is_current(machine.node_id):
             words = f"broker {machine.node_id} is not registered and unfenced"
             return Stuck(words, About(node=machine.host))

@@ -7,7 +7,7 @@ from typing import Final
 import trio
 
 from raftka.kraft.raft.journal import CorruptJournal
-from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection
 from raftka.simulations.machines.life import Killed
 from raftka.storage.meta_properties import BadDirectory
@@ -42,10 +42,3 @@ def describe(error: BaseException) -> str:
 def is_refusal(error: BaseException) -> bool:
     """Whether a process ended because of a fault around it, and logged that."""
     return all(isinstance(leaf, _EXPECTED) for leaf in leaves(error))
-
-
-def is_gone(error: BaseException) -> bool:
-    """Whether a process ended because its broker is no longer registered."""
-    found = leaves(error)
-    unknown = ErrorCode.BROKER_ID_NOT_REGISTERED
-    return all(isinstance(leaf, KafkaError) and leaf.code == unknown for leaf in found)
