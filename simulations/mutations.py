@@ -141,5 +141,55 @@ _ALL: Final = (
         "a start removes the cleaned segment that a crash kept from replacing others",
         frozenset({Rule.INTERRUPTED_SWAPS_ARE_FINISHED}),
     ),
+    Mutant(
+        "open-is-stable",
+        "readers of committed records are given open transactions (KIP-98)",
+        frozenset({Rule.LAST_STABLE_OFFSET}),
+    ),
+    Mutant(
+        "marker-not-awaited",
+        "a transaction is stable before its marker is committed",
+        frozenset({Rule.MARKERS_ARE_COMMITTED_FIRST}),
+    ),
+    Mutant(
+        "aborted-not-named",
+        "an answer does not name the aborted transactions among its records",
+        frozenset({Rule.ABORTED_ARE_NAMED}),
+    ),
+    Mutant(
+        "former-epoch-writes",
+        "a leader takes records and markers of an earlier producer epoch",
+        frozenset({Rule.PRODUCER_EPOCH_FENCES}),
+    ),
+    Mutant(
+        "former-coordinator-writes",
+        "a leader takes markers of a coordinator that was replaced",
+        frozenset({Rule.COORDINATOR_EPOCH_FENCES}),
+    ),
+    Mutant(
+        "offsets-count-at-once",
+        "offsets of a transaction count before it commits",
+        frozenset({Rule.OFFSETS_WAIT_FOR_COMMIT}),
+    ),
+    Mutant(
+        "pending-offsets-are-stable",
+        "who asks for stable offsets is not told of pending ones (KIP-447)",
+        frozenset({Rule.PENDING_OFFSETS_ARE_UNSTABLE}),
+    ),
+    Mutant(
+        "markers-given-up",
+        "a coordinator asks once for a transaction's end, whatever the answer",
+        frozenset({Rule.MARKERS_UNTIL_WRITTEN}),
+    ),
+    Mutant(
+        "end-not-finished",
+        "a new coordinator does not finish the ends that the one before began",
+        frozenset({Rule.SUCCESSOR_FINISHES}),
+    ),
+    Mutant(
+        "write-not-verified",
+        "a transaction begins in a partition without its coordinator's consent (KIP-890)",
+        frozenset({Rule.FIRST_WRITE_IS_VERIFIED}),
+    ),
 )
 MUTANTS: Final = {mutant.name: mutant for mutant in _ALL}

@@ -254,17 +254,20 @@ def _check_deletion(world: World, target: TopicPartition, start: int) -> None:
         )
 
 
-async def read_partition(world: World, target: TopicPartition) -> dict[int, bytes]:
+async def read_partition(
+    world: World, target: TopicPartition, *, committed_only: bool = False
+) -> dict[int, bytes]:
     """Everything in one partition, as a new consumer reads it."""
     config: dict[str, object] = {
         "bootstrap.servers": ",".join(world.cluster.bootstrap),
         "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed" if committed_only else "read_uncommitted",
     }
     found: dict[int, bytes] = {}
     async with Consumer(config, **client_ports(world, "peeker")) as consumer:
         consumer.assign([target])
         end = (await consumer.end_offsets([target]))[target]
-        while max(found, default=-1) + 1 < end:
+        while await consumer.position(target) < end:
             for record in await consumer.poll(1.0):
                 found[record.offset] = identity(record.value, record.headers)
     return found

@@ -36,13 +36,15 @@ async def check(world: World) -> None:
     try:
         with trio.move_on_after(_ENDED_S) as scope:
             await _all_ended(world, targets)
-        if scope.cancelled_caught:
-            _stuck(world, targets)
+        is_late = scope.cancelled_caught
         with trio.move_on_after(_READ_S) as scope:
             found = await _read(world, targets)
         if scope.cancelled_caught:
             world.stop("audit", f"reading took more than {_READ_S:g} s", Exit.LIVENESS)
+        # What was acknowledged as committed and cannot be read is lost, whatever keeps it.
         world.witnesses.atomicity.final_read(found)
+        if is_late:
+            _stuck(world, targets)
         await _check_transformers(world, found)
     except CLIENT_ERRORS as error:
         world.stop("audit", f"reading what is committed failed: {error}", Exit.LIVENESS)

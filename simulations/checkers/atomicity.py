@@ -36,8 +36,8 @@ class Transaction:
     producer: str
     number: int
     fate: Fate = Fate.OPEN
-    records: dict[bytes, Key] = field(default_factory=dict)
-    """By what a record is: the partition, once that is acknowledged."""
+    records: dict[bytes, tuple[Key, int]] = field(default_factory=dict)
+    """By what a record is: where, once that is acknowledged."""
     sources: dict[bytes, tuple[Key, int]] = field(default_factory=dict)
     """The inputs that a transformer has made records from."""
 
@@ -59,16 +59,16 @@ class Atomicity:
         report: Report,
         *,
         is_excused: Callable[[Key], bool],
-        may_begin_at: Callable[[Key], int],
+        may_be_gone: Callable[[Key, int], bool],
     ) -> None:
         """`is_excused`: a partition has lost so much that nothing is promised any longer.
-        `may_begin_at`: up to where records were deleted on purpose."""
+        `may_be_gone`: a record was deleted on purpose, or a cleaning may have removed it."""
         self.checks = 0
         self.transactions: list[Transaction] = []
         self._of: dict[bytes, Transaction] = {}
         self._report = report
         self._is_excused = is_excused
-        self._may_begin_at = may_begin_at
+        self._may_be_gone = may_be_gone
 
     # Producers.
 
@@ -82,9 +82,9 @@ class Atomicity:
         """A producer is about to send a record in a transaction."""
         self._of[what] = transaction
 
-    def wrote(self, transaction: Transaction, what: bytes, key: Key) -> None:
+    def wrote(self, transaction: Transaction, what: bytes, key: Key, offset: int) -> None:
         """It is stored."""
-        transaction.records[what] = key
+        transaction.records[what] = (key, offset)
 
     # Readers of committed records.
 
@@ -115,19 +115,22 @@ class Atomicity:
     def _check_whole(self, transaction: Transaction, found: Found) -> None:
         self.checks += 1
         there = [what for what in transaction.records if what in found]
-        lacking = [what for what in transaction.records if what not in found]
+        lacking = [
+            what
+            for what, (key, offset) in transaction.records.items()
+            if what not in found and not self._may_be_gone(key, offset)
+        ]
         if not lacking or (not there and transaction.fate is Fate.ENDING):
             return
-        keys = set(transaction.records.values())
-        if any(self._is_excused(key) or self._may_begin_at(key) for key in keys):
+        if any(self._is_excused(key) for key, _ in transaction.records.values()):
             return
-        key = transaction.records[lacking[0]]
+        key, offset = transaction.records[lacking[0]]
         self._report(
             "torn-transaction" if there else "lost-transaction",
             f"of {transaction.name} ({transaction.fate.value}) a reader of all committed records"
-            f" finds {len(there)} records and not the {len(lacking)} others: {show(lacking[0])} in"
-            f" {key[0]}-{key[1]}, for one",
-            about=About(key, node=transaction.producer),
+            f" finds {len(there)} records and not the {len(lacking)} others: {show(lacking[0])} at"
+            f" offset {offset} of {key[0]}-{key[1]}, for one",
+            about=About(key, offset, node=transaction.producer),
         )
 
     def processed(self, found: Found, committed: Mapping[Key, int], inputs: Found) -> None:

@@ -74,6 +74,8 @@ class LookUps:
                 if self._replicas.promises_nothing(key):
                     continue
                 self.checks += 1
+                if wanted[key] == LATEST and request.isolation_level:
+                    continue  # The last stable offset: clients may know of what is open.
                 if wanted[key] == LATEST:
                     self._check_end(key, partition, server, data.offset, known.get(key, 0))
                 elif wanted[key] == EARLIEST:

@@ -124,7 +124,9 @@ class Witnesses:
         seen = Atomicity(
             report,
             is_excused=replicas.promises_nothing,
-            may_begin_at=lambda key: replicas.truth(key).start,
+            may_be_gone=lambda key, offset: (
+                offset < replicas.truth(key).start or self.compaction.may_be_gone(key, offset)
+            ),
         )
         return in_logs, seen
 

@@ -24,7 +24,7 @@ from raftka.net.protocol.messages.produce import (
 )
 from raftka.simulations.load.workload import client_ports
 from raftka.simulations.machines.clock import SimClock
-from raftka.simulations.machines.machine import BROKER_PORT
+from raftka.simulations.machines.machine import BROKER_PORT, Machine
 from raftka.simulations.violation import About
 from raftka.simulations.world import World
 
@@ -99,17 +99,7 @@ async def lie(world: World, dice: Random, cause: int) -> None:
     if leader is None:
         return
     name = f"liar-{cause}"
-    ports = client_ports(world, name)
-    connection = await ports["network"].connect(leader.host, BROKER_PORT)
-    channel = Channel(connection, name, ports["clock"])
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(channel.run)
-        try:
-            request = _request(target, lying_batch(kind, SimClock().wall_ms()))
-            answer = await channel.request(request, _PRODUCE_VERSION, _TIMEOUT_S)
-        finally:
-            channel.close("the liar leaves")
-    code = answer.responses[0].partition_responses[0].error_code
+    code = await send_raw(world, name, leader, target, lying_batch(kind, SimClock().wall_ms()))
     world.trace.event("lie-answered", node=name, cause=cause, lie=kind, code=code)
     if code == ErrorCode.NONE:
         world.report(
@@ -121,7 +111,34 @@ async def lie(world: World, dice: Random, cause: int) -> None:
         world.note("batch that lies refused")
 
 
-def _request(target: TopicPartition, records: bytes) -> ProduceRequest:
+async def send_raw(
+    world: World,
+    name: str,
+    leader: Machine,
+    target: TopicPartition,
+    records: bytes,
+    transactional_id: str | None = None,
+) -> int:
+    """Send a batch as it is; the error code of the answer."""
+    ports = client_ports(world, name)
+    connection = await ports["network"].connect(leader.host, BROKER_PORT)
+    channel = Channel(connection, name, ports["clock"])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(channel.run)
+        try:
+            request = _request(target, records, transactional_id)
+            answer = await channel.request(request, _PRODUCE_VERSION, _TIMEOUT_S)
+        finally:
+            channel.close("the liar leaves")
+    return int(answer.responses[0].partition_responses[0].error_code)
+
+
+def _request(
+    target: TopicPartition, records: bytes, transactional_id: str | None
+) -> ProduceRequest:
+    acks = 1 if transactional_id is None else -1
     partition = PartitionProduceData(index=target.partition, records=records)
     topic = TopicProduceData(name=target.topic, partition_data=[partition])
-    return ProduceRequest(acks=1, timeout=1000, topic_data=[topic])
+    return ProduceRequest(
+        transactional_id=transactional_id, acks=acks, timeout=1000, topic_data=[topic]
+    )

@@ -8,6 +8,7 @@ anybody who reads committed records.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from random import Random
 from typing import Final
@@ -99,14 +100,20 @@ class TransactorTask:
             self._producer = made
             await made.init_transactions()
             async with self._beside() as more:
+                if more is not None:
+                    self._begin_reading(more)
                 while not world.quiet.is_set():
                     await self._transact(made, dice, more)
                     self._stirred = trio.Event()
                     with trio.move_on_after(dice.expovariate(1 / plan.pause_s)):
                         await self._stirred.wait()
 
-    def _beside(self) -> _Nothing:
-        return _Nothing()
+    def _beside(self) -> AbstractAsyncContextManager[Consumer | None]:
+        """A consumer that is open as long as a life lasts; None without one."""
+        return nullcontext()
+
+    def _begin_reading(self, more: Consumer) -> None:
+        """That consumer is open."""
 
     async def _transact(self, producer: Producer, dice: Random, more: Consumer | None) -> None:
         transaction = self.world.witnesses.atomicity.begun(self.plan.name)
@@ -191,20 +198,10 @@ class TransactorTask:
             return
         where = future.result()
         key = (where.topic, where.partition)
-        world.witnesses.atomicity.wrote(transaction, what, key)
+        world.witnesses.atomicity.wrote(transaction, what, key, where.offset)
         world.history.acknowledged(
             self.plan.name, key, where.offset, what, acks=-1, idempotent=True
         )
-
-
-class _Nothing:
-    """A producer alone has nobody beside it."""
-
-    async def __aenter__(self) -> Consumer | None:
-        return None
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
 
 
 class TransformerTask(TransactorTask):
@@ -215,7 +212,7 @@ class TransformerTask(TransactorTask):
         self.source = plan.source
         self.group = f"{plan.name}-group"
 
-    def _beside(self) -> Consumer:  # type: ignore[override]
+    def _beside(self) -> Consumer:
         config: dict[str, object] = {
             "bootstrap.servers": ",".join(self.world.cluster.bootstrap),
             "client.id": f"{self.plan.name}-reader",
@@ -230,9 +227,10 @@ class TransformerTask(TransactorTask):
             "fetch.max.wait.ms": 500,
         }
         name = f"{self.plan.name}-reader.{self._lives}"
-        consumer = Consumer(config, **client_ports(self.world, name))
-        consumer.subscribe([self.source])
-        return consumer
+        return Consumer(config, **client_ports(self.world, name))
+
+    def _begin_reading(self, more: Consumer) -> None:
+        more.subscribe([self.source])
 
     def _aborted(self) -> None:
         raise Vanished  # The consumer has gone on: another one begins where the group has.

@@ -21,4 +21,7 @@ NAMES: Final = (
     "acks_1_loss",
     "wiped_disk",
     "crash_while_cleaning",
+    "zombie_producer",
+    "coordinator_dies_in_commit",
+    "hanging_transaction",
 )

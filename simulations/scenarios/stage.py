@@ -17,7 +17,8 @@ invariant of your own any function given to `stage.always`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -26,9 +27,16 @@ import trio
 
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
+from raftka.client.producer.producer import Producer
 from raftka.model.ids import TopicPartition
 from raftka.simulations.aftermath import liveness
-from raftka.simulations.load.workload import CLIENT_ERRORS, ConsumerTask, ProducerTask, make_admin
+from raftka.simulations.load.workload import (
+    CLIENT_ERRORS,
+    ConsumerTask,
+    ProducerTask,
+    client_ports,
+    make_admin,
+)
 from raftka.simulations.machines.machine import Machine
 from raftka.simulations.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
 from raftka.simulations.runs.run import Outcome, check_invariants, heal, run_plan
@@ -126,6 +134,23 @@ class Stage:
         self._nursery.start_soon(task.run)
         return task
 
+    def transactional(self, name: str, id: str) -> Producer:
+        """A producer of your own on a host of that name, with a transactional.id."""
+        config = {
+            "bootstrap.servers": ",".join(self.world.cluster.bootstrap),
+            "client.id": name,
+            "transactional.id": id,
+            "request.timeout.ms": 2000,
+            "linger.ms": 0,
+        }
+        return Producer(config, **client_ports(self.world, name))
+
+    @contextmanager
+    def hearing(self, api: str, told: Callable[[str], None]) -> Iterator[None]:
+        """Hear to which host each request of an API is sent."""
+        with self.world.witnesses.hearing(api, lambda client, server, request: told(server)):
+            yield
+
     def start(self, workload: Callable[[Stage], Awaitable[None]]) -> None:
         """Run a workload of your own beside the scenario."""
         self._nursery.start_soon(workload, self)
@@ -156,6 +181,12 @@ class Stage:
         for host in hosts:
             self.cut(machine.host, host)
             self.cut(host, machine.host)
+
+    def cut_off(self, client: str) -> None:
+        """Cut a client off from all machines."""
+        for machine in self.nodes:
+            self.cut(client, machine)
+            self.cut(machine, client)
 
     def cut(self, source: str | Machine, target: str | Machine) -> None:
         """Let nothing through from one host to another."""
@@ -230,9 +261,13 @@ class Stage:
         self.world.witnesses.look()
         check_invariants(self.world)
 
-    async def read(self, topic: str, partition: int = 0) -> list[bytes]:
+    async def read(
+        self, topic: str, partition: int = 0, *, committed_only: bool = False
+    ) -> list[bytes]:
         """All values of a partition, as a new consumer sees them."""
-        found = await liveness.read_partition(self.world, TopicPartition(topic, partition))
+        found = await liveness.read_partition(
+            self.world, TopicPartition(topic, partition), committed_only=committed_only
+        )
         return [found[offset] for offset in sorted(found)]
 
 

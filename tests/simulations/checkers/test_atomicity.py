@@ -21,8 +21,11 @@ class Case:
     def __init__(self, fate: Fate) -> None:
         self.told = Told()
         self.excused: set[tuple[str, int]] = set()
+        self.gone: set[tuple[tuple[str, int], int]] = set()
         self.checker = Atomicity(
-            self.told, is_excused=self.excused.__contains__, may_begin_at=lambda key: 0
+            self.told,
+            is_excused=self.excused.__contains__,
+            may_be_gone=lambda key, offset: (key, offset) in self.gone,
         )
         self.transaction = self.begin(fate, 0, 1)
 
@@ -30,7 +33,7 @@ class Case:
         made = self.checker.begun("tx")
         for number in numbers:
             self.checker.writes(made, what(number))
-            self.checker.wrote(made, what(number), (A, B)[number % 2])
+            self.checker.wrote(made, what(number), (A, B)[number % 2], number)
         made.fate = fate
         return made
 
@@ -62,6 +65,13 @@ def test_all_of_it_or_nothing(fate: Fate, found: list[int], names: list[str]) ->
     case = Case(fate)
     case.checker.final_read({what(number): ((A, B)[number], 5) for number in found})
     assert case.told.names == names
+
+
+def test_what_a_cleaning_has_removed_is_not_missed() -> None:
+    case = Case(Fate.COMMITTED)
+    case.gone.add((B, 1))
+    case.checker.final_read({what(0): (A, 5)})
+    assert case.told.names == []
 
 
 def test_what_was_lost_with_its_disks_is_excused() -> None:
