@@ -7,8 +7,7 @@ from typing import Final
 import trio
 
 from raftka.client.consumer.consumer import Consumer
-from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
-from raftka.model.internal_topics import TRANSACTION_TOPIC
+from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC, TopicPartition
 from raftka.simulations.load.contents import identity
 from raftka.simulations.load.transactions import COMMITTED_ONLY
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, make_admin
@@ -31,7 +30,7 @@ async def check(world: World) -> None:
     targets = [
         target
         for target in world.targets()
-        if (found := world.image.partition(*target)) is not None and found.has_leader
+        if (partition := world.image.partition(*target)) is not None and partition.has_leader
     ]
     try:
         with trio.move_on_after(_ENDED_S) as scope:

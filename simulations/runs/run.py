@@ -299,13 +299,15 @@ def start_clients(world: World) -> None:
     )
     consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
     transactors = [
-        (TransformerTask if each.source else TransactorTask)(world, each)
+        TransformerTask(world, each) if each.source else TransactorTask(world, each)
         for each in world.plan.transactors
     ]
-    world.producers += [*producers, *transactors]
+    world.producers += producers
+    world.producers += transactors
     world.consumers += consumers
-    for producer in (*producers, *transactors):
-        world.nursery.start_soon(producer.run)
+    tasks: list[ProducerTask | TransactorTask] = [*producers, *transactors]
+    for task in tasks:
+        world.nursery.start_soon(task.run)
     for consumer in consumers:
         world.nursery.start_soon(consumer.run)
 

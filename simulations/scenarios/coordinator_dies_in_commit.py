@@ -1,6 +1,8 @@
 """The coordinator of a transaction is killed as it is asked to commit. Its successor finishes what
 it has begun, and of each transaction there is all or nothing."""
 
+from functools import partial
+
 import trio
 
 from raftka.simulations.scenarios.stage import Stage
@@ -22,7 +24,7 @@ async def scenario(stage: Stage) -> None:
             async with trio.open_nursery() as nursery:
                 with stage.hearing("EndTxn", asked.append):
                     nursery.start_soon(writer.commit_transaction)
-                    await stage.until(lambda asked=asked: bool(asked))
+                    await stage.until(partial(bool, asked))
                 coordinator = next(node for node in stage.nodes if node.host == asked[0])
                 stage.kill(coordinator)
             committed += values
