@@ -84,6 +84,11 @@ class CommittedOffsets:
         self._told_at: dict[_Value, str] = {}
         self._commits: dict[int, _Commit] = {}
         self._fetches: dict[int, tuple[Any, dict[Place, set[_Value]]]] = {}
+        self._transactional: set[str] = set()
+        """Groups that commit in transactions: checkers/atomicity.py knows what counts of those."""
+        watched.request(
+            "TxnOffsetCommit", lambda _, __, asked: self._transactional.add(asked.group_id)
+        )
         watched.request("OffsetCommit", self._commit_sent)
         watched.answer("OffsetCommit", self._commit_answered)
         watched.request("OffsetFetch", self._fetch_sent)
@@ -151,6 +156,8 @@ class CommittedOffsets:
         for group, topic, partition in _told(request, response):
             place = (group, (topic, partition.partition_index))
             if partition.error_code or place not in asked or topic in self._deleted:
+                continue
+            if group in self._transactional:
                 continue
             self.checks += 1
             possible = asked[place] | self._may_hold[place]
