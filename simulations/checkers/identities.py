@@ -16,8 +16,12 @@ Report = Callable[[str, str], None]
 class ProducerIds:
     """Checks the blocks that controllers give to brokers, and the ids that producers get."""
 
-    def __init__(self, watched: Watched, report: Report) -> None:
+    def __init__(
+        self, watched: Watched, report: Report, *, is_excused: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`is_excused`: coordinators may have lost what they knew of transactional ids."""
         self.checks = 0
+        self._is_excused = is_excused
         self._report = report
         self._blocks: list[tuple[int, int, str]] = []
         """(first id, the one after the last, who has it)"""
@@ -48,7 +52,7 @@ class ProducerIds:
         identity = (response.producer_id, response.producer_epoch)
         before = self._owners.get(identity)
         self._owners[identity] = client
-        if before is not None:
+        if before is not None and not (request.transactional_id and self._is_excused()):
             self._report(
                 "producer-ids-given-twice",
                 f"{server} gives {client} the producer id {identity[0]} with epoch {identity[1]},"

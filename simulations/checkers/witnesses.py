@@ -10,6 +10,7 @@ import trio
 
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.model.ids import TRANSACTION_TOPIC
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
 from raftka.simulations.checkers.atomicity import Atomicity
@@ -105,7 +106,7 @@ class Witnesses:
         self.lookups = LookUps(self.watched, metadata, logs, replicas, self.answers, report)
         self.groups = GroupChecker(self.watched, report, is_excused=self._may_be_lost)
         self.offsets = self._of_offsets(report)
-        self.producer_ids = ProducerIds(self.watched, report)
+        self.producer_ids = ProducerIds(self.watched, report, is_excused=self._coordinators_lost)
         self.files = FileChecker(logs, report)
         self.writes = FailedWrites(logs, report)
         metadata.on_change.append(self._members_changed)
@@ -123,7 +124,7 @@ class Witnesses:
         )
         seen = Atomicity(
             report,
-            is_excused=replicas.promises_nothing,
+            is_excused=lambda key: replicas.promises_nothing(key) or self._coordinators_lost(),
             may_be_gone=lambda key, offset: (
                 offset < replicas.truth(key).start or self.compaction.may_be_gone(key, offset)
             ),
@@ -287,6 +288,11 @@ class Witnesses:
     def _may_lack(self, key: Key, broker_id: int) -> bool:
         truth = self._replicas.truth(key)
         return broker_id in truth.losers | truth.unclean or self._replicas.promises_nothing(key)
+
+    def _coordinators_lost(self) -> bool:
+        """Whether what coordinators knew of transactions may be lost with their disks."""
+        truths = self._replicas.truths
+        return any(truths[key].excused_at >= 0 for key in truths if key[0] == TRANSACTION_TOPIC)
 
     def _may_be_lost(self, group: str) -> bool:
         """Whether the logs of groups' offsets may have lost records, also of this group."""

@@ -17,7 +17,7 @@ import trio
 
 from raftka.client.consumer.consumer import Consumer
 from raftka.client.consumer.state import ConsumerRecord
-from raftka.client.producer.batch import RecordMetadata
+from raftka.client.producer.delivery import RecordMetadata
 from raftka.client.producer.producer import Producer
 from raftka.client.producer.transaction_errors import MustAbort, MustRetry
 from raftka.model.ids import TopicPartition
