@@ -81,15 +81,24 @@ def _commit(
         resolve(refused_txn_commit(request, code))
 
     index = node.groups.partition_of(request.group_id)
+    replica = None if index is None else node.replicas.get(OFFSETS_TOPIC, index)
     if not request.topics:
         resolve(TxnOffsetCommitResponse())
     elif not request.group_id:
         refuse(ErrorCode.INVALID_GROUP_ID)
-    elif index is None:
-        refuse(ErrorCode.NOT_COORDINATOR)
+    elif index is None or replica is None or not replica.state.is_leader:
+        refuse(ErrorCode.NOT_COORDINATOR)  # Nothing joins a transaction here in vain.
     else:
         partition = TopicPartition(OFFSETS_TOPIC, index)
-        guard = None
+        joins = version >= _JOINS_FROM
+        # Taken before the question: an end of the transaction that comes meanwhile voids it.
+        guard = replica.verify(
+            request.producer_id,
+            request.producer_epoch,
+            _UNNUMBERED,
+            bumps_epoch=joins,
+            now_ms=node.clock.wall_ms(),
+        )
 
         def commit() -> None:
             node.groups.commit_transactional_offsets(request, guard).on_resolved(resolve)
@@ -101,20 +110,9 @@ def _commit(
             else:
                 refuse(_as_known(code, version))
 
-        joins = version >= _JOINS_FROM
-        replica = node.replicas.get(OFFSETS_TOPIC, index)
-        if replica is not None:
-            # Taken before the question: an end of the transaction that comes meanwhile voids it.
-            guard = replica.verify(
-                request.producer_id,
-                request.producer_epoch,
-                _UNNUMBERED,
-                bumps_epoch=joins,
-                now_ms=node.clock.wall_ms(),
-            )
-            if guard is None:
-                commit()  # The transaction has offsets here already.
-                return
+        if guard is None:
+            commit()  # The transaction has offsets here already.
+            return
         question = Question(
             request.transactional_id,
             request.producer_id,

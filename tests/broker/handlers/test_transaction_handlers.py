@@ -69,6 +69,8 @@ class World:
         self.ids = 1000
         self.joined: list[Any] = []
         self.code = OK
+        self.state = SimpleNamespace(is_leader=True)
+        """Of the replica of __consumer_offsets that this world stands for."""
         self.is_open = False
         """Whether the producer's transaction has offsets of the group already."""
         self.transactions = TransactionCoordinatorService(
@@ -289,6 +291,12 @@ async def test_a_transaction_that_has_offsets_here_is_not_asked_for_again(world:
     world.is_open = True
     world.code = ErrorCode.TRANSACTION_ABORTABLE
     assert (await commit_offset(world, 5))[1] == OK
+    assert world.joined == []
+
+
+async def test_a_follower_has_nobody_join_a_transaction(world: World) -> None:
+    world.state.is_leader = False
+    assert (await commit_offset(world, 5))[1] == ErrorCode.NOT_COORDINATOR
     assert world.joined == []
 
 
