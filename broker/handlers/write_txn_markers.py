@@ -37,7 +37,31 @@ _AS_LOG_ERROR: Final = {
 """A group coordinator that is not here now, as the sender of markers knows it: it asks again."""
 
 
-@handles(WriteTxnMarkersRequest, versions=(1, 2), access=PER_RESOURCE)
+def _refused(request: WriteTxnMarkersRequest, error: KafkaError) -> WriteTxnMarkersResponse:
+    """An error of the whole request, for each partition: the answer has no other place for it."""
+    return WriteTxnMarkersResponse(
+        markers=[
+            WritableTxnMarkerResult(
+                producer_id=wanted.producer_id,
+                topics=[
+                    WritableTxnMarkerTopicResult(
+                        name=topic.name,
+                        partitions=[
+                            WritableTxnMarkerPartitionResult(
+                                partition_index=index, error_code=int(error.code)
+                            )
+                            for index in topic.partition_indexes
+                        ],
+                    )
+                    for topic in wanted.topics
+                ],
+            )
+            for wanted in request.markers
+        ]
+    )
+
+
+@handles(WriteTxnMarkersRequest, versions=(1, 2), access=PER_RESOURCE, refusal=_refused)
 def write_txn_markers(context: Context, request: WriteTxnMarkersRequest) -> Pending:
     if not context.may_with_cluster(Operation.ALTER, quietly=True):
         context.require_cluster(Operation.CLUSTER_ACTION)
