@@ -16,6 +16,7 @@ class Reach:
             for broker in image.alive_brokers()
         }
         """Alive brokers, and whether this listener's clients can reach them."""
+        self._image = image
 
     def leader(self, partition: PartitionImage) -> tuple[int, ErrorCode]:
         """The leader to be named, or NO_BROKER and why none is."""
@@ -27,5 +28,13 @@ class Reach:
         return partition.leader, ErrorCode.NONE
 
     def offline(self, partition: PartitionImage) -> list[int]:
-        """The replicas on brokers that are not alive."""
-        return [replica for replica in partition.replicas if replica not in self._reachable]
+        """The replicas on brokers that are not alive, or in log directories that are offline."""
+        offline = [replica for replica in partition.replicas if replica not in self._reachable]
+        if partition.directories:
+            has_directory = self._image.has_online_directory
+            offline += [
+                replica
+                for replica in partition.replicas
+                if replica not in offline and not has_directory(partition, replica)
+            ]
+        return offline

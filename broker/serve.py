@@ -24,6 +24,7 @@ from raftka.broker.pacing import PacedPublisher
 from raftka.broker.quorum_setup import controller_endpoints, make_quorum
 from raftka.broker.quotas.service import Quotas
 from raftka.broker.replication.data_plane import DataPlane
+from raftka.broker.replication.placements import Placements
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
 from raftka.kraft.controller.features import supported_features
@@ -172,6 +173,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         broker_epoch=lambda: node.broker_epoch,
         log_defaults=lambda: LogConfig.from_overrides(node.config.topic_defaults()),
         rules_off=node.rules_off,
+        move_rate=partial(_move_rate, node),
     )
     node.replicas = plane.replicas
     node.deadlines = plane.deadlines
@@ -189,6 +191,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     node.loader.add(node.quotas.published)
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
     compose_coordinators(node)
+    plane.replicas.placements = _placements(node, directories)
     session_s = config.int("broker.session.timeout.ms") / 1000
 
     def heard(sent_s: float) -> None:
@@ -221,6 +224,18 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     plane.replicas.on_failed_dir(node.lifecycle.wake)
 
 
+def _placements(node: Node, directories: Directories) -> Placements:
+    identities = {path: directories.identities[path] for path in directories.paths}
+    return Placements(
+        node.node_id, identities, node.channels, node.clock, lambda: node.broker_epoch
+    )
+
+
+def _move_rate(node: Node) -> int:
+    """Bytes a second between log directories, as the settings have it now."""
+    return node.config.int("replica.alter.log.dirs.io.max.bytes.per.second")
+
+
 async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     """Recover, register, catch up, serve: in this order (KIP-631). What gives partitions their
     roles from then on."""
@@ -243,6 +258,8 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     tasks.start_soon(node.peers.run)
     tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)
+    if node.replicas.placements is not None:
+        tasks.start_soon(node.replicas.placements.run)
     start_coordinators(node, tasks)
     tasks.start_soon(housekeeping, node)
     tasks.start_soon(cleaning, node)

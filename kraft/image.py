@@ -28,6 +28,7 @@ from raftka.kraft.sections.producer_ids import PRODUCER_ID_BLOCK_SIZE
 from raftka.kraft.sections.section import NOTHING
 from raftka.kraft.sections.topics import PartitionImage, TopicImage
 from raftka.model.dataclass import dataclass
+from raftka.model.ids import UNASSIGNED_DIRECTORY
 
 __all__ = [
     "BROKER_RESOURCE",
@@ -90,6 +91,22 @@ class MetadataImage:
         """Whether the broker is registered, not fenced and not shutting down."""
         broker = self.brokers.get(broker_id)
         return broker is not None and broker.is_active
+
+    def has_online_directory(self, partition: PartitionImage, broker_id: int) -> bool:
+        """Whether the log directory of a replica works, as far as is known (KIP-858).
+
+        A broker with one directory need not say where its replicas are: when that one fails, the
+        broker ends.
+        """
+        directory = partition.directory_of(broker_id)
+        if directory == UNASSIGNED_DIRECTORY:
+            return True
+        broker = self.brokers.get(broker_id)
+        return broker is not None and (not broker.log_dirs or directory in broker.log_dirs)
+
+    def may_lead(self, partition: PartitionImage, broker_id: int) -> bool:
+        """Whether a replica is on a broker that is active, in a log directory that works."""
+        return self.is_active(broker_id) and self.has_online_directory(partition, broker_id)
 
     def topic_config(self, topic: str) -> Mapping[str, str]:
         """The settings that were given for the topic itself."""

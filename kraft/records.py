@@ -13,6 +13,7 @@ Rules that keep old logs readable:
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import ClassVar, Final
 
 from raftka.model.dataclass import dataclass
@@ -88,6 +89,7 @@ class PartitionRecord(MetadataRecord):
     """A partition as a whole: on creation, and in snapshots."""
 
     ID: ClassVar[int] = 3
+    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION, FIRST_METADATA_VERSION)
 
     topic_id: bytes
     partition_id: int
@@ -105,6 +107,8 @@ class PartitionRecord(MetadataRecord):
     leader_recovery_state: int = RECOVERED
     reason: str = ""
     """Why this leader, in words (ours; Kafka's records do not say)."""
+    directories: tuple[bytes, ...] = field(default=(), metadata={"version": 1})
+    """The log directory of each replica, by its id (KIP-858); empty while no broker has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class PartitionChangeRecord(MetadataRecord):
     """
 
     ID: ClassVar[int] = 5
+    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION, FIRST_METADATA_VERSION)
 
     topic_id: bytes
     partition_id: int
@@ -141,6 +146,8 @@ class PartitionChangeRecord(MetadataRecord):
     leader_recovery_state: int | None = None
     reason: str | None = None
     """Why this leader, or why none, in words; given whenever `leader` is."""
+    directories: tuple[bytes, ...] | None = field(default=None, metadata={"version": 1})
+    """When replicas change and this does not, each keeps its own and new ones have none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,11 @@ ZERO_UUID: Final = Uuid(bytes(16))
 METADATA_TOPIC_UUID: Final = Uuid(bytes(15) + b"\x01")
 """The id of __cluster_metadata; never handed out."""
 
+UNASSIGNED_DIRECTORY: Final = Uuid(bytes(16))
+"""Of a replica whose broker has not said in which log directory it is (KIP-858)."""
+LOST_DIRECTORY: Final = Uuid(bytes(15) + b"\x01")
+"""Of a replica in a log directory that is gone."""
+
 OFFSETS_TOPIC: Final = "__consumer_offsets"
 """Where groups keep their state; a group's coordinator leads one of its partitions."""
 TRANSACTION_TOPIC: Final = "__transaction_state"

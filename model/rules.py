@@ -36,6 +36,7 @@ class Rule(enum.Enum):
     # The controller.
     JOIN_BY_PRESENT_BROKER_EPOCH = "a replica joins the ISR by its present broker epoch (KIP-903)"
     FENCED_STAY_OUT_OF_ISR = "AlterPartition brings no fenced replica into the ISR (KIP-841)"
+    LOST_DIRECTORY_IS_NOT_ELIGIBLE = "a replica in a new directory has nothing (KIP-858, KIP-966)"
     LOST_LOG_IS_NOT_ELIGIBLE = "an unclean shutdown takes a replica out of ISR and ELR (KIP-966)"
 
     # Partitions.

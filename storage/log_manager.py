@@ -20,6 +20,7 @@ from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage import clean_shutdown, housekeeping
 from raftka.storage.config import LogConfig
 from raftka.storage.failure import LogDirFailure
+from raftka.storage.future_logs import FutureLogs
 from raftka.storage.log import Log
 from raftka.storage.log_directory import (
     DELETED_SUFFIX,
@@ -28,6 +29,7 @@ from raftka.storage.log_directory import (
     STRAY_SUFFIX,
     LogDirectory,
 )
+from raftka.storage.log_moves import LogMoves
 from raftka.storage.log_opening import LogOpener
 from raftka.storage.partition_metadata import write_topic_id
 from raftka.storage.producer_state import EXPIRATION_MS
@@ -69,6 +71,9 @@ class LogManager:
         self._dice = dice
         self._take_locks = take_locks
         self._opener = LogOpener(disk, clock, dice, self, rules_off, verifies)
+        self.futures = FutureLogs(disk, self._opener, dice)
+        """The logs that are on their way to another directory."""
+        self.moves = LogMoves(self, self.futures, clock)
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
         self._homes: dict[TopicPartition, LogDirectory] = {}
@@ -90,14 +95,16 @@ class LogManager:
                 taken = {each: of.path for each, of in self._homes.items()}
                 logs, found = await self._opener.load_directory(home, taken, self.defaults)
                 for log in logs:
-                    self._adopt(log, home)
+                    self.adopt(log, home)
                 said += found
+                said += await self.disk.offload(partial(self.futures.load, home, self.defaults))
             except OSError as error:
                 self.fail(home.path, str(error))
                 said.append(f"log directory {home.path} is offline: {error}")
         return said
 
-    def _adopt(self, log: Log, home: LogDirectory) -> None:
+    def adopt(self, log: Log, home: LogDirectory) -> None:
+        """Take over a log that is in a directory."""
         home.logs[log.topic_partition] = log
         self._logs[log.topic_partition] = log
         self._homes[log.topic_partition] = home
@@ -108,6 +115,7 @@ class LogManager:
         `broker_epoch` is what a later registration proves its clean shutdown with (KIP-966).
         """
         await self._flush_all()
+        self.futures.close()
         for home in self._directories.values():
             if home.failure is None:
                 try:
@@ -167,6 +175,10 @@ class LogManager:
         """The log directory that a partition is in. Raises KeyError without one."""
         return self._homes[topic_partition].path
 
+    def home_at(self, directory: str) -> LogDirectory:
+        """The log directory with that path. Raises KeyError without one."""
+        return self._directories[directory]
+
     @property
     def online(self) -> list[str]:
         """The directories that work."""
@@ -201,12 +213,12 @@ class LogManager:
                 existing.topic_id = topic_id
                 write_topic_id(self.disk, existing.directory, topic_id)
             return existing
-        home = self._choose() if directory is None else self._directories[directory]
+        home = self._choose(topic_partition) if directory is None else self._directories[directory]
         if home.failure is not None:
             raise LogDirFailure(home.path, home.failure)
         try:
             log = self._opener.make(home, topic_partition, topic_id, config)
-            self._adopt(log, home)
+            self.adopt(log, home)
             home.names_taken_again([topic_partition])
         except OSError as error:
             self.fail(home.path, str(error))
@@ -224,7 +236,9 @@ class LogManager:
             return
         planned: list[tuple[LogDirectory, tuple[TopicPartition, Uuid, LogConfig]]] = []
         for each in missing:
-            path = min(counts, key=counts.__getitem__)
+            path = self.moves.preferred.pop(each[0], "")
+            if path not in counts:
+                path = min(counts, key=counts.__getitem__)
             counts[path] += 1
             planned.append((self._directories[path], each))
         made: list[tuple[LogDirectory, Log]] = []
@@ -239,7 +253,7 @@ class LogManager:
             self.fail(planned[len(made)][0].path, str(error))
         for home, log in made:
             if home.failure is None and log.topic_partition not in self._logs:
-                self._adopt(log, home)
+                self.adopt(log, home)
             else:
                 log.let_go()
         for home in self._directories.values():
@@ -249,7 +263,10 @@ class LogManager:
                 except OSError as error:
                     self.fail(home.path, str(error))
 
-    def _choose(self) -> LogDirectory:
+    def _choose(self, topic_partition: TopicPartition) -> LogDirectory:
+        preferred = self._directories.get(self.moves.preferred.pop(topic_partition, ""))
+        if preferred is not None and preferred.failure is None:
+            return preferred
         working = [home for home in self._directories.values() if home.failure is None]
         if not working:
             raise LogDirFailure(", ".join(self._directories), "no log directory is left")
@@ -261,8 +278,13 @@ class LogManager:
         Its name is free at once. Raises KeyError when there is no such log.
         """
         log = self._logs[topic_partition]
+        self.moves.abandon(topic_partition)
+        self.doom(topic_partition, log.config.file_delete_delay_ms)
+
+    def doom(self, topic_partition: TopicPartition, delay_ms: int) -> None:
+        """Stop using a log and remove its files after a while. Raises LogDirFailure."""
         path = self._set_aside(topic_partition, DELETED_SUFFIX)
-        due_ms = self._clock.wall_ms() + log.config.file_delete_delay_ms
+        due_ms = self._clock.wall_ms() + delay_ms
         self._directories[path.rpartition("/")[0]].doomed.append((due_ms, path))
 
     def set_stray(self, topic_partition: TopicPartition) -> str:
@@ -270,6 +292,7 @@ class LogManager:
 
         For what the metadata does not know: a person decides. Raises KeyError without such a log.
         """
+        self.moves.abandon(topic_partition)
         return self._set_aside(topic_partition, STRAY_SUFFIX)
 
     def _set_aside(self, topic_partition: TopicPartition, suffix: str) -> str:
@@ -332,6 +355,7 @@ class LogManager:
         if home.failure is not None:
             return
         home.failure = reason
+        self.futures.directory_failed(home)
         for topic_partition, log in home.logs.items():
             self._logs.pop(topic_partition, None)
             log.health.failure = log.failure or reason

@@ -108,6 +108,27 @@ class LogOpener:
     ) -> Log:
         """A new log."""
         directory = home.log_path(topic_partition)
+        return self.make_at(directory, topic_partition, topic_id, config)
+
+    def make_at(
+        self, directory: str, topic_partition: TopicPartition, topic_id: Uuid, config: LogConfig
+    ) -> Log:
+        """A new log under a name that is not the partition's."""
+        log = self.open_at(directory, topic_partition, topic_id, config)
+        write_topic_id(self._disk, directory, topic_id)
+        return log
+
+    def open_at(
+        self,
+        directory: str,
+        topic_partition: TopicPartition,
+        topic_id: Uuid,
+        config: LogConfig,
+        *,
+        durable_to: int | None = None,
+        log_start_offset: int = 0,
+    ) -> Log:
+        """The log in that directory; recovered, unless it was closed with `durable_to` on disk."""
         log, _ = open_log(
             self._disk,
             directory,
@@ -115,10 +136,12 @@ class LogOpener:
             topic_id,
             config,
             now_ms=self._clock.wall_ms(),
+            clean=durable_to is not None,
+            recovery_point=durable_to or 0,
+            log_start_offset=log_start_offset,
             rules_off=self._rules_off,
             verifies=self._verifies,
             dice=self._dice,
             owner=self._owner,
         )
-        write_topic_id(self._disk, directory, topic_id)
         return log

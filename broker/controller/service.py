@@ -9,7 +9,7 @@ forgets, and all that waits for it fails with NOT_CONTROLLER.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import trio
@@ -24,6 +24,11 @@ from raftka.broker.quotas.mutations import MutationCharge, MutationRates
 from raftka.broker.quotas.rates import Windows
 from raftka.kraft.controller import brokers, features, leaders
 from raftka.kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
+from raftka.kraft.controller.log_directories import (
+    Placement,
+    assign_replicas,
+    newly_offline,
+)
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
@@ -200,11 +205,27 @@ class ControllerService:
         broker = brokers.registered(self.image, beat.broker_id, beat.broker_epoch)
         self._heard(beat.broker_id, beat.broker_epoch, connection, beat.metadata_offset)
         state = self._next_state(self.image, beat)
-        if state is brokers.current_state(broker):
+        failed = newly_offline(broker, beat.offline_log_dirs)
+        if state is brokers.current_state(broker) and not failed:
             return brokers.heartbeat(self.image, self.rules, beat, state).response
 
         def decide(image: MetadataImage) -> Result[HeartbeatAnswer]:
             return brokers.heartbeat(image, self.rules, beat, self._next_state(image, beat))
+
+        return await self.submit(decide)
+
+    async def assign_replicas(
+        self, broker_id: int, broker_epoch: int, placements: Sequence[Placement]
+    ) -> list[KafkaError | None]:
+        """Take note of the log directories that a broker has put replicas into (KIP-858).
+
+        Raises KafkaError: STALE_BROKER_EPOCH, BROKER_ID_NOT_REGISTERED, NOT_CONTROLLER.
+        """
+        self._require_active()
+
+        def decide(image: MetadataImage) -> Result[list[KafkaError | None]]:
+            broker = brokers.registered(image, broker_id, broker_epoch)
+            return assign_replicas(image, self.rules, broker, placements)
 
         return await self.submit(decide)
 

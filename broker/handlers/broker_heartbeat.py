@@ -28,6 +28,7 @@ async def handle_broker_heartbeat(
         metadata_offset=request.current_metadata_offset,
         want_fence=request.want_fence,
         want_shut_down=request.want_shut_down,
+        offline_log_dirs=tuple(map(bytes, request.offline_log_dirs)),
     )
     answer = await node.controller.broker_heartbeat(beat, context.session)
     return BrokerHeartbeatResponse(

@@ -1,14 +1,15 @@
 """DescribeLogDirs (key 35): how much of which partition is where (KIP-113, KIP-827).
 
 A null list of topics asks for all. The lag of a replica is how far its log's end is behind the high
-watermark that it knows. Directories that are offline are listed with KAFKA_STORAGE_ERROR. Replicas
-of compacted topics carry what their cleaner knows, in a tagged field of raftka's own that other
-clients pass over (KIP-482).
+watermark that it knows; of one that moves here (KIP-113), behind the log that it will replace.
+Directories that are offline are listed with KAFKA_STORAGE_ERROR.
+Replicas of compacted topics carry what their cleaner knows, in a tagged field of raftka's own that
+other clients pass over (KIP-482).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
@@ -44,26 +45,36 @@ def describe_log_dirs(context: Context, request: DescribeLogDirsRequest) -> Desc
     return DescribeLogDirsResponse(results=results)
 
 
+def _logs(node: Node, path: str) -> Iterator[tuple[Log, int]]:
+    """The logs in a directory, each with the offset that it should reach: the high watermark that
+    a replica knows, and of one on its way here the end of the log that it is to replace."""
+    for log in node.logs:
+        if log.directory.startswith(path + "/"):
+            replica = node.replicas.get(*log.topic_partition)
+            yield log, 0 if replica is None else replica.state.high_watermark
+    for target, future in node.logs.futures:
+        if future.home.path == path:
+            current = node.logs.get(target)
+            yield future.log, 0 if current is None else current.log_end_offset
+
+
 def _directory(node: Node, path: str, wanted: Wanted | None) -> DescribeLogDirsResult:
     result = DescribeLogDirsResult(log_dir=path)
     topics: dict[str, DescribeLogDirsTopic] = {}
-    for log in node.logs:
+    for log, end in _logs(node, path):
         name, index = log.topic_partition
-        if not log.directory.startswith(path + "/"):
-            continue
         if wanted is not None and index not in wanted.get(name, ()):
             continue
         topic = topics.get(name)
         if topic is None:
             topic = topics[name] = DescribeLogDirsTopic(name=name)
             result.topics.append(topic)
-        replica = node.replicas.get(name, index)
-        lag = 0 if replica is None else replica.state.high_watermark - log.log_end_offset
         topic.partitions.append(
             DescribeLogDirsPartition(
                 partition_index=index,
                 partition_size=log.size,
-                offset_lag=max(0, lag),
+                offset_lag=max(0, end - log.log_end_offset),
+                is_future_key=node.logs.get(log.topic_partition) is not log,
                 cleaner=_cleaner(node, log),
             )
         )

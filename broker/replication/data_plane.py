@@ -17,11 +17,12 @@ from raftka.broker.replication.deadlines import Deadlines
 from raftka.broker.replication.fetch_reader import FetchReader
 from raftka.broker.replication.fetch_session import SessionCache
 from raftka.broker.replication.leader_fetcher import FetcherConfig
+from raftka.broker.replication.log_mover import LogMover
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.broker.replication.replica_manager import ReplicaManager
 from raftka.broker.replication.replica_selector import rack_aware, selector_name
 from raftka.broker.replication.silence import LOOK_EVERY_S
-from raftka.broker.replication.throttle import ReplicationThrottles
+from raftka.broker.replication.throttle import UNLIMITED, ReplicationThrottles
 from raftka.model.ids import Endpoint
 from raftka.model.ports import Clock, Dice, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
@@ -50,7 +51,9 @@ class DataPlane:
         broker_epoch: Callable[[], int],
         log_defaults: Callable[[], LogConfig] | None = None,
         rules_off: RulesOff = ALL_HOLD,
+        move_rate: Callable[[], int] | None = None,
     ) -> None:
+        """`move_rate` is the present limit of moves between directories, in bytes a second."""
         node_id = config.int("node.id")
         self._clock = clock
         self._turn = turn
@@ -76,13 +79,7 @@ class DataPlane:
         select = None
         if selector_name(config.optional_text("replica.selector.class")) is not None:
             select = rack_aware(lambda: self.replicas.index.image)
-        self.throttles = ReplicationThrottles(
-            node_id,
-            Windows(
-                config.int("replication.quota.window.num"),
-                config.int("replication.quota.window.size.seconds") * 1000,
-            ),
-        )
+        self.throttles = ReplicationThrottles(node_id, _copy_windows(config))
         self.fetch_reader = FetchReader(
             self.replicas.index, self.replicas.isr, select, rules_off, self.throttles.leader
         )
@@ -104,6 +101,8 @@ class DataPlane:
             endpoint=endpoint,
             broker_epoch=broker_epoch,
         )
+        rate = move_rate or (lambda: UNLIMITED)
+        self.mover = LogMover(self.replicas, clock, _move_windows(config), rate)
         self.replicas.isr.proposals = self.alter_partition
         self.replicas.fetching = self.fetchers
 
@@ -113,6 +112,7 @@ class DataPlane:
             nursery.start_soon(self.deadlines.run, self._in_turn)
             nursery.start_soon(self.alter_partition.run)
             nursery.start_soon(self.fetchers.run)
+            nursery.start_soon(self.mover.run)
             nursery.start_soon(self._shrink_isrs)
             if self._silence_s > 0:
                 nursery.start_soon(self._drop_silent)
@@ -139,3 +139,19 @@ class DataPlane:
         while True:
             await self._clock.sleep(self._checkpoint_s)
             await self.replicas.checkpoint_high_watermarks()
+
+
+def _copy_windows(config: Config) -> Windows:
+    """Over which time the rates of throttled replication are taken."""
+    return Windows(
+        config.int("replication.quota.window.num"),
+        config.int("replication.quota.window.size.seconds") * 1000,
+    )
+
+
+def _move_windows(config: Config) -> Windows:
+    """Over which time the rate of moves between log directories is taken."""
+    return Windows(
+        config.int("alter.log.dirs.replication.quota.window.num"),
+        config.int("alter.log.dirs.replication.quota.window.size.seconds") * 1000,
+    )

@@ -56,6 +56,10 @@ class ReplicaIndex:
             del self._topic_counts[replica.topic]
             self.traffic.forget(replica.topic)
 
+    def has_failed(self, topic: str, index: int) -> bool:
+        """Whether a replica that belongs here cannot be used."""
+        return (topic, index) in self._offline
+
     def failed(self, topic: str, index: int, reason: str) -> None:
         """A replica that belongs here cannot be used; its requests are answered with `reason`."""
         self._offline[topic, index] = reason

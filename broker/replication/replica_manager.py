@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from raftka.broker.replication.appender import Appender
 from raftka.broker.replication.isr_keeper import IsrKeeper
 from raftka.broker.replication.partition import PartitionState
+from raftka.broker.replication.placements import Placements
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.replica_index import ReplicaIndex
+from raftka.broker.replication.strays import set_strays_aside
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import (
     BROKER_RESOURCE,
@@ -101,6 +103,8 @@ class ReplicaManager:
         self.append_marker = appender.append_marker
         self.logs = logs
         self.fetching: Fetching | None = None
+        self.placements: Placements | None = None
+        """Tells the controller which replica is in which log directory."""
         self.role_listeners: list[RoleListener] = []
         self.rules_off = rules_off
         self._clock = clock
@@ -137,6 +141,7 @@ class ReplicaManager:
                 for index in indexes
                 if self.node_id in topic.partitions[index].replicas
                 and (name, index) not in self.index
+                and not self.index.has_failed(name, index)
             ]
         await self.logs.create_ahead(wanted)
 
@@ -155,7 +160,7 @@ class ReplicaManager:
         now_s = self._clock.monotonic()
         if first:
             self._checkpoints = self.logs.high_watermarks()
-            self._remove_strays(image)
+            set_strays_aside(self.logs, image, self.node_id)
         for topic in delta.topics.deleted:
             for index in range(len(topic.partitions)):
                 self._delete(topic.name, index, topic.topic_id)
@@ -196,9 +201,16 @@ class ReplicaManager:
             self._delete(topic.name, index, topic.topic_id)
             return
         if replica is None:
+            if self.index.has_failed(topic.name, index):
+                # Its log is in a directory that is offline. A new one, in another directory, would
+                # be empty: to lead with it would lose what the others have.
+                return
             replica = self._create(topic, index)
             if replica is None:
                 return
+        if self.placements is not None:
+            home = self.logs.directory_of(replica.topic_partition)
+            self.placements.placed((topic.topic_id, index), home, view)
         try:
             if view.leader == self.node_id:
                 self._lead(replica, view, now_s)
@@ -299,24 +311,6 @@ class ReplicaManager:
         if led:
             for listener in self.role_listeners:
                 listener.resigned(replica.topic_partition, replica.state.view.leader_epoch)
-
-    def _remove_strays(self, image: MetadataImage) -> None:
-        """Logs from before our restart whose topics are gone, or other ones of the same name.
-
-        One that has lost its topic's id in a crash may be either. What it has was never flushed,
-        since a flush makes the id durable first.
-        """
-        for topic_partition, topic_id in self.logs.hosted():
-            topic = image.topics.get(topic_partition.topic)
-            view = None if topic is None else topic.partition(topic_partition.partition)
-            if (
-                topic is None
-                or view is None
-                or topic_id != topic.topic_id
-                or self.node_id not in view.replicas
-            ):
-                path = self.logs.set_stray(topic_partition)
-                log.warning(f"{topic_partition} is not ours any more: its log is kept in {path}")
 
     def _reconfigure(self, topic: TopicImage, now_s: float) -> None:
         config = self.logs.log_config(self.index.image.topic_config(topic.name))

@@ -14,6 +14,7 @@ from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.net.protocol.messages import (
     alter_partition_reassignments,
+    alter_replica_log_dirs,
     describe_log_dirs,
     elect_leaders,
     list_partition_reassignments,
@@ -21,6 +22,7 @@ from raftka.net.protocol.messages import (
 from raftka.net.protocol.messages.alter_partition_reassignments import (
     AlterPartitionReassignmentsRequest,
 )
+from raftka.net.protocol.messages.alter_replica_log_dirs import AlterReplicaLogDirsRequest
 from raftka.net.protocol.messages.describe_log_dirs import DescribeLogDirsRequest
 from raftka.net.protocol.messages.elect_leaders import ElectLeadersRequest
 from raftka.net.protocol.messages.list_partition_reassignments import (
@@ -186,6 +188,40 @@ class PartitionOperations(AdminBase):
             for told in answer.topics
             for part in told.partitions
         }
+
+    async def alter_replica_log_dirs(
+        self, moves: Mapping[tuple[int, TopicPartition], str]
+    ) -> dict[tuple[int, TopicPartition], KafkaError | None]:
+        """Begin to move replicas to other log directories of their brokers (KIP-113).
+
+        Each move is of a replica, by broker and partition, to the path of a directory. What became
+        of each beginning; describe_log_dirs shows how far they are.
+        """
+        by_broker: dict[int, dict[str, list[TopicPartition]]] = {}
+        for (broker, target), path in moves.items():
+            by_broker.setdefault(broker, {}).setdefault(path, []).append(target)
+        outcomes: dict[tuple[int, TopicPartition], KafkaError | None] = {}
+        for broker, directories in by_broker.items():
+            request = AlterReplicaLogDirsRequest(
+                dirs=[
+                    alter_replica_log_dirs.AlterReplicaLogDir(
+                        path=path,
+                        topics=[
+                            alter_replica_log_dirs.AlterReplicaLogDirTopic(
+                                name=topic, partitions=indexes
+                            )
+                            for topic, indexes in by_topic(targets).items()
+                        ],
+                    )
+                    for path, targets in directories.items()
+                ]
+            )
+            answer = await self._ask_broker(broker, request)
+            for topic in answer.results:
+                for part in topic.partitions:
+                    target = TopicPartition(topic.topic_name, part.partition_index)
+                    outcomes[broker, target] = error_of(part.error_code)
+        return outcomes
 
     async def describe_log_dirs(
         self,

@@ -8,6 +8,7 @@ from typing import Final
 
 from raftka.client.admin import Admin
 from raftka.client.tools.json_files import compact, entries_of, read_json
+from raftka.client.tools.log_dir_moves import print_moves, start_moves
 from raftka.client.tools.options import (
     Options,
     ToolError,
@@ -21,7 +22,7 @@ from raftka.client.tools.options import (
 )
 from raftka.client.tools.placement import spread
 from raftka.client.tools.running import run
-from raftka.client.tools.throttles import clear_throttles, set_throttles
+from raftka.client.tools.throttles import clear_throttles, set_move_throttle, set_throttles
 from raftka.model.ids import TopicPartition
 
 _ACTIONS = ("generate", "execute", "verify", "cancel", "list")
@@ -55,11 +56,20 @@ options.flag(
 options.flag("--preserve-throttles", help="Leave the throttles as they are.")
 options.number("--throttle", bits=64, help="Bytes a second for moves between brokers.")
 options.number(
-    "--replica-alter-log-dirs-throttle", bits=64, help="Accepted; no directories are moved."
+    "--replica-alter-log-dirs-throttle",
+    bits=64,
+    help="Bytes a second for moves between the log directories of a broker.",
 )
-options.number("--timeout", bits=64, help="Accepted; no directories are moved.")
+options.number(
+    "--timeout",
+    bits=64,
+    default=10_000,
+    help="How many ms replicas that are not there yet are waited for, to be put into log_dirs.",
+)
 
 Replicas = dict[TopicPartition, list[int]]
+Moves = dict[tuple[int, TopicPartition], str]
+"""The log directory of a replica, by broker and partition; of those that the file names."""
 
 _BY_THE_BROKER: Final = object()
 """Stands for log_dirs that a file leaves out."""
@@ -87,7 +97,12 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     for name in ("topics-to-move-json-file", "broker-list", "disable-rack-aware"):
         exclude(found, name, *(action for action in _ACTIONS if action != "generate"))
     exclude(found, "reassignment-json-file", "generate", "list")
-    for name in ("throttle", "additional", "disallow-replication-factor-change"):
+    for name in (
+        "throttle",
+        "replica-alter-log-dirs-throttle",
+        "additional",
+        "disallow-replication-factor-change",
+    ):
         exclude(found, name, *(action for action in _ACTIONS if action != "execute"))
     exclude(found, "preserve-throttles", "generate", "execute", "list")
     return found
@@ -139,7 +154,7 @@ async def _generate(admin: Admin, found: argparse.Namespace) -> None:
 
 
 async def _execute(admin: Admin, found: argparse.Namespace) -> None:
-    wanted = read_reassignment(found.reassignment_json_file)
+    wanted, moves = read_reassignment(found.reassignment_json_file)
     brokers = {node.id for node in (await admin.describe_cluster()).nodes}
     for replicas in wanted.values():
         for broker in replicas:
@@ -168,12 +183,18 @@ async def _execute(admin: Admin, found: argparse.Namespace) -> None:
             " ensure the throttle is removed.\nThe inter-broker throttle limit was set to"
             f" {found.throttle} B/s"
         )
+    if found.replica_alter_log_dirs_throttle is not None:
+        rate = found.replica_alter_log_dirs_throttle
+        await set_move_throttle(admin, sorted({broker for broker, _ in moves}), rate)
+        print(f"The replica-alter-dir throttle limit was set to {rate} B/s")
     await admin.alter_partition_reassignments(wanted)
     print(f"Successfully started partition reassignment{_some(wanted)} for {_names(wanted)}")
+    if moves:
+        await start_moves(admin, moves, found.timeout / 1000)
 
 
 async def _verify(admin: Admin, found: argparse.Namespace) -> int:
-    wanted = read_reassignment(found.reassignment_json_file)
+    wanted, moves = read_reassignment(found.reassignment_json_file)
     active = await admin.list_partition_reassignments()
     current = await _current(admin, wanted, missing_is_fine=True)
     print("Status of partition reassignment:")
@@ -187,14 +208,15 @@ async def _verify(admin: Admin, found: argparse.Namespace) -> int:
                 f"There is no active reassignment of partition {target}, but replica set is"
                 f" {_ids(current[target])} rather than {_ids(replicas)}."
             )
-    if not active and not found.preserve_throttles:
+    moving = await print_moves(admin, moves)
+    if not active and not moving and not found.preserve_throttles:
         print()
         await clear_throttles(admin, sorted({target.topic for target in wanted}))
     return 0
 
 
 async def _cancel(admin: Admin, found: argparse.Namespace) -> None:
-    wanted = read_reassignment(found.reassignment_json_file)
+    wanted, _ = read_reassignment(found.reassignment_json_file)
     active = await admin.list_partition_reassignments()
     cancelled = {target: None for target in wanted if target in active}
     if cancelled:
@@ -224,9 +246,10 @@ async def _list(admin: Admin) -> None:
         print(line)
 
 
-def read_reassignment(path: str) -> Replicas:
-    """The target replicas of each partition. Raises ToolError."""
+def read_reassignment(path: str) -> tuple[Replicas, Moves]:
+    """The target replicas of each partition, and the directories of some. Raises ToolError."""
     found: Replicas = {}
+    moves: Moves = {}
     for target, entry in entries_of(read_json(path), path):
         replicas = entry.get("replicas")
         if not isinstance(replicas, list) or any(type(broker) is not int for broker in replicas):
@@ -238,31 +261,32 @@ def read_reassignment(path: str) -> Replicas:
                 f"Partition replica lists may not contain duplicate entries: {target} contains"
                 f" multiple entries for {_ids(repeated)}"
             )
-        _check_directories(path, target, replicas, entry.get("log_dirs", _BY_THE_BROKER))
+        given = entry.get("log_dirs", _BY_THE_BROKER)
+        moves |= _directories(path, target, replicas, given)
         found[target] = replicas
     if not found:
         raise ToolError("Partition reassignment list cannot be empty")
-    return found
+    return found, moves
 
 
-def _check_directories(
+def _directories(
     path: str, target: TopicPartition, replicas: list[int], directories: object
-) -> None:
-    """Raise ToolError unless each replica's log directory is left to its broker."""
+) -> Moves:
+    """The log directories that a file chooses for replicas. Raises ToolError."""
     if directories is _BY_THE_BROKER:
-        return
-    if not isinstance(directories, list):
+        return {}
+    if not isinstance(directories, list) or any(type(each) is not str for each in directories):
         raise ToolError(f"{path}: the log_dirs of {target} are no list of directories")
     if len(directories) != len(replicas):
         raise ToolError(
             f"Size of replicas list [{_ids(replicas)}] is different from size of log dirs list"
             f" [{', '.join(map(str, directories))}] for partition {target}"
         )
-    if any(directory != "any" for directory in directories):
-        raise ToolError(
-            f'{path}: {target}: brokers choose the log directory themselves: only "any" is'
-            " possible in log_dirs"
-        )
+    return {
+        (broker, target): directory
+        for broker, directory in zip(replicas, directories, strict=True)
+        if directory != "any"
+    }
 
 
 async def _current(

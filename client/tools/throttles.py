@@ -10,6 +10,7 @@ from raftka.client.tools.notices import warn_without_effect
 from raftka.model.ids import TopicPartition
 
 _RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
+_MOVE_RATE = "replica.alter.log.dirs.io.max.bytes.per.second"
 _REPLICAS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
 
 
@@ -46,12 +47,24 @@ async def set_throttles(
     )
 
 
+async def set_move_throttle(admin: Admin, brokers: Sequence[int], rate: int) -> None:
+    """Limit moves between the log directories of these brokers."""
+    changes = {
+        Resource(ResourceType.BROKER, str(broker)): [Alteration(_MOVE_RATE, str(rate))]
+        for broker in brokers
+    }
+    if changes:
+        await admin.incremental_alter_configs(changes)
+
+
 async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
-    """Remove what `set_throttles` has set, from all brokers and these topics."""
+    """Remove what the two above have set, from all brokers and these topics."""
     brokers = [str(node.id) for node in (await admin.describe_cluster()).nodes]
     listed = await admin.list_topics()
     print(f"Clearing broker-level throttles on broker{_some(brokers)} {','.join(brokers)}")
-    await _clear(admin, [Resource(ResourceType.BROKER, broker) for broker in brokers], _RATES)
+    await _clear(
+        admin, [Resource(ResourceType.BROKER, broker) for broker in brokers], (*_RATES, _MOVE_RATE)
+    )
     if topics:
         print(f"Clearing topic-level throttles on topic{_some(topics)} {','.join(topics)}")
     there = [topic for topic in topics if topic in listed]

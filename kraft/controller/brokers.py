@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 
 from raftka.kraft.controller.leaders import changes_after_broker
+from raftka.kraft.controller.log_directories import directories_failed, newly_offline
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
 from raftka.kraft.records import (
@@ -51,6 +52,7 @@ class Heartbeat:
     """The last batch that it has replayed."""
     want_fence: bool = False
     want_shut_down: bool = False
+    offline_log_dirs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ def next_state(
 def heartbeat(
     image: MetadataImage, rules: Rules, beat: Heartbeat, state: BrokerState
 ) -> Result[HeartbeatAnswer]:
-    """Take a broker to `state`, as `next_state` found it. No records when it is there already."""
+    """Take a broker to `state`, as `next_state` found it, or take note of directories that are
+    offline. No records when nothing is new."""
     broker = registered(image, beat.broker_id, beat.broker_epoch)
     records: list[MetadataRecord] = []
     if state is BrokerState.ACTIVE and broker.fenced:
@@ -213,6 +216,8 @@ def heartbeat(
     elif state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW) and not broker.fenced:
         wish = "has shut down" if state is BrokerState.SHUTDOWN_NOW else "asked to be fenced"
         records = fence(image, rules, broker, wish)
+    if not records and (failed := newly_offline(broker, beat.offline_log_dirs)):
+        records = directories_failed(image, rules, broker, frozenset(failed))
     answer = HeartbeatAnswer(
         is_caught_up=beat.metadata_offset >= broker.epoch,
         is_fenced=state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW),

@@ -262,7 +262,12 @@ def _smaller_isr_suffices(
                 continue
             cause = f"{MIN_INSYNC_REPLICAS} is now {min_isr}"
             change = PartitionPlan(
-                topic.topic_id, index, partition, image.is_active, min_isr, cause
+                topic.topic_id,
+                index,
+                partition,
+                partial(image.may_lead, partition),
+                min_isr,
+                cause,
             ).record()
             if change is not None:
                 changes.append(change)

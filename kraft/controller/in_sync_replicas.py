@@ -7,6 +7,7 @@ KIP-903 (a replica counts only under the broker epoch that it has now).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from raftka.kraft.controller.brokers import registered
 from raftka.kraft.controller.election import Election, PartitionPlan
@@ -121,7 +122,7 @@ def _check(
         raise KafkaError(ErrorCode.INVALID_REQUEST, words)
     _check_recovery(partition, wish, name)
     for member, epoch in wish.isr:
-        why_not = ineligible(image, rules, member, epoch)
+        why_not = ineligible(image, rules, member, epoch, partition)
         if why_not is not None:
             raise KafkaError(ErrorCode.INELIGIBLE_REPLICA, f"{name}: {why_not}.")
 
@@ -138,7 +139,11 @@ def _check_recovery(partition: PartitionImage, wish: IsrWish, name: str) -> None
 
 
 def ineligible(
-    image: MetadataImage, rules: Rules, replica: int, broker_epoch: int = ANY_BROKER_EPOCH
+    image: MetadataImage,
+    rules: Rules,
+    replica: int,
+    broker_epoch: int = ANY_BROKER_EPOCH,
+    partition: PartitionImage | None = None,
 ) -> str | None:
     """Why a replica must not be in an ISR, or None when it may."""
     broker = image.brokers.get(replica)
@@ -149,6 +154,8 @@ def ineligible(
             return f"broker {replica} is fenced"
         if broker.in_controlled_shutdown:
             return f"broker {replica} is shutting down"
+    if partition is not None and not image.has_online_directory(partition, replica):
+        return f"the log directory of replica {replica} is offline"
     if broker_epoch not in (ANY_BROKER_EPOCH, broker.epoch):
         if Rule.JOIN_BY_PRESENT_BROKER_EPOCH in rules.off:
             return None
@@ -163,7 +170,7 @@ def _grant(
         topic.topic_id,
         wish.partition,
         partition,
-        image.is_active,
+        partial(image.may_lead, partition),
         rules.min_isr(image, topic.name),
         "its leader changed the ISR",
         isr=tuple(member for member, _ in wish.isr),

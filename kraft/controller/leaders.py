@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from raftka.kraft.controller.election import Election, PartitionPlan
 from raftka.kraft.controller.result import Result, Rules
@@ -35,10 +36,10 @@ def changes_after_broker(
     unclean_set = frozenset() if unclean is None else frozenset((unclean,))
     wiped_set = unclean_set if wiped else frozenset()
 
-    def is_live(replica: int) -> bool:
+    def is_live(partition: PartitionImage, replica: int) -> bool:
         if replica == returning:
-            return True
-        return replica not in (leaving, unclean) and image.is_active(replica)
+            return image.has_online_directory(partition, replica)
+        return replica not in (leaving, unclean) and image.may_lead(partition, replica)
 
     for topic in image.topics.values():
         min_isr: int | None = None
@@ -48,7 +49,8 @@ def changes_after_broker(
             if min_isr is None:
                 min_isr = rules.min_isr(image, topic.name)
                 allows_unclean = rules.allows_unclean_election(image, topic.name)
-            plan = PartitionPlan(topic.topic_id, index, partition, is_live, min_isr, cause)
+            may_lead = partial(is_live, partition)
+            plan = PartitionPlan(topic.topic_id, index, partition, may_lead, min_isr, cause)
             if leaving is not None:
                 plan.isr = tuple(each for each in partition.isr if each != leaving)
             plan.unclean_shutdown, plan.wiped = unclean_set, wiped_set
@@ -134,7 +136,11 @@ def _elect(
     if election is Election.PREFERRED and elected != preferred:
         words = (
             f"The preferred replica {preferred} cannot lead: "
-            + ("it is not in the ISR" if image.is_active(preferred) else "its broker is not alive")
+            + (
+                "it is not in the ISR"
+                if image.may_lead(partition, preferred)
+                else "its broker is not alive, or its log directory offline"
+            )
             + f" (ISR {list(partition.isr)})."
         )
         return None, KafkaError(ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE, words)
@@ -153,7 +159,8 @@ def _plan(
     cause: str,
 ) -> PartitionPlan:
     min_isr = rules.min_isr(image, topic.name)
-    return PartitionPlan(topic.topic_id, index, partition, image.is_active, min_isr, cause)
+    may_lead = partial(image.may_lead, partition)
+    return PartitionPlan(topic.topic_id, index, partition, may_lead, min_isr, cause)
 
 
 def rebalance_preferred(image: MetadataImage, rules: Rules) -> Result[bool]:

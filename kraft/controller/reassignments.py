@@ -8,6 +8,7 @@ be changed or cancelled at any time before, and a dead broker can be moved away 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from raftka.kraft.controller.assignments import check_assignment
 from raftka.kraft.controller.election import Election, PartitionPlan
@@ -146,7 +147,9 @@ def _plan(
     cause: str,
 ) -> PartitionPlan:
     min_isr = rules.min_isr(image, topic.name)
-    plan = PartitionPlan(topic.topic_id, index, partition, image.is_active, min_isr, cause)
+    plan = PartitionPlan(
+        topic.topic_id, index, partition, partial(image.may_lead, partition), min_isr, cause
+    )
     if rules.allows_unclean_election(image, topic.name):
         plan.election = Election.UNCLEAN
     return plan

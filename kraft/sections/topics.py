@@ -18,6 +18,7 @@ from raftka.kraft.records import (
 )
 from raftka.kraft.sections.section import ReplayError, Section
 from raftka.model.dataclass import dataclass
+from raftka.model.ids import UNASSIGNED_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class PartitionImage:
     leader_recovery_state: int = RECOVERED
     reason: str = ""
     """Why this leader, in words."""
+    directories: tuple[bytes, ...] = ()
+    """The log directory of each replica; empty while no broker has said."""
+
+    def directory_of(self, replica: int) -> bytes:
+        """The log directory of a replica, or UNASSIGNED_DIRECTORY."""
+        if not self.directories or replica not in self.replicas:
+            return UNASSIGNED_DIRECTORY
+        return self.directories[self.replicas.index(replica)]
 
     @property
     def has_leader(self) -> bool:
@@ -195,6 +204,7 @@ class Topics(Section):
                 record.last_known_elr,
                 record.leader_recovery_state,
                 record.reason,
+                record.directories,
             )
         )
         self.changed.setdefault(name, {})[record.partition_id] = None
@@ -252,7 +262,17 @@ def changed_partition(before: PartitionImage, change: PartitionChangeRecord) -> 
         if change.leader_recovery_state is None
         else change.leader_recovery_state,
         before.reason if change.reason is None else change.reason,
+        _directories(before, change),
     )
+
+
+def _directories(before: PartitionImage, change: PartitionChangeRecord) -> tuple[bytes, ...]:
+    """Each replica keeps its own; new ones have none yet."""
+    if change.directories is not None:
+        return change.directories
+    if change.replicas is None or not before.directories:
+        return before.directories
+    return tuple(map(before.directory_of, change.replicas))
 
 
 def _or(new: tuple[int, ...] | None, old: tuple[int, ...]) -> tuple[int, ...]:

@@ -27,5 +27,12 @@ QUOTA_SETTINGS: Final[tuple[Setting, ...]] = (
             "How many windows are remembered of what is copied."),
     Setting("replication.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY,
             "How long each of these is."),
+    Setting("replica.alter.log.dirs.io.max.bytes.per.second", LONG, LONG_MAX, at_least(0),
+            CLUSTER_WIDE,
+            "Bytes a second that are copied when replicas move to other log directories."),
+    Setting("alter.log.dirs.replication.quota.window.num", INT, 11, at_least(1), READ_ONLY,
+            "How many windows are remembered of what such moves copy."),
+    Setting("alter.log.dirs.replication.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY,
+            "How long each of these is."),
 )
 # fmt: on

@@ -77,12 +77,6 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("queued.max.request.bytes", LONG, -1, None, READ_ONLY),
         ("queued.max.requests", INT, 500, at_least(1), READ_ONLY),
     )),
-    *without_effect("replicas do not move between log directories yet", (
-        ("alter.log.dirs.replication.quota.window.num", INT, 11, at_least(1), READ_ONLY),
-        ("alter.log.dirs.replication.quota.window.size.seconds", INT, 1, at_least(1), READ_ONLY),
-        ("replica.alter.log.dirs.io.max.bytes.per.second", LONG, LONG_MAX, at_least(0),
-         CLUSTER_WIDE),
-    )),
     *without_effect("metrics are Prometheus' to collect (prometheus.metrics.reporter.listener)", (
         ("kafka.metrics.polling.interval.secs", INT, 10, at_least(1), READ_ONLY),
         ("kafka.metrics.reporters", LIST, (), None, READ_ONLY),

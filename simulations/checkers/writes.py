@@ -18,24 +18,26 @@ class FailedWrites:
     def __init__(self, logs: PartitionLogs, report: Report) -> None:
         self.checks = 0
         self._report = report
-        self._failed: dict[str, str] = {}
-        """The first file that was refused something, by host; of the process that runs now."""
+        self._failed: dict[tuple[str, str], str] = {}
+        """The first file that was refused something, by host and log directory; of the process
+        that runs now."""
         logs.on_append.append(self._appended)
 
     def failed(self, host: str, path: str) -> None:
         """A write to a file, or a sync of it, has failed."""
         if path.startswith(DATA) and path.endswith(".log"):
-            self._failed.setdefault(host, path)
+            self._failed.setdefault((host, _log_directory(path)), path)
 
     def started(self, host: str) -> None:
         """Another process starts, and recovers what is there."""
-        self._failed.pop(host, None)
+        for each in [each for each in self._failed if each[0] == host]:
+            del self._failed[each]
 
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
         if not self._failed:
             return
         self.checks += 1
-        path = self._failed.get(replica.host)
+        path = self._failed.get((replica.host, _log_directory(replica.directory)))
         if path is not None:
             self._report(
                 "append-after-failed-write",
@@ -44,3 +46,8 @@ class FailedWrites:
                 " that is on the disk, and the process goes on as if all were",
                 about=About(replica.key, batches[0].base_offset, node=replica.host),
             )
+
+
+def _log_directory(path: str) -> str:
+    """The first part of a path: each of a machine's log directories is a disk of its own."""
+    return path.split("/")[1]

@@ -30,11 +30,11 @@ class SimFile:
         return len(self._inode.data)
 
     def read(self, size: int, offset: int) -> bytes:
-        self._disk.check_alive()
+        self._disk.check_works(self.path)
         return bytes(self._inode.data[offset : offset + size])
 
     def write(self, buffers: Sequence[Buffer], offset: int) -> int:
-        self._disk.check_alive()
+        self._disk.check_works(self.path)
         data = b"".join(bytes(buffer) for buffer in buffers)
         faults, dice = self._disk.medium.faults, self._disk.medium.dice
         if faults.full or (faults.write_error_rate and dice.random() < faults.write_error_rate):
@@ -49,12 +49,12 @@ class SimFile:
         return len(data)
 
     def truncate(self, size: int) -> None:
-        self._disk.check_alive()
+        self._disk.check_works(self.path)
         if size != len(self._inode.data):
             self._inode.truncate(size)
 
     def sync(self) -> None:
-        self._disk.check_alive()
+        self._disk.check_works(self.path)
         medium = self._disk.medium
         rate = medium.faults.sync_error_rate
         if rate and medium.dice.random() < rate:
@@ -98,9 +98,16 @@ class SimDisk:
         if not self._life.is_alive:
             raise Killed
 
-    def open(self, path: str, *, create: bool = False) -> SimFile:
+    def check_works(self, path: str) -> None:
+        """Raise OSError for a path on a disk that has failed."""
         self.check_alive()
+        if self.medium.faults.is_dead(path):
+            self.medium.on_error(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    def open(self, path: str, *, create: bool = False) -> SimFile:
         path = _clean(path)
+        self.check_works(path)
         inode = self.medium.files.get(path)
         if inode is None:
             parent = _parent(path)
@@ -119,8 +126,8 @@ class SimDisk:
         return _clean(path) in self.medium.directories
 
     def list_dir(self, path: str) -> list[str]:
-        self.check_alive()
         path = _clean(path)
+        self.check_works(path)
         if path not in self.medium.directories:
             raise FileNotFoundError(errno.ENOENT, "No such directory", path)
         prefix = path.rstrip("/") + "/"
@@ -132,8 +139,8 @@ class SimDisk:
         return sorted(names)
 
     def make_dirs(self, path: str) -> None:
-        self.check_alive()
         path = _clean(path)
+        self.check_works(path)
         while path not in self.medium.directories:
 
             def change(_: dict[str, Inode], directories: set[str], made: str = path) -> None:
@@ -143,8 +150,8 @@ class SimDisk:
             path = _parent(path)
 
     def rename(self, source: str, target: str) -> None:
-        self.check_alive()
         source, target = _clean(source), _clean(target)
+        self.check_works(source)
         if not self.exists(source):
             raise FileNotFoundError(errno.ENOENT, "No such file", source)
 

@@ -163,6 +163,12 @@ class DiskFaults:
     """Whether a sync that fails loses what it was for."""
     full: bool = False
     write_error_rate: float = 0.0
+    dead: str = ""
+    """A directory that is a disk of its own, which takes and gives nothing any longer."""
+
+    def is_dead(self, path: str) -> bool:
+        """Whether a path is on the disk that has failed."""
+        return bool(self.dead) and (path == self.dead or path.startswith(self.dead + "/"))
 
 
 NameChange = Callable[[dict[str, Inode], set[str]], None]

@@ -16,7 +16,7 @@ from itertools import takewhile
 
 from raftka.simulations.observers.batch_contents import entries
 from raftka.simulations.observers.origins import Batch, Key, Origin, Origins
-from raftka.simulations.observers.segment_mirror import PATH, SegmentMirror
+from raftka.simulations.observers.segment_mirror import FUTURE, PATH, Owner, SegmentMirror
 
 __all__ = ["Batch", "CleaningStep", "Key", "PartitionLogs", "ReplicaMirror", "SegmentMirror"]
 
@@ -152,6 +152,10 @@ class ReplicaMirror:
             home._order = sorted(home._segments)
         return home
 
+    def future(self) -> Owner:
+        """The owner of a copy of this log that is on its way to another directory."""
+        return FutureCopy(self.host, self.key, self._logs)
+
     def cleaned(self, segment: SegmentMirror) -> None:
         """A cleaned segment has taken its place."""
         replaced, self.swap, self.replaced = self.replaced, None, []
@@ -230,6 +234,32 @@ Told = Callable[[ReplicaMirror, list[Batch]], None]
 OnCleaned = Callable[[ReplicaMirror, SegmentMirror, list[SegmentMirror]], None]
 
 
+class FutureCopy:
+    """A log on its way to another directory: what happens to it is nobody's promise."""
+
+    def __init__(self, host: str, key: Key, logs: PartitionLogs) -> None:
+        self._host = host
+        self._key = key
+        self._logs = logs
+
+    def adopt(self, segment: SegmentMirror) -> Owner:
+        """It takes the place of the log that it is a copy of."""
+        return self._logs.home(ReplicaMirror(self._host, self._key, self._logs)).adopt(segment)
+
+    def future(self) -> Owner:
+        return self
+
+    def appended(self, segment: SegmentMirror, batches: list[Batch]) -> None: ...
+    def cut(self, batches: list[Batch]) -> None: ...
+    def lost(self, batches: list[Batch]) -> None: ...
+    def wrote_corrupt(self, batch: Batch) -> None: ...
+    def wrote_unreadable(self, batch: Batch, words: str) -> None: ...
+    def drop(self, segment: SegmentMirror) -> None: ...
+    def retired(self, segment: SegmentMirror) -> None: ...
+    def about_to_swap(self, segment: SegmentMirror) -> None: ...
+    def cleaned(self, segment: SegmentMirror) -> None: ...
+
+
 def _ignore(_: ReplicaMirror, __: list[Batch]) -> None:
     """The default: ignore."""
 
@@ -271,7 +301,11 @@ class PartitionLogs:
         """The watcher for a new file, if it is a partition's log."""
         match = PATH.fullmatch(path)
         if match is None:
-            return None
+            match = FUTURE.fullmatch(path)
+            if match is None:
+                return None
+            copy = FutureCopy(host, (match[1], int(match[2])), self)
+            return SegmentMirror(copy, int(match[3]), path)
         key = (match[1], int(match[2]))
         replica = self._replicas.get((host, key))
         if replica is None:

@@ -25,6 +25,8 @@ _DELETED = ".log.deleted"
 _SWAP = ".log.swap"
 PATH: Final = re.compile(r".*/([^/]+)-(\d+)/(\d{20})\.log(\.cleaned)?")
 """Topic, partition, base offset, and whether a cleaning writes it."""
+FUTURE: Final = re.compile(r".*/([^/]+)-(\d+)\.[0-9a-f]{32}-future/(\d{20})\.log")
+"""Of a log on its way to another directory: nobody is served from it."""
 
 
 class Owner(Protocol):
@@ -42,6 +44,10 @@ class Owner(Protocol):
 
     def adopt(self, segment: SegmentMirror) -> Owner:
         """The log that a file belongs to which has its name again."""
+        ...
+
+    def future(self) -> Owner:
+        """The owner of a copy of this log that is on its way to another directory."""
         ...
 
 
@@ -178,7 +184,9 @@ class SegmentMirror:
                 self.replica.cleaned(self)
             return
         self.replica.drop(self)
-        if path.endswith(_SWAP):
+        if FUTURE.fullmatch(path) is not None:
+            self.replica = self.replica.future()
+        elif path.endswith(_SWAP):
             self.replica.about_to_swap(self)
         elif was_in_place and path.endswith(_DELETED):
             self.replica.retired(self)

@@ -13,6 +13,8 @@ NAMES: Final = (
     "divergent_logs",
     "split_vote",
     "full_disk",
+    "one_disk_of_several",
+    "move_between_disks",
     "silent_follower",
     "slow_follower",
     "power_loss_of_all",

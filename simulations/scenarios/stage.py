@@ -222,6 +222,24 @@ class Stage:
         machine.medium.faults.full = full
         machine.suspect = True
 
+    def directory_of(self, machine: Machine, topic: str, partition: int = 0) -> str:
+        """The log directory of a machine that a replica is in; an assertion fails without one."""
+        name = f"/{topic}-{partition}"
+        found = [path for path in machine.medium.directories if path.endswith(name)]
+        assert found, f"{machine.host} has no {topic}-{partition}"
+        return found[0].removesuffix(name)
+
+    def has_moved(self, machine: Machine, target: TopicPartition, path: str) -> bool:
+        """Whether a replica is in that log directory, and in no other."""
+        name = f"/{target}"
+        homes = [each for each in machine.medium.directories if each.endswith(name)]
+        return homes == [path + name]
+
+    def fail_directory(self, machine: Machine, path: str) -> None:
+        """One disk of several fails: nothing is written to it or read from it any longer."""
+        machine.medium.faults.dead = path
+        machine.suspect = True
+
     def slow_disk(self, machine: Machine, seconds: float) -> None:
         machine.medium.faults.sync_latency_s = (seconds / 2, seconds)
 

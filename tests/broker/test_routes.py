@@ -28,6 +28,8 @@ WHOLE = {
     "AddRaftVoter": Cluster.ALTER,
     "AllocateProducerIds": Cluster.CLUSTER_ACTION,
     "AlterClientQuotas": Cluster.ALTER_CONFIGS,
+    "AlterReplicaLogDirs": Cluster.ALTER,
+    "AssignReplicasToDirs": Cluster.CLUSTER_ACTION,
     "AlterPartition": Cluster.CLUSTER_ACTION,
     "CreateAcls": Cluster.ALTER,
     "DeleteAcls": Cluster.ALTER,

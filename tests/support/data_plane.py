@@ -199,7 +199,11 @@ class Broker:
             }
         )
         self.logs = LogManager(
-            self.disk, ["/data"], self.clock, random.Random(broker_id), take_locks=False
+            self.disk,
+            list(self.config.names("log.dirs")),
+            self.clock,
+            random.Random(broker_id),
+            take_locks=False,
         )
         trio.run(self.logs.load)
         self.cleaner = Cleaner(self.logs, self.disk, self.clock)

@@ -23,12 +23,11 @@ def test_each_partition_gets_its_replicas(tmp_path: Path) -> None:
     path = written(
         tmp_path / "moves.json",
         {"replicas": [2, 1]},
-        {"partition": 1, "replicas": [1, 3], "log_dirs": ["any", "any"]},
+        {"partition": 1, "replicas": [1, 3], "log_dirs": ["any", "/disk2"]},
     )
-    assert read_reassignment(path) == {
-        TopicPartition("t", 0): [2, 1],
-        TopicPartition("t", 1): [1, 3],
-    }
+    replicas, directories = read_reassignment(path)
+    assert replicas == {TopicPartition("t", 0): [2, 1], TopicPartition("t", 1): [1, 3]}
+    assert directories == {(3, TopicPartition("t", 1)): "/disk2"}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_each_partition_gets_its_replicas(tmp_path: Path) -> None:
         ({"replicas": [1], "log_dirs": []}, "is different from size of log dirs list []"),
         ({"replicas": [1], "log_dirs": 5}, "the log_dirs of t-0 are no list"),
         ({"replicas": [1], "log_dirs": None}, "the log_dirs of t-0 are no list"),
-        ({"replicas": [1], "log_dirs": ["/data"]}, 'only "any" is possible'),
+        ({"replicas": [1], "log_dirs": [1]}, "the log_dirs of t-0 are no list"),
         ({"replicas": [1, 2, 1]}, "duplicate entries: t-0 contains multiple entries for 1"),
         ({"replicas": []}, "Partition replica list cannot be empty"),
         ({"replicas": None}, "the replicas of t-0 are no list"),

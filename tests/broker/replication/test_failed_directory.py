@@ -1,0 +1,41 @@
+"""A log directory that fails: its replicas are not made again in another one, where they would be
+empty, whatever the metadata says of their partitions afterwards."""
+
+from __future__ import annotations
+
+from raftka.kraft.image import PartitionImage
+from raftka.model.errors import ErrorCode
+from tests.support.data_plane import Broker, World, produced
+
+
+def test_a_leader_whose_directory_failed_does_not_begin_again_with_an_empty_log() -> None:
+    """A follower that leaves changes the partition, and the leader reads of it that it leads: with
+    a new log in its other directory it would, in the same epoch, and the others would truncate."""
+    world = World()
+    world.add_broker(2)
+    world.add_topic("logs", PartitionImage((1, 2), (1, 2), 1))
+    broker = Broker(world, log_dirs="/data,/data2")
+    broker.publish()
+    assert produced(broker.produce("logs", b"a", acks=1).message).error_code == ErrorCode.NONE
+    home = broker.replica("logs").log.directory.rpartition("/")[0]
+    broker.logs.fail(home, "it smells of smoke")
+
+    world.change("logs", isr=(1,))
+    broker.publish()
+    world.change("logs", leader=1, isr=(1,))
+    broker.publish()
+    answer = produced(broker.produce("logs", b"b", acks=1).message)
+    assert answer.error_code == ErrorCode.KAFKA_STORAGE_ERROR
+    assert broker.replicas.get("logs", 0) is None
+
+
+def test_a_topic_of_the_same_name_is_another_one() -> None:
+    world = World()
+    world.add_topic("logs", PartitionImage((1,), (1,), 1))
+    broker = Broker(world, log_dirs="/data,/data2")
+    broker.publish()
+    home = broker.replica("logs").log.directory.rpartition("/")[0]
+    broker.logs.fail(home, "it smells of smoke")
+    world.add_topic("logs", PartitionImage((1,), (1,), 1), id_=b"another".ljust(16))
+    broker.publish()
+    assert produced(broker.produce("logs", b"b", acks=1).message).error_code == ErrorCode.NONE
