@@ -72,6 +72,14 @@ def test_a_transaction_without_a_marker_is_open() -> None:
     assert scene.told.names == ["unstable-below-last-stable-offset"]
 
 
+def test_a_log_may_begin_behind_the_start_of_an_open_transaction() -> None:
+    """Seed 59: an administrator had deleted its first records."""
+    scene = Transactional(batch(0), data(1), batch(2))
+    scene.begins_at = 2
+    scene.fetch(high_watermark=3, last_stable_offset=2, log_start_offset=2)
+    assert scene.told.names == []
+
+
 def test_a_transaction_that_is_cut_off_is_forgotten() -> None:
     scene = Transactional(batch(0), data(1))
     inode = next(iter(scene.files["n1"].values()))
