@@ -9,6 +9,7 @@ from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
 from raftka.model.ports import Clock, Dice, Disk, FileLock
 from raftka.model.rules import RulesOff
+from raftka.model.scram import ScramCredential
 from raftka.model.settings import Config
 from raftka.storage import bootstrap, clean_shutdown, meta_properties
 from raftka.storage.config import LogConfig
@@ -32,6 +33,8 @@ class Directories:
     locks: list[FileLock]
     first_levels: Mapping[str, int]
     """The feature levels with which this node would begin a new cluster."""
+    first_scram: Mapping[tuple[str, int], ScramCredential]
+    """The passwords with which it would."""
 
     @property
     def metadata_directory_id(self) -> Uuid:
@@ -107,6 +110,7 @@ def open_directories(disk: Disk, config: Config) -> Directories:
         previous_broker_epoch=min(epochs, default=NO_EPOCH),
         locks=locks,
         first_levels=bootstrap.read(disk, metadata_directory) or BOOTSTRAP,
+        first_scram=bootstrap.read_scram(disk, metadata_directory),
     )
 
 

@@ -70,7 +70,7 @@ def forwarded_session(request: EnvelopeRequest, by: Session) -> Session:
     """
     principal = principal_of(request.request_principal)
     host = address_of(request.client_host_address)
-    return Session(f"{host} by way of {by.peer}", by.listener, principal, host)
+    return Session(f"{host} by way of {by.peer}", by.listener, principal, client_address=host)
 
 
 def principal_bytes(principal: Principal) -> bytes:

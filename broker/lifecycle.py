@@ -58,6 +58,8 @@ class Identity:
     features: tuple[tuple[str, int, int], ...]
     previous_broker_epoch: int
     """From the clean shutdown file; -1 means that unsynced data may be gone."""
+    security_protocols: tuple[tuple[str, int], ...] = ()
+    """By the name of a listener, the number of what it speaks; PLAINTEXT is 0."""
 
 
 class Lifecycle:
@@ -152,7 +154,12 @@ class Lifecycle:
             cluster_id=me.cluster_id,
             incarnation_id=me.incarnation_id,
             listeners=[
-                Listener(name=name, host=where.host, port=where.port, security_protocol=0)
+                Listener(
+                    name=name,
+                    host=where.host,
+                    port=where.port,
+                    security_protocol=dict(me.security_protocols).get(name, 0),
+                )
                 for name, where in me.listeners
             ],
             features=[

@@ -7,6 +7,7 @@ node: ARCHITECTURE.md.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from raftka.broker import dynamic_settings
@@ -15,12 +16,15 @@ from raftka.broker.forwarding import forward
 from raftka.broker.metadata_loader import MetadataLoader
 from raftka.broker.no_controller import NoController
 from raftka.broker.peers import Peers
+from raftka.broker.security import network_for, tls_for
 from raftka.broker.suspects import Suspects
 from raftka.kraft.authorizer import authorizer_of
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
+from raftka.kraft.sections.scram import NO_CREDENTIALS, ScramKey
 from raftka.model.access import CLUSTER_NAME, Operation, ResourceType
 from raftka.model.ids import NO_BROKER, Endpoint
+from raftka.model.settings.listener_settings import ListenerSettings
 from raftka.model.settings.listeners import Listener, listeners
 from raftka.net.answers import Turn
 from raftka.net.router import CloseConnection
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
     from raftka.model.rules import RulesOff
+    from raftka.model.scram import ScramCredential
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
@@ -101,6 +106,7 @@ class Node:
         disk: Disk,
         network: Network,
         rules_off: RulesOff,
+        first_scram: Mapping[ScramKey, ScramCredential] = NO_CREDENTIALS,
     ) -> None:
         self.config = config
         """The node's settings, with the dynamic ones of the metadata on top."""
@@ -115,6 +121,16 @@ class Node:
         self.dice = dice
         self.disk = disk
         self.network = network
+        self.broker_network = network_for(config, network, clock, dice, controllers=False)
+        """By which this node reaches brokers; it speaks what their listener asks for."""
+        self.controller_network = network_for(config, network, clock, dice, controllers=True)
+        """The same for controllers."""
+        self._first_scram = first_scram
+        self.tls = {
+            name: tls_for(partial(self.listener_settings, name), each.protocol, clock)
+            for name, each in self.listeners.items()
+        }
+        """By the name of a listener, what secures its connections; None where nothing does."""
         self.rules_off = rules_off
         self.turn = Turn()
         self.servers: list[Server] = []
@@ -126,14 +142,19 @@ class Node:
             self.loader.add(self.authorizer.published)
         self.channels = Channels(
             node_id=self.node_id,
-            network=network,
+            network=self.controller_network,
             clock=clock,
             controller=self._controller_endpoint,
         )
         self.peers = Peers(
-            node_id=self.node_id, network=network, clock=clock, endpoint=self.broker_endpoint
+            node_id=self.node_id,
+            network=self.broker_network,
+            clock=clock,
+            endpoint=self.broker_endpoint,
         )
-        self.no_controller = NoController(self.node_id, network, clock, self.controller_endpoints)
+        self.no_controller = NoController(
+            self.node_id, self.controller_network, clock, self.controller_endpoints
+        )
         self.suspects = Suspects(clock, self.loader)
         self._bootstrap_controllers = controllers
         self._inter_broker_listener = config.text("inter.broker.listener.name")
@@ -147,6 +168,19 @@ class Node:
     def verifies_transactions(self) -> bool:
         """Whether what opens a transaction in a partition must be agreed with its coordinator."""
         return self.config.flag("transaction.partition.verification.enable")
+
+    def listener_settings(self, name: str) -> ListenerSettings:
+        """What a listener is set to now."""
+        return ListenerSettings(self.config, name)
+
+    def scram_credentials(self) -> Mapping[ScramKey, ScramCredential]:
+        """What this node knows of passwords.
+
+        Before it has any metadata that is what it was formatted with, so that the controllers of
+        a new cluster can log in to each other.
+        """
+        image = self.image
+        return image.scram if image.features else self._first_scram
 
     @property
     def broker_epoch(self) -> int:

@@ -64,6 +64,8 @@ PROMISES: Final[dict[int, Promise]] = {
     47: Promise("offset_delete", 0, 0, "broker", False),
     48: Promise("describe_client_quotas", 0, 1, "broker", False),
     49: Promise("alter_client_quotas", 0, 1, "broker", True),
+    50: Promise("describe_user_scram_credentials", 0, 0, "both", False),
+    51: Promise("alter_user_scram_credentials", 0, 0, "broker", True),
     55: Promise("describe_quorum", 0, 2, "broker", True),
     56: Promise("alter_partition", 2, 3, "controller", False),
     57: Promise("update_features", 0, 2, "broker", True),

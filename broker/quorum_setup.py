@@ -40,7 +40,7 @@ def make_quorum(node: Node, directories: Directories) -> Quorum:
         clock=node.clock,
         dice=node.dice,
         disk=node.disk,
-        network=node.network,
+        network=node.controller_network,
         can_vote=node.is_controller,
         voters=controller_endpoints(config),
         bootstrap_servers=bootstrap_servers(config),

@@ -27,13 +27,15 @@ from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.placements import Placements
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.broker.routes import forwarded_routes, routes
+from raftka.broker.security import authentication_for
 from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, Listener, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
-from raftka.model.settings.listeners import metrics_endpoint
+from raftka.model.settings.listener_settings import ListenerSettings
+from raftka.model.settings.listeners import PROTOCOLS, metrics_endpoint
 from raftka.net.admission import Admission, Limits, parse_overrides
 from raftka.net.dispatch import Dispatcher
 from raftka.net.server import Server
@@ -75,6 +77,7 @@ async def serve(
     try:
         node = Node(
             config,
+            first_scram=directories.first_scram,
             cluster_id=directories.cluster_id,
             directory_id=directories.metadata_directory_id,
             controllers=controller_endpoints(config),
@@ -107,6 +110,7 @@ async def _run(
             dice=node.dice,
             network=node.network,
             first_levels=directories.first_levels,
+            first_scram=directories.first_scram,
             rules_off=node.rules_off,
         )
         node.forwarded = Dispatcher(node, forwarded_routes(), authorizer=node.authorizer)
@@ -167,7 +171,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         node.channels,
         clock=node.clock,
         dice=node.dice,
-        network=node.network,
+        network=node.broker_network,
         turn=node.turn,
         endpoint=node.broker_endpoint,
         broker_epoch=lambda: node.broker_epoch,
@@ -206,6 +210,9 @@ def _compose_broker(node: Node, directories: Directories) -> None:
                 (each.name, each.advertised)
                 for each in node.listeners.values()
                 if each.kind == "broker"
+            ),
+            security_protocols=tuple(
+                (each.name, PROTOCOLS.index(each.protocol)) for each in node.listeners.values()
             ),
             rack=config.optional_text("broker.rack"),
             log_dirs=directories.directory_ids,
@@ -301,6 +308,7 @@ def _server(node: Node, name: str) -> Server:
     # Controllers listen for nodes of the cluster only: none of them is one too many, and none is
     # kept waiting.
     serves_clients = kind == "broker"
+    settings = ListenerSettings(node.config, name)
     server = Server(
         Dispatcher(
             node,
@@ -319,6 +327,15 @@ def _server(node: Node, name: str) -> Server:
         arrival=partial(_hold_s, node) if serves_clients else None,
         preambles={RAFT_PREAMBLE: node.accept_raft} if kind == "controller" else {},
         poller=node.network.poller() if kind == "broker" else None,
+        authentication=authentication_for(
+            settings,
+            node.listeners[name].protocol,
+            clock=node.clock,
+            dice=node.dice,
+            credentials=node.scram_credentials,
+        ),
+        secure=node.tls[name],
+        max_token_bytes=settings.int("sasl.server.max.receive.size"),
     )
     node.servers.append(server)
     return server

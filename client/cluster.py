@@ -20,7 +20,7 @@ from raftka.client.missing_topics import MissingTopics
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint
-from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.model.ports import AuthenticationFailed, BrokenConnection, Clock, Dice, Network
 from raftka.net.channel import Channel
 from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
@@ -223,7 +223,10 @@ class Cluster:
                 if self._closed:
                     return
                 failures += 1
-                self.last_error = BrokenConnection(str(error))
+                if isinstance(error, AuthenticationFailed):
+                    self.last_error = error
+                else:
+                    self.last_error = BrokenConnection(str(error))
                 self._warn(failures)
                 self._tell()
                 await self.clock.sleep(self.retry_backoff.pause(failures))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from raftka.client.security import SECURITY
 from raftka.client.settings import (
     ClientConfig,
     ConfigError,
@@ -38,13 +39,7 @@ COMMON = _table(
     Setting(
         "socket.connection.setup.timeout.ms", integer, 10_000, "How long connecting may take.", 1
     ),
-    Setting(
-        "security.protocol",
-        text,
-        "PLAINTEXT",
-        "How connections are protected.",
-        choices=("PLAINTEXT",),
-    ),
+    *SECURITY,
 )
 
 PRODUCER = COMMON | _table(

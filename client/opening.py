@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import trio
 
 from raftka.client.cluster import Cluster
+from raftka.client.security import secured
 from raftka.client.settings import ClientConfig
 from raftka.model.ports import Clock, Dice, Network
 from raftka.net.clock import system_clock, system_dice
@@ -37,7 +38,9 @@ class Client:
     ) -> None:
         self._config = config
         self._clock = clock or system_clock()
-        self._cluster = Cluster(config, network or TcpNetwork(), self._clock, dice or system_dice())
+        dice = dice or system_dice()
+        network = secured(config, network or TcpNetwork(), self._clock, dice)
+        self._cluster = Cluster(config, network, self._clock, dice)
         self._nursery: trio.Nursery | None = None
         self._works = False
         """Whether the background tasks run, so that there is somebody to wait for."""

@@ -26,6 +26,7 @@ from raftka.kraft.sections.client_quotas import ClientQuotas
 from raftka.kraft.sections.configs import Configs
 from raftka.kraft.sections.features import Features
 from raftka.kraft.sections.producer_ids import ProducerIds
+from raftka.kraft.sections.scram import Scram
 from raftka.kraft.sections.section import ReplayError, Section
 from raftka.kraft.sections.topics import Topics
 
@@ -39,6 +40,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "producer_ids": ProducerIds,
     "acls": Acls,
     "client_quotas": ClientQuotas,
+    "scram": Scram,
 }
 """By their names in a delta, in the order in which a snapshot has them."""
 
@@ -64,6 +66,7 @@ class MetadataDelta:
         self.producer_ids = ProducerIds(base)
         self.acls = Acls(base)
         self.client_quotas = ClientQuotas(base)
+        self.scram = Scram(base)
 
     def sections(self) -> Iterator[Section]:
         """All sections, in a snapshot's order."""

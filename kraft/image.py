@@ -25,10 +25,12 @@ from raftka.kraft.sections.configs import (
     ConfigResource,
 )
 from raftka.kraft.sections.producer_ids import PRODUCER_ID_BLOCK_SIZE
+from raftka.kraft.sections.scram import ScramKey
 from raftka.kraft.sections.section import NOTHING
 from raftka.kraft.sections.topics import PartitionImage, TopicImage
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import UNASSIGNED_DIRECTORY
+from raftka.model.scram import ScramCredential
 
 __all__ = [
     "BROKER_RESOURCE",
@@ -67,6 +69,8 @@ class MetadataImage:
     """By an id that nothing but the metadata log shows."""
     client_quotas: Mapping[QuotaEntity, Mapping[str, float]] = field(default_factory=dict)
     """By what they belong to, and then by their names."""
+    scram: Mapping[ScramKey, ScramCredential] = field(default_factory=dict)
+    """What brokers know of the users' passwords."""
 
     def topic_by_id(self, topic_id: bytes) -> TopicImage | None:
         name = self.topic_names.get(topic_id)

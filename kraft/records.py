@@ -160,6 +160,20 @@ class RemoveTopicRecord(MetadataRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class UserScramCredentialRecord(MetadataRecord):
+    """A user has a password for one mechanism of SCRAM, by its number (KIP-900)."""
+
+    ID: ClassVar[int] = 11
+
+    user: str
+    mechanism: int
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureLevelRecord(MetadataRecord):
     """A feature's finalized level for the whole cluster; 0 removes it."""
 
@@ -234,6 +248,16 @@ class RemoveAccessControlEntryRecord(MetadataRecord):
     acl_id: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class RemoveUserScramCredentialRecord(MetadataRecord):
+    """A user has no password for that mechanism of SCRAM any more."""
+
+    ID: ClassVar[int] = 22
+
+    user: str
+    mechanism: int
+
+
 RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     RegisterBrokerRecord,
     UnregisterBrokerRecord,
@@ -242,12 +266,14 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     ConfigRecord,
     PartitionChangeRecord,
     RemoveTopicRecord,
+    UserScramCredentialRecord,
     FeatureLevelRecord,
     ClientQuotaRecord,
     ProducerIdsRecord,
     BrokerRegistrationChangeRecord,
     AccessControlEntryRecord,
     RemoveAccessControlEntryRecord,
+    RemoveUserScramCredentialRecord,
 )
 
 

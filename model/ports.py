@@ -209,6 +209,10 @@ class BrokenConnection(Exception):
     """The peer is gone, or could not be reached; the message says which and where."""
 
 
+class AuthenticationFailed(BrokenConnection):
+    """The peer does not take us, or is not who it should be: to try again is no use."""
+
+
 class Connection(Protocol):
     """One byte stream between two nodes, or a client and a node.
 

@@ -41,7 +41,8 @@ class FrameReader:
     """
 
     def __init__(self, max_frame_bytes: int) -> None:
-        self._limit = max_frame_bytes
+        self.limit = max_frame_bytes
+        """The largest frame that is taken."""
         self._buffer = bytearray()
         self._view = memoryview(self._buffer)
         self._start = 0
@@ -83,9 +84,9 @@ class FrameReader:
         self._wanted = 4
         while end - start >= 4:
             (size,) = _SIZE.unpack_from(view, start)
-            if not 0 <= size <= self._limit:
+            if not 0 <= size <= self.limit:
                 raise FrameTooLarge(
-                    f"a frame of {size} bytes was announced; 0 to {self._limit} are allowed"
+                    f"a frame of {size} bytes was announced; 0 to {self.limit} are allowed"
                     " (socket.request.max.bytes)"
                 )
             stop = start + 4 + size

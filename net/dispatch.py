@@ -6,8 +6,9 @@ holds for every request is done here: versions, sizes, permissions, and what bec
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, Protocol, cast
+from typing import Any, Final, Generic, Protocol, cast
 
 import trio
 
@@ -22,15 +23,18 @@ from raftka.net.router import (
     Answer,
     CloseConnection,
     Context,
+    LastAnswer,
     Metering,
     NodeT,
     Pending,
     Returned,
     Route,
 )
-from raftka.net.session import Session
+from raftka.net.session import Authenticating, Session
 
 log = get_logger(__name__)
+
+_SIZE: Final = struct.Struct(">i")
 
 
 class Outlet(Protocol):
@@ -101,6 +105,11 @@ class Dispatcher(Generic[NodeT]):
         `frame` may be reused once this returns. Raises CloseConnection and MalformedMessage, and
         whatever else ends the connection; so does what is returned.
         """
+        authentication = session.authentication
+        if authentication is not None:
+            if authentication.takes_raw_token:
+                return self._take_token(bytes(frame), session, authentication, outlet)
+            authentication.check(int.from_bytes(frame[:2]))
         header = codec.decode_request_header(frame)
         route = self._routes.get(header.api_key)
         if route is None or len(frame) > route.max_bytes:
@@ -112,14 +121,9 @@ class Dispatcher(Generic[NodeT]):
         version = header.api_version
         timing = None if self._stats is None else self._stats.begin(route.name, version)
         context = Context(
-            self._node,
-            session,
-            version,
-            header.correlation_id,
-            header.client_id,
-            frame,
-            authorizer=self._authorizer,
+            self._node, session, version, header.correlation_id, header.client_id, frame
         )
+        context.authorizer = self._authorizer
         if not route.min_version <= version <= route.max_version:
             outlet.put(_in_version_0(context, route))
             return None
@@ -161,6 +165,18 @@ class Dispatcher(Generic[NodeT]):
                 timing.answered_at_once(answer)
         return None
 
+    async def _take_token(
+        self, token: bytes, session: Session, authentication: Authenticating, outlet: Outlet
+    ) -> None:
+        """A token without a request around it, as after version 0 of SaslHandshake."""
+        try:
+            answer, _ = authentication.authenticate(token)
+        except KafkaError as error:
+            await authentication.pause()
+            raise CloseConnection(error.message) from error
+        session.principal = authentication.principal or session.principal
+        outlet.put([_SIZE.pack(len(answer)), answer])
+
 
 def _show(context: Context[Any], route: Route[Any]) -> None:
     """A line for a request, at level DEBUG."""
@@ -192,6 +208,9 @@ async def _answer_later(
     metering = context.metering
     try:
         answer = await (waiting if metering is None else metering.timed(waiting))
+    except LastAnswer as last:
+        put(encode_answer(context, last.answer))
+        raise
     except Exception as error:
         answer = _failed(context, route, request, error)
     if metering is not None:

@@ -54,6 +54,14 @@ class CloseConnection(Exception):
     """The connection cannot go on; the message says why, for the log."""
 
 
+class LastAnswer(CloseConnection):
+    """The connection ends with this answer: raised by a handler that is async."""
+
+    def __init__(self, answer: Response, why: str) -> None:
+        super().__init__(why)
+        self.answer = answer
+
+
 class Pending:
     """An answer that comes later. The first call of `resolve` counts; later ones do nothing.
 

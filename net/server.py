@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from raftka.model.access import Principal
 from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock, Connection, Listener, Poller
 from raftka.net.admission import Admission
@@ -24,9 +25,15 @@ from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.reactor import Reactor
 from raftka.net.router import CloseConnection
-from raftka.net.session import Session
+from raftka.net.session import Authenticating, Session
+
+_AUTHENTICATION_S = 30.0
+"""How long a client may take to say who it is."""
 
 log = get_logger(__name__)
+
+Secure = Callable[[Connection], Awaitable[tuple[Connection, Principal]]]
+"""Makes a stream of a connection that TLS protects, and says who is at its other end."""
 
 Preamble = Callable[[Connection, bytes, Session], Awaitable[None]]
 
@@ -53,6 +60,9 @@ class Server:
         arrival: Callable[[str], float] | None = None,
         preambles: dict[bytes, Preamble] | None = None,
         poller: Poller | None = None,
+        authentication: Callable[[], Authenticating] | None = None,
+        max_token_bytes: int = 0,
+        secure: Secure | None = None,
     ) -> None:
         self.name = name
         self._dispatch = dispatcher.dispatch
@@ -63,6 +73,9 @@ class Server:
         self._admission = admission
         self._arrival = arrival
         self._preambles = preambles or {}
+        self._authentication = authentication
+        self._max_token_bytes = max_token_bytes
+        self._secure = secure
         self._nursery: trio.Nursery | None = None
         self._conversations: dict[Conversation, None] = {}
         self._poller = poller
@@ -105,7 +118,9 @@ class Server:
     def _take(self, connection: Connection) -> None:
         """Serve it with the others, or in a task of its own."""
         conversation = self._begin(connection)
-        if self._reactor is None or not self._reactor.serve(conversation):
+        # TLS is a stream over the connection, and a login takes time: both want their own task.
+        alone = self._secure is not None or self._authentication is not None
+        if alone or self._reactor is None or not self._reactor.serve(conversation):
             self._start(partial(self._serve_alone, conversation))
 
     def _admitted(self, connection: Connection) -> bool:
@@ -137,6 +152,8 @@ class Server:
             Answers(connection, self._turn, self._start),
             self._clock,
         )
+        if self._authentication is not None:
+            conversation.session.authentication = self._authentication()
         self._conversations[conversation] = None
         log.debug(f"{connection.peer} connects", listener=self.name)
         return conversation
@@ -173,7 +190,16 @@ class Server:
             self._ended(conversation, None)
 
     async def _converse(self, conversation: Conversation) -> None:
-        connection, reader = conversation.connection, conversation.reader
+        session, reader = conversation.session, conversation.reader
+        if self._secure is not None:
+            secured, session.principal = await self._secure(conversation.connection)
+            conversation.connection = secured
+            conversation.answers = Answers(secured, self._turn, self._start)
+        if session.authentication is not None:
+            reader.limit = self._max_token_bytes
+            await self._authenticate(conversation, session.authentication)
+            reader.limit = self._max_frame_bytes
+        connection = conversation.connection
         if self._preambles:
             first = await self._first_bytes(connection, reader)
             if first in self._preambles:
@@ -188,6 +214,21 @@ class Server:
                 return
             conversation.heard_s = self._clock.monotonic()
             conversation.frames = reader.frames(received)
+
+    async def _authenticate(
+        self, conversation: Conversation, authentication: Authenticating
+    ) -> None:
+        """Answer requests until the client is known. Raises CloseConnection when it takes long."""
+        reader = conversation.reader
+        with self._clock.within(_AUTHENTICATION_S) as limit:
+            while not authentication.is_complete:
+                received = await conversation.connection.receive_into(reader.space())
+                if not received:
+                    raise BrokenConnection(conversation.connection.peer)
+                conversation.frames = reader.frames(received)
+                await conversation.go_on(self._dispatch, self._turn)
+        if limit.cancelled_caught:
+            raise CloseConnection(f"it was not authenticated within {_AUTHENTICATION_S:g} s")
 
     async def _first_bytes(self, connection: Connection, reader: FrameReader) -> bytes:
         while len(head := reader.head()) < 4:

@@ -19,6 +19,44 @@ class Held(Protocol):
         ...
 
 
+class Authenticating(Protocol):
+    """How far the client of a connection has come with saying who it is (net/security)."""
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who it is, as soon as that is proved."""
+        ...
+
+    @property
+    def is_complete(self) -> bool: ...
+
+    @property
+    def takes_raw_token(self) -> bool:
+        """Whether the next frame is a token, and no request."""
+        ...
+
+    @property
+    def mechanisms(self) -> list[str]:
+        """What the listener offers."""
+        ...
+
+    async def pause(self) -> None:
+        """Wait as long as a failed attempt does (connection.failed.authentication.delay.ms)."""
+        ...
+
+    def check(self, api_key: int) -> None:
+        """Raise CloseConnection for a request that may not be asked now."""
+        ...
+
+    def handshake(self, mechanism: str, *, raw: bool) -> None:
+        """A mechanism is chosen. Raises KafkaError, after which the connection has to end."""
+        ...
+
+    def authenticate(self, token: bytes) -> tuple[bytes, int]:
+        """(the answer to a token, how long the session lasts in ms or 0). Raises KafkaError."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One connection, or the client behind a forwarded request; lives as long as it."""
@@ -28,6 +66,8 @@ class Session:
     listener: str
     """The name of the listener it came in by: answers name endpoints of the same listener."""
     principal: Principal = ANONYMOUS
+    authentication: Authenticating | None = None
+    """Where the listener asks for SASL."""
     client_address: str = ""
     """The host of `peer`, unless it is given: an IP address, in simulation a name."""
     held: dict[Held, None] = field(default_factory=dict)

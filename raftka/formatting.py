@@ -13,9 +13,11 @@ from typing import Final
 
 from raftka.kraft.raft.port import Voter, VoterEndpoint
 from raftka.kraft.raft.snapshots import write_first_voters
+from raftka.kraft.sections.scram import NO_CREDENTIALS, ScramKey
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import METADATA_TOPIC_UUID, Uuid, parse_uuid, uuid_text
 from raftka.model.ports import Disk
+from raftka.model.scram import ScramCredential
 from raftka.model.settings import Config
 from raftka.model.settings.listeners import listeners, parse_endpoint
 from raftka.storage import bootstrap, meta_properties
@@ -81,13 +83,15 @@ def format_directories(
     ignore_formatted: bool = False,
     voters: Sequence[Voter] = (),
     levels: Mapping[str, int] | None = None,
+    scram: Mapping[ScramKey, ScramCredential] = NO_CREDENTIALS,
     randbytes: Callable[[int], bytes] = os.urandom,
 ) -> list[str]:
     """Format the directories that are not formatted yet; returns them, the metadata's last.
 
     The metadata directory comes last because it decides: the next run sees an interrupted format
     as not done. `voters` found a new quorum whose members may change; a new cluster
-    begins with the feature `levels`. Raises FormatRefused, BadDirectory, OSError.
+    begins with the feature `levels` and the passwords in `scram`. Raises FormatRefused,
+    BadDirectory, OSError.
     """
     found = inspect(config, disk)
     node_id = config.int("node.id")
@@ -110,6 +114,8 @@ def format_directories(
                 write_first_voters(disk, f"{path}/{METADATA_LOG}", list(voters))
             if levels is not None:
                 bootstrap.write(disk, path, levels)
+            if scram:
+                bootstrap.write_scram(disk, path, scram)
         meta_properties.write(disk, path, MetaProperties(cluster_id, node_id, directory_id))
     return ordered
 

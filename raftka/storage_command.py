@@ -23,6 +23,7 @@ from raftka.model import releases
 from raftka.model.ids import uuid_text
 from raftka.model.releases import HIGHEST, KRAFT, UnknownRelease
 from raftka.model.settings import Config, WrongSettings
+from raftka.scram_option import BadScramOption, parse_scram
 from raftka.storage.meta_properties import BadDirectory
 from raftka.storage.posix import PosixDisk
 
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
         print(f"{options.config}: these settings are wrong:", file=sys.stderr)
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
-    except (BadDirectory, FormatRefused, UnknownRelease, Unreadable) as error:
+    except (BadDirectory, BadScramOption, FormatRefused, UnknownRelease, Unreadable) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
@@ -56,8 +57,7 @@ def _random_uuid(_: argparse.Namespace) -> int:
 def _format(options: argparse.Namespace) -> int:
     config = make_config(read_file(options.config))
     _check_cluster_id(options.cluster_id)
-    if options.add_scram:
-        raise FormatRefused("SCRAM credentials are not supported yet: listeners are PLAINTEXT.")
+    scram = parse_scram(options.add_scram)
     founds = options.standalone or options.initial_controllers is not None
     if founds and config.names("controller.quorum.voters"):
         raise FormatRefused(
@@ -87,6 +87,7 @@ def _format(options: argparse.Namespace) -> int:
         ignore_formatted=options.ignore_formatted,
         voters=voters,
         levels=begin,
+        scram=scram,
     )
     if not done:
         print("All of the log directories are already formatted.")
@@ -250,7 +251,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="a feature's level, as name=level",
     )
-    made.add_argument("--add-scram", "-S", action="append", default=[], help=argparse.SUPPRESS)
+    made.add_argument(
+        "--add-scram",
+        "-S",
+        action="append",
+        default=[],
+        help="a user's password: SCRAM-SHA-256=[name=alice,password=secret], or with"
+        " iterations=, salt= and saltedpassword=",
+    )
     how = made.add_mutually_exclusive_group()
     how.add_argument(
         "--standalone",

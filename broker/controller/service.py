@@ -34,6 +34,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
 from raftka.kraft.raft.port import QuorumPort
 from raftka.kraft.records import OFFSET_OF_THE_BATCH
+from raftka.kraft.sections.scram import NO_CREDENTIALS, Credentials
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Network
@@ -63,6 +64,7 @@ class ControllerService:
         dice: Dice,
         network: Network,
         first_levels: Mapping[str, int] = features.BOOTSTRAP,
+        first_scram: Credentials = NO_CREDENTIALS,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         """`first_levels` of features are those with which a new cluster begins."""
@@ -90,6 +92,7 @@ class ControllerService:
         )
         self._network = network
         self._first_levels = first_levels
+        self._first_scram = first_scram
         self._session_timeout_s = config.int("broker.session.timeout.ms") / 1000
         self._writer = MetadataWriter(quorum, clock, lambda: self.image)
         self._sessions = BrokerSessions(self._session_timeout_s, 0.0, ())
@@ -368,7 +371,9 @@ class ControllerService:
         epoch = self._epoch
         await self._attempt(
             "write the first records",
-            lambda image: Result(features.bootstrap_records(image, self._first_levels), None),
+            lambda image: Result(
+                features.bootstrap_records(image, self._first_levels, self._first_scram), None
+            ),
         )
         for broker in self.image.alive_brokers():
             session = self._sessions.get(broker.broker_id, broker.epoch)

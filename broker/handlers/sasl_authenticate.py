@@ -1,21 +1,38 @@
-"""SaslAuthenticate (key 36): out of place, as no listener authenticates (sasl_handshake.py)."""
+"""SaslAuthenticate (key 36): tokens of the mechanism that was chosen (KIP-152).
+
+A failed attempt is answered after a moment, and ends the connection. Version notes: 1 says how long
+the session lasts (KIP-368).
+"""
 
 from __future__ import annotations
 
 from raftka.broker.request import Context, handles
 from raftka.model.access import NOTHING
-from raftka.model.errors import ErrorCode
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.sasl_authenticate import (
     SaslAuthenticateRequest,
     SaslAuthenticateResponse,
 )
+from raftka.net.router import LastAnswer
 
 
 @handles(SaslAuthenticateRequest, versions=(0, 2), access=NOTHING, listeners="both")
-def sasl_authenticate(
+async def sasl_authenticate(
     context: Context, request: SaslAuthenticateRequest
 ) -> SaslAuthenticateResponse:
-    return SaslAuthenticateResponse(
-        error_code=int(ErrorCode.ILLEGAL_SASL_STATE),
-        error_message=f"The listener {context.listener} has no SASL: nothing to authenticate.",
-    )
+    session = context.session
+    authentication = session.authentication
+    if authentication is None:
+        return SaslAuthenticateResponse(
+            error_code=int(ErrorCode.ILLEGAL_SASL_STATE),
+            error_message=f"The listener {context.listener} has no SASL: nothing to authenticate.",
+        )
+    try:
+        token, lasts_ms = authentication.authenticate(bytes(request.auth_bytes))
+    except KafkaError as error:
+        await authentication.pause()
+        answer = SaslAuthenticateResponse(error_code=int(error.code), error_message=error.message)
+        raise LastAnswer(answer, error.message) from error
+    if authentication.principal is not None:
+        session.principal = authentication.principal
+    return SaslAuthenticateResponse(auth_bytes=token, session_lifetime=lasts_ms)

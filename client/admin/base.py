@@ -10,7 +10,7 @@ from raftka.client.cluster import ClusterUnreachable
 from raftka.client.config import admin_config
 from raftka.client.opening import Client
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
-from raftka.model.ports import BrokenConnection, Clock, Dice, Network
+from raftka.model.ports import AuthenticationFailed, BrokenConnection, Clock, Dice, Network
 from raftka.net.channel import Channel
 from raftka.net.protocol.message import Request, Response
 
@@ -73,6 +73,8 @@ class AdminBase(Client):
             while failures <= self._retries:
                 try:
                     return await attempt()
+                except AuthenticationFailed as error:
+                    raise KafkaError(ErrorCode.SASL_AUTHENTICATION_FAILED, str(error)) from error
                 except BrokenConnection as error:
                     problem = error
                 except KafkaError as error:

@@ -15,10 +15,13 @@ from raftka.kraft.records import (
     METADATA_VERSION,
     FeatureLevelRecord,
     MetadataRecord,
+    UserScramCredentialRecord,
     records_changed,
 )
+from raftka.kraft.sections.scram import NO_CREDENTIALS, ScramKey
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.scram import ScramCredential
 
 TRANSACTION_VERSION: Final = "transaction.version"
 
@@ -60,12 +63,20 @@ def supported_features() -> tuple[tuple[str, int, int], ...]:
 
 
 def bootstrap_records(
-    image: MetadataImage, levels: Mapping[str, int] = BOOTSTRAP
+    image: MetadataImage,
+    levels: Mapping[str, int] = BOOTSTRAP,
+    scram: Mapping[ScramKey, ScramCredential] = NO_CREDENTIALS,
 ) -> list[MetadataRecord]:
     """The first records of a new cluster; none when it has a metadata.version already."""
     if METADATA_VERSION in image.features:
         return []
-    return [FeatureLevelRecord(name, level) for name, level in levels.items()]
+    return [
+        *(FeatureLevelRecord(name, level) for name, level in levels.items()),
+        *(
+            UserScramCredentialRecord(user, mechanism, *credential)
+            for (user, mechanism), credential in scram.items()
+        ),
+    ]
 
 
 def update(

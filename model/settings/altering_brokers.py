@@ -125,15 +125,16 @@ def _steps(config: Config, wanted: Config, entries: Mapping[str, str]) -> Iterat
 
 def _listener_steps(config: Config, wanted: Config) -> Iterator[str]:
     """Which listeners would change under those that use them."""
-    present = {each.name: each for each in listeners(config) if each.kind == "broker"}
+    present = listeners(config)
     left = {each.name: each for each in listeners(wanted)}
     advertised = config.names("advertised.listeners")
-    in_use = [each.name for each in parse_listeners("", advertised)] or list(present)
+    in_use = [each.name for each in parse_listeners("", advertised)]
+    in_use = in_use or [each.name for each in present if each.kind == "broker"]
     if gone := [name for name in in_use if name not in left]:
         yield f"Advertised listeners {_listed(gone)} must be among the listeners {_listed([*left])}"
-    for name, each in present.items():
-        if name in left and left[name].protocol != each.protocol:
-            yield f"Security protocol cannot be updated for existing listener {name}"
+    for each in present:
+        if each.name in left and left[each.name].protocol != each.protocol:
+            yield f"Security protocol cannot be updated for existing listener {each.name}"
 
 
 def _check_local_retention(config: Config, wanted: Config) -> None:

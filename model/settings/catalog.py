@@ -37,6 +37,29 @@ BROKER: Final[Mapping[str, Setting]] = {
 TOPIC: Final[Mapping[str, Setting]] = {setting.name: setting for setting in TOPIC_SETTINGS}
 """The settings of a topic."""
 
+LISTENER_PREFIX: Final = "listener.name."
+OF_LISTENERS: Final = (
+    ".connections.max.reauth.ms",
+    ".sasl.enabled.mechanisms",
+    ".sasl.jaas.config",
+    ".ssl.cipher.suites",
+    ".ssl.client.auth",
+    ".ssl.enabled.protocols",
+    ".ssl.endpoint.identification.algorithm",
+    ".ssl.key.password",
+    ".ssl.keystore.certificate.chain",
+    ".ssl.keystore.key",
+    ".ssl.keystore.location",
+    ".ssl.keystore.password",
+    ".ssl.keystore.type",
+    ".ssl.principal.mapping.rules",
+    ".ssl.truststore.certificates",
+    ".ssl.truststore.location",
+    ".ssl.truststore.password",
+    ".ssl.truststore.type",
+)
+"""The settings that one listener may have of its own, with its name in front."""
+
 _TIME_UNITS: Final = (
     ("log.roll.ms", "log.roll.hours"),
     ("log.roll.jitter.ms", "log.roll.jitter.hours"),

@@ -67,13 +67,11 @@ def _listener_names(config: Config, found: list[Listener]) -> Iterator[Problem]:
                 f"listener {each.name} has no security protocol; add {each.name}:{PLAINTEXT} to"
                 " listener.security.protocol.map",
             )
-        elif each.protocol != PLAINTEXT:
-            yield problem(
-                config,
-                "listeners",
-                f"listener {each.name} is {each.protocol}, which is not supported yet; only"
-                f" {PLAINTEXT} is served",
-            )
+        elif each.protocol.startswith("SASL_"):
+            # Here, since most nodes have no such listener.
+            from raftka.model.settings.sasl_rules import broken_sasl_rules
+
+            yield from broken_sasl_rules(config, each.name)
 
 
 def _listener_roles(config: Config, found: list[Listener]) -> Iterator[Problem]:

@@ -14,13 +14,19 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from raftka.model.settings.catalog import BROKER, REMOVED, nearest
+from raftka.model.settings.catalog import (
+    BROKER,
+    LISTENER_PREFIX,
+    OF_LISTENERS,
+    REMOVED,
+    nearest,
+)
 from raftka.model.settings.config import Config, Problem, WrongSettings
 from raftka.model.settings.rules import broken_rules
 from raftka.model.settings.setting import Setting, Value
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_PLUGIN_PREFIXES: Final = ("listener.name.", "metrics.jmx.", "confluent.", "rlmm.", "rsm.")
+_PLUGIN_PREFIXES: Final = (LISTENER_PREFIX, "metrics.jmx.", "confluent.", "rlmm.", "rsm.")
 
 
 def read_config(properties: Mapping[str, str], *, hostname: str = "localhost") -> Config:
@@ -151,6 +157,8 @@ def _shown(name: str, text: str) -> str:
 def _unknown(name: str, text: str, problems: list[Problem], notices: list[str]) -> None:
     if name in REMOVED:
         notices.append(f"{name} is not used any more: {REMOVED[name]}")
+    elif name.startswith(LISTENER_PREFIX) and name.endswith(OF_LISTENERS):
+        return
     elif name.startswith(_PLUGIN_PREFIXES):
         notices.append(f"{name} is without effect")
     elif (meant := nearest(name, BROKER)) is not None:

@@ -63,6 +63,8 @@ APIS: Final[dict[int, Api]] = {
     47: Api(47, "OffsetDelete", "offset_delete", 0, 0, 32768),
     48: Api(48, "DescribeClientQuotas", "describe_client_quotas", 0, 1, 1),
     49: Api(49, "AlterClientQuotas", "alter_client_quotas", 0, 1, 1),
+    50: Api(50, "DescribeUserScramCredentials", "describe_user_scram_credentials", 0, 0, 0),
+    51: Api(51, "AlterUserScramCredentials", "alter_user_scram_credentials", 0, 0, 0),
     55: Api(55, "DescribeQuorum", "describe_quorum", 0, 2, 0),
     56: Api(56, "AlterPartition", "alter_partition", 2, 3, 2),
     57: Api(57, "UpdateFeatures", "update_features", 0, 2, 0),

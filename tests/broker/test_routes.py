@@ -47,6 +47,8 @@ WHOLE = {
     "RemoveRaftVoter": Cluster.ALTER,
     "UnregisterBroker": Cluster.ALTER,
     "UpdateFeatures": Cluster.ALTER,
+    "AlterUserScramCredentials": Cluster.ALTER,
+    "DescribeUserScramCredentials": Cluster.DESCRIBE,
 }
 FREE = {"ApiVersions", "SaslAuthenticate", "SaslHandshake"}
 

@@ -24,6 +24,7 @@ from raftka.kraft.records import (
     ProducerIdsRecord,
     RegisterBrokerRecord,
     TopicRecord,
+    UserScramCredentialRecord,
 )
 from raftka.kraft.snapshot import decode_snapshot, encode_snapshot
 from raftka.metadata_view import image_tree
@@ -43,6 +44,7 @@ EXAMPLES: dict[str, list[MetadataRecord]] = {
     "producer_ids": [ProducerIdsRecord(NO_BROKER, -1, 3000)],
     "acls": [AccessControlEntryRecord(A, 2, "a", 3, "User:alice", "*", 3, 3)],
     "client_quotas": [ClientQuotaRecord((("client-id", None), ("user", "a")), "k", 5.0)],
+    "scram": [UserScramCredentialRecord("alice", 1, b"salt", b"stored", b"server", 4096)],
 }
 """For each section records that put something into it, and into no other."""
 

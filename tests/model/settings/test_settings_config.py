@@ -166,7 +166,10 @@ def test_voters_and_bootstrap_servers_exclude_each_other() -> None:
         ({"listeners": "PLAINTEXT://:9,PLAINTEXT://:8"}, "listener PLAINTEXT is named twice"),
         ({"listeners": "PLAINTEXT://:99999"}, "is not between 0 and 65535"),
         ({"listeners": "localhost:9092"}, "is not of the form NAME://host:port"),
-        ({"listeners": "SSL://:9092,CONTROLLER://:9093"}, "SSL, which is not supported yet"),
+        (
+            {"listener_security_protocol_map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"},
+            "GSSAPI cannot be served",
+        ),
         ({"listeners": "MINE://:9092,CONTROLLER://:9093"}, "add MINE:PLAINTEXT to"),
         ({"advertised_listeners": "PLAINTEXT://0.0.0.0:9092"}, "no address that others could"),
         ({"advertised_listeners": "OTHER://a:9092"}, "OTHER is not among the listeners"),

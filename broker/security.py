@@ -1,0 +1,219 @@
+"""What a node's listeners ask of whoever connects, and how the node itself logs in elsewhere.
+
+Made of the settings, once at the start; passwords of users are looked up in the metadata each time.
+What TLS and SASL need is imported by the first listener that asks for it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from raftka.model.scram import HASHES, NUMBERS, ScramCredential
+from raftka.model.settings.config import Problem, WrongSettings
+from raftka.model.settings.listener_settings import ListenerSettings
+from raftka.model.settings.listeners import protocol_map
+
+if TYPE_CHECKING:
+    from raftka.kraft.sections.scram import ScramKey
+    from raftka.model.access import Principal
+    from raftka.model.ports import Clock, Connection, Dice, Network
+    from raftka.model.settings import Config
+    from raftka.net.security.authentication import Authentication, Offer, Rules
+    from raftka.net.security.certificates import Certificates, TlsSettings
+    from raftka.net.security.dialing import Login
+    from raftka.net.security.scram import Known
+
+_NONCE_BYTES: Final = 24
+_NUMBER_OF: Final = {name: number for number, name in NUMBERS.items()}
+Credentials = Callable[[], "Mapping[ScramKey, ScramCredential]"]
+
+
+def network_for(
+    config: Config, network: Network, clock: Clock, dice: Dice, *, controllers: bool
+) -> Network:
+    """The network by which this node reaches the brokers, or the controllers."""
+    if controllers:
+        listener = next(iter(config.names("controller.listener.names")), "")
+        mechanism = config.text("sasl.mechanism.controller.protocol")
+    else:
+        listener = config.text("inter.broker.listener.name")
+        mechanism = config.text("sasl.mechanism.inter.broker.protocol")
+    protocol = protocol_map(config).get(listener.upper(), "PLAINTEXT")
+    if protocol == "PLAINTEXT":
+        return network
+    from raftka.net.security.dialing import SecuredNetwork
+
+    settings = ListenerSettings(config, listener)
+    login = own_login(settings, mechanism, dice) if protocol.startswith("SASL_") else None
+    client_id = f"raftka-node-{config.int('node.id')}"
+    wrap = None
+    if protocol.endswith("SSL"):
+        from raftka.net.security import tls
+
+        certificates = _certificates(lambda: settings, clock, server=False)
+
+        async def wrap(connection: Connection, host: str) -> Connection:
+            return await tls.connect(connection, certificates.context(), host)
+
+    return SecuredNetwork(network, clock, client_id, login=login, wrap=wrap)
+
+
+def tls_for(
+    settings: Callable[[], ListenerSettings], protocol: str, clock: Clock
+) -> Callable[[Connection], Awaitable[tuple[Connection, Principal]]] | None:
+    """What secures each connection of a listener; None where TLS is not asked for.
+
+    Raises WrongSettings for keys and certificates that cannot be used.
+    """
+    if not protocol.endswith("SSL"):
+        return None
+    from raftka.net.security.names import NameRules
+    from raftka.net.security.tls import TlsListener
+
+    certificates = _certificates(settings, clock, server=True)
+    try:
+        rules = NameRules(settings().text("ssl.principal.mapping.rules") or "DEFAULT")
+    except ValueError as error:
+        raise WrongSettings([Problem("ssl.principal.mapping.rules", None, str(error))]) from error
+    return TlsListener(certificates.context, rules, clock).secure
+
+
+def _certificates(
+    settings: Callable[[], ListenerSettings], clock: Clock, *, server: bool
+) -> Certificates:
+    from raftka.net.security.certificates import Certificates
+
+    try:
+        return Certificates(lambda: tls_settings(settings()), clock.monotonic, server=server)
+    except (ValueError, OSError) as error:
+        name = f"listener {settings().listener}"
+        raise WrongSettings([Problem(name, None, f"TLS cannot be set up: {error}")]) from error
+
+
+def tls_settings(settings: ListenerSettings) -> TlsSettings:
+    """What a listener's ssl.* settings say. Raises ValueError."""
+    from raftka.net.security.certificates import Store, TlsSettings
+
+    text = settings.text
+    return TlsSettings(
+        Store(
+            text("ssl.keystore.type") or "JKS",
+            text("ssl.keystore.location"),
+            text("ssl.keystore.password"),
+            text("ssl.keystore.certificate.chain"),
+            text("ssl.keystore.key"),
+            text("ssl.key.password"),
+        ),
+        Store(
+            text("ssl.truststore.type") or "JKS",
+            text("ssl.truststore.location"),
+            text("ssl.truststore.password"),
+            text("ssl.truststore.certificates"),
+        ),
+        tuple(settings.names("ssl.enabled.protocols")),
+        tuple(settings.names("ssl.cipher.suites")),
+        text("ssl.client.auth") or "none",
+        bool(text("ssl.endpoint.identification.algorithm")),
+    )
+
+
+def own_login(settings: ListenerSettings, mechanism: str, dice: Dice) -> Login:
+    """How this node logs in to others' listeners of that name. Raises ValueError."""
+    from raftka.net.security.dialing import login_of
+
+    options = _jaas_options(settings, mechanism)
+    user, password = options.get("username"), options.get("password")
+    if not user or password is None:
+        raise ValueError(
+            f"listener.name.{settings.listener.lower()}.{mechanism.lower()}.sasl.jaas.config must"
+            " name the username and the password by which this node logs in to the others"
+        )
+    return login_of(mechanism, user, password, lambda: nonce(dice))
+
+
+def nonce(dice: Dice) -> str:
+    """A text that is never used twice."""
+    return b64encode(dice.randbytes(_NONCE_BYTES)).decode()
+
+
+def authentication_for(
+    settings: ListenerSettings,
+    protocol: str,
+    *,
+    clock: Clock,
+    dice: Dice,
+    credentials: Credentials,
+) -> Callable[[], Authentication] | None:
+    """What makes the state of each connection of a listener; None where SASL is not asked for."""
+    if not protocol.startswith("SASL_"):
+        return None
+    from raftka.net.security.authentication import Authentication
+
+    rules = sasl_rules(settings, dice, credentials)
+    return lambda: Authentication(rules, clock)
+
+
+def sasl_rules(settings: ListenerSettings, dice: Dice, credentials: Credentials) -> Rules:
+    """What a listener asks for. Raises ValueError."""
+    from raftka.net.security.authentication import Rules
+
+    return Rules(
+        {
+            mechanism: _offer(settings, mechanism, dice, credentials)
+            for mechanism in settings.names("sasl.enabled.mechanisms")
+        },
+        settings.int("connection.failed.authentication.delay.ms") / 1000,
+        settings.int("sasl.server.max.receive.size"),
+    )
+
+
+def _offer(
+    settings: ListenerSettings, mechanism: str, dice: Dice, credentials: Credentials
+) -> Offer:
+    from raftka.net.security.authentication import Offer
+
+    lasts_s = settings.int("connections.max.reauth.ms", mechanism) / 1000
+    if mechanism == "PLAIN":
+        from raftka.net.security.plain import PlainServer, passwords
+
+        known = passwords(_jaas_options(settings, mechanism))
+        return Offer(lambda: PlainServer(known), lasts_s)
+    if mechanism in HASHES:
+        return _scram_offer(mechanism, lasts_s, dice, credentials)
+    raise ValueError(
+        f"the SASL mechanism {mechanism} is not served; PLAIN, {', '.join(HASHES)} are"
+    )
+
+
+def _scram_offer(mechanism: str, lasts_s: float, dice: Dice, credentials: Credentials) -> Offer:
+    from raftka.model.scram import MIN_ITERATIONS
+    from raftka.net.security.authentication import Offer
+    from raftka.net.security.scram import Known, ScramServer, disguise
+
+    secret = dice.randbytes(32)
+
+    def look_up(user: str, extensions: Mapping[str, str]) -> Known | None:
+        found = credentials().get((user, _NUMBER_OF[mechanism]))
+        return None if found is None else Known(user, found)
+
+    def begin() -> ScramServer:
+        return ScramServer(
+            mechanism,
+            look_up,
+            nonce(dice),
+            lambda user: disguise(mechanism, secret, user, MIN_ITERATIONS),
+        )
+
+    return Offer(begin, lasts_s)
+
+
+def _jaas_options(settings: ListenerSettings, mechanism: str) -> Mapping[str, str]:
+    """The options of a listener's login module for a mechanism. Raises ValueError."""
+    from raftka.model.settings.sasl_rules import jaas_name, jaas_options
+
+    found = jaas_options(settings, mechanism)
+    if found is None:
+        raise ValueError(f"{jaas_name(settings.listener, mechanism)} is not set")
+    return found

@@ -1,0 +1,137 @@
+"""How a client's connections are secured: its settings made into a network (KIP-12, KIP-86)."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+from raftka.client.settings import ClientConfig, ConfigError, Setting, names, optional_text, text
+from raftka.model.ports import Clock, Connection, Dice, Network
+from raftka.model.scram import HASHES
+from raftka.model.settings.jaas import parse_jaas
+
+if TYPE_CHECKING:
+    from raftka.net.security.dialing import Login
+
+_NONCE_BYTES = 24
+_MODULES = {"PLAIN": "PlainLoginModule", **dict.fromkeys(HASHES, "ScramLoginModule")}
+
+SECURITY = (
+    Setting(
+        "security.protocol",
+        text,
+        "PLAINTEXT",
+        "How connections are protected.",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    ),
+    Setting(
+        "sasl.mechanism",
+        text,
+        "GSSAPI",
+        f"How the client logs in: {', '.join(_MODULES)}.",
+    ),
+    Setting(
+        "sasl.jaas.config",
+        optional_text,
+        None,
+        "A login module with username and password, as Java's clients have it.",
+    ),
+    Setting("sasl.username", optional_text, None, "The user, in place of sasl.jaas.config."),
+    Setting("sasl.password", optional_text, None, "The user's password."),
+    Setting("ssl.truststore.type", text, "JKS", "PEM or PKCS12."),
+    Setting("ssl.truststore.location", optional_text, None, "The certificates that are trusted."),
+    Setting("ssl.truststore.password", optional_text, None, "What opens the truststore."),
+    Setting("ssl.truststore.certificates", optional_text, None, "The same in PEM, here."),
+    Setting("ssl.keystore.type", text, "JKS", "PEM or PKCS12."),
+    Setting("ssl.keystore.location", optional_text, None, "The client's key and certificate."),
+    Setting("ssl.keystore.password", optional_text, None, "What opens the keystore."),
+    Setting("ssl.keystore.certificate.chain", optional_text, None, "The certificate in PEM, here."),
+    Setting("ssl.keystore.key", optional_text, None, "The key in PEM, here."),
+    Setting("ssl.key.password", optional_text, None, "What opens the key in PEM."),
+    Setting("ssl.enabled.protocols", names, ["TLSv1.2", "TLSv1.3"], "Versions of TLS."),
+    Setting("ssl.cipher.suites", names, [], "Cipher suites of TLS 1.2."),
+    Setting(
+        "ssl.endpoint.identification.algorithm",
+        text,
+        "https",
+        "https: the server's certificate must name its host; empty: it need not.",
+    ),
+)
+
+
+def secured(config: ClientConfig, network: Network, clock: Clock, dice: Dice) -> Network:
+    """A network whose connections are what `config` asks for. Raises ConfigError."""
+    protocol = config.text("security.protocol")
+    if protocol == "PLAINTEXT":
+        return network
+    from raftka.net.security.dialing import SecuredNetwork
+
+    login = _login(config, dice) if protocol.startswith("SASL_") else None
+    wrap = None
+    if protocol.endswith("SSL"):
+        from raftka.net.security import tls
+
+        context = _tls_context(config)
+
+        async def wrap(connection: Connection, host: str) -> Connection:
+            return await tls.connect(connection, context, host)
+
+    return SecuredNetwork(network, clock, config.text("client.id"), login=login, wrap=wrap)
+
+
+def _tls_context(config: ClientConfig) -> Any:
+    from raftka.net.security.certificates import Store, TlsSettings, make_context
+
+    maybe = config.optional_text
+    settings = TlsSettings(
+        Store(
+            config.text("ssl.keystore.type"),
+            maybe("ssl.keystore.location"),
+            maybe("ssl.keystore.password"),
+            maybe("ssl.keystore.certificate.chain"),
+            maybe("ssl.keystore.key"),
+            maybe("ssl.key.password"),
+        ),
+        Store(
+            config.text("ssl.truststore.type"),
+            maybe("ssl.truststore.location"),
+            maybe("ssl.truststore.password"),
+            maybe("ssl.truststore.certificates"),
+        ),
+        tuple(config.names("ssl.enabled.protocols")),
+        tuple(config.names("ssl.cipher.suites")),
+        checks_host=config.text("ssl.endpoint.identification.algorithm") != "",
+    )
+    try:
+        return make_context(settings, server=False)
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"TLS cannot be set up: {error}") from error
+
+
+def _login(config: ClientConfig, dice: Dice) -> Login:
+    from raftka.net.security.dialing import login_of
+
+    mechanism = config.text("sasl.mechanism")
+    if mechanism not in _MODULES:
+        raise ConfigError(f"sasl.mechanism = {mechanism}: it must be one of {', '.join(_MODULES)}")
+    user, password = config.optional_text("sasl.username"), config.optional_text("sasl.password")
+    jaas = config.optional_text("sasl.jaas.config")
+    if jaas is not None:
+        try:
+            module = parse_jaas(jaas)
+        except ValueError as error:
+            raise ConfigError(f"sasl.jaas.config: {error}") from error
+        if module.kind != _MODULES[mechanism]:
+            raise ConfigError(
+                f"sasl.jaas.config: {mechanism} needs a {_MODULES[mechanism]}, not {module.name}"
+            )
+        user = module.options.get("username", user)
+        password = module.options.get("password", password)
+    if not user or password is None:
+        raise ConfigError(
+            f"sasl.mechanism = {mechanism}: it needs a user and a password, in sasl.username and"
+            " sasl.password or in sasl.jaas.config"
+        )
+    return login_of(
+        mechanism, user, password, lambda: b64encode(dice.randbytes(_NONCE_BYTES)).decode()
+    )

@@ -1,0 +1,49 @@
+"""What is kept of a password for SCRAM (RFC 5802, RFC 7677, KIP-84): shared vocabulary.
+
+Who reads a credential cannot log in with it: the client proves that it knows the key of which
+`stored_key` is the hash, and the server that it has `server_key`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+HASHES: Final[Mapping[str, str]] = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
+"""By mechanism, the name of its hash."""
+NUMBERS: Final[Mapping[int, str]] = {1: "SCRAM-SHA-256", 2: "SCRAM-SHA-512"}
+"""Mechanisms by their numbers in requests and records (KIP-554)."""
+MIN_ITERATIONS: Final = 4096
+MAX_ITERATIONS: Final = 16384
+"""Kafka's bounds: with more, whoever sets passwords could keep clients busy with their logins."""
+
+
+class ScramCredential(NamedTuple):
+    """What a server knows of a user's password for one mechanism."""
+
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+    iterations: int
+
+    def __repr__(self) -> str:
+        return f"ScramCredential(iterations={self.iterations})"
+
+
+def salted_password(mechanism: str, password: str, salt: bytes, iterations: int) -> bytes:
+    """The secret that both keys are made of (RFC 5802, Hi). Takes milliseconds by design."""
+    # Here, since a node without SCRAM starts without it.
+    import hashlib
+
+    return hashlib.pbkdf2_hmac(HASHES[mechanism], password.encode(), salt, iterations)
+
+
+def credential_of(mechanism: str, salted: bytes, salt: bytes, iterations: int) -> ScramCredential:
+    """What a server keeps of a salted password."""
+    import hashlib
+    import hmac
+
+    name = HASHES[mechanism]
+    client_key = hmac.digest(salted, b"Client Key", name)
+    stored_key = hashlib.new(name, client_key).digest()
+    return ScramCredential(salt, stored_key, hmac.digest(salted, b"Server Key", name), iterations)

@@ -1,0 +1,164 @@
+"""The server's side of SASL on one connection: from nothing to a principal (KIP-43, KIP-152).
+
+    Handshake(mechanism) -> Authenticate(token)... -> requests, until the session is over -> again
+
+Before it is through, a connection asks ApiVersions, SaslHandshake and SaslAuthenticate, and nothing
+else. A session with an end is renewed by the same two requests, under the same principal and
+mechanism (KIP-368); whoever asks on past the end is cut off. After version 0 of SaslHandshake
+tokens come without a request around them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from raftka.model.access import Principal
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ports import Clock
+from raftka.net.router import CloseConnection
+
+_API_VERSIONS: Final = 18
+_HANDSHAKE: Final = 17
+_AUTHENTICATE: Final = 36
+
+
+class Mechanism(Protocol):
+    """One authentication under way, as a server sees it."""
+
+    name: str | None
+    """The user, once that is proved."""
+    by_token: bool
+    """Whether it was proved by a delegation token."""
+
+    @property
+    def is_complete(self) -> bool: ...
+
+    def step(self, message: bytes) -> bytes:
+        """The answer to a message. Raises KafkaError SASL_AUTHENTICATION_FAILED."""
+        ...
+
+
+class Offer(NamedTuple):
+    """One mechanism that a listener offers."""
+
+    begin: Callable[[], Mechanism]
+    max_session_s: float = 0.0
+    """How long a session may last (connections.max.reauth.ms); 0 for ever."""
+
+
+class Rules(NamedTuple):
+    """What one listener asks of its clients."""
+
+    offers: Mapping[str, Offer]
+    failure_delay_s: float
+    """How long a failed attempt waits for its answer."""
+    max_token_bytes: int
+    """The largest frame that comes before somebody is authenticated."""
+
+
+class _State(enum.Enum):
+    HANDSHAKE = "a mechanism has to be chosen"
+    TOKENS = "tokens come in SaslAuthenticate"
+    RAW_TOKENS = "tokens come as they are"
+    DONE = "authenticated"
+    FAILED = "refused"
+
+
+class Authentication:
+    """How far one connection has come; `check` is asked about each of its requests."""
+
+    def __init__(self, rules: Rules, clock: Clock) -> None:
+        self.rules = rules
+        self.principal: Principal | None = None
+        """Who it is, as soon as that is proved."""
+        self._clock = clock
+        self._state = _State.HANDSHAKE
+        self._chosen: str | None = None
+        self._mechanism: Mechanism | None = None
+        self._ends_s: float | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.principal is not None
+
+    @property
+    def takes_raw_token(self) -> bool:
+        """Whether the next frame is a token, and no request."""
+        return self._state is _State.RAW_TOKENS
+
+    @property
+    def mechanisms(self) -> list[str]:
+        return list(self.rules.offers)
+
+    async def pause(self) -> None:
+        await self._clock.sleep(self.rules.failure_delay_s)
+
+    def check(self, api_key: int) -> None:
+        """Raise CloseConnection for a request that may not be asked now."""
+        state = self._state
+        if state is _State.DONE:
+            if api_key in (_HANDSHAKE, _AUTHENTICATE):
+                return
+            if self._ends_s is not None and self._clock.monotonic() > self._ends_s:
+                raise CloseConnection(
+                    f"the session of {self.principal} is over, and was not renewed"
+                    " (connections.max.reauth.ms)"
+                )
+            return
+        if state is _State.HANDSHAKE and api_key in (_API_VERSIONS, _HANDSHAKE):
+            return
+        if state is _State.TOKENS and api_key == _AUTHENTICATE:
+            return
+        if state is _State.FAILED:
+            raise CloseConnection("a request came after the authentication had failed")
+        raise CloseConnection(
+            f"API key {api_key} was asked before authentication ({state.value}); the listener"
+            f" offers {', '.join(self.rules.offers)}"
+        )
+
+    def handshake(self, mechanism: str, *, raw: bool) -> None:
+        """A mechanism is chosen. Raises KafkaError, after which the connection has to end."""
+        if self._state not in (_State.HANDSHAKE, _State.DONE):
+            raise self._failed(ErrorCode.ILLEGAL_SASL_STATE, "a mechanism was chosen already")
+        offer = self.rules.offers.get(mechanism)
+        if offer is None or (self._state is _State.DONE and mechanism != self._chosen):
+            raise self._failed(
+                ErrorCode.UNSUPPORTED_SASL_MECHANISM, f"SASL mechanism {mechanism} is not offered"
+            )
+        self._chosen = mechanism
+        self._mechanism = offer.begin()
+        self._state = _State.RAW_TOKENS if raw else _State.TOKENS
+
+    def authenticate(self, token: bytes) -> tuple[bytes, int]:
+        """(the answer to a token, how long the session lasts in ms or 0).
+
+        Raises KafkaError, after which the connection has to end.
+        """
+        mechanism, chosen = self._mechanism, self._chosen
+        if mechanism is None or chosen is None:
+            raise self._failed(ErrorCode.ILLEGAL_SASL_STATE, "no mechanism was chosen")
+        try:
+            answer = mechanism.step(token)
+        except KafkaError as error:
+            raise self._failed(error.code, error.message) from error
+        if not mechanism.is_complete:
+            return answer, 0
+        found = Principal("User", mechanism.name or "")
+        if self.principal is not None and found != self.principal:
+            words = (
+                f"Cannot change principals during re-authentication from {self.principal}: {found}"
+            )
+            raise self._failed(ErrorCode.SASL_AUTHENTICATION_FAILED, words)
+        self.principal = found
+        self._mechanism = None
+        self._state = _State.DONE
+        lasts_s = self.rules.offers[chosen].max_session_s
+        self._ends_s = self._clock.monotonic() + lasts_s if lasts_s > 0 else None
+        return answer, int(lasts_s * 1000)
+
+    def _failed(self, code: ErrorCode, words: str) -> KafkaError:
+        self._state = _State.FAILED
+        self._mechanism = None
+        return KafkaError(code, words)

@@ -1,0 +1,259 @@
+"""Keys and certificates as settings name them, made into what OpenSSL works with.
+
+PEM in files or in the settings themselves (KIP-651), and PKCS12; JKS stores, which only Java reads,
+are refused with the command that converts them. A context is made again when a file or a setting
+has changed, for the connections that begin from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from raftka.model.logs import get_logger
+
+log = get_logger(__name__)
+
+_JKS: Final = b"\xfe\xed\xfe\xed"
+_LOOKS_AGAIN_S: Final = 1.0
+_VERSIONS: Final = {
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+_CLIENT_AUTH: Final = {
+    "none": ssl.CERT_NONE,
+    "requested": ssl.CERT_OPTIONAL,
+    "required": ssl.CERT_REQUIRED,
+}
+
+
+class Store(NamedTuple):
+    """A keystore or a truststore, as Kafka's settings name it."""
+
+    type: str = "JKS"
+    location: str | None = None
+    password: str | None = None
+    certificates: str | None = None
+    """PEM in the setting itself."""
+    key: str | None = None
+    key_password: str | None = None
+
+
+class TlsSettings(NamedTuple):
+    """All that a context is made of."""
+
+    keystore: Store = Store()
+    truststore: Store = Store()
+    protocols: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
+    ciphers: tuple[str, ...] = ()
+    client_auth: str = "none"
+    checks_host: bool = True
+
+
+def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
+    """Raises ValueError, in words that show no secret; OSError for files."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    unknown = [each for each in settings.protocols if each not in _VERSIONS]
+    if unknown or not settings.protocols:
+        raise ValueError(
+            f"ssl.enabled.protocols: {', '.join(unknown) or 'none'} cannot be spoken;"
+            f" {' and '.join(_VERSIONS)} can"
+        )
+    versions = sorted(_VERSIONS[each] for each in settings.protocols)
+    context.minimum_version, context.maximum_version = versions[0], versions[-1]
+    if names := [openssl_name(each) for each in settings.ciphers if not _is_of_13(each)]:
+        try:
+            context.set_ciphers(":".join(names))
+        except ssl.SSLError as error:
+            raise ValueError(f"ssl.cipher.suites: none of {', '.join(names)} is known") from error
+    if server:
+        context.verify_mode = _CLIENT_AUTH[settings.client_auth]
+    else:
+        context.check_hostname = settings.checks_host
+        context.verify_mode = ssl.CERT_REQUIRED
+    _trust(context, settings.truststore, server=server)
+    _identify(context, settings.keystore, server=server)
+    return context
+
+
+def openssl_name(suite: str) -> str:
+    """OpenSSL's name of a cipher suite of TLS 1.2 (TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)."""
+    if "_WITH_" not in suite:
+        return suite
+    exchange, _, cipher = suite.removeprefix("TLS_").partition("_WITH_")
+    cipher = cipher.replace("AES_128", "AES128").replace("AES_256", "AES256")
+    cipher = cipher.replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305").replace("_CBC", "")
+    parts = cipher if exchange == "RSA" else f"{exchange}_{cipher}"
+    return parts.replace("_", "-")
+
+
+def _is_of_13(suite: str) -> bool:
+    """Suites of TLS 1.3 are all on; OpenSSL has them apart from the others."""
+    return suite.startswith("TLS_") and "_WITH_" not in suite
+
+
+def _trust(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
+    pem = None
+    if store.certificates is not None:
+        pem = store.certificates
+    elif store.location is not None:
+        data = _read(store.location)
+        pem = _pem_of(data, store, "ssl.truststore")[1]
+    if pem is None:
+        if not server:
+            context.load_default_certs()
+        elif context.verify_mode is not ssl.CERT_NONE:
+            raise ValueError("ssl.client.auth needs a truststore (ssl.truststore.location)")
+        return
+    try:
+        context.load_verify_locations(cadata=_spread(pem))
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError("the truststore holds no certificate in PEM that can be read") from error
+
+
+def _identify(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
+    password = store.key_password
+    if store.certificates is not None or store.key is not None:
+        if store.certificates is None or store.key is None:
+            raise ValueError("ssl.keystore.certificate.chain and ssl.keystore.key go together")
+        key, chain = _spread(store.key), _spread(store.certificates)
+    elif store.location is not None:
+        key, chain = _pem_of(_read(store.location), store, "ssl.keystore")
+        if store.type.upper() != "PEM":
+            password = None
+        elif password is None:
+            password = store.password
+    elif server:
+        raise ValueError("ssl.keystore.location is not set: a listener of TLS needs a certificate")
+    else:
+        return
+    with _hidden_file((key + "\n" + chain).encode()) as path:
+        try:
+            context.load_cert_chain(path, password=password or "")
+        except (ssl.SSLError, ValueError) as error:
+            raise ValueError(
+                "the keystore's key and certificate cannot be used: they must be in PEM, go"
+                " together, and ssl.key.password must open the key"
+            ) from error
+
+
+def _pem_of(data: bytes, store: Store, name: str) -> tuple[str, str]:
+    """(key, certificates) of a store's file, in PEM."""
+    if store.type.upper() == "PEM":
+        text = data.decode("latin-1")
+        return "", text
+    if data.startswith(_JKS):
+        raise ValueError(
+            f"{name}.location is a JKS store, which only Java reads. Convert it: keytool"
+            " -importkeystore -srckeystore OLD -destkeystore NEW -deststoretype pkcs12, and set"
+            f" {name}.type=PKCS12"
+        )
+    return _pem_of_pkcs12(data, store, name)
+
+
+def _pem_of_pkcs12(data: bytes, store: Store, name: str) -> tuple[str, str]:
+    try:
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            pkcs12,
+        )
+    except ImportError as error:
+        raise ValueError(f"{name} is a PKCS12 store: install raftka[pkcs12], or use PEM") from error
+    password = store.password.encode() if store.password is not None else None
+    try:
+        found = pkcs12.load_pkcs12(data, password)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}.location is no PKCS12 store, or {name}.password does not open it"
+        ) from error
+    key = ""
+    if found.key is not None:
+        key = found.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    certificates = [found.cert] if found.cert is not None else []
+    certificates += found.additional_certs
+    pem = "".join(each.certificate.public_bytes(Encoding.PEM).decode() for each in certificates)
+    return key, pem
+
+
+def _spread(pem: str) -> str:
+    """PEM in one line, as it often stands in a setting, over the lines that it needs."""
+    text = pem.strip().replace("\\n", "\n")
+    if "\n" in text:
+        return text
+    text = text.replace("-----BEGIN ", "\n-----BEGIN ").replace("-----END ", "\n-----END ")
+    lines = []
+    for line in filter(None, text.split("\n")):
+        head, dashes, rest = line.rpartition("-----")
+        if line.startswith("-----"):
+            lines += [head + dashes, *rest.split()]
+        else:
+            lines += line.split()
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+@contextmanager
+def _hidden_file(data: bytes) -> Iterator[str]:
+    """A path to some bytes that are gone afterwards; in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("raftka-key")
+        try:
+            os.write(descriptor, data)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        yield file.name
+
+
+class Certificates:
+    """The context of one listener, or of one client."""
+
+    def __init__(
+        self, settings: Callable[[], TlsSettings], now: Callable[[], float], *, server: bool
+    ) -> None:
+        """Raises as `make_context`. `settings` are asked again from time to time."""
+        self._settings = settings
+        self._now = now
+        self._server = server
+        self._made_of = self._seen()
+        self._context = make_context(settings(), server=server)
+        self._looked_s = now()
+
+    def context(self) -> ssl.SSLContext:
+        """The one to use now. What is wrong with new files is logged, and the old ones stay."""
+        now_s = self._now()
+        if now_s - self._looked_s >= _LOOKS_AGAIN_S:
+            self._looked_s = now_s
+            try:
+                seen = self._seen()
+                if seen != self._made_of:
+                    self._context = make_context(self._settings(), server=self._server)
+                    self._made_of = seen
+                    log.info("certificates were replaced: new connections use the new ones")
+            except (ValueError, OSError) as error:
+                log.error(f"certificates cannot be replaced, the old ones stay in use: {error}")
+        return self._context
+
+    def _seen(self) -> object:
+        """What would change with another certificate."""
+        settings = self._settings()
+        files = []
+        for store in (settings.keystore, settings.truststore):
+            if store.location is not None:
+                stat = os.stat(store.location)
+                files.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        return settings, files

@@ -1,0 +1,185 @@
+"""The client's side: a network whose connections are secured by the time they are handed out.
+
+Whatever connects (a node's channels and fetchers, the quorum's links, a client) is given one of
+these in place of the plain network, and knows nothing of TLS and SASL.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol, cast
+
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import text as error_text
+from raftka.model.ports import (
+    AuthenticationFailed,
+    BrokenConnection,
+    Clock,
+    Connection,
+    Listener,
+    Network,
+    Poller,
+)
+from raftka.net.protocol import codec
+from raftka.net.protocol.codec import MalformedMessage
+from raftka.net.protocol.message import Request
+from raftka.net.protocol.messages.sasl_authenticate import SaslAuthenticateRequest
+from raftka.net.protocol.messages.sasl_handshake import SaslHandshakeRequest
+
+_SIZE: Final = struct.Struct(">i")
+_MAX_ANSWER: Final = 1024 * 1024
+_MAX_STEPS: Final = 8
+
+
+class ClientMechanism(Protocol):
+    """One authentication under way, as a client sees it."""
+
+    @property
+    def is_complete(self) -> bool: ...
+
+    def first(self) -> bytes:
+        """The first message."""
+        ...
+
+    def step(self, message: bytes) -> bytes:
+        """The next message for a server's answer; empty when there is none. Raises KafkaError."""
+        ...
+
+
+class Login(NamedTuple):
+    """How to log in."""
+
+    mechanism: str
+    begin: Callable[[], ClientMechanism]
+
+
+class SecuredNetwork:
+    """Connects through `network`, then secures what it got: first TLS, then SASL."""
+
+    def __init__(
+        self,
+        network: Network,
+        clock: Clock,
+        client_id: str,
+        *,
+        login: Login | None = None,
+        wrap: Callable[[Connection, str], Any] | None = None,
+    ) -> None:
+        """`wrap` has TLS spoken to a host over a connection."""
+        self._network = network
+        self._clock = clock
+        self._client_id = client_id
+        self._login = login
+        self._wrap = wrap
+
+    async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
+        """Raises BrokenConnection; AuthenticationFailed when it is no use to try again."""
+        began = self._clock.monotonic()
+        connection = await self._network.connect(host, port, timeout_s=timeout_s)
+        secured = False
+        try:
+            left_s = timeout_s - (self._clock.monotonic() - began)
+            with self._clock.within(left_s) as limit:
+                if self._wrap is not None:
+                    connection = cast(Connection, await self._wrap(connection, host))
+                if self._login is not None:
+                    await log_in(connection, self._login, self._client_id)
+                secured = True
+            if limit.cancelled_caught:
+                raise BrokenConnection(f"{connection.peer}: not secured within {timeout_s:g} s")
+        finally:
+            if not secured:
+                connection.close()
+        return connection
+
+    async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
+        return await self._network.listen(host, port, backlog=backlog)
+
+    def poller(self) -> Poller | None:
+        """None: what is secured is received by tasks of its own."""
+        return None
+
+
+async def log_in(connection: Connection, login: Login, client_id: str) -> None:
+    """Authenticate on a new connection. Raises AuthenticationFailed, BrokenConnection."""
+    ask = _Asking(connection, client_id).ask
+    peer = connection.peer
+    chosen = await ask(SaslHandshakeRequest(mechanism=login.mechanism), 1)
+    if chosen.error_code:
+        offered = ", ".join(chosen.mechanisms) or "none"
+        raise AuthenticationFailed(
+            f"{peer}: {_words(chosen.error_code)}; this side wants {login.mechanism}, the other"
+            f" offers {offered}"
+        )
+    mechanism = login.begin()
+    token = mechanism.first()
+    for _ in range(_MAX_STEPS):
+        answer = await ask(SaslAuthenticateRequest(auth_bytes=token), 1)
+        if answer.error_code:
+            why = answer.error_message or _words(answer.error_code)
+            raise AuthenticationFailed(f"{peer}: {why}")
+        try:
+            token = mechanism.step(bytes(answer.auth_bytes))
+        except KafkaError as error:
+            raise AuthenticationFailed(f"{peer}: {error.message}") from error
+        if mechanism.is_complete:
+            return
+    raise AuthenticationFailed(f"{peer}: {login.mechanism} comes to no end")
+
+
+def _words(code: int) -> str:
+    return error_text(code) if code in list(ErrorCode) else f"error {code}"
+
+
+class _Asking:
+    """Requests and their answers, one at a time, before a channel takes the connection over."""
+
+    def __init__(self, connection: Connection, client_id: str) -> None:
+        self._connection = connection
+        self._client_id = client_id
+        self._next = 0
+
+    async def ask(self, request: Request[Any], version: int) -> Any:
+        pieces = codec.encode_request(request, version, self._next, self._client_id)
+        await self._connection.send(pieces)
+        (size,) = _SIZE.unpack(await self._receive(4))
+        peer = self._connection.peer
+        if not 4 <= size <= _MAX_ANSWER:
+            raise AuthenticationFailed(f"{peer}: its answer to {request.API_NAME} is no answer")
+        try:
+            number, answer = codec.decode_response(
+                request.RESPONSE, version, await self._receive(size)
+            )
+        except MalformedMessage as error:
+            raise AuthenticationFailed(f"{peer}: {error}") from error
+        if number != self._next:
+            raise AuthenticationFailed(f"{peer}: it answers another request than was asked")
+        self._next += 1
+        return answer
+
+    async def _receive(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        view, at = memoryview(buffer), 0
+        while at < size:
+            received = await self._connection.receive_into(view[at:])
+            if not received:
+                raise BrokenConnection(
+                    f"{self._connection.peer}: the other side closed the connection while this"
+                    " one logged in"
+                )
+            at += received
+        return bytes(buffer)
+
+
+def login_of(mechanism: str, user: str, password: str, nonce: Callable[[], str]) -> Login:
+    """How to log in by a name and a password. Raises ValueError for another mechanism."""
+    from raftka.model.scram import HASHES
+    from raftka.net.security.plain import PlainClient
+    from raftka.net.security.scram import ScramClient
+
+    if mechanism == "PLAIN":
+        return Login(mechanism, lambda: PlainClient(user, password))
+    if mechanism in HASHES:
+        return Login(mechanism, lambda: ScramClient(mechanism, user, password, nonce()))
+    raise ValueError(f"the SASL mechanism {mechanism} is not known; PLAIN, {', '.join(HASHES)} are")
