@@ -153,7 +153,8 @@ def looked_on(main: Callable[[], object]) -> set[str]:
         elif owner == "builtins" and name in ("id", "hash"):
             where = str(frame.f_globals.get("__name__"))
             method = frame.f_code.co_name
-            if where.partition(".")[0] in _OURS and method not in ("__hash__", "looked_on"):
+            room = where.removeprefix("raftka.").partition(".")[0]
+            if room in _OURS and method not in ("__hash__", "looked_on"):
                 found.add(f"{name} in {where}")
 
     collecting = gc.isenabled()
