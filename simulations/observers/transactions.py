@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
+
+
+_HEADER_BYTES: Final = 61
+"""Of a batch without records."""
 
 
 class Ended(NamedTuple):
@@ -53,7 +57,8 @@ class LogState:
             first = self.open.pop(producer, None)
             if first is not None:
                 self.ended.append(Ended(first, batch.base_offset))
-        elif batch.is_transactional:
+        elif batch.is_transactional and batch.size > _HEADER_BYTES:
+            # What a cleaning has emptied, records or a marker, opens nothing.
             self.open.setdefault(producer, batch.base_offset)
         return None
 
