@@ -42,7 +42,7 @@ async def check(world: World) -> None:
             world.stop("audit", f"reading took more than {_READ_S:g} s", Exit.LIVENESS)
         # What was acknowledged as committed and cannot be read is lost, whatever keeps it.
         world.witnesses.atomicity.final_read(found)
-        if is_late:
+        if is_late and not world.witnesses.coordinators_lost():
             _stuck(world, targets)
         await _check_transformers(world, found)
     except CLIENT_ERRORS as error:

@@ -106,7 +106,7 @@ class Witnesses:
         self.lookups = LookUps(self.watched, metadata, logs, replicas, self.answers, report)
         self.groups = GroupChecker(self.watched, report, is_excused=self._may_be_lost)
         self.offsets = self._of_offsets(report)
-        self.producer_ids = ProducerIds(self.watched, report, is_excused=self._coordinators_lost)
+        self.producer_ids = ProducerIds(self.watched, report, is_excused=self.coordinators_lost)
         self.files = FileChecker(logs, report)
         self.writes = FailedWrites(logs, report)
         metadata.on_change.append(self._members_changed)
@@ -124,7 +124,7 @@ class Witnesses:
         )
         seen = Atomicity(
             report,
-            is_excused=lambda key: replicas.promises_nothing(key) or self._coordinators_lost(),
+            is_excused=lambda key: replicas.promises_nothing(key) or self.coordinators_lost(),
             may_be_gone=lambda key, offset: (
                 offset < replicas.truth(key).start or self.compaction.may_be_gone(key, offset)
             ),
@@ -289,7 +289,7 @@ class Witnesses:
         truth = self._replicas.truth(key)
         return broker_id in truth.losers | truth.unclean or self._replicas.promises_nothing(key)
 
-    def _coordinators_lost(self) -> bool:
+    def coordinators_lost(self) -> bool:
         """Whether what coordinators knew of transactions may be lost with their disks."""
         truths = self._replicas.truths
         return any(truths[key].excused_at >= 0 for key in truths if key[0] == TRANSACTION_TOPIC)

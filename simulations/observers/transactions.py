@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
 
-
 _HEADER_BYTES: Final = 61
 """Of a batch without records."""
 
