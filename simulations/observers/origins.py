@@ -76,6 +76,8 @@ class Origins:
         """By base offset and leader epoch."""
         self._at: dict[int, list[tuple[Origin, Entry]]] = {}
         """Records by offset: more than one where logs have diverged."""
+        self._aborted: set[int] = set()
+        """Offsets of records whose transactions were aborted: a cleaning drops them."""
         self._latest: dict[bytes, int] = {}
         """The last offset of each key, in whatever epoch."""
 
@@ -87,12 +89,25 @@ class Origins:
             parent = self.of(before) if before is not None and follows else None
             known = Origin(batch, parent, tuple(entries(data)))
             self._known[batch.base_offset, batch.epoch] = known
+            if batch.marker is not None and not batch.marker.commits:
+                self._abort(known)
             for entry in known.entries:
                 self._at.setdefault(entry.offset, []).append((known, entry))
                 if entry.key is not None and not batch.is_control:
                     latest = self._latest.get(entry.key, -1)
                     self._latest[entry.key] = max(latest, entry.offset)
         return known.batch
+
+    def _abort(self, marker: Origin) -> None:
+        """Everything of its producer back to the marker before this one was aborted."""
+        found = marker.before
+        while found is not None:
+            batch = found.batch
+            if batch.producer_id == marker.batch.producer_id:
+                if batch.is_control:
+                    return
+                self._aborted.update(range(batch.base_offset, batch.last_offset + 1))
+            found = found.before
 
     def of(self, batch: Batch) -> Origin | None:
         """What a batch on a disk was when it was first written."""
@@ -112,8 +127,8 @@ class Origins:
 
     def may_be_gone(self, offset: int) -> bool:
         """Whether a cleaning may have removed what was at an offset: a later record has its key, or
-        it has no value, or no key, or is a marker."""
-        return any(
+        it has no value, or no key, or is a marker, or its transaction was aborted."""
+        return offset in self._aborted or any(
             origin.batch.is_control
             or entry.key is None
             or entry.value is None

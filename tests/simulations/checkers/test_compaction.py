@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from raftka.kraft.image import TOPIC_RESOURCE, ConfigResource
+from raftka.model.control_records import EndMarker, encode_end_marker
 from raftka.model.record_batch import DELETE_HORIZON_BIT, HEADER_BYTES, parse_header
 from raftka.model.records import Record, encode_batch, encode_record, seal
 from raftka.simulations.checkers.compaction import CompactionChecker
@@ -231,3 +232,19 @@ def test_who_was_away_too_long_may_keep_what_a_tombstone_deleted() -> None:
     mirror.never_had.add(4)
     assert scene.told.names == []
     assert made.look("n2") == []
+
+
+def test_a_reader_may_pass_over_what_was_aborted() -> None:
+    """Seed 8058: a cleaning had dropped it, and a reader of everything found the marker next."""
+    scene = Compacted()
+    records = [Record(0, 1000, b"only", b"v", ())]
+    scene.append(
+        "n1",
+        encode_batch(records, base_offset=6, leader_epoch=3, producer_id=8, is_transactional=True),
+    )
+    assert not scene.compaction.may_be_gone(KEY, 6)
+    marker = bytearray(encode_end_marker(EndMarker(8, 0, False, 1), 1000))
+    marker[:8] = (7).to_bytes(8, "big")
+    marker[12:16] = (3).to_bytes(4, "big")
+    scene.append("n1", bytes(marker))
+    assert scene.compaction.may_be_gone(KEY, 6)
