@@ -192,7 +192,7 @@ class TracedConnection:
 
     def __init__(self, inner: Connection, link: Link, listening: Listening, safely: Safely) -> None:
         self.peer = inner.peer
-        self._inner = inner
+        self.inner = inner
         self._link = link
         self._listening = listening
         self._safely = safely
@@ -202,7 +202,7 @@ class TracedConnection:
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         """As the port says."""
         try:
-            size = await self._inner.receive_into(buffer, at_least)
+            size = await self.inner.receive_into(buffer, at_least)
         except Exception as error:
             self._ended(str(error))
             raise
@@ -214,13 +214,22 @@ class TracedConnection:
 
     def receive_now(self, buffer: bytearray | memoryview) -> int | None:
         """As the port says."""
-        raise NotImplementedError("a traced network has no poller that would ask")
+        try:
+            size = self.inner.receive_now(buffer)
+        except Exception as error:
+            self._ended(str(error))
+            raise
+        if size:
+            self._safely(self._in.take, bytes(buffer[:size]))
+        elif size == 0:
+            self._ended("closed by the other side")
+        return size
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         """As the port says."""
         data = self._safely(_joined, pieces)
         try:
-            rest = self._inner.send_now(pieces)
+            rest = self.inner.send_now(pieces)
         except Exception as error:
             self._ended(str(error))
             raise
@@ -232,14 +241,14 @@ class TracedConnection:
         """As the port says."""
         self._safely(lambda: self._out.take(_joined(pieces)))
         try:
-            await self._inner.send(pieces)
+            await self.inner.send(pieces)
         except Exception as error:
             self._ended(str(error))
             raise
 
     def close(self) -> None:
         """As the port says."""
-        self._inner.close()
+        self.inner.close()
         self._ended("closed here")
 
     def _ended(self, reason: str) -> None:
@@ -254,6 +263,25 @@ def _size(piece: Piece) -> int:
 
 def _joined(pieces: Sequence[Piece]) -> bytes:
     return b"".join(map(bytes_of, pieces))
+
+
+class _TracedPoller:
+    """A poller that watches what is inside of traced connections."""
+
+    def __init__(self, inner: Poller) -> None:
+        self._inner = inner
+        self.ready = inner.ready
+        self.close = inner.close
+
+    def watch(self, connection: Connection, owner: Any) -> bool:
+        return self._inner.watch(_inside(connection), owner)
+
+    def forget(self, connection: Connection) -> None:
+        self._inner.forget(_inside(connection))
+
+
+def _inside(connection: Connection) -> Connection:
+    return connection.inner if isinstance(connection, TracedConnection) else connection
 
 
 class TracedListener:
@@ -302,8 +330,9 @@ class TracedNetwork:
         return TracedListener(await self._inner.listen(host, port, backlog=backlog), self)
 
     def poller(self) -> Poller | None:
-        """None: what passes is seen where a task receives it."""
-        return None
+        """As the port says: a traced node runs in the same turns as one that is not."""
+        inner = self._inner.poller()
+        return None if inner is None else _TracedPoller(inner)
 
     def traced(self, connection: Connection, *, dialed: bool) -> Connection:
         """The same connection, observed."""
