@@ -94,6 +94,32 @@ RULES: Final[Mapping[str, str]] = {
     "commit-not-stored": "a commit is acknowledged when it is on all in-sync replicas",
     "committed-offset-lost": "a group finds what was committed last",
     "offset-of-a-deleted-topic": "a topic that is created again has no committed offsets",
+    # Transactions (KIP-98, KIP-890).
+    "aborted-read": "a reader of committed records gets none of an open or an aborted transaction",
+    "unstable-below-last-stable-offset": "the last stable offset passes no transaction that is"
+    " open, or whose marker is not committed",
+    "torn-transaction": "of a committed transaction, all records can be read",
+    "lost-transaction": "of a committed transaction, all records can be read",
+    "zombie-write": "a partition takes nothing from a producer's former epoch",
+    "stale-marker": "a partition takes no marker from a former coordinator",
+    "processed-twice": "what is made from one record in transactions is committed once",
+    "input-lost": "offsets that a transaction commits pass no record that nothing was made from",
+    "offset-commit-lost": "what a transaction commits, its offsets included, is committed together",
+    "transactions-recover": "once everything is healed, every transaction has ended",
+    # Compaction.
+    "compacted-log-differs": "a compacted log has the last value of every key",
+    "compacted-topic-differs": "a reader of a compacted topic finds the last value of every key",
+    "cleaned-section-has-a-key-twice": "the cleaned section of a log has each key once",
+    "cleaned-too-early": "only what is committed, closed, and older than min.compaction.lag.ms"
+    " is cleaned",
+    "deleted-from-compacted": "nothing but cleaning removes records of a compacted topic",
+    "key-missing": "a compacted topic takes no record without a key",
+    "last-value-removed": "cleaning removes a record only for a later one of the same key",
+    "producer-forgotten": "the last batch of a producer stays, emptied, for its sequence (KIP-98)",
+    "record-changed-by-cleaning": "cleaning changes no record",
+    "record-moved-by-cleaning": "cleaning moves no record to another offset",
+    "tombstone-gone-early": "a tombstone stays for delete.retention.ms after it was first"
+    " cleaned (KIP-534)",
     # Files.
     "append-after-failed-write": "after a disk error a log takes no appends until"
     " another process has recovered it (KIP-112)",
