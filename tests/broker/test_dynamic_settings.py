@@ -33,7 +33,7 @@ def test_what_locks_out_is_set_aside_with_one_warning() -> None:
 
 
 def test_what_changes_nothing_yet_says_so_when_it_is_set() -> None:
-    rate = "replica.alter.log.dirs.io.max.bytes.per.second"
+    rate = "remote.fetch.max.wait.ms"
     with logs.captured() as lines:
         warn_without_effect(
             changed(

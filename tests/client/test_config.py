@@ -36,7 +36,7 @@ def test_a_setting_of_another_client_is_unknown() -> None:
         ("compression.type", "zip", "one of none, gzip, snappy, lz4, zstd"),
         ("enable.idempotence", "maybe", "true or false"),
         ("bootstrap.servers", 5, "list of names"),
-        ("security.protocol", "SSL", "one of PLAINTEXT"),
+        ("security.protocol", "TLS", "one of PLAINTEXT"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: object, words: str) -> None:

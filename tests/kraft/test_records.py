@@ -30,8 +30,10 @@ from raftka.kraft.records import (
     RegisterBrokerRecord,
     RemoveAccessControlEntryRecord,
     RemoveTopicRecord,
+    RemoveUserScramCredentialRecord,
     TopicRecord,
     UnregisterBrokerRecord,
+    UserScramCredentialRecord,
 )
 
 ID = bytes(range(16))
@@ -102,6 +104,11 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
         AccessControlEntryRecord(ID, 2, "logs", 4, "User:a", "*", 3, 3),
         "919a1200c410000102030405060708090a0b0c0d0e0f02a46c6f677304a6557365723a61a12a0303",
     ),
+    (
+        UserScramCredentialRecord("a", 1, b"s", b"k", b"v", 4096),
+        "91980b00a16101c40173c4016bc40176cd1000",
+    ),
+    (RemoveUserScramCredentialRecord("a", 1), "91941600a16101"),
     (RemoveAccessControlEntryRecord(ID), "91931300c410000102030405060708090a0b0c0d0e0f"),
 ]
 

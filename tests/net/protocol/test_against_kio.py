@@ -41,7 +41,8 @@ def translated(ours: Struct, theirs: Any) -> Any:
     values = {}
     for field in dataclasses.fields(theirs):
         kind, is_tuple = _element(hints[field.name])
-        value = getattr(ours, field.name)
+        name = field.name.rstrip("_")  # kio has id_ for id.
+        value = getattr(ours, name)
         if dataclasses.is_dataclass(kind):
             if is_tuple and value is not None:
                 value = tuple(translated(item, kind) for item in value)
@@ -50,7 +51,7 @@ def translated(ours: Struct, theirs: Any) -> Any:
         elif is_tuple and value is not None:
             value = tuple(_scalar(field.metadata["kafka_type"], item) for item in value)
         else:
-            value = _acceptable(ours, field.name, field.metadata["kafka_type"], hints[field.name])
+            value = _acceptable(ours, name, field.metadata["kafka_type"], hints[field.name])
             value = _scalar(field.metadata["kafka_type"], value)
         values[field.name] = value
     return theirs(**values)
