@@ -152,10 +152,12 @@ async def read(bootstrap: str, topic: str, records: int, timeout_s: float) -> Ro
 
 
 @contextmanager
-def killing(cluster: Machines | None, dice: random.Random, found: Round) -> Iterator[None]:
-    """One broker after the other dies and comes back, until the body is done."""
+def killing(
+    cluster: Machines | None, dice: random.Random, found: Round, most: int
+) -> Iterator[None]:
+    """One broker after the other dies and comes back, until the body is done, or `most` have."""
     stopped = threading.Event()
-    thread = threading.Thread(target=_kill, args=(cluster, dice, found, stopped))
+    thread = threading.Thread(target=_kill, args=(cluster, dice, found, stopped, most))
     if cluster is not None:
         thread.start()
     try:
@@ -166,9 +168,11 @@ def killing(cluster: Machines | None, dice: random.Random, found: Round) -> Iter
             thread.join()
 
 
-def _kill(cluster: Machines, dice: random.Random, found: Round, stopped: threading.Event) -> None:
+def _kill(
+    cluster: Machines, dice: random.Random, found: Round, stopped: threading.Event, most: int
+) -> None:
     began = time.monotonic()
-    while not stopped.wait(dice.uniform(0.2, 1.5)):
+    while len(found.kills) < most and not stopped.wait(dice.uniform(0.2, 1.5)):
         victim = dice.choice(cluster.node_ids)
         found.kills.append(f"{victim} at {time.monotonic() - began:.1f} s")
         cluster.kill(victim)
@@ -205,7 +209,7 @@ def play(
     began = time.monotonic()
     command = ("benchmarks.eos_workers", client, bootstrap, source, sink, f"worker-{stamp}")
     with Supervised(command) as worker:
-        with killing(None if options.no_kills else cluster, dice, found):
+        with killing(None if options.no_kills else cluster, dice, found, options.kills):
             trio.run(read, bootstrap, sink, options.records, options.timeout)
         found.seconds = time.monotonic() - began
     source_rows = trio.run(read, bootstrap, source, options.records, 15.0)
@@ -281,6 +285,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="who dies when")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds until a round fails")
     parser.add_argument("--transaction-version", type=int, help="upgrade to it before the start")
+    parser.add_argument(
+        "--kills", type=int, default=1_000_000, help="so many a round at most (default: no end)"
+    )
     parser.add_argument("--no-kills", action="store_true", help="the same without faults")
     parser.add_argument("--keep", action="store_true", help="stop at a round that fails")
     parser.add_argument("--kafka", help="a script that starts a real Apache Kafka")
