@@ -1,7 +1,7 @@
 """Consume, transform, produce while brokers are killed: every input once, in order per key.
 
-The long form, with rounds, every client and a table: python -m benchmarks.exactly_once. kafka-python
-needs longer there: it joins its group again so slowly that endless kills leave it no time.
+The long form, with rounds, every client and a table: python -m benchmarks.exactly_once. There
+kafka-python joins its group again so slowly that endless kills leave it no time.
 """
 
 from __future__ import annotations
