@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from raftka.model import compression
+from raftka.model.crc import crc32c
 from raftka.model.errors import KafkaError
 
+_CRC: Final = struct.Struct(">I")
+_CRC_AT: Final = 17
 _ATTRIBUTES: Final = struct.Struct(">hi")
 """Attributes and last offset delta."""
 _ATTRIBUTES_AT: Final = 21
@@ -95,7 +98,10 @@ def marker_of(batch: bytes | bytearray) -> Marker | None:
 
 
 def entries(batch: bytes | bytearray) -> Iterator[Entry]:
-    """The records of a batch that can be read."""
+    """The records of a batch that can be read: none of one that a disk has spoilt."""
+    (crc,) = _CRC.unpack_from(batch, _CRC_AT)
+    if crc32c(bytes(batch[_ATTRIBUTES_AT:])) != crc:
+        return
     (base,) = _BASE_OFFSET.unpack_from(batch)
     attributes, _ = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
     (first_ms,) = _FIRST_TIME.unpack_from(batch, _FIRST_TIME_AT)
