@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Generic, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, cast
 
 import trio
 
@@ -18,7 +18,6 @@ from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Piece
 from raftka.net.protocol import codec
 from raftka.net.protocol.message import Request, Response
-from raftka.net.request_stats import RequestStats
 from raftka.net.router import (
     Answer,
     CloseConnection,
@@ -31,6 +30,9 @@ from raftka.net.router import (
     Route,
 )
 from raftka.net.session import Authenticating, Session
+
+if TYPE_CHECKING:
+    from raftka.net.request_stats import RequestStats
 
 log = get_logger(__name__)
 
@@ -119,10 +121,11 @@ class Dispatcher(Generic[NodeT]):
             # It outlives this turn, and the receive buffer is reused by then.
             frame = memoryview(bytes(frame))
         version = header.api_version
-        timing = None if self._stats is None else self._stats.begin(route.name, version)
         context = Context(
             self._node, session, version, header.correlation_id, header.client_id, frame
         )
+        if self._stats is not None:
+            context.timing = self._stats.begin(route.name, version)
         context.authorizer = self._authorizer
         if not route.min_version <= version <= route.max_version:
             outlet.put(_in_version_0(context, route))
@@ -144,25 +147,22 @@ class Dispatcher(Generic[NodeT]):
                 answer = route.handler(context, request)
         except Exception as error:
             answer, waits = _failed(context, route, request, error), False
-        metering = context.metering
+        metering, timing = context.metering, context.timing
         if metering is not None:
             metering.pause()
+        if timing is not None and (waits or isinstance(answer, Pending)):
+            timing.waits()
         if waits:
             waiting = cast(Awaitable[Answer], answer)
-            if timing is not None:
-                waiting = timing.follow(waiting)
             if not route.concurrent:
                 return _answer_later(context, route, request, waiting, outlet, outlet.put)
             _answer_beside(context, route, request, waiting, outlet)
         elif isinstance(answer, Pending):
-            fill = _fill_later(context, route, outlet)
-            answer.on_resolved(fill if timing is None else timing.then(fill))
+            answer.on_resolved(_fill_later(context, route, outlet))
         else:
-            if metering is not None:
-                metering.finish(answer, route.request.RESPONSE, outlet)
+            if metering is not None or timing is not None:
+                _account(context, route, answer, outlet)
             outlet.put(encode_answer(context, answer))
-            if timing is not None:
-                timing.answered_at_once(answer)
         return None
 
     async def _take_token(
@@ -213,8 +213,7 @@ async def _answer_later(
         raise
     except Exception as error:
         answer = _failed(context, route, request, error)
-    if metering is not None:
-        metering.finish(answer, route.request.RESPONSE, outlet)
+    _account(context, route, answer, outlet)
     put(encode_answer(context, answer))
 
 
@@ -255,8 +254,7 @@ def _fill_later(
 
     def resolved(answer: object) -> None:
         try:
-            if context.metering is not None:
-                context.metering.finish(answer, route.request.RESPONSE, outlet)
+            _account(context, route, answer, outlet)
             pieces = encode_answer(context, answer)
         except Exception:
             peer = context.session.peer
@@ -266,6 +264,14 @@ def _fill_later(
             fill(pieces)
 
     return resolved
+
+
+def _account(context: Context[Any], route: Route[Any], answer: object, outlet: Outlet) -> None:
+    """What is done with every answer, however it came: quotas and figures are kept."""
+    if context.metering is not None:
+        context.metering.finish(answer, route.request.RESPONSE, outlet)
+    if context.timing is not None:
+        context.timing.answered(answer)
 
 
 def encode_answer(context: Context[Any], answer: object) -> list[Piece]:

@@ -6,10 +6,8 @@ Kept only where a scraper can ask for them (broker/metrics), which makes sums an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Final
 
 _FIRST_BIT: Final = 5
 BOUNDS_S: Final = tuple((1 << (_FIRST_BIT + i)) / 1e6 for i in range(21))
@@ -85,42 +83,28 @@ class Timing:
     def __init__(self, api: ApiStats, version: int, now: Callable[[], float]) -> None:
         self._api = api
         self._now = now
-        self._began_s = self._handled_s = now()
+        self._began_s = now()
+        self._handled_s: float | None = None
+        """When the handler returned, if that was without the answer."""
         api.versions[version] += 1
 
-    def answered_at_once(self, answer: object) -> None:
-        """The handler has returned the answer."""
-        self._api.at_once.record(self._now() - self._began_s)
-        self._note_error(answer)
-
-    def then(self, resolved: Callable[[object], None]) -> Callable[[object], None]:
-        """The handler has returned a promise; call `resolved` with the answer."""
+    def waits(self) -> None:
+        """The handler has returned, and the answer is not known yet."""
         self._handled_s = self._now()
 
-        def answered(answer: object) -> None:
-            self._answered(answer)
-            resolved(answer)
-
-        return answered
-
-    async def follow(self, waiting: Awaitable[T]) -> T:
-        """The answer, once it is there; whatever keeps it from coming is raised."""
-        answer = await waiting
-        self._answered(answer)
-        return answer
-
-    def _answered(self, answer: object) -> None:
+    def answered(self, answer: object) -> None:
+        """The answer is known, whatever it says."""
         now_s = self._now()
-        api = self._api
-        api.waited.record(now_s - self._began_s)
-        api.local.record(self._handled_s - self._began_s)
-        api.remote.record(now_s - self._handled_s)
-        self._note_error(answer)
-
-    def _note_error(self, answer: object) -> None:
+        api, handled_s = self._api, self._handled_s
+        if handled_s is None:
+            api.at_once.record(now_s - self._began_s)
+        else:
+            api.waited.record(now_s - self._began_s)
+            api.local.record(handled_s - self._began_s)
+            api.remote.record(now_s - handled_s)
         code = getattr(answer, "error_code", 0)
         if code:
-            self._api.errors[code] += 1
+            api.errors[code] += 1
 
 
 class RequestStats:

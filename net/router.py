@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar
 
 from raftka.model.access import (
     CLUSTER_NAME,
@@ -37,6 +37,9 @@ from raftka.model.ports import Piece
 from raftka.net.protocol.apis import APIS
 from raftka.net.protocol.message import Request, Response
 from raftka.net.session import Session
+
+if TYPE_CHECKING:
+    from raftka.net.request_stats import Timing
 
 log = get_logger(__name__)
 
@@ -158,6 +161,8 @@ class Context(Generic[NodeT]):
     """The request as it came, header included; valid as long as the request's own views."""
     metering: Metering | None = None
     """What measures the request; None on a node without quotas."""
+    timing: Timing | None = None
+    """What times it; None on a node whose metrics nobody can ask for."""
     authorizer: Authorizer | None = None
     """None where everybody may do everything."""
 
