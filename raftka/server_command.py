@@ -19,12 +19,13 @@ from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
 from raftka.model.logs import get_logger
 from raftka.model.settings import WrongSettings
-from raftka.model.settings.listeners import listeners
+from raftka.model.settings.listeners import listeners, metrics_endpoint
 from raftka.model.version import __version__
 
 if TYPE_CHECKING:
     import argparse
 
+    from raftka.broker.metrics.process import ProcessFigures
     from raftka.broker.node import Node
     from raftka.model.ports import Disk, Network
     from raftka.model.settings import Config
@@ -94,7 +95,6 @@ async def _serve(config: Config, disk: Disk) -> int:
     from raftka.broker.serve import serve
     from raftka.net.clock import SystemClock, system_dice
     from raftka.net.transport import TcpNetwork
-    from raftka.process_figures import process_figures
     from raftka.service_manager import notify
 
     network: Network = TcpNetwork()
@@ -124,6 +124,12 @@ async def _serve(config: Config, disk: Disk) -> int:
         trace = trace_to(path, config, clock.monotonic)
         disk, network = trace.disk(disk), trace.network(network)
 
+    figures: ProcessFigures | None = None
+    if metrics_endpoint(config) is not None:
+        from raftka.process_figures import process_figures
+
+        figures = process_figures
+
     def serving(node: Node) -> None:
         ready.set()
         if trace is not None:
@@ -142,7 +148,7 @@ async def _serve(config: Config, disk: Disk) -> int:
             network=network,
             shutdown=shutdown,
             ready=serving,
-            process_figures=process_figures,
+            process_figures=figures,
         )
         nursery.cancel_scope.cancel()
     return code

@@ -16,7 +16,6 @@ from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection
 
 _CONNECT_S = 3.0
-_TOPICS_AT_ONCE = 200
 
 
 @dataclass
@@ -44,17 +43,14 @@ async def gather(admin: Admin, now_ms: int) -> Facts:
     alive = [node for node in described.nodes if not node.fenced]
     unreachable = await _unreachable(alive)
     reachable = [node.id for node in alive if node.id not in unreachable]
-    names = sorted(await admin.list_topics())
-    topics: dict[str, TopicDescription] = {}
-    min_isr: dict[str, int] = {}
-    for start in range(0, len(names), _TOPICS_AT_ONCE):
-        some = names[start : start + _TOPICS_AT_ONCE]
-        topics |= await admin.describe_topics(some)
-        wanted = [Resource(ResourceType.TOPIC, name) for name in some]
-        for resource, entries in (
-            await admin.describe_configs(wanted, names=["min.insync.replicas"])
-        ).items():
-            min_isr[resource.name] = int(entries["min.insync.replicas"].value or 1)
+    topics = await admin.describe_topics(await admin.list_topics())
+    configs = await admin.describe_configs(
+        [Resource(ResourceType.TOPIC, name) for name in topics], names=["min.insync.replicas"]
+    )
+    min_isr = {
+        resource.name: int(entries["min.insync.replicas"].value or 1)
+        for resource, entries in configs.items()
+    }
     log_dirs: dict[int, list[LogDirDescription]] = {}
     versions: dict[int, dict[int, tuple[int, int]]] = {}
     for broker_id in reachable:

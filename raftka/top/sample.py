@@ -13,8 +13,6 @@ from raftka.model.ids import TopicPartition
 from raftka.model.offset_specs import LATEST
 from raftka.model.ports import BrokenConnection
 
-_TOPICS_AT_ONCE = 200
-
 
 @dataclass(frozen=True)
 class GroupSample:
@@ -48,10 +46,7 @@ async def take(admin: Admin, at_s: float) -> Sample:
     """Look at the cluster. Raises KafkaError and BrokenConnection when it does not answer."""
     described = await admin.describe_cluster(include_fenced=True)
     quorum = await admin.describe_quorum()
-    names = sorted(await admin.list_topics())
-    topics: dict[str, TopicDescription] = {}
-    for start in range(0, len(names), _TOPICS_AT_ONCE):
-        topics |= await admin.describe_topics(names[start : start + _TOPICS_AT_ONCE])
+    topics = await admin.describe_topics(await admin.list_topics())
     led = [
         TopicPartition(topic.name, each.index)
         for topic in topics.values()
