@@ -38,9 +38,9 @@ class Client:
     ) -> None:
         self._config = config
         self._clock = clock or system_clock()
-        dice = dice or system_dice()
-        network = secured(config, network or TcpNetwork(), self._clock, dice)
-        self._cluster = Cluster(config, network, self._clock, dice)
+        self._dice = dice or system_dice()
+        network = secured(config, network or TcpNetwork(), self._clock, self._dice)
+        self._cluster = Cluster(config, network, self._clock, self._dice)
         self._nursery: trio.Nursery | None = None
         self._works = False
         """Whether the background tasks run, so that there is somebody to wait for."""

@@ -4,6 +4,9 @@
 connection and a sender can keep many under way. When the connection breaks, everything in flight
 fails with BrokenConnection at once: the askers learn of a dead peer without a timeout.
 
+Where the peer's session has an end (KIP-368), the login is renewed on the same connection before
+that; requests that come meanwhile wait until it is through, since the peer would refuse them.
+
 An answer that is overdue breaks the connection: it would come before those of later requests. The
 correlation id of each answer is checked, since an answer to another question is worse than none.
 """
@@ -33,6 +36,8 @@ R = TypeVar("R", bound=Response)
 
 MAX_FRAME_BYTES = 512 * 1024 * 1024
 """The largest answer that is accepted; the buffer only grows with bytes that came."""
+_RENEWAL_S = 30.0
+"""How long each step of a renewed login may take: the answers before it come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,10 @@ class Channel:
         self._unsent: list[Piece] = []
         self._is_unsent = clock.alarm()
         self._busy = clock.alarm()
+        self._renewal: Any = getattr(connection, "renewal", None)
+        """How the login of the connection is renewed (net/security/dialing.py)."""
+        self._held: list[tuple[_InFlight, bool]] | None = None
+        """Requests that wait for that, while it is under way, and whether they are answered."""
         self._looks_again = 0.0
         """When `_watch` looks at the connection next, unless something is due before."""
 
@@ -115,19 +124,25 @@ class Channel:
         if self.broken is not None:
             answer.set_error(self.broken)
             return answer
-        correlation_id = self._next_correlation
-        self._next_correlation = (correlation_id + 1) & 0x7FFFFFFF
-        pieces = codec.encode_request(request, version, correlation_id, self._client_id)
-        now = self._clock.monotonic()
-        self._last_used = now
+        item = _InFlight(0, request, version, self._clock.monotonic() + timeout_s, answer)
+        if self._held is None:
+            self._hand_over(item, answered)
+        else:
+            self._held.append((item, answered))
+        return answer
+
+    def _hand_over(self, item: _InFlight, answered: bool) -> None:
+        item.correlation_id = self._next_correlation
+        self._next_correlation = (item.correlation_id + 1) & 0x7FFFFFFF
+        pieces = codec.encode_request(
+            item.request, item.version, item.correlation_id, self._client_id
+        )
+        self._last_used = self._clock.monotonic()
         if answered:
-            self._in_flight.append(
-                _InFlight(correlation_id, request, version, now + timeout_s, answer)
-            )
-            if now + timeout_s < self._looks_again:
+            self._in_flight.append(item)
+            if item.deadline < self._looks_again:
                 self._busy.ring()
         self._write(pieces)
-        return answer
 
     async def request(self, request: Request[R], version: int, timeout_s: float) -> R:
         """Send and wait. Raises BrokenConnection."""
@@ -163,6 +178,8 @@ class Channel:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write_rest)
                 nursery.start_soon(self._watch)
+                if self._renewal is not None:
+                    nursery.start_soon(self._keep_logged_in, self._renewal)
                 await self._receive()
                 nursery.cancel_scope.cancel()
         finally:
@@ -174,7 +191,9 @@ class Channel:
             return
         self.broken = BrokenConnection(f"{self.peer}: {why}")
         self._connection.close()
-        failed, self._in_flight = self._in_flight, deque()
+        failed, self._in_flight = [*self._in_flight], deque()
+        failed += [item for item, _ in self._held or ()]
+        self._held = None
         for item in failed:
             item.answer.set_error(self.broken)
         self._unsent = []
@@ -237,6 +256,32 @@ class Channel:
             )
         self._in_flight.popleft()
         item.answer.set_result(answer)
+
+    async def _keep_logged_in(self, renewal: Any) -> None:
+        """Renew the login whenever it is due; a refusal ends the connection."""
+        while self.broken is None and renewal.due_s < inf:
+            await self._clock.sleep(max(0.0, renewal.due_s - self._clock.monotonic()))
+            self._held = []
+            try:
+                await renewal.renew(self._ask_ahead)
+            except BrokenConnection as error:
+                self.close(str(error))
+                return
+            held, self._held = self._held or [], None
+            for item, answered in held:
+                self._hand_over(item, answered)
+
+    def _ask_ahead(self, request: Request[R], version: int) -> Future[R]:
+        """Ask while others are held back. It is no use of the connection: an idle one ends."""
+        answer: Future[R] = Future()
+        if self.broken is not None:
+            answer.set_error(self.broken)
+            return answer
+        used = self._last_used
+        deadline = self._clock.monotonic() + _RENEWAL_S
+        self._hand_over(_InFlight(0, request, version, deadline, answer), True)
+        self._last_used = used
+        return answer
 
     async def _watch(self) -> None:
         """Break the connection when an answer is overdue, or after a long time without use."""

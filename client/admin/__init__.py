@@ -52,6 +52,7 @@ from raftka.client.admin.quotas import (
     QuotaType,
 )
 from raftka.client.admin.records import RecordOperations
+from raftka.client.admin.scram import ScramOperations, ScramPassword, ScramRemoval
 from raftka.client.admin.topics import (
     CreatedTopic,
     NewTopic,
@@ -80,6 +81,7 @@ class Admin(
     TransactionOperations,
     AclOperations,
     FeatureOperations,
+    ScramOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
@@ -123,6 +125,8 @@ __all__ = [
     "Resource",
     "ResourcePattern",
     "ResourceType",
+    "ScramPassword",
+    "ScramRemoval",
     "SomeFailed",
     "TopicDescription",
     "TopicListing",

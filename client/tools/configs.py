@@ -1,4 +1,4 @@
-"""kafka-configs: show and change the settings of topics, brokers and groups, and quotas."""
+"""kafka-configs: settings of topics, brokers and groups, quotas, and passwords of users."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from raftka.client.tools.options import (
     require,
     whole_number,
 )
+from raftka.client.tools.passwords import PasswordJob, alter_passwords, without_passwords
 from raftka.client.tools.quotas import KINDS, QuotaJob, alter_quotas, describe_quotas, read_job
 from raftka.client.tools.running import run
 
@@ -123,11 +124,11 @@ class _Job:
 
 
 def main(argv: Sequence[str]) -> int:
-    failure = f"Error while executing config command with args '{' '.join(argv)}'\n"
+    failure = f"Error while executing config command with args '{without_passwords(argv)}'\n"
     return run(options, argv, _read, _work, failure=failure)
 
 
-def _read(argv: Sequence[str]) -> _Job | QuotaJob:
+def _read(argv: Sequence[str]) -> _Job | QuotaJob | PasswordJob:
     found = options.read(argv)
     if len(given(found, "describe", "alter")) != 1:
         raise UsageError("Command must include exactly one action: --describe, --alter")
@@ -228,10 +229,12 @@ def parse_settings(text: str) -> dict[str, str]:
     return found
 
 
-async def _work(job: _Job | QuotaJob) -> None:
+async def _work(job: _Job | QuotaJob | PasswordJob) -> None:
     settings = admin_settings(job.found, controllers=job.found.bootstrap_controller)
     async with Admin(settings) as admin:
-        if isinstance(job, QuotaJob):
+        if isinstance(job, PasswordJob):
+            await alter_passwords(admin, job)
+        elif isinstance(job, QuotaJob):
             await (alter_quotas if job.found.alter else describe_quotas)(admin, job)
         elif job.found.alter:
             await _alter(admin, job)

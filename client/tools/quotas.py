@@ -1,4 +1,4 @@
-"""kafka-configs for users, clients and addresses: what they may use."""
+"""kafka-configs for users, clients and addresses: what they may use, and users' passwords."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from raftka.client.admin import (
     QuotaType,
 )
 from raftka.client.tools.options import ToolError, UsageError
+from raftka.client.tools.passwords import (
+    PasswordJob,
+    describe_passwords,
+    is_password,
+    read_passwords,
+)
 
 _RATES: Final = frozenset(
     ("producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate")
@@ -60,7 +66,7 @@ def read_job(
     entities: Sequence[tuple[str, str | None]],
     added: Mapping[str, str] | None,
     removed: Sequence[str],
-) -> QuotaJob:
+) -> QuotaJob | PasswordJob:
     """Check a command line; `added` is None for --describe. Raises UsageError."""
     types = [kind for kind, _ in entities]
     if len(types) > 1 and "ips" in types:
@@ -79,13 +85,22 @@ def read_job(
         )
     if any(name is None for _, name in entities):
         raise UsageError("An entity name must be specified for every entity type")
+    of_users = types == ["users"]
+    shown = "clients" if "clients" in types else types[0]
+    known_words = "quota and SCRAM credential" if of_users else KINDS[types[0]].known_words
     for verb, names in (("added", added), ("deleted", removed)):
-        unknown = [name for name in names if name not in KINDS[types[0]].known]
+        unknown = [
+            name
+            for name in names
+            if name not in KINDS[types[0]].known and not (of_users and is_password(name))
+        ]
         if unknown:
             raise UsageError(
-                f"Only {KINDS[types[0]].known_words} configs can be {verb} for '{types[0]}' using"
+                f"Only {known_words} configs can be {verb} for '{shown}' using"
                 f" --bootstrap-server. Unexpected config names: {','.join(unknown)}"
             )
+    if any(is_password(name) for name in (*added, *removed)):
+        return read_passwords(found, entities[0][1] or "", added, removed)
     values = {name: _number(name, text) for name, text in added.items()}
     return QuotaJob(found, tuple(entities), values, tuple(removed))
 
@@ -125,7 +140,7 @@ async def alter_quotas(admin: Admin, job: QuotaJob) -> None:
 
 
 async def describe_quotas(admin: Admin, job: QuotaJob) -> None:
-    """Print the quotas of the entities, a line each."""
+    """Print the quotas of the entities, a line each, and of users their passwords' mechanisms."""
     found = await admin.describe_client_quotas(_filters(job), strict=True)
     # Names in their order, defaults behind them.
     for entity in sorted(
@@ -135,6 +150,8 @@ async def describe_quotas(admin: Admin, job: QuotaJob) -> None:
             f"{name}={java_double(value)}" for name, value in sorted(found[entity].items())
         )
         print(f"Quota configs for {_described(entity)} are {values}")
+    if [kind for kind, _ in job.entities] == ["users"] and job.entities[0][1] != _DEFAULT:
+        await describe_passwords(admin, job.entities[0][1])
 
 
 def _filters(job: QuotaJob) -> list[QuotaFilter]:

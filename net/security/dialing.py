@@ -7,7 +7,8 @@ these in place of the plain network, and knows nothing of TLS and SASL.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from raftka.model.errors import ErrorCode, KafkaError
@@ -19,6 +20,7 @@ from raftka.model.ports import (
     Connection,
     Listener,
     Network,
+    Piece,
     Poller,
 )
 from raftka.net.protocol import codec
@@ -30,6 +32,11 @@ from raftka.net.protocol.messages.sasl_handshake import SaslHandshakeRequest
 _SIZE: Final = struct.Struct(">i")
 _MAX_ANSWER: Final = 1024 * 1024
 _MAX_STEPS: Final = 8
+_RENEWED_AFTER: Final = 0.85
+"""The share of a session's time after which it is renewed: Kafka's clients take 0.85 to 0.95."""
+
+Ask = Callable[[Request[Any], int], Awaitable[Any]]
+"""Asks the other side of one connection one request of a version."""
 
 
 class ClientMechanism(Protocol):
@@ -84,7 +91,7 @@ class SecuredNetwork:
                 if self._wrap is not None:
                     connection = cast(Connection, await self._wrap(connection, host))
                 if self._login is not None:
-                    await log_in(connection, self._login, self._client_id)
+                    connection = await log_in(connection, self._login, self._client_id, self._clock)
                 secured = True
             if limit.cancelled_caught:
                 raise BrokenConnection(f"{connection.peer}: not secured within {timeout_s:g} s")
@@ -101,10 +108,62 @@ class SecuredNetwork:
         return None
 
 
-async def log_in(connection: Connection, login: Login, client_id: str) -> None:
-    """Authenticate on a new connection. Raises AuthenticationFailed, BrokenConnection."""
-    ask = _Asking(connection, client_id).ask
-    peer = connection.peer
+class Renewal:
+    """Renews the login of one connection before its session is over (KIP-368)."""
+
+    def __init__(self, login: Login, peer: str, clock: Clock) -> None:
+        self._login = login
+        self._peer = peer
+        self._clock = clock
+        self.due_s = inf
+        """When `renew` has to be called, by the clock; never where sessions have no end."""
+
+    async def renew(self, ask: Ask) -> None:
+        """Log in, once more or for the first time. Raises AuthenticationFailed, BrokenConnection.
+
+        Between its requests nothing else may be asked.
+        """
+        began = self._clock.monotonic()
+        lasts_ms = await _authenticate(ask, self._login, self._peer)
+        self.due_s = began + lasts_ms / 1000 * _RENEWED_AFTER if lasts_ms > 0 else inf
+
+
+class RenewableConnection:
+    """A connection whose login has an end; `net.channel` renews it in time."""
+
+    def __init__(self, inner: Connection, renewal: Renewal) -> None:
+        self._inner = inner
+        self.renewal = renewal
+        self.peer = inner.peer
+
+    async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
+        return await self._inner.receive_into(buffer, at_least)
+
+    def receive_now(self, buffer: bytearray | memoryview) -> int | None:
+        return self._inner.receive_now(buffer)
+
+    async def send(self, pieces: Sequence[Piece]) -> None:
+        await self._inner.send(pieces)
+
+    def send_now(self, pieces: list[Piece]) -> list[Piece]:
+        return self._inner.send_now(pieces)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+async def log_in(connection: Connection, login: Login, client_id: str, clock: Clock) -> Connection:
+    """Authenticate on a new connection; what to use from then on.
+
+    Raises AuthenticationFailed, BrokenConnection.
+    """
+    renewal = Renewal(login, connection.peer, clock)
+    await renewal.renew(_Asking(connection, client_id).ask)
+    return connection if renewal.due_s == inf else RenewableConnection(connection, renewal)
+
+
+async def _authenticate(ask: Ask, login: Login, peer: str) -> int:
+    """How long the session lasts, in ms; 0 for ever. Raises AuthenticationFailed."""
     chosen = await ask(SaslHandshakeRequest(mechanism=login.mechanism), 1)
     if chosen.error_code:
         offered = ", ".join(chosen.mechanisms) or "none"
@@ -124,7 +183,7 @@ async def log_in(connection: Connection, login: Login, client_id: str) -> None:
         except KafkaError as error:
             raise AuthenticationFailed(f"{peer}: {error.message}") from error
         if mechanism.is_complete:
-            return
+            return int(answer.session_lifetime)
     raise AuthenticationFailed(f"{peer}: {login.mechanism} comes to no end")
 
 
