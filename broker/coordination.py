@@ -1,87 +1,211 @@
 """The coordinators of one broker, composed: groups and transactions, with those who ask for them.
 
-Markers end transactions in partitions, and partitions ask whether they are in one.
+Markers end transactions in partitions, and partitions ask whether they are in one. Each service is
+imported and made when it is first wanted, by a request or by a partition of its topic that this
+broker leads: most nodes of a test never see a group, and what they would import for it is an eighth
+of the time in which a node starts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.group.service import GroupCoordinatorService
-from raftka.broker.coordinators.replicated_log import ReplicatedLog
-from raftka.broker.coordinators.transaction.config import TransactionConfig
-from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
-from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
-from raftka.broker.replication.joining import Joining, Retries
-from raftka.broker.replication.verifier import Verifier
-from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC, TopicPartition
 from raftka.model.key_hash import partition_of_key
 
 if TYPE_CHECKING:
     import trio
 
+    from raftka.broker.coordinators.group.service import GroupCoordinatorService
+    from raftka.broker.coordinators.group.shard import GroupFigures
+    from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
+    from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.metadata_loader import Publisher
-    from raftka.broker.node import Node
+    from raftka.broker.peers import Peers
+    from raftka.broker.replication.joining import Joining
+    from raftka.broker.replication.producer_ids import ProducerIds
+    from raftka.broker.replication.replica import Replica
+    from raftka.broker.replication.replica_manager import ReplicaManager
+    from raftka.broker.replication.verifier import Verifier
+    from raftka.model.ports import Clock, Dice
+    from raftka.model.rules import RulesOff
+    from raftka.model.settings import Config
+    from raftka.net.answers import Turn
 
 _ANSWER_S = 5.0
 """A broker's answer that its followers hold up may be that much later than they may be."""
 
 
-def compose_coordinators(node: Node) -> None:
-    """Make the coordinators and have them follow which partitions this broker leads."""
-    replicas, clock, rules_off = node.replicas, node.clock, node.rules_off
-    node.groups = GroupCoordinatorService(
-        GroupConfig.from_settings(node.config),
-        ReplicatedLog(OFFSETS_TOPIC, replicas, clock),
-        clock,
-        node.dice,
-        rules_off,
-    )
-    node.markers = MarkerSender(
-        node.peers,
-        clock,
-        timeout_s=node.config.int("request.timeout.ms") / 1000 + _ANSWER_S,
-        rules_off=rules_off,
-    )
-    retry_ms = node.config.int("add.partitions.to.txn.retry.backoff.ms")
-    retry_max_ms = node.config.int("add.partitions.to.txn.retry.backoff.max.ms")
-    node.joining = Joining(
-        node.peers,
-        clock,
-        coordinator=lambda transactional_id: _coordinator(node, transactional_id),
-        timeout_s=node.config.int("request.timeout.ms") / 1000 + _ANSWER_S,
-        retries=Retries(retry_ms / 1000, retry_max_ms / 1000),
-    )
-    node.verifier = Verifier(
-        node.joining, replicas.index, clock, node.turn, node.verifies_transactions
-    )
-    node.transactions = TransactionCoordinatorService(
-        TransactionConfig.from_settings(node.config),
-        ReplicatedLog(TRANSACTION_TOPIC, replicas, clock),
-        clock,
-        new_producer_id=node.producer_ids.allocate,
-        send_markers=node.markers.send,
-        rules_off=rules_off,
-    )
-    replicas.role_listeners += [node.groups, node.transactions]
+class Coordinators:
+    """What handlers, the metadata and the replicas find a broker's coordinators by."""
 
+    def __init__(
+        self,
+        config: Config,
+        replicas: ReplicaManager,
+        peers: Peers,
+        producer_ids: ProducerIds,
+        *,
+        clock: Clock,
+        dice: Dice,
+        turn: Turn,
+        verifies: Callable[[], bool],
+        rules_off: RulesOff,
+    ) -> None:
+        """`verifies`: whether a partition must agree with a transaction's coordinator first."""
+        self._config = config
+        self._replicas = replicas
+        self._peers = peers
+        self._producer_ids = producer_ids
+        self._clock = clock
+        self._dice = dice
+        self._turn = turn
+        self._verifies = verifies
+        self._rules_off = rules_off
+        self._answer_s = config.int("request.timeout.ms") / 1000 + _ANSWER_S
+        self._image = EMPTY_IMAGE
+        """As it was last published, after the replicas had taken their roles."""
+        self._tasks: trio.Nursery | None = None
+        self._running: list[Callable[[], Awaitable[None]]] = []
+        self._following: list[Publisher] = []
+        replicas.role_listeners.append(self)
 
-def _coordinator(node: Node, transactional_id: str) -> int | None:
-    """The broker that leads the id's partition of __transaction_state, as far as is known."""
-    topic = node.image.topics.get(TRANSACTION_TOPIC)
-    if topic is None:
+    # ---- the services, each made when it is first wanted
+
+    @cached_property
+    def groups(self) -> GroupCoordinatorService:
+        """Coordinates groups."""
+        from raftka.broker.coordinators.group.config import GroupConfig
+        from raftka.broker.coordinators.group.service import GroupCoordinatorService
+        from raftka.broker.coordinators.replicated_log import ReplicatedLog
+
+        groups = GroupCoordinatorService(
+            GroupConfig.from_settings(self._config),
+            ReplicatedLog(OFFSETS_TOPIC, self._replicas, self._clock),
+            self._clock,
+            self._dice,
+            self._rules_off,
+        )
+        self._begin(groups.run, groups.publish)
+        return groups
+
+    @cached_property
+    def transactions(self) -> TransactionCoordinatorService:
+        """Coordinates transactions."""
+        from raftka.broker.coordinators.replicated_log import ReplicatedLog
+        from raftka.broker.coordinators.transaction.config import TransactionConfig
+        from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
+
+        transactions = TransactionCoordinatorService(
+            TransactionConfig.from_settings(self._config),
+            ReplicatedLog(TRANSACTION_TOPIC, self._replicas, self._clock),
+            self._clock,
+            new_producer_id=self._producer_ids.allocate,
+            send_markers=self._markers.send,
+            rules_off=self._rules_off,
+        )
+        self._begin(transactions.run, transactions.publish)
+        return transactions
+
+    @cached_property
+    def _markers(self) -> MarkerSender:
+        from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
+
+        markers = MarkerSender(
+            self._peers,
+            self._clock,
+            timeout_s=self._answer_s,
+            image=self._image,
+            rules_off=self._rules_off,
+        )
+        self._begin(markers.run, markers.publish)
+        return markers
+
+    @cached_property
+    def joining(self) -> Joining:
+        """Asks the coordinators of transactions for this broker's partitions."""
+        from raftka.broker.replication.joining import Joining, Retries
+
+        retry_ms = self._config.int("add.partitions.to.txn.retry.backoff.ms")
+        retry_max_ms = self._config.int("add.partitions.to.txn.retry.backoff.max.ms")
+        joining = Joining(
+            self._peers,
+            self._clock,
+            coordinator=self._coordinator,
+            timeout_s=self._answer_s,
+            retries=Retries(retry_ms / 1000, retry_max_ms / 1000),
+        )
+        self._begin(joining.run)
+        return joining
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """What transactional produce requests wait in."""
+        from raftka.broker.replication.verifier import Verifier
+
+        return Verifier(self.joining, self._replicas.index, self._clock, self._turn, self._verifies)
+
+    def group_figures(self) -> list[GroupFigures]:
+        """Of the groups that this broker coordinates, for metrics."""
+        return self.groups.figures() if "groups" in self.__dict__ else []
+
+    def _coordinator(self, transactional_id: str) -> int | None:
+        """The broker that leads the id's partition of __transaction_state, as far as is known."""
+        topic = self._replicas.index.image.topics.get(TRANSACTION_TOPIC)
+        if topic is None:
+            return None
+        partition = topic.partitions[partition_of_key(transactional_id, len(topic.partitions))]
+        return partition.leader if partition.has_leader else None
+
+    # ---- what the broker calls
+
+    def start(self, tasks: trio.Nursery) -> None:
+        """Run the services in tasks of their own, also those that are yet to be made."""
+        self._tasks = tasks
+        for run in self._running:
+            tasks.start_soon(run)
+
+    def _begin(self, run: Callable[[], Awaitable[None]], publish: Publisher | None = None) -> None:
+        if publish is not None:
+            publish(self._image, MetadataDelta(self._image))
+            self._following.append(publish)
+        self._running.append(run)
+        if self._tasks is not None:
+            self._tasks.start_soon(run)
+
+    def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """Publisher: to be called after the replicas have taken their roles."""
+        self._image = image
+        for publish in self._following:
+            publish(image, delta)
+
+    def became_leader(self, replica: Replica) -> None:
+        """ReplicaManager's role listener."""
+        if (service := self._service(replica.topic)) is not None:
+            service.became_leader(replica)
+
+    def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
+        """ReplicaManager's role listener."""
+        if (service := self._service(topic_partition.topic)) is not None:
+            service.resigned(topic_partition, leader_epoch)
+
+    def _service(
+        self, topic: str
+    ) -> GroupCoordinatorService | TransactionCoordinatorService | None:
+        if topic == OFFSETS_TOPIC:
+            return self.groups
+        if topic == TRANSACTION_TOPIC:
+            return self.transactions
         return None
-    partition = topic.partitions[partition_of_key(transactional_id, len(topic.partitions))]
-    return partition.leader if partition.has_leader else None
 
 
-def publishers(node: Node) -> list[Publisher]:
-    """What follows the metadata, after the replicas have taken their roles."""
-    return [node.groups.publish, node.markers.publish, node.transactions.publish]
-
-
-def start_coordinators(node: Node, tasks: trio.Nursery) -> None:
-    """Run the coordinators in tasks of their own."""
-    for run in (node.groups.run, node.joining.run, node.markers.run, node.transactions.run):
-        tasks.start_soon(run)
+def import_all() -> None:
+    """Import every service now: a simulated node must not read files while it runs."""
+    from raftka.broker.coordinators.group import service  # noqa: F401
+    from raftka.broker.coordinators.transaction import marker_sender  # noqa: F401
+    from raftka.broker.coordinators.transaction import service as transactions  # noqa: F401
+    from raftka.broker.replication import verifier  # noqa: F401

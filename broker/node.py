@@ -31,8 +31,8 @@ from raftka.net.router import CloseConnection
 
 if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
+    from raftka.broker.coordination import Coordinators
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
-    from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.lifecycle import Lifecycle
     from raftka.broker.quotas.service import Quotas
@@ -71,11 +71,7 @@ class Node:
     logs: LogManager
     cleaner: Cleaner
     data_plane: DataPlane
-    groups: GroupCoordinatorService
-    transactions: TransactionCoordinatorService
-    markers: MarkerSender
-    joining: Joining
-    verifier: Verifier
+    coordinators: Coordinators
     producer_ids: ProducerIds
     quorum: Quorum
     forwarded: Dispatcher[Node]
@@ -164,6 +160,26 @@ class Node:
     def image(self) -> MetadataImage:
         """The metadata as this node has it now; handlers read it once per request."""
         return self.loader.image
+
+    @property
+    def groups(self) -> GroupCoordinatorService:
+        """The coordinator of groups on this broker."""
+        return self.coordinators.groups
+
+    @property
+    def transactions(self) -> TransactionCoordinatorService:
+        """The coordinator of transactions on this broker."""
+        return self.coordinators.transactions
+
+    @property
+    def joining(self) -> Joining:
+        """Asks other coordinators whether this broker's partitions are in a transaction."""
+        return self.coordinators.joining
+
+    @property
+    def verifier(self) -> Verifier:
+        """Where transactional produce requests wait for their coordinator's word."""
+        return self.coordinators.verifier
 
     def verifies_transactions(self) -> bool:
         """Whether what opens a transaction in a partition must be agreed with its coordinator."""

@@ -15,7 +15,7 @@ import trio
 
 from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
-from raftka.broker.coordination import compose_coordinators, publishers, start_coordinators
+from raftka.broker.coordination import Coordinators
 from raftka.broker.directories import Directories, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
@@ -194,14 +194,31 @@ def _compose_broker(node: Node, directories: Directories) -> None:
     node.quotas = Quotas(config, node.clock)
     node.loader.add(node.quotas.published)
     node.producer_ids = ProducerIds(node.node_id, node.channels, lambda: node.broker_epoch)
-    compose_coordinators(node)
+    node.coordinators = Coordinators(
+        config,
+        plane.replicas,
+        node.peers,
+        node.producer_ids,
+        clock=node.clock,
+        dice=node.dice,
+        turn=node.turn,
+        verifies=node.verifies_transactions,
+        rules_off=node.rules_off,
+    )
     plane.replicas.placements = _placements(node, directories)
+    node.lifecycle = _lifecycle(node, directories)
+    plane.fetchers.on_contact = node.suspects.contact
+    plane.replicas.on_failed_dir(node.lifecycle.wake)
+
+
+def _lifecycle(node: Node, directories: Directories) -> Lifecycle:
+    config = node.config
     session_s = config.int("broker.session.timeout.ms") / 1000
 
     def heard(sent_s: float) -> None:
-        plane.replicas.index.lease_until_s = sent_s + session_s
+        node.replicas.index.lease_until_s = sent_s + session_s
 
-    node.lifecycle = Lifecycle(
+    return Lifecycle(
         Identity(
             broker_id=node.node_id,
             cluster_id=node.cluster_id,
@@ -227,8 +244,6 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
         heard=heard,
     )
-    plane.fetchers.on_contact = node.suspects.contact
-    plane.replicas.on_failed_dir(node.lifecycle.wake)
 
 
 def _placements(node: Node, directories: Directories) -> Placements:
@@ -259,7 +274,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
         node.authorizer.knows_acls = True
     node.loader.add(node.suspects.published)
     node.loader.add(node.follow_configs)
-    followers = [node.replicas.publish, *publishers(node)]
+    followers = [node.replicas.publish, node.coordinators.publish]
     roles = PacedPublisher(followers, node.clock, node.replicas.prepare)
     node.loader.add(roles)
     tasks.start_soon(node.peers.run)
@@ -267,7 +282,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     tasks.start_soon(node.data_plane.run)
     if node.replicas.placements is not None:
         tasks.start_soon(node.replicas.placements.run)
-    start_coordinators(node, tasks)
+    node.coordinators.start(tasks)
     tasks.start_soon(housekeeping, node)
     tasks.start_soon(cleaning, node)
     tasks.start_soon(end_without_directories, node)

@@ -53,7 +53,7 @@ class Scrape:
     async def text(self) -> bytes:
         """The exposition of this moment."""
         node = self._node
-        found = node.groups.figures() if node.is_broker else []
+        found = node.coordinators.group_figures() if node.is_broker else []
         ends = await self._ends.of({at for group in found for at in group.offsets})
         families: Iterator[Family] = self._families(found, ends)
         if self._allowed:

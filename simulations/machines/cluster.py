@@ -10,7 +10,7 @@ import trio
 
 # Imported by a node when it is first needed; here files are out of reach while nodes run.
 import raftka.storage.cleaning.job  # noqa: F401
-from raftka.broker.routes import import_all
+from raftka.broker import coordination, routes
 from raftka.broker.serve import serve
 from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
@@ -34,7 +34,8 @@ from raftka.simulations.machines.network import Fabric
 from raftka.simulations.trace import Trace
 from raftka.storage import meta_properties
 
-import_all()
+routes.import_all()
+coordination.import_all()
 
 CLUSTER_ID = "simulatedClusterOfRaftka"
 

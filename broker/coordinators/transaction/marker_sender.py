@@ -11,7 +11,7 @@ import trio
 from raftka.broker.coordinators.transaction.marker_queue import Batch, MarkerQueue, Wish
 from raftka.broker.peers import ToBroker
 from raftka.kraft.delta import MetadataDelta
-from raftka.kraft.image import MetadataImage
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection, Clock
 from raftka.model.rules import ALL_HOLD, RulesOff
@@ -23,13 +23,19 @@ class MarkerSender:
     """The markers of all transactions that this broker coordinates. `run` must be running."""
 
     def __init__(
-        self, peers: ToBroker, clock: Clock, *, timeout_s: float, rules_off: RulesOff = ALL_HOLD
+        self,
+        peers: ToBroker,
+        clock: Clock,
+        *,
+        timeout_s: float,
+        image: MetadataImage = EMPTY_IMAGE,
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         """`timeout_s`: how long a broker may take, which waits for its followers meanwhile."""
         self._peers = peers
         self._clock = clock
         self._timeout_s = timeout_s
-        self._queue = MarkerQueue(rules_off)
+        self._queue = MarkerQueue(rules_off, image)
         self._alarm = clock.alarm()
 
     def send(self, wish: Wish) -> None:
