@@ -10,9 +10,8 @@ format 1.6; snappy-java's stream format ("xerial"), which Java clients write and
 from __future__ import annotations
 
 import struct
-from typing import Final
-
-import cramjam
+from functools import cache
+from typing import Any, Final
 
 from raftka.model.errors import ErrorCode, KafkaError
 
@@ -39,6 +38,14 @@ _LZ4_STORED: Final = 0x80000000
 _LZ4_LENGTH: Final = struct.Struct("<I")
 
 
+@cache
+def library() -> Any:
+    """cramjam, loaded with the first compressed batch: a node's start is quicker without it."""
+    import cramjam
+
+    return cramjam
+
+
 def compress(codec: str, data: Buffer, level: int | None = None) -> bytes:
     """`data` compressed by the codec of that name ("none" copies).
 
@@ -48,13 +55,15 @@ def compress(codec: str, data: Buffer, level: int | None = None) -> bytes:
     if codec == "none":
         return bytes(data)
     if codec == "gzip":
-        return bytes(cramjam.gzip.compress(data, level=6 if level is None or level < 0 else level))
+        return bytes(
+            library().gzip.compress(data, level=6 if level is None or level < 0 else level)
+        )
     if codec == "snappy":
         return _compress_snappy(memoryview(data))
     if codec == "lz4":
         return _compress_lz4(memoryview(data))
     if codec == "zstd":
-        return bytes(cramjam.zstd.compress(data, level=3 if level is None else level))
+        return bytes(library().zstd.compress(data, level=3 if level is None else level))
     raise KafkaError(
         ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
         f"Unknown compression {codec!r}; known are {', '.join(NAMES)}.",
@@ -73,7 +82,7 @@ def decompress(codec: str, data: Buffer, limit: int = LIMIT_BYTES) -> Buffer:
         if codec == "snappy":
             return _decompress_snappy(memoryview(data), limit)
         return _decompress_growing(codec, data, limit)
-    except cramjam.DecompressionError as error:
+    except library().DecompressionError as error:
         raise KafkaError(
             ErrorCode.CORRUPT_MESSAGE, f"A batch cannot be decompressed as {codec}: {error}"
         ) from error
@@ -99,13 +108,13 @@ def check_lz4_frame(data: Buffer) -> None:
 
 def _decompress_growing(codec: str, data: Buffer, limit: int) -> Buffer:
     """Decompress into growing buffers: no codec reliably declares its decompressed size."""
-    decompress_into = getattr(cramjam, codec).decompress_into
+    decompress_into = getattr(library(), codec).decompress_into
     room = min(limit, max(_FIRST_GUESS_BYTES, 4 * len(data)))
     while True:
         output = bytearray(room)
         try:
             size = decompress_into(data, output)
-        except cramjam.DecompressionError as error:
+        except library().DecompressionError as error:
             if "failed to write whole buffer" not in str(error):
                 raise
             if room >= limit:
@@ -125,7 +134,7 @@ def _too_large(codec: str, limit: int) -> KafkaError:
 def _compress_snappy(data: memoryview) -> bytes:
     parts = [_XERIAL_HEADER]
     for start in range(0, len(data), _XERIAL_BLOCK_BYTES):
-        block = bytes(cramjam.snappy.compress_raw(data[start : start + _XERIAL_BLOCK_BYTES]))
+        block = bytes(library().snappy.compress_raw(data[start : start + _XERIAL_BLOCK_BYTES]))
         parts += (_INT32.pack(len(block)), block)
     return b"".join(parts)
 
@@ -138,11 +147,11 @@ def _decompress_snappy(data: memoryview, limit: int) -> Buffer:
     position = len(_XERIAL_HEADER)
     while position < len(data):
         if position + 4 > len(data):
-            raise cramjam.DecompressionError("the stream ends inside a block's length")
+            raise library().DecompressionError("the stream ends inside a block's length")
         (length,) = _INT32.unpack_from(data, position)
         position += 4
         if not 0 <= length <= len(data) - position:
-            raise cramjam.DecompressionError(f"a block claims {length} bytes, more than follow")
+            raise library().DecompressionError(f"a block claims {length} bytes, more than follow")
         part = _decompress_snappy_block(data[position : position + length], limit)
         limit -= len(part)
         parts += part
@@ -151,15 +160,15 @@ def _decompress_snappy(data: memoryview, limit: int) -> Buffer:
 
 
 def _decompress_snappy_block(block: memoryview, limit: int) -> bytearray:
-    declared = cramjam.snappy.decompress_raw_len(block)
+    declared = library().snappy.decompress_raw_len(block)
     # A snappy element of two bytes yields at most 64: a larger promise is a lie, so refuse it
     # before memory is reserved for it.
     if declared > 64 * len(block):
-        raise cramjam.DecompressionError(f"{len(block)} bytes cannot hold {declared}")
+        raise library().DecompressionError(f"{len(block)} bytes cannot hold {declared}")
     if declared > limit:
         raise _too_large("snappy", limit)
     plain = bytearray(declared)
-    cramjam.snappy.decompress_raw_into(block, plain)
+    library().snappy.decompress_raw_into(block, plain)
     return plain
 
 
@@ -167,7 +176,7 @@ def _compress_lz4(data: memoryview) -> bytes:
     parts = [_LZ4_HEADER]
     for start in range(0, len(data), _LZ4_BLOCK_BYTES):
         plain = data[start : start + _LZ4_BLOCK_BYTES]
-        block = bytes(cramjam.lz4.compress_block(plain, store_size=False))
+        block = bytes(library().lz4.compress_block(plain, store_size=False))
         if len(block) < len(plain):
             parts += (_LZ4_LENGTH.pack(len(block)), block)
         else:

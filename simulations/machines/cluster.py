@@ -14,6 +14,7 @@ from raftka.broker import coordination, routes
 from raftka.broker.serve import serve
 from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
+from raftka.model import compression
 from raftka.model.ports import Disk, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config, read_config
@@ -36,6 +37,7 @@ from raftka.storage import meta_properties
 
 routes.import_all()
 coordination.import_all()
+compression.library()
 
 CLUSTER_ID = "simulatedClusterOfRaftka"
 
