@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from raftka.broker.coordinators.group.records import GroupRecord, OffsetRecord, decode
+from raftka.broker.coordinators.group import kinds
+from raftka.broker.coordinators.group.records import OFFSET_KEYS, OffsetRecord, decode_offset
 from raftka.model.records import Record
 from raftka.net.protocol.message import Message
 from raftka.net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
@@ -25,19 +26,19 @@ def decode_offsets(record: Record) -> tuple[str | None, str | None]:
     if record.key is None:
         return "<UNKNOWN>", "<UNKNOWN>"
     kind = leading_int16(record.key)
+    found: OffsetRecord | kinds.Decoded | None
     try:
-        found = decode(record.key, record.value)
+        if kind in OFFSET_KEYS:
+            found = decode_offset(record.key, record.value)
+        else:
+            found = kinds.decode(record.key, record.value)
     except ValueError as error:
         return f"<UNREADABLE: {error}>", None
     version = -1 if record.value is None else leading_int16(record.value)
-    if isinstance(found, OffsetRecord):
-        key = message_fields(found.key, kind)
-        value = None if found.value is None else message_fields(found.value, version, _EMBEDDED)
-    elif isinstance(found, GroupRecord):
-        key = {"group": found.group_id}
-        value = None if found.value is None else message_fields(found.value, version, _EMBEDDED)
-    else:
+    if found is None:
         return "<UNKNOWN>", "<UNKNOWN>"
+    key = message_fields(found.key, kind)
+    value = None if found.value is None else message_fields(found.value, version, _EMBEDDED)
     payload = "<DELETE>" if value is None else as_json({"version": str(version), "data": value})
     return as_json({"type": str(kind), "data": key}), payload
 

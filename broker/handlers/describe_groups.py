@@ -1,6 +1,7 @@
 """DescribeGroups (key 15): the state, the members and their assignments of classic groups.
 
-A group that does not exist is "Dead": without an error up to version 5, GROUP_ID_NOT_FOUND later.
+A group that does not exist, or is of another kind, is "Dead": without an error up to version 5,
+GROUP_ID_NOT_FOUND later.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ async def _describe(context: Context, group_id: str) -> DescribedGroup:
     node = context.node
     try:
         context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
-        described = await node.groups.describe_group(group_id)
+        return await node.groups.describe_group(group_id)
     except KafkaError as error:
-        return DescribedGroup(group_id=group_id, error_code=error.code, error_message=error.message)
-    if described is not None:
-        return described
-    dead = DescribedGroup(group_id=group_id, group_state=GroupState.DEAD.value)
-    if context.api_version >= _NOT_FOUND_IS_ERROR_FROM:
-        dead.error_code = ErrorCode.GROUP_ID_NOT_FOUND
-        dead.error_message = f"Group {group_id} not found."
-    return dead
+        if error.code is not ErrorCode.GROUP_ID_NOT_FOUND:
+            return DescribedGroup(
+                group_id=group_id, error_code=error.code, error_message=error.message
+            )
+        dead = DescribedGroup(group_id=group_id, group_state=GroupState.DEAD.value)
+        if context.api_version >= _NOT_FOUND_IS_ERROR_FROM:
+            dead.error_code = error.code
+            dead.error_message = error.message
+        return dead

@@ -10,20 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from raftka.broker.coordinators.group.group import GroupState
 from raftka.broker.metrics.families import Family, Sample, gauge, labels
 from raftka.model.ids import TopicPartition
 
 if TYPE_CHECKING:
     from raftka.broker.coordinators.group.shard import GroupFigures
 
-_STATES = {
-    GroupState.PREPARING_REBALANCE: "preparingrebalance",
-    GroupState.COMPLETING_REBALANCE: "completingrebalance",
-    GroupState.STABLE: "stable",
-    GroupState.EMPTY: "empty",
-    GroupState.DEAD: "dead",
-}
+_STATES = ("PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead")
+"""Of classic groups; the newer kinds have others."""
 
 
 def groups(found: list[GroupFigures], ends: Mapping[TopicPartition, int]) -> Iterator[Family]:
@@ -31,10 +25,9 @@ def groups(found: list[GroupFigures], ends: Mapping[TopicPartition, int]) -> Ite
     manager = "kafka_coordinator_group_groupmetadatamanager_"
     yield gauge((manager + "numgroups",), "Groups that this broker coordinates.", len(found))
     by_state = Counter(each.state for each in found)
-    for state, name in _STATES.items():
-        yield gauge(
-            (f"{manager}numgroups{name}",), f"Groups in state {state.value}.", by_state[state]
-        )
+    for state in _STATES:
+        name = f"{manager}numgroups{state.lower()}"
+        yield gauge((name,), f"Groups in state {state}.", by_state[state])
     yield gauge(
         (manager + "numoffsets",),
         "Offsets that are committed.",

@@ -291,8 +291,11 @@ class ShardWorld:
         return ErrorCode(answer.partitions[0].error_code)
 
     def state(self, group: str = GROUP) -> str:
-        described = self.shard.describe_group(group)
-        return "Dead" if described is None else described.group_state
+        try:
+            return self.shard.describe_group(group).group_state
+        except KafkaError as error:
+            assert error.code is ErrorCode.GROUP_ID_NOT_FOUND
+            return "Dead"
 
     # ---- whole stories
 

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import field
 
+from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.broker.coordinators.group.subscription import subscribed_topics
 from raftka.broker.coordinators.outbox import Ticket
 from raftka.model.dataclass import dataclass
@@ -92,6 +93,42 @@ class Group:
     """How many members wait in this rebalance."""
     _supporters: dict[str, int] = field(default_factory=dict)
     """protocol name -> how many members speak it"""
+
+    @property
+    def type(self) -> GroupType:
+        return GroupType.CLASSIC
+
+    @property
+    def state_name(self) -> str:
+        return self.state.value
+
+    @property
+    def member_count(self) -> int:
+        return len(self.members)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.state is GroupState.EMPTY
+
+    @property
+    def is_unused(self) -> bool:
+        return self.state is GroupState.EMPTY and not self.pending_joins
+
+    def check_deleting_offsets(self) -> None:
+        """Raises KafkaError NON_EMPTY_GROUP for members whose subscription nobody here can read."""
+        if self.state is not GroupState.EMPTY and not self.is_consumer_group:
+            raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {self.group_id!r} has members")
+
+    def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
+        """An Empty group's since its last member left, a Stable consumer group's of topics that it
+        no longer reads since they were committed, a simple group's each by itself."""
+        if self.protocol_type is None:
+            return committed_ms
+        if self.state is GroupState.EMPTY:
+            return self.state_timestamp_ms if self.state_timestamp_ms >= 0 else committed_ms
+        if self.state is GroupState.STABLE and not self.is_subscribed_to(topic):
+            return committed_ms
+        return None
 
     def transition(self, state: GroupState, now_ms: int) -> None:
         self.state = state

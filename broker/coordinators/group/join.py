@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from raftka.broker.coordinators.group import rebalance
+from raftka.broker.coordinators.group import classic_log, kinds, rebalance
+from raftka.broker.coordinators.group.any_group import AnyGroup, GroupType
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group, GroupState, Member, Protocols
 from raftka.broker.coordinators.outbox import Ticket
@@ -80,9 +81,17 @@ def join_group(
         # A member that names one twice has one vote for it all the same.
         protocols.setdefault(each.name, bytes(each.metadata))
     join = _Join(request, tuple(protocols.items()), client, ticket)
-    group = core.groups.get(request.group_id)
-    if group is None:
-        group = _found(core, join, now)
+    found = core.groups.get(request.group_id)
+    if found is None or (found.is_unused and _may_replace(found)):
+        group = _found(core, found, join, now)
+    elif isinstance(found, Group):
+        group = found
+    else:
+        raise KafkaError(
+            ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+            f"group {request.group_id!r} is a {found.type.value} group: its members do not send"
+            " JoinGroup",
+        )
     _check_protocols(group, join)
     _check_size(core, group, request.member_id, now)
     if request.member_id:
@@ -106,14 +115,24 @@ def _check_lengths(request: JoinGroupRequest, client: Client) -> None:
         )
 
 
-def _found(core: Core, join: _Join, now: Moment) -> Group:
+def _may_replace(group: AnyGroup) -> bool:
+    """Whether a member of the classic protocol makes a classic group of an empty one.
+
+    A share group without members still has state of its partitions: it stays.
+    """
+    return group.type in (GroupType.CONSUMER, GroupType.STREAMS)
+
+
+def _found(core: Core, replaced: AnyGroup | None, join: _Join, now: Moment) -> Group:
     """The first member founds the group. It is written at once, so that it outlives a failover."""
     request = join.request
     if request.member_id:
         raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {request.group_id!r}")
     _check_protocols(Group(request.group_id), join)
-    group = core.create_group(request.group_id, now.wall_ms)
-    core.persist(group)
+    if replaced is not None:
+        kinds.bury(core, replaced)
+    group = classic_log.create_group(core, request.group_id, now.wall_ms)
+    classic_log.persist(core, group)
     return group
 
 
@@ -218,7 +237,7 @@ def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Mome
     rebalance.keep_alive(core, group, member, now)
     if group.state is GroupState.STABLE and group.select_protocol() == group.protocol_name:
         group.refresh_subscriptions()
-        core.persist(group)
+        classic_log.persist(core, group)
         core.outbox.answer(join.ticket, _taken_over(group, member, join.client, old_leader))
         return
     # In CompletingRebalance the leader may be assigning to the old id just now, so only another

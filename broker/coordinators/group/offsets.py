@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from raftka.broker.coordinators.group import rebalance, records
+from raftka.broker.coordinators.group import classic_log, records
+from raftka.broker.coordinators.group.any_group import AnyGroup, Committing
 from raftka.broker.coordinators.group.core import Core
-from raftka.broker.coordinators.group.group import Group, GroupState
+from raftka.broker.coordinators.group.kinds import PartitionFence, bury, kind
 from raftka.broker.coordinators.group.pending import Position
-from raftka.broker.coordinators.group.sync import check_generation
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, ZERO_UUID
@@ -33,7 +33,6 @@ from raftka.net.protocol.messages.offset_fetch import (
 FindPartition = Callable[[str, int], bytes | None]
 """(topic, partition) -> the topic's id, or None when there is no such partition."""
 
-_NO_GENERATION = -1
 _GROUP_ID_NOT_FOUND_FROM = 9
 
 
@@ -47,15 +46,18 @@ def commit(
 
     Raises KafkaError for what refuses all of them: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, ...
     """
-    group = _committing_group(core, request, version, now)
+    fence = _check_group(core, request, version, now)
     answers = []
     for topic in request.topics:
         partitions = []
         for wanted in topic.partitions:
             index = wanted.partition_index
             code = _check_partition(core, topic.name, wanted, find)
+            if code is ErrorCode.NONE and fence is not None:
+                code = fence(topic.name, index)
             if code is ErrorCode.NONE:
-                group = group or core.create_group(request.group_id, now.wall_ms)
+                if request.group_id not in core.groups:
+                    classic_log.create_group(core, request.group_id, now.wall_ms)
                 value = _value(request, wanted, find(topic.name, index) or bytes(16), now.wall_ms)
                 commit_now(core, request.group_id, topic.name, index, value)
                 key = records.offset_key(request.group_id, topic.name, index)
@@ -65,10 +67,10 @@ def commit(
     return answers
 
 
-def _committing_group(
+def _check_group(
     core: Core, request: OffsetCommitRequest, version: int, now: Moment
-) -> Group | None:
-    """The group that may commit; None for a new simple one, which the first offset founds."""
+) -> PartitionFence | None:
+    """Whether that member may commit. A new simple group is founded by its first offset."""
     generation_id = request.generation_id_or_member_epoch
     group = core.groups.get(request.group_id)
     if group is None:
@@ -80,21 +82,8 @@ def _committing_group(
             else ErrorCode.ILLEGAL_GENERATION,
             f"there is no group {request.group_id!r}",
         )
-    if generation_id < 0 and group.state is GroupState.EMPTY:
-        # An admin client, or a consumer that assigns its partitions itself.
-        return group
-    if generation_id < 0 and not request.member_id and request.group_instance_id is None:
-        raise KafkaError(
-            ErrorCode.UNKNOWN_MEMBER_ID,
-            f"group {request.group_id!r} has members: only they may commit",
-        )
-    member = group.validate_member(request.member_id, request.group_instance_id)
-    check_generation(group, generation_id)
-    if group.state is GroupState.COMPLETING_REBALANCE:
-        # It knows the new generation, but not its own assignment in it.
-        raise KafkaError(ErrorCode.REBALANCE_IN_PROGRESS)
-    rebalance.keep_alive(core, group, member, now)
-    return group
+    by = Committing(request.member_id, request.group_instance_id, generation_id, version)
+    return kind(group.type).check_commit(core, group, by, now)
 
 
 def _check_partition(
@@ -226,8 +215,7 @@ def delete(
     group = core.groups.get(request.group_id)
     if group is None:
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {request.group_id!r}")
-    if group.state is not GroupState.EMPTY and not group.is_consumer_group:
-        raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {request.group_id!r} has members")
+    group.check_deleting_offsets()
     answers = []
     for topic in request.topics:
         subscribed = group.is_subscribed_to(topic.name)
@@ -294,9 +282,8 @@ def positions(core: Core, group_id: str) -> list[tuple[str, int]]:
 def expire(core: Core, now_ms: int) -> None:
     """Delete offsets unused for offsets.retention.minutes (KIP-211), and empty groups.
 
-    An Empty group's offsets expire that long after its last member left; a consumer group that is
-    Stable loses those of topics that it no longer reads; a simple group's expire each by itself.
-    What an open transaction may change is kept.
+    From when on an offset counts as unused, its group knows. What an open transaction may change
+    is kept.
     """
     for group in list(core.groups.values()):
         for topic, partition in positions(core, group.group_id):
@@ -305,23 +292,16 @@ def expire(core: Core, now_ms: int) -> None:
                 continue
             if _has_expired(core, group, topic, value, now_ms):
                 remove(core, group.group_id, topic, partition)
-        unused = group.state is GroupState.EMPTY and not group.pending_joins
         has_offsets = group.group_id in core.offsets or core.pending.of_group(group.group_id)
-        if unused and not has_offsets:
-            core.bury(group)
+        if group.is_unused and not has_offsets:
+            bury(core, group)
 
 
 def _has_expired(
-    core: Core, group: Group, topic: str, value: OffsetCommitValue, now_ms: int
+    core: Core, group: AnyGroup, topic: str, value: OffsetCommitValue, now_ms: int
 ) -> bool:
-    if group.protocol_type is None:
-        since_ms = value.commit_timestamp
-    elif group.state is GroupState.EMPTY:
-        left_ms = group.state_timestamp_ms
-        since_ms = left_ms if left_ms >= 0 else value.commit_timestamp
-    elif group.state is GroupState.STABLE and not group.is_subscribed_to(topic):
-        since_ms = value.commit_timestamp
-    else:
+    since_ms = group.offsets_unused_since_ms(topic, value.commit_timestamp)
+    if since_ms is None:
         return False
     if value.expire_timestamp >= 0:
         return now_ms >= value.expire_timestamp

@@ -12,6 +12,7 @@ that have not come by then are out. Static ones stay until their session ends (K
 
 from __future__ import annotations
 
+from raftka.broker.coordinators.group import classic_log
 from raftka.broker.coordinators.group.config import NEW_MEMBER_JOIN_TIMEOUT_MS
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group, GroupState, Member
@@ -110,7 +111,7 @@ def complete_join(core: Core, group: Group, now: Moment) -> None:
         return
     group.next_generation(now.wall_ms)
     if group.state is GroupState.EMPTY:
-        core.persist(group)
+        classic_log.persist(core, group)
         log.info(f"group {group.group_id} is empty, generation {group.generation_id}")
         return
     log.info(

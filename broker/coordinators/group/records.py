@@ -1,13 +1,13 @@
 """The records of __consumer_offsets, byte for byte as Apache Kafka writes and reads them.
 
 Keys and values start with an int16. In a key it is the kind of the record: 0 and 1 a committed
-offset, 2 a classic group; others belong to group protocols that this coordinator does not run. In
-a value it is the version of the layout.
+offset, 2 a classic group, the rest belongs to the other kinds of groups (kinds.py). In a value it
+is the version of the layout.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from raftka.model.ports import Buffer
 from raftka.net.protocol import codec
@@ -16,8 +16,8 @@ from raftka.net.protocol.messages.group_metadata_value import GroupMetadataValue
 from raftka.net.protocol.messages.offset_commit_key import OffsetCommitKey
 from raftka.net.protocol.messages.offset_commit_value import OffsetCommitValue
 
-_OLD_OFFSET_KEY = 0
 _OFFSET_KEY = 1
+OFFSET_KEYS: Final = (0, _OFFSET_KEY)
 _GROUP_KEY = 2
 _GROUP_VERSION = 3
 _OFFSET_VERSION = 4
@@ -30,13 +30,6 @@ class OffsetRecord(NamedTuple):
 
     key: OffsetCommitKey
     value: OffsetCommitValue | None
-
-
-class GroupRecord(NamedTuple):
-    """A group's state, or the group's end when `value` is None."""
-
-    group_id: str
-    value: GroupMetadataValue | None
 
 
 def group_key(group_id: str) -> bytes:
@@ -58,20 +51,17 @@ def offset_value(value: OffsetCommitValue) -> bytes:
     return codec.encode_versioned(value, version)
 
 
-def decode(key: Buffer, value: Buffer | None) -> OffsetRecord | GroupRecord | None:
-    """What a record says; None for kinds that this coordinator does not know.
+def key_type(key: Buffer) -> int:
+    """The kind of a record: the int16 with which its key begins."""
+    return int.from_bytes(key[:2], "big", signed=True)
 
-    Raises MalformedMessage for a known kind that cannot be read, a newer layout included.
+
+def decode_offset(key: Buffer, value: Buffer | None) -> OffsetRecord:
+    """What a record of key type 0 or 1 says.
+
+    Raises MalformedMessage for what cannot be read, a newer layout included.
     """
-    kind = int.from_bytes(key[:2], "big", signed=True)
-    if kind in (_OLD_OFFSET_KEY, _OFFSET_KEY):
-        return OffsetRecord(
-            codec.decode_versioned(OffsetCommitKey, key),
-            None if value is None else codec.decode_versioned(OffsetCommitValue, value),
-        )
-    if kind == _GROUP_KEY:
-        return GroupRecord(
-            codec.decode_versioned(GroupMetadataKey, key).group,
-            None if value is None else codec.decode_versioned(GroupMetadataValue, value),
-        )
-    return None
+    return OffsetRecord(
+        codec.decode_versioned(OffsetCommitKey, key),
+        None if value is None else codec.decode_versioned(OffsetCommitValue, value),
+    )

@@ -66,7 +66,7 @@ class GroupCoordinatorService:
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         self._dice = dice
-        self._host = CoordinatorHost[GroupShard](
+        self.host = CoordinatorHost[GroupShard](
             CoordinatorTopic(
                 OFFSETS_TOPIC,
                 commit_timeout_ms=config.commit_timeout_ms,
@@ -79,14 +79,15 @@ class GroupCoordinatorService:
             key="group",
             invalid_key=ErrorCode.INVALID_GROUP_ID,
         )
+        """Where the operations on one kind of groups find their shard."""
         # What the broker calls, beside the operations.
-        self.run = self._host.run
-        self.publish = self._host.publish
-        self.became_leader = self._host.became_leader
-        self.resigned = self._host.resigned
-        self.on_partition_elected = self._host.on_partition_elected
-        self.on_partition_resigned = self._host.on_partition_resigned
-        self.partition_of = self._host.partition_of
+        self.run = self.host.run
+        self.publish = self.host.publish
+        self.became_leader = self.host.became_leader
+        self.resigned = self.host.resigned
+        self.on_partition_elected = self.host.on_partition_elected
+        self.on_partition_resigned = self.host.on_partition_resigned
+        self.partition_of = self.host.partition_of
 
     # ---- members
 
@@ -104,7 +105,7 @@ class GroupCoordinatorService:
         def join(runtime: ShardRuntime[GroupShard]) -> None:
             runtime.shard.join_group(request, client, answer, runtime.now())
 
-        self._host.answer_later(answer, request.group_id, join)
+        self.host.answer_later(answer, request.group_id, join)
         return answer
 
     def sync_group(self, request: SyncGroupRequest) -> Pending:
@@ -114,14 +115,14 @@ class GroupCoordinatorService:
         def sync(runtime: ShardRuntime[GroupShard]) -> None:
             runtime.shard.sync_group(request, answer, runtime.now())
 
-        self._host.answer_later(answer, request.group_id, sync)
+        self.host.answer_later(answer, request.group_id, sync)
         return answer
 
     def heartbeat(self, request: HeartbeatRequest) -> None:
         """Prolong a session, at once: it stands in no record."""
         if not request.group_id:
             raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
-        runtime = self._host.runtime_of(request.group_id, writing=False)
+        runtime = self.host.runtime_of(request.group_id, writing=False)
         runtime.shard.heartbeat(request, runtime.now())
 
     async def leave_group(
@@ -129,7 +130,7 @@ class GroupCoordinatorService:
     ) -> list[MemberResponse]:
         if not group_id:
             raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
-        runtime = self._host.runtime_of(group_id)
+        runtime = self.host.runtime_of(group_id)
         answers = runtime.shard.leave_group(group_id, leaving, runtime.now())
         return await when_committed(runtime, answers)
 
@@ -145,7 +146,7 @@ class GroupCoordinatorService:
             )
             runtime.answer(answer, OffsetCommitResponse(topics=topics))
 
-        self._host.answer_later(answer, request.group_id, commit)
+        self.host.answer_later(answer, request.group_id, commit)
         return answer
 
     def commit_transactional_offsets(
@@ -173,7 +174,7 @@ class GroupCoordinatorService:
             producer = Producer(request.producer_id, request.producer_epoch)
             runtime.append_for_producer(Batch(records, producer, atomic=True, guard=guard), done)
 
-        self._host.answer_later(answer, request.group_id, commit)
+        self.host.answer_later(answer, request.group_id, commit)
         return answer
 
     def complete_transaction(
@@ -184,7 +185,7 @@ class GroupCoordinatorService:
         """
         who = f"the end of producer {marker.producer_id}'s transaction"
         try:
-            runtime = self._host.runtime_at(partition, who)
+            runtime = self.host.runtime_at(partition, who)
         except KafkaError as error:
             done(error)
             return
@@ -200,22 +201,22 @@ class GroupCoordinatorService:
         """A group's offsets, of these (topic, partitions) or all; all of them are committed.
 
         With `stable`, those that an open transaction may change are errors (KIP-447)."""
-        runtime = self._host.runtime_of(group_id, writing=False)
+        runtime = self.host.runtime_of(group_id, writing=False)
         found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of, stable=stable)
         return await when_committed(runtime, found)
 
     async def delete_offsets(self, request: OffsetDeleteRequest) -> list[OffsetDeleteResponseTopic]:
         if not request.group_id:
             raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
-        runtime = self._host.runtime_of(request.group_id)
+        runtime = self.host.runtime_of(request.group_id)
         answers = runtime.shard.delete_offsets(request, self._topic_id_of)
         return await when_committed(runtime, answers)
 
     # ---- administration
 
-    async def describe_group(self, group_id: str) -> DescribedGroup | None:
-        """A group for people; None when there is none."""
-        runtime = self._host.runtime_of(group_id, writing=False)
+    async def describe_group(self, group_id: str) -> DescribedGroup:
+        """A classic group for people."""
+        runtime = self.host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, runtime.shard.describe_group(group_id))
 
     async def list_groups(
@@ -225,23 +226,23 @@ class GroupCoordinatorService:
         states = {state.lower() for state in states}
         types = {kind.lower() for kind in types}
         listed = []
-        for runtime in self._host.runtimes():
+        for runtime in self.host.runtimes():
             listed += await when_committed(runtime, runtime.shard.list_groups(states, types))
         return listed
 
     async def delete_group(self, group_id: str) -> None:
-        runtime = self._host.runtime_of(group_id)
+        runtime = self.host.runtime_of(group_id)
         runtime.shard.delete_group(group_id)
         await when_committed(runtime, None)
 
     def figures(self) -> list[GroupFigures]:
         """The groups that this broker coordinates and has loaded, for metrics."""
-        return [figures for runtime in self._host.loaded() for figures in runtime.shard.figures()]
+        return [figures for runtime in self.host.loaded() for figures in runtime.shard.figures()]
 
     # ---- inside
 
     def _topic_id_of(self, topic: str, partition: int) -> bytes | None:
-        found = self._host.image.topics.get(topic)
+        found = self.host.image.topics.get(topic)
         return None if found is None or found.partition(partition) is None else found.topic_id
 
     def _new_uuid(self) -> str:

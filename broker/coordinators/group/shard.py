@@ -13,15 +13,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from raftka.broker.coordinators.group import (
+    classic_log,
     join,
+    kinds,
     offsets,
-    rebalance,
     records,
     sync,
     txn_offsets,
 )
+from raftka.broker.coordinators.group.any_group import AnyGroup, GroupType
+from raftka.broker.coordinators.group.classic_log import state_of
 from raftka.broker.coordinators.group.config import GroupConfig
-from raftka.broker.coordinators.group.core import Core, Offsets, restore, state_of
+from raftka.broker.coordinators.group.core import Core, Offsets
 from raftka.broker.coordinators.group.group import Group, GroupState
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.coordinators.group.offsets import FindPartition
@@ -59,14 +62,13 @@ from raftka.net.protocol.messages.txn_offset_commit import (
 
 log = get_logger(__name__)
 
-GROUP_TYPE = "classic"
-
 
 class GroupFigures(NamedTuple):
     """What metrics show of a group."""
 
     group_id: str
-    state: GroupState
+    type: GroupType
+    state: str
     member_count: int
     offsets: dict[TopicPartition, int]
     """What it has committed."""
@@ -78,96 +80,86 @@ class GroupShard:
     def __init__(
         self, config: GroupConfig, new_uuid: Callable[[], str], rules_off: RulesOff = ALL_HOLD
     ) -> None:
-        self._core = Core(config, new_uuid, rules_off=rules_off)
+        self.core = Core(config, new_uuid, rules_off=rules_off)
+        """The state, for the operations on one kind of groups, which take it as an argument."""
 
     @property
     def outbox(self) -> Outbox:
-        return self._core.outbox
+        return self.core.outbox
 
     # ---- the log
 
     def replay(self, key: Buffer, value: Buffer | None, producer: Producer | None = None) -> None:
         """Take over what one record of the log says. Call `loaded` after the last one."""
         try:
-            record = records.decode(key, value)
+            if records.key_type(key) in records.OFFSET_KEYS:
+                self._replay_offset(records.decode_offset(key, value), producer)
+            elif (found := kinds.decode(key, value)) is not None:
+                found.form.replay(self.core, found.key, found.value)
         except MalformedMessage as error:
             log.error(f"a record of the offsets topic is not readable and is skipped: {error}")
-            return
-        if isinstance(record, records.OffsetRecord):
-            self._replay_offset(record, producer)
-        elif isinstance(record, records.GroupRecord):
-            self._replay_group(record)
 
     def _replay_offset(self, record: records.OffsetRecord, producer: Producer | None) -> None:
         key, value = record
         if value is None:
-            offsets.drop(self._core, key.group, key.topic, key.partition)
+            offsets.drop(self.core, key.group, key.topic, key.partition)
             return
-        if key.group not in self._core.groups:
+        if key.group not in self.core.groups:
             # A simple group: it never had members, so it has no other record.
-            self._core.create_group(key.group, value.commit_timestamp)
-        if producer is None or Rule.OFFSETS_WAIT_FOR_COMMIT in self._core.rules_off:
-            offsets.commit_now(self._core, key.group, key.topic, key.partition, value)
+            classic_log.create_group(self.core, key.group, value.commit_timestamp)
+        if producer is None or Rule.OFFSETS_WAIT_FOR_COMMIT in self.core.rules_off:
+            offsets.commit_now(self.core, key.group, key.topic, key.partition, value)
         else:
             position = Position(key.group, key.topic, key.partition)
-            self._core.pending.add(producer.id, position, value)
-
-    def _replay_group(self, record: records.GroupRecord) -> None:
-        group_id, value = record
-        if value is None:
-            self._core.forget(group_id)
-        else:
-            self._core.groups[group_id] = restore(group_id, value)
+            self.core.pending.add(producer.id, position, value)
 
     def replay_end_transaction_marker(
         self, producer_id: int, producer_epoch: int, commit: bool
     ) -> None:
         """The offsets of the producer's transaction count from now on, or never."""
-        for position, value in self._core.pending.end(producer_id, commit=commit):
-            offsets.store(self._core, *position, value)
+        for position, value in self.core.pending.end(producer_id, commit=commit):
+            offsets.store(self.core, *position, value)
 
     def metadata_changed(
         self, image: MetadataImage, delta: MetadataDelta | None, now: Moment
     ) -> None:
-        """The offsets of deleted topics go with them."""
+        """Groups follow their topics; the offsets of deleted ones go with them."""
+        self.core.image = image
+        for group_type, found in self.core.by_type.items():
+            if found:
+                kinds.kind(group_type).metadata_changed(self.core, delta, now)
         # One of the same name that was made since has no offsets yet.
         for topic in () if delta is None else delta.topics.deleted:
             self.topic_deleted(topic.name)
 
     def topic_deleted(self, topic: str) -> None:
         """Its offsets go with it."""
-        offsets.remove_topic(self._core, topic)
+        offsets.remove_topic(self.core, topic)
 
     def loaded(self, now: Moment) -> None:
-        """The log has been read: from now on time passes, and requests are answered.
-
-        All members get a whole session: when they sent their last request is not in the log.
-        """
-        core = self._core
-        for group in core.groups.values():
-            for member in group.members.values():
-                rebalance.keep_alive(core, group, member, now)
-            if len(group.members) > core.config.max_size:
-                rebalance.prepare(core, group, "it is larger than group.max.size", now)
+        """The log has been read: from now on time passes, and requests are answered."""
+        core = self.core
+        for group in list(core.groups.values()):
+            kinds.kind(group.type).loaded(core, group, now)
         self._expire_later(now)
 
     def _expire_later(self, now: Moment) -> None:
         def passed(now: Moment) -> None:
-            offsets.expire(self._core, now.wall_ms)
+            offsets.expire(self.core, now.wall_ms)
             self._expire_later(now)
 
-        interval_ms = self._core.config.offsets_retention_check_interval_ms
-        self._core.timers.schedule("expiry", now.monotonic_s + interval_ms / 1000, passed)
+        interval_ms = self.core.config.offsets_retention_check_interval_ms
+        self.core.timers.schedule("expiry", now.monotonic_s + interval_ms / 1000, passed)
 
     # ---- time
 
     def next_deadline_s(self) -> float | None:
         """When `tick` has something to do, in monotonic seconds."""
-        return self._core.timers.next_deadline_s()
+        return self.core.timers.next_deadline_s()
 
     def tick(self, now: Moment) -> None:
         """Do what is due."""
-        while (action := self._core.timers.pop_due(now.monotonic_s)) is not None:
+        while (action := self.core.timers.pop_due(now.monotonic_s)) is not None:
             action(now)
 
     # ---- members
@@ -176,27 +168,28 @@ class GroupShard:
         self, request: JoinGroupRequest, client: Client, ticket: Ticket, now: Moment
     ) -> None:
         """See join.join_group."""
-        join.join_group(self._core, request, client, ticket, now)
+        join.join_group(self.core, request, client, ticket, now)
 
     def sync_group(self, request: SyncGroupRequest, ticket: Ticket, now: Moment) -> None:
         """See sync.sync_group."""
-        sync.sync_group(self._core, request, ticket, now)
+        sync.sync_group(self.core, request, ticket, now)
 
     def heartbeat(self, request: HeartbeatRequest, now: Moment) -> None:
         """See sync.heartbeat."""
-        sync.heartbeat(self._core, request, now)
+        sync.heartbeat(self.core, request, now)
 
     def leave_group(
         self, group_id: str, leaving: list[MemberIdentity], now: Moment
     ) -> list[MemberResponse]:
         """See sync.leave_group."""
-        return sync.leave_group(self._core, group_id, leaving, now)
+        return sync.leave_group(self.core, group_id, leaving, now)
 
     def abandon(self) -> list[Ticket]:
         """All requests that wait in a rebalance: this node no longer coordinates their groups."""
-        members = [m for group in self._core.groups.values() for m in group.members.values()]
-        tickets = [t for m in members for t in (m.join_ticket, m.sync_ticket) if t is not None]
-        self._core.groups.clear()
+        groups = self.core.groups.values()
+        tickets = [each for group in groups for each in kinds.kind(group.type).waiting(group)]
+        self.core.groups.clear()
+        self.core.by_type.clear()
         return tickets
 
     # ---- offsets
@@ -205,7 +198,7 @@ class GroupShard:
         self, request: OffsetCommitRequest, version: int, find: FindPartition, now: Moment
     ) -> list[OffsetCommitResponseTopic]:
         """See offsets.commit."""
-        return offsets.commit(self._core, request, version, find, now)
+        return offsets.commit(self.core, request, version, find, now)
 
     def fetch_offsets(
         self,
@@ -216,27 +209,28 @@ class GroupShard:
         stable: bool = False,
     ) -> list[OffsetFetchResponseTopics]:
         """See offsets.fetch."""
-        return offsets.fetch(self._core, group_id, topics, find, stable=stable)
+        return offsets.fetch(self.core, group_id, topics, find, stable=stable)
 
     def decide_transactional(
         self, request: TxnOffsetCommitRequest, find: FindPartition, now: Moment
     ) -> tuple[list[Record], list[TxnOffsetCommitResponseTopic]]:
         """See txn_offsets.decide."""
-        return txn_offsets.decide(self._core, request, find, now)
+        return txn_offsets.decide(self.core, request, find, now)
 
     def delete_offsets(
         self, request: OffsetDeleteRequest, find: FindPartition
     ) -> list[OffsetDeleteResponseTopic]:
         """See offsets.delete."""
-        return offsets.delete(self._core, request, find)
+        return offsets.delete(self.core, request, find)
 
     # ---- administration
 
-    def describe_group(self, group_id: str) -> DescribedGroup | None:
-        """A group for people; None when there is none of that name."""
-        group = self._core.groups.get(group_id)
-        if group is None:
-            return None
+    def describe_group(self, group_id: str) -> DescribedGroup:
+        """A classic group for people.
+
+        Raises KafkaError GROUP_ID_NOT_FOUND when there is none, or one of another kind.
+        """
+        group = classic_log.get_group(self.core, group_id)
         # Before the leader has assigned, the members' metadata may be outdated.
         protocol_name = (group.protocol_name or "") if group.state is GroupState.STABLE else ""
         return DescribedGroup(
@@ -249,41 +243,41 @@ class GroupShard:
 
     def list_groups(self, states: Collection[str], types: Collection[str]) -> list[ListedGroup]:
         """The groups in these states and of these types, in lower case; all when empty."""
-        if types and GROUP_TYPE not in types:
-            return []
         return [
             ListedGroup(
                 group_id=group.group_id,
                 protocol_type=group.protocol_type or "",
-                group_state=group.state.value,
-                group_type=GROUP_TYPE,
+                group_state=group.state_name,
+                group_type=group.type.value,
             )
-            for group in self._core.groups.values()
-            if not states or group.state.value.lower() in states
+            for group in self.core.groups.values()
+            if (not states or group.state_name.lower() in states)
+            and (not types or group.type.value in types)
         ]
 
     def delete_group(self, group_id: str) -> None:
         """Delete a group without members, and its offsets."""
-        group = self._core.groups.get(group_id)
+        group = self.core.groups.get(group_id)
         if group is None:
             raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {group_id!r}")
-        if group.state is not GroupState.EMPTY:
+        if not group.is_empty:
             raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {group_id!r} has members")
-        offsets.remove_all(self._core, group_id)
-        self._core.bury(group)
+        offsets.remove_all(self.core, group_id)
+        kinds.bury(self.core, group)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[AnyGroup]:
         """All groups as they are in memory, for checkers."""
-        return list(self._core.groups.values())
+        return list(self.core.groups.values())
 
     def figures(self) -> Iterator[GroupFigures]:
         """Every group, for metrics."""
-        for group in self._core.groups.values():
-            topics = self._core.offsets.get(group.group_id, {})
+        for group in self.core.groups.values():
+            topics = self.core.offsets.get(group.group_id, {})
             yield GroupFigures(
                 group.group_id,
-                group.state,
-                len(group.members),
+                group.type,
+                group.state_name,
+                group.member_count,
                 {
                     TopicPartition(topic, index): committed.offset
                     for topic, partitions in topics.items()
@@ -293,15 +287,16 @@ class GroupShard:
 
     def sizes(self) -> dict[str, int]:
         """Groups, committed offsets and those of open transactions, for the log."""
-        found = self._core.offsets.values()
+        found = self.core.offsets.values()
         offsets = sum(len(p) for topics in found for p in topics.values())
-        pending = len(self._core.pending)
-        return {"groups": len(self._core.groups), "offsets": offsets, "pending_offsets": pending}
+        pending = len(self.core.pending)
+        return {"groups": len(self.core.groups), "offsets": offsets, "pending_offsets": pending}
 
     def contents(self) -> tuple[dict[str, GroupMetadataValue], Offsets]:
-        """(groups, offsets) as their records show them, to compare two shards."""
-        core = self._core
-        return {name: state_of(group) for name, group in core.groups.items()}, core.offsets
+        """(classic groups, offsets) as their records show them, to compare two shards."""
+        core = self.core
+        classic = [group for group in core.groups.values() if isinstance(group, Group)]
+        return {group.group_id: state_of(group) for group in classic}, core.offsets
 
 
 def _described_members(group: Group, protocol_name: str) -> list[DescribedGroupMember]:

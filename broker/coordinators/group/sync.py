@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raftka.broker.coordinators.group import rebalance
-from raftka.broker.coordinators.group.core import Core, RecordTooLarge
+from raftka.broker.coordinators.group import classic_log, rebalance
+from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group, GroupState, Member
 from raftka.broker.coordinators.outbox import Ticket
 from raftka.broker.coordinators.timers import Moment
@@ -29,7 +29,7 @@ def sync_group(core: Core, request: SyncGroupRequest, ticket: Ticket, now: Momen
     """
     if not request.group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
-    group = core.group_or_unknown_member(request.group_id)
+    group = classic_log.group_or_unknown_member(core, request.group_id)
     member = group.validate_member(request.member_id, request.group_instance_id)
     check_generation(group, request.generation_id)
     _check_protocol(group, request)
@@ -67,8 +67,8 @@ def _assign(core: Core, group: Group, shares: dict[str, bytes], now: Moment) -> 
     state_timestamp_ms = group.state_timestamp_ms
     group.transition(GroupState.STABLE, now.wall_ms)
     try:
-        core.persist(group)
-    except RecordTooLarge as error:
+        classic_log.persist(core, group)
+    except classic_log.RecordTooLarge as error:
         group.transition(GroupState.COMPLETING_REBALANCE, state_timestamp_ms)
         rebalance.refuse_syncs(core, group, error)
         rebalance.prepare(core, group, str(error), now)
@@ -96,7 +96,7 @@ def heartbeat(core: Core, request: HeartbeatRequest, now: Moment) -> None:
     """
     if not request.group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
-    group = core.group_or_unknown_member(request.group_id)
+    group = classic_log.group_or_unknown_member(core, request.group_id)
     member = group.validate_member(request.member_id, request.group_instance_id)
     check_generation(group, request.generation_id)
     rebalance.keep_alive(core, group, member, now)
@@ -114,6 +114,8 @@ def leave_group(
     if not group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
     group = core.groups.get(group_id)
+    if not isinstance(group, Group):
+        group = None  # To a member, a group of another kind is not there.
     answers = []
     reasons = []
     for identity in leaving:

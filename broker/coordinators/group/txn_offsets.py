@@ -7,10 +7,10 @@ since the log may refuse that producer alone.
 from __future__ import annotations
 
 from raftka.broker.coordinators.group import offsets, records
+from raftka.broker.coordinators.group.any_group import Committing
 from raftka.broker.coordinators.group.core import Core
-from raftka.broker.coordinators.group.group import GroupState
+from raftka.broker.coordinators.group.kinds import PartitionFence, kind
 from raftka.broker.coordinators.group.offsets import FindPartition
-from raftka.broker.coordinators.group.sync import check_generation
 from raftka.broker.coordinators.outbox import Record
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
@@ -32,7 +32,7 @@ def decide(
     Raises KafkaError for what refuses all of them: INVALID_GROUP_ID, ILLEGAL_GENERATION,
     UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
     """
-    _check_member(core, request)
+    fence = _check_member(core, request, now)
     written: list[Record] = []
     answers = []
     for topic in request.topics:
@@ -40,6 +40,8 @@ def decide(
         for wanted in topic.partitions:
             index = wanted.partition_index
             code = _check_partition(core, topic.name, wanted, find)
+            if code is ErrorCode.NONE and fence is not None:
+                code = fence(topic.name, index)
             if code is ErrorCode.NONE:
                 value = OffsetCommitValue(
                     offset=wanted.committed_offset,
@@ -61,7 +63,9 @@ def decide(
     return written, answers
 
 
-def _check_member(core: Core, request: TxnOffsetCommitRequest) -> None:
+def _check_member(
+    core: Core, request: TxnOffsetCommitRequest, now: Moment
+) -> PartitionFence | None:
     """A producer that names a member or a generation must have the present ones (KIP-447).
 
     One that names none, as versions before 3 cannot, may commit whatever state the group is in.
@@ -72,13 +76,10 @@ def _check_member(core: Core, request: TxnOffsetCommitRequest) -> None:
     generation_id = request.generation_id
     if group is None:
         if generation_id < 0:
-            return
+            return None
         raise KafkaError(ErrorCode.ILLEGAL_GENERATION, f"there is no group {request.group_id!r}")
-    if generation_id < 0 and group.state is GroupState.EMPTY:
-        return
-    if generation_id >= 0 or request.member_id or request.group_instance_id is not None:
-        group.validate_member(request.member_id, request.group_instance_id)
-        check_generation(group, generation_id)
+    by = Committing(request.member_id, request.group_instance_id, generation_id, transactional=True)
+    return kind(group.type).check_commit(core, group, by, now)
 
 
 def _check_partition(

@@ -115,6 +115,7 @@ class Mob:
 
     def check(self) -> None:
         for group in self.world.shard.groups():
+            assert isinstance(group, Group)
             check_group(group)
         assert self.world.mirror.contents()[1] == self.world.shard.contents()[1]
 

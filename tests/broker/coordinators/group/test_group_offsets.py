@@ -77,7 +77,6 @@ def test_a_group_that_only_commits() -> None:
     world = ShardWorld()
     assert world.commit(1) is ErrorCode.NONE
     described = world.shard.describe_group("payroll")
-    assert described is not None
     assert (described.group_state, described.protocol_type) == ("Empty", "")
     assert world.commit(2, member_id="whoever") is ErrorCode.NONE
     assert world.commit(3, group="") is ErrorCode.NONE, "the empty name is one, here"
@@ -266,7 +265,6 @@ def test_describing_and_listing_groups() -> None:
     members, _ = world.stable_group(1, client="console")
     world.commit(1, group="simple")
     described = world.shard.describe_group("payroll")
-    assert described is not None
     (member,) = described.members
     assert (described.protocol_type, described.protocol_data) == ("consumer", "range")
     assert (member.member_id, member.client_id) == (members[0], "console")
@@ -284,6 +282,5 @@ def test_describing_and_listing_groups() -> None:
     assert world.shard.list_groups((), ("consumer",)) == []
     world.new_member()
     described = world.shard.describe_group("payroll")
-    assert described is not None
     assert (described.group_state, described.protocol_data) == ("PreparingRebalance", "")
     assert all(m.member_metadata == m.member_assignment == b"" for m in described.members)

@@ -100,7 +100,6 @@ async def test_members_join_sync_beat_and_leave(coordinator: Coordinator) -> Non
     beat = HeartbeatRequest(group_id=GROUP, generation_id=generation, member_id=member_id)
     coordinator.service.heartbeat(beat)
     described = await coordinator.service.describe_group(GROUP)
-    assert described is not None
     assert described.group_state == "Stable"
     (answer,) = await coordinator.service.leave_group(GROUP, [MemberIdentity(member_id=member_id)])
     assert answer.error_code == ErrorCode.NONE
@@ -117,11 +116,9 @@ async def test_a_session_ends_by_the_clock(
     await coordinator.member()
     await trio.sleep(9.9)
     described = await coordinator.service.describe_group(GROUP)
-    assert described is not None
     assert described.group_state == "Stable"
     await trio.sleep(0.2)
     described = await coordinator.service.describe_group(GROUP)
-    assert described is not None
     assert described.group_state == "Empty"
 
 
