@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
 import trio
@@ -110,4 +109,4 @@ async def end_without_directories(node: Node) -> None:
         await failed.wait()
         failed = trio.Event()
     reasons = "; ".join(f"{path}: {why}" for path, why in node.logs.offline.items())
-    raise OSError(errno.EIO, f"every log directory is offline ({reasons}); the broker ends")
+    raise OSError(f"every log directory is offline ({reasons}); the broker ends")

@@ -111,7 +111,8 @@ class Peer(Node):  # type: ignore[misc]
         observer = isinstance(id, ReplicaKey)
         order = (True, *id) if isinstance(id, ReplicaKey) else (False, id, b"")
         super().__init__(id, is_observer=observer, order=order)
-        self._hash = zlib.crc32(repr(order).encode())
+        # 30 bits: Python where pointers have 32 shortens a longer one, and sets have another order.
+        self._hash = zlib.crc32(repr(order).encode()) & 0x3FFFFFFF
 
     @staticmethod
     @lru_cache(maxsize=1024)

@@ -1,14 +1,13 @@
 """The disk port of one simulated process: its machine's files, while it lives.
 
-What survives which fault: simulations/machines/medium.py.
+What survives which fault: simulations/machines/medium.py. Errors have the numbers and words of
+Linux, whatever runs the simulation, since log lines show them.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from raftka.model.ports import Buffer, Disk, FileLock, Values
 from raftka.simulations.machines.determinism import sleep
@@ -16,6 +15,11 @@ from raftka.simulations.machines.life import Killed, Life
 from raftka.simulations.machines.medium import Inode, Medium
 
 T = TypeVar("T")
+
+_MISSING: Final = 2
+_LOCKED: Final = 11
+_IO_ERROR: Final = (5, "Input/output error")
+_NO_SPACE: Final = (28, "No space left on device")
 
 
 class SimFile:
@@ -39,12 +43,12 @@ class SimFile:
         faults, dice = self._disk.medium.faults, self._disk.medium.dice
         if faults.full or (faults.write_error_rate and dice.random() < faults.write_error_rate):
             # A part may have been written: no process may rely on either outcome.
-            data, code = data[: dice.randrange(len(data) + 1)], errno.ENOSPC
+            data, error = data[: dice.randrange(len(data) + 1)], _NO_SPACE
             if not faults.full:
-                code = errno.EIO
+                error = _IO_ERROR
             self._inode.write(offset, data)
             self._disk.medium.on_error(self.path)
-            raise OSError(code, os.strerror(code), self.path)
+            raise OSError(*error, self.path)
         self._inode.write(offset, data)
         return len(data)
 
@@ -61,7 +65,7 @@ class SimFile:
             if medium.faults.loses_pages:
                 medium.lose_pages(self._inode)
             medium.on_error(self.path)
-            raise OSError(errno.EIO, "fsync failed", self.path)
+            raise OSError(_IO_ERROR[0], "fsync failed", self.path)
         self._inode.sync()
         medium.sync_names()
 
@@ -103,7 +107,7 @@ class SimDisk:
         self.check_alive()
         if self.medium.faults.is_dead(path):
             self.medium.on_error(path)
-            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            raise OSError(*_IO_ERROR, path)
 
     def open(self, path: str, *, create: bool = False) -> SimFile:
         path = _clean(path)
@@ -112,9 +116,9 @@ class SimDisk:
         if inode is None:
             parent = _parent(path)
             if not create or parent not in self.medium.directories:
-                raise FileNotFoundError(errno.ENOENT, "No such file", path)
+                raise FileNotFoundError(_MISSING, "No such file", path)
             if self.medium.faults.full:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+                raise OSError(*_NO_SPACE, path)
             inode = self.medium.create(path)
         return SimFile(self, path, inode)
 
@@ -129,7 +133,7 @@ class SimDisk:
         path = _clean(path)
         self.check_works(path)
         if path not in self.medium.directories:
-            raise FileNotFoundError(errno.ENOENT, "No such directory", path)
+            raise FileNotFoundError(_MISSING, "No such directory", path)
         prefix = path.rstrip("/") + "/"
         names = {
             known[len(prefix) :].partition("/")[0]
@@ -153,7 +157,7 @@ class SimDisk:
         source, target = _clean(source), _clean(target)
         self.check_works(source)
         if not self.exists(source):
-            raise FileNotFoundError(errno.ENOENT, "No such file", source)
+            raise FileNotFoundError(_MISSING, "No such file", source)
 
         def moved(name: str) -> str:
             return target + name[len(source) :]
@@ -178,7 +182,7 @@ class SimDisk:
         self.check_alive()
         path = _clean(path)
         if path not in self.medium.files:
-            raise FileNotFoundError(errno.ENOENT, "No such file", path)
+            raise FileNotFoundError(_MISSING, "No such file", path)
 
         def change(files: dict[str, Inode], _: set[str]) -> None:
             files.pop(path, None)
@@ -192,7 +196,7 @@ class SimDisk:
         self.check_alive()
         path = _clean(path)
         if path not in self.medium.directories:
-            raise FileNotFoundError(errno.ENOENT, "No such directory", path)
+            raise FileNotFoundError(_MISSING, "No such directory", path)
 
         def change(files: dict[str, Inode], directories: set[str]) -> None:
             for name in [n for n in files if n.startswith(path + "/")]:
@@ -218,7 +222,7 @@ class SimDisk:
         self.check_alive()
         path = _clean(path)
         if path in self.medium.locks:
-            raise BlockingIOError(errno.EAGAIN, "the lock is held by another process", path)
+            raise BlockingIOError(_LOCKED, "the lock is held by another process", path)
         self.open(path, create=True)
         lock = _Lock(self.medium.locks, path)
         self.medium.locks[path] = lock

@@ -1,0 +1,26 @@
+"""Put each stand-in where the real thing is missing; see the package's text for the reasons."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Final
+
+from raftka.simulations.wasm import checksums, operating, patterns
+
+_PACKAGES: Final[dict[str, Callable[[], ModuleType]]] = {
+    "crc32c": checksums.module,
+    "re2": patterns.module,
+}
+
+
+def take_their_places() -> list[str]:
+    """Name the packages that were missing. Call it once for each process, before anything else of
+    raftka is imported."""
+    missing = [name for name in _PACKAGES if name not in sys.modules and find_spec(name) is None]
+    for name in missing:
+        sys.modules[name] = _PACKAGES[name]()
+    operating.take_place()
+    return missing
