@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import trio
@@ -22,6 +23,8 @@ from raftka import Consumer, MustAbort, MustRetry, Producer, TopicPartition
 GROUP: Final = "exactly-once"
 RECORDS_MAX: Final = 20
 """The most input records of one transaction."""
+_HUNG_S: Final = 10.0
+"""So long a transaction of kafka-python may take: none that still makes progress takes as long."""
 _STOPPED = [False]
 
 
@@ -207,21 +210,44 @@ def _kafka_python(bootstrap: str, source: str, sink: str, name: str) -> None:
         fetched = consumer.poll(timeout_ms=200)
         if not fetched:
             continue
-        producer.begin_transaction()
-        offsets: dict[Any, Any] = {}
-        for place, records in fetched.items():
-            for record in records:
-                producer.send(
-                    sink,
-                    transformed(record.value),
-                    key=record.key,
-                    partition=place.partition,
-                )
-            offsets[place] = OffsetAndMetadata(records[-1].offset + 1, "", -1)
-        producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
-        producer.commit_transaction()
+        with _within(_HUNG_S):
+            producer.begin_transaction()
+            offsets: dict[Any, Any] = {}
+            for place, records in fetched.items():
+                for record in records:
+                    producer.send(
+                        sink,
+                        transformed(record.value),
+                        key=record.key,
+                        partition=place.partition,
+                    )
+                offsets[place] = OffsetAndMetadata(records[-1].offset + 1, "", -1)
+            producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+            producer.commit_transaction()
     producer.close()
     consumer.close()
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the main thread when the body takes longer, as a watchdog would.
+
+    kafka-python 3.0.12 needs it: where a coordinator refuses the connection, its sender forgets the
+    request that was about to be sent (`Sender._maybe_send_pending_request` leaves its loop with a
+    node chosen, and repeats a request only without one), and send_offsets_to_transaction and
+    commit_transaction wait for the answer without a limit.
+    """
+
+    def hung(*_: object) -> None:
+        raise TimeoutError(f"a transaction has hung for {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, hung)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 WORKERS: Final[dict[str, Callable[[str, str, str, str], None]]] = {

@@ -1,6 +1,7 @@
 """AddOffsetsToTxn (key 25): a group's offsets join a transaction (KIP-98).
 
-What joins is the group's partition of __consumer_offsets.
+What joins is the group's partition of __consumer_offsets. That topic is created here, too: a
+producer may name a group before any client has looked for its coordinator.
 
 Version notes: 2 knows PRODUCER_FENCED (KIP-588); 4 knows TRANSACTION_ABORTABLE (KIP-890). A
 producer of transaction.version 2 does without: its TxnOffsetCommit has the partition join.
@@ -8,6 +9,9 @@ producer of transaction.version 2 does without: its TxnOffsetCommit has the part
 
 from __future__ import annotations
 
+import trio
+
+from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.coordinators.host import PendingAnswer
 from raftka.broker.coordinators.outbox import Producer
 from raftka.broker.coordinators.transaction.service import known_code
@@ -15,23 +19,26 @@ from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
+from raftka.model.internal_topics import OFFSETS
 from raftka.net.protocol.messages.add_offsets_to_txn import (
     AddOffsetsToTxnRequest,
     AddOffsetsToTxnResponse,
 )
-from raftka.net.router import Pending
 
 _KNOWS_FENCED_FROM = 2
 
 
 @handles(AddOffsetsToTxnRequest, versions=(0, 4), access=PER_RESOURCE)
-def add_offsets_to_txn(
+async def add_offsets_to_txn(
     context: Context, request: AddOffsetsToTxnRequest
-) -> AddOffsetsToTxnResponse | Pending:
+) -> AddOffsetsToTxnResponse:
     node = context.node
     context.require(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, request.transactional_id)
     context.require(Operation.READ, ResourceType.GROUP, request.group_id)
     index = node.groups.partition_of(request.group_id)
+    if index is None:
+        await ensure_internal_topic(node, OFFSETS)
+        index = node.groups.partition_of(request.group_id)
     if index is None:
         return AddOffsetsToTxnResponse(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE)
     knows_fenced = context.api_version >= _KNOWS_FENCED_FROM
@@ -46,4 +53,14 @@ def add_offsets_to_txn(
         answer,
         AddOffsetsToTxnResponse(),
     )
-    return answer
+    found: list[AddOffsetsToTxnResponse] = []
+    answered = trio.Event()
+
+    def take(response: object) -> None:
+        assert isinstance(response, AddOffsetsToTxnResponse), response
+        found.append(response)
+        answered.set()
+
+    answer.on_resolved(take)
+    await answered.wait()
+    return found[0]

@@ -1,7 +1,6 @@
 """Consume, transform, produce while brokers are killed: every input once, in order per key.
 
-The long form, with rounds, every client and a table: python -m benchmarks.exactly_once. There
-kafka-python joins its group again so slowly that endless kills leave it no time.
+The long form, with rounds, every client and a table: python -m benchmarks.exactly_once.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.eos_workers import transformed
+from benchmarks.eos_workers import WORKERS, transformed
 from benchmarks.exactly_once import Round as Found
 from benchmarks.exactly_once import inputs, judge, play
 from raftka.local_cluster import LocalCluster
@@ -36,7 +35,7 @@ def test_the_judge_sees_what_is_wrong() -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.parametrize("client", ["raftka", "confluent"])
+@pytest.mark.parametrize("client", WORKERS)
 def test_every_input_once_while_a_broker_dies(client: str, tmp_path: Path) -> None:
     options = argparse.Namespace(seed=5, records=300, timeout=120.0, no_kills=False, kills=3)
     with LocalCluster(tmp_path, nodes=3) as cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,11 +25,17 @@ from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
+from raftka.model.settings.config import Config
 from raftka.net.protocol.messages.add_offsets_to_txn import AddOffsetsToTxnRequest
 from raftka.net.protocol.messages.add_partitions_to_txn import (
     AddPartitionsToTxnRequest,
     AddPartitionsToTxnTopic,
     AddPartitionsToTxnTransaction,
+)
+from raftka.net.protocol.messages.create_topics import (
+    CreatableTopicResult,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
 )
 from raftka.net.protocol.messages.end_txn import EndTxnRequest
 from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest
@@ -176,10 +183,37 @@ async def test_a_zombie_is_fenced_in_words_that_it_knows(
     offsets = AddOffsetsToTxnRequest(
         transactional_id=NAME, producer_id=world.ids, producer_epoch=0, group_id=GROUP
     )
-    answer = await world.answered(add_offsets_to_txn(world.context(version), offsets))
-    assert answer.error_code == code
+    assert (await add_offsets_to_txn(world.context(version), offsets)).error_code == code
     ending = EndTxnRequest(transactional_id=NAME, producer_id=world.ids, producer_epoch=0)
     assert (await end_txn(world.context(version), ending)).error_code == code
+
+
+async def test_a_group_that_nobody_has_looked_for_yet_gets_its_topic(world: World) -> None:
+    """As a producer does that is the first client of the cluster to name any group."""
+    producer_id, epoch = await world.begin()
+    groups = world.groups.service
+    groups.publish(MetadataImage(topics=TOPICS), MetadataDelta(IMAGE))
+    world.node.image = MetadataImage(topics=TOPICS)
+    world.node.config = Config({}, {}, {}, hostname="h", values={"offsets.topic.num.partitions": 2})
+
+    async def create(request: CreateTopicsRequest, *, timeout_s: float) -> CreateTopicsResponse:
+        (wanted,) = request.topics
+        assert (wanted.name, wanted.num_partitions) == (OFFSETS_TOPIC, 2)
+        world.node.image = IMAGE
+        groups.publish(IMAGE, MetadataDelta(EMPTY_IMAGE))
+        return CreateTopicsResponse(topics=[CreatableTopicResult(name=wanted.name)])
+
+    async def wait_until(holds: Callable[[MetadataImage], bool]) -> None:
+        assert holds(world.node.image)
+
+    world.node.ask_controller = create
+    world.node.loader = SimpleNamespace(wait_until=wait_until)
+    request = AddOffsetsToTxnRequest(
+        transactional_id=NAME, producer_id=producer_id, producer_epoch=epoch, group_id=GROUP
+    )
+    assert (await add_offsets_to_txn(world.context(3), request)).error_code == OK
+    found = await world.transactions.describe(NAME)
+    assert [(t.topic, t.partitions) for t in found.topics] == [(OFFSETS_TOPIC, [GROUP_PARTITION])]
 
 
 async def test_brokers_ask_for_many_transactions_at_once(world: World) -> None:
