@@ -9,7 +9,7 @@ producer of transaction.version 2 does without: its TxnOffsetCommit has the part
 
 from __future__ import annotations
 
-import trio
+from typing import cast
 
 from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.coordinators.host import PendingAnswer
@@ -20,6 +20,7 @@ from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.model.internal_topics import OFFSETS
+from raftka.net.futures import Future
 from raftka.net.protocol.messages.add_offsets_to_txn import (
     AddOffsetsToTxnRequest,
     AddOffsetsToTxnResponse,
@@ -53,14 +54,8 @@ async def add_offsets_to_txn(
         answer,
         AddOffsetsToTxnResponse(),
     )
-    found: list[AddOffsetsToTxnResponse] = []
-    answered = trio.Event()
-
-    def take(response: object) -> None:
-        assert isinstance(response, AddOffsetsToTxnResponse), response
-        found.append(response)
-        answered.set()
-
-    answer.on_resolved(take)
-    await answered.wait()
-    return found[0]
+    answered: Future[AddOffsetsToTxnResponse] = Future()
+    answer.on_resolved(
+        lambda response: answered.set_result(cast(AddOffsetsToTxnResponse, response))
+    )
+    return await answered
