@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -203,11 +202,8 @@ async def test_a_group_that_nobody_has_looked_for_yet_gets_its_topic(world: Worl
         groups.publish(IMAGE, MetadataDelta(EMPTY_IMAGE))
         return CreateTopicsResponse(topics=[CreatableTopicResult(name=wanted.name)])
 
-    async def wait_until(holds: Callable[[MetadataImage], bool]) -> None:
-        assert holds(world.node.image)
-
     world.node.ask_controller = create
-    world.node.loader = SimpleNamespace(wait_until=wait_until)
+    world.node.loader = SimpleNamespace(wait_until=lambda _: trio.lowlevel.checkpoint())
     request = AddOffsetsToTxnRequest(
         transactional_id=NAME, producer_id=producer_id, producer_epoch=epoch, group_id=GROUP
     )
