@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 import trio
@@ -203,7 +204,7 @@ async def test_a_group_that_nobody_has_looked_for_yet_gets_its_topic(world: Worl
         return CreateTopicsResponse(topics=[CreatableTopicResult(name=wanted.name)])
 
     world.node.ask_controller = create
-    world.node.loader = SimpleNamespace(wait_until=lambda _: trio.lowlevel.checkpoint())
+    world.node.loader = SimpleNamespace(wait_until=AsyncMock())
     request = AddOffsetsToTxnRequest(
         transactional_id=NAME, producer_id=producer_id, producer_epoch=epoch, group_id=GROUP
     )
