@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         "--index-sanity-check", action="store_true", help="the check of an index that a start does"
     )
     parser.add_argument("--max-bytes", type=int, default=2**31 - 1, help="read at most this much")
-    for ignored in ("--max-message-size", "--key-decoder-class", "--value-decoder-class"):
+    parser.add_argument("--max-message-size", type=int, help=argparse.SUPPRESS)
+    for ignored in ("--key-decoder-class", "--value-decoder-class"):
         parser.add_argument(ignored, help=argparse.SUPPRESS)
     for name in _NOT_HERE:
         option = f"--{name.replace('_', '-')}"

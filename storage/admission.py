@@ -134,14 +134,18 @@ class Admission:
         return self._as_wanted(view, data, start, header, newest)
 
     def _decompressed(self, view: memoryview, header: BatchHeader) -> memoryview:
-        """The records of a compressed batch, at most MOST_BYTES of them."""
+        """The records of a compressed batch, within what its topic allows."""
         try:
             codec = header.compression
             if codec == "lz4":
                 codecs.check_lz4_frame(view[HEADER_BYTES:])
-            return memoryview(codecs.decompress(codec, view[HEADER_BYTES:], MOST_BYTES))
+            limit = min(self._config.max_decompressed_message_bytes, MOST_BYTES)
+            return memoryview(codecs.decompress(codec, view[HEADER_BYTES:], limit))
         except KafkaError as error:
             if error.code is ErrorCode.RECORD_LIST_TOO_LARGE:
+                if limit < MOST_BYTES:
+                    words = f"{error.message} (max.decompressed.message.bytes of {self._where})"
+                    raise KafkaError(ErrorCode.INVALID_RECORD, words) from error
                 raise KafkaError(ErrorCode.MESSAGE_TOO_LARGE, error.message) from error
             raise KafkaError(
                 ErrorCode.UNKNOWN_SERVER_ERROR,

@@ -37,6 +37,7 @@ class LogConfig:
     index_interval_bytes: int = 4096
     max_compaction_lag_ms: int = MAX_LONG
     max_message_bytes: int = 1_048_588
+    max_decompressed_message_bytes: int = 2**31 - 9
     message_timestamp_after_max_ms: int = 3_600_000
     message_timestamp_before_max_ms: int = MAX_LONG
     message_timestamp_type: str = CREATE_TIME

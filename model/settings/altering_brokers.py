@@ -85,6 +85,7 @@ def validate_broker_configs(
     for words in (*_steps(config, wanted, entries), *_listener_steps(config, wanted)):
         _refuse(words)
     _check_local_retention(config, wanted)
+    _check_copy_lag(config, wanted)
 
 
 def validate_rules(config: Config, entries: Mapping[str, str], *, cluster_wide: bool) -> None:
@@ -146,6 +147,18 @@ def _check_local_retention(config: Config, wanted: Config) -> None:
         _refuse(f"Invalid value -1 for {name}: log.retention.ms is {whole_ms}, which is less")
     if whole_ms != -1 and local_ms > whole_ms:
         _refuse(f"Invalid value {local_ms} for {name}: it is more than log.retention.ms={whole_ms}")
+
+
+def _check_copy_lag(config: Config, wanted: Config) -> None:
+    name = "log.remote.copy.lag.ms"
+    lag_ms, kept_ms = wanted.int(name), wanted.int("log.local.retention.ms")
+    if kept_ms == -2:  # As the whole log.
+        kept_ms = wanted.int("log.retention.ms")
+    if lag_ms != config.int(name) and kept_ms != -1 and lag_ms > kept_ms:
+        _refuse(
+            f"Invalid value {lag_ms} for {name}: it is more than {kept_ms}, for which"
+            " log.local.retention.ms keeps records here"
+        )
 
 
 def _base_name(name: str) -> str:

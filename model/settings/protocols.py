@@ -8,6 +8,7 @@ from typing import Final
 
 from raftka.model.settings.rows import (
     BOOLEAN,
+    CLASS,
     CLUSTER_WIDE,
     INT,
     INT_MAX,
@@ -73,7 +74,14 @@ PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
         ("share.coordinator.write.timeout.ms", INT, 5000, at_least(1), READ_ONLY),
         ("share.fetch.purgatory.purge.interval.requests", INT, 1000, None, READ_ONLY),
     )),
+    *without_effect("there are no dead letter queues yet", (
+        ("errors.deadletterqueue.auto.create.topics.enable", BOOLEAN, False, None, CLUSTER_WIDE),
+        ("errors.deadletterqueue.topic.name.prefix", STRING, "dlq.", None, CLUSTER_WIDE),
+    )),
     *without_effect("the streams group protocol is not served yet", (
+        ("group.streams.assignors", LIST, ("sticky",), None, READ_ONLY),
+        ("group.streams.rack.aware.assignment.tags", LIST, (), None, READ_ONLY),
+        ("group.streams.topology.description.plugin.class", CLASS, None, None, READ_ONLY),
         ("group.streams.assignment.interval.ms", INT, 1000, at_least(0), CLUSTER_WIDE),
         ("group.streams.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY),
         ("group.streams.initial.rebalance.delay.ms", INT, 3000, at_least(0), READ_ONLY),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from raftka.model.settings.setting import (
+    DECOMPRESSED_BYTES_MAX,
     DOUBLE_MAX,
     INT_MAX,
     LONG_MAX,
@@ -29,6 +30,7 @@ __all__ = [
     "CLEANUP_POLICIES",
     "CLUSTER_WIDE",
     "CODECS",
+    "DECOMPRESSED_BYTES_MAX",
     "DOUBLE",
     "DOUBLE_MAX",
     "INT",

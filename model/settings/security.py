@@ -106,6 +106,8 @@ SECURITY_SETTINGS: Final[tuple[Setting, ...]] = (
         ("sasl.login.refresh.window.jitter", DOUBLE, 0.05, None, PER_BROKER),
         ("sasl.login.retry.backoff.max.ms", LONG, 10000, None, READ_ONLY),
         ("sasl.login.retry.backoff.ms", LONG, 100, None, READ_ONLY),
+        ("sasl.oauthbearer.allow.unverified.audience", BOOLEAN, False, None, READ_ONLY),
+        ("sasl.oauthbearer.allow.unverified.issuer", BOOLEAN, False, None, READ_ONLY),
         ("sasl.oauthbearer.assertion.algorithm", STRING,
          "RS256", OneOf(("ES256", "RS256"), any_case=True), READ_ONLY),
         ("sasl.oauthbearer.assertion.claim.aud", STRING, None, None, READ_ONLY),

@@ -228,6 +228,8 @@ _MAY_HAVE_GAPS: Final = frozenset({"config.providers"})
 """Lists in which Kafka lets an item be empty."""
 INT_MAX: Final = 2**31 - 1
 LONG_MAX: Final = 2**63 - 1
+DECOMPRESSED_BYTES_MAX: Final = 2**31 - 9
+"""The largest array of a Java machine, which Kafka takes for no limit."""
 DOUBLE_MAX: Final = 1.7976931348623157e308
 
 _KIND: Final = {

@@ -30,6 +30,8 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("follower.fetch.last.tiered.offset.enable", BOOLEAN, False, None, CLUSTER_WIDE),
         ("log.local.retention.bytes", LONG, -2, at_least(-2), CLUSTER_WIDE),
         ("log.local.retention.ms", LONG, -2, at_least(-2), CLUSTER_WIDE),
+        ("log.remote.copy.lag.bytes", LONG, -1, at_least(-1), CLUSTER_WIDE),
+        ("log.remote.copy.lag.ms", LONG, 0, at_least(-1), CLUSTER_WIDE),
         ("remote.fetch.max.wait.ms", INT, 500, at_least(1), CLUSTER_WIDE),
         ("remote.list.offsets.request.timeout.ms", LONG, 30000, at_least(1), CLUSTER_WIDE),
         ("remote.log.index.file.cache.total.size.bytes", LONG, 1073741824, at_least(1),

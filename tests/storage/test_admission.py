@@ -196,6 +196,16 @@ def test_a_bomb_is_refused(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer(new_log(), bomb) == ErrorCode.MESSAGE_TOO_LARGE
 
 
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "lz4", "snappy"])
+def test_a_topic_limits_what_a_batch_becomes(codec: str) -> None:
+    """Answers of Apache Kafka 4.4.0 at max.decompressed.message.bytes=1000."""
+    log = new_log(max_decompressed_message_bytes=1000)
+    for size, code in ((900, 0), (5000, ErrorCode.INVALID_RECORD)):
+        sent = encode_batch([Record(0, NOW_MS, None, bytes(size))], compression=codec)
+        assert answer(log, sent) == code
+    assert answer(log, encode_batch([Record(0, NOW_MS, None, bytes(5000))])) == 0
+
+
 def test_a_duplicate_is_answered_as_before() -> None:
     log = new_log()
     data = batch(three(), 3, producer=(7, 0, 0))

@@ -3,7 +3,7 @@
     python -m tests.model.settings.ask_kafka PORT > tests/model/settings/golden/altered-brokers.tsv
 
 PORT is the client port of node 1, alone in its cluster, whose controller listens one port higher.
-The golden table is from Apache Kafka 4.3.1; test_altering_brokers.py asks our own rules the same.
+The golden table is from Apache Kafka 4.4.0; test_altering_brokers.py asks our own rules the same.
 Nothing is changed: each question is IncrementalAlterConfigs with validate_only.
 """
 

@@ -1,4 +1,4 @@
-"""Which dynamic settings of brokers are accepted; the judge is Apache Kafka 4.3.1."""
+"""Which dynamic settings of brokers are accepted; the judge is Apache Kafka 4.4.0."""
 
 from __future__ import annotations
 

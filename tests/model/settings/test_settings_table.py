@@ -1,4 +1,4 @@
-"""The tables of settings against what Apache Kafka 4.3.1 prints of its own."""
+"""The tables of settings against what Apache Kafka 4.4.0 prints of its own."""
 
 from __future__ import annotations
 
