@@ -79,7 +79,20 @@ class Rule(enum.Enum):
     OPEN_PRODUCERS_ARE_KEPT = "a producer with an open transaction does not expire"
 
 
+def word(rule: Rule) -> str:
+    """Its name in files and on command lines: "vote-is-persisted"."""
+    return rule.name.lower().replace("_", "-")
+
+
 RulesOff = AbstractSet[Rule]
 """The rules that a composition does without."""
 
 ALL_HOLD: Final[RulesOff] = frozenset()
+
+
+def rule_named(name: str) -> Rule:
+    """The rule with that word. Raises ValueError, with those that there are."""
+    found = next((rule for rule in Rule if word(rule) == name), None)
+    if found is None:
+        raise ValueError(f"there is no rule {name!r}; there are: {', '.join(map(word, Rule))}")
+    return found

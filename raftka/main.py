@@ -30,6 +30,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "storage": Command("storage_command", "format log directories, show what they are"),
         "demo": Command("demo.command", "three nodes lose their leaders and no record"),
         "simulate": Command("simulations.runs.command", "break a cluster, from one seed"),
+        "session": Command("simulations.sessions.command", "simulated runs, by lines of JSON"),
         "version": Command("version_command", "which version this is"),
     },
     "Topics and records": {

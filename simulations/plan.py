@@ -91,6 +91,9 @@ class Plan:
     quorum: str = "static"
     """How the quorum is formatted: one of QUORUMS."""
     mutation: str | None = None
+    rules_off: tuple[str, ...] = ()
+    """Rules of model/rules.py that nodes are composed without, beside those of the mutation; by
+    name, as "vote-is-persisted"."""
     strict_acks_1: bool = False
     """Hold acks=1 to what acks=all promises: a control that must fail."""
     no_excuses: bool = False
@@ -129,6 +132,7 @@ class Plan:
         }
         for name, kind in kinds.items():
             data[name] = tuple(kind(**item) for item in data.get(name, ()))
+        data["rules_off"] = tuple(data.get("rules_off", ()))
         data["consumers"] = tuple(replace(c, topics=tuple(c.topics)) for c in data["consumers"])
         return cls(**data)
 

@@ -259,13 +259,17 @@ class World:
             return True
         return False
 
-    def cut(self, pairs: Iterable[tuple[str, str]]) -> None:
-        for source, target in pairs:
+    def cut(self, ways: Iterable[tuple[str, str]], cause: int | None = None) -> None:
+        """Let nothing pass on these ways, each (source, target)."""
+        for source, target in ways:
+            self.trace.event("cut", cause=cause, source=source, target=target)
             self.fabric.cut(source, target)
 
-    def heal(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def heal(self, ways: Iterable[tuple[str, str]], cause: int | None = None) -> None:
         """Undo `cut`."""
-        for source, target in pairs:
+        for source, target in ways:
+            if not self.fabric.passes(source, target):
+                self.trace.event("link-healed", cause=cause, source=source, target=target)
             self.fabric.heal(source, target)
 
     def ways_of(self, host: str) -> list[tuple[str, str]]:
@@ -274,4 +278,6 @@ class World:
         return [way for other in others for way in ((host, other), (other, host))]
 
     def heal_network(self) -> None:
+        """Undo every cut, clog and delay of links."""
+        self.heal(sorted(self.fabric.cuts))
         self.fabric.heal()

@@ -96,6 +96,8 @@ KINDS: Final[dict[str, Kind]] = {
     "clog": _kind("source target seconds"),
     "one-way-cut": _kind("source target"),
     "partition": _kind("one other"),
+    "cut": _kind("source target"),
+    "link-healed": _kind("source target"),
     "isolate": _kind(),
     "stranded-leader": _kind(),
     "divergent-failover": _kind(),
@@ -111,6 +113,8 @@ KINDS: Final[dict[str, Kind]] = {
     "lost-pages": _kind(),
     "write-error": _kind(),
     "full-disk": _kind(),
+    "disk-freed": _kind(),
+    "directory-failed": _kind("path"),
     "slow-disk": _kind("seconds"),
     "corruption": _kind("path at"),
     "clock-jump": _kind("ms"),
@@ -121,6 +125,7 @@ KINDS: Final[dict[str, Kind]] = {
     "group-churn": _kind("end"),
     "stale-client": _kind("still_reaches"),
     # Verdicts.
+    "scenario-left": _kind("reason"),
     "allowed-loss": _kind("partition story"),
     "violation": _kind("name story"),
 }

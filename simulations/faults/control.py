@@ -28,10 +28,10 @@ async def leader_cut_off_and_killed(world: World, dice: Random, cause: int) -> N
     if leader is None:
         return
     pairs = world.ways_of(leader.host)
-    world.cut(pairs)
+    world.cut(pairs, cause)
     await trio.sleep(dice.uniform(0.5, 2))
     world.cluster.kill(leader, cause)
-    world.heal(pairs)
+    world.heal(pairs, cause)
     await trio.sleep(4)
     world.start(leader, cause)
 

@@ -248,7 +248,7 @@ async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
         if other != follower.host
         for pair in ((follower.host, other), (other, follower.host))
     ]
-    world.cut(pairs)
+    world.cut(pairs, cause)
     await world.until(
         lambda: (
             (now := world.image.partition(target.topic, target.partition)) is None
@@ -260,7 +260,7 @@ async def last_standing_lost(world: World, dice: Random, cause: int) -> None:
     await trio.sleep(dice.uniform(0.1, 0.5))
     world.start(leader, cause)
     await trio.sleep(dice.uniform(0.5, 3))
-    world.heal(pairs)
+    world.heal(pairs, cause)
 
 
 def _outnumbered(

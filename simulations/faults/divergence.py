@@ -23,7 +23,7 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
         return
     world.trace.event("divergent-failover", node=leader.host, cause=cause)
     pairs = world.ways_of(leader.host)
-    world.cut(pairs)
+    world.cut(pairs, cause)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     records = round(10 ** dice.uniform(0.3, 2.3))
     async with pinned_clients.readers(world, leader.host, cause):
@@ -41,7 +41,7 @@ async def divergent_failover(world: World, dice: Random, cause: int) -> None:
                 )
         # After a short while its log is longer than its successor's; after a long one, shorter.
         await trio.sleep(10 ** dice.uniform(-2, 0.5))
-        await come_back(world, dice, pairs)
+        await come_back(world, dice, pairs, cause)
 
 
 @fault("double-failover", "network", chance=0.35, rate=1.2, at_least_once=True)
@@ -56,7 +56,7 @@ async def double_failover(world: World, dice: Random, cause: int) -> None:
     ways = world.ways_of(first.host)
     services: list[tuple[str, str, int]] = []
     world.trace.event("double-failover", node=first.host, cause=cause)
-    world.cut(ways)
+    world.cut(ways, cause)
     try:
         await _tail(world, dice, first, f"double-{cause}-1", target)
         second = await _led_by_another(world, target, {first}, session_s + 3)
@@ -65,7 +65,7 @@ async def double_failover(world: World, dice: Random, cause: int) -> None:
         services = [(first.host, each.host, BROKER_PORT) for each in others]
         for service in services:
             world.fabric.cut_service(*service)
-        world.heal(ways)
+        world.heal(ways, cause)
         if second is None:
             return
         # What the second leader appends, only the third copies; its last records, none does.
@@ -85,7 +85,7 @@ async def double_failover(world: World, dice: Random, cause: int) -> None:
             await _tail(world, dice, third, f"double-{cause}-4", target)
         await trio.sleep(dice.uniform(0, 1))
     finally:
-        world.heal(ways)
+        world.heal(ways, cause)
         for service in services:
             world.fabric.heal_service(*service)
     await trio.sleep(dice.uniform(0, 2))

@@ -48,7 +48,7 @@ async def late_isr_change(world: World, dice: Random, cause: int) -> None:
     world.cluster.kill(follower, cause)
     await trio.sleep(dice.uniform(0.1, 0.5))
     world.start(follower, cause)
-    controller = await _hold_wish(world, cast, within_s=8.0)
+    controller = await _hold_wish(world, cast, cause, within_s=8.0)
     if controller is None:
         return
     world.note("ISR change held up")
@@ -57,17 +57,17 @@ async def late_isr_change(world: World, dice: Random, cause: int) -> None:
     if not follower.is_up and dice.random() < 0.7:
         world.wipe(follower, cause)
     links = [(leader.host, follower.host), (follower.host, leader.host)]
-    world.cut(links)
+    world.cut(links, cause)
     world.start(follower, cause)
     # The leader's heartbeats are delayed, too: not for so long that it is replaced.
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
     await world.until(lambda: _serves(world, follower), 0.6 * session_s)
-    world.heal([(leader.host, controller)])
+    world.heal([(leader.host, controller)], cause)
     await trio.sleep(0.5)
-    world.heal(links)
+    world.heal(links, cause)
 
 
-async def _hold_wish(world: World, cast: _Cast, within_s: float) -> str | None:
+async def _hold_wish(world: World, cast: _Cast, cause: int, within_s: float) -> str | None:
     """Wait until the leader asks for the follower, and hold that message back; who was asked."""
     asked: list[str] = []
     sent = trio.Event()
@@ -76,7 +76,7 @@ async def _hold_wish(world: World, cast: _Cast, within_s: float) -> str | None:
         if client != cast.leader.host or server == client or asked:
             return
         if cast.follower.node_id in _wished(world, cast.key, request):
-            world.cut([(client, server)])
+            world.cut([(client, server)], cause)
             asked.append(server)
             sent.set()
 

@@ -30,13 +30,13 @@ Ways = list[tuple[str, str]]
 """(source, target) each."""
 
 
-async def _cut_for(world: World, pairs: Ways, seconds: float) -> None:
-    world.cut(pairs)
+async def _cut_for(world: World, pairs: Ways, seconds: float, cause: int) -> None:
+    world.cut(pairs, cause)
     await trio.sleep(seconds)
-    world.heal(pairs)
+    world.heal(pairs, cause)
 
 
-async def come_back(world: World, dice: Random, pairs: Ways) -> None:
+async def come_back(world: World, dice: Random, pairs: Ways, cause: int) -> None:
     """Heal at once, or host by host, or slowly: a returning node learns of its successor before it
     reaches it, or the other way round, and does not catch up at once."""
     slow_s = dice.choice([0.0, *(2 * [dice.uniform(0.02, 0.4)])])
@@ -44,15 +44,15 @@ async def come_back(world: World, dice: Random, pairs: Ways) -> None:
         between = sorted({frozenset(pair) for pair in pairs}, key=sorted)
         dice.shuffle(between)
         for ends in between[:-1]:
-            world.heal(pair for pair in pairs if frozenset(pair) == ends)
+            world.heal((pair for pair in pairs if frozenset(pair) == ends), cause)
             await trio.sleep(dice.uniform(0, 2))
-    world.heal(pairs)
+    world.heal(pairs, cause)
     if slow_s:
         for source, target in pairs:
             world.fabric.slow(source, target, slow_s)
     await trio.sleep(dice.uniform(0.5, 3))
     if slow_s:
-        world.heal(pairs)
+        world.heal(pairs, cause)
 
 
 @fault("reset", "network", chance=0.5, rate=10)
@@ -88,7 +88,7 @@ async def one_way_cut(world: World, dice: Random, cause: int) -> None:
     """nothing gets from one host to another, while the other direction works"""
     source, target = _two_hosts(world, dice)
     world.trace.event("one-way-cut", cause=cause, source=source, target=target)
-    await _cut_for(world, [(source, target)], dice.uniform(0.2, 12))
+    await _cut_for(world, [(source, target)], dice.uniform(0.2, 12), cause)
 
 
 @fault("partition", "network", chance=0.4, rate=2)
@@ -99,7 +99,7 @@ async def partition(world: World, dice: Random, cause: int) -> None:
     rest = [host for host in hosts if host not in half]
     world.trace.event("partition", cause=cause, one=half, other=rest)
     pairs = [(a, b) for a in half for b in rest] + [(b, a) for a in half for b in rest]
-    await _cut_for(world, pairs, dice.uniform(0.2, 12))
+    await _cut_for(world, pairs, dice.uniform(0.2, 12), cause)
 
 
 @fault("isolate", "network", chance=0.5, rate=2)
@@ -112,10 +112,10 @@ async def isolate(world: World, dice: Random, cause: int) -> None:
     others = [host for host in world.hosts() if host != target]
     world.trace.event("isolate", node=target, cause=cause)
     pairs = [(target, other) for other in others] + [(other, target) for other in others]
-    world.cut(pairs)
+    world.cut(pairs, cause)
     async with pinned_clients.readers(world, target, cause):
         await trio.sleep(dice.uniform(0.2, 12))
-        await come_back(world, dice, pairs)
+        await come_back(world, dice, pairs, cause)
 
 
 @fault("stranded-leader", "network", chance=0.5, rate=2.5)
@@ -128,14 +128,14 @@ async def stranded_leader(world: World, dice: Random, cause: int) -> None:
     world.trace.event("stranded-leader", node=leader.host, cause=cause)
     pairs = world.ways_of(leader.host)
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
-    world.cut(pairs)
+    world.cut(pairs, cause)
     async with pinned_clients.readers(world, leader.host, cause):
         world.stir(target.topic)
         replaced = partial(_is_led_elsewhere, world, target, leader)
         await world.until(replaced, session_s + 4)
         world.stir(target.topic)
         await trio.sleep(dice.uniform(0, 3))
-        await come_back(world, dice, pairs)
+        await come_back(world, dice, pairs, cause)
 
 
 def led_by_enough(world: World, dice: Random) -> TopicPartition:
@@ -163,7 +163,7 @@ async def bridge(world: World, dice: Random, cause: int) -> None:
         return
     one, other = dice.sample(hosts, 2)
     world.trace.event("bridge", cause=cause, between=[one, other])
-    await _cut_for(world, [(one, other), (other, one)], dice.uniform(0.5, 12))
+    await _cut_for(world, [(one, other), (other, one)], dice.uniform(0.5, 12), cause)
 
 
 @fault("shatter", "network", chance=0.3, rate=1.5)
@@ -172,14 +172,14 @@ async def shatter(world: World, dice: Random, cause: int) -> None:
     pairs = [pair for a, b in combinations(world.hosts(), 2) for pair in ((a, b), (b, a))]
     world.trace.event("shatter", cause=cause)
     victims = [machine for machine in world.machines() if machine is not world.controller]
-    world.cut(pairs)
+    world.cut(pairs, cause)
     if victims and dice.random() < 0.7:
         victim = dice.choice(victims)
         world.cluster.kill(victim, cause)
         await trio.sleep(dice.uniform(0.1, 1))
         world.start(victim, cause)
     await trio.sleep(dice.uniform(0.2, 6))
-    world.heal(pairs)
+    world.heal(pairs, cause)
 
 
 @fault("swizzle-clog", "network", chance=0.3, rate=1)
@@ -189,12 +189,12 @@ async def swizzle_clog(world: World, dice: Random, cause: int) -> None:
     chosen = [pair for pair in pairs if dice.random() < 0.6]
     world.trace.event("swizzle-clog", cause=cause, links=chosen)
     for source, target in chosen:
-        world.fabric.cut(source, target)
+        world.cut([(source, target)], cause)
         await trio.sleep(dice.uniform(0, 0.8))
     dice.shuffle(chosen)
     for source, target in chosen:
         await trio.sleep(dice.uniform(0, 0.8))
-        world.fabric.heal(source, target)
+        world.heal([(source, target)], cause)
 
 
 @fault("lost-reply", "network", chance=0.5, rate=8)
@@ -206,11 +206,11 @@ async def lost_reply(world: World, dice: Random, cause: int) -> None:
     client = dice.choice(producers)
     brokers = [machine.host for machine in world.machines(brokers=True)]
     world.trace.event("lost-reply", node=client, cause=cause)
-    world.cut((host, client) for host in brokers)
+    world.cut(((host, client) for host in brokers), cause)
     await trio.sleep(dice.uniform(0.05, 1.5))
     for host in brokers:
         world.fabric.reset(host, client)
-        world.fabric.heal(host, client)
+        world.heal([(host, client)], cause)
 
 
 @fault("split-frames", "network", chance=0.2, rate=2)

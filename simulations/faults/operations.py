@@ -124,7 +124,7 @@ async def stale_clients(world: World, dice: Random, cause: int) -> None:
     kept = leader.host if leader is not None else ""
     hosts = [host for host in world.hosts() if host != kept]
     world.trace.event("stale-client", node=client, cause=cause, still_reaches=kept)
-    world.cut((client, host) for host in hosts)
+    world.cut(((client, host) for host in hosts), cause)
     async with make_admin(world, "mover", cause) as admin:
         with trio.move_on_after(dice.uniform(0.5, 5)):
             try:
@@ -132,5 +132,4 @@ async def stale_clients(world: World, dice: Random, cause: int) -> None:
             except CLIENT_ERRORS as error:
                 world.trace.event("refused", cause=cause, error=str(error))
             await trio.sleep_forever()
-    for host in hosts:
-        world.fabric.heal(client, host)
+    world.heal(((client, host) for host in hosts), cause)

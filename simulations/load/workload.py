@@ -64,14 +64,7 @@ class ProducerTask:
         plan, world = self.plan, self.world
         current_node.set(plan.name)
         dice = Random(f"{world.plan.seed} producer {plan.name}")
-        config = {
-            "bootstrap.servers": ",".join(world.cluster.bootstrap),
-            "client.id": plan.name,
-            "acks": plan.acks,
-            "enable.idempotence": plan.idempotent,
-            **plan.settings,
-        }
-        async with Producer(config, **client_ports(world, plan.name)) as self._producer:
+        async with self._made() as self._producer:
             producer = self._producer
             while not world.quiet.is_set():
                 await self._burst(producer, dice)
@@ -80,6 +73,17 @@ class ProducerTask:
                     await self._stirred.wait()
             await producer.flush()
         self.done.set()
+
+    def _made(self) -> Producer:
+        plan, world = self.plan, self.world
+        config = {
+            "bootstrap.servers": ",".join(world.cluster.bootstrap),
+            "client.id": plan.name,
+            "acks": plan.acks,
+            "enable.idempotence": plan.idempotent,
+            **plan.settings,
+        }
+        return Producer(config, **client_ports(world, plan.name))
 
     def abandon(self) -> None:
         """Vanish, as its process would when it is killed."""
@@ -91,8 +95,11 @@ class ProducerTask:
         self._stirred.set()
 
     async def _burst(self, producer: Producer, dice: Random) -> None:
+        await self._send(producer, dice, 1 + dice.randrange(2 * self.plan.records_per_burst))
+
+    async def _send(self, producer: Producer, dice: Random, records: int) -> None:
         plan, clock = self.plan, SimClock()
-        for _ in range(1 + dice.randrange(2 * plan.records_per_burst)):
+        for _ in range(records):
             number, at_ms = self.sent, clock.wall_ms()
             padding = 20 + dice.randrange(60)
             value = value_of(plan.name, number, plan.idempotent, padding, at_ms)
@@ -136,6 +143,20 @@ class ProducerTask:
             acks=self.plan.acks,
             idempotent=self.plan.idempotent,
         )
+
+
+class HandProducer(ProducerTask):
+    """Sends its `records_per_burst` records once, as somebody asked for by hand."""
+
+    async def run(self) -> None:
+        """Send them, and wait for the answers."""
+        plan = self.plan
+        current_node.set(plan.name)
+        dice = Random(f"{self.world.plan.seed} producer {plan.name}")
+        async with self._made() as self._producer:
+            await self._send(self._producer, dice, plan.records_per_burst)
+            await self._producer.flush()
+        self.done.set()
 
 
 class ConsumerTask:

@@ -13,85 +13,30 @@ import gc
 import heapq
 import logging
 import random
+import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from math import inf
 from types import SimpleNamespace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import trio
 import trio._core._run as _trio_run
 import trio._core._traps as _trio_traps
-import trio.abc
 
 from raftka.simulations.machines.real_world import out_of_reach
+from raftka.simulations.machines.virtual_clock import VirtualClock
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _run: Any = _trio_run
 _traps: Any = _trio_traps
-_STALLED_MAX = 1000
 _TURNS_A_MOMENT = 500_000
 """So many turns at one moment are a loop that waits for nothing."""
 _TURNS_A_LOOK = 4096
 """How often an interrupt from the keyboard is looked for."""
-
-
-class VirtualClock(trio.abc.Clock):
-    """Jumps to the next deadline, or the next event, as soon as every task waits.
-
-    Events are calls at a moment, made between the steps of tasks: what a network delivers needs no
-    task of its own, which is most of what a simulation would otherwise spend its time on.
-    """
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.stalled = 0
-        self.gave_up = ""
-        """Why the run was ended."""
-        self.scope = trio.CancelScope()
-        """Of everything that runs; cancelled when nothing would ever happen again."""
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._sequence = 0
-
-    def at(self, moment: float, action: Callable[[], None]) -> None:
-        """Call `action` at `moment`, not before the present step ends."""
-        self._sequence += 1
-        heapq.heappush(self._events, (moment, self._sequence, action))
-
-    def start_clock(self) -> None:
-        """It starts at 0."""
-
-    def current_time(self) -> float:
-        return self.now
-
-    def give_up(self, why: str) -> None:
-        """The run cannot continue: end it."""
-        if not self.gave_up:
-            self.gave_up = why
-            self.scope.cancel()
-
-    def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Not used: `advance` is. Nothing waits for real time."""
-        return 0.0
-
-    def advance(self, deadline: float) -> None:
-        """No task can run: go on to the next event, at `deadline` at the latest."""
-        moment, events = deadline, self._events
-        if events and events[0][0] < moment:
-            moment = events[0][0]
-        if moment == inf:
-            # Only trio's own wakeups are left, as at its end; many turns of that are a deadlock.
-            self.stalled += 1
-            if self.stalled > _STALLED_MAX:
-                self.give_up("nothing would ever happen again: every task waits for another")
-            return
-        self.stalled = 0
-        if moment > self.now:
-            self.now = moment
-        while events and events[0][0] <= self.now:
-            heapq.heappop(events)[2]()
 
 
 def virtual_clock() -> VirtualClock | None:
@@ -236,8 +181,8 @@ class _Loop:
     def __call__(
         self, runner: Any, main: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Generator[float, Any, None]:
-        """Yields when trio should check for an interrupt; replaces `unrolled_run`."""
-        runner.entry_queue.wakeup.wakeup_on_signals()
+        """Yields when trio should check for an interrupt, or the clock holds the run; replaces
+        `unrolled_run`. No signal has to wake it, since it never waits."""
         try:
             runner.init_task = runner.spawn_impl(
                 runner.init, (main, arguments), None, "<init>", system_task=True
@@ -303,13 +248,82 @@ def _age(task: Any) -> int:
     return int(task._counter)
 
 
-def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
-    """Run `main` in virtual time, every choice drawn from `seed`."""
-    # A collection runs finalizers at a moment that depends on the process's past.
-    collecting = gc.isenabled()
-    gc.disable()
+class Running(Generic[T]):
+    """A run that stands still whenever its clock holds it, and goes on when it is told to.
+
+    While it stands still nothing of it is in force: several may take turns in one process.
+    """
+
+    def __init__(
+        self, main: Callable[[], Awaitable[T]], seed: int, clock: VirtualClock | None = None
+    ) -> None:
+        self.clock = VirtualClock() if clock is None else clock
+        self._main = main
+        self._loop = _Loop(seed)
+        self._found: list[T] = []
+        self._context: dict[str, Any] = {}
+        """trio's, while this run stands still."""
+        self._steps: Generator[float, Any, None] | None = None
+        self._runner: Any = None
+
+    def go(self) -> bool:
+        """Run until the clock holds it or it ends; whether it has ended."""
+        with self._in_force(), _in_place(self._loop):
+            if self._steps is None:
+                self._runner = _run.setup_runner(self.clock, (), False, True)
+                self._steps = self._loop(self._runner, self._guarded, ())
+                events = None
+            else:
+                events = self._runner.io_manager.get_events(0.0)
+            with out_of_reach(), _no_stamps():
+                while True:
+                    try:
+                        self._steps.send(events)
+                    except StopIteration:
+                        return True
+                    if self.clock.is_held:
+                        return False
+                    events = self._runner.io_manager.get_events(0.0)
+
+    def result(self) -> T:
+        """What `main` returned. Raises what it raised, and RuntimeError when the clock gave up."""
+        self._runner.main_task_outcome.unwrap()
+        if not self._found:
+            raise RuntimeError(self.clock.gave_up)
+        return self._found[0]
+
+    def ask(self, question: Callable[[], R]) -> R:
+        """Call a function that looks at what is in this run, at its present moment."""
+        with self._in_force(), _in_place(self._loop):
+            return question()
+
+    async def _guarded(self) -> None:
+        with self.clock.scope:
+            self._found.append(await self._main())
+
+    @contextmanager
+    def _in_force(self) -> Iterator[None]:
+        """Make this run the one that trio knows of, and the caller's again afterwards."""
+        context, library = _run.GLOBAL_RUN_CONTEXT.__dict__, _run.sniffio_library
+        outer, hooks, name = dict(context), sys.get_asyncgen_hooks(), library.name
+        context.clear()
+        context.update(self._context)
+        library.name = "trio"
+        try:
+            yield
+        finally:
+            self._context = dict(context)
+            context.clear()
+            context.update(outer)
+            sys.set_asyncgen_hooks(*hooks)
+            library.name = name
+
+
+@contextmanager
+def _in_place(loop: _Loop) -> Iterator[None]:
+    """Put our functions in the place of trio's."""
     ours = (
-        (_run, "unrolled_run", _Loop(seed)),
+        (_run, "unrolled_run", loop),
         (_run.Runner, "reschedule", _reschedule),
         (_run.CancelScope, "_might_change_registered_deadline", lambda scope: _Registering(scope)),
         (_run.CancelScope, "cancel", _cancel),
@@ -320,11 +334,14 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
         (trio.lowlevel, "reschedule", _wake),
         (trio._core, "reschedule", _wake),
     )
+    # A collection runs finalizers at a moment that depends on the process's past.
+    collecting = gc.isenabled()
+    gc.disable()
     saved = [(place, name, getattr(place, name)) for place, name, _ in ours]
     try:
         for place, name, function in ours:
             setattr(place, name, function)
-        return trio.run(_guarded, main, clock=VirtualClock())
+        yield
     finally:
         for place, name, function in saved:
             setattr(place, name, function)
@@ -332,14 +349,11 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
             gc.enable()
 
 
-async def _guarded(main: Callable[[], Awaitable[T]]) -> T:
-    clock = current_clock()
-    found: list[T] = []
-    with out_of_reach(), _no_stamps(), clock.scope:
-        found.append(await main())
-    if not found:
-        raise RuntimeError(clock.gave_up)
-    return found[0]
+def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
+    """Run `main` in virtual time, every choice drawn from `seed`."""
+    running = Running(main, seed)
+    running.go()
+    return running.result()
 
 
 @contextmanager

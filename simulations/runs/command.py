@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,13 @@ from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.plan import DEFAULT_DURATION_S, QUORUMS, Options, Plan
 from raftka.simulations.runs import batch, hunt, report, user_file
+from raftka.simulations.runs.commit import commit
 from raftka.simulations.runs.controls import CONTROLS
 from raftka.simulations.runs.progress import Progress
 from raftka.simulations.runs.run import Beside, Outcome, plan_for, run_plan
 from raftka.simulations.runs.user_file import UnusableFile
 from raftka.simulations.scenarios import command as scenarios
+from raftka.simulations.sessions import run_command as sessions
 from raftka.simulations.story.replay import Again, explain
 from raftka.simulations.violation import Exit
 
@@ -45,6 +46,9 @@ def main(argv: list[str]) -> int:
         print(scenarios.names())
         return 0
     try:
+        if options.session is not None:
+            with _sink(options.trace) as sink:
+                return sessions.main(options.session, commit(), sink=sink, json=options.json)
         if options.scenario is not None:
             return _scenario(options)
         if hunts and options.plan is None:
@@ -177,21 +181,6 @@ def _sink(path: str | None) -> contextlib.AbstractContextManager[TextIO | None]:
     return Path(path).open("w", encoding="utf-8")
 
 
-def commit() -> str:
-    """The commit that runs, with a + when files differ from it."""
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"],
-            capture_output=True,
-            text=True,
-            cwd=Path(__file__).parent,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()
-
-
 def _list() -> str:
     rows: list[tuple[object, ...]] = [("fault", "group", "in runs", "a minute", "meaning")]
     rows += [(f.kind, f.group, f"{f.chance:.0%}", f.rate, f.meaning) for f in FAULTS.values()]
@@ -256,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", metavar="FILE", help="where --shrink writes (default: seed-N.json)")
     add("--with", dest="own", metavar="FILE", help="a workload and invariants of your own")
     add("--scenario", metavar="NAME", help="run a scenario that ships, or one in a .py file")
+    add("--session", metavar="FILE", help="run a session: a plan with a script (docs/session.md)")
     add("--list-scenarios", action="store_true", help="name the scenarios")
     add("--list", action="store_true", help="name all faults and mutations")
     return parser

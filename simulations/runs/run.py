@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.kraft.raft import leader
-from raftka.model.rules import ALL_HOLD
+from raftka.model.rules import ALL_HOLD, rule_named
 from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import Odds, draw
@@ -32,60 +30,25 @@ from raftka.simulations.load.workload import (
 )
 from raftka.simulations.machines import determinism
 from raftka.simulations.machines.determinism import sleep
+from raftka.simulations.machines.virtual_clock import VirtualClock
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.observers import logs
-from raftka.simulations.observers.leadership_history import ControllerElection
 from raftka.simulations.plan import Options, Plan, Step
 from raftka.simulations.runs.controls import CONTROLS
+from raftka.simulations.runs.outcome import Outcome, outcome_of
 from raftka.simulations.runs.preparation import collect, prepare
 from raftka.simulations.trace import Trace
 from raftka.simulations.trace_file import Sink
-from raftka.simulations.violation import Exit, Stopped, Violation
+from raftka.simulations.violation import Exit, Stopped
 from raftka.simulations.world import World
 
+R = TypeVar("R")
 _perf_counter = time.process_time
 LOOK_S = 2.0
 _LOOKS_AT_DISKS = 5
 _LOOKS_A_COLLECTION = 30
 START_S = 30.0
 """How long a fresh cluster may take until its topics are there."""
-
-
-@dataclass
-class Outcome:
-    """The result of a run."""
-
-    plan: Plan
-    exit: Exit
-    violation: Violation | None
-    trace_hash: str
-    virtual_s: float
-    wall_s: float
-    events: int
-    messages: int
-    acked: int
-    read: int
-    failed: int
-    checks: int
-    faults: dict[str, int]
-    controllers: list[ControllerElection]
-    leader_elections: dict[str, int]
-    reached: dict[str, int]
-    losses: list[str]
-    lost_acks_1: int
-    longest_gap_s: float
-    outages_s: list[float] = field(default_factory=list)
-    """How long partitions were without a leader, each time."""
-    controller_election_s: list[float] = field(default_factory=list)
-    """From when a controller was gone until there was another, each time."""
-    partition_election_s: list[float] = field(default_factory=list)
-    """The same of partitions whose leader's place was taken by somebody else at once."""
-    counts: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def speed(self) -> float:
-        """Virtual seconds per second."""
-        return self.virtual_s / self.wall_s if self.wall_s else 0.0
 
 
 Hook = Callable[[World], Any]
@@ -104,6 +67,73 @@ def plan_for(options: Options) -> Plan:
     return plan if options.control is None else CONTROLS[options.control].change(plan)
 
 
+class Live:
+    """A run of a plan, which stands still where its clock holds it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        sink: Sink | None = None,
+        story: Hook | None = None,
+        beside: Beside = None,
+        tell: Callable[[World], None] = _tell_nobody,
+        watch: Callable[[World], None] = _tell_nobody,
+        clock: VirtualClock | None = None,
+    ) -> None:
+        """The arguments of `run_plan`; `clock` may hold the run. Raises ValueError for a rule that
+        there is not."""
+        prepare()
+        self.plan = plan
+        self.trace = Trace(sink)
+        self.has_ended = False
+        rules_off = MUTANTS[plan.mutation].rules_off if plan.mutation is not None else ALL_HOLD
+        rules_off |= {rule_named(name) for name in plan.rules_off}
+        self._worlds: list[World] = []
+
+        async def main() -> None:
+            world = World(plan, self.trace, rules_off)
+            self._worlds.append(world)
+            watch(world)
+            await _run(world, story, partial(_workload, world, beside, tell))
+
+        self._running = determinism.Running(main, plan.seed, clock)
+        self.wall_s = 0.0
+        """Processor time so far."""
+
+    @property
+    def world(self) -> World | None:
+        """Everything in it; None before it has begun."""
+        return self._worlds[0] if self._worlds else None
+
+    def go(self) -> bool:
+        """Run until the clock holds it or it ends; whether it has ended."""
+        started = _perf_counter()
+        with ExitStack() as stack:
+            stack.enter_context(_small_batches(self.plan.quorum_batch_entries))
+            stack.enter_context(logs.captured(lambda *line: self._worlds[0].logged(*line)))
+            self.has_ended = self._running.go()
+        self.wall_s += _perf_counter() - started
+        return self.has_ended
+
+    def ask(self, question: Callable[[World], R]) -> R:
+        """The answer to a question about the run where it stands still."""
+        return self._running.ask(lambda: question(self._worlds[0]))
+
+    def outcome(self) -> Outcome:
+        """The result, once it has ended; with it the run's machines are let go."""
+        crash: BaseException | None = None
+        try:
+            self._running.result()
+        except Exception as error:
+            crash = error
+        world = self._worlds[0]
+        outcome = outcome_of(world, self.trace, crash, self.trace.last_s, self.wall_s)
+        self._worlds.clear()
+        collect()
+        return outcome
+
+
 def run_plan(
     plan: Plan,
     *,
@@ -120,31 +150,9 @@ def run_plan(
     `tell` is called every two virtual seconds, to show progress, `watch` once before
     anything happens, to observe the run.
     """
-    prepare()
-    trace = Trace(sink)
-    rules_off = MUTANTS[plan.mutation].rules_off if plan.mutation is not None else ALL_HOLD
-    worlds: list[World] = []
-
-    async def main() -> None:
-        world = World(plan, trace, rules_off)
-        worlds.append(world)
-        watch(world)
-        await _run(world, story, partial(_workload, world, beside, tell))
-
-    started = _perf_counter()
-    crash: BaseException | None = None
-    with ExitStack() as stack:
-        stack.enter_context(_small_batches(plan.quorum_batch_entries))
-        stack.enter_context(logs.captured(lambda *line: worlds[0].logged(*line)))
-        try:
-            determinism.run(main, plan.seed)
-        except Exception as error:
-            crash = error
-    wall_s = _perf_counter() - started
-    outcome = _outcome(worlds[0], trace, crash, trace.last_s, wall_s)
-    worlds.clear()
-    collect()
-    return outcome
+    live = Live(plan, sink=sink, story=story, beside=beside, tell=tell, watch=watch)
+    live.go()
+    return live.outcome()
 
 
 @contextmanager
@@ -156,46 +164,6 @@ def _small_batches(entries: int) -> Iterator[None]:
         yield
     finally:
         leader.ENTRIES_MAX = before
-
-
-def _outcome(
-    world: World, trace: Trace, crash: BaseException | None, virtual_s: float, wall_s: float
-) -> Outcome:
-    violation = world.violation
-    if violation is None and crash is not None:
-        import traceback
-
-        story = "".join(traceback.format_exception(crash))
-        violation = Violation("simulator-crashed", story, Exit.CRASHED, virtual_s)
-    if installed := sum(mirror.installed for mirror in world.raft.mirrors.values()):
-        world.reached["metadata snapshot installed from the leader"] = installed
-    if world.witnesses.retention.deleted:
-        world.reached["retention deleted segments"] = world.witnesses.retention.deleted
-    return Outcome(
-        plan=world.plan,
-        exit=violation.exit if violation is not None else Exit.HELD,
-        violation=violation,
-        trace_hash=trace.digest,
-        virtual_s=round(virtual_s, 3),
-        wall_s=round(wall_s, 3),
-        events=trace.events,
-        messages=trace.messages,
-        acked=world.history.acked,
-        read=world.history.read,
-        failed=world.history.failed,
-        checks=world.oversight.checks,
-        faults=dict(world.faults_fired),
-        controllers=list(world.oversight.leadership.controllers),
-        leader_elections=dict(world.metadata.leader_elections),
-        reached=dict(world.reached),
-        losses=list(world.replicas.losses),
-        lost_acks_1=len(world.history.lost_acks_1),
-        longest_gap_s=round(world.history.longest_gap_s, 3),
-        outages_s=list(world.oversight.leadership.outages_s),
-        controller_election_s=world.oversight.leadership.controller_election_s,
-        partition_election_s=list(world.oversight.leadership.partition_election_s),
-        counts=Counter(trace.counts),
-    )
 
 
 async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitable[None]]) -> None:

@@ -39,7 +39,8 @@ from raftka.simulations.load.workload import (
 )
 from raftka.simulations.machines.machine import Machine
 from raftka.simulations.plan import ConsumerPlan, NodePlan, Plan, ProducerPlan, TopicPlan
-from raftka.simulations.runs.run import Outcome, check_invariants, heal, run_plan
+from raftka.simulations.runs.run import Outcome, check_invariants, run_plan
+from raftka.simulations.scenarios.hands import Hands
 from raftka.simulations.trace_file import Sink
 from raftka.simulations.violation import Exit
 from raftka.simulations.world import World
@@ -60,6 +61,7 @@ class Stage:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.hands = Hands(world)
 
     # The cluster.
 
@@ -170,7 +172,7 @@ class Stage:
         """Records acknowledged so far."""
         return self.world.history.acked
 
-    # Faults.
+    # Faults: the verbs of simulations/scenarios/hands.py.
 
     def isolate(self, machine: Machine, *, from_clients: bool = False) -> None:
         """Cut a machine off from all others."""
@@ -179,35 +181,33 @@ class Stage:
             hosts += [task.plan.name for task in self.world.producers]
             hosts += [task.plan.name for task in self.world.consumers]
         for host in hosts:
-            self.cut(machine.host, host)
-            self.cut(host, machine.host)
+            self.hands.cut([(machine.host, host), (host, machine.host)])
 
     def cut_off(self, client: str) -> None:
         """Cut a client off from all machines."""
         for machine in self.nodes:
-            self.cut(client, machine)
-            self.cut(machine, client)
+            self.hands.cut([(client, machine.host), (machine.host, client)])
 
     def cut(self, source: str | Machine, target: str | Machine) -> None:
         """Let nothing through from one host to another."""
-        self.world.fabric.cut(_host(source), _host(target))
+        self.hands.cut([(_host(source), _host(target))])
 
     def kill(self, machine: Machine) -> None:
-        self.world.cluster.kill(machine)
+        self.hands.kill(machine)
 
     def lose_power(self, *machines: Machine) -> None:
         for machine in machines:
-            self.world.cluster.lose_power(machine)
+            self.hands.lose_power(machine)
 
     def wipe(self, machine: Machine) -> None:
         """Replace the disk with the logs of a machine that is down."""
-        self.world.wipe(machine)
+        self.hands.wipe(machine)
 
     def pause(self, machine: Machine) -> None:
-        self.world.cluster.pause(machine)
+        self.hands.pause(machine)
 
     def resume(self, machine: Machine) -> None:
-        self.world.resume(machine)
+        self.hands.resume(machine)
 
     async def stop(self, machine: Machine) -> bool:
         """A controlled shutdown; whether it ended by itself."""
@@ -216,11 +216,10 @@ class Stage:
     def restart(self, *machines: Machine) -> None:
         """Start machines that are down."""
         for machine in machines:
-            self.world.start(machine)
+            self.hands.restart(machine)
 
     def fill_disk(self, machine: Machine, *, full: bool = True) -> None:
-        machine.medium.faults.full = full
-        machine.suspect = True
+        self.hands.fill_disk(machine, full=full)
 
     def directory_of(self, machine: Machine, topic: str, partition: int = 0) -> str:
         """The log directory of a machine that a replica is in; an assertion fails without one."""
@@ -237,11 +236,10 @@ class Stage:
 
     def fail_directory(self, machine: Machine, path: str) -> None:
         """One disk of several fails: nothing is written to it or read from it any longer."""
-        machine.medium.faults.dead = path
-        machine.suspect = True
+        self.hands.fail_directory(machine, path)
 
     def slow_disk(self, machine: Machine, seconds: float) -> None:
-        machine.medium.faults.sync_latency_s = (seconds / 2, seconds)
+        self.hands.slow_disk(machine, seconds)
 
     def heal_links(self) -> None:
         """Undo cuts, and nothing else."""
@@ -249,7 +247,7 @@ class Stage:
 
     def heal(self) -> None:
         """Undo everything: network, disks, paused and dead processes."""
-        heal(self.world)
+        self.hands.heal()
 
     # Time.
 
@@ -309,12 +307,7 @@ def run_scenario(
     changes: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Run one; a failed assertion is a safety violation with the assertion's words."""
-    plan = Plan(
-        seed=seed,
-        nodes=tuple(NodePlan(i) for i in range(1, nodes + 1)),
-        settings={**SETTINGS, **(settings or {})},
-        **(changes or {}),
-    )
+    plan = scenario_plan(seed=seed, nodes=nodes, settings=settings, changes=changes)
 
     async def story(world: World) -> None:
         await told_as_violations(Stage(world), scenario, "scenario")
@@ -324,6 +317,22 @@ def run_scenario(
     return run_plan(plan, sink=sink, story=story)
 
 
+def scenario_plan(
+    *,
+    seed: int,
+    nodes: int = 3,
+    settings: Mapping[str, str] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The plan of a scenario's run: machines and settings, and nothing else."""
+    return Plan(
+        seed=seed,
+        nodes=tuple(NodePlan(i) for i in range(1, nodes + 1)),
+        settings={**SETTINGS, **(settings or {})},
+        **(changes or {}),
+    )
+
+
 async def told_as_violations(
     stage: Stage, function: Callable[[Stage], Awaitable[None]], name: str
 ) -> None:
@@ -331,7 +340,13 @@ async def told_as_violations(
     one of liveness."""
     try:
         await function(stage)
-    except AssertionError as error:
-        stage.world.report(name, str(error) or repr(error), Exit.SAFETY)
-    except CLIENT_ERRORS as error:
-        stage.world.report(name, f"a client's call failed: {error}", Exit.LIVENESS)
+    except (AssertionError, *CLIENT_ERRORS) as error:
+        told(stage.world, name, error)
+
+
+def told(world: World, name: str, error: Exception) -> None:
+    """Report what a user's function ended with."""
+    if isinstance(error, AssertionError):
+        world.report(name, str(error) or repr(error), Exit.SAFETY)
+    else:
+        world.report(name, f"a client's call failed: {error}", Exit.LIVENESS)
