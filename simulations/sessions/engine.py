@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from math import inf
 from typing import Any, Final
@@ -140,7 +140,7 @@ class Engine:
             "verbs": self._verbs,
         }
 
-    def handle(self, request: object) -> Iterator[Answer]:
+    def handle(self, request: object) -> Generator[Answer, None, None]:
         """The answers to one request; the last one has `ok`. An answer is made when it is asked
         for, so that a reader that is slow, or goes, holds nothing up but its own run."""
         id_ = request.get("id") if isinstance(request, Mapping) else None

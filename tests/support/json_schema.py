@@ -65,7 +65,7 @@ def _of_object(keyword: str, wanted: Any, schema: dict[str, Any], value: dict[st
         return set(wanted) <= set(value)
     if keyword == "dependentRequired":
         return all(set(needs) <= set(value) for name, needs in wanted.items() if name in value)
-    return len(value) >= {"minProperties": wanted}[keyword]
+    return bool(len(value) >= {"minProperties": wanted}[keyword])
 
 
 def _of_array(keyword: str, wanted: Any, value: list[Any]) -> bool:
@@ -77,4 +77,4 @@ def _of_array(keyword: str, wanted: Any, value: list[Any]) -> bool:
 def _of_text(keyword: str, wanted: Any, value: str) -> bool:
     if keyword == "pattern":
         return re.search(wanted, value) is not None
-    return {"minLength": len(value) >= wanted, "maxLength": len(value) <= wanted}[keyword]
+    return bool({"minLength": len(value) >= wanted, "maxLength": len(value) <= wanted}[keyword])

@@ -269,7 +269,8 @@ def test_an_act_that_turns_out_impossible_stands_still_there(client: Client) -> 
 
 def test_what_is_wrong_with_a_request_is_answered(client: Client) -> None:
     engine = client.engine
-    for request in (None, 7, [], "x", {"id": {}}):
+    requests: list[Any] = [None, 7, [], "x", {"id": {}}]
+    for request in requests:
         (answer,) = engine.handle(request)
         assert answer["error"]["code"] == "bad-request"
         assert answer["id"] is None
