@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from raftka.local_ports import free_ports
 from raftka.model.ids import uuid_text
@@ -162,19 +163,31 @@ class LocalCluster:
 
     def launch(self, node_id: int, *, format_first: bool = False) -> None:
         """Start one node and return at once; `format_first` formats a directory that is not yet."""
-        command = [sys.executable, "-m", "raftka", "server", str(self.config_path(node_id))]
+        arguments = [str(self.config_path(node_id)), *(["--dev"] if format_first else [])]
         reaper = self._watched()
         with self.log_path(node_id).open("ab") as out:
             self._log_start[node_id] = out.tell()
-            process = self.processes[node_id] = subprocess.Popen(
-                [*command, *(["--dev"] if format_first else [])],
-                env={**os.environ, "CLUSTER_ID": self.cluster_id},
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
+            process = self.processes[node_id] = self._begin(node_id, arguments, out)
         if reaper is not None:
             reaper.watch(process.pid)
+
+    def _begin(
+        self,
+        node_id: int,
+        arguments: list[str],
+        out: BinaryIO,
+        command: Sequence[str] = ("-m", "raftka", "server"),
+        descriptors: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Begin a node's process, which inherits `descriptors`."""
+        return subprocess.Popen(
+            [sys.executable, *command, *arguments],
+            env={**os.environ, "CLUSTER_ID": self.cluster_id},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
+        )
 
     def _watched(self) -> Reaper | None:
         if self._reaper is None and not self._outlives:

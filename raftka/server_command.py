@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
@@ -37,7 +37,23 @@ _GC_THRESHOLDS: Final = (20_000, 20, 50)
 """Of what a serving node makes, nearly all is gone by the next request, without the collector."""
 
 
-def main(argv: list[str]) -> int:
+class Around(Protocol):
+    """Stands between a node and its machine, as the faults of a test do."""
+
+    def disk(self, disk: Disk) -> Disk:
+        """The disk as the node will see it."""
+        ...
+
+    def network(self, network: Network) -> Network:
+        """The network as the node will see it."""
+        ...
+
+    async def obey(self) -> None:
+        """A task beside the node, until it is cancelled."""
+        ...
+
+
+def main(argv: list[str], around: Around | None = None) -> int:
     """Run a node; the exit code: 0 after a controlled shutdown, 1 when it could not start."""
     gc.disable()
     options = _plain(argv) or Options(**vars(_parser().parse_args(argv)))
@@ -50,10 +66,10 @@ def main(argv: list[str]) -> int:
     except (Unreadable, ValueError) as error:
         return _failed(str(error))
     _tell_notices(config)
-    return run(config, format_first=options.dev or options.file is None)
+    return run(config, format_first=options.dev or options.file is None, around=around)
 
 
-def run(config: Config, *, format_first: bool) -> int:
+def run(config: Config, *, format_first: bool, around: Around | None = None) -> int:
     """Format the directories if asked to, then serve; the exit code."""
     from raftka.quick_trio import import_trio
 
@@ -72,7 +88,7 @@ def run(config: Config, *, format_first: bool) -> int:
             _format_if_new(config, disk)
         import trio
 
-        return trio.run(_serve, config, disk)
+        return trio.run(_serve, config, disk, around)
     except refusals as error:
         return _failed(_words(error))
     except BaseExceptionGroup as group:
@@ -89,7 +105,7 @@ def _take_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(config: Config, disk: Disk) -> int:
+async def _serve(config: Config, disk: Disk, around: Around | None) -> int:
     import trio
 
     from raftka.broker.serve import serve
@@ -98,6 +114,8 @@ async def _serve(config: Config, disk: Disk) -> int:
     from raftka.service_manager import notify
 
     network: Network = TcpNetwork()
+    if around is not None:
+        disk, network = around.disk(disk), around.network(network)
 
     shutdown, ready = trio.Event(), trio.Event()
     code = 0
@@ -139,6 +157,8 @@ async def _serve(config: Config, disk: Disk) -> int:
 
     async with trio.open_nursery() as nursery:
         await nursery.start(watch)
+        if around is not None:
+            nursery.start_soon(around.obey)
         log.info(_introduction(config))
         await serve(
             config,

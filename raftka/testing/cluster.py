@@ -10,16 +10,19 @@ async code, run them with `trio.to_thread.run_sync` or `asyncio.to_thread`.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from raftka.local_cluster import LocalCluster, NodeFailed
 from raftka.model.errors import ErrorCode, KafkaError
@@ -46,6 +49,11 @@ SETTINGS: Final[Mapping[str, str]] = {
 """What a test's cluster has beside Kafka's defaults."""
 
 
+_ANSWER_S: Final = 10.0
+"""A node answers at once, unless its machine is very busy."""
+_MESSAGE_BYTES: Final = 1024
+
+
 class Cluster(LocalCluster):
     """Nodes 1 to `nodes`, each broker and controller, each a process of its own.
 
@@ -70,6 +78,11 @@ class Cluster(LocalCluster):
             settings={**SETTINGS, **words},
         )
         self._paused: set[int] = set()
+        self._cuts: set[frozenset[int]] = set()
+        self._sync_delay_s: dict[int, float] = {}
+        self._controls: dict[int, socket.socket] = {}
+        """By which each node's process is told its faults."""
+        self._messages = 0
 
     @property
     def bootstrap_servers(self) -> str:
@@ -154,10 +167,86 @@ class Cluster(LocalCluster):
         os.kill(self._running(node_id), signal.SIGCONT)
         self._paused.discard(node_id)
 
+    def partition(self, nodes: int | Iterable[int], others: int | Iterable[int] = ()) -> None:
+        """Cut the network between `nodes` and `others`, all the rest by default, until `heal`.
+
+        Clients still reach every node. What is on its way arrives after the cut, as with a cable
+        that was pulled. Raises ValueError for a node that does not exist.
+        """
+        first = _ids(nodes)
+        second = _ids(others) or set(self.node_ids) - first
+        for node_id in first | second:
+            self._known(node_id)
+        self._cuts |= {frozenset((a, b)) for a in first for b in second if a != b}
+        self._announce()
+
+    def heal(self) -> None:
+        """End every partition of the network."""
+        self._cuts.clear()
+        self._announce()
+
+    def slow_disk(self, node_id: int, seconds: float) -> None:
+        """Have each sync of the node's disk take so much longer; 0 makes it quick again."""
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"a sync takes 0 seconds longer or more, not {seconds}")
+        self._known(node_id)
+        self._sync_delay_s[node_id] = seconds
+        self._announce()
+
+    def _begin(
+        self,
+        node_id: int,
+        arguments: list[str],
+        out: BinaryIO,
+        command: Sequence[str] = (),
+        descriptors: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        self._forget(node_id)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with theirs:
+            ours.settimeout(_ANSWER_S)
+            ours.send(self._faults_of(node_id))
+            self._controls[node_id] = ours
+            command = ("-m", "raftka.testing.node", str(theirs.fileno()))
+            return super()._begin(node_id, arguments, out, command, (theirs.fileno(),))
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> None:
+        super()._ended(process)
+        for node_id in set(self._controls) - set(self.processes):
+            self._forget(node_id)
+
+    def _forget(self, node_id: int) -> None:
+        if (control := self._controls.pop(node_id, None)) is not None:
+            control.close()
+
+    def _faults_of(self, node_id: int) -> bytes:
+        """What should go wrong with a node, as raftka/testing/faults.py reads it."""
+        away = [other for cut in self._cuts if node_id in cut for other in cut - {node_id}]
+        ports = [port[other] for other in away for port in (self.ports, self.controller_ports)]
+        self._messages += 1
+        delay_s = self._sync_delay_s.get(node_id, 0.0)
+        wanted = {"number": self._messages, "cut": sorted(ports), "sync_delay_s": delay_s}
+        return json.dumps(wanted).encode()
+
+    def _announce(self) -> None:
+        """Have every node's process know its faults; returns when all that run have answered."""
+        for node_id, control in self._controls.items():
+            message = self._faults_of(node_id)
+            try:
+                control.send(message)
+                while node_id not in self._paused:
+                    if json.loads(control.recv(_MESSAGE_BYTES))["number"] == self._messages:
+                        break
+            except OSError:
+                if node_id in self.processes and self.processes[node_id].poll() is None:
+                    raise NodeFailed(f"node {node_id} does not answer its test") from None
+
     def stop(self) -> None:
         """End every node, and remove a temporary directory. A second call does nothing."""
         super().stop()
         self._paused.clear()
+        for node_id in list(self._controls):
+            self._forget(node_id)
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -187,11 +276,14 @@ class Cluster(LocalCluster):
 
     def _running(self, node_id: int) -> int:
         """The process of a node. Raises ValueError with the nodes that exist."""
-        if node_id not in self.node_ids:
-            raise ValueError(f"there is no node {node_id}; there are {list(self.node_ids)}")
+        self._known(node_id)
         if node_id not in self.processes:
             raise ValueError(f"node {node_id} does not run; restart({node_id}) starts it")
         return self.processes[node_id].pid
+
+    def _known(self, node_id: int) -> None:
+        if node_id not in self.node_ids:
+            raise ValueError(f"there is no node {node_id}; there are {list(self.node_ids)}")
 
     def _leader(self, topic: str, partition: int) -> int:
         found = self._partition(topic, partition)
@@ -217,9 +309,12 @@ class Cluster(LocalCluster):
         return next((p for p in answer.partitions if p.partition_index == partition), None)
 
     def _ask(self, request: Any, version: int) -> Any:
-        """The answer of any running node. Raises NodeFailed when none answers."""
+        """The answer of a running node, one that is cut off from the fewest others.
+
+        Raises NodeFailed when none answers.
+        """
         problem: OSError | None = None
-        for node_id in self.processes:
+        for node_id in sorted(self.processes, key=lambda i: sum(i in cut for cut in self._cuts)):
             if node_id in self._paused:
                 continue
             try:
@@ -237,6 +332,10 @@ def _until(condition: Callable[[], T], otherwise: str, timeout_s: float) -> T:
             raise TimeoutError(f"after {timeout_s} s {otherwise}")
         time.sleep(0.01)
     return found
+
+
+def _ids(nodes: int | Iterable[int]) -> set[int]:
+    return {nodes} if isinstance(nodes, int) else set(nodes)
 
 
 def _words(value: object) -> str:

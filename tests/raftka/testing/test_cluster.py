@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from raftka.testing import Cluster, NodeFailed, cluster_fixture
 from tests.support.processes import until
 
 pytestmark = pytest.mark.wire
+
+QUICK_TO_NOTICE = {"broker.session.timeout.ms": 1500, "broker.heartbeat.interval.ms": 300}
 
 quick = cluster_fixture(settings={"auto.create.topics.enable": False}, topics={"orders": 2})
 
@@ -70,6 +73,48 @@ def test_leaders_die_stand_still_and_come_back() -> None:
         cluster.kill(paused)
         cluster.restart(paused)
     assert not cluster.directory.exists()
+
+
+def test_a_leader_that_is_cut_off_is_replaced_and_comes_back() -> None:
+    with Cluster(nodes=3, settings=QUICK_TO_NOTICE) as cluster:
+        cluster.create_topic("orders", configs={"min.insync.replicas": 2})
+        first = cluster.leader("orders")
+        cluster.partition(first)
+        until(lambda: cluster.leader("orders") != first, "another leader")
+        assert cluster.wait_for_isr("orders", size=2) == sorted({1, 2, 3} - {first})
+        produce(f"127.0.0.1:{cluster.ports[cluster.leader('orders')]}", "orders")
+        with pytest.raises(ValueError, match="there is no node 9"):
+            cluster.partition(9)
+        cluster.heal()
+        assert cluster.wait_for_isr("orders") == [1, 2, 3]
+        produce(f"127.0.0.1:{cluster.ports[first]}", "orders")
+
+
+def test_a_node_that_is_restarted_stays_cut_off() -> None:
+    with Cluster(nodes=3, settings=QUICK_TO_NOTICE) as cluster:
+        cluster.create_topic("orders")
+        follower = min({1, 2, 3} - {cluster.controller(), cluster.leader("orders")})
+        cluster.partition(follower)
+        cluster.kill(follower)
+        cluster.launch(follower)
+        until(lambda: follower not in cluster.isr("orders"), "an ISR without it")
+        with pytest.raises(NodeFailed, match="is not ready"):
+            cluster.await_ready(follower, 0.1)
+        cluster.heal()
+        cluster.await_ready(follower)
+        assert cluster.wait_for_isr("orders") == [1, 2, 3]
+
+
+def test_a_slow_disk_holds_up_what_must_be_durable() -> None:
+    with Cluster() as cluster:
+        cluster.slow_disk(1, 0.4)
+        begun = time.monotonic()
+        cluster.create_topic("late")
+        assert time.monotonic() - begun >= 0.4
+        cluster.slow_disk(1, 0)
+        cluster.create_topic("in-time")
+        with pytest.raises(ValueError, match="0 seconds longer or more"):
+            cluster.slow_disk(1, -1)
 
 
 def test_what_cannot_start_says_why_and_leaves_nothing() -> None:
