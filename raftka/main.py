@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "demo": Command("demo.command", "three nodes lose their leaders and no record"),
         "simulate": Command("simulations.runs.command", "break a cluster, from one seed"),
         "session": Command("simulations.sessions.command", "simulated runs, by lines of JSON"),
+        "learn": Command("learn.command", "watch a cluster think, in a page"),
         "version": Command("version_command", "which version this is"),
     },
     "Topics and records": {

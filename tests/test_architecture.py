@@ -18,7 +18,8 @@ from tests.support.import_circles import Import, circles, imports_in, imports_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
-    *("model", "storage", "kraft", "net", "broker", "client", "tracing", "simulations", "raftka"),
+    *("model", "storage", "kraft", "net", "broker", "client", "tracing", "simulations"),
+    *("lessons", "raftka"),
 )
 """The folders; all but `raftka` itself are imported as raftka.<folder>."""
 
@@ -30,7 +31,8 @@ MAY_IMPORT = {
     "broker": {"model", "storage", "kraft", "net", "broker"},
     "client": {"model", "net", "client"},
     "tracing": {"model", "kraft", "net", "broker", "tracing"},
-    "simulations": set(PACKAGES),
+    "simulations": set(PACKAGES) - {"lessons"},
+    "lessons": {"model", "client", "simulations", "raftka", "lessons"},
     "raftka": set(PACKAGES),
 }
 

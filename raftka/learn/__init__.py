@@ -1,0 +1,13 @@
+"""`raftka learn`: a page that shows a run of the deployed cluster, event by event, and says why.
+
+The page is web/, built into page.html beside this file. It shows recordings: all that it needs is a
+trace (docs/trace.md), folded in the browser. Where there is an engine it can also run sessions.
+
+- `recording.py`: a run as the page takes it: of a scenario, a lesson, a session or a trace file
+- `telling.py`: what lessons are written with; `lessons.py` finds them and holds them to their trace
+- `places.py`: the line of code behind each kind of event
+- `export.py`: one file with recordings inside, for mail, slides and a class without a network
+- `teacher.py`: requests of a page with an engine; `server.py` carries them over a WebSocket (the
+  extra raftka[learn]); playground.html carries them to Pyodide
+- `command.py`: the command line
+"""

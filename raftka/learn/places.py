@@ -1,0 +1,56 @@
+"""The line of code behind each kind of event: where this commit decides or does it.
+
+An event of the trace may say itself `where` it was decided; of the others, the page shows these.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+BEHIND: Final = {
+    "append": "storage.log_writer:LogWriter.append_as_leader",
+    "truncate": "broker.replication.truncation:cut",
+    "high-watermark": "broker.replication.partition:PartitionState._advance_high_watermark",
+    "leader-elected": "kraft.controller.election:PartitionPlan._elect",
+    "isr-changed": "kraft.controller.election:PartitionPlan.record",
+    "broker-fenced": "kraft.controller.leaders:changes_after_broker",
+    "quorum-vote": "kraft.raft.elections:Elections.may_start_election",
+    "controller-elected": "kraft.raft.elections:Elections.receive_response_vote",
+    "quorum-commit": "kraft.raft.engine:Engine.apply",
+    "quorum-append": "kraft.raft.engine:Engine.propose",
+    "connection-lost": "broker.controller.probe:refuses",
+    "ack": "broker.replication.partition:PartitionState.acknowledgement",
+    "message/Produce": "broker.handlers.produce:produce",
+    "message/Fetch": "broker.handlers.fetch:fetch",
+    "message/AlterPartition": "broker.handlers.alter_partition:handle_alter_partition",
+    "message/OffsetForLeaderEpoch": (
+        "broker.handlers.offset_for_leader_epoch:offset_for_leader_epoch"
+    ),
+    "message/vote": "kraft.raft.elections:Elections.receive_request_vote",
+    "message/pre-vote": "kraft.raft.elections:Elections.receive_pre_vote",
+    "message/append-entries": "kraft.raft.engine:Engine.deliver",
+}
+"""By kind, or `message/` and its API: a module of raftka, and a function in it."""
+
+
+@cache
+def places() -> dict[str, str]:
+    """`file:line` by kind. Raises ImportError or AttributeError when a place is gone."""
+    return {kind: _line(*place.split(":")) for kind, place in BEHIND.items()}
+
+
+def _line(module: str, name: str) -> str:
+    found: object = importlib.import_module(f"raftka.{module}")
+    source = inspect.getsourcefile(found)  # type: ignore[arg-type]
+    assert source is not None
+    for part in filter(None, name.split(".")):
+        found = getattr(found, part)
+    line = inspect.getsourcelines(found)[1] or 1  # type: ignore[arg-type]
+    root = Path(__file__).resolve().parent.parent
+    path = Path(source).resolve()
+    base = root if path.is_relative_to(root) else root.parent
+    return f"{path.relative_to(base).as_posix()}:{line}"

@@ -1,0 +1,59 @@
+"""The page's words: both languages have the same, and every kind of event has a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from raftka.tracing.kinds import KINDS
+
+WEB: Final = Path(__file__).parent.parent.parent.parent / "web" / "src"
+MESSAGES: Final = ("message-sent", "message-received", "message-lost")
+VARIED: Final = {"quorum-vote": ("event.quorum-vote.self", "event.quorum-vote.other")}
+
+
+def table(language: str) -> dict[str, str]:
+    found = json.loads((WEB / "words" / f"{language}.json").read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def parameters(words: str) -> set[str]:
+    return set(re.findall(r"\{([\w-]+)", words))
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    assert list(table("en")) == list(table("pt"))
+
+
+@pytest.mark.parametrize("key", table("en"))
+def test_a_translation_has_the_same_parameters(key: str) -> None:
+    assert parameters(table("en")[key]) == parameters(table("pt")[key])
+    assert table("pt")[key].strip()
+
+
+def test_every_kind_of_event_has_a_sentence() -> None:
+    words = table("en")
+    missing = [
+        key
+        for kind in KINDS
+        if kind not in MESSAGES
+        for key in VARIED.get(kind, (f"event.{kind}",))
+        if key not in words
+    ]
+    assert missing == []
+
+
+def test_every_word_that_the_code_asks_for_is_there() -> None:
+    words = table("en")
+    asked = {
+        key
+        for file in WEB.rglob("*.ts*")
+        for key in re.findall(r'"([a-z]+\.[a-z][\w.-]*)"', file.read_text(encoding="utf-8"))
+        if key.split(".")[0] in {each.split(".")[0] for each in words}
+    }
+    assert sorted(asked - set(words)) == []

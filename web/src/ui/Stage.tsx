@@ -1,0 +1,133 @@
+// The stage: the cluster at this moment, as SVG.
+
+import { computed, signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { chosen, loaded, position, stateNow } from "../store";
+import { say } from "../words/say";
+import type { Client } from "../model/state";
+import { Arrows } from "./Arrows";
+import { asks } from "./asks";
+import { type Layout, layoutOf, METADATA } from "./layout";
+import { LogRow, MetadataRow } from "./Logs";
+import { Messages } from "./Messages";
+import { NodeMark } from "./NodeMark";
+
+const width = signal(900);
+const count = computed(() => position.value.count);
+
+function Cuts({ layout }: { layout: Layout }) {
+  count.value;
+  const seen: preact.JSX.Element[] = [];
+  for (const cut of stateNow().cuts) {
+    const [source, target] = cut.split(">");
+    const a = layout.places[source ?? ""];
+    const b = layout.places[target ?? ""];
+    if (a === undefined || b === undefined) continue;
+    const both = stateNow().cuts.has(`${target}>${source}`);
+    if (both && source! > target!) continue;
+    const lift = a.y === b.y ? Math.min(Math.abs(b.x - a.x) * 0.26, 92) + layout.radius * 0.6 : 0;
+    const x = (a.x + b.x) / 2;
+    const y = (a.y + b.y) / 2 - lift / 2;
+    seen.push(
+      <g class="cut" key={cut}>
+        <path d={`M${a.x} ${a.y}Q${x} ${a.y === b.y ? a.y - lift : y} ${b.x} ${b.y}`} />
+        <path class="blade" d={`M${x - 7} ${y - 7}L${x + 7} ${y + 7}M${x - 7} ${y + 7}L${x + 7} ${y - 7}`} />
+      </g>,
+    );
+  }
+  return <g>{seen}</g>;
+}
+
+/** "writer", and "writer 2" for a second one. */
+function numberOf(name: string): string {
+  const digits = /\d+$/.exec(name)?.[0] ?? "0";
+  return digits === "0" ? "" : String(Number(digits) + 1);
+}
+
+const ABSENT: Client = {
+  kind: "admin", produced: 0, acked: 0, failed: 0, offsets: {}, believes: {}, lastEvent: -1,
+};
+
+function Clients({ layout }: { layout: Layout }) {
+  count.value;
+  const state = stateNow();
+  return (
+    <g>
+      {layout.clients.map((name) => {
+        const client = state.clients[name] ?? ABSENT;
+        const { x, y } = layout.places[name]!;
+        const pending = client.produced - client.acked - client.failed;
+        const offsets = Object.values(client.offsets);
+        const reads = !/^(producer|writer)/.test(name) && (client.kind === "consumer" || name.startsWith("consumer"));
+        const did = reads
+          ? offsets.length > 0 ? say("client.read", { offset: Math.max(...offsets) }) : say("client.nothing")
+          : say("client.acked", { count: client.acked });
+        const waits = !reads && pending > 0 ? say("client.pending", { count: pending }) : "";
+        const leaders = [...new Set(Object.values(client.believes))];
+        const belief = leaders.length > 0 ? say("client.believes", { leader: leaders.join(", ") }) : "";
+        const label = `${name}: ${did}`;
+        return (
+          <g key={name} {...asks(client.lastEvent, label)} transform={`translate(${x} ${y})`}>
+            <rect class={`client ${reads ? "consumer" : "producer"}`} x={-52} y={-15} width={104} height={30} rx={reads ? 15 : 5} />
+            <text class="client-name" y={4}>{say(reads ? "client.reader" : "client.writer")} {numberOf(name)}</text>
+            <text class="small" y={31}>{did}</text>
+            {!layout.narrow && <text class="small soft" y={46}>{[belief, waits].filter((each) => each !== "").join(" · ")}</text>}
+            {layout.narrow && belief !== "" && <text class="small soft" y={44}>{leaders.map((each) => `→ ${each}`).join(" ")}</text>}
+          </g>
+        );
+      })}
+    </g>
+  );
+}
+
+function Board({ layout }: { layout: Layout }) {
+  count.value;
+  const state = stateNow();
+  return (
+    <g>
+      {layout.rows.map(({ name, y }) =>
+        name === METADATA
+          ? <MetadataRow key={name} layout={layout} state={state} y={y} />
+          : <LogRow key={name} layout={layout} state={state} partition={name} y={y} />,
+      )}
+    </g>
+  );
+}
+
+export function Stage() {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) width.value = Math.max(300, Math.floor(entry.contentRect.width));
+    });
+    if (place.current !== null) observer.observe(place.current);
+    return () => observer.disconnect();
+  }, []);
+  count.value;
+  const layout = layoutOf(loaded.value.cast, width.value);
+  return (
+    <section class="stage" ref={place} aria-label={say("stage.label")}>
+      <svg viewBox={`0 0 ${layout.width} ${layout.height}`} height={layout.height} width={layout.width} class={chosen.value !== null ? "asked" : ""}>
+        <defs>
+          <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <rect width="6" height="6" class="hatch-ground" />
+            <line x1="0" y1="0" x2="0" y2="6" class="hatch-line" />
+          </pattern>
+          <marker id="head" viewBox="0 0 8 8" refX="6.5" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+            <path d="M0 0L8 4L0 8z" class="arrow-head" />
+          </marker>
+        </defs>
+        <Cuts layout={layout} />
+        <Messages layout={layout} />
+        <g>
+          {layout.nodes.map((name) => (
+            <NodeMark key={name} layout={layout} name={name} />
+          ))}
+        </g>
+        <Clients layout={layout} />
+        <Board layout={layout} />
+        <Arrows layout={layout} />
+      </svg>
+    </section>
+  );
+}
