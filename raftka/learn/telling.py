@@ -93,7 +93,7 @@ class Trace:
 
     def ms(self, start: Moment, end: Moment) -> int:
         """Milliseconds from one to the other."""
-        return round((self.find(end)["t"] - self.find(start)["t"]) * 1000)
+        return round(float(self.find(end)["t"] - self.find(start)["t"]) * 1000)
 
     def seconds(self, start: Moment, end: Moment) -> float:
         """Seconds from one to the other, to a tenth."""
