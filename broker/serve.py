@@ -61,13 +61,15 @@ async def serve(
     disk: Disk,
     network: Network,
     shutdown: trio.Event,
+    composed: Callable[[Node], None] | None = None,
     ready: Callable[[Node], None] | None = None,
     rules_off: RulesOff = ALL_HOLD,
     process_figures: ProcessFigures | None = None,
 ) -> None:
     """Run a node until `shutdown` is set and leadership has moved away.
 
-    `ready` is called when the node serves: a broker once it is unfenced, a controller once it
+    `composed` is called once the node has its directories and its services, before anything
+    runs. `ready` is called when the node serves: a broker once it is unfenced, a controller once it
     listens. Cancelling is a crash, as far as the cluster can tell.
 
     Raises what keeps a node from starting: FormatError for its directories, OSError for its
@@ -87,18 +89,15 @@ async def serve(
             network=network,
             rules_off=rules_off,
         )
-        await _run(node, directories, shutdown, ready, process_figures)
+        _compose(node, directories)
+        if composed is not None:
+            composed(node)
+        await _run(node, shutdown, ready, process_figures)
     finally:
         directories.release()
 
 
-async def _run(
-    node: Node,
-    directories: Directories,
-    shutdown: trio.Event,
-    ready: Callable[[Node], None] | None,
-    process_figures: ProcessFigures | None,
-) -> None:
+def _compose(node: Node, directories: Directories) -> None:
     node.quorum = make_quorum(node, directories)
     if node.is_controller:
         node.controller = ControllerService(
@@ -117,6 +116,14 @@ async def _run(
         node.loader.add(node.controller.published)
     if node.is_broker:
         _compose_broker(node, directories)
+
+
+async def _run(
+    node: Node,
+    shutdown: trio.Event,
+    ready: Callable[[Node], None] | None,
+    process_figures: ProcessFigures | None,
+) -> None:
     reporter = None
     if (where := metrics_endpoint(node.config)) is not None:
         # Nothing of it is imported, and nothing counted, where no scraper can ask.

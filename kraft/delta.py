@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from raftka.kraft.codec import decode_records
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
-from raftka.kraft.records import MetadataRecord
+from raftka.kraft.records import BatchStampRecord, MetadataRecord
 from raftka.kraft.sections.acls import Acls
 from raftka.kraft.sections.brokers import Brokers
 from raftka.kraft.sections.client_quotas import ClientQuotas
@@ -67,6 +67,8 @@ class MetadataDelta:
         self.acls = Acls(base)
         self.client_quotas = ClientQuotas(base)
         self.scram = Scram(base)
+        self.stamp: BatchStampRecord | None = None
+        """When the batch was written, and by whom where that is new."""
 
     def sections(self) -> Iterator[Section]:
         """All sections, in a snapshot's order."""
@@ -76,6 +78,9 @@ class MetadataDelta:
     def replay_all(self, records: Iterable[MetadataRecord], offset: int) -> None:
         """Replay the records of the batch at `offset`, in order. Raises ReplayError."""
         for record in records:
+            if type(record) is BatchStampRecord:
+                self.stamp = record
+                continue
             name, replay = _REPLAYS[type(record)]
             section = getattr(self, name)
             replay(section, record, offset)
@@ -127,7 +132,7 @@ class MetadataDelta:
 
     def _slice(self) -> MetadataDelta:
         part = MetadataDelta(self.base)
-        part.image = self.image
+        part.image, part.stamp = self.image, self.stamp
         return part
 
     def _show(self, section: Section) -> None:

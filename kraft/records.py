@@ -258,6 +258,21 @@ class RemoveUserScramCredentialRecord(MetadataRecord):
     mechanism: int
 
 
+@dataclass(frozen=True, slots=True)
+class BatchStampRecord(MetadataRecord):
+    """When a batch was written, at its head; logs of before have none. Ours: Kafka's batches have
+    timestamps of their own, and do not say why a controller was elected."""
+
+    ID: ClassVar[int] = 1000
+
+    wall_ms: int
+    """By the wall clock of the controller that wrote it."""
+    controller: int = NO_BROKER
+    """Of the first batch of a controller's term: that controller."""
+    reason: str = ""
+    """And why it stood for election, in words."""
+
+
 RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     RegisterBrokerRecord,
     UnregisterBrokerRecord,
@@ -274,6 +289,7 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     AccessControlEntryRecord,
     RemoveAccessControlEntryRecord,
     RemoveUserScramCredentialRecord,
+    BatchStampRecord,
 )
 
 

@@ -139,6 +139,11 @@ def add_sink(sink: Sink) -> None:
     _sinks.append(sink)
 
 
+def remove_sink(sink: Sink) -> None:
+    """Send it no further lines."""
+    _sinks.remove(sink)
+
+
 @contextmanager
 def captured(sink: Sink | None = None, level: Level = Level.INFO) -> Iterator[list[Line]]:
     """Send lines of `level` and above to `sink`, or into the list, and nowhere else."""

@@ -62,6 +62,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     },
     "Look inside": {
         "dump-log": Command("dump_log_command", "print segments, indexes and snapshots"),
+        "trace": Command("trace_command", "what nodes' flight recorders hold, as one trace"),
         "trace-merge": Command("tracing.merge", "the traces of several nodes as one"),
         "metadata": Command("metadata_command", "the metadata log and image of a node"),
     },

@@ -112,6 +112,7 @@ async def _serve(config: Config, disk: Disk, around: Around | None) -> int:
     from raftka.net.clock import SystemClock, system_dice
     from raftka.net.transport import TcpNetwork
     from raftka.service_manager import notify
+    from raftka.tracing.recorder import Recorder
 
     network: Network = TcpNetwork()
     if around is not None:
@@ -142,11 +143,8 @@ async def _serve(config: Config, disk: Disk, around: Around | None) -> int:
         trace = trace_to(path, config, clock.monotonic)
         disk, network = trace.disk(disk), trace.network(network)
 
-    figures: ProcessFigures | None = None
-    if metrics_endpoint(config) is not None:
-        from raftka.process_figures import process_figures
-
-        figures = process_figures
+    recorder = Recorder(config.int("node.id"))
+    disk = recorder.disk(disk)
 
     def serving(node: Node) -> None:
         ready.set()
@@ -167,11 +165,21 @@ async def _serve(config: Config, disk: Disk, around: Around | None) -> int:
             disk=disk,
             network=network,
             shutdown=shutdown,
+            composed=recorder.follow,
             ready=serving,
-            process_figures=figures,
+            process_figures=_figures(config),
         )
         nursery.cancel_scope.cancel()
     return code
+
+
+def _figures(config: Config) -> ProcessFigures | None:
+    """What a scraper is told of the process; None where none can ask."""
+    if metrics_endpoint(config) is None:
+        return None
+    from raftka.process_figures import process_figures
+
+    return process_figures
 
 
 def _introduction(config: Config) -> str:

@@ -154,6 +154,9 @@ class TracedJournal(_Traced):
 class TracedDisk:
     """A process's disk port, watched."""
 
+    watches_segments = True
+    """Whether partitions' logs are watched beside the quorum's journals."""
+
     def __init__(
         self,
         inner: Disk,
@@ -183,7 +186,7 @@ class TracedDisk:
     def open(self, path: str, *, create: bool = False) -> File:
         """As the port says."""
         file = self._inner.open(path, create=create)
-        if (match := _SEGMENT.fullmatch(path)) is not None:
+        if self.watches_segments and (match := _SEGMENT.fullmatch(path)) is not None:
             return TracedSegment(file, match[1], self)
         return TracedJournal(file, self) if path.endswith(".journal") else file
 

@@ -23,8 +23,10 @@ def _kind(fields: str = "", optional: str = "", *, is_open: bool = False) -> Kin
     return Kind(tuple(fields.split()), tuple(optional.split()), is_open)
 
 
-_MESSAGE: Final = "connection number protocol api side bytes"
-_OF_KAFKA: Final = "version correlation_id client_id"
+_MESSAGE: Final = "connection number protocol api side"
+_OF_KAFKA: Final = "bytes version correlation_id client_id"
+_COMMITTED: Final = "metadata_offset decided_s"
+"""Of what all nodes learn from the metadata log, in a flight recorder."""
 
 KINDS: Final[dict[str, Kind]] = {
     # Messages.
@@ -48,14 +50,15 @@ KINDS: Final[dict[str, Kind]] = {
     "quorum-commit": _kind("index"),
     "quorum-snapshot": _kind("index term"),
     "voters-changed": _kind("added removed"),
-    "controller-elected": _kind("epoch", "votes"),
+    "controller-elected": _kind("epoch", f"votes reason {_COMMITTED}"),
     # The metadata.
-    "broker-registered": _kind("broker epoch"),
-    "broker-fenced": _kind("broker epoch"),
-    "broker-unfenced": _kind("broker epoch"),
-    "broker-unregistered": _kind("broker"),
-    "leader-elected": _kind("partition leader epoch isr elr reason"),
-    "isr-changed": _kind("partition leader isr elr replicas partition_epoch"),
+    "broker-registered": _kind("broker epoch", _COMMITTED),
+    "broker-fenced": _kind("broker epoch", _COMMITTED),
+    "broker-unfenced": _kind("broker epoch", _COMMITTED),
+    "broker-unregistered": _kind("broker", _COMMITTED),
+    "leader-elected": _kind("partition leader epoch isr elr reason", _COMMITTED),
+    "isr-changed": _kind("partition leader isr elr replicas partition_epoch", _COMMITTED),
+    "first-ack": _kind("partition leader_epoch offset"),
     # Clients.
     "produce": _kind("topic record"),
     "ack": _kind("partition offset record produce"),
@@ -72,6 +75,7 @@ KINDS: Final[dict[str, Kind]] = {
     "operation": _kind("operation name"),
     "operation-done": _kind("name"),
     # Processes and machines.
+    "recording": _kind("unix_s nodes offsets_ms"),
     "start": _kind("", "life unix_s"),
     "serving": _kind("life"),
     "shutdown": _kind(),

@@ -348,7 +348,7 @@ class ControllerService:
         self._sessions = BrokerSessions(self._session_timeout_s, now_s, known)
         self._shutting_down = {}
         self._epoch = epoch
-        self._writer.open(epoch)
+        self._writer.open(epoch, self.node_id, self.quorum.why_elected)
         self._activated.set()
 
     def _resign(self) -> None:

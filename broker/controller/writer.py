@@ -22,9 +22,15 @@ from raftka.kraft.controller.result import Result
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
-from raftka.kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, MetadataRecord
+from raftka.kraft.records import (
+    FIRST_METADATA_VERSION,
+    METADATA_VERSION,
+    BatchStampRecord,
+    MetadataRecord,
+)
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_BROKER
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 
@@ -61,14 +67,17 @@ class MetadataWriter:
         self._clock = clock
         self._image = image
         self._epoch: int | None = None
+        self._introduction: tuple[int, str] | None = None
+        """What this term's first batch says: the controller, and why it was elected."""
         self._queue: deque[_Operation] = deque()
         self._in_flight: list[_Operation] = []
         self._work = trio.Event()
         self._published = trio.Event()
 
-    def open(self, epoch: int) -> None:
-        """Take operations, as the controller of that epoch."""
+    def open(self, epoch: int, controller: int, reason: str) -> None:
+        """Take operations, as the controller of that epoch; its first batch says why it is it."""
         self._epoch = epoch
+        self._introduction = (controller, reason)
 
     def close(self) -> None:
         """Forget everything that is not committed; all waiting callers get NOT_CONTROLLER."""
@@ -121,7 +130,7 @@ class MetadataWriter:
         """Decide what is queued, commit it, answer it."""
         epoch, expected = self._epoch, self._quorum.log_end_offset
         delta, records = self._decide_queued(expected)
-        if records and epoch is not None:
+        if epoch is not None and (records or self._introduction is not None):
             try:
                 await self._commit(delta, records, epoch, expected)
             except ProposalVoid:
@@ -146,8 +155,12 @@ class MetadataWriter:
         self, delta: MetadataDelta, records: list[MetadataRecord], epoch: int, expected: int
     ) -> None:
         metadata_version = delta.image.features.get(METADATA_VERSION, FIRST_METADATA_VERSION)
-        payload = encode_records(records, metadata_version)
+        controller, reason = self._introduction or (NO_BROKER, "")
+        stamp = BatchStampRecord(self._clock.wall_ms(), controller, reason)
+        payload = encode_records([stamp, *records], metadata_version)
         offset = await self._quorum.propose(payload, epoch, expected)
+        if self._epoch == epoch:
+            self._introduction = None
         for operation in self._in_flight:
             operation.offset = offset
         while self._image().offset < offset and self._epoch == epoch:

@@ -30,6 +30,7 @@ from raftka.kraft.raft.port import (
     ProposalVoid,
     QuorumListener,
     QuorumSettings,
+    QuorumWatch,
     ReplicaKey,
 )
 from raftka.kraft.raft.progress import BATCH_BYTES
@@ -94,6 +95,8 @@ class Driver:
         link_broken: Callable[[int], None] | None,
         rules_off: RulesOff,
     ) -> None:
+        self.watch: QuorumWatch | None = None
+        """Sees all messages."""
         self.engine: Engine | None = None
         """None until the directory has been read."""
         self._replica, self._directory, self._listener = replica, directory, listener
@@ -235,11 +238,15 @@ class Driver:
                 break
             link, item = self._inbox.take()
             if isinstance(item, dict):
+                if self.watch is not None:
+                    self.watch.message(link.replica.id, item, False)
                 matters = engine.deliver(link.replica, item) or matters
                 continue
             matters = True
             if not item:
                 engine.link_down(link.replica)
+                if self.watch is not None and not link.given_up:
+                    self.watch.link_broken(link.replica.id)
                 if self._link_broken is not None and not link.given_up:
                     self._link_broken(link.replica.id)
             elif not engine.link_up(link.replica):
@@ -270,6 +277,8 @@ class Driver:
     def _send_outbox(self, engine: Engine) -> None:
         frames: dict[ReplicaKey, list[bytes]] = {}
         for replica, message in engine.take_outbox():
+            if self.watch is not None:
+                self.watch.message(replica.id, message, True)
             frames.setdefault(replica, []).append(encode(message))
         for replica, waiting in frames.items():
             link = self._links.get(replica)

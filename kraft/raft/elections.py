@@ -38,6 +38,8 @@ class Elections(Seams):
         self._news: list[str] = []
         self.raised_by = "it has just started"
         """Why the present epoch began, as far as this node can tell."""
+        self.stood_because = ""
+        """Why this node last stood for election."""
         self._leader_lost = False
         self._attempts = 0
         self._asking = False
@@ -140,6 +142,7 @@ class Elections(Seams):
             reason = self._reason or f"it heard nothing from its leader, node {self._heard}"
             self._news.append(f"stands for election in epoch {self.term + 1}: {reason}")
             self.raised_by = f"it stood for election itself: {reason}"
+            self.stood_because = reason
             return True
         self._ask_for_support()
         return False

@@ -10,7 +10,7 @@ An epoch is Raft's term. Sources: the Raft dissertation, KIP-595, KIP-630, KIP-8
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import ZERO_UUID, Endpoint
@@ -144,12 +144,29 @@ class QuorumDescription:
     observers: tuple[ReplicaState, ...]
 
 
+class QuorumWatch(Protocol):
+    """Looks at what passes between this replica and others: the flight recorder."""
+
+    def message(self, replica_id: int, message: dict[str, Any], sent: bool) -> None:
+        """One was handed to a link, or came."""
+        ...
+
+    def link_broken(self, replica_id: int) -> None:
+        """The link to that replica is down, and not by this side's wish."""
+        ...
+
+
 class QuorumPort(Protocol):
     """What quorum.Quorum offers, so that a test can put a fake in its place."""
 
     @property
     def leader(self) -> tuple[int | None, int]:
         """(leader id or None, epoch) as this node knows them."""
+        ...
+
+    @property
+    def why_elected(self) -> str:
+        """Why this node stood for election when it last did; in words."""
         ...
 
     @property

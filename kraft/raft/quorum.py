@@ -18,6 +18,7 @@ from raftka.kraft.raft.port import (
     QuorumDescription,
     QuorumListener,
     QuorumSettings,
+    QuorumWatch,
     ReplicaKey,
     Voter,
     VoterEndpoint,
@@ -89,6 +90,10 @@ class Quorum:
             rules_off=rules_off,
         )
 
+    def watch(self, watch: QuorumWatch) -> None:
+        """Let it see all messages, and links that break, from now on."""
+        self._driver.watch = watch
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take part until cancelled. Started once the listener has all that is known here.
 
@@ -115,6 +120,12 @@ class Quorum:
         if engine.is_leader and self._clock.monotonic() > engine.lease_end:
             return None, engine.term
         return engine.leader_id, engine.term
+
+    @property
+    def why_elected(self) -> str:
+        """Why this node stood for election when it last did; in words."""
+        engine = self._driver.engine
+        return "" if engine is None else engine.stood_because
 
     @property
     def state(self) -> str:

@@ -19,6 +19,7 @@ from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     RECORDS,
     AccessControlEntryRecord,
+    BatchStampRecord,
     BrokerRegistrationChangeRecord,
     ClientQuotaRecord,
     ConfigRecord,
@@ -40,6 +41,10 @@ ID = bytes(range(16))
 
 # What every release must write and read for ever. A line may be added, none changed.
 GOLDEN: list[tuple[MetadataRecord, str]] = [
+    (
+        BatchStampRecord(1_796_000_000_123, 3, "why"),
+        "9195cd03e800cf000001a229f1287b03a3776879",
+    ),
     (
         RegisterBrokerRecord(
             broker_id=1,

@@ -16,6 +16,7 @@ from raftka.kraft.image import EMPTY_IMAGE, TOPIC_RESOURCE, MetadataImage
 from raftka.kraft.records import (
     RECORDS,
     AccessControlEntryRecord,
+    BatchStampRecord,
     ClientQuotaRecord,
     ConfigRecord,
     FeatureLevelRecord,
@@ -64,7 +65,16 @@ def test_every_section_has_an_example() -> None:
 def test_every_record_is_replayed_by_one_section() -> None:
     replayed = [kind for section in SECTIONS.values() for kind in section.REPLAYS]
     assert len(replayed) == len(set(replayed))
-    assert set(replayed) == set(RECORDS)
+    stamp = {BatchStampRecord}  # Of the batch, and of no subject: the delta has it.
+    assert set(replayed) == set(RECORDS) - stamp
+
+
+def test_a_delta_knows_when_its_batch_was_written_and_old_batches_do_not_say() -> None:
+    stamp = BatchStampRecord(1_796_000_000_000, 3, "its link to the leader, node 1, broke")
+    delta = replay_batch(EMPTY_IMAGE, 5, 2, encode_records([stamp, *TOPIC]))
+    assert delta.stamp == stamp
+    assert all(part.stamp == stamp for part in delta.slices(2))
+    assert replay_batch(EMPTY_IMAGE, 5, 2, encode_records(TOPIC)).stamp is None
 
 
 def test_every_field_of_the_image_belongs_to_one_section() -> None:

@@ -49,6 +49,10 @@ class PaperQuorum:
         return self.leader_id, self.epoch
 
     @property
+    def why_elected(self) -> str:
+        return "a test elected it"
+
+    @property
     def last_committed(self) -> int:
         return self.offset
 

@@ -13,7 +13,7 @@ from raftka.kraft.controller.in_sync_replicas import IsrWish, alter_partitions
 from raftka.kraft.controller.result import Result
 from raftka.kraft.controller.topics import NewTopic
 from raftka.kraft.image import ListenerEndpoint, MetadataImage
-from raftka.kraft.records import FeatureLevelRecord, RegisterBrokerRecord
+from raftka.kraft.records import BatchStampRecord, FeatureLevelRecord, RegisterBrokerRecord
 from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller_world import World, create, in_a_world
 
@@ -26,7 +26,9 @@ async def refused(ask: Callable[[], Awaitable[object]]) -> ErrorCode:
 
 @in_a_world
 async def test_a_new_cluster_gets_its_first_records(one: World) -> None:
-    first = decode_records(one.quorum.batches[0])
+    stamp, *first = decode_records(one.quorum.batches[0])
+    assert isinstance(stamp, BatchStampRecord)
+    assert (stamp.controller, stamp.reason) == (1, "a test elected it")
     assert all(isinstance(record, FeatureLevelRecord) for record in first)
     assert one.image.features["metadata.version"] == 30
 

@@ -1,0 +1,86 @@
+"""Three real nodes without a setting: what their flight recorders say of a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raftka.local_cluster import LocalCluster
+from raftka.tracing.kinds import COMMON, KINDS
+from tests.support.processes import Load, partitions, until
+from tests.wire.test_cluster_life import SETTINGS, create
+
+pytestmark = pytest.mark.wire
+
+
+def traced(*nodes: Path) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "raftka", "trace", *map(str, nodes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_kill_is_told_from_the_broken_link_to_the_first_acknowledgement(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster", settings=SETTINGS) as cluster:
+        cluster.start(60)
+        create(cluster.ports[1], "recorded", [3, 1, 2])
+        with Load(cluster.bootstrap, "recorded") as load:
+            load.progress()
+            killed = time.time()
+            cluster.kill(3)
+            until(
+                lambda: partitions(cluster.ports[1], "recorded")[0].leader_id in (1, 2), "a leader"
+            )
+            load.progress()
+        running = traced(*(cluster.data(node) for node in cluster.node_ids))
+        cluster.start_node(3, 60)
+        events = traced(cluster.data(3), cluster.config_path(1), cluster.data(2))
+    for event in events:
+        kind = KINDS[event["kind"]]
+        fields = set(event) - set(COMMON)
+        assert set(kind.fields) <= fields, event
+        assert kind.is_open or fields <= {*kind.fields, *kind.optional}, event
+        assert all(
+            cause < event["id"] for cause in (event.get("cause", 0), *event.get("after", ()))
+        )
+    times = [event["t"] for event in events]
+    assert times == sorted(times)
+    lives = [e for e in events if e["kind"] == "start" and e["node"] == "n3"]
+    assert len(lives) == 2, "the file outlives a kill, and the next process goes on with it"
+    by_id = {event["id"]: event for event in running}
+    unix_s = running[0]["unix_s"]
+    ack = [e for e in running if e["kind"] == "first-ack" and e["partition"] == "recorded-0"][-1]
+    elected = by_id[ack["cause"]]
+    assert (elected["kind"], elected["leader"] in (1, 2)) == ("leader-elected", True)
+    assert "was fenced" in elected["reason"]
+    fenced = by_id[elected["cause"]]
+    assert (fenced["kind"], fenced["broker"]) == ("broker-fenced", 3)
+    lost = by_id[fenced["cause"]]
+    assert (lost["kind"], lost["peer"]) == ("connection-lost", "n3")
+    assert killed < unix_s + lost["t"] < unix_s + ack["t"] < killed + 10
+    epochs = [(e["partition"], e["epoch"]) for e in running if e["kind"] == "leader-elected"]
+    assert len(epochs) == len(set(epochs)), "an election that all nodes saw is one event"
+
+
+def test_what_is_no_recorders_place_is_refused_in_words(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "raftka", "trace", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "has no flight-recorder; name a node's log directory" in done.stderr
+
+
+def test_a_node_without_a_place_for_it_runs_all_the_same(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster", nodes=1, settings=SETTINGS) as cluster:
+        cluster.write_properties(1)
+        cluster.format(1)
+        (cluster.data(1) / "flight-recorder").mkdir()
+        cluster.launch(1)
+        cluster.await_ready(1, 30)
+        assert "there is no flight recorder" in cluster.log(1)
+        assert cluster.stop_node(1) in (0, -signal.SIGTERM)
