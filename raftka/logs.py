@@ -42,6 +42,12 @@ def use_format(name: str) -> None:
     _render = FORMATS[name]
 
 
+def name_node(node_id: int) -> None:
+    """Have each line say which node writes it: several share one output."""
+    global _node
+    _node = node_id
+
+
 def _print(line: Line) -> None:
     # One write for each line, so that other writers cannot come between.
     sys.stdout.write(_render(line) + "\n")
@@ -53,7 +59,8 @@ def render(line: Line) -> str:
     now = datetime.now().astimezone().isoformat(" ", "milliseconds")
     words = line.words.replace("\n", " | ")
     details = "".join(f" {name}={quoted(value)}" for name, value in line.details.items())
-    text = f"{now} {line.level.upper():7} {words}{details}"
+    who = "" if _node is None else f"[node {_node}] "
+    text = f"{now} {line.level.upper():7} {who}{words}{details}"
     return text if line.exception is None else f"{text}\n{line.exception}"
 
 
@@ -65,6 +72,8 @@ def render_json(line: Line) -> str:
         "logger": line.logger,
         "message": line.words,
     }
+    if _node is not None:
+        found["node"] = _node
     if line.exception is not None:
         found["exception"] = line.exception
     for name, value in line.details.items():
@@ -79,6 +88,7 @@ def _plain(value: object) -> object:
 
 FORMATS: Final[dict[str, Callable[[Line], str]]] = {"text": render, "json": render_json}
 _render = render
+_node: int | None = None
 
 
 def unquoted(text: str) -> str:

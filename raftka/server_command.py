@@ -24,6 +24,7 @@ from raftka.model.version import __version__
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from raftka.broker.metrics.process import ProcessFigures
     from raftka.broker.node import Node
@@ -57,16 +58,32 @@ def main(argv: list[str], around: Around | None = None) -> int:
     """Run a node; the exit code: 0 after a controlled shutdown, 1 when it could not start."""
     gc.disable()
     options = _plain(argv) or Options(**vars(_parser().parse_args(argv)))
+    format_first = options.dev or options.file is None
     try:
         logs.configure(options.log_level)
-        config = make_config(gather(options.file, options.override, os.environ))
+        settings = gather(options.file, options.override, os.environ)
+        if options.processes != 1:
+            return _supervise(settings, options, format_first=format_first)
+        config = make_config(settings)
         logs.use_format(config.text("raftka.log.format"))
     except WrongSettings as error:
-        return _failed("these settings are wrong:\n  " + str(error).replace("\n", "\n  "))
+        return failed("these settings are wrong:\n  " + str(error).replace("\n", "\n  "))
     except (Unreadable, ValueError) as error:
-        return _failed(str(error))
-    _tell_notices(config)
-    return run(config, format_first=options.dev or options.file is None, around=around)
+        return failed(str(error))
+    tell_notices(config)
+    return run(config, format_first=format_first, around=around)
+
+
+def _supervise(settings: Mapping[str, str], options: Options, *, format_first: bool) -> int:
+    """Run several nodes from one configuration; the exit code. Raises ValueError."""
+    from raftka.processes.plan import plan
+
+    plans = plan(settings, options.processes)
+    for each in plans:
+        make_config(each)
+    from raftka.processes.supervisor import supervise
+
+    return supervise(plans, options.log_level, format_first=format_first)
 
 
 def run(config: Config, *, format_first: bool, around: Around | None = None) -> int:
@@ -90,12 +107,12 @@ def run(config: Config, *, format_first: bool, around: Around | None = None) -> 
 
         return trio.run(_serve, config, disk, around)
     except refusals as error:
-        return _failed(_words(error))
+        return failed(_words(error))
     except BaseExceptionGroup as group:
         expected, rest = group.split(refusals)
         if rest is not None or expected is None:
             raise
-        return _failed("; ".join(_words(error) for error in _leaves(expected)))
+        return failed("; ".join(_words(error) for error in _leaves(expected)))
 
 
 def _take_descriptors() -> None:
@@ -209,7 +226,8 @@ def _format_if_new(config: Config, disk: Disk) -> None:
     format_if_new(config, disk, cluster_id, may_invent_id=is_single(config))
 
 
-def _tell_notices(config: Config) -> None:
+def tell_notices(config: Config) -> None:
+    """Log what is noteworthy about the settings."""
     for notice in config.notices:
         log.warning(notice)
 
@@ -228,7 +246,8 @@ def _words(error: BaseException) -> str:
     return str(error)
 
 
-def _failed(words: str) -> int:
+def failed(words: str) -> int:
+    """Say why there is no node; the exit code."""
     print(f"raftka server: {words}", file=sys.stderr)
     return 1
 
@@ -244,6 +263,7 @@ class Options(NamedTuple):
     override: list[str]
     dev: bool
     log_level: str
+    processes: int = 1
 
 
 def _plain(argv: list[str]) -> Options | None:
@@ -276,6 +296,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="format the directories of FILE if they are not; CLUSTER_ID of the environment names"
         " the cluster",
+    )
+    parser.add_argument(
+        "--processes",
+        metavar="N",
+        type=int,
+        default=1,
+        help="run N nodes, for as many cores, under one supervisor: further ones are brokers with"
+        " node.id + 1000, ports + 10 and log.dirs with -1 at their end, and so on",
     )
     parser.add_argument(
         "--log-level",

@@ -1,0 +1,64 @@
+"""`python -m raftka.processes.child`: one node under `raftka server --processes N`.
+
+The supervisor writes the node's settings to its standard input, as one line of JSON, and keeps it
+open: when it ends, the supervisor is gone, and the node shuts down as if it were told to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from raftka import logs, server_command
+from raftka.configuration import make_config
+from raftka.model.ports import Disk, Network
+from raftka.model.settings import WrongSettings
+
+
+class Supervised:
+    """A node's machine as it is, for as long as there is a supervisor."""
+
+    def disk(self, disk: Disk) -> Disk:
+        """The disk itself."""
+        return disk
+
+    def network(self, network: Network) -> Network:
+        """The network itself."""
+        return network
+
+    async def obey(self) -> None:
+        """Shut down when the supervisor is gone."""
+        import trio
+
+        while True:
+            await trio.lowlevel.wait_readable(sys.stdin)
+            if not os.read(sys.stdin.fileno(), 1):
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+
+def main() -> int:
+    """Run the node; its exit code."""
+    # Unbuffered, so that nothing of the end of the stream is read ahead.
+    line = b""
+    while not line.endswith(b"\n"):
+        more = os.read(sys.stdin.fileno(), 65536)
+        if not more:
+            return 1
+        line += more
+    order = json.loads(line)
+    try:
+        logs.configure(order["log_level"])
+        config = make_config(order["settings"])
+        logs.use_format(config.text("raftka.log.format"))
+        logs.name_node(config.int("node.id"))
+    except WrongSettings as error:
+        return server_command.failed("these settings are wrong:\n  " + str(error))
+    server_command.tell_notices(config)
+    return server_command.run(config, format_first=order["format"], around=Supervised())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
