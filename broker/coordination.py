@@ -206,6 +206,7 @@ class Coordinators:
 def import_all() -> None:
     """Import every service now: a simulated node must not read files while it runs."""
     from raftka.broker.coordinators.group import kinds, service  # noqa: F401
+    from raftka.broker.coordinators.group.consumer import service as consumer  # noqa: F401
     from raftka.broker.coordinators.transaction import marker_sender  # noqa: F401
     from raftka.broker.coordinators.transaction import service as transactions  # noqa: F401
     from raftka.broker.replication import verifier  # noqa: F401

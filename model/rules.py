@@ -61,6 +61,11 @@ class Rule(enum.Enum):
     CLEANED_IS_DURABLE = "a cleaned segment is durable before it replaces others"
     INTERRUPTED_SWAPS_ARE_FINISHED = "a start goes on with a replacement that a crash interrupted"
 
+    # Groups of the consumer protocol (KIP-848).
+    ONE_OWNER_PER_PARTITION = "a partition is handed out when its last owner has given it back"
+    MEMBER_EPOCH_FENCES = "a member of an earlier epoch is fenced, and its commits are refused"
+    REVOKED_IS_CONFIRMED = "a member gives back what it says that it no longer has"
+
     # Transactions, their coordinators.
     MARKERS_UNTIL_WRITTEN = "a transaction's end is asked for until each partition has it (KIP-98)"
     SUCCESSOR_FINISHES = "a new coordinator finishes the ends that the one before began (KIP-98)"

@@ -1,12 +1,14 @@
 """OffsetCommit (key 8): store how far a group has read, with a note of the client's.
 
-Answered when all in-sync replicas have it. Versions 2 to 4 may ask for a retention of their own.
+Answered when all in-sync replicas have it. Versions 2 to 4 may ask for a retention of their own. 9:
+the generation may be a member's epoch (KIP-848). 10: topics go by id.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from raftka.broker.naming import name_topics
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
@@ -19,25 +21,31 @@ from raftka.net.protocol.messages.offset_commit import (
 )
 from raftka.net.router import Pending
 
+_IDS_FROM = 10
+
 
 def refusal(request: OffsetCommitRequest, error: KafkaError) -> OffsetCommitResponse:
     """An error of the whole request, for each partition that it names."""
     return OffsetCommitResponse(topics=[_refused(each, error.code) for each in request.topics])
 
 
-@handles(OffsetCommitRequest, versions=(2, 9), access=PER_RESOURCE, refusal=refusal)
+@handles(OffsetCommitRequest, versions=(2, 10), access=PER_RESOURCE, refusal=refusal)
 def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending | OffsetCommitResponse:
     node = context.node
     context.require(Operation.READ, ResourceType.GROUP, request.group_id)
-    allowed, denied = context.sort_out(
+    refused = []
+    if context.api_version >= _IDS_FROM:
+        unknown = name_topics(context, request.topics)
+        request.topics = [topic for topic in request.topics if topic not in unknown]
+        refused = [_refused(topic, ErrorCode.UNKNOWN_TOPIC_ID) for topic in unknown]
+    request.topics, denied = context.sort_out(
         Operation.READ, ResourceType.TOPIC, request.topics, lambda topic: topic.name
     )
-    if not denied:
+    refused += [_refused(topic, ErrorCode.TOPIC_AUTHORIZATION_FAILED) for topic in denied]
+    if not refused:
         return node.groups.commit_offsets(request, context.api_version)
-    refused = [_refused(topic, ErrorCode.TOPIC_AUTHORIZATION_FAILED) for topic in denied]
-    if not allowed:
+    if not request.topics:
         return OffsetCommitResponse(topics=refused)
-    request.topics = allowed
     committed = node.groups.commit_offsets(request, context.api_version)
     answer = Pending()
 
@@ -52,6 +60,7 @@ def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending | O
 def _refused(topic: OffsetCommitRequestTopic, code: ErrorCode) -> OffsetCommitResponseTopic:
     return OffsetCommitResponseTopic(
         name=topic.name,
+        topic_id=topic.topic_id,
         partitions=[
             OffsetCommitResponsePartition(
                 partition_index=each.partition_index, error_code=int(code)

@@ -2,13 +2,16 @@
 
 Version notes: 1 asks for named partitions and has errors by partition only. 2: null topics ask for
 all, and the answer has an error. 7: UNSTABLE_OFFSET_COMMIT where a transaction is open (KIP-447).
-8: many groups at once (KIP-709). A member id and epoch (9) mean nothing to a classic group.
+8: many groups at once (KIP-709). 9: a member of the consumer protocol names itself and its epoch
+(KIP-848). 10: topics go by id.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.coordinators.group.service import NOBODY
+from raftka.broker.naming import name_topics
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
@@ -34,9 +37,10 @@ Wanted = tuple[str, list[int]]
 
 _ERROR_FROM = 2
 _MANY_FROM = 8
+_IDS_FROM = 10
 
 
-@handles(OffsetFetchRequest, versions=(1, 9), access=PER_RESOURCE)
+@handles(OffsetFetchRequest, versions=(1, 10), access=PER_RESOURCE)
 async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetFetchResponse:
     stable = request.require_stable
     if context.api_version >= _MANY_FROM:
@@ -71,21 +75,51 @@ async def offset_fetch(context: Context, request: OffsetFetchRequest) -> OffsetF
 async def _fetch_group(
     context: Context, wanted: OffsetFetchRequestGroup, stable: bool
 ) -> OffsetFetchResponseGroup:
+    by_id = context.api_version >= _IDS_FROM
+    unknown: list[OffsetFetchRequestTopics] = []
+    if by_id:
+        unknown = name_topics(context, wanted.topics or [])
+    known = wanted.topics
+    if known is not None:
+        known = [topic for topic in known if topic not in unknown]
+    member = (wanted.member_id, wanted.member_epoch)
     try:
-        topics = await _fetch(context, wanted.group_id, _wanted(wanted.topics), stable)
+        topics = await _fetch(context, wanted.group_id, _wanted(known), stable, member)
     except KafkaError as error:
         return OffsetFetchResponseGroup(group_id=wanted.group_id, error_code=error.code)
+    if by_id:
+        # A topic that is gone by now has no id to answer by.
+        topics = [topic for topic in topics if _has_id(context, topic)]
+        topics += [
+            OffsetFetchResponseTopics(
+                topic_id=topic.topic_id,
+                partitions=_nothing(topic.partition_indexes, ErrorCode.UNKNOWN_TOPIC_ID),
+            )
+            for topic in unknown
+        ]
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
 
+def _has_id(context: Context, topic: OffsetFetchResponseTopics) -> bool:
+    """Put the id of a topic beside its name, if there is one."""
+    found = context.node.image.topics.get(topic.name)
+    if found is not None:
+        topic.topic_id = found.topic_id
+    return found is not None
+
+
 async def _fetch(
-    context: Context, group_id: str, wanted: list[Wanted] | None, stable: bool
+    context: Context,
+    group_id: str,
+    wanted: list[Wanted] | None,
+    stable: bool,
+    member: tuple[str | None, int] = NOBODY,
 ) -> list[OffsetFetchResponseTopics]:
     """What the client may see of a group's offsets. Raises KafkaError."""
     groups = context.node.groups
     context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
     if wanted is None:
-        found = await groups.fetch_offsets(group_id, None, stable=stable)
+        found = await groups.fetch_offsets(group_id, None, stable=stable, member=member)
         return [
             topic
             for topic in found
@@ -94,22 +128,21 @@ async def _fetch(
     allowed, denied = context.sort_out(
         Operation.DESCRIBE, ResourceType.TOPIC, wanted, lambda topic: topic[0]
     )
-    found = await groups.fetch_offsets(group_id, allowed, stable=stable)
-    code = int(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+    found = await groups.fetch_offsets(group_id, allowed, stable=stable, member=member)
+    code = ErrorCode.TOPIC_AUTHORIZATION_FAILED
     return found + [
-        OffsetFetchResponseTopics(
-            name=name,
-            partitions=[
-                OffsetFetchResponsePartitions(
-                    partition_index=index,
-                    committed_offset=NO_OFFSET,
-                    metadata="",
-                    error_code=code,
-                )
-                for index in indexes
-            ],
-        )
+        OffsetFetchResponseTopics(name=name, partitions=_nothing(indexes, code))
         for name, indexes in denied
+    ]
+
+
+def _nothing(indexes: Sequence[int], code: ErrorCode) -> list[OffsetFetchResponsePartitions]:
+    """An error for each of these partitions."""
+    return [
+        OffsetFetchResponsePartitions(
+            partition_index=index, committed_offset=NO_OFFSET, metadata="", error_code=code
+        )
+        for index in indexes
     ]
 
 

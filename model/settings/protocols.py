@@ -15,7 +15,6 @@ from raftka.model.settings.rows import (
     LIST,
     READ_ONLY,
     STRING,
-    OneOf,
     at_least,
     between,
     without_effect,
@@ -24,24 +23,6 @@ from raftka.model.settings.setting import Setting
 
 # fmt: off
 PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
-    *without_effect("the newer consumer group protocol is not served yet", (
-        ("group.consumer.assignment.interval.ms", INT, 1000, at_least(0), CLUSTER_WIDE),
-        ("group.consumer.assignors", LIST, ("uniform", "range"), None, READ_ONLY),
-        ("group.consumer.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY),
-        ("group.consumer.max.assignment.interval.ms", INT, 15000, at_least(0), READ_ONLY),
-        ("group.consumer.max.heartbeat.interval.ms", INT, 15000, at_least(1), READ_ONLY),
-        ("group.consumer.max.session.timeout.ms", INT, 60000, at_least(1), READ_ONLY),
-        ("group.consumer.max.size", INT, INT_MAX, at_least(1), READ_ONLY),
-        ("group.consumer.migration.policy", STRING,
-         "bidirectional",
-         OneOf(("DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"), any_case=True), READ_ONLY),
-        ("group.consumer.min.assignment.interval.ms", INT, 0, at_least(0), READ_ONLY),
-        ("group.consumer.min.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY),
-        ("group.consumer.min.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
-        ("group.consumer.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
-        ("group.coordinator.rebalance.protocols", LIST, ("classic", "consumer", "streams"),
-         OneOf(("consumer", "classic", "share", "streams")), READ_ONLY),
-    )),
     *without_effect("share groups are not served yet", (
         ("group.share.assignment.interval.ms", INT, 1000, at_least(0), CLUSTER_WIDE),
         ("group.share.assignors", LIST, ("simple",), None, READ_ONLY),

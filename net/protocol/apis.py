@@ -77,6 +77,8 @@ APIS: Final[dict[int, Api]] = {
     65: Api(65, "DescribeTransactions", "describe_transactions", 0, 0, 0),
     66: Api(66, "ListTransactions", "list_transactions", 0, 2, 0),
     67: Api(67, "AllocateProducerIds", "allocate_producer_ids", 0, 0, 0),
+    68: Api(68, "ConsumerGroupHeartbeat", "consumer_group_heartbeat", 0, 1, 0),
+    69: Api(69, "ConsumerGroupDescribe", "consumer_group_describe", 0, 1, 0),
     73: Api(73, "AssignReplicasToDirs", "assign_replicas_to_dirs", 0, 0, 0),
     74: Api(74, "ListConfigResources", "list_config_resources", 0, 1, 0),
     75: Api(75, "DescribeTopicPartitions", "describe_topic_partitions", 0, 0, 0),

@@ -57,7 +57,7 @@ class Answers:
 class Coordinator:
     """A service that leads both offsets partitions, and a client of it."""
 
-    def __init__(self, log: MemoryOffsetsLog, nursery: trio.Nursery, **settings: int) -> None:
+    def __init__(self, log: MemoryOffsetsLog, nursery: trio.Nursery, **settings: Any) -> None:
         self.log = log
         config = GroupConfig(initial_rebalance_delay_ms=0, **settings)
         self.service = GroupCoordinatorService(config, log, SimClock(), random.Random(1))

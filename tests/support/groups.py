@@ -88,7 +88,7 @@ class Call:
 class ShardWorld:
     """A shard, the records that it has written, and the time."""
 
-    def __init__(self, **settings: int) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.config = GroupConfig(**settings)
         self.ids = 0
         self.now = Moment(1000.0, 1_700_000_000_000)
@@ -244,6 +244,7 @@ class ShardWorld:
         group: str = GROUP,
         version: int = 9,
         retention_ms: int = -1,
+        find: FindPartition = find_partition,
     ) -> ErrorCode:
         wanted = OffsetCommitRequestPartition(
             partition_index=partition, committed_offset=offset, committed_metadata=metadata
@@ -257,7 +258,7 @@ class ShardWorld:
             topics=[OffsetCommitRequestTopic(name=topic, partitions=[wanted])],
         )
         try:
-            (answer,) = self.shard.commit_offsets(request, version, find_partition, self.now)
+            (answer,) = self.shard.commit_offsets(request, version, find, self.now)
         except KafkaError as error:
             return error.code
         finally:

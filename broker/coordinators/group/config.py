@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from raftka.model.dataclass import dataclass
@@ -14,6 +16,54 @@ NEW_MEMBER_JOIN_TIMEOUT_MS: Final = 5 * 60 * 1000
 
 Its session timeout cannot apply: it knows no member id yet and sends no heartbeats.
 """
+
+
+class MigrationPolicy(enum.Enum):
+    """Whether a group changes its protocol member by member: group.consumer.migration.policy."""
+
+    DISABLED = "disabled"
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    BIDIRECTIONAL = "bidirectional"
+
+    @property
+    def upgrades(self) -> bool:
+        return self in (MigrationPolicy.UPGRADE, MigrationPolicy.BIDIRECTIONAL)
+
+    @property
+    def downgrades(self) -> bool:
+        return self in (MigrationPolicy.DOWNGRADE, MigrationPolicy.BIDIRECTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerConfig:
+    """The settings of groups of the consumer protocol (KIP-848): group.consumer.*."""
+
+    session_timeout_ms: int = 45_000
+    heartbeat_interval_ms: int = 5_000
+    heartbeat_interval_is_set: bool = False
+    """Somebody has set it; otherwise it is the longest that a member is told."""
+    assignment_interval_ms: int = 1_000
+    max_size: int = 2**31 - 1
+    assignors: tuple[str, ...] = ("uniform", "range")
+    """The first is the default."""
+    migration_policy: MigrationPolicy = MigrationPolicy.BIDIRECTIONAL
+
+    @classmethod
+    def from_settings(cls, config: Config) -> ConsumerConfig:
+        return cls(
+            session_timeout_ms=config.int("group.consumer.session.timeout.ms"),
+            heartbeat_interval_ms=config.int("group.consumer.heartbeat.interval.ms"),
+            heartbeat_interval_is_set=config.given("group.consumer.heartbeat.interval.ms")
+            is not None,
+            assignment_interval_ms=config.int("group.consumer.assignment.interval.ms"),
+            max_size=config.int("group.consumer.max.size"),
+            assignors=tuple(config.names("group.consumer.assignors")),
+            migration_policy=MigrationPolicy(
+                config.text("group.consumer.migration.policy").lower()
+            ),
+        )
+
 
 _BATCH_OVERHEAD_BYTES: Final = 128
 
@@ -29,6 +79,9 @@ class GroupConfig:
     offset_metadata_max_bytes: int = 4_096
     offsets_retention_ms: int = 7 * 24 * 60 * 60 * 1000
     offsets_retention_check_interval_ms: int = 600_000
+    consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
+    protocols: tuple[str, ...] = ("classic", "consumer", "streams")
+    """Those that the coordinator speaks."""
     commit_timeout_ms: int = 5_000
     """How long an answer waits for the in-sync replicas to have what it rests on."""
     max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
@@ -44,6 +97,8 @@ class GroupConfig:
             offset_metadata_max_bytes=config.int("offset.metadata.max.bytes"),
             offsets_retention_ms=config.int("offsets.retention.minutes") * 60_000,
             offsets_retention_check_interval_ms=config.int("offsets.retention.check.interval.ms"),
+            protocols=tuple(config.names("group.coordinator.rebalance.protocols")),
+            consumer=ConsumerConfig.from_settings(config),
             commit_timeout_ms=config.int("offsets.commit.timeout.ms"),
             max_record_bytes=config.int("message.max.bytes") - _BATCH_OVERHEAD_BYTES,
         )

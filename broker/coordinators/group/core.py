@@ -33,6 +33,10 @@ class Core:
     pending: PendingOffsets = field(default_factory=PendingOffsets)
     image: MetadataImage = EMPTY_IMAGE
     """The newest metadata; empty while the shard is read from its log."""
+    topic_hashes: dict[str, int] = field(default_factory=dict)
+    """What assignments depend on in each topic that a group subscribes to, as a hash."""
+    topics_version: int = -1
+    """The metadata offset with which a topic last came or went."""
     rules_off: RulesOff = ALL_HOLD
     timers: Timers = field(default_factory=Timers)
     outbox: Outbox = field(default_factory=Outbox)

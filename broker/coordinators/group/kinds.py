@@ -23,11 +23,13 @@ from raftka.net.protocol.message import Message
 
 MODULES: Final[dict[GroupType, str]] = {
     GroupType.CLASSIC: "classic_kind",
+    GroupType.CONSUMER: "consumer.kind",
 }
 """The module of a kind, in this folder, whose KIND is what the shard calls."""
 
 KEY_TYPES: Final[dict[int, GroupType]] = {
     2: GroupType.CLASSIC,
+    **dict.fromkeys((3, 5, 6, 7, 8, 16), GroupType.CONSUMER),
 }
 """The int16 with which a record's key begins, and whose it is. 0 and 1 are offsets, of any kind.
 

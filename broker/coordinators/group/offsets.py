@@ -63,7 +63,11 @@ def commit(
                 key = records.offset_key(request.group_id, topic.name, index)
                 core.outbox.records.append((key, records.offset_value(value)))
             partitions.append(OffsetCommitResponsePartition(partition_index=index, error_code=code))
-        answers.append(OffsetCommitResponseTopic(name=topic.name, partitions=partitions))
+        answers.append(
+            OffsetCommitResponseTopic(
+                name=topic.name, topic_id=topic.topic_id, partitions=partitions
+            )
+        )
     return answers
 
 

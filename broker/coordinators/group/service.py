@@ -6,6 +6,8 @@ Where shards come from and when an answer leaves: broker/coordinators/host.py.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.join import Client
@@ -49,6 +51,12 @@ from raftka.net.protocol.messages.txn_offset_commit import (
 from raftka.net.router import Pending
 from raftka.storage.verification import Guard
 
+if TYPE_CHECKING:
+    from raftka.broker.coordinators.group.consumer.service import ConsumerGroups
+
+NOBODY: Final = (None, -1)
+"""As the member id and epoch of a reader that is no member, or does not say."""
+
 
 class GroupCoordinatorService:
     """What handlers, the metadata and the replicas call.
@@ -65,6 +73,7 @@ class GroupCoordinatorService:
         dice: Dice,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
+        self._config = config
         self._dice = dice
         self.host = CoordinatorHost[GroupShard](
             CoordinatorTopic(
@@ -88,6 +97,13 @@ class GroupCoordinatorService:
         self.on_partition_elected = self.host.on_partition_elected
         self.on_partition_resigned = self.host.on_partition_resigned
         self.partition_of = self.host.partition_of
+
+    @cached_property
+    def consumer(self) -> ConsumerGroups:
+        """Groups of the consumer protocol (KIP-848)."""
+        from raftka.broker.coordinators.group.consumer.service import ConsumerGroups
+
+        return ConsumerGroups(self.host, self._config)
 
     # ---- members
 
@@ -197,11 +213,14 @@ class GroupCoordinatorService:
         topics: Iterable[tuple[str, Iterable[int]]] | None,
         *,
         stable: bool = False,
+        member: tuple[str | None, int] = NOBODY,
     ) -> list[OffsetFetchResponseTopics]:
         """A group's offsets, of these (topic, partitions) or all; all of them are committed.
 
-        With `stable`, those that an open transaction may change are errors (KIP-447)."""
+        With `stable`, those that an open transaction may change are errors (KIP-447). `member`
+        names who asks, by member id and epoch (KIP-848)."""
         runtime = self.host.runtime_of(group_id, writing=False)
+        runtime.shard.check_fetching(group_id, *member)
         found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of, stable=stable)
         return await when_committed(runtime, found)
 
@@ -260,6 +279,7 @@ def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResp
         topics=[
             OffsetCommitResponseTopic(
                 name=topic.name,
+                topic_id=topic.topic_id,
                 partitions=[
                     OffsetCommitResponsePartition(
                         partition_index=partition.partition_index, error_code=code

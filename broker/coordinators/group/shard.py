@@ -200,6 +200,12 @@ class GroupShard:
         """See offsets.commit."""
         return offsets.commit(self.core, request, version, find, now)
 
+    def check_fetching(self, group_id: str, member_id: str | None, member_epoch: int) -> None:
+        """Whether that member may read offsets. Raises KafkaError."""
+        group = self.core.groups.get(group_id)
+        if group is not None:
+            kinds.kind(group.type).check_fetch(group, member_id, member_epoch)
+
     def fetch_offsets(
         self,
         group_id: str,

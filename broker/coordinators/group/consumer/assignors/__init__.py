@@ -1,0 +1,15 @@
+"""How a target is computed: each assignor is a pure function of the group and the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from raftka.broker.coordinators.group.consumer.assignors.range import assign as by_range
+from raftka.broker.coordinators.group.consumer.assignors.spec import GroupSpec, Shares
+from raftka.broker.coordinators.group.consumer.assignors.uniform import assign as uniformly
+
+Assignor = Callable[[GroupSpec], Shares]
+
+ASSIGNORS: Final[dict[str, Assignor]] = {"uniform": uniformly, "range": by_range}
+"""By the names that group.consumer.assignors and members use."""

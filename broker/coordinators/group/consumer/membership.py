@@ -1,0 +1,220 @@
+"""Who is a member of a consumer group: joins, fencing, sessions, leaving."""
+
+from __future__ import annotations
+
+from raftka.broker.coordinators.group.consumer import log as written
+from raftka.broker.coordinators.group.consumer.group import (
+    NOTHING,
+    STATIC_LEAVE_EPOCH,
+    ConsumerGroup,
+    Member,
+    MemberState,
+    Partitions,
+    contains,
+)
+from raftka.broker.coordinators.group.consumer.settings import ConsumerSettings
+from raftka.broker.coordinators.group.consumer.target import bump
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.dataclass import dataclass
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import get_logger
+from raftka.model.rules import Rule
+
+log = get_logger(__name__)
+
+
+def check_size(core: Core, group: ConsumerGroup, member_id: str) -> None:
+    """Raises KafkaError GROUP_MAX_SIZE_REACHED when there is no room for a new member."""
+    limit = core.config.consumer.max_size
+    if len(group.members) >= limit and member_id not in group.members:
+        raise KafkaError(
+            ErrorCode.GROUP_MAX_SIZE_REACHED,
+            f"The consumer group has reached its maximum capacity of {limit} members.",
+        )
+
+
+def check_epoch(core: Core, member: Member, epoch: int, owned: Partitions | None) -> None:
+    """Raises KafkaError FENCED_MEMBER_EPOCH for a member that is not in the epoch that it names.
+
+    The epoch before is accepted from a member that has no more than its share: the answer with the
+    newer one may have been lost.
+    """
+    if epoch == member.epoch or Rule.MEMBER_EPOCH_FENCES in core.rules_off:
+        return
+    if epoch == member.previous_epoch and owned is not None:
+        places = ((topic_id, index) for topic_id, found in owned.items() for index in found)
+        if contains(member.assigned, places):
+            return
+    compared = "greater" if epoch > member.epoch else "smaller"
+    raise KafkaError(
+        ErrorCode.FENCED_MEMBER_EPOCH,
+        f"The consumer group member has a {compared} member epoch ({epoch}) than the one known by"
+        f" the group coordinator ({member.epoch}). The member must abandon all its partitions and"
+        " rejoin.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The member of a heartbeat."""
+
+    member: Member
+    is_new: bool
+    """It is not in the group yet."""
+    replaces: Member | None = None
+    """The static member, of another member id, that comes back as this one."""
+
+
+def find_member(
+    core: Core,
+    group: ConsumerGroup,
+    member_id: str,
+    epoch: int,
+    instance_id: str | None,
+    owned: Partitions | None,
+) -> Found:
+    """The member that a heartbeat comes from; a new one for a join (epoch 0).
+
+    Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID,
+    UNRELEASED_INSTANCE_ID.
+    """
+    if instance_id is not None:
+        return _find_static(core, group, member_id, epoch, instance_id, owned)
+    if epoch == 0:
+        known = group.members.get(member_id)
+        if known is None:
+            return Found(Member(member_id), is_new=True)
+        # It joins again, with nothing: the answer to its join was lost, or it was fenced.
+        return Found(known, is_new=False)
+    member = group.member(member_id)
+    check_epoch(core, member, epoch, owned)
+    return Found(member, is_new=False)
+
+
+def _find_static(
+    core: Core,
+    group: ConsumerGroup,
+    member_id: str,
+    epoch: int,
+    instance_id: str,
+    owned: Partitions | None,
+) -> Found:
+    known = group.static_member(instance_id)
+    if epoch == 0:
+        if known is None:
+            return Found(Member(member_id), is_new=member_id not in group.members)
+        if known.member_id == member_id:
+            return Found(known, is_new=False)
+        if known.epoch != STATIC_LEAVE_EPOCH:
+            raise KafkaError(
+                ErrorCode.UNRELEASED_INSTANCE_ID,
+                f"Static member {member_id} with instance id {instance_id} cannot join the group"
+                f" because the instance id is owned by {known.member_id} member.",
+            )
+        return Found(Member(member_id), is_new=True, replaces=known)
+    if known is None:
+        raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
+    if known.member_id != member_id:
+        raise KafkaError(
+            ErrorCode.FENCED_INSTANCE_ID,
+            f"Static member {member_id} with instance id {instance_id} was fenced by member"
+            f" {known.member_id}.",
+        )
+    check_epoch(core, known, epoch, owned)
+    return Found(known, is_new=False)
+
+
+def replace_static(core: Core, group: ConsumerGroup, old: Member, new: Member) -> None:
+    """A static member has come back under another member id: it keeps its share.
+
+    What the old process had to give back it no longer has.
+    """
+    share = group.targets.get(old.member_id, NOTHING)
+    assigned, says = old.assigned, old.says
+    cancel_timers(core, group, old.member_id)
+    written.write_member_gone(core, group, old.member_id)
+    group.remove(old.member_id)
+    new.says = says
+    new.state = MemberState.STABLE
+    group.add(new)
+    group.targets[new.member_id] = share
+    group.give(new, assigned, {})
+    written.write_target(core, group, new.member_id)
+
+
+# ---- leaving
+
+
+def leave(core: Core, group: ConsumerGroup, member: Member, reason: str, now: Moment) -> None:
+    """Take a member out, for whatever reason: its partitions are free, and the group assigns."""
+    cancel_timers(core, group, member.member_id)
+    written.write_member_gone(core, group, member.member_id)
+    group.remove(member.member_id)
+    forget_unused_regexes(core, group)
+    bump(core, group, f"{member.member_id} {reason}", now)
+
+
+def leave_for_a_while(core: Core, group: ConsumerGroup, member: Member) -> None:
+    """A static member is stopped and will be back within its session: nobody gets its share."""
+    core.timers.cancel(("rebalance", group.group_id, member.member_id))
+    member.epoch = STATIC_LEAVE_EPOCH
+    member.state = MemberState.STABLE
+    group.give(member, member.assigned, {})
+    written.write_current(core, group, member)
+
+
+def forget_unused_regexes(core: Core, group: ConsumerGroup) -> None:
+    """Drop what was resolved for expressions by which nobody subscribes any longer."""
+    used = group.used_regexes()
+    for regex in [each for each in group.regexes if each not in used]:
+        group.resolve(regex, None)
+        written.write_regex(core, group, regex)
+
+
+# ---- time
+
+
+def keep_alive(core: Core, group: ConsumerGroup, member: Member, now: Moment) -> None:
+    """The member has just sent a request: its session ends one session timeout from now."""
+    classic = member.says.classic
+    timeout_ms = (
+        ConsumerSettings(core, group.group_id).session_timeout_ms
+        if classic is None
+        else classic.session_timeout_ms
+    )
+    member_id = member.member_id
+
+    def ended(now: Moment) -> None:
+        if group.members.get(member_id) is member:
+            log.info(f"member {member_id} of group {group.group_id} is out: its session ended")
+            leave(core, group, member, "was silent for a session", now)
+
+    key = ("session", group.group_id, member_id)
+    core.timers.schedule(key, now.monotonic_s + timeout_ms / 1000, ended)
+
+
+def watch_revocation(core: Core, group: ConsumerGroup, member: Member, now: Moment) -> None:
+    """A member that must give back partitions has its rebalance timeout for it, once."""
+    key = ("rebalance", group.group_id, member.member_id)
+    if member.state is not MemberState.UNREVOKED_PARTITIONS:
+        core.timers.cancel(key)
+        return
+    epoch = member.epoch
+
+    def late(now: Moment) -> None:
+        unrevoked = member.state is MemberState.UNREVOKED_PARTITIONS and member.epoch == epoch
+        if group.members.get(member.member_id) is member and unrevoked:
+            timeout_ms = member.says.rebalance_timeout_ms
+            log.info(
+                f"member {member.member_id} of group {group.group_id} is out:"
+                f" it did not give back its partitions within {timeout_ms} ms"
+            )
+            leave(core, group, member, "did not give back its partitions in time", now)
+
+    core.timers.schedule(key, now.monotonic_s + member.says.rebalance_timeout_ms / 1000, late)
+
+
+def cancel_timers(core: Core, group: ConsumerGroup, member_id: str) -> None:
+    core.timers.cancel(("session", group.group_id, member_id))
+    core.timers.cancel(("rebalance", group.group_id, member_id))

@@ -1,0 +1,59 @@
+"""The settings of one consumer group: its own (KIP-848), or else the broker's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from raftka.broker.coordinators.group.core import Core
+from raftka.kraft.sections.configs import BROKER_RESOURCE, CLUSTER_DEFAULT, ConfigResource
+
+GROUP_RESOURCE: Final = 32
+"""Kafka's number of a group as what a setting belongs to."""
+
+_HEARTBEATS_PER_S: Final = 200
+"""How many a coordinator's partition asks for, where nobody has set an interval."""
+_QUICK_INTERVAL_MS: Final = 500
+
+
+class ConsumerSettings:
+    """What holds for one group now."""
+
+    def __init__(self, core: Core, group_id: str) -> None:
+        self._core = core
+        self._own = core.image.configs.get(ConfigResource(GROUP_RESOURCE, group_id), {})
+
+    @property
+    def session_timeout_ms(self) -> int:
+        settings = self._core.config.consumer
+        return self._number("consumer.session.timeout.ms", settings.session_timeout_ms)
+
+    @property
+    def assignment_interval_ms(self) -> int:
+        everywhere = self._core.image.configs.get(
+            ConfigResource(BROKER_RESOURCE, CLUSTER_DEFAULT), {}
+        )
+        broker = everywhere.get("group.consumer.assignment.interval.ms")
+        default = self._core.config.consumer.assignment_interval_ms
+        return self._number(
+            "consumer.assignment.interval.ms", default if broker is None else int(broker)
+        )
+
+    def heartbeat_interval_ms(self, members: int) -> int:
+        """How long a member waits before its next heartbeat; `members` are all of this partition.
+
+        By its next heartbeat a member learns of its new share: the longer the interval, the longer
+        a rebalance. Where nobody has set one, it is as short as the number of members allows, and
+        never longer than Kafka's default.
+        """
+        settings = self._core.config.consumer
+        own = self._own.get("consumer.heartbeat.interval.ms")
+        if own is not None:
+            return int(own)
+        if settings.heartbeat_interval_is_set:
+            return settings.heartbeat_interval_ms
+        paced_ms = members * 1000 // _HEARTBEATS_PER_S
+        return min(settings.heartbeat_interval_ms, max(_QUICK_INTERVAL_MS, paced_ms))
+
+    def _number(self, name: str, default: int) -> int:
+        own = self._own.get(name)
+        return default if own is None else int(own)
