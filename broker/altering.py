@@ -15,6 +15,7 @@ from raftka.kraft.controller.configs import Alteration, Op, Wanted, check_names
 from raftka.kraft.image import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
+    GROUP_RESOURCE,
     TOPIC_RESOURCE,
     ConfigResource,
 )
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from raftka.broker.request import Context
 
 BROKER_LOGGER_RESOURCE: Final = 8
-GROUP_RESOURCE: Final = 32
 _SIZE_BYTES: Final = 4
 _OUTCOMES: Final[Mapping[type[Any], type[Any]]] = {
     alter_configs.AlterConfigsRequest: alter_configs.AlterConfigsResourceResponse,

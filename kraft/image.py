@@ -21,6 +21,7 @@ from raftka.kraft.sections.client_quotas import QuotaEntity
 from raftka.kraft.sections.configs import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
+    GROUP_RESOURCE,
     TOPIC_RESOURCE,
     ConfigResource,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "BROKER_RESOURCE",
     "CLUSTER_DEFAULT",
     "EMPTY_IMAGE",
+    "GROUP_RESOURCE",
     "PRODUCER_ID_BLOCK_SIZE",
     "TOPIC_RESOURCE",
     "Acl",

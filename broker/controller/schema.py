@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from raftka.kraft.controller.result import MIN_INSYNC_REPLICAS
-from raftka.kraft.image import CLUSTER_DEFAULT, TOPIC_RESOURCE, ConfigResource, MetadataImage
+from raftka.kraft.image import (
+    CLUSTER_DEFAULT,
+    GROUP_RESOURCE,
+    TOPIC_RESOURCE,
+    ConfigResource,
+    MetadataImage,
+)
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.settings import Config, with_dynamic
 from raftka.model.settings.altering import is_list, validate_topic_configs
 from raftka.model.settings.altering_brokers import validate_broker_names, validate_rules
 from raftka.model.settings.catalog import BROKER
 from raftka.model.settings.describe import Description, describe_topic
-from raftka.model.settings.setting import to_text
+from raftka.model.settings.group import GROUP, validate_group_configs
+from raftka.model.settings.setting import Type, to_text
 
 
 class SettingsSchema:
@@ -31,6 +38,9 @@ class SettingsSchema:
         if resource.type == TOPIC_RESOURCE:
             validate_topic_configs(entries)
             return
+        if resource.type == GROUP_RESOURCE:
+            validate_group_configs(self._config, entries)
+            return
         everywhere = resource.name == CLUSTER_DEFAULT
         validate_broker_names(entries, cluster_wide=everywhere)
         if MIN_INSYNC_REPLICAS in entries and not everywhere:
@@ -44,12 +54,17 @@ class SettingsSchema:
 
     def is_list(self, resource: ConfigResource, name: str) -> bool:
         """Whether items can be appended and subtracted."""
+        if resource.type == GROUP_RESOURCE:
+            return name in GROUP and GROUP[name].type is Type.LIST
         return is_list(name, topic=resource.type == TOPIC_RESOURCE)
 
     def default(self, resource: ConfigResource, name: str) -> str:
         """What holds while the resource itself says nothing; "" for nothing."""
         if resource.type == TOPIC_RESOURCE:
             return self._config.topic_default(name) or ""
+        if resource.type == GROUP_RESOURCE:
+            broker_name = GROUP[name].broker_name if name in GROUP else None
+            return "" if broker_name is None else to_text(self._config.value(broker_name)) or ""
         return to_text(self._config.value(name)) or "" if name in BROKER else ""
 
     def describe_topic(

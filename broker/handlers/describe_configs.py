@@ -1,7 +1,7 @@
-"""DescribeConfigs (key 32): settings of topics and brokers, with where each value comes from.
+"""DescribeConfigs (key 32): settings of topics, groups and brokers, and where each value is from.
 
-Any broker answers for topics; for a broker, only that broker knows its own file. KIP-226: dynamic
-settings and synonyms. KIP-569 (version 3): types and documentation.
+Any broker answers for topics and groups; for a broker, only that broker knows its own file.
+KIP-226: dynamic settings and synonyms. KIP-569 (version 3): types and documentation.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from raftka.broker import altering
 from raftka.broker.altering import BROKER_LOGGER_RESOURCE, check_node_id
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import check_name
-from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from raftka.kraft.image import (
+    BROKER_RESOURCE,
+    GROUP_RESOURCE,
+    TOPIC_RESOURCE,
+    ConfigResource,
+)
 from raftka.model.access import PER_RESOURCE, Operation
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.settings.describe import (
     Description,
     describe_broker,
     describe_broker_defaults,
+    describe_group,
     describe_loggers,
     describe_topic,
 )
@@ -73,6 +79,12 @@ def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description
             return describe_broker_defaults(node.image.broker_config(None), names)
         check_node_id(node, name, "Unexpected broker id, expected {0} or empty string,")
         return describe_broker(node.config, names)
+    if resource.resource_type == GROUP_RESOURCE:
+        if not name:
+            raise KafkaError(ErrorCode.INVALID_REQUEST, "Group name must not be empty")
+        # A group has settings whether there is one of that name or not.
+        own = node.image.configs.get(ConfigResource(GROUP_RESOURCE, name), {})
+        return describe_group(node.config, own, names)
     if resource.resource_type == BROKER_LOGGER_RESOURCE:
         check_node_id(node, name, "Unexpected node id. Expected {0},")
         return describe_loggers(names)

@@ -9,7 +9,7 @@ from typing import Final
 
 from raftka.broker.altering import BROKER_LOGGER_RESOURCE
 from raftka.broker.request import Context, handles
-from raftka.kraft.image import BROKER_RESOURCE, TOPIC_RESOURCE
+from raftka.kraft.image import BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE
 from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.list_config_resources import (
@@ -18,9 +18,9 @@ from raftka.net.protocol.messages.list_config_resources import (
     ListConfigResourcesResponse,
 )
 
-_LISTED: Final = {TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER_RESOURCE}
-_EMPTY: Final = {16, 32}
-"""Client metrics and groups, none of which has settings here."""
+_LISTED: Final = {TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER_RESOURCE, GROUP_RESOURCE}
+_EMPTY: Final = {16}
+"""Client metrics, none of which has settings here."""
 
 
 @handles(ListConfigResourcesRequest, versions=(0, 1), access=Cluster.DESCRIBE_CONFIGS)
@@ -39,6 +39,8 @@ def list_config_resources(
     found = []
     if TOPIC_RESOURCE in wanted:
         found += [(TOPIC_RESOURCE, name) for name in node.image.topics]
+    if GROUP_RESOURCE in wanted:
+        found += [(kind, name) for kind, name in node.image.configs if kind == GROUP_RESOURCE]
     if BROKER_RESOURCE in wanted:
         found += [(BROKER_RESOURCE, str(id_)) for id_ in sorted(node.image.brokers)]
     if BROKER_LOGGER_RESOURCE in wanted:

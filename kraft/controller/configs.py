@@ -26,6 +26,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
+    GROUP_RESOURCE,
     TOPIC_RESOURCE,
     ConfigResource,
     MetadataImage,
@@ -186,6 +187,10 @@ def _check_resource(image: MetadataImage, resource: ConfigResource) -> None:
             except ValueError:
                 words = f"Node id must be an integer, but it is: {resource.name}"
                 raise KafkaError(ErrorCode.INVALID_REQUEST, words) from None
+    elif resource.type == GROUP_RESOURCE:
+        if not resource.name:
+            words = "Default group resources are not allowed."
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
     else:
         words = f"Resources of type {resource.type} have no settings here."
         raise KafkaError(ErrorCode.INVALID_REQUEST, words)

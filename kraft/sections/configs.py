@@ -10,6 +10,7 @@ from raftka.kraft.sections.section import Section
 
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4
+GROUP_RESOURCE: Final = 32
 """Kafka's numbers for what a setting belongs to."""
 
 CLUSTER_DEFAULT: Final = ""
@@ -17,7 +18,7 @@ CLUSTER_DEFAULT: Final = ""
 
 
 class ConfigResource(NamedTuple):
-    """What a setting belongs to: a topic, a broker, or all brokers."""
+    """What a setting belongs to: a topic, a group, a broker, or all brokers."""
 
     type: int
     name: str
@@ -45,9 +46,10 @@ class Configs(Section):
             self.changed.setdefault(resource)
 
     def view(self) -> Mapping[str, Any]:
-        found: dict[str, dict[str, Mapping[str, str]]] = {"brokers": {}, "topics": {}}
+        kinds = {BROKER_RESOURCE: "brokers", TOPIC_RESOURCE: "topics", GROUP_RESOURCE: "groups"}
+        found: dict[str, dict[str, Mapping[str, str]]] = {each: {} for each in kinds.values()}
         for resource, entries in self.configs.items():
-            kind = "brokers" if resource.type == BROKER_RESOURCE else "topics"
+            kind = kinds[resource.type]
             name = resource.name if resource.name != CLUSTER_DEFAULT else "default"
             found[kind][name] = entries
         return found

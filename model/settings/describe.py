@@ -13,6 +13,7 @@ from typing import NamedTuple
 from raftka.model.logs import levels
 from raftka.model.settings.catalog import BROKER, TOPIC, broker_synonyms
 from raftka.model.settings.config import Config
+from raftka.model.settings.group import GROUP
 from raftka.model.settings.setting import Dynamic, Setting, Type, to_text, typed
 
 
@@ -25,6 +26,7 @@ class Source(enum.IntEnum):
     STATIC_BROKER_CONFIG = 4
     DEFAULT_CONFIG = 5
     DYNAMIC_BROKER_LOGGER_CONFIG = 6
+    GROUP_CONFIG = 8
 
 
 class Synonym(NamedTuple):
@@ -61,6 +63,22 @@ def describe_topic(
         if given is not None:
             value = typed(given, setting)
             synonyms.insert(0, Synonym(setting.name, value, Source.DYNAMIC_TOPIC_CONFIG))
+        found.append(_described(setting, value, synonyms, read_only=False))
+    return found
+
+
+def describe_group(
+    config: Config, overrides: Mapping[str, str], names: Collection[str] | None = None
+) -> list[Description]:
+    """The settings of a group with these overrides; all of them, or those named."""
+    found = []
+    for setting in _chosen(GROUP.values(), names):
+        synonyms = _topic_synonyms(config, setting)
+        value = synonyms[0].value if synonyms else to_text(setting.default)
+        given = overrides.get(setting.name)
+        if given is not None:
+            value = typed(given, setting)
+            synonyms.insert(0, Synonym(setting.name, value, Source.GROUP_CONFIG))
         found.append(_described(setting, value, synonyms, read_only=False))
     return found
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from raftka.broker.coordinators.group.core import Core
-from raftka.kraft.sections.configs import BROKER_RESOURCE, CLUSTER_DEFAULT, ConfigResource
-
-GROUP_RESOURCE: Final = 32
-"""Kafka's number of a group as what a setting belongs to."""
+from raftka.kraft.image import (
+    BROKER_RESOURCE,
+    CLUSTER_DEFAULT,
+    GROUP_RESOURCE,
+    ConfigResource,
+)
 
 _HEARTBEATS_PER_S: Final = 200
 """How many a coordinator's partition asks for, where nobody has set an interval."""
