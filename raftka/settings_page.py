@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from raftka.model.settings.group import GROUP_CONFIGS
 from raftka.model.settings.groups import GROUP_SETTINGS
 from raftka.model.settings.log import LOG_SETTINGS
 from raftka.model.settings.node import NODE_SETTINGS
@@ -51,6 +52,7 @@ def page() -> str:
         *_section("Consumer groups", GROUP_SETTINGS),
         *_section("Quotas", QUOTA_SETTINGS),
         *_section("Topics", (each for each in TOPIC_SETTINGS if not each.no_effect)),
+        *_section("Groups", GROUP_CONFIGS),
         "## Accepted, without effect\n\n"
         "So that a file written for Apache Kafka works as it stands.\n",
         *_without_effect((*unused, *TOPIC_SETTINGS)),
