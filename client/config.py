@@ -90,6 +90,20 @@ PRODUCER = COMMON | _table(
 
 CONSUMER = COMMON | _table(
     Setting("group.id", optional_text, None, "The group whose members share the partitions."),
+    Setting(
+        "group.protocol",
+        text,
+        "classic",
+        "How the group divides partitions: classic, by a leader among its members; consumer, by its"
+        " coordinator (KIP-848).",
+        choices=("classic", "consumer"),
+    ),
+    Setting(
+        "group.remote.assignor",
+        optional_text,
+        None,
+        "The coordinator's assignor for group.protocol = consumer: uniform or range.",
+    ),
     Setting("group.instance.id", optional_text, None, "A name that makes the member static."),
     Setting(
         "auto.offset.reset",
@@ -164,9 +178,21 @@ def producer_config(given: Mapping[str, object]) -> ClientConfig:
     return config
 
 
+_CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
+"""What members of the consumer protocol do not decide themselves."""
+
+
 def consumer_config(given: Mapping[str, object]) -> ClientConfig:
     """Raises ConfigError, also for settings that contradict each other."""
     config = ClientConfig("consumer", CONSUMER, given)
+    if config.text("group.protocol") == "consumer":
+        for name in _CLASSIC_ONLY:
+            if config.given(name):
+                raise ConfigError(
+                    f"{name} cannot be set when group.protocol=consumer: the coordinator decides it"
+                )
+    elif config.optional_text("group.remote.assignor") is not None:
+        raise ConfigError("group.remote.assignor needs group.protocol=consumer")
     heartbeat, session = config.number("heartbeat.interval.ms"), config.number("session.timeout.ms")
     if heartbeat >= session:
         raise ConfigError(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         OffsetAndTimestamp,
         RebalanceInProgress,
         RebalanceListener,
+        SubscriptionPattern,
     )
     from raftka.client.producer import (
         MustAbort,
@@ -68,6 +69,7 @@ _HOMES = {
     "ProducerFenced": "raftka.client.producer",
     "RebalanceInProgress": "raftka.client.consumer",
     "RebalanceListener": "raftka.client.consumer",
+    "SubscriptionPattern": "raftka.client.consumer",
     "RecordMetadata": "raftka.client.producer",
     "SomeFailed": "raftka.client.admin",
     "TopicPartition": "raftka.model.ids",
@@ -99,6 +101,7 @@ __all__ = [
     "RebalanceListener",
     "RecordMetadata",
     "SomeFailed",
+    "SubscriptionPattern",
     "TopicPartition",
     "TransactionError",
     "__version__",

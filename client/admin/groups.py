@@ -17,7 +17,8 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Buffer
 from raftka.net.protocol.codec import MalformedMessage
-from raftka.net.protocol.messages import leave_group, offset_delete
+from raftka.net.protocol.messages import consumer_group_describe, leave_group, offset_delete
+from raftka.net.protocol.messages.consumer_group_describe import ConsumerGroupDescribeRequest
 from raftka.net.protocol.messages.delete_groups import DeleteGroupsRequest
 from raftka.net.protocol.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
 from raftka.net.protocol.messages.leave_group import LeaveGroupRequest
@@ -25,6 +26,9 @@ from raftka.net.protocol.messages.list_groups import ListGroupsRequest
 from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest
 
 T = TypeVar("T")
+
+_CLASSIC_MEMBER = 0
+"""The MemberType of a member that speaks the classic protocol."""
 
 _DEAD = "Dead"
 """How brokers before version 6 of DescribeGroups tell that there is no such group."""
@@ -42,18 +46,30 @@ class GroupListing:
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """A member and what its generation assigned to it; `instance_id` only for static ones."""
+    """A member and what is assigned to it; `instance_id` only for static ones.
+
+    The rest is known in groups of the consumer protocol (KIP-848).
+    """
 
     member_id: str
     instance_id: str | None
     client_id: str
     host: str
     assignment: tuple[TopicPartition, ...]
+    epoch: int | None = None
+    target: tuple[TopicPartition, ...] | None = None
+    """What will be assigned to it once the group has settled."""
+    speaks_classic: bool = False
+    """It has not been upgraded yet (KIP-1099)."""
+    rack: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GroupDescription:
-    """`strategy` is how the group divides partitions; empty while it is not stable."""
+    """`strategy` is how the group divides partitions; empty while a classic group is not stable.
+
+    A group has epochs if it speaks the consumer protocol (KIP-848).
+    """
 
     group_id: str
     state: str
@@ -61,6 +77,9 @@ class GroupDescription:
     strategy: str
     members: tuple[GroupMember, ...]
     coordinator: Broker
+    epoch: int | None = None
+    target_epoch: int | None = None
+    """The epoch that the members' targets are for."""
 
 
 class GroupOperations(AdminBase):
@@ -172,12 +191,18 @@ class GroupOperations(AdminBase):
     async def _describe_group(self, group_id: str) -> GroupDescription:
         async def attempt(group: GroupClient) -> GroupDescription:
             channel = await group.channel()
+            assert group.coordinator.broker is not None
+            if ConsumerGroupDescribeRequest.API_KEY in channel.versions:
+                request = ConsumerGroupDescribeRequest(group_ids=[group_id])
+                coordinated = (await group.send(channel, request)).groups[0]
+                if coordinated.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
+                    raise_for(coordinated.error_code, coordinated.error_message)
+                    return _coordinated(coordinated, group.coordinator.broker)
             answer = await group.send(channel, DescribeGroupsRequest(groups=[group_id]))
             told = answer.groups[0]
             raise_for(told.error_code, told.error_message)
             if told.group_state == _DEAD:
                 raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-            assert group.coordinator.broker is not None
             return _description(told, group.coordinator.broker)
 
         return await self._with_coordinator(group_id, attempt)
@@ -233,6 +258,43 @@ def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
             for member in told.members
         ),
         coordinator,
+    )
+
+
+def _coordinated(told: consumer_group_describe.DescribedGroup, at: Broker) -> GroupDescription:
+    """A group of the consumer protocol."""
+    return GroupDescription(
+        told.group_id,
+        told.group_state,
+        PROTOCOL_TYPE,
+        told.assignor_name,
+        tuple(
+            GroupMember(
+                member.member_id,
+                member.instance_id,
+                member.client_id,
+                member.client_host,
+                _partitions(member.assignment),
+                member.member_epoch,
+                _partitions(member.target_assignment),
+                member.member_type == _CLASSIC_MEMBER,
+                member.rack_id,
+            )
+            for member in told.members
+        ),
+        at,
+        told.group_epoch,
+        told.assignment_epoch,
+    )
+
+
+def _partitions(assigned: consumer_group_describe.Assignment) -> tuple[TopicPartition, ...]:
+    return tuple(
+        sorted(
+            TopicPartition(topic.topic_name, index)
+            for topic in assigned.topic_partitions
+            for index in topic.partitions
+        )
     )
 
 

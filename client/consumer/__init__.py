@@ -3,6 +3,7 @@
 from raftka.client.consumer.consumer import Consumer
 from raftka.client.consumer.group_client import CommitFailed, RebalanceInProgress
 from raftka.client.consumer.listener import RebalanceListener
+from raftka.client.consumer.member import SubscriptionPattern
 from raftka.client.consumer.offsets import OffsetAndTimestamp
 from raftka.client.consumer.positions import LogTruncated, NoOffset
 from raftka.client.consumer.state import ConsumerRecord
@@ -22,4 +23,5 @@ __all__ = [
     "OffsetAndTimestamp",
     "RebalanceInProgress",
     "RebalanceListener",
+    "SubscriptionPattern",
 ]

@@ -21,14 +21,15 @@ from raftka.client.config import consumer_config
 from raftka.client.consumer.commits import AutoCommit
 from raftka.client.consumer.fetcher import Fetcher
 from raftka.client.consumer.group_client import GroupClient, RebalanceInProgress
-from raftka.client.consumer.heartbeats import keep_alive
 from raftka.client.consumer.listener import RebalanceListener
 from raftka.client.consumer.lookups import Lookups, no_answer
-from raftka.client.consumer.membership import LEAVE_S, Membership
+from raftka.client.consumer.member import GroupMember, SubscriptionPattern
+from raftka.client.consumer.membership import LEAVE_S
 from raftka.client.consumer.offsets import OffsetAndTimestamp
 from raftka.client.consumer.poll_loop import Reading
 from raftka.client.consumer.polled import Polled
 from raftka.client.consumer.positions import Positions
+from raftka.client.consumer.protocols import begin_membership, subscribe_by
 from raftka.client.consumer.state import Assignment, ConsumerRecord, reset_policy
 from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.client.opening import LAST_WORDS_S, Client
@@ -74,10 +75,9 @@ class Consumer(Client):
             Positions(self._cluster, self._assignment, self._group, reset, committed_only),
             self._commits,
         )
-        self._membership: Membership | None = None
+        self._membership: GroupMember | None = None
         self._pattern: re.Pattern[str] | None = None
-        self._manual = False
-        self._subscribed = False
+        self._manual = self._subscribed = False
         self._polled = Polled()
         self._caller_works = False
         """Whether the caller may be at work on records that it was given last."""
@@ -89,12 +89,13 @@ class Consumer(Client):
 
     def subscribe(
         self,
-        topics: Iterable[str] | str | re.Pattern[str],
+        topics: Iterable[str] | str | re.Pattern[str] | SubscriptionPattern,
         listener: RebalanceListener | None = None,
     ) -> None:
         """Read a share of these topics as a member of the group.
 
-        A compiled pattern matches all topics whose whole name it matches, now or later.
+        A compiled pattern, or a SubscriptionPattern for the coordinator (group.protocol=consumer),
+        stands for all topics whose whole name it matches, now or later.
         Takes effect with the next poll. Raises KafkaError without a group.id.
         """
         if self._manual:
@@ -102,6 +103,11 @@ class Consumer(Client):
         membership = self._member()
         membership.listener = listener
         self._subscribed = True
+        if isinstance(topics, SubscriptionPattern):
+            self._pattern = None
+            subscribe_by(membership, topics)
+            self._cluster.follow_all()
+            return
         if isinstance(topics, re.Pattern):
             self._pattern = topics
             self._cluster.follow_all()
@@ -355,19 +361,16 @@ class Consumer(Client):
 
     # The group
 
-    def _member(self) -> Membership:
+    def _member(self) -> GroupMember:
         if self._membership is None:
-            tasks = self.tasks
-            self._membership = Membership(
+            self._membership = begin_membership(
                 self._cluster,
                 self._require_group(),
                 self._assignment,
                 self._config,
                 self._commits.now,
                 self._reading.news,
-            )
-            tasks.start_soon(
-                keep_alive, self._cluster, self._require_group(), self._membership, self._config
+                self.tasks,
             )
         return self._membership
 
@@ -394,7 +397,5 @@ class Consumer(Client):
 
 
 def _mixed() -> KafkaError:
-    return KafkaError(
-        ErrorCode.INVALID_REQUEST,
-        "a consumer either subscribes to topics or is assigned partitions, not both",
-    )
+    words = "a consumer either subscribes to topics or is assigned partitions, not both"
+    return KafkaError(ErrorCode.INVALID_REQUEST, words)

@@ -203,7 +203,9 @@ class GroupClient:
                 moved = error.code in COORDINATOR_MOVED
                 if moved:
                     self.lost(error.code.name)
-                if not (self._patient and (moved or error.retriable)):
+                # The member's next heartbeat brings its newer epoch (KIP-848).
+                stale = error.code is ErrorCode.STALE_MEMBER_EPOCH
+                if not (self._patient and (moved or stale or error.retriable)):
                     raise
             failures += 1
             await self.cluster.clock.sleep(self.cluster.retry_backoff.pause(failures))
@@ -255,6 +257,7 @@ def check_commit(answer: OffsetCommitResponse) -> None:
         for part in topic.partitions:
             if part.error_code in (
                 ErrorCode.ILLEGAL_GENERATION,
+                ErrorCode.FENCED_MEMBER_EPOCH,
                 ErrorCode.UNKNOWN_MEMBER_ID,
                 ErrorCode.REBALANCE_IN_PROGRESS,
             ):

@@ -14,7 +14,7 @@ import trio
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.commits import AutoCommit
 from raftka.client.consumer.fetcher import LANE, Fetcher
-from raftka.client.consumer.membership import Membership
+from raftka.client.consumer.member import GroupMember
 from raftka.client.consumer.positions import Positions
 from raftka.client.consumer.state import Assignment, ConsumerRecord
 from raftka.model.errors import ErrorCode, KafkaError
@@ -62,7 +62,7 @@ class Reading:
         self.news.ring()
 
     async def next_records(
-        self, limit: int, membership: Membership | None, timeout_s: float
+        self, limit: int, membership: GroupMember | None, timeout_s: float
     ) -> list[ConsumerRecord]:
         """Up to `limit` records, waiting for the first; none when the timeout is over.
 

@@ -72,7 +72,8 @@ async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]
     for target in targets:
         offset, end = committed.get(target), ends.get(target)
         owner = owners.get(target)
-        lag = None if offset is None or end is None else end - offset.offset
+        # The ends were asked for later: only a log that was cut can end before the offset.
+        lag = None if offset is None or end is None else max(0, end - offset.offset)
         rows.append(
             [
                 group.group_id,
@@ -147,16 +148,28 @@ def _members(group: GroupDescription, verbose: bool) -> list[str]:
         if static:
             row.append(member.instance_id or "")
         row += [member.host, member.client_id, str(len(member.assignment))]
-        row += [_MISSING, _assignment(member), _MISSING, _MISSING] if verbose else [""]
+        if verbose:
+            row += [
+                _number(member.epoch),
+                _assignment(member.assignment),
+                _number(group.target_epoch),
+                _MISSING if member.target is None else _assignment(member.target),
+            ]
+        else:
+            row.append("")
         rows.append(row)
     return lines(columns, rows)
 
 
-def _assignment(member: GroupMember) -> str:
+def _number(epoch: int | None) -> str:
+    return _MISSING if epoch is None else str(epoch)
+
+
+def _assignment(partitions: Sequence[TopicPartition]) -> str:
     return (
         ";".join(
             f"{topic}:{','.join(map(str, sorted(indexes)))}"
-            for topic, indexes in sorted(by_topic(member.assignment).items())
+            for topic, indexes in sorted(by_topic(partitions).items())
         )
         or _MISSING
     )
@@ -178,5 +191,5 @@ def _state(group: GroupDescription, verbose: bool) -> list[str]:
     ]
     if verbose:
         columns += [Column("GROUP-EPOCH", 15), Column("TARGET-ASSIGNMENT-EPOCH", 25)]
-        row += [_MISSING, _MISSING]
+        row += [_number(group.epoch), _number(group.target_epoch)]
     return lines([*columns, Column("#MEMBERS", 0)], [[*row, str(len(group.members))]])

@@ -94,7 +94,8 @@ def test_a_broker_must_listen_somewhere(cluster: ControllerOnPaper) -> None:
 
 def test_a_broker_must_support_the_features_in_use(cluster: ControllerOnPaper) -> None:
     with pytest.raises(KafkaError, match=r"supports metadata\.version 1 to 7, but .* at 30") as e:
-        old = (("metadata.version", 1, 7), ("eligible.leader.replicas.version", 1, 1))
+        others = (("eligible.leader.replicas.version", 1, 1), ("group.version", 0, 1))
+        old = (("metadata.version", 1, 7), *others)
         register(cluster, replace(REQUEST, features=old))
     assert e.value.code is ErrorCode.UNSUPPORTED_VERSION
 

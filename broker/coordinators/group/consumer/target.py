@@ -31,7 +31,13 @@ def assign(core: Core, group: ConsumerGroup, now: Moment) -> None:
 
     The first change of a quiet group counts at once; what follows within the interval is one.
     """
-    if group.epoch == group.assignment_epoch or not group.members:
+    if group.epoch == group.assignment_epoch:
+        return
+    if not group.members:
+        # Nobody gets anything, in whatever epoch.
+        group.assignment_epoch = group.epoch
+        group.assigned_at_ms = now.wall_ms
+        written.write_target_epoch(core, group)
         return
     if now.monotonic_s < group.assign_not_before_s:
 
