@@ -80,7 +80,7 @@ class Consumer(Client):
         self._manual = self._subscribed = False
         self._polled = Polled()
         self._caller_works = False
-        """Whether the caller may be at work on records that it was given last."""
+        """The caller may be at work on records that it was given last."""
         # Records that iteration has polled but not handed out yet count as not consumed.
         self._commits.hold_back = self._polled
         self._cluster.on_change = self._layout_changed
@@ -351,8 +351,6 @@ class Consumer(Client):
 
     def _start(self, nursery: trio.Nursery) -> None:
         self._reading.start(nursery)
-
-    # Helpers
 
     def _reset(self, partitions: Iterable[TopicPartition], timestamp: int) -> None:
         for target in list(partitions) or self._assignment.partitions:
