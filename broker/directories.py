@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from raftka.kraft.controller.features import BOOTSTRAP
 from raftka.model.dataclass import dataclass
@@ -16,6 +17,9 @@ from raftka.storage.config import LogConfig
 from raftka.storage.log_directory import LOCK
 from raftka.storage.log_manager import LogManager
 from raftka.storage.meta_properties import BadDirectory, MetaProperties
+
+ALL_DIRECTORIES: Final = "*"
+"""In cordoned.log.dirs."""
 
 
 @dataclass
@@ -51,9 +55,11 @@ class Directories:
         dice: Dice,
         rules_off: RulesOff,
         verifies: Callable[[], bool] = lambda: True,
+        cordoned: Callable[[], Collection[str]] = lambda: (),
     ) -> LogManager:
         """The logs in these directories, not loaded yet. `verifies` says whether what opens a
-        transaction must be agreed with its coordinator, by the settings as they are."""
+        transaction must be agreed with its coordinator, `cordoned` which directories get no new
+        logs, both by the settings as they are."""
         return LogManager(
             self.disk,
             self.paths,
@@ -64,6 +70,7 @@ class Directories:
             producer_expiration_ms=config.int("producer.id.expiration.ms"),
             rules_off=rules_off,
             verifies=verifies,
+            cordoned=cordoned,
         )
 
     def release(self) -> None:
@@ -122,3 +129,9 @@ def _lock(disk: Disk, path: str) -> FileLock:
             f"{path} is in use by another process: stop that one, or give this node log.dirs of"
             " its own"
         ) from error
+
+
+def cordoned(config: Config) -> list[str]:
+    """The log directories that get no new replicas (cordoned.log.dirs, KIP-1066)."""
+    named, paths = config.names("cordoned.log.dirs"), config.names("log.dirs")
+    return paths if ALL_DIRECTORIES in named else [path for path in paths if path in named]

@@ -79,6 +79,7 @@ class Lifecycle:
         registration_timeout_s: float,
         metadata_offset: Callable[[], int],
         offline_log_dirs: Callable[[], list[Uuid]],
+        cordoned_log_dirs: Callable[[], list[Uuid]],
         heard: Callable[[float], None],
     ) -> None:
         self.identity = identity
@@ -90,6 +91,7 @@ class Lifecycle:
         self._registration_timeout_s = registration_timeout_s
         self._metadata_offset = metadata_offset
         self._offline_log_dirs = offline_log_dirs
+        self._cordoned_log_dirs = cordoned_log_dirs
         self._heard = heard
         self._alarm = clock.alarm()
         self._registered = trio.Event()
@@ -217,6 +219,8 @@ class Lifecycle:
                 want_fence=not self._may_serve,
                 want_shut_down=stopping,
                 offline_log_dirs=list(self._offline_log_dirs()),
+                # Dynamic settings are known once the metadata has been read.
+                cordoned_log_dirs=[*self._cordoned_log_dirs()] if self._may_serve else None,
             ),
             lane=_LANE,
             timeout_s=max(1.0, self._interval_s),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from raftka.net.security.scram import Known
 
 _NONCE_BYTES: Final = 24
+_TOKENS: Final = "OAUTHBEARER"
 _NUMBER_OF: Final = {name: number for number, name in NUMBERS.items()}
 Credentials = Callable[[], "Mapping[ScramKey, ScramCredential]"]
 
@@ -46,7 +47,9 @@ def network_for(
     from raftka.net.security.dialing import SecuredNetwork
 
     settings = ListenerSettings(config, listener)
-    login = own_login(settings, mechanism, dice) if protocol.startswith("SASL_") else None
+    login = None
+    if protocol.startswith("SASL_"):
+        login = own_login(settings, mechanism, network, clock, dice)
     client_id = f"raftka-node-{config.int('node.id')}"
     wrap = None
     if protocol.endswith("SSL"):
@@ -119,9 +122,16 @@ def tls_settings(settings: ListenerSettings) -> TlsSettings:
     )
 
 
-def own_login(settings: ListenerSettings, mechanism: str, dice: Dice) -> Login:
+def own_login(
+    settings: ListenerSettings, mechanism: str, network: Network, clock: Clock, dice: Dice
+) -> Login:
     """How this node logs in to others' listeners of that name. Raises ValueError."""
     from raftka.net.security.dialing import login_of
+
+    if mechanism == _TOKENS:
+        from raftka.broker.tokens import own_token_login
+
+        return own_token_login(settings, network, clock)
 
     options = _jaas_options(settings, mechanism)
     user, password = options.get("username"), options.get("password")
@@ -142,6 +152,7 @@ def authentication_for(
     settings: ListenerSettings,
     protocol: str,
     *,
+    network: Network,
     clock: Clock,
     dice: Dice,
     credentials: Credentials,
@@ -151,19 +162,30 @@ def authentication_for(
         return None
     from raftka.net.security.authentication import Authentication
 
-    rules = sasl_rules(settings, dice, credentials)
+    rules = sasl_rules(settings, network, clock, dice, credentials)
     return lambda: Authentication(rules, clock)
 
 
-def sasl_rules(settings: ListenerSettings, dice: Dice, credentials: Credentials) -> Rules:
+def sasl_rules(
+    settings: ListenerSettings,
+    network: Network,
+    clock: Clock,
+    dice: Dice,
+    credentials: Credentials,
+) -> Rules:
     """What a listener asks for. Raises ValueError."""
     from raftka.net.security.authentication import Rules
 
+    offers = {}
+    for mechanism in settings.names("sasl.enabled.mechanisms"):
+        if mechanism == _TOKENS:
+            from raftka.broker.tokens import token_offer
+
+            offers[mechanism] = token_offer(settings, network, clock)
+        else:
+            offers[mechanism] = _offer(settings, mechanism, dice, credentials)
     return Rules(
-        {
-            mechanism: _offer(settings, mechanism, dice, credentials)
-            for mechanism in settings.names("sasl.enabled.mechanisms")
-        },
+        offers,
         settings.int("connection.failed.authentication.delay.ms") / 1000,
         settings.int("sasl.server.max.receive.size"),
     )

@@ -16,7 +16,7 @@ import trio
 from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordination import Coordinators
-from raftka.broker.directories import Directories, open_directories
+from raftka.broker.directories import Directories, cordoned, open_directories
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
 from raftka.broker.node import Node
@@ -169,7 +169,12 @@ async def _run(
 def _compose_broker(node: Node, directories: Directories) -> None:
     config = node.config
     node.logs = directories.log_manager(
-        config, node.clock, node.dice, node.rules_off, node.verifies_transactions
+        config,
+        node.clock,
+        node.dice,
+        node.rules_off,
+        node.verifies_transactions,
+        lambda: cordoned(node.config),
     )
     node.cleaner = Cleaner(node.logs, node.disk, node.clock, node.rules_off)
     plane = node.data_plane = DataPlane(
@@ -249,6 +254,7 @@ def _lifecycle(node: Node, directories: Directories) -> Lifecycle:
         registration_timeout_s=config.int("initial.broker.registration.timeout.ms") / 1000,
         metadata_offset=lambda: node.image.offset,
         offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
+        cordoned_log_dirs=lambda: [directories.identities[path] for path in cordoned(node.config)],
         heard=heard,
     )
 
@@ -352,6 +358,7 @@ def _server(node: Node, name: str) -> Server:
         authentication=authentication_for(
             settings,
             node.listeners[name].protocol,
+            network=node.network,
             clock=node.clock,
             dice=node.dice,
             credentials=node.scram_credentials,

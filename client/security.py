@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from raftka.client.settings import ClientConfig, ConfigError, Setting, names, optional_text, text
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from raftka.net.security.dialing import Login
 
 _NONCE_BYTES = 24
-_MODULES = {"PLAIN": "PlainLoginModule", **dict.fromkeys(HASHES, "ScramLoginModule")}
+_TOKENS = "OAUTHBEARER"
+_MODULES = {
+    "PLAIN": "PlainLoginModule",
+    **dict.fromkeys(HASHES, "ScramLoginModule"),
+    _TOKENS: "OAuthBearerLoginModule",
+}
 
 SECURITY = (
     Setting(
@@ -38,6 +44,25 @@ SECURITY = (
     ),
     Setting("sasl.username", optional_text, None, "The user, in place of sasl.jaas.config."),
     Setting("sasl.password", optional_text, None, "The user's password."),
+    Setting(
+        "sasl.oauthbearer.token.endpoint.url",
+        optional_text,
+        None,
+        "Where tokens are issued, or file:///path of a file with one.",
+    ),
+    Setting(
+        "sasl.oauthbearer.client.credentials.client.id",
+        optional_text,
+        None,
+        "The name by which the issuer of tokens knows the client.",
+    ),
+    Setting(
+        "sasl.oauthbearer.client.credentials.client.secret",
+        optional_text,
+        None,
+        "The secret that goes with it.",
+    ),
+    Setting("sasl.oauthbearer.scope", optional_text, None, "The scope to ask the issuer for."),
     Setting("ssl.truststore.type", text, "JKS", "PEM or PKCS12."),
     Setting("ssl.truststore.location", optional_text, None, "The certificates that are trusted."),
     Setting("ssl.truststore.password", optional_text, None, "What opens the truststore."),
@@ -66,7 +91,7 @@ def secured(config: ClientConfig, network: Network, clock: Clock, dice: Dice) ->
         return network
     from raftka.net.security.dialing import SecuredNetwork
 
-    login = _login(config, dice) if protocol.startswith("SASL_") else None
+    login = _login(config, network, clock, dice) if protocol.startswith("SASL_") else None
     wrap = None
     if protocol.endswith("SSL"):
         from raftka.net.security import tls
@@ -108,25 +133,17 @@ def _tls_context(config: ClientConfig) -> Any:
         raise ConfigError(f"TLS cannot be set up: {error}") from error
 
 
-def _login(config: ClientConfig, dice: Dice) -> Login:
+def _login(config: ClientConfig, network: Network, clock: Clock, dice: Dice) -> Login:
     from raftka.net.security.dialing import login_of
 
     mechanism = config.text("sasl.mechanism")
     if mechanism not in _MODULES:
         raise ConfigError(f"sasl.mechanism = {mechanism}: it must be one of {', '.join(_MODULES)}")
+    if mechanism == _TOKENS:
+        return _token_login(config, network, clock)
     user, password = config.optional_text("sasl.username"), config.optional_text("sasl.password")
-    jaas = config.optional_text("sasl.jaas.config")
-    if jaas is not None:
-        try:
-            module = parse_jaas(jaas)
-        except ValueError as error:
-            raise ConfigError(f"sasl.jaas.config: {error}") from error
-        if module.kind != _MODULES[mechanism]:
-            raise ConfigError(
-                f"sasl.jaas.config: {mechanism} needs a {_MODULES[mechanism]}, not {module.name}"
-            )
-        user = module.options.get("username", user)
-        password = module.options.get("password", password)
+    options = _jaas_options(config, mechanism)
+    user, password = options.get("username", user), options.get("password", password)
     if not user or password is None:
         raise ConfigError(
             f"sasl.mechanism = {mechanism}: it needs a user and a password, in sasl.username and"
@@ -135,3 +152,45 @@ def _login(config: ClientConfig, dice: Dice) -> Login:
     return login_of(
         mechanism, user, password, lambda: b64encode(dice.randbytes(_NONCE_BYTES)).decode()
     )
+
+
+def _jaas_options(config: ClientConfig, mechanism: str) -> Mapping[str, str]:
+    """The options of sasl.jaas.config; none when it is not given. Raises ConfigError."""
+    jaas = config.optional_text("sasl.jaas.config")
+    if jaas is None:
+        return {}
+    try:
+        module = parse_jaas(jaas)
+    except ValueError as error:
+        raise ConfigError(f"sasl.jaas.config: {error}") from error
+    if module.kind != _MODULES[mechanism]:
+        raise ConfigError(
+            f"sasl.jaas.config: {mechanism} needs a {_MODULES[mechanism]}, not {module.name}"
+        )
+    return module.options
+
+
+def _token_login(config: ClientConfig, network: Network, clock: Clock) -> Login:
+    """The issuer's certificate is checked by ssl.truststore.* when that is given, else by the
+    system's authorities. Raises ConfigError."""
+    from raftka.net.security.dialing import token_login
+    from raftka.net.security.http import Http
+    from raftka.net.security.token_source import Credentials, source_of
+
+    options = _jaas_options(config, _TOKENS)
+
+    def found(name: str, option: str) -> str | None:
+        return config.optional_text(f"sasl.oauthbearer.{name}") or options.get(option)
+
+    credentials = None
+    if client_id := found("client.credentials.client.id", "clientId"):
+        secret = found("client.credentials.client.secret", "clientSecret") or ""
+        credentials = Credentials(client_id, secret, found("scope", "scope"))
+    url = config.optional_text("sasl.oauthbearer.token.endpoint.url")
+    try:
+        source = source_of(
+            url, credentials, lambda: Http(network, clock, lambda: _tls_context(config)), clock
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return token_login(source)

@@ -273,6 +273,21 @@ class BatchStampRecord(MetadataRecord):
     """And why it stood for election, in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerCordonRecord(MetadataRecord):
+    """The log directories of a broker that get no new replicas (KIP-1066).
+
+    A record of its own, where Apache Kafka has a field of the registration: a release that does not
+    know it reads the metadata of a cluster that cordons nothing.
+    """
+
+    ID: ClassVar[int] = 23
+
+    broker_id: int
+    broker_epoch: int
+    cordoned_log_dirs: tuple[bytes, ...]
+
+
 RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     RegisterBrokerRecord,
     UnregisterBrokerRecord,
@@ -290,6 +305,7 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     RemoveAccessControlEntryRecord,
     RemoveUserScramCredentialRecord,
     BatchStampRecord,
+    BrokerCordonRecord,
 )
 
 

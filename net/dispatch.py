@@ -170,6 +170,7 @@ class Dispatcher(Generic[NodeT]):
     ) -> None:
         """A token without a request around it, as after version 0 of SaslHandshake."""
         try:
+            await authentication.prepare(token)
             answer, _ = authentication.authenticate(token)
         except KafkaError as error:
             await authentication.pause()

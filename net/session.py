@@ -52,6 +52,10 @@ class Authenticating(Protocol):
         """A mechanism is chosen. Raises KafkaError, after which the connection has to end."""
         ...
 
+    async def prepare(self, token: bytes) -> None:
+        """Wait for what `authenticate` needs of others, as the keys of an issuer of tokens."""
+        ...
+
     def authenticate(self, token: bytes) -> tuple[bytes, int]:
         """(the answer to a token, how long the session lasts in ms or 0). Raises KafkaError."""
         ...

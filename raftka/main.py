@@ -54,6 +54,8 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "features": Command("client.tools.features", "levels of features, up and down"),
         "leader-election": Command("client.tools.leader_election", "elect partition leaders"),
         "reassign-partitions": Command("client.tools.reassign_partitions", "move replicas"),
+        "drain": Command("drain.command", "move every replica away from a broker"),
+        "replace": Command("drain.replacing", "move every replica of a broker to another"),
         "log-dirs": Command("client.tools.log_dirs", "sizes and lags of replicas on disk"),
         "metadata-quorum": Command("client.tools.metadata_quorum", "the controllers' quorum"),
         "broker-api-versions": Command("client.tools.broker_api_versions", "what brokers serve"),

@@ -8,7 +8,7 @@ offline with every log in it, and stays offline until the process restarts (KIP-
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -60,7 +60,9 @@ class LogManager:
         producer_expiration_ms: int = EXPIRATION_MS,
         rules_off: RulesOff = ALL_HOLD,
         verifies: Callable[[], bool] = lambda: True,
+        cordoned: Callable[[], Collection[str]] = lambda: (),
     ) -> None:
+        """`cordoned` are the directories that get no new logs, as the settings have it now."""
         self.disk = disk
         self.defaults = LogConfig() if defaults is None else defaults
         """The settings of topics without overrides."""
@@ -70,6 +72,7 @@ class LogManager:
         self._clock = clock
         self._dice = dice
         self._take_locks = take_locks
+        self._cordoned = cordoned
         self._opener = LogOpener(disk, clock, dice, self, rules_off, verifies)
         self.futures = FutureLogs(disk, self._opener, dice)
         """The logs that are on their way to another directory."""
@@ -270,7 +273,10 @@ class LogManager:
         working = [home for home in self._directories.values() if home.failure is None]
         if not working:
             raise LogDirFailure(", ".join(self._directories), "no log directory is left")
-        return min(working, key=lambda home: len(home.logs))
+        cordoned = self._cordoned()
+        # Where all are cordoned, the controller has decided before it knew of it.
+        free = [home for home in working if home.path not in cordoned] or working
+        return min(free, key=lambda home: len(home.logs))
 
     def delete(self, topic_partition: TopicPartition) -> None:
         """Stop using a log and remove its files after file.delete.delay.ms.

@@ -24,11 +24,7 @@ from raftka.broker.quotas.mutations import MutationCharge, MutationRates
 from raftka.broker.quotas.rates import Windows
 from raftka.kraft.controller import brokers, features, leaders
 from raftka.kraft.controller.brokers import BrokerState, Heartbeat, HeartbeatAnswer, Registration
-from raftka.kraft.controller.log_directories import (
-    Placement,
-    assign_replicas,
-    newly_offline,
-)
+from raftka.kraft.controller.log_directories import Placement, assign_replicas
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
@@ -208,8 +204,7 @@ class ControllerService:
         broker = brokers.registered(self.image, beat.broker_id, beat.broker_epoch)
         self._heard(beat.broker_id, beat.broker_epoch, connection, beat.metadata_offset)
         state = self._next_state(self.image, beat)
-        failed = newly_offline(broker, beat.offline_log_dirs)
-        if state is brokers.current_state(broker) and not failed:
+        if state is brokers.current_state(broker) and not brokers.has_news(broker, beat):
             return brokers.heartbeat(self.image, self.rules, beat, state).response
 
         def decide(image: MetadataImage) -> Result[HeartbeatAnswer]:

@@ -29,6 +29,9 @@ async def handle_broker_heartbeat(
         want_fence=request.want_fence,
         want_shut_down=request.want_shut_down,
         offline_log_dirs=tuple(map(bytes, request.offline_log_dirs)),
+        cordoned_log_dirs=None
+        if request.cordoned_log_dirs is None
+        else tuple(map(bytes, request.cordoned_log_dirs)),
     )
     answer = await node.controller.broker_heartbeat(beat, context.session)
     return BrokerHeartbeatResponse(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from raftka.broker.directories import cordoned
 from raftka.broker.request import Context, handles
 from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode
@@ -59,7 +60,7 @@ def _logs(node: Node, path: str) -> Iterator[tuple[Log, int]]:
 
 
 def _directory(node: Node, path: str, wanted: Wanted | None) -> DescribeLogDirsResult:
-    result = DescribeLogDirsResult(log_dir=path)
+    result = DescribeLogDirsResult(log_dir=path, is_cordoned=path in cordoned(node.config))
     topics: dict[str, DescribeLogDirsTopic] = {}
     for log, end in _logs(node, path):
         name, index = log.topic_partition

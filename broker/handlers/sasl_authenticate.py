@@ -27,8 +27,10 @@ async def sasl_authenticate(
             error_code=int(ErrorCode.ILLEGAL_SASL_STATE),
             error_message=f"The listener {context.listener} has no SASL: nothing to authenticate.",
         )
+    message = bytes(request.auth_bytes)
     try:
-        token, lasts_ms = authentication.authenticate(bytes(request.auth_bytes))
+        await authentication.prepare(message)
+        token, lasts_ms = authentication.authenticate(message)
     except KafkaError as error:
         await authentication.pause()
         answer = SaslAuthenticateResponse(error_code=int(error.code), error_message=error.message)

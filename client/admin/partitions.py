@@ -86,6 +86,8 @@ class LogDirDescription:
     replicas: Mapping[TopicPartition, ReplicaInfo]
     total_bytes: int = -1
     usable_bytes: int = -1
+    is_cordoned: bool = False
+    """Whether it gets no new replicas (KIP-1066)."""
 
 
 def _cleaner(part: describe_log_dirs.DescribeLogDirsPartition) -> CleanerInfo | None:
@@ -132,9 +134,16 @@ class PartitionOperations(AdminBase):
         }
 
     async def alter_partition_reassignments(
-        self, targets: Mapping[TopicPartition, Sequence[int] | None]
+        self,
+        targets: Mapping[TopicPartition, Sequence[int] | None],
+        *,
+        keep_replication_factor: bool = False,
     ) -> None:
-        """Move partitions to these brokers; None cancels a reassignment. Raises SomeFailed."""
+        """Move partitions to these brokers; None cancels a reassignment. Raises SomeFailed.
+
+        With `keep_replication_factor` the controller refuses another number of replicas than there
+        is (KIP-860).
+        """
         topics: dict[str, alter_partition_reassignments.ReassignableTopic] = {}
         for target, replicas in targets.items():
             topic = topics.setdefault(
@@ -149,7 +158,9 @@ class PartitionOperations(AdminBase):
             )
         answer = await self._ask(
             AlterPartitionReassignmentsRequest(
-                timeout=self._timeout_ms, topics=list(topics.values())
+                timeout=self._timeout_ms,
+                topics=list(topics.values()),
+                allow_replication_factor_change=not keep_replication_factor,
             )
         )
         raise_for(answer.error_code, answer.error_message)
@@ -257,6 +268,7 @@ class PartitionOperations(AdminBase):
                     },
                     told.total_bytes,
                     told.usable_bytes,
+                    told.is_cordoned,
                 )
                 for told in answer.results
             ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from raftka.client.admin import Admin, Alteration, AlterOp, Resource, ResourceType
 from raftka.client.admin.configs import ConfigSource
@@ -19,8 +19,12 @@ async def set_throttles(
     wanted: Mapping[TopicPartition, Sequence[int]],
     current: Mapping[TopicPartition, Sequence[int]],
     rate: int,
+    alive: Collection[int] | None = None,
 ) -> None:
-    """Limit what the old replicas of these partitions send and the new ones take."""
+    """Limit what the old replicas of these partitions send and the new ones take.
+
+    With `alive`, only these brokers are set: a dead one cannot be, and sends nothing.
+    """
     senders: dict[str, list[str]] = {}
     takers: dict[str, list[str]] = {}
     brokers: set[int] = set()
@@ -39,7 +43,7 @@ async def set_throttles(
     }
     changes |= {
         Resource(ResourceType.BROKER, str(broker)): [Alteration(name, str(rate)) for name in _RATES]
-        for broker in sorted(brokers)
+        for broker in sorted(brokers if alive is None else brokers & set(alive))
     }
     await admin.incremental_alter_configs(changes)
     await warn_without_effect(
@@ -69,6 +73,30 @@ async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
         print(f"Clearing topic-level throttles on topic{_some(topics)} {','.join(topics)}")
     there = [topic for topic in topics if topic in listed]
     await _clear(admin, [Resource(ResourceType.TOPIC, topic) for topic in there], _REPLICAS)
+
+
+async def lift_throttles(admin: Admin, leaving: Sequence[int]) -> None:
+    """Remove what `set_throttles` has set for moves away from these brokers.
+
+    They are in its lists of replicas by name: whoever set them need not be asked. The rates go with
+    the last such list.
+    """
+    topics = [Resource(ResourceType.TOPIC, name) for name in await admin.list_topics()]
+    if not topics:
+        return
+    described = await admin.describe_configs(topics, names=_REPLICAS)
+    left = {str(broker) for broker in leaving}
+    ours = []
+    for resource, entries in described.items():
+        named = (entries[name].value or "" for name in _REPLICAS if name in entries)
+        replicas = [each.partition(":")[2] for text in named for each in text.split(",")]
+        if left & set(replicas):
+            ours.append(resource)
+    if ours:
+        await _clear(admin, ours, _REPLICAS)
+        nodes = (await admin.describe_cluster(include_fenced=True)).nodes
+        brokers = [Resource(ResourceType.BROKER, str(node.id)) for node in nodes if not node.fenced]
+        await _clear(admin, brokers, _RATES)
 
 
 async def _clear(admin: Admin, resources: Sequence[Resource], names: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord, PartitionRecord
@@ -16,9 +16,15 @@ MAX_RECORDS_AT_ONCE = 10_000
 
 
 def check_assignment(
-    image: MetadataImage, replicas: Sequence[int], replication_factor: int | None = None
+    image: MetadataImage,
+    replicas: Sequence[int],
+    replication_factor: int | None = None,
+    present: Collection[int] = (),
 ) -> None:
-    """Raise KafkaError INVALID_REPLICA_ASSIGNMENT unless these can be a partition's replicas."""
+    """Raise KafkaError INVALID_REPLICA_ASSIGNMENT unless these can be a partition's replicas.
+
+    Those that are `present` may stay where all log directories are cordoned (KIP-1066).
+    """
     if not replicas:
         raise _invalid("The manual partition assignment includes an empty replica list.")
     for replica in replicas:
@@ -29,6 +35,11 @@ def check_assignment(
             raise _invalid(
                 f"The manual partition assignment includes broker {replica}, but no such broker "
                 "is registered."
+            )
+        if replica not in present and image.brokers[replica].is_cordoned:
+            raise _invalid(
+                f"The manual partition assignment includes broker {replica}, but all its log "
+                "directories are cordoned."
             )
     if len(set(replicas)) != len(replicas):
         raise _invalid(

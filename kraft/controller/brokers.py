@@ -17,6 +17,7 @@ from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
+    BrokerCordonRecord,
     BrokerRegistrationChangeRecord,
     MetadataRecord,
     RegisterBrokerRecord,
@@ -53,6 +54,8 @@ class Heartbeat:
     want_fence: bool = False
     want_shut_down: bool = False
     offline_log_dirs: tuple[bytes, ...] = ()
+    cordoned_log_dirs: tuple[bytes, ...] | None = None
+    """Those that shall get no new replicas (KIP-1066); None: nothing is known of it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +221,27 @@ def heartbeat(
         records = fence(image, rules, broker, wish)
     if not records and (failed := newly_offline(broker, beat.offline_log_dirs)):
         records = directories_failed(image, rules, broker, frozenset(failed))
+    if is_newly_cordoned(broker, beat):
+        cordoned = beat.cordoned_log_dirs or ()
+        records.append(BrokerCordonRecord(broker.broker_id, broker.epoch, cordoned))
     answer = HeartbeatAnswer(
         is_caught_up=beat.metadata_offset >= broker.epoch,
         is_fenced=state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW),
         should_shut_down=state is BrokerState.SHUTDOWN_NOW,
     )
     return Result(records, answer)
+
+
+def has_news(broker: BrokerImage, beat: Heartbeat) -> bool:
+    """Whether a heartbeat says something of log directories that the image does not have."""
+    failed = newly_offline(broker, beat.offline_log_dirs)
+    return bool(failed) or is_newly_cordoned(broker, beat)
+
+
+def is_newly_cordoned(broker: BrokerImage, beat: Heartbeat) -> bool:
+    """Whether other log directories are cordoned than the image has it."""
+    wished = beat.cordoned_log_dirs
+    return wished is not None and set(wished) != set(broker.cordoned_log_dirs)
 
 
 def fence(

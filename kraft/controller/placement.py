@@ -37,13 +37,15 @@ def place(
 ) -> list[tuple[int, ...]]:
     """The replicas of each of `partitions` new partitions, preferred leader first.
 
-    Fenced brokers are only used when there are not enough others, and then never first.
+    Fenced brokers are only used when there are not enough others, and then never first; those whose
+    log directories are all cordoned never are (KIP-1066).
     Raises KafkaError INVALID_REPLICATION_FACTOR when there are too few brokers.
     """
     brokers = [broker for _, broker in sorted(image.brokers.items())]
-    active = [each for each in brokers if each.is_active]
-    spare = [each for each in brokers if not each.is_active]
-    _check_enough(active, spare, replication_factor)
+    usable = [each for each in brokers if not each.is_cordoned]
+    active = [each for each in usable if each.is_active]
+    spare = [each for each in usable if not each.is_active]
+    _check_enough(active, spare, replication_factor, some_cordoned=len(usable) < len(brokers))
     circle = _circle(active)
     start = dice.randrange(len(circle))
     shift = dice.randrange(max(1, len(circle) - 1))
@@ -58,16 +60,23 @@ def place(
 
 
 def _check_enough(
-    active: Sequence[BrokerImage], spare: Sequence[BrokerImage], replication_factor: int
+    active: Sequence[BrokerImage],
+    spare: Sequence[BrokerImage],
+    replication_factor: int,
+    *,
+    some_cordoned: bool,
 ) -> None:
     if not active:
         words = "No broker is alive to lead the new partitions."
+        if some_cordoned:
+            words = "All brokers are fenced, or have all their log directories cordoned."
         raise KafkaError(ErrorCode.INVALID_REPLICATION_FACTOR, words)
     if replication_factor > len(active) + len(spare):
         raise KafkaError(
             ErrorCode.INVALID_REPLICATION_FACTOR,
             f"Unable to replicate the partition {replication_factor} time(s): only "
-            f"{len(active) + len(spare)} broker(s) are registered.",
+            f"{len(active) + len(spare)} broker(s) are registered"
+            + (", apart from those whose log directories are all cordoned." * some_cordoned or "."),
         )
 
 

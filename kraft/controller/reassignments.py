@@ -89,7 +89,7 @@ def _begin(
 ) -> PartitionChangeRecord | None:
     wanted = move.replicas
     assert wanted is not None
-    check_assignment(image, wanted)
+    check_assignment(image, wanted, present=partition.replicas)
     # Counted from what was there before any earlier move, so that a changed move neither keeps
     # nor removes by mistake what the earlier one had only begun to add.
     settled = _settled(partition)

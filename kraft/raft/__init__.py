@@ -61,3 +61,22 @@ Safety rests on four things that are easy to lose when changing this code: nothi
 moves in one place, `admit_commit`; and a voter set counts from when it is in the log, not from when
 it is committed (reconfiguration.py).
 """
+
+import sys
+from types import ModuleType
+from typing import NoReturn
+
+
+def _no_encryption(password: object) -> NoReturn:
+    raise NotImplementedError("the quorum's links are secured by net/security, not by pysyncobj")
+
+
+def _without_encryptor() -> None:
+    """Keep pysyncobj from importing cryptography where that is installed: a tenth of a second of
+    each start, for something that the quorum does not use."""
+    stand_in = ModuleType("pysyncobj.encryptor")
+    stand_in.__dict__.update(HAS_CRYPTO=False, getEncryptor=_no_encryption)
+    sys.modules.setdefault(stand_in.__name__, stand_in)
+
+
+_without_encryptor()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
+    BrokerCordonRecord,
     BrokerRegistrationChangeRecord,
     MetadataRecord,
     RegisterBrokerRecord,
@@ -41,6 +42,13 @@ class BrokerImage:
     fenced: bool = True
     in_controlled_shutdown: bool = False
     log_dirs: tuple[bytes, ...] = ()
+    cordoned_log_dirs: tuple[bytes, ...] = ()
+    """Those that get no new replicas."""
+
+    @property
+    def is_cordoned(self) -> bool:
+        """Whether all its log directories are: then it gets no new replicas (KIP-1066)."""
+        return bool(self.log_dirs) and set(self.log_dirs) <= set(self.cordoned_log_dirs)
 
     @property
     def is_active(self) -> bool:
@@ -81,6 +89,8 @@ class Brokers(Section):
                 in_controlled_shutdown=broker.in_controlled_shutdown,
                 log_dirs=broker.log_dirs,
             )
+            if broker.cordoned_log_dirs:
+                yield BrokerCordonRecord(broker.broker_id, broker.epoch, broker.cordoned_log_dirs)
 
     def note_gone(self, before: Brokers) -> None:
         for broker_id in before.brokers:
@@ -96,6 +106,7 @@ class Brokers(Section):
 
     def _registered(self, record: RegisterBrokerRecord, offset: int) -> None:
         epoch = record.broker_epoch
+        before = self.brokers.get(record.broker_id)
         self.own("brokers")[record.broker_id] = BrokerImage(
             broker_id=record.broker_id,
             incarnation_id=record.incarnation_id,
@@ -106,6 +117,8 @@ class Brokers(Section):
             fenced=record.fenced,
             in_controlled_shutdown=record.in_controlled_shutdown,
             log_dirs=record.log_dirs,
+            # Until the new process has read the settings and says otherwise.
+            cordoned_log_dirs=() if before is None else before.cordoned_log_dirs,
         )
         self.changed[record.broker_id] = None
 
@@ -113,25 +126,36 @@ class Brokers(Section):
         self.own("brokers").pop(record.broker_id, None)
         self.changed[record.broker_id] = None
 
-    def _registration_changed(self, record: BrokerRegistrationChangeRecord, _offset: int) -> None:
-        brokers = self.own("brokers")
-        broker = brokers.get(record.broker_id)
-        if broker is None or broker.epoch != record.broker_epoch:
+    def _changed(self, broker_id: int, epoch: int) -> BrokerImage:
+        """The process of a broker that a record changes. Raises ReplayError for another one."""
+        broker = self.own("brokers").get(broker_id)
+        if broker is None or broker.epoch != epoch:
             raise ReplayError(
-                f"broker {record.broker_id} with epoch {record.broker_epoch} is changed, "
+                f"broker {broker_id} with epoch {epoch} is changed, "
                 f"but {'it is not registered' if broker is None else f'has epoch {broker.epoch}'}"
             )
+        self.changed[broker_id] = None
+        return cast(BrokerImage, broker)
+
+    def _cordoned(self, record: BrokerCordonRecord, _offset: int) -> None:
+        broker = self._changed(record.broker_id, record.broker_epoch)
+        self.own("brokers")[record.broker_id] = replace(
+            broker, cordoned_log_dirs=record.cordoned_log_dirs
+        )
+
+    def _registration_changed(self, record: BrokerRegistrationChangeRecord, _offset: int) -> None:
+        broker = self._changed(record.broker_id, record.broker_epoch)
         if record.fenced is not None:
             broker = replace(broker, fenced=record.fenced)
         if record.in_controlled_shutdown is not None:
             broker = replace(broker, in_controlled_shutdown=record.in_controlled_shutdown)
         if record.log_dirs is not None:
             broker = replace(broker, log_dirs=record.log_dirs)
-        brokers[record.broker_id] = broker
-        self.changed[record.broker_id] = None
+        self.own("brokers")[record.broker_id] = broker
 
     REPLAYS: ClassVar = {
         RegisterBrokerRecord: _registered,
         UnregisterBrokerRecord: _unregistered,
         BrokerRegistrationChangeRecord: _registration_changed,
+        BrokerCordonRecord: _cordoned,
     }

@@ -16,6 +16,7 @@ from raftka.model.settings.rows import (
     LIST,
     LONG,
     LONG_MAX,
+    PER_BROKER,
     READ_ONLY,
     STRING,
     TIMESTAMP_TYPES,
@@ -32,6 +33,9 @@ LOG_SETTINGS: Final[tuple[Setting, ...]] = (
             "The directory of the logs when log.dirs is not given."),
     Setting("log.dirs", LIST, None, None, READ_ONLY,
             "The directories in which partitions are kept, each on its own disk if possible."),
+    Setting("cordoned.log.dirs", LIST, (), None, PER_BROKER,
+            "Those of log.dirs that get no new replicas, or * for all: what is there stays, and"
+            " moves away by reassignments only."),
     Setting("metadata.log.dir", STRING, None, None, READ_ONLY,
             "The directory of the metadata log; the first of log.dirs when not given."),
     Setting("log.segment.bytes", INT, 1073741824, at_least(1048576), CLUSTER_WIDE,

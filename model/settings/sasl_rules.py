@@ -13,8 +13,10 @@ from raftka.model.settings.listener_settings import ListenerSettings
 MODULES: Final[Mapping[str, str]] = {
     "PLAIN": "PlainLoginModule",
     **dict.fromkeys(HASHES, "ScramLoginModule"),
+    "OAUTHBEARER": "OAuthBearerLoginModule",
 }
 """The mechanisms that are served, and the login modules that their settings name."""
+_URLS: Final = ("https://", "http://", "file:///")
 
 
 def jaas_name(listener: str, mechanism: str) -> str:
@@ -61,6 +63,10 @@ def broken_sasl_rules(config: Config, listener: str) -> Iterator[Problem]:
         return
     for mechanism in enabled:
         name = jaas_name(listener, mechanism)
+        if mechanism == "OAUTHBEARER":
+            logs_in = own is not None and own[1] == mechanism
+            yield from _broken_token_rules(settings, name, logs_in=logs_in)
+            continue
         try:
             options = jaas_options(settings, mechanism)
         except ValueError as error:
@@ -76,6 +82,41 @@ def broken_sasl_rules(config: Config, listener: str) -> Iterator[Problem]:
             )
         elif logs_in and options is not None and not {"username", "password"} <= options.keys():
             yield Problem(name, "[hidden]", "it must name the username and password of this node")
+
+
+def _broken_token_rules(
+    settings: ListenerSettings, jaas: str, *, logs_in: bool
+) -> Iterator[Problem]:
+    """What is wrong with a listener that takes tokens, and with how this node gets its own."""
+    try:
+        options = jaas_options(settings, "OAUTHBEARER") or {}
+    except ValueError as error:
+        yield Problem(jaas, "[hidden]", str(error))
+        return
+    name = "sasl.oauthbearer.jwks.endpoint.url"
+    url = settings.text(name, "OAUTHBEARER")
+    if url is None or not url.startswith(_URLS):
+        yield Problem(
+            name,
+            url,
+            f"listener {settings.listener} takes tokens, so it needs the issuer's keys: a URL of"
+            f" {', '.join(_URLS)}",
+        )
+    if not logs_in:
+        return
+    name = "sasl.oauthbearer.token.endpoint.url"
+    url = settings.text(name, "OAUTHBEARER")
+    if url is None or not url.startswith(_URLS):
+        yield Problem(
+            name,
+            url,
+            f"this node logs in by a token of its own at listener {settings.listener}: give the"
+            f" issuer's URL, or the file that has the token ({', '.join(_URLS)})",
+        )
+    elif not url.startswith("file:"):
+        name = "sasl.oauthbearer.client.credentials.client.id"
+        if not (settings.text(name, "OAUTHBEARER") or options.get("clientId")):
+            yield Problem(name, None, "the issuer gives this node no token without its name")
 
 
 def _own_mechanism(config: Config, listener: str) -> tuple[str, str] | None:

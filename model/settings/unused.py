@@ -15,7 +15,6 @@ from raftka.model.settings.rows import (
     LIST,
     LONG,
     LONG_MAX,
-    PER_BROKER,
     READ_ONLY,
     STRING,
     NonEmpty,
@@ -107,7 +106,6 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("metadata.max.idle.interval.ms", INT, 500, at_least(0), READ_ONLY),
     )),
     *without_effect("this broker has no such step", (
-        ("cordoned.log.dirs", LIST, (), None, PER_BROKER),
         ("early.start.listeners", LIST, None, None, READ_ONLY),
         ("offsets.topic.compression.codec", INT, 0, None, READ_ONLY),
         ("socket.connection.setup.timeout.max.ms", LONG, 30000, None, READ_ONLY),

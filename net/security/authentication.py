@@ -31,9 +31,15 @@ class Mechanism(Protocol):
     """The user, once that is proved."""
     by_token: bool
     """Whether it was proved by a delegation token."""
+    ends_ms: int | None
+    """When what proved it expires, in ms since 1970, and the session with it; None for never."""
 
     @property
     def is_complete(self) -> bool: ...
+
+    async def prepare(self, message: bytes) -> None:
+        """Wait for what `step` needs of others, as the keys of an issuer."""
+        ...
 
     def step(self, message: bytes) -> bytes:
         """The answer to a message. Raises KafkaError SASL_AUTHENTICATION_FAILED."""
@@ -131,6 +137,11 @@ class Authentication:
         self._mechanism = offer.begin()
         self._state = _State.RAW_TOKENS if raw else _State.TOKENS
 
+    async def prepare(self, token: bytes) -> None:
+        """Wait for what `authenticate` needs of others, as the keys of an issuer of tokens."""
+        if self._mechanism is not None:
+            await self._mechanism.prepare(token)
+
     def authenticate(self, token: bytes) -> tuple[bytes, int]:
         """(the answer to a token, how long the session lasts in ms or 0).
 
@@ -155,6 +166,9 @@ class Authentication:
         self._mechanism = None
         self._state = _State.DONE
         lasts_s = self.rules.offers[chosen].max_session_s
+        if mechanism.ends_ms is not None:
+            left_s = max(0.001, (mechanism.ends_ms - self._clock.wall_ms()) / 1000)
+            lasts_s = min(lasts_s, left_s) if lasts_s > 0 else left_s
         self._ends_s = self._clock.monotonic() + lasts_s if lasts_s > 0 else None
         return answer, int(lasts_s * 1000)
 

@@ -54,11 +54,25 @@ class ClientMechanism(Protocol):
         ...
 
 
+class TokenSource(Protocol):
+    """Where tokens come from (net/security/token_source.py)."""
+
+    async def prepare(self) -> None:
+        """Have a token that is good for a login. Raises BrokenConnection."""
+        ...
+
+    def token(self) -> str:
+        """Raises AuthenticationFailed."""
+        ...
+
+
 class Login(NamedTuple):
     """How to log in."""
 
     mechanism: str
     begin: Callable[[], ClientMechanism]
+    prepare: Callable[[], Awaitable[None]] | None = None
+    """What `begin` needs first, as a token. Raises BrokenConnection."""
 
 
 class SecuredNetwork:
@@ -164,6 +178,9 @@ async def log_in(connection: Connection, login: Login, client_id: str, clock: Cl
 
 async def _authenticate(ask: Ask, login: Login, peer: str) -> int:
     """How long the session lasts, in ms; 0 for ever. Raises AuthenticationFailed."""
+    if login.prepare is not None:
+        await login.prepare()
+    mechanism = login.begin()
     chosen = await ask(SaslHandshakeRequest(mechanism=login.mechanism), 1)
     if chosen.error_code:
         offered = ", ".join(chosen.mechanisms) or "none"
@@ -171,7 +188,6 @@ async def _authenticate(ask: Ask, login: Login, peer: str) -> int:
             f"{peer}: {_words(chosen.error_code)}; this side wants {login.mechanism}, the other"
             f" offers {offered}"
         )
-    mechanism = login.begin()
     token = mechanism.first()
     for _ in range(_MAX_STEPS):
         answer = await ask(SaslAuthenticateRequest(auth_bytes=token), 1)
@@ -242,3 +258,10 @@ def login_of(mechanism: str, user: str, password: str, nonce: Callable[[], str])
     if mechanism in HASHES:
         return Login(mechanism, lambda: ScramClient(mechanism, user, password, nonce()))
     raise ValueError(f"the SASL mechanism {mechanism} is not known; PLAIN, {', '.join(HASHES)} are")
+
+
+def token_login(source: TokenSource) -> Login:
+    """How to log in by tokens (OAUTHBEARER)."""
+    from raftka.net.security.oauth import MECHANISM, OAuthClient
+
+    return Login(MECHANISM, lambda: OAuthClient(source.token()), source.prepare)

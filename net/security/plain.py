@@ -25,10 +25,14 @@ class PlainServer:
         self._known = known
         self.name: str | None = None
         self.by_token = False
+        self.ends_ms: int | None = None
 
     @property
     def is_complete(self) -> bool:
         return self.name is not None
+
+    async def prepare(self, message: bytes) -> None:
+        """All that is needed is known."""
 
     def step(self, message: bytes) -> bytes:
         """Raises KafkaError SASL_AUTHENTICATION_FAILED."""

@@ -96,10 +96,14 @@ class ScramServer:
         self.name: str | None = None
         """The user's name, once it is proved."""
         self.by_token = False
+        self.ends_ms: int | None = None
 
     @property
     def is_complete(self) -> bool:
         return self.name is not None
+
+    async def prepare(self, message: bytes) -> None:
+        """All that is needed is known."""
 
     def step(self, message: bytes) -> bytes:
         """The answer to a message. Raises KafkaError SASL_AUTHENTICATION_FAILED."""

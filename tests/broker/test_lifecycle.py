@@ -56,6 +56,7 @@ def lifecycle(controller: Any) -> Lifecycle:
         registration_timeout_s=1.0,
         metadata_offset=lambda: 7,
         offline_log_dirs=list,
+        cordoned_log_dirs=list,
         heard=lambda _: None,
     )
 

@@ -20,6 +20,7 @@ from raftka.kraft.records import (
     RECORDS,
     AccessControlEntryRecord,
     BatchStampRecord,
+    BrokerCordonRecord,
     BrokerRegistrationChangeRecord,
     ClientQuotaRecord,
     ConfigRecord,
@@ -114,6 +115,7 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
         "91980b00a16101c40173c4016bc40176cd1000",
     ),
     (RemoveUserScramCredentialRecord("a", 1), "91941600a16101"),
+    (BrokerCordonRecord(1, 7, (ID,)), "91951700010791c410000102030405060708090a0b0c0d0e0f"),
     (RemoveAccessControlEntryRecord(ID), "91931300c410000102030405060708090a0b0c0d0e0f"),
 ]
 

@@ -69,6 +69,7 @@ class ControllerOnPaper:
         rack: str | None = None,
         clean_epoch: int = -1,
         disk: bytes = b"",
+        log_dirs: tuple[bytes, ...] = (),
         other_is_alive: bool = False,
     ) -> int:
         """A new process of the broker registers; its epoch."""
@@ -79,7 +80,7 @@ class ControllerOnPaper:
             endpoints=(ListenerEndpoint("PLAINTEXT", f"host{broker_id}", 9092, 0),),
             features=SUPPORTED,
             rack=rack,
-            log_dirs=(disk or broker_id.to_bytes(16, "big"),),
+            log_dirs=log_dirs or (disk or broker_id.to_bytes(16, "big"),),
             previous_broker_epoch=clean_epoch,
         )
         self.commit(
@@ -101,10 +102,12 @@ class ControllerOnPaper:
         self.replay(brokers.start_controlled_shutdown(self.image, self.rules, broker))
         self.fence(broker_id, why="has shut down")
 
-    def start(self, *broker_ids: int, rack: str | None = None) -> None:
+    def start(
+        self, *broker_ids: int, rack: str | None = None, log_dirs: tuple[bytes, ...] = ()
+    ) -> None:
         """Brokers register and are unfenced."""
         for broker_id in broker_ids:
-            self.register(broker_id, rack=rack)
+            self.register(broker_id, rack=rack, log_dirs=log_dirs)
             self.unfence(broker_id)
 
     def create(self, wish: NewTopic) -> CreatedTopic | KafkaError:

@@ -1,0 +1,122 @@
+"""OAUTHBEARER as a node's settings have it: whose tokens a listener takes, and the node's own.
+
+Loaded by the first listener that takes tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from raftka.model.settings.config import Problem, WrongSettings
+from raftka.model.settings.sasl_rules import jaas_options
+from raftka.net.security.authentication import Offer
+from raftka.net.security.certificates import Store, TlsSettings, make_context
+from raftka.net.security.http import Http
+from raftka.net.security.issuer_keys import FileKeys, UrlKeys
+from raftka.net.security.oauth import MECHANISM, OAuthServer
+from raftka.net.security.token_source import Credentials, path_of, source_of
+from raftka.net.security.tokens import Bearer, TokenRules, accepted
+
+if TYPE_CHECKING:
+    import ssl
+
+    from raftka.model.ports import Clock, Network
+    from raftka.model.settings.listener_settings import ListenerSettings
+    from raftka.net.security.dialing import Login
+
+_KEYS: Final = "sasl.oauthbearer.jwks.endpoint.url"
+
+
+def token_offer(settings: ListenerSettings, network: Network, clock: Clock) -> Offer:
+    """What a listener offers to those who have tokens. Raises WrongSettings."""
+    _require_library()
+    keys = _keys(settings, network, clock)
+    rules = _rules(settings)
+
+    def check(token: str) -> Bearer:
+        return accepted(keys.keys().verified(token), rules, clock.wall_ms() / 1000)
+
+    lasts_s = settings.int("connections.max.reauth.ms", MECHANISM) / 1000
+    return Offer(lambda: OAuthServer(check, keys), lasts_s)
+
+
+def own_token_login(settings: ListenerSettings, network: Network, clock: Clock) -> Login:
+    """How this node gets a token and logs in with it. Raises ValueError."""
+    from raftka.net.security.dialing import token_login
+
+    options = jaas_options(settings, MECHANISM) or {}
+
+    def found(name: str, option: str) -> str | None:
+        return settings.text(name, MECHANISM) or options.get(option)
+
+    credentials = None
+    if client_id := found("sasl.oauthbearer.client.credentials.client.id", "clientId"):
+        secret = found("sasl.oauthbearer.client.credentials.client.secret", "clientSecret") or ""
+        credentials = Credentials(client_id, secret, found("sasl.oauthbearer.scope", "scope"))
+    url = settings.text("sasl.oauthbearer.token.endpoint.url", MECHANISM)
+    source = source_of(url, credentials, lambda: _http(settings, network, clock), clock)
+    return token_login(source)
+
+
+def _require_library() -> None:
+    """Raises WrongSettings where PyJWT is not installed."""
+    try:
+        import jwt  # noqa: F401
+    except ImportError as error:
+        words = "OAUTHBEARER needs another package: pip install raftka[oauth]"
+        raise WrongSettings([Problem("sasl.enabled.mechanisms", MECHANISM, words)]) from error
+
+
+def _keys(settings: ListenerSettings, network: Network, clock: Clock) -> FileKeys | UrlKeys:
+    url = settings.text(_KEYS, MECHANISM) or ""
+    if url.startswith("file:"):
+        try:
+            return FileKeys(path_of(url), clock.monotonic)
+        except (ValueError, OSError) as error:
+            raise WrongSettings([Problem(_KEYS, url, f"it cannot be used: {error}")]) from error
+
+    def seconds(name: str) -> float:
+        return settings.int(name, MECHANISM) / 1000
+
+    return UrlKeys(
+        url,
+        _http(settings, network, clock).ask,
+        clock,
+        refresh_s=seconds("sasl.oauthbearer.jwks.endpoint.refresh.ms"),
+        pause_s=seconds("sasl.oauthbearer.jwks.endpoint.retry.backoff.ms"),
+        longest_pause_s=seconds("sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms"),
+    )
+
+
+def _rules(settings: ListenerSettings) -> TokenRules:
+    audiences = settings.value("sasl.oauthbearer.expected.audience", MECHANISM)
+    return TokenRules(
+        tuple(str(each) for each in audiences) if isinstance(audiences, tuple) else (),
+        settings.text("sasl.oauthbearer.expected.issuer", MECHANISM),
+        settings.text("sasl.oauthbearer.sub.claim.name", MECHANISM) or "sub",
+        settings.text("sasl.oauthbearer.scope.claim.name", MECHANISM) or "scope",
+        settings.int("sasl.oauthbearer.clock.skew.seconds", MECHANISM),
+    )
+
+
+def _http(settings: ListenerSettings, network: Network, clock: Clock) -> Http:
+    """Asks the issuer; its certificate is checked by the truststore that the mechanism's settings
+    name (listener.name.<name>.oauthbearer.ssl.truststore.*), else by the system's authorities."""
+
+    prefix = f"listener.name.{settings.listener.lower()}.{MECHANISM.lower()}"
+
+    def context() -> ssl.SSLContext:
+        own = {
+            name: found
+            for name in ("type", "location", "password", "certificates")
+            if (found := settings.config.given(f"{prefix}.ssl.truststore.{name}")) is not None
+        }
+        store = Store(
+            own.get("type", "JKS"),
+            own.get("location"),
+            own.get("password"),
+            own.get("certificates"),
+        )
+        return make_context(TlsSettings(truststore=store), server=False)
+
+    return Http(network, clock, context)
