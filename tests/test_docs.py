@@ -1,0 +1,41 @@
+"""The documentation as a site: no page is forgotten, and what pages tell people to type exists.
+
+`.ci/docs` builds it strictly; this needs nothing but the files.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from raftka.main import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+def test_every_page_has_its_place_in_the_site() -> None:
+    nav = re.findall(r": ([a-z-]+[.]md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(nav) == [page.name for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    outside = [link for link in links if link.startswith("../")]
+    assert outside == [], "a site has nothing outside of docs/"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_on_pages_exist(page: Path) -> None:
+    text = page.read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    code = "\n".join([*blocks, *re.findall(r"`[^`\n]+`", text)])
+    words = set(re.findall(r"^(?:[$] )?`?raftka ([a-z][a-z-]+)", code, re.MULTILINE))
+    assert words - COMMANDS.keys() == set()
+    scripts = set(re.findall(r"(?<![/\w])(kafka-[a-z-]+)(?=[ `.])", code)) - {"kafka-python"}
+    there = {script.name.removesuffix(".sh") for script in (ROOT / "bin").glob("kafka-*")}
+    assert scripts - there == set()
