@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_BROKER
+from raftka.model.reasons import NO_REASON, Packed
 from raftka.model.releases import METADATA_VERSION as METADATA_VERSION
 
 NO_LEADER: Final = NO_BROKER
@@ -89,7 +90,7 @@ class PartitionRecord(MetadataRecord):
     """A partition as a whole: on creation, and in snapshots."""
 
     ID: ClassVar[int] = 3
-    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION, FIRST_METADATA_VERSION)
+    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
 
     topic_id: bytes
     partition_id: int
@@ -109,6 +110,10 @@ class PartitionRecord(MetadataRecord):
     """Why this leader, in words (ours; Kafka's records do not say)."""
     directories: tuple[bytes, ...] = field(default=(), metadata={"version": 1})
     """The log directory of each replica, by its id (KIP-858); empty while no broker has said."""
+    why: Packed = field(default=NO_REASON, metadata={"version": 2})
+    """`reason` as a code with parameters (model/reasons.py)."""
+    why_changed: Packed = field(default=NO_REASON, metadata={"version": 2})
+    """Why ISR, ELR or replicas changed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ class PartitionChangeRecord(MetadataRecord):
     """
 
     ID: ClassVar[int] = 5
-    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION, FIRST_METADATA_VERSION)
+    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
 
     topic_id: bytes
     partition_id: int
@@ -148,6 +153,10 @@ class PartitionChangeRecord(MetadataRecord):
     """Why this leader, or why none, in words; given whenever `leader` is."""
     directories: tuple[bytes, ...] | None = field(default=None, metadata={"version": 1})
     """When replicas change and this does not, each keeps its own and new ones have none."""
+    why: Packed | None = field(default=None, metadata={"version": 2})
+    """`reason` as a code with parameters (model/reasons.py)."""
+    why_changed: Packed | None = field(default=None, metadata={"version": 2})
+    """Why ISR, ELR or replicas change, where they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +221,15 @@ class BrokerRegistrationChangeRecord(MetadataRecord):
     """A registered broker is fenced, unfenced, or shuts down; None leaves a field as it is."""
 
     ID: ClassVar[int] = 17
+    SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 2
 
     broker_id: int
     broker_epoch: int
     fenced: bool | None = None
     in_controlled_shutdown: bool | None = None
     log_dirs: tuple[bytes, ...] | None = None
+    why: Packed = field(default=NO_REASON, metadata={"version": 1})
+    """Why, as a code with parameters (model/reasons.py)."""
 
 
 @dataclass(frozen=True, slots=True)

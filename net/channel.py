@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from raftka.model import timers
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.errors import text as error_text
@@ -290,6 +291,7 @@ class Channel:
             if self._in_flight:
                 deadline = min(item.deadline for item in self._in_flight)
                 if deadline <= now:
+                    timers.fired("request", self.peer)
                     name = self._in_flight[0].request.API_NAME
                     self.close(f"no answer to {name} within its time")
                     return

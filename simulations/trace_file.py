@@ -7,15 +7,19 @@ since a run may name things after them; here they are translated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import trio
 
 from raftka.model.ports import Connection
+from raftka.simulations.machines.life import current_node
 from raftka.simulations.machines.stream import Stream
 from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.observer import Observer
+from raftka.tracing.places import explained
 from raftka.tracing.wire import Ends
+
+_FAILURES: Final = ("send-failed", "send-refused", "consumer-failed")
 
 
 class Sink(Protocol):
@@ -32,6 +36,8 @@ class Detail:
         self._last_id = 0
         self._numbers: dict[int, int] = {}
         """Ids in the file, by those of the trace."""
+        self._newest: dict[str, int] = {}
+        """The newest event of a host: what a line of its log follows."""
         self._connections = 0
         self.topic_name: Callable[[bytes], str | None] = lambda topic_id: None
         """The name of a topic by its id, from the metadata that is committed."""
@@ -53,14 +59,27 @@ class Detail:
         elections = self.observer.elections
         if cause is not None:
             cause = self._numbers[cause]
+        elif kind in _FAILURES and node is not None:
+            cause = self.observer.clients.failure(kind, node)
+        elif kind == "log":
+            cause = self._newest.get(node or "", self._newest.get(""))
         else:
             cause = elections.cause_of(kind, node, fields, now)
         number = self._numbers[own] = self.write(kind, node=node, cause=cause, **fields)
         elections.told(kind, node, fields, number, now)
 
+    def timer_fired(self, timer: str, about: str) -> None:
+        """A timer has run out, on the node or client that runs now."""
+        self.observer.timer_fired(current_node.get(), timer, about)
+
     def ordered(self, client: str, cause: int) -> None:
         """A client is made for an operation or a fault: what it asks for follows from that."""
         self.observer.ordered(client, self._numbers[cause])
+
+    def asked(self, client: str, name: str) -> None:
+        """A client is made that asks for something on nobody's behalf: that is where it begins."""
+        event = self._newest[""] = self.write("operation", operation=name, name=client)
+        self.observer.ordered(client, event)
 
     def outcome(self, operation: int, name: str) -> None:
         """An administrator's operation is done; a failed one is `refused`."""
@@ -71,8 +90,12 @@ class Detail:
     ) -> int:
         """One line; its id."""
         self._last_id += 1
+        if "code" in fields:
+            fields |= explained(fields["code"])
         event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
         self._file.write(line_of(event) + "\n")
+        if node is not None and kind != "log":
+            self._newest[node] = self._last_id
         return self._last_id
 
     def _ends(self, connection: Connection, dialed: bool) -> Ends:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from raftka.model.reasons import Why
 from raftka.tracing.memory import Memory
+from raftka.tracing.timers import Timers
 
 Fields = dict[str, Any]
 
 _ENDS: Final = frozenset({"kill", "power-loss", "pause", "shutdown", "stopped", "crashed"})
 _CUTS: Final = frozenset({"isolate", "partition", "one-way-cut", "reset", "clog", "bridge"})
+_UPKEEP: Final = {"rebalance": "leader-imbalance", "unclean-allowed": "unclean-election"}
+"""The timers of the controller, by the decisions that they lead to."""
+_TROUBLES: Final = frozenset(
+    {
+        *("reset", "half-open", "clog", "slow-network", "service-cut", "split-frames", "slow-disk"),
+        *("full-disk", "write-error", "fsync-error", "lost-pages", "clock-jump", "corruption"),
+    }
+)
+"""Faults after which a node may be heard late, or not at all."""
 _BROKERS: Final = frozenset({"broker-fenced", "broker-unfenced", "broker-registered"})
 _ABOUT_PARTITIONS: Final = frozenset(
     {
+        "AlterConfigs",
         "AlterPartition",
         "AlterPartitionReassignments",
+        "AssignReplicasToDirs",
         "CreatePartitions",
         "CreateTopics",
         "ElectLeaders",
+        "IncrementalAlterConfigs",
     }
 )
 
@@ -47,8 +61,28 @@ class Elections:
         """The newest append-entries that a node received."""
         self._requests: Memory[tuple[str, str]] = Memory()
         """The newest request about a partition, topic or broker: by API and name."""
+        self.cuts: dict[tuple[str, str], int] = {}
+        """The ways that let nothing pass now, and the events that cut them."""
+        self.begun: dict[str, int] = {}
+        """The event of a node's newest start."""
+        self.led: dict[str, int] = {}
+        """The newest election, or change of the ISR, of a partition."""
+        self._troubles: dict[str, int] = {}
+        """The newest fault of a node's disk, clock or network; "" has those of all."""
+        self.timers = Timers(lambda *a, **k: 0, self.silencers)
+        """Replaced by the observer, which can write."""
+        self._session_over: dict[str, int] = {}
+        """The timer by which a node was found silent."""
+        self._resumed: dict[str, int] = {}
         self._brokers: list[tuple[float, int, int]] = []
         """(when, event, broker) of changes of brokers at the present moment."""
+
+    def timer_fired(self, node: str, timer: str, about: str) -> int:
+        """A timer of a node has run out; the event's id."""
+        event = self.timers.fired(node, timer, about, self.begun.get(node))
+        if timer == "session":
+            self._session_over[about] = event
+        return event
 
     def connection_lost(self, node: str, peer: str, event: int) -> None:
         """`node` found a connection to `peer` broken."""
@@ -63,10 +97,13 @@ class Elections:
         if api in ("append-entries", "snapshot") and side == "request":
             self._leads[node] = peer
             self._heard[node] = event
+            self.timers.pushed(node, "election", "", event, waits_for=peer)
             if "last_index" in fields:
                 self._brought.put((node, fields["last_index"]), event)
         elif api == "vote" and side == "request":
             self._asked.put((node, peer, fields["term"]), event)
+        elif api == "append-entries":
+            self.timers.pushed(node, "lease", "", event)
         elif api == "vote":
             self._votes.setdefault((node, fields["term"]), {})[peer] = event
 
@@ -84,8 +121,8 @@ class Elections:
         if api == "append-entries" and "last_index" in fields:
             return self._entries.get((node, fields["last_index"])), []
         if api == "pre-vote":
-            return self._lost_by.get((node, self._leads.get(node, ""))), []
-        return None, []
+            return self._stands_because(node), []
+        return self._vote_events.get((node, fields["term"])), []
 
     def of_disk(self, node: str, kind: str, fields: Fields) -> int | None:
         """What a write of the quorum follows from; a vote is given its reason."""
@@ -93,15 +130,41 @@ class Elections:
             return self._brought.get((node, fields["last_index"]))
         if kind == "quorum-commit":
             return self._heard.get(node)
+        if kind == "quorum-truncate":
+            why = Why("quorum-diverged", index=fields["index"])
+            fields |= {"reason": str(why), "code": why.code, "with": dict(why.values)}
+            return self._heard.get(node)
         if kind != "quorum-vote":
-            return None
+            return self._heard.get(node, self.begun.get(node))
         candidate = f"n{fields.pop('candidate')}"
         fields["candidate"] = candidate
         if candidate != node:
+            why = Why("vote-granted", candidate=candidate, term=fields["term"])
+            fields |= {"reason": str(why), "code": why.code, "with": dict(why.values)}
             return self._asked.get((node, candidate, fields["term"]))
-        cause = self._lost_by.get((node, self._leads.get(node, "")))
-        fields["reason"] = "no word from a leader" if cause is None else "the leader's link broke"
-        return cause
+        lost = self._lost_by.get((node, self._leads.get(node, "")))
+        why = Why("leader-silent" if lost is None else "link-broke")
+        fields |= {"reason": str(why), "code": why.code}
+        return self._stands_because(node)
+
+    def _stands_because(self, node: str) -> int | None:
+        """What makes a node stand for election: its leader's broken link, or its timer."""
+        lost = self._lost_by.get((node, self._leads.get(node, "")))
+        timer = self.timers.newest.get((node, "election"))
+        return timer if lost is None or self._resumed.get(node, 0) > lost else lost
+
+    def silencers(self, node: str, other: str) -> list[int]:
+        """What keeps a node from hearing another, as far as this trace shows: newest last."""
+        found = [
+            self.down.get(other),
+            self._resumed.get(node),
+            *(self.cuts.get(way) for way in ((other, node), (node, other))),
+            *(self._troubles.get(each) for each in (node, other, "")),
+        ]
+        if not other:
+            found += [event for way, event in self.cuts.items() if node in way]
+            found += [event for host, event in self.down.items() if host != node]
+        return sorted({event for event in found if event is not None})
 
     def disk_told(self, node: str, kind: str, fields: Fields, event: int) -> None:
         """Write the event for a write of the quorum."""
@@ -113,8 +176,18 @@ class Elections:
 
     # The metadata.
 
-    def request_arrived(self, api: str, fields: Fields, event: int) -> None:
+    def asked(self, fields: Fields) -> int | None:
+        """The newest request that an Envelope may carry: the same API, about the same."""
+        api = fields.get("carries", "")
+        names = [each.get("partition") or each["topic"] for each in fields.get("partitions", ())]
+        found = [self._requests.get((api, name)) for name in names or [""]]
+        return max((event for event in found if event is not None), default=None)
+
+    def request_arrived(self, node: str, api: str, fields: Fields, event: int) -> None:
         """A request reached the broker or controller that answers it."""
+        if api == "BrokerHeartbeat" and "broker_id" in fields:
+            broker = f"n{fields['broker_id']}"
+            self.timers.pushed(node, "session", broker, event, waits_for=broker)
         if api in ("BrokerHeartbeat", "BrokerRegistration") and "broker_id" in fields:
             api = "shutdown" if fields.get("want_shut_down") else api
             self._requests.put((api, str(fields["broker_id"])), event)
@@ -128,20 +201,30 @@ class Elections:
         if kind == "controller-elected" and node is not None:
             votes = self._votes.get((node, fields["epoch"]), {})
             fields["votes"] = sorted({node, *votes})
-            own = self._vote_events.get((node, fields["epoch"]))
+            why = Why("majority", votes=", ".join(fields["votes"]))
+            fields |= {"code": why.code, "with": {"votes": fields["votes"]}}
+            fields.setdefault("reason", str(why))
+            own = self._vote_events.get((node, fields["epoch"]), self.begun.get(node))
             return max(votes.values(), default=own)
+        if kind in ("crashed", "stopped", "unsynced-lost") and node is not None:
+            found = (self.down.get(node), self._troubles.get(node), self.begun.get(node))
+            return max((event for event in found if event is not None), default=None)
         if kind in _BROKERS:
-            return self._of_broker(kind, fields["broker"])
+            return self._of_broker(kind, fields["broker"], fields.get("code", ""))
         if kind in ("leader-elected", "isr-changed"):
             return self._of_partition(kind, fields, now)
         return None
 
-    def _of_broker(self, kind: str, broker: int) -> int | None:
+    def _of_broker(self, kind: str, broker: int, code: str) -> int | None:
         name = str(broker)
         if kind == "broker-registered":
             return self._requests.get(("BrokerRegistration", name))
         if kind == "broker-unfenced":
             return self._requests.get(("BrokerHeartbeat", name))
+        if kind == "broker-unregistered":
+            return self._requests.get(("UnregisterBroker", name))
+        if code == "broker-silent":
+            return self._session_over.get(f"n{broker}")
         found = (
             self._lost.get(f"n{broker}"),
             self.down.get(f"n{broker}"),
@@ -157,6 +240,10 @@ class Elections:
                 return gone[-1]
         elif self._brokers:
             return self._brokers[-1][1]
+        code = fields.get("code", "")
+        for word, timer in _UPKEEP.items():
+            if code.startswith(word) and (at := self.timers.newest_of(timer)) is not None:
+                return at
         partition = fields["partition"]
         topic = partition.rpartition("-")[0]
         found = [
@@ -173,10 +260,28 @@ class Elections:
             self._brokers.append((now, event, fields["broker"]))
         if kind == "heal":
             self.down.clear()
+        if kind == "cut":
+            self.cuts[fields["source"], fields["target"]] = event
+        elif kind == "link-healed":
+            self.cuts.pop((fields["source"], fields["target"]), None)
+        elif kind in _TROUBLES:
+            hosts = [node, *fields.get("between", ()), fields.get("source"), fields.get("target")]
+            hosts += [fields.get("lost_by"), fields.get("peer"), fields.get("server")]
+            for host in [host for host in hosts if host] or [""]:
+                self._troubles[host] = event
+        elif kind in ("leader-elected", "isr-changed"):
+            self.led[fields["partition"]] = event
         if node is None:
             return
         if kind in _ENDS or kind in _CUTS:
             self.down[node] = event
+        elif kind == "start":
+            self.begun[node] = event
+            self.timers.forget(node)
+            self._heard.pop(node, None)
+            self._leads.pop(node, None)
         elif kind in ("serving", "resume"):
             self.down.pop(node, None)
             self._lost.pop(node, None)
+            if kind == "resume":
+                self._resumed[node] = event

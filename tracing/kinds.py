@@ -27,6 +27,7 @@ _MESSAGE: Final = "connection number protocol api side"
 _OF_KAFKA: Final = "bytes version correlation_id client_id"
 _COMMITTED: Final = "metadata_offset decided_s"
 """Of what all nodes learn from the metadata log, in a flight recorder."""
+_DECIDED: Final = "reason code with rule where"
 
 KINDS: Final[dict[str, Kind]] = {
     # Messages.
@@ -39,26 +40,29 @@ KINDS: Final[dict[str, Kind]] = {
         "partition base_offset last_offset leader_epoch records bytes", "producer_id sequence"
     ),
     "append-unread": _kind("partition bytes"),
-    "truncate": _kind("partition offset leader_epoch bytes"),
+    "truncate": _kind("partition offset leader_epoch bytes", _DECIDED),
     "high-watermark": _kind("partition offset"),
     "leader-epoch": _kind("partition leader_epoch start_offset"),
     # The quorum.
     "quorum-term": _kind("term"),
-    "quorum-vote": _kind("term candidate", "reason"),
+    "quorum-vote": _kind("term candidate", _DECIDED),
     "quorum-append": _kind("first_index last_index term"),
-    "quorum-truncate": _kind("index"),
+    "quorum-truncate": _kind("index", _DECIDED),
     "quorum-commit": _kind("index"),
     "quorum-snapshot": _kind("index term"),
     "voters-changed": _kind("added removed"),
-    "controller-elected": _kind("epoch", f"votes reason {_COMMITTED}"),
+    "controller-elected": _kind("epoch", f"votes {_DECIDED} {_COMMITTED}"),
     # The metadata.
     "broker-registered": _kind("broker epoch", _COMMITTED),
-    "broker-fenced": _kind("broker epoch", _COMMITTED),
-    "broker-unfenced": _kind("broker epoch", _COMMITTED),
+    "broker-fenced": _kind("broker epoch", f"{_DECIDED} {_COMMITTED}"),
+    "broker-unfenced": _kind("broker epoch", f"{_DECIDED} {_COMMITTED}"),
     "broker-unregistered": _kind("broker", _COMMITTED),
-    "leader-elected": _kind("partition leader epoch isr elr reason", _COMMITTED),
-    "isr-changed": _kind("partition leader isr elr replicas partition_epoch", _COMMITTED),
-    "first-ack": _kind("partition leader_epoch offset"),
+    "leader-elected": _kind(
+        "partition leader epoch isr elr reason", f"code with rule where {_COMMITTED}"
+    ),
+    "isr-changed": _kind(
+        "partition leader isr elr replicas partition_epoch", f"{_DECIDED} {_COMMITTED}"
+    ),
     # Clients.
     "produce": _kind("topic record"),
     "ack": _kind("partition offset record produce"),
@@ -128,6 +132,10 @@ KINDS: Final[dict[str, Kind]] = {
     "quorum-change": _kind(),
     "group-churn": _kind("end"),
     "stale-client": _kind("still_reaches"),
+    # Timers.
+    "timer-set": _kind("timer", "about"),
+    "timer-pushed": _kind("timer times", "about"),
+    "timer-fired": _kind("timer", "about"),
     # Verdicts.
     "scenario-left": _kind("reason"),
     "allowed-loss": _kind("partition story"),

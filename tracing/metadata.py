@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from raftka.model.reasons import NO_REASON, Packed, unpacked
+
 if TYPE_CHECKING:
     from raftka.kraft.delta import MetadataDelta
     from raftka.kraft.image import MetadataImage, PartitionImage
@@ -21,15 +23,26 @@ def partition_event(
     led = None if before is None else (before.leader, before.leader_epoch)
     if before is None or led != (after.leader, after.leader_epoch):
         fields |= {"epoch": after.leader_epoch, "isr": list(after.isr), "elr": list(after.elr)}
-        return "leader-elected", {**fields, "reason": after.reason}
+        return "leader-elected", {**fields, "reason": after.reason, **_said(after.why)}
     if (before.isr, before.elr, before.replicas) == (after.isr, after.elr, after.replicas):
         return None
     fields |= {"isr": list(after.isr), "elr": list(after.elr), "replicas": list(after.replicas)}
-    return "isr-changed", {**fields, "partition_epoch": after.partition_epoch}
+    fields["partition_epoch"] = after.partition_epoch
+    why = unpacked(after.why_changed)
+    if why is not None:
+        fields |= {"reason": str(why), **_said(after.why_changed)}
+    return "isr-changed", fields
 
 
-def broker_event(before: MetadataImage, image: MetadataImage, broker_id: int) -> Event | None:
-    """The event for a change of a broker's registration."""
+def _said(packed: Packed) -> dict[str, Any]:
+    """The code and the parameters of a reason."""
+    return {"code": packed[0], "with": dict(packed[1])} if packed else {}
+
+
+def broker_event(
+    before: MetadataImage, image: MetadataImage, broker_id: int, packed: Packed = NO_REASON
+) -> Event | None:
+    """The event for a change of a broker's registration, with its reason."""
     old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
     if new is None:
         return "broker-unregistered", {"broker": broker_id}
@@ -37,14 +50,18 @@ def broker_event(before: MetadataImage, image: MetadataImage, broker_id: int) ->
         return "broker-registered", {"broker": broker_id, "epoch": new.epoch}
     if old.fenced != new.fenced:
         kind = "broker-fenced" if new.fenced else "broker-unfenced"
-        return kind, {"broker": broker_id, "epoch": new.epoch}
+        fields: dict[str, Any] = {"broker": broker_id, "epoch": new.epoch}
+        if (why := unpacked(packed)) is not None:
+            fields |= {"reason": str(why), **_said(packed)}
+        return kind, fields
     return None
 
 
 def changes(before: MetadataImage, image: MetadataImage, delta: MetadataDelta) -> Iterator[Event]:
     """The events of one delta; brokers first, since elections follow from their changes."""
     for broker_id in delta.brokers.changed:
-        if found := broker_event(before, image, broker_id):
+        why = delta.brokers.reasons.get(broker_id, NO_REASON)
+        if found := broker_event(before, image, broker_id, why):
             yield found
     for name, indexes in delta.topics.changed.items():
         for index in indexes:

@@ -22,6 +22,7 @@ from raftka.net.transport import TcpConnection
 from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.metadata import changes
 from raftka.tracing.observer import Observer
+from raftka.tracing.places import explained
 from raftka.tracing.safely import Safely
 from raftka.tracing.wire import Ends
 
@@ -68,7 +69,10 @@ class TraceFile:
             lock=self._lock,
         )
         self._line = Safely("log lines", self._lock)
+        self._timer = Safely("timers", self._lock)
         self._file_failed = False
+        self._newest = 0
+        """The newest event that is no line of the log, which such a line follows."""
 
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
@@ -76,6 +80,8 @@ class TraceFile:
         """Write one event; its id. The first failure to write is logged."""
         with self._lock:
             self._last_id += 1
+            if "code" in fields:
+                fields |= explained(fields["code"])
             seconds = self._monotonic() - self._started
             event = event_of(self._last_id, seconds, kind, node, cause, fields)
             if not self._file_failed:
@@ -85,15 +91,24 @@ class TraceFile:
                 except OSError as error:
                     self._file_failed = True
                     log.error(f"the trace ends here, its file cannot be written: {error}")
+            if kind != "log":
+                self._newest = self._last_id
             return self._last_id
+
+    def timer_fired(self, timer: str, about: str) -> None:
+        """Take a timer that has run out (model/timers.py)."""
+        self._timer(self.observer.timer_fired, self._host, timer, about)
 
     def line(self, line: Line) -> None:
         """Take a line of the log (model/logs.py)."""
         self._line(self._logged, line)
 
     def _logged(self, line: Line) -> None:
+        newest = self._newest or None
         details = {name: value for name, value in line.details.items() if name not in _TAKEN}
-        self.event("log", node=self._host, level=line.level, words=line.words, **details)
+        self.event(
+            "log", node=self._host, cause=newest, level=line.level, words=line.words, **details
+        )
 
     def network(self, inner: Network) -> Network:
         """The node's network port, observed."""

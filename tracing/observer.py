@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
-from raftka.model.errors import KafkaError
-from raftka.model.ports import Buffer, Connection, Disk, Network
+from raftka.model.ports import Connection, Disk, Network
+from raftka.model.reasons import Why
 from raftka.model.record_batch import BatchHeader, iter_batches
-from raftka.model.records import iter_records
+from raftka.tracing.clients import Clients, batches_of
 from raftka.tracing.elections import Elections
 from raftka.tracing.files import TracedDisk
 from raftka.tracing.memory import Memory
 from raftka.tracing.messages import Fields, Names, of_kafka, of_raft
+from raftka.tracing.timers import Timers
 from raftka.tracing.wire import Ends, Link, Message, TracedNetwork
 
 _AFTER_MAX: Final = 50
@@ -51,6 +52,7 @@ class Observer:
         `lock` keeps threads apart."""
         self._sees_all = sees_all
         self.elections = Elections()
+        self.elections.timers = Timers(write, self.elections.silencers)
         self._write = write
         self._names = names
         self._high_watermark = high_watermark
@@ -64,21 +66,20 @@ class Observer:
         """The event of a batch in a log: by node, partition and base offset."""
         self._fetched: Memory[tuple[str, str, int]] = Memory()
         """The newest fetch of a follower that asked a node for an offset of a partition."""
+        self._newest_fetch: Memory[tuple[str, str]] = Memory()
+        """The newest fetch of any follower, by node and partition."""
         self._since: dict[tuple[str, int], list[int]] = {}
         """What a node appended from one message: by node and that message's event."""
+        self.clients = Clients(write)
+        self.produced = self.clients.produced
+        self.acknowledged = self.clients.acknowledged
+        self.failed = self.clients.failed
+        self.read = self.clients.read
         self._touched: dict[str, dict[str, int]] = {}
         """Per node: partitions that something has happened to, and the event."""
         self._marks: dict[tuple[str, str], tuple[int, int]] = {}
         """High watermark and its event, by node and partition."""
         self._epochs: dict[tuple[str, str], int] = {}
-        self._produced: Memory[tuple[str, bytes]] = Memory()
-        """What a client was asked to send: by client and value."""
-        self._sent: dict[tuple[str, int], list[int]] = {}
-        """The records that a Produce request carries, until it is answered."""
-        self._answered: Memory[int] = Memory()
-        """The newest answer to a request that carried a record."""
-        self._answers: Memory[tuple[str, str, str]] = Memory()
-        """The newest answer a client got: by client, API and partition."""
         self._commits: dict[tuple[str, int], Fields] = {}
         """What commits of offsets ask for, until they are answered."""
         self._orders: dict[str, int] = {}
@@ -131,11 +132,15 @@ class Observer:
         head |= {"bytes": message.size, **fields}
         if sent:
             cause, after = self._causes(link, message, api, side, fields)
+            if "again" in fields:
+                head["again"] = True
             if after:
                 head["after"] = after[-_AFTER_MAX:]
             if api == "OffsetCommit" and side == "request":
                 self._commits[link.ends.name, message.correlation_id] = fields
             event = self._write("message-sent", node=node, cause=cause, **head)
+            if api == "Produce" and side == "request":
+                self.clients.sent(link.ends.name, message.correlation_id, event)
             if self._sees_all:
                 way = self._on_the_way.setdefault((link.ends.name, link.dialed), {})
                 way[link.numbers[True]] = event
@@ -159,14 +164,15 @@ class Observer:
             cause = self._write(
                 "connection-lost",
                 node=link.node,
-                cause=self.elections.down.get(link.there),
+                cause=self._why_lost(link),
                 peer=link.there,
                 connection=link.ends.name,
                 reason=reason,
             )
             self.elections.connection_lost(link.node, link.there, cause)
-        for place in [place for place in self._sent if place[0] == link.ends.name]:
-            del self._sent[place]
+            if link.dialed:
+                self.clients.trouble[link.node] = cause
+        self.clients.broken(link.ends.name)
         way = self._on_the_way.pop((link.ends.name, not link.dialed), {})
         for number, event in way.items():
             self._write(
@@ -188,16 +194,61 @@ class Observer:
             cause = link.last_request if side == "response" else None
             return self.elections.of_message(node, api, side, fields, cause)
         if side == "response":
-            return link.requests.get(message.correlation_id), list(self._shown(node, api, fields))
+            after = [*self._shown(node, api, fields), *self._why_refused(fields)]
+            return link.requests.get(message.correlation_id), after
         if api == "Produce":
-            found = list(self._records_of(node, message.body))
-            if found:
-                self._sent[link.ends.name, message.correlation_id] = found
-            return (found[-1] if found else None), found[:-1]
+            cause, after = self.clients.sending(link.ends.name, node, message, fields)
+            return self._otherwise(node) if cause is None else cause, after
         if api == "Fetch":
             answer = self._last_answer.get((link.ends.name, api))
-            return answer, self._since.pop((node, answer), []) if answer is not None else []
-        return self._orders.get(node), []
+            since = self._since.pop((node, answer), []) if answer is not None else []
+            return self._otherwise(node) if answer is None else answer, [
+                *since,
+                *self._new_leaders(fields, answer or 0),
+            ]
+        if api == "Envelope" and (asked := self.elections.asked(fields)) is not None:
+            return asked, []
+        if api == "AlterPartition":
+            return self._otherwise(node), list(self._why_altered(node, fields))
+        return self._orders.get(node, self._otherwise(node)), []
+
+    def _otherwise(self, node: str) -> int | None:
+        """Else a request follows from what last went wrong for its sender, or from its start."""
+        found = (self.clients.trouble.get(node), self.elections.begun.get(node))
+        return max((each for each in found if each is not None), default=None)
+
+    def _why_lost(self, link: Link) -> int | None:
+        """What broke a connection, as far as this trace shows."""
+        down = self.elections.down.get(link.there)
+        if down is not None or link.there not in self.elections.begun:
+            return down
+        found = self.elections.silencers(link.node, link.there)
+        begun = self.elections.begun[link.there]
+        return max((*found, begun))
+
+    def _why_refused(self, fields: Fields) -> Iterator[int]:
+        """An answer with an error about a partition follows from its newest election, too."""
+        for each in fields.get("partitions", ()):
+            if "error" in each and (led := self.elections.led.get(each.get("partition", ""))):
+                yield led
+
+    def _new_leaders(self, fields: Fields, since: int) -> Iterator[int]:
+        """A fetch that names a partition follows from an election since the last one."""
+        for each in fields.get("partitions", ()):
+            led = self.elections.led.get(each.get("partition", ""))
+            if led is not None and led > since:
+                yield led
+
+    def _why_altered(self, node: str, fields: Fields) -> Iterator[int]:
+        """A leader's request for another ISR follows from a replica's lag, or from its fetches."""
+        for each in fields.get("partitions", ()):
+            partition = each.get("partition", "")
+            found = (
+                self.elections.timers.about.get((node, partition)),
+                self._newest_fetch.get((node, partition)),
+                self.elections.led.get(partition),
+            )
+            yield from (event for event in found if event is not None)
 
     def _shown(self, node: str, api: str, fields: Fields) -> Iterator[int]:
         """The events that a response reports."""
@@ -213,14 +264,6 @@ class Observer:
             if api == "Produce" and mark is not None and mark[0] > first:
                 yield mark[1]
 
-    def _records_of(self, client: str, request: Any) -> Iterator[int]:
-        if self._produced:
-            for _, batch in _batches(request.topic_data, "partition_data"):
-                for record in iter_records(batch):
-                    event = self._produced.get((client, record.value or b""))
-                    if event is not None:
-                        yield event
-
     def _arrived(
         self, link: Link, message: Message, api: str, side: str, fields: Fields, event: int
     ) -> None:
@@ -235,17 +278,21 @@ class Observer:
             if (partition := each.get("partition")) is not None:
                 touched[partition] = event
                 if side == "response":
-                    self._answers.put((node, api, partition), event)
+                    self.clients.answers.put((node, api, partition), event)
                 elif "replica_id" in fields and api == "Fetch":
+                    self._newest_fetch.put((node, partition), event)
+                    about = f"{partition} n{fields['replica_id']}"
+                    self.elections.timers.pushed(node, "replica-lag", about, event)
                     self._fetched.put((node, partition, each.get("fetch_offset", -1)), event)
         if side == "response":
             self._last_answer.put((link.ends.name, api), event)
-            for record in self._sent.pop((link.ends.name, message.correlation_id), ()):
-                self._answered.put(record, event)
+            self.clients.answered(link.ends.name, message.correlation_id, event)
+            if "error" in fields or any("error" in e for e in fields.get("partitions", ())):
+                self.clients.trouble[node] = event
             if api == "OffsetCommit":
                 self._committed(link, message, fields, event)
         else:
-            self.elections.request_arrived(api, fields, event)
+            self.elections.request_arrived(node, api, fields, event)
         if api == "Produce" and side == "request":
             self._bring(node, message.body.topic_data, "partition_data", event)
         elif api == "Fetch" and side == "response":
@@ -269,7 +316,7 @@ class Observer:
         )
 
     def _bring(self, node: str, topics: Any, inner: str, event: int) -> None:
-        for (topic, index), batch in _batches(topics, inner):
+        for (topic, index), batch in batches_of(topics, inner):
             name = topic if isinstance(topic, str) else self._names(topic) or topic.hex()
             header = next(iter_batches(batch))[0]
             self._carried.put((node, f"{name}-{index}", header.crc), event)
@@ -308,6 +355,13 @@ class Observer:
         if kind == "truncate":
             partition = fields["partition"]
             cause = self._touched.get(node, {}).get(partition)
+            begun = self.elections.begun.get(node)
+            if cause is None or (begun is not None and cause < begun):
+                cause = begun
+            else:
+                known = {"leader_epoch": fields["leader_epoch"], "offset": fields["offset"]}
+                why = Why("diverged", **known)
+                fields |= {"reason": str(why), "code": why.code, "with": known}
         else:
             cause = self.elections.of_disk(node, kind, fields)
         event = self._write(kind, node=node, cause=cause, **fields)
@@ -339,56 +393,8 @@ class Observer:
         """A client acts for an administrator's operation or a fault."""
         self._orders[client] = event
 
-    def produced(self, client: str, topic: str, record: int, value: bytes) -> int:
-        """A client got a record to send."""
-        event = self._write("produce", node=client, topic=topic, record=record)
-        self._produced.put((client, value), event)
-        return event
-
-    def acknowledged(
-        self, client: str, partition: str, offset: int, record: int, value: bytes
-    ) -> None:
-        """A client learned that a record is stored."""
-        produce, cause = self._produced.get((client, value)), None
-        if produce is not None:
-            # Several answers may have come at once: the record's own counts, not the newest.
-            cause = self._answered.get(produce)
-        self._write(
-            "ack",
-            node=client,
-            cause=cause,
-            partition=partition,
-            offset=offset,
-            record=record,
-            produce=produce,
-        )
-
-    def failed(self, client: str, record: int, value: bytes, error: str) -> None:
-        """A client learned that a record is not, or may not be, stored."""
-        produce = self._produced.get((client, value))
-        self._write("failed", node=client, cause=produce, record=record, error=error)
-
-    def read(self, client: str, host: str, partition: str, first: int, last: int) -> None:
-        """A client received records; `host` is its name on the network."""
-        self._write(
-            "read",
-            node=client,
-            cause=self._answers.get((host, "Fetch", partition)),
-            partition=partition,
-            first_offset=first,
-            last_offset=last,
-        )
-
-
-def _batches(topics: Any, inner: str) -> Iterator[tuple[tuple[Any, int], memoryview]]:
-    """((topic's name or id, partition), batch) of a Produce request or Fetch response."""
-    for topic in topics:
-        name = getattr(topic, "name", "") or getattr(topic, "topic", "") or bytes(topic.topic_id)
-        for each in getattr(topic, inner):
-            index = each.index if hasattr(each, "index") else each.partition_index
-            if isinstance(each.records, Buffer):
-                try:
-                    for _, batch in iter_batches(each.records):
-                        yield (name, index), batch
-                except KafkaError:
-                    continue  # A damaged batch: the message's event shows that.
+    def timer_fired(self, node: str, timer: str, about: str) -> None:
+        """Take a timer (model/timers.py)."""
+        event = self.elections.timer_fired(node, timer, about)
+        if timer in ("request", "delivery"):
+            self.clients.trouble[node] = event

@@ -8,6 +8,7 @@ from typing import Any, Final
 from raftka.broker.controller.writer import Decide
 from raftka.kraft.controller import leaders
 from raftka.kraft.controller.result import Rules
+from raftka.model import timers
 from raftka.model.ports import Clock
 from raftka.model.settings import Config
 
@@ -33,11 +34,13 @@ async def keep_leaders(attempt: Attempt, rules: Rules, config: Config, clock: Cl
         now_s = clock.monotonic()
         if now_s >= next_unclean_s:
             next_unclean_s = now_s + _UNCLEAN_INTERVAL_S
+            timers.fired("unclean-election")
             await attempt(
                 "elect uncleanly",
                 lambda image: leaders.elect_uncleanly_where_allowed(image, rules),
             )
         if balance and now_s >= next_balance_s:
+            timers.fired("leader-imbalance")
             more = await attempt(
                 "rebalance preferred leaders",
                 lambda image: leaders.rebalance_preferred(image, rules),

@@ -31,9 +31,11 @@ from raftka.kraft.image import EMPTY_IMAGE, BrokerImage, MetadataImage
 from raftka.kraft.raft.port import QuorumPort
 from raftka.kraft.records import OFFSET_OF_THE_BATCH
 from raftka.kraft.sections.scram import NO_CREDENTIALS, Credentials
+from raftka.model import timers
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Network
+from raftka.model.reasons import Why
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
 from raftka.net.router import Context
@@ -278,9 +280,10 @@ class ControllerService:
             if not self._is_unfenced_suspect(session):
                 return
             if await refuses(self._network, self._clock, where):
-                lost = "its connection broke" if session.was_connected else "it is not connected"
+                code = "broker-gone" if session.was_connected else "broker-absent"
+                why = Why(code, broker=session.broker_id, where=str(where))
                 if self._is_unfenced_suspect(session):
-                    await self._fence(session, f"was fenced: {lost} and nothing listens at {where}")
+                    await self._fence(session, why)
                 return
 
     def _is_unfenced_suspect(self, session: BrokerSession) -> bool:
@@ -299,7 +302,7 @@ class ControllerService:
         same_address = present.endpoints == request.endpoints
         return self._sessions.is_alive(present, self._clock.monotonic(), same_address=same_address)
 
-    async def _fence(self, session: BrokerSession, why: str) -> None:
+    async def _fence(self, session: BrokerSession, why: Why) -> None:
         def decide(image: MetadataImage) -> Result[None]:
             broker = image.brokers.get(session.broker_id)
             if broker is None or broker.epoch != session.epoch or broker.fenced:
@@ -384,7 +387,9 @@ class ControllerService:
             broker = self.image.brokers.get(session.broker_id)
             if broker is not None and broker.epoch == session.epoch and not broker.fenced:
                 timeout_ms = round(self._session_timeout_s * 1000)
-                await self._fence(session, f"was fenced: not heard for {timeout_ms} ms")
+                timers.fired("session", f"n{session.broker_id}")
+                why = Why("broker-silent", broker=session.broker_id, timeout_ms=timeout_ms)
+                await self._fence(session, why)
 
     async def _attempt(self, what: str, decide: Decide[Any]) -> Any:
         """Submit a decision of the controller's own; no client waits for it."""

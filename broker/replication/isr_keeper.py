@@ -8,6 +8,7 @@ from raftka.broker.replication.partition import IsrProposal
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.replica_index import ReplicaIndex
 from raftka.broker.replication.silence import Silence
+from raftka.model import timers
 from raftka.model.ids import NO_EPOCH
 from raftka.model.logs import get_logger
 
@@ -47,6 +48,7 @@ class IsrKeeper:
             self.let_in(replica, now_s)
             proposal = replica.state.shrinking(now_s)
             if proposal is not None:
+                timers.fired("replica-lag", str(replica.topic_partition))
                 state = replica.state
                 lagging = [i for i in state.view.isr if i not in proposal.members]
                 log.info(
@@ -65,6 +67,7 @@ class IsrKeeper:
                 proposal = replica.state.without(broker_id)
                 if proposal is None:
                     continue
+                timers.fired("replica-silence", str(replica.topic_partition))
                 log.warning(
                     f"{replica.topic_partition}: broker {broker_id} has not fetched for"
                     f" {silent_s:.1f} s although records wait for it and its connection is open;"

@@ -21,6 +21,7 @@ from raftka.client.producer.identities import Identities
 from raftka.client.producer.queue import PartitionQueue
 from raftka.client.producer.transactions import Transactions
 from raftka.client.settings import ClientConfig
+from raftka.model import timers
 from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 from raftka.model.errors import text as error_text
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
@@ -324,6 +325,7 @@ class Sender:
         for batch in self._accumulator.expired(now):
             size = batch.size - BATCH_OVERHEAD
             why = self.why_waiting(batch)
+            timers.fired("delivery", str(batch.target))
             self._end(
                 batch,
                 KafkaError(

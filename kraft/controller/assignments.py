@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord, PartitionRecord
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.reasons import Why
 
 MAX_PARTITIONS_AT_ONCE = 10_000
 """New partitions in one request; more are refused (POLICY_VIOLATION), as by Apache Kafka."""
@@ -66,14 +67,16 @@ def new_partition(
             f"All brokers specified in the manual partition assignment for partition {index} are "
             "fenced or in controlled shutdown."
         )
-    rank = "the preferred replica" if isr[0] == replicas[0] else "the first live replica"
+    rank = "preferred-new" if isr[0] == replicas[0] else "live-new"
+    why = Why("new-partition").therefore(Why(rank, leader=isr[0]))
     return PartitionRecord(
         topic_id=topic_id,
         partition_id=index,
         replicas=tuple(replicas),
         isr=isr,
         leader=isr[0],
-        reason=f"new partition: {isr[0]} is {rank}",
+        reason=str(why),
+        why=why.packed(),
     )
 
 

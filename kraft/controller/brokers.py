@@ -26,6 +26,7 @@ from raftka.kraft.records import (
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import uuid_text
+from raftka.model.reasons import Why
 from raftka.model.rules import Rule
 
 
@@ -142,10 +143,10 @@ def _shutdown_changes(
     if Rule.LOST_LOG_IS_NOT_ELIGIBLE in rules.off:
         clean, wiped = True, False
     if clean:
-        cause = f"broker {broker_id} restarted"
+        cause = Why("broker-restarted", broker=broker_id)
         return list(changes_after_broker(image, rules, cause, leaving=broker_id))
-    disks = "with another disk" if wiped else "after an unclean shutdown"
-    cause = f"broker {broker_id} restarted {disks}"
+    code = "broker-has-another-disk" if wiped else "broker-restarted-uncleanly"
+    cause = Why(code, broker=broker_id)
     return list(
         changes_after_broker(image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=wiped)
     )
@@ -217,8 +218,9 @@ def heartbeat(
     elif state is BrokerState.CONTROLLED_SHUTDOWN and not broker.in_controlled_shutdown:
         records = start_controlled_shutdown(image, rules, broker)
     elif state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW) and not broker.fenced:
-        wish = "has shut down" if state is BrokerState.SHUTDOWN_NOW else "asked to be fenced"
-        records = fence(image, rules, broker, wish)
+        ended = state is BrokerState.SHUTDOWN_NOW
+        code = "broker-shut-down" if ended else "broker-asked"
+        records = fence(image, rules, broker, Why(code, broker=broker.broker_id))
     if not records and (failed := newly_offline(broker, beat.offline_log_dirs)):
         records = directories_failed(image, rules, broker, frozenset(failed))
     if is_newly_cordoned(broker, beat):
@@ -245,27 +247,27 @@ def is_newly_cordoned(broker: BrokerImage, beat: Heartbeat) -> bool:
 
 
 def fence(
-    image: MetadataImage, rules: Rules, broker: BrokerImage, why: str
+    image: MetadataImage, rules: Rules, broker: BrokerImage, why: Why
 ) -> list[MetadataRecord]:
-    """Take a broker out of all ISRs and leaderships. `why` continues "broker 1 ..."."""
-    changes = changes_after_broker(
-        image, rules, f"broker {broker.broker_id} {why}", leaving=broker.broker_id
-    )
+    """Take a broker out of all ISRs and leaderships."""
+    changes = changes_after_broker(image, rules, why, leaving=broker.broker_id)
     fencing = BrokerRegistrationChangeRecord(
         broker.broker_id,
         broker.epoch,
         fenced=True,
         in_controlled_shutdown=False if broker.in_controlled_shutdown else None,
+        why=why.packed(),
     )
     return [fencing, *changes]
 
 
 def unfence(image: MetadataImage, rules: Rules, broker: BrokerImage) -> list[MetadataRecord]:
     """Let a broker serve; it may lead at once what has no leader and waited for it."""
-    changes = changes_after_broker(
-        image, rules, f"broker {broker.broker_id} is back", returning=broker.broker_id
+    why = Why("broker-back", broker=broker.broker_id)
+    changes = changes_after_broker(image, rules, why, returning=broker.broker_id)
+    unfencing = BrokerRegistrationChangeRecord(
+        broker.broker_id, broker.epoch, fenced=False, why=why.packed()
     )
-    unfencing = BrokerRegistrationChangeRecord(broker.broker_id, broker.epoch, fenced=False)
     return [unfencing, *changes]
 
 
@@ -273,10 +275,10 @@ def start_controlled_shutdown(
     image: MetadataImage, rules: Rules, broker: BrokerImage
 ) -> list[MetadataRecord]:
     """Move leadership and ISR membership away from a broker that is about to stop."""
-    cause = f"broker {broker.broker_id} is shutting down"
+    cause = Why("broker-shutting-down", broker=broker.broker_id)
     changes = changes_after_broker(image, rules, cause, leaving=broker.broker_id)
     leaving = BrokerRegistrationChangeRecord(
-        broker.broker_id, broker.epoch, in_controlled_shutdown=True
+        broker.broker_id, broker.epoch, in_controlled_shutdown=True, why=cause.packed()
     )
     return [leaving, *changes]
 
@@ -291,7 +293,7 @@ def unregister(image: MetadataImage, rules: Rules, broker_id: int) -> Result[Non
     if broker is None:
         words = f"Broker {broker_id} is not registered."
         raise KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, words)
-    cause = f"broker {broker_id} was unregistered"
+    cause = Why("broker-unregistered", broker=broker_id)
     changes = changes_after_broker(
         image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=True
     )

@@ -34,6 +34,7 @@ from raftka.kraft.image import (
 from raftka.kraft.records import ConfigRecord, MetadataRecord
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.reasons import Why
 from raftka.model.text import java_int
 
 
@@ -265,7 +266,7 @@ def _smaller_isr_suffices(
         for index, partition in enumerate(topic.partitions):
             if not partition.elr:
                 continue
-            cause = f"{MIN_INSYNC_REPLICAS} is now {min_isr}"
+            cause = Why("min-isr-changed", min_isr=min_isr)
             change = PartitionPlan(
                 topic.topic_id,
                 index,

@@ -25,6 +25,7 @@ from typing import Final
 from raftka.kraft.image import PartitionImage
 from raftka.kraft.records import NO_LEADER, RECOVERING, PartitionChangeRecord
 from raftka.model.dataclass import dataclass
+from raftka.model.reasons import Why
 
 Ids = tuple[int, ...]
 
@@ -46,7 +47,7 @@ class Verdict:
 
     leader: int
     unclean: bool
-    words: str
+    words: Why
 
 
 @dataclass(slots=True)
@@ -59,8 +60,8 @@ class PartitionPlan:
     is_live: Callable[[int], bool]
     """Whether a broker may lead: registered, not fenced, not shutting down."""
     min_isr: int
-    cause: str
-    """What set this off, in words."""
+    cause: Why
+    """What set this off."""
     election: Election = Election.ONLINE
     isr: Ids | None = None
     replicas: Ids | None = None
@@ -81,7 +82,7 @@ class PartitionPlan:
         leader = reason = None
         recovery = self.recovery_state
         if verdict.leader != before.leader:
-            leader, reason = verdict.leader, f"{self.cause}: {verdict.words}"
+            leader, reason = verdict.leader, self.cause.therefore(verdict.words)
             if verdict.unclean:
                 # The new leader's log is the truth from now on; replicas with more truncate to it.
                 isr, elr, last_known, recovery = (leader,), (), (), RECOVERING
@@ -91,7 +92,7 @@ class PartitionPlan:
                 last_known = (before.leader, *_without(last_known, (before.leader,)))
         elif before.has_leader and not set(before.replicas) <= set(goal.replicas):
             # A removed replica must not act as a follower of this epoch any longer.
-            leader, reason = before.leader, f"{self.cause}: a new epoch for fewer replicas"
+            leader, reason = before.leader, self.cause.therefore(Why("fewer-replicas"))
         if self._suffices(goal, isr):
             elr = last_known = ()
         changes = (
@@ -106,10 +107,18 @@ class PartitionPlan:
         )
         if changes == _NOTHING:
             return None
+        changes_isr = (isr, elr, goal.replicas) != (before.isr, before.elr, before.replicas)
         if leader is None and verdict.leader == NO_LEADER:
             # Still no leader, but the replica that it waits for may have changed.
-            reason = f"{self.cause}: {verdict.words}"
-        return PartitionChangeRecord(self.topic_id, self.index, *changes, reason)
+            reason = self.cause.therefore(verdict.words)
+        return PartitionChangeRecord(
+            self.topic_id,
+            self.index,
+            *changes,
+            None if reason is None else str(reason),
+            why=None if reason is None else reason.packed(),
+            why_changed=self.cause.packed() if changes_isr else None,
+        )
 
     def _goal(self) -> _Goal:
         """The assignment and ISR asked for, with a reassignment finished if that ISR allows it."""
@@ -159,23 +168,18 @@ class PartitionPlan:
 
         preferred = goal.replicas[0]
         if self.election is Election.PREFERRED and may_lead(preferred):
-            return Verdict(preferred, False, f"{preferred} is the preferred replica, and in sync")
+            return Verdict(preferred, False, Why("preferred-in-sync", leader=preferred))
         if may_lead(current):
-            return Verdict(current, False, f"{current} goes on leading")
+            return Verdict(current, False, Why("goes-on", leader=current))
         for replica in goal.replicas:
             if may_lead(replica):
                 return Verdict(replica, False, _why_safe(replica, preferred, goal.isr, elr))
         if not goal.isr and not elr and last_known and self.is_live(last_known[0]):
-            words = (
-                f"ISR and ELR are empty after unclean shutdowns; {last_known[0]} is the last that"
-                " is known to have had everything (what it had not synced may be lost)"
-            )
-            return Verdict(last_known[0], True, words)
+            return Verdict(last_known[0], True, Why("last-known", leader=last_known[0]))
         if self.election is Election.UNCLEAN:
             for replica in goal.replicas:
                 if self.is_live(replica):
-                    words = f"unclean election: {replica} is alive but may lack committed records"
-                    return Verdict(replica, True, words)
+                    return Verdict(replica, True, Why("any-live", leader=replica))
         return Verdict(NO_LEADER, False, _why_nobody(goal.isr, elr, last_known))
 
 
@@ -206,22 +210,20 @@ class _Goal:
         return _Goal(replicas, isr, (), ())
 
 
-def _why_safe(leader: int, preferred: int, isr: Ids, elr: Ids) -> str:
+def _why_safe(leader: int, preferred: int, isr: Ids, elr: Ids) -> Why:
     if not isr:
-        return f"the ISR is empty; {leader}, of the ELR {list(elr)}, has every committed record"
-    rank = "the preferred replica" if leader == preferred else "the first live replica"
-    return f"{leader} is {rank} of the ISR {list(isr)}"
+        return Why("of-elr", leader=leader, elr=elr)
+    if leader == preferred:
+        return Why("preferred-of-isr", leader=leader, isr=isr)
+    return Why("first-of-isr", leader=leader, isr=isr)
 
 
-def _why_nobody(isr: Ids, elr: Ids, last_known: Ids) -> str:
+def _why_nobody(isr: Ids, elr: Ids, last_known: Ids) -> Why:
     if isr or elr:
-        return f"no live replica has every committed record; waiting for one of {[*isr, *elr]}"
+        return Why("nobody-live", waiting=(*isr, *elr))
     if last_known:
-        return f"ISR and ELR are empty after unclean shutdowns; waiting for {last_known[0]}"
-    return (
-        "no replica is left that had every committed record; only an unclean election"
-        " (kafka-leader-election --election-type unclean) can bring the partition back"
-    )
+        return Why("nobody-known", waiting=last_known[0])
+    return Why("nobody-left")
 
 
 def _without(ids: Ids, others: AbstractSet[int] | Ids) -> Ids:

@@ -17,6 +17,7 @@ from raftka.kraft.records import RECOVERED, RECOVERING, MetadataRecord, Partitio
 from raftka.kraft.sections.topics import changed_partition
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.reasons import Why
 from raftka.model.rules import Rule
 
 ANY_BROKER_EPOCH = -1
@@ -172,15 +173,26 @@ def _grant(
         partition,
         partial(image.may_lead, partition),
         rules.min_isr(image, topic.name),
-        "its leader changed the ISR",
+        _why_changed(partition, wish),
         isr=tuple(member for member, _ in wish.isr),
         recovery_state=wish.leader_recovery_state,
     )
     if partition.is_reassigning:
-        plan.cause = "its reassignment is complete"
+        plan.cause = Why("reassignment-complete")
     if rules.allows_unclean_election(image, topic.name):
         plan.election = Election.UNCLEAN
     return plan.record()
+
+
+def _why_changed(partition: PartitionImage, wish: IsrWish) -> Why:
+    members = [member for member, _ in wish.isr]
+    removed = tuple(each for each in partition.isr if each not in members)
+    added = tuple(each for each in members if each not in partition.isr)
+    if removed and not added:
+        return Why("isr-shrunk-by-leader", by=partition.leader, removed=removed)
+    if added and not removed:
+        return Why("isr-expanded-by-leader", by=partition.leader, added=added)
+    return Why("isr-changed-by-leader")
 
 
 def _answer_after(

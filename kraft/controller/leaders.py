@@ -12,6 +12,7 @@ from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import MetadataRecord, PartitionChangeRecord
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.reasons import Why
 
 MAX_REBALANCED_AT_ONCE = 1000
 """Elections of one round of the preferred leader rebalance, as in Apache Kafka."""
@@ -20,7 +21,7 @@ MAX_REBALANCED_AT_ONCE = 1000
 def changes_after_broker(
     image: MetadataImage,
     rules: Rules,
-    cause: str,
+    cause: Why,
     *,
     leaving: int | None = None,
     returning: int | None = None,
@@ -128,7 +129,8 @@ def _elect(
     if election is Election.UNCLEAN and partition.has_leader:
         words = f"Broker {partition.leader} leads; an unclean election is not needed."
         return None, KafkaError(ErrorCode.ELECTION_NOT_NEEDED, words)
-    cause = f"{election.value} election was asked for"
+    unclean = election is Election.UNCLEAN
+    cause = Why("asked-unclean") if unclean else Why("asked-preferred")
     plan = _plan(image, rules, topic, index, partition, cause)
     plan.election = election
     record = plan.record()
@@ -156,7 +158,7 @@ def _plan(
     topic: TopicImage,
     index: int,
     partition: PartitionImage,
-    cause: str,
+    cause: Why,
 ) -> PartitionPlan:
     min_isr = rules.min_isr(image, topic.name)
     may_lead = partial(image.may_lead, partition)
@@ -168,7 +170,7 @@ def rebalance_preferred(image: MetadataImage, rules: Rules) -> Result[bool]:
 
     The response says whether there may be more to do at once.
     """
-    cause = "preferred leader rebalance"
+    cause = Why("rebalance")
     wanting = _each(image, lambda p: p.leader != p.preferred_leader and p.preferred_leader in p.isr)
     records: list[MetadataRecord] = []
     for topic, index, partition in wanting:
@@ -195,7 +197,7 @@ def elect_uncleanly_where_allowed(
             continue
         if not rules.allows_unclean_election(image, topic.name):
             continue
-        cause = "unclean.leader.election.enable is set"
+        cause = Why("unclean-allowed")
         plan = _plan(image, rules, topic, index, partition, cause)
         plan.election = Election.UNCLEAN
         record = plan.record()

@@ -24,6 +24,7 @@ from raftka.kraft.records import (
 )
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import UNASSIGNED_DIRECTORY
+from raftka.model.reasons import Why
 from raftka.model.rules import Rule
 
 
@@ -79,7 +80,7 @@ def _plan(
         partition,
         lambda replica: replica != leaving and image.may_lead(partition, replica),
         rules.min_isr(image, topic.name),
-        f"a log directory of broker {leaving} is offline",
+        Why("directory-offline", broker=leaving),
         isr=tuple(each for each in partition.isr if each != leaving),
     )
     if rules.allows_unclean_election(image, topic.name):
@@ -127,7 +128,7 @@ def _assign(
                 image.is_active(me) if replica == me else image.may_lead(partition, replica)
             ),
             rules.min_isr(image, topic.name),
-            f"broker {me} has put its replica into another log directory",
+            Why("directory-changed", broker=me),
         )
         was_lost = before != UNASSIGNED_DIRECTORY and before not in broker.log_dirs
         if was_lost and Rule.LOST_DIRECTORY_IS_NOT_ELIGIBLE not in rules.off:

@@ -18,6 +18,7 @@ from raftka.kraft.records import MetadataRecord, PartitionChangeRecord
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.model.reasons import Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ def _begin(
     settled = _settled(partition)
     removing = tuple(each for each in settled if each not in wanted)
     adding = tuple(each for each in wanted if each not in settled)
-    plan = _plan(image, rules, topic, partition, move.partition.partition, "a reassignment began")
+    plan = _plan(
+        image, rules, topic, partition, move.partition.partition, Why("reassignment-began")
+    )
     plan.replicas = (*wanted, *removing)
     plan.removing, plan.adding = removing, adding
     plan.isr = _kept_isr(plan, move.partition)
@@ -112,7 +115,7 @@ def _cancel(
     if not partition.is_reassigning:
         words = f"No reassignment of {which} is in progress."
         raise KafkaError(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, words)
-    plan = _plan(image, rules, topic, partition, which.partition, "the reassignment was cancelled")
+    plan = _plan(image, rules, topic, partition, which.partition, Why("reassignment-cancelled"))
     plan.replicas = _settled(partition)
     plan.adding, plan.removing = (), ()
     plan.isr = _kept_isr(plan, which)
@@ -144,7 +147,7 @@ def _plan(
     topic: TopicImage,
     partition: PartitionImage,
     index: int,
-    cause: str,
+    cause: Why,
 ) -> PartitionPlan:
     min_isr = rules.min_isr(image, topic.name)
     plan = PartitionPlan(

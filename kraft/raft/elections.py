@@ -19,6 +19,7 @@ from raftka.kraft.raft.codec import Message
 from raftka.kraft.raft.membership import VoterHistory
 from raftka.kraft.raft.seams import CANDIDATE, LEADER, Peer, Seams
 from raftka.kraft.raft.setup import Setup
+from raftka.model import timers
 from raftka.model.rules import Rule
 
 NEVER = math.inf
@@ -135,9 +136,12 @@ class Elections(Seams):
             self.election_deadline = NEVER
             return False
         if Rule.PRE_VOTE in self._off:
+            timers.fired("election")
             self._attempts = 0
             return self.stock_may_start_election() or self._wait_for_peers()
         if self.is_only_voter or self._won_term == self.term + 1:
+            if self.is_only_voter:
+                timers.fired("election")
             self._won_term = -1
             reason = self._reason or f"it heard nothing from its leader, node {self._heard}"
             self._news.append(f"stands for election in epoch {self.term + 1}: {reason}")
@@ -152,6 +156,7 @@ class Elections(Seams):
         return False
 
     def _ask_for_support(self) -> None:
+        timers.fired("election")
         self._attempts = min(self._attempts + 1, 10)
         self._asking, self._granted = True, set()
         self.leader = None

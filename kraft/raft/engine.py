@@ -30,6 +30,7 @@ from raftka.kraft.raft.seams import LEADER, MEMBERSHIP, NO_OP, REGULAR, Peer, st
 from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.kraft.raft.store import Store
+from raftka.model import timers
 from raftka.model.ports import Dice
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 
@@ -182,6 +183,7 @@ class Engine(Reconfiguration):
         if self.is_leader and Rule.COMMIT_OWN_TERM in self._off:
             self.commit_index = self.index_of_majority()
         if self.is_leader and Rule.LEADER_LEASE not in self._off and not self.has_lease:
+            timers.fired("lease")
             self._news.append(f"leads no longer: no majority answers it in epoch {self.term}")
             self.become_follower()
             self.leader = None

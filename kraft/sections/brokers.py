@@ -17,6 +17,7 @@ from raftka.kraft.records import (
 from raftka.kraft.sections.section import ReplayError, Section
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import Endpoint
+from raftka.model.reasons import Packed
 
 
 class ListenerEndpoint(NamedTuple):
@@ -67,7 +68,7 @@ class Brokers(Section):
     """The section of brokers."""
 
     FIELDS = ("brokers",)
-    __slots__ = (*FIELDS, "changed")
+    __slots__ = (*FIELDS, "changed", "reasons")
 
     brokers: Mapping[int, BrokerImage]
 
@@ -75,6 +76,8 @@ class Brokers(Section):
         super().__init__(base)
         self.changed: dict[int, None] = {}
         """Brokers that were registered, changed or unregistered."""
+        self.reasons: dict[int, Packed] = {}
+        """Why a broker was changed, where the record says so (model/reasons.py)."""
 
     def records(self) -> Iterator[MetadataRecord]:
         for broker in self.brokers.values():
@@ -152,6 +155,7 @@ class Brokers(Section):
         if record.log_dirs is not None:
             broker = replace(broker, log_dirs=record.log_dirs)
         self.own("brokers")[record.broker_id] = broker
+        self.reasons[record.broker_id] = record.why
 
     REPLAYS: ClassVar = {
         RegisterBrokerRecord: _registered,

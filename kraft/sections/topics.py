@@ -19,6 +19,7 @@ from raftka.kraft.records import (
 from raftka.kraft.sections.section import ReplayError, Section
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import UNASSIGNED_DIRECTORY
+from raftka.model.reasons import NO_REASON, Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class PartitionImage:
     """Why this leader, in words."""
     directories: tuple[bytes, ...] = ()
     """The log directory of each replica; empty while no broker has said."""
+    why: Packed = NO_REASON
+    """`reason` as a code with parameters (model/reasons.py)."""
+    why_changed: Packed = NO_REASON
+    """Why ISR, ELR or replicas changed last."""
 
     def directory_of(self, replica: int) -> bytes:
         """The log directory of a replica, or UNASSIGNED_DIRECTORY."""
@@ -205,6 +210,8 @@ class Topics(Section):
                 record.leader_recovery_state,
                 record.reason,
                 record.directories,
+                record.why,
+                record.why_changed,
             )
         )
         self.changed.setdefault(name, {})[record.partition_id] = None
@@ -263,6 +270,8 @@ def changed_partition(before: PartitionImage, change: PartitionChangeRecord) -> 
         else change.leader_recovery_state,
         before.reason if change.reason is None else change.reason,
         _directories(before, change),
+        before.why if change.why is None else change.why,
+        before.why_changed if change.why_changed is None else change.why_changed,
     )
 
 

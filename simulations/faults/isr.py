@@ -95,7 +95,7 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
     leader, follower = cast.leader, cast.follower
     # It leaves the ISR, cleanly or not, and comes back.
     if dice.random() < 0.5:
-        await world.cluster.stop(follower)
+        await world.cluster.stop(follower, cause)
     elif follower.is_up:
         world.cluster.kill(follower, cause)
     await trio.sleep(dice.uniform(0.1, 0.5))

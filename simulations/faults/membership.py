@@ -168,7 +168,7 @@ async def _leave(world: World, machine: Machine, cause: int) -> bool:
         moved = await _drained(world, machine, admin)
         if not moved or not machine.is_running:
             return False
-        await world.cluster.stop(machine)
+        await world.cluster.stop(machine, cause)
         if not _hosts_nothing(world, machine) or machine.process is not None:
             world.start(machine, cause)
             return False

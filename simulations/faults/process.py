@@ -44,7 +44,7 @@ async def stop(world: World, dice: Random, cause: int) -> None:
     """a process ends cleanly, and its leadership moves; its machine may be off for a while"""
     machine = pick(world, dice)
     if machine is not None:
-        await world.cluster.stop(machine)
+        await world.cluster.stop(machine, cause)
         if machine.process is None and dice.random() < 0.4:
             world.cluster.unplug(machine, cause)
         await trio.sleep(down_time_s(dice))
@@ -102,7 +102,7 @@ async def rolling_restart(world: World, dice: Random, cause: int) -> None:
     """every process in turn is stopped and started"""
     for machine in list(world.cluster.machines.values()):
         if machine.is_running:
-            await world.cluster.stop(machine)
+            await world.cluster.stop(machine, cause)
             await trio.sleep(dice.uniform(0, 1))
             world.start(machine, cause)
             await trio.sleep(dice.uniform(0.5, 3))

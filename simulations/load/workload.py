@@ -290,10 +290,13 @@ def abandon_clients(world: World) -> None:
 
 def make_admin(world: World, name: str = "admin", cause: int | None = None) -> Admin:
     """An administrator's client; `cause` is the operation or fault that it is for."""
+    detail = world.trace.detail
     if cause is not None:
         name = f"{name}-{cause}"
-        if (detail := world.trace.detail) is not None:
+        if detail is not None:
             detail.ordered(name, cause)
+    elif detail is not None:
+        detail.asked(name, "administer")
     config = {
         "bootstrap.servers": ",".join(world.cluster.bootstrap),
         "client.id": name,

@@ -281,16 +281,18 @@ class Cluster:
             machine.process.life.resume()
             self.fabric.resumed(machine.host)
 
-    async def stop(self, machine: Machine, within_s: float = 20.0) -> bool:
+    async def stop(
+        self, machine: Machine, cause: int | None = None, within_s: float = 20.0
+    ) -> bool:
         """SIGTERM, and SIGKILL when that takes too long; whether it ended by itself."""
         process = machine.process
         if process is None:
             return True
-        self._tell(machine, "shutdown")
+        self._tell(machine, "shutdown", cause)
         process.shutdown.set()
         with trio.move_on_after(within_s):
             await process.done.wait()
             return True
         if machine.process is process:
-            self.kill(machine)
+            self.kill(machine, cause)
         return False

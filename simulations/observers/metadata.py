@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from raftka.kraft.delta import MetadataDelta, replay_batch
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage, PartitionImage
+from raftka.model.reasons import NO_REASON
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.trace import Trace
-from raftka.tracing.metadata import broker_event, partition_event
+from raftka.tracing.metadata import Event, broker_event, partition_event
 
 OnChange = Callable[[Key, PartitionImage | None, PartitionImage], None]
 """(partition, before, after)"""
@@ -33,7 +34,8 @@ class ObservedMetadata:
         image = self.image = delta.image
         # An election's cause goes before it.
         for broker_id in delta.brokers.changed:
-            self._tell_broker(before, image, broker_id)
+            why = delta.brokers.reasons.get(broker_id, NO_REASON)
+            self._tell_broker(broker_event(before, image, broker_id, why))
         for name, indexes in _changed(before, image, delta):
             for index in indexes:
                 after = image.topics[name].partitions[index]
@@ -54,8 +56,7 @@ class ObservedMetadata:
         for told in self.on_change:
             told(key, before, after)
 
-    def _tell_broker(self, before: MetadataImage, image: MetadataImage, broker_id: int) -> None:
-        found = broker_event(before, image, broker_id)
+    def _tell_broker(self, found: Event | None) -> None:
         if found is not None:
             self._trace.event(found[0], **found[1])
 

@@ -15,6 +15,7 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.admin.topics import NewTopic
 from raftka.kraft.raft import leader
+from raftka.model import timers
 from raftka.model.rules import ALL_HOLD, rule_named
 from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
@@ -111,6 +112,8 @@ class Live:
         started = _perf_counter()
         with ExitStack() as stack:
             stack.enter_context(_small_batches(self.plan.quorum_batch_entries))
+            if (detail := self.trace.detail) is not None:
+                stack.enter_context(timers.watched(detail.timer_fired))
             stack.enter_context(logs.captured(lambda *line: self._worlds[0].logged(*line)))
             self.has_ended = self._running.go()
         self.wall_s += _perf_counter() - started

@@ -80,8 +80,8 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
             leader_recovery_state=1,
             reason="why",
         ),
-        "91dc00100301c410000102030405060708090a0b0c0d0e0f00930102039201020104099103910291039001"
-        "a377687990",
+        "91dc00120302c410000102030405060708090a0b0c0d0e0f00930102039201020104099103910291039001"
+        "a3776879909090",
     ),
     (
         ConfigRecord(2, "logs", "retention.ms", None),
@@ -89,7 +89,7 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
     ),
     (
         PartitionChangeRecord(ID, 3, isr=(2,), leader=2, reason="why"),
-        "919e0501c410000102030405060708090a0b0c0d0e0f03910202c0c0c0c0c0c0a3776879c0",
+        "91dc00100502c410000102030405060708090a0b0c0d0e0f03910202c0c0c0c0c0c0a3776879c0c0c0",
     ),
     (RemoveTopicRecord(ID), "91930900c410000102030405060708090a0b0c0d0e0f"),
     (
@@ -104,7 +104,7 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
     (ProducerIdsRecord(1, 7, 2000), "91950f000107cd07d0"),
     (
         BrokerRegistrationChangeRecord(1, 7, fenced=False),
-        "919711000107c2c0c0",
+        "919811010107c2c0c090",
     ),
     (
         AccessControlEntryRecord(ID, 2, "logs", 4, "User:a", "*", 3, 3),
@@ -140,6 +140,16 @@ def test_bytes_never_change(record: MetadataRecord, golden: str) -> None:
             "919d0500c410000102030405060708090a0b0c0d0e0f03910202c0c0c0c0c0c0a3776879",
             PartitionChangeRecord(ID, 3, isr=(2,), leader=2, reason="why"),
         ),
+        (
+            "91dc00100301c410000102030405060708090a0b0c0d0e0f009301020392010201040991039102910390"
+            "01a377687990",
+            PartitionRecord(ID, 0, (1, 2, 3), (1, 2), 1, 4, 9, (3,), (2,), (3,), (), 1, "why"),
+        ),
+        (
+            "919e0501c410000102030405060708090a0b0c0d0e0f03910202c0c0c0c0c0c0a3776879c0",
+            PartitionChangeRecord(ID, 3, isr=(2,), leader=2, reason="why"),
+        ),
+        ("919711000107c2c0c0", BrokerRegistrationChangeRecord(1, 7, fenced=False)),
     ],
 )
 def test_what_earlier_versions_wrote_is_read(golden: str, record: MetadataRecord) -> None:

@@ -173,7 +173,7 @@ def test_an_operation_leads_to_its_request() -> None:
     file = io.StringIO()
     run_plan(plan, sink=file)
     events = [json.loads(line) for line in file.getvalue().splitlines()]
-    operation = next(event for event in events if event["kind"] == "operation")
+    operation = next(event for event in events if event.get("operation") == "create-topic")
     requests = [
         event["api"]
         for event in events

@@ -17,6 +17,7 @@ from raftka.kraft.records import MetadataRecord
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Dice
+from raftka.model.reasons import Why
 
 R = TypeVar("R")
 
@@ -92,15 +93,17 @@ class ControllerOnPaper:
         for broker_id in broker_ids:
             self.replay(brokers.unfence(self.image, self.rules, self.image.brokers[broker_id]))
 
-    def fence(self, *broker_ids: int, why: str = "was fenced") -> None:
+    def fence(self, *broker_ids: int) -> None:
         for broker_id in broker_ids:
+            why = Why("broker-silent", broker=broker_id, timeout_ms=9000)
             self.replay(brokers.fence(self.image, self.rules, self.image.brokers[broker_id], why))
 
     def shut_down(self, broker_id: int) -> None:
         """A controlled shutdown, to its end."""
         broker = self.image.brokers[broker_id]
         self.replay(brokers.start_controlled_shutdown(self.image, self.rules, broker))
-        self.fence(broker_id, why="has shut down")
+        why = Why("broker-shut-down", broker=broker_id)
+        self.replay(brokers.fence(self.image, self.rules, self.image.brokers[broker_id], why))
 
     def start(
         self, *broker_ids: int, rack: str | None = None, log_dirs: tuple[bytes, ...] = ()

@@ -26,7 +26,7 @@ def cluster() -> ControllerOnPaper:
 
 
 def test_the_first_live_replica_of_the_isr_takes_over(cluster: ControllerOnPaper) -> None:
-    cluster.fence(1, why="was fenced: not heard for 9000 ms")
+    cluster.fence(1)
     partition = cluster.partition("t")
     assert (partition.leader, partition.leader_epoch, partition.isr) == (2, 1, (2, 3))
     assert partition.elr == ()

@@ -1,0 +1,35 @@
+"""Timers that decide: an election, a lease, a session, a replica's lag, a delivery, a request.
+
+Whoever writes a trace watches them; in production nobody does, unless a trace is written, and
+to fire then costs one comparison. That a timer is set and pushed back is seen on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Fired = Callable[[str, str], None]
+"""Takes the name of a timer, and what it was about: a broker or a partition."""
+
+
+class _Watched:
+    """Who is told."""
+
+    by: Fired | None = None
+
+
+def fired(timer: str, about: str = "") -> None:
+    """A timer has run out, and something follows from that."""
+    if _Watched.by is not None:
+        _Watched.by(timer, about)
+
+
+@contextmanager
+def watched(by: Fired | None) -> Iterator[None]:
+    """Have `by` told while this lasts."""
+    before, _Watched.by = _Watched.by, by
+    try:
+        yield
+    finally:
+        _Watched.by = before

@@ -1,0 +1,56 @@
+"""What happens in runs leads back to a fault, an operation, a timer or the start of a process."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from raftka.simulations.runs.loose_ends import LooseEnds, look
+from raftka.simulations.scenarios.stage import load, run_scenario
+
+
+@pytest.mark.parametrize("seed", [3, 7, 8, 13])
+def test_no_loose_ends_under_faults(seed: int) -> None:
+    found = look(seed, 20.0)
+    assert found.loose == {}, found.examples
+    assert {"leader-elected", "quorum-vote"} <= set(found.seen)
+
+
+@pytest.mark.parametrize("name", ["zombie_controller", "isolated_leader", "lost_leader"])
+def test_no_loose_ends_in_scenarios(name: str) -> None:
+    found = LooseEnds()
+    module = load(name)
+    run_scenario(module.scenario, settings=getattr(module, "SETTINGS", None), sink=found)
+    assert found.loose == {}, found.examples
+
+
+def test_an_election_after_silence_leads_to_the_pause() -> None:
+    class Lines(list[str]):
+        def write(self, text: str) -> None:
+            self.append(text)
+
+    lines = Lines()
+    run_scenario(load("zombie_controller").scenario, sink=lines)
+    events = {event["id"]: event for event in map(json.loads, lines)}
+    pause = next(e for e in events.values() if e["kind"] == "pause")
+    vote = next(
+        e
+        for e in events.values()
+        if e["kind"] == "quorum-vote" and e.get("code") == "leader-silent" and e["t"] > pause["t"]
+    )
+    timer = events[vote["cause"]]
+    assert (timer["kind"], timer["timer"]) == ("timer-fired", "election")
+    assert pause["id"] in timer["after"]
+
+
+def test_what_leads_nowhere_is_counted() -> None:
+    found = LooseEnds()
+    for event in (
+        {"id": 1, "kind": "message-sent"},
+        {"id": 2, "kind": "leader-elected", "cause": 1},
+        {"id": 3, "kind": "kill"},
+        {"id": 4, "kind": "leader-elected", "after": [1, 3]},
+    ):
+        found.write(json.dumps(event))
+    assert (found.seen["leader-elected"], found.loose["leader-elected"]) == (2, 1)

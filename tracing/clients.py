@@ -1,0 +1,145 @@
+"""What clients are asked to do, the requests that carry it, and the answers that they get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from raftka.model.errors import KafkaError
+from raftka.model.ports import Buffer
+from raftka.model.record_batch import iter_batches
+from raftka.model.records import iter_records
+from raftka.tracing.memory import Memory
+from raftka.tracing.messages import Fields
+from raftka.tracing.wire import Message
+
+Write = Callable[..., int]
+"""Takes one event; its id."""
+
+
+class Clients:
+    """The clients that one trace observes."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._produced: Memory[tuple[str, bytes]] = Memory()
+        """What a client was asked to send: by client and value."""
+        self._sent: dict[tuple[str, int], list[int]] = {}
+        """The records that a Produce request carries, until it is answered."""
+        self._sent_before: Memory[int] = Memory()
+        """The newest request that carried a record."""
+        self._answered: Memory[int] = Memory()
+        """The newest answer to a request that carried a record."""
+        self.answers: Memory[tuple[str, str, str]] = Memory()
+        """The newest answer a client got: by client, API and partition."""
+        self.newest_failed: dict[str, int] = {}
+        self.trouble: dict[str, int] = {}
+        """What last went wrong for whoever asks: a broken connection, an error in an answer, a
+        request that was not answered in time."""
+
+    # Requests and answers.
+
+    def sending(
+        self, connection: str, client: str, message: Message, fields: Fields
+    ) -> tuple[int | None, list[int]]:
+        """What a Produce request follows from; one that sends a record again is marked so."""
+        found = list(self._records_of(client, message.body))
+        if not found:
+            return None, []
+        self._sent[connection, message.correlation_id] = found
+        before = self._sent_before.get(found[0])
+        if before is None:
+            return found[-1], found[:-1]
+        fields["again"] = True
+        reasons = (before, self._answered.get(found[0]), self.trouble.get(client))
+        return found[-1], [*found[:-1], *sorted({each for each in reasons if each is not None})]
+
+    def sent(self, connection: str, correlation_id: int, event: int) -> None:
+        """A Produce request went out."""
+        for record in self._sent.get((connection, correlation_id), ()):
+            self._sent_before.put(record, event)
+
+    def answered(self, connection: str, correlation_id: int, event: int) -> None:
+        """Its answer came."""
+        for record in self._sent.pop((connection, correlation_id), ()):
+            self._answered.put(record, event)
+
+    def broken(self, connection: str) -> None:
+        """No answers come by this connection any longer."""
+        for place in [place for place in self._sent if place[0] == connection]:
+            del self._sent[place]
+
+    def _records_of(self, client: str, request: Any) -> Iterator[int]:
+        if self._produced:
+            for _, batch in batches_of(request.topic_data, "partition_data"):
+                for record in iter_records(batch):
+                    event = self._produced.get((client, record.value or b""))
+                    if event is not None:
+                        yield event
+
+    # What clients themselves tell.
+
+    def produced(self, client: str, topic: str, record: int, value: bytes) -> int:
+        """A client got a record to send."""
+        event = self._write("produce", node=client, topic=topic, record=record)
+        self._produced.put((client, value), event)
+        return event
+
+    def acknowledged(
+        self, client: str, partition: str, offset: int, record: int, value: bytes
+    ) -> None:
+        """A client learned that a record is stored."""
+        produce, cause = self._produced.get((client, value)), None
+        if produce is not None:
+            # Several answers may have come at once: the record's own counts, not the newest.
+            cause = self._answered.get(produce)
+        self._write(
+            "ack",
+            node=client,
+            cause=cause,
+            partition=partition,
+            offset=offset,
+            record=record,
+            produce=produce,
+        )
+
+    def failed(self, client: str, record: int, value: bytes, error: str) -> None:
+        """A client learned that a record is not, or may not be, stored."""
+        produce = self._produced.get((client, value))
+        found = [] if produce is None else [self._answered.get(produce), produce]
+        found += [self.trouble.get(client), self._sent_before.get(produce or 0)]
+        known = sorted({each for each in found if each is not None})
+        cause, *others = reversed(known) if known else (None,)
+        extra: Fields = {"after": others} if others else {}
+        event = self._write("failed", node=client, cause=cause, record=record, error=error, **extra)
+        self.newest_failed[client] = event
+
+    def failure(self, kind: str, client: str) -> int | None:
+        """What another event about a failure follows from."""
+        newest = self.newest_failed if kind == "send-failed" else self.trouble
+        return newest.get(client)
+
+    def read(self, client: str, host: str, partition: str, first: int, last: int) -> None:
+        """A client received records; `host` is its name on the network."""
+        self._write(
+            "read",
+            node=client,
+            cause=self.answers.get((host, "Fetch", partition)),
+            partition=partition,
+            first_offset=first,
+            last_offset=last,
+        )
+
+
+def batches_of(topics: Any, inner: str) -> Iterator[tuple[tuple[Any, int], memoryview]]:
+    """((topic's name or id, partition), batch) of a Produce request or Fetch response."""
+    for topic in topics:
+        name = getattr(topic, "name", "") or getattr(topic, "topic", "") or bytes(topic.topic_id)
+        for each in getattr(topic, inner):
+            index = each.index if hasattr(each, "index") else each.partition_index
+            if isinstance(each.records, Buffer):
+                try:
+                    for _, batch in iter_batches(each.records):
+                        yield (name, index), batch
+                except KafkaError:
+                    continue  # A damaged batch: the message's event shows that.
