@@ -133,9 +133,9 @@ class Elections:
         if kind == "quorum-truncate":
             why = Why("quorum-diverged", index=fields["index"])
             fields |= {"reason": str(why), "code": why.code, "with": dict(why.values)}
-            return self._heard.get(node)
+            return self._heard.get(node) or None
         if kind != "quorum-vote":
-            return self._heard.get(node, self.begun.get(node))
+            return self._heard.get(node) or self.begun.get(node)
         candidate = f"n{fields.pop('candidate')}"
         fields["candidate"] = candidate
         if candidate != node:

@@ -63,6 +63,7 @@ KINDS: Final[dict[str, Kind]] = {
     "isr-changed": _kind(
         "partition leader isr elr replicas partition_epoch", f"{_DECIDED} {_COMMITTED}"
     ),
+    "first-ack": _kind("partition leader_epoch offset"),
     # Clients.
     "produce": _kind("topic record"),
     "ack": _kind("partition offset record produce"),
