@@ -43,6 +43,9 @@ class Timers:
         self._heap: list[tuple[float, int, Hashable]] = []
         self._serial = 0
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._timers
+
     def __len__(self) -> int:
         return len(self._timers)
 

@@ -85,7 +85,9 @@ class ClassicKind:
 
 def _replay(core: Core, key: GroupMetadataKey, value: GroupMetadataValue | None) -> None:
     if value is None:
-        forget(core, key.group)
+        # It may have become a group of another kind, whose records have come already.
+        if isinstance(core.groups.get(key.group), Group):
+            forget(core, key.group)
     else:
         core.add(restore(key.group, value))
 

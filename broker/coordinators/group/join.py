@@ -61,26 +61,9 @@ def join_group(
 
     Raises KafkaError, with the ticket unused, for what is refused.
     """
-    config = core.config
-    if not request.group_id:
-        raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
-    if (
-        not config.min_session_timeout_ms
-        <= request.session_timeout
-        <= config.max_session_timeout_ms
-    ):
-        raise KafkaError(
-            ErrorCode.INVALID_SESSION_TIMEOUT,
-            f"session.timeout.ms={request.session_timeout} is not within"
-            f" group.min.session.timeout.ms={config.min_session_timeout_ms} and"
-            f" group.max.session.timeout.ms={config.max_session_timeout_ms} of the broker",
-        )
-    _check_lengths(request, client)
-    protocols: dict[str, bytes] = {}
-    for each in request.protocols:
-        # A member that names one twice has one vote for it all the same.
-        protocols.setdefault(each.name, bytes(each.metadata))
-    join = _Join(request, tuple(protocols.items()), client, ticket)
+    check_session(core, request)
+    check_lengths(request, client)
+    join = _Join(request, votes(request), client, ticket)
     found = core.groups.get(request.group_id)
     if found is None or (found.is_unused and _may_replace(found)):
         group = _found(core, found, join, now)
@@ -100,7 +83,33 @@ def join_group(
         _join_unknown(core, group, join, now)
 
 
-def _check_lengths(request: JoinGroupRequest, client: Client) -> None:
+def votes(request: JoinGroupRequest) -> Protocols:
+    """The protocols of a member; one that names one twice has one vote for it all the same."""
+    protocols: dict[str, bytes] = {}
+    for each in request.protocols:
+        protocols.setdefault(each.name, bytes(each.metadata))
+    return tuple(protocols.items())
+
+
+def check_session(core: Core, request: JoinGroupRequest) -> None:
+    """Raises KafkaError INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT."""
+    config = core.config
+    if not request.group_id:
+        raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
+    if (
+        not config.min_session_timeout_ms
+        <= request.session_timeout
+        <= config.max_session_timeout_ms
+    ):
+        raise KafkaError(
+            ErrorCode.INVALID_SESSION_TIMEOUT,
+            f"session.timeout.ms={request.session_timeout} is not within"
+            f" group.min.session.timeout.ms={config.min_session_timeout_ms} and"
+            f" group.max.session.timeout.ms={config.max_session_timeout_ms} of the broker",
+        )
+
+
+def check_lengths(request: JoinGroupRequest, client: Client) -> None:
     """Refuse names that the group's record could not hold, though the request can."""
     names = (
         client.client_id,

@@ -10,7 +10,7 @@ log, but no answer rests on what is not committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from raftka.broker.coordinators.group import (
     classic_log,
@@ -59,6 +59,9 @@ from raftka.net.protocol.messages.txn_offset_commit import (
     TxnOffsetCommitRequest,
     TxnOffsetCommitResponseTopic,
 )
+
+if TYPE_CHECKING:
+    from raftka.broker.coordinators.group.consumer.group import ConsumerGroup
 
 log = get_logger(__name__)
 
@@ -168,21 +171,47 @@ class GroupShard:
         self, request: JoinGroupRequest, client: Client, ticket: Ticket, now: Moment
     ) -> None:
         """See join.join_group."""
+        if (group := self._consumer_group(request.group_id)) is not None:
+            from raftka.broker.coordinators.group.consumer import classic_members
+
+            classic_members.join(self.core, group, request, client, ticket, now)
+            return
         join.join_group(self.core, request, client, ticket, now)
 
     def sync_group(self, request: SyncGroupRequest, ticket: Ticket, now: Moment) -> None:
         """See sync.sync_group."""
+        if (group := self._consumer_group(request.group_id)) is not None:
+            from raftka.broker.coordinators.group.consumer import classic_members
+
+            classic_members.sync(self.core, group, request, ticket, now)
+            return
         sync.sync_group(self.core, request, ticket, now)
 
     def heartbeat(self, request: HeartbeatRequest, now: Moment) -> None:
         """See sync.heartbeat."""
+        if (group := self._consumer_group(request.group_id)) is not None:
+            from raftka.broker.coordinators.group.consumer import classic_members
+
+            classic_members.heartbeat(self.core, group, request, now)
+            return
         sync.heartbeat(self.core, request, now)
 
     def leave_group(
         self, group_id: str, leaving: list[MemberIdentity], now: Moment
     ) -> list[MemberResponse]:
         """See sync.leave_group."""
+        if (group := self._consumer_group(group_id)) is not None:
+            from raftka.broker.coordinators.group.consumer import classic_members
+
+            return classic_members.leave(self.core, group, leaving, now)
         return sync.leave_group(self.core, group_id, leaving, now)
+
+    def _consumer_group(self, group_id: str) -> ConsumerGroup | None:
+        """A consumer group that has members: some may speak the classic protocol."""
+        group = self.core.groups.get(group_id)
+        if group is None or group.type is not GroupType.CONSUMER or group.is_empty:
+            return None
+        return cast("ConsumerGroup", group)
 
     def abandon(self) -> list[Ticket]:
         """All requests that wait in a rebalance: this node no longer coordinates their groups."""

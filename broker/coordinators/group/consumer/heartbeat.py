@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from raftka.broker.coordinators.group import kinds
 from raftka.broker.coordinators.group.any_group import GroupType, not_found
 from raftka.broker.coordinators.group.consumer import log as written
 from raftka.broker.coordinators.group.consumer import membership
@@ -20,6 +19,7 @@ from raftka.broker.coordinators.group.consumer.group import (
     ResolvedRegex,
     Subscription,
 )
+from raftka.broker.coordinators.group.consumer.migration import begin, upgraded
 from raftka.broker.coordinators.group.consumer.reconcile import next_step
 from raftka.broker.coordinators.group.consumer.settings import ConsumerSettings
 from raftka.broker.coordinators.group.consumer.target import assign, bump
@@ -73,9 +73,11 @@ def heartbeat(
         core, group, member_id, request.member_epoch, request.instance_id, owned
     )
     # Nothing has been changed up to here: what is refused leaves no trace.
-    if group.group_id not in core.groups or replaced is not None:
-        if replaced is not None:
-            kinds.bury(core, replaced)
+    if replaced is not None:
+        begin(core, replaced, group)
+        for each in group.members.values():
+            membership.keep_alive(core, group, each, now)
+    elif group.group_id not in core.groups:
         core.add(group)
     member = found.member
     member.may_describe = caller.may_describe
@@ -88,7 +90,8 @@ def heartbeat(
     _subscribe(core, group, member, says, found, now)
     if group.epoch > group.assignment_epoch:
         assign(core, group, now)
-    _reconcile(core, group, member, request.member_epoch, owned, now)
+    # Whoever joins has nothing, whatever it had before.
+    reconcile(core, group, member, owned if request.member_epoch else NOTHING, now)
     membership.keep_alive(core, group, member, now)
     is_full = request.member_epoch == 0 or (
         request.rebalance_timeout != -1
@@ -184,7 +187,7 @@ def _owned(request: ConsumerGroupHeartbeatRequest) -> Partitions | None:
 def _group(
     core: Core, request: ConsumerGroupHeartbeatRequest
 ) -> tuple[ConsumerGroup, Group | None]:
-    """The group, which may be new, and the empty classic group whose place it takes.
+    """The group, which may be new, and the classic group whose place it takes.
 
     Raises KafkaError GROUP_ID_NOT_FOUND.
     """
@@ -194,8 +197,9 @@ def _group(
     if request.member_epoch == 0:
         if found is None:
             return ConsumerGroup(request.group_id), None
-        if isinstance(found, Group) and found.is_unused:
-            return ConsumerGroup(request.group_id), found
+        if isinstance(found, Group):
+            empty = found.is_unused
+            return ConsumerGroup(request.group_id) if empty else upgraded(core, found), found
     raise not_found(request.group_id, found, GroupType.CONSUMER)
 
 
@@ -273,19 +277,11 @@ def resolve_regexes(core: Core, group: ConsumerGroup, now: Moment) -> bool:
 # ---- the target
 
 
-def _reconcile(
-    core: Core,
-    group: ConsumerGroup,
-    member: Member,
-    said_epoch: int,
-    owned: Partitions | None,
-    now: Moment,
+def reconcile(
+    core: Core, group: ConsumerGroup, member: Member, owned: Partitions | None, now: Moment
 ) -> None:
     """Take the member a step further to its target, and write it."""
-    if said_epoch == 0:
-        # Whoever joins has nothing, whatever it had before.
-        owned = NOTHING
-    elif Rule.REVOKED_IS_CONFIRMED in core.rules_off:
+    if Rule.REVOKED_IS_CONFIRMED in core.rules_off:
         owned = NOTHING
     target = group.targets.get(member.member_id, NOTHING)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from raftka.broker.coordinators.group import rebalance
 from raftka.broker.coordinators.group.consumer import log as written
+from raftka.broker.coordinators.group.consumer import migration
 from raftka.broker.coordinators.group.consumer.group import (
     NOTHING,
     STATIC_LEAVE_EPOCH,
@@ -106,7 +108,8 @@ def _find_static(
             return Found(Member(member_id), is_new=member_id not in group.members)
         if known.member_id == member_id:
             return Found(known, is_new=False)
-        if known.epoch != STATIC_LEAVE_EPOCH:
+        if known.epoch != STATIC_LEAVE_EPOCH and known.says.classic is None:
+            # One of the classic protocol says nothing when it stops: it is replaced.
             raise KafkaError(
                 ErrorCode.UNRELEASED_INSTANCE_ID,
                 f"Static member {member_id} with instance id {instance_id} cannot join the group"
@@ -152,6 +155,10 @@ def leave(core: Core, group: ConsumerGroup, member: Member, reason: str, now: Mo
     written.write_member_gone(core, group, member.member_id)
     group.remove(member.member_id)
     forget_unused_regexes(core, group)
+    if member.says.classic is None and migration.may_go_back(core, group):
+        classic = migration.go_back(core, group, now)
+        rebalance.prepare(core, classic, f"{member.member_id} {reason}", now)
+        return
     bump(core, group, f"{member.member_id} {reason}", now)
 
 
@@ -216,5 +223,5 @@ def watch_revocation(core: Core, group: ConsumerGroup, member: Member, now: Mome
 
 
 def cancel_timers(core: Core, group: ConsumerGroup, member_id: str) -> None:
-    core.timers.cancel(("session", group.group_id, member_id))
-    core.timers.cancel(("rebalance", group.group_id, member_id))
+    for what in ("session", "rebalance", "join", "sync"):
+        core.timers.cancel((what, group.group_id, member_id))
