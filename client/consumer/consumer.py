@@ -78,11 +78,11 @@ class Consumer(Client):
         self._membership: GroupMember | None = None
         self._pattern: re.Pattern[str] | None = None
         self._manual = self._subscribed = False
-        self._polled = Polled()
+        self.polled = Polled()
         self._caller_works = False
         """The caller may be at work on records that it was given last."""
         # Records that iteration has polled but not handed out yet count as not consumed.
-        self._commits.hold_back = self._polled
+        self._commits.hold_back = self.polled
         self._cluster.on_change = self._layout_changed
 
     # Subscription
@@ -166,9 +166,9 @@ class Consumer(Client):
                 ErrorCode.INVALID_REQUEST, "the consumer reads nothing: subscribe or assign first"
             )
         self._caller_works = False
-        if self._polled:
+        if self.polled:
             self._caller_works = True
-            return self._polled.take(max_records or self._limit)
+            return self.polled.take(max_records or self._limit)
         if self._membership is not None:
             self._membership.polling(True)
         try:
@@ -187,22 +187,22 @@ class Consumer(Client):
 
     async def __anext__(self) -> ConsumerRecord:
         self._caller_works = False
-        if self._polled:
+        if self.polled:
             # Many records are at hand: yield to other tasks now and then, not for each record.
-            if len(self._polled) % _RECORDS_PER_CHECKPOINT == 0:
+            if len(self.polled) % _RECORDS_PER_CHECKPOINT == 0:
                 await trio.lowlevel.checkpoint()
         else:
             while not (records := await self.poll()):
                 continue
-            self._polled.extend(records)
+            self.polled.extend(records)
         self._caller_works = True
-        return self._polled.next()
+        return self.polled.next()
 
     # Positions
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read on from `offset`."""
-        self._polled.drop(partition)
+        self.polled.drop(partition)
         self._assignment.seek(TopicPartition(*partition), offset)
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
@@ -219,7 +219,7 @@ class Consumer(Client):
         with self._clock.within(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
                 await self._reading.step()
-            return self._polled.start(target, found.offset)
+            return self.polled.start(target, found.offset)
         raise no_answer(self._cluster, f"the position in {target}", self._api_timeout_s)
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
@@ -248,7 +248,7 @@ class Consumer(Client):
         read_committed), as of the last answer; None before the first.
         """
         behind = self._assignment.lag(TopicPartition(*partition))
-        return None if behind is None else behind + self._polled.count(partition)
+        return None if behind is None else behind + self.polled.count(partition)
 
     # Commits
 
@@ -354,7 +354,7 @@ class Consumer(Client):
 
     def _reset(self, partitions: Iterable[TopicPartition], timestamp: int) -> None:
         for target in list(partitions) or self._assignment.partitions:
-            self._polled.drop(target)
+            self.polled.drop(target)
             self._assignment.reset(TopicPartition(*target), timestamp)
 
     # The group

@@ -151,6 +151,12 @@ class Producer(Client):
             await trio.lowlevel.checkpoint()
         return future
 
+    def takes_at_once(self, topic: str, partition: int | None = None) -> bool:
+        """Whether `send` would wait neither for the topic's layout nor for memory."""
+        view = self._cluster.view.topics.get(topic)
+        known = view is not None and (partition is None or partition in view.partitions)
+        return known and self._accumulator.used_bytes + self._request_size_max <= self._buffer_bytes
+
     # Transactions, with a transactional.id
 
     async def init_transactions(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from raftka.net.protocol.messages.consumer_protocol_subscription import (
 from tests.support.consumer_groups import Client, ConsumerWorld, config
 
 
-def says(owned: Collection[int] = (), strategy: str = "cooperative-sticky") -> dict[str, object]:
+def says(owned: Collection[int] = (), strategy: str = "cooperative-sticky") -> dict[str, Any]:
     """The options of a join of the classic protocol."""
     message = ConsumerProtocolSubscription(
         topics=["t"],
