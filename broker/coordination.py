@@ -1,4 +1,5 @@
-"""The coordinators of one broker, composed: groups and transactions, with those who ask for them.
+"""The coordinators of one broker, composed: of groups, of transactions and of share-partitions,
+with those who ask for them.
 
 Markers end transactions in partitions, and partitions ask whether they are in one. Each service is
 imported and made when it is first wanted, by a request or by a partition of its topic that this
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
-from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC, TopicPartition
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_TOPIC, TopicPartition
+from raftka.model.internal_topics import SHARE_STATES
 from raftka.model.key_hash import partition_of_key
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
     from raftka.broker.coordinators.group.shard import GroupFigures
+    from raftka.broker.coordinators.group.share.service import ShareGroupService
+    from raftka.broker.coordinators.share.service import ShareCoordinatorService
     from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.metadata_loader import Publisher
@@ -31,11 +36,17 @@ if TYPE_CHECKING:
     from raftka.broker.replication.replica import Replica
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.replication.verifier import Verifier
+    from raftka.broker.share.key import SharePartitionKey
+    from raftka.broker.share.persister import Persister
+    from raftka.broker.share.service import ShareService
+    from raftka.model.internal_topics import InternalTopic
     from raftka.model.ports import Clock, Dice
     from raftka.model.rules import RulesOff
     from raftka.model.settings import Config
     from raftka.net.answers import Turn
 
+_SHARE_PATIENCE_S = 10.0
+"""For how long the state of a share-partition is written again, before its members hear of it."""
 _ANSWER_S = 5.0
 """A broker's answer that its followers hold up may be that much later than they may be."""
 
@@ -54,9 +65,13 @@ class Coordinators:
         dice: Dice,
         turn: Turn,
         verifies: Callable[[], bool],
+        ensure_topic: Callable[[InternalTopic], Awaitable[str]],
+        config_now: Callable[[], Config],
         rules_off: RulesOff,
     ) -> None:
-        """`verifies`: whether a partition must agree with a transaction's coordinator first."""
+        """`verifies`: whether a partition must agree with a transaction's coordinator first.
+        `ensure_topic` creates an internal topic, or says why that cannot be.
+        """
         self._config = config
         self._replicas = replicas
         self._peers = peers
@@ -65,6 +80,8 @@ class Coordinators:
         self._dice = dice
         self._turn = turn
         self._verifies = verifies
+        self._ensure_topic = ensure_topic
+        self._config_now = config_now
         self._rules_off = rules_off
         self._answer_s = config.int("request.timeout.ms") / 1000 + _ANSWER_S
         self._image = EMPTY_IMAGE
@@ -89,9 +106,21 @@ class Coordinators:
             self._clock,
             self._dice,
             self._rules_off,
+            lambda runtime, effect: self.share_groups.perform(runtime, effect),
         )
         self._begin(groups.run, groups.publish)
         return groups
+
+    @cached_property
+    def share_groups(self) -> ShareGroupService:
+        """Coordinates share groups."""
+        from raftka.broker.coordinators.group.share.lags import Ends
+        from raftka.broker.coordinators.group.share.service import ShareGroupService
+
+        ends = Ends(self._peers, lambda: self._replicas.index.image)
+        share_groups = ShareGroupService(self.groups.host, self._persister, ends)
+        self._begin(share_groups.run)
+        return share_groups
 
     @cached_property
     def transactions(self) -> TransactionCoordinatorService:
@@ -110,6 +139,69 @@ class Coordinators:
         )
         self._begin(transactions.run, transactions.publish)
         return transactions
+
+    @cached_property
+    def share_states(self) -> ShareCoordinatorService:
+        """Keeps how far share groups have come."""
+        from raftka.broker.coordinators.replicated_log import ReplicatedLog
+        from raftka.broker.coordinators.share.config import ShareStateConfig
+        from raftka.broker.coordinators.share.service import ShareCoordinatorService
+
+        share_states = ShareCoordinatorService(
+            ShareStateConfig.from_settings(self._config),
+            ReplicatedLog(SHARE_STATE_TOPIC, self._replicas, self._clock),
+            self._clock,
+            self._rules_off,
+        )
+        self._begin(share_states.run, share_states.publish)
+        return share_states
+
+    @cached_property
+    def share(self) -> ShareService:
+        """What members of share groups have of the partitions that this broker leads."""
+        from raftka.broker.share.partitions import SharePartitions
+        from raftka.broker.share.service import ShareService
+        from raftka.broker.share.sessions import ShareSessions
+        from raftka.broker.share.settings import settings_of
+
+        index = self._replicas.index
+        share = ShareService(
+            ShareSessions(self._config.int("group.share.max.share.sessions")),
+            SharePartitions(
+                index,
+                self._persister,
+                self._clock,
+                lambda group_id: settings_of(self._config_now(), index.image, group_id),
+                self._rules_off,
+            ),
+        )
+        self._begin(share.run)
+        return share
+
+    @cached_property
+    def _persister(self) -> Persister:
+        from raftka.broker.share.persister import Persister
+
+        persister = Persister(
+            self._peers,
+            self._clock,
+            coordinator=self._share_coordinator,
+            patience_s=_SHARE_PATIENCE_S,
+        )
+        self._begin(persister.run)
+        return persister
+
+    async def _share_coordinator(self, key: SharePartitionKey) -> int:
+        """The broker that leads the share-partition's partition of __share_group_state.
+
+        Raises KafkaError COORDINATOR_NOT_AVAILABLE.
+        """
+        missing = await self._ensure_topic(SHARE_STATES)
+        broker_id = self._leader(SHARE_STATE_TOPIC, str(key))
+        if broker_id is None:
+            words = missing or f"{SHARE_STATE_TOPIC} has no leader for {key}"
+            raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, words)
+        return broker_id
 
     @cached_property
     def _markers(self) -> MarkerSender:
@@ -149,16 +241,25 @@ class Coordinators:
 
         return Verifier(self.joining, self._replicas.index, self._clock, self._turn, self._verifies)
 
+    async def delete_group(self, group_id: str) -> None:
+        """Delete a group without members, with all that is known of it. Raises KafkaError."""
+        if self.groups.is_share_group(group_id):
+            await self.share_groups.delete_state(group_id)
+        await self.groups.delete_group(group_id)
+
     def group_figures(self) -> list[GroupFigures]:
         """Of the groups that this broker coordinates, for metrics."""
         return self.groups.figures() if "groups" in self.__dict__ else []
 
     def _coordinator(self, transactional_id: str) -> int | None:
         """The broker that leads the id's partition of __transaction_state, as far as is known."""
-        topic = self._replicas.index.image.topics.get(TRANSACTION_TOPIC)
+        return self._leader(TRANSACTION_TOPIC, transactional_id)
+
+    def _leader(self, internal: str, key: str) -> int | None:
+        topic = self._replicas.index.image.topics.get(internal)
         if topic is None:
             return None
-        partition = topic.partitions[partition_of_key(transactional_id, len(topic.partitions))]
+        partition = topic.partitions[partition_of_key(key, len(topic.partitions))]
         return partition.leader if partition.has_leader else None
 
     # ---- what the broker calls
@@ -187,19 +288,25 @@ class Coordinators:
         """ReplicaManager's role listener."""
         if (service := self._service(replica.topic)) is not None:
             service.became_leader(replica)
+        elif "share" in self.__dict__:
+            self.share.partitions.became_leader(replica)
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
         """ReplicaManager's role listener."""
         if (service := self._service(topic_partition.topic)) is not None:
             service.resigned(topic_partition, leader_epoch)
+        elif "share" in self.__dict__:
+            self.share.partitions.resigned(topic_partition, leader_epoch)
 
     def _service(
         self, topic: str
-    ) -> GroupCoordinatorService | TransactionCoordinatorService | None:
+    ) -> GroupCoordinatorService | TransactionCoordinatorService | ShareCoordinatorService | None:
         if topic == OFFSETS_TOPIC:
             return self.groups
         if topic == TRANSACTION_TOPIC:
             return self.transactions
+        if topic == SHARE_STATE_TOPIC:
+            return self.share_states
         return None
 
 
@@ -207,8 +314,12 @@ def import_all() -> None:
     """Import every service now: a simulated node must not read files while it runs."""
     from raftka.broker.coordinators.group import kinds, service  # noqa: F401
     from raftka.broker.coordinators.group.consumer import service as consumer  # noqa: F401
+    from raftka.broker.coordinators.group.share import service as share_groups  # noqa: F401
+    from raftka.broker.coordinators.share import service as share_states  # noqa: F401
     from raftka.broker.coordinators.transaction import marker_sender  # noqa: F401
     from raftka.broker.coordinators.transaction import service as transactions  # noqa: F401
     from raftka.broker.replication import verifier  # noqa: F401
+    from raftka.broker.share import partitions, persister, settings  # noqa: F401
+    from raftka.broker.share import service as share  # noqa: F401
 
     kinds.import_kinds()

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from raftka.broker.controller.service import ControllerService
     from raftka.broker.coordination import Coordinators
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
+    from raftka.broker.coordinators.group.share.service import ShareGroupService
+    from raftka.broker.coordinators.share.service import ShareCoordinatorService
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.lifecycle import Lifecycle
     from raftka.broker.quotas.service import Quotas
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from raftka.broker.replication.producer_ids import ProducerIds
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.replication.verifier import Verifier
+    from raftka.broker.share.service import ShareService
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
     from raftka.model.rules import RulesOff
@@ -170,6 +173,21 @@ class Node:
     def transactions(self) -> TransactionCoordinatorService:
         """The coordinator of transactions on this broker."""
         return self.coordinators.transactions
+
+    @property
+    def share_groups(self) -> ShareGroupService:
+        """The coordinator of share groups on this broker."""
+        return self.coordinators.share_groups
+
+    @property
+    def share_states(self) -> ShareCoordinatorService:
+        """The coordinator of share-partitions on this broker."""
+        return self.coordinators.share_states
+
+    @property
+    def share(self) -> ShareService:
+        """Members of share groups, in the partitions that this broker leads."""
+        return self.coordinators.share
 
     @property
     def joining(self) -> Joining:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordination import Coordinators
@@ -215,6 +216,8 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         dice=node.dice,
         turn=node.turn,
         verifies=node.verifies_transactions,
+        ensure_topic=partial(ensure_internal_topic, node),
+        config_now=lambda: node.config,
         rules_off=node.rules_off,
     )
     plane.replicas.placements = _placements(node, directories)

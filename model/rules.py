@@ -83,6 +83,14 @@ class Rule(enum.Enum):
     MARKER_VOIDS_GUARDS = "a marker voids what was agreed before it (KIP-890)"
     OPEN_PRODUCERS_ARE_KEPT = "a producer with an open transaction does not expire"
 
+    # Share groups.
+    SHARE_LEADER_EPOCH_FENCES = "a share-partition's earlier leader writes no state (KIP-932)"
+    SHARE_STATE_EPOCH_FENCES = "state that has begun again takes nothing from before (KIP-932)"
+    SHARE_ACKNOWLEDGED_IS_PERSISTED = "an acknowledgement is answered when its state is committed"
+    SHARE_LOCK_EXCLUDES = "an acquired record is delivered to nobody else until its lock is over"
+    SHARE_DELIVERIES_END = "a record is archived when it was delivered as often as the limit says"
+    SHARE_STATE_IS_READ = "a share-partition's new leader goes on from what the one before wrote"
+
 
 def word(rule: Rule) -> str:
     """Its name in files and on command lines: "vote-is-persisted"."""

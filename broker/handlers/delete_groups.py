@@ -21,7 +21,7 @@ async def delete_groups(context: Context, request: DeleteGroupsRequest) -> Delet
         code = ErrorCode.NONE
         try:
             context.require(Operation.DELETE, ResourceType.GROUP, group_id)
-            await node.groups.delete_group(group_id)
+            await node.coordinators.delete_group(group_id)
         except KafkaError as error:
             code = error.code
         results.append(DeletableGroupResult(group_id=group_id, error_code=code))

@@ -1,18 +1,20 @@
-"""FindCoordinator (key 10): which broker coordinates a group, or a transactional id.
+"""FindCoordinator (key 10): which broker coordinates a group, a transactional id, or the state of a
+share-partition.
 
-It is the leader of the key's partition of __consumer_offsets or __transaction_state, topics that
-are created when a client first asks for a coordinator. Up to version 3 one key, later many
-(KIP-699).
+It is the leader of the key's partition of __consumer_offsets, __transaction_state or
+__share_group_state, topics that are created when somebody first asks for a coordinator. Up to
+version 3 one key, later many (KIP-699). From 6 on brokers ask for share-partitions, as
+`group:topic id:partition` (KIP-932).
 """
 
 from __future__ import annotations
 
 from raftka.broker.auto_creation import ensure_internal_topic
 from raftka.broker.request import Context, handles
-from raftka.model.access import PER_RESOURCE, Operation, ResourceType
+from raftka.model.access import CLUSTER_NAME, PER_RESOURCE, Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import NO_BROKER, Endpoint
-from raftka.model.internal_topics import OFFSETS, TRANSACTIONS
+from raftka.model.ids import NO_BROKER, Endpoint, parse_uuid
+from raftka.model.internal_topics import OFFSETS, SHARE_STATES, TRANSACTIONS
 from raftka.model.key_hash import partition_of_key
 from raftka.net.protocol.messages.find_coordinator import (
     Coordinator,
@@ -21,9 +23,12 @@ from raftka.net.protocol.messages.find_coordinator import (
 )
 
 _MANY_FROM = 4
+_SHARE = 2
+_SHARE_FROM = 6
 _TOPICS = {
     0: (OFFSETS, "group", ResourceType.GROUP),
     1: (TRANSACTIONS, "transactional id", ResourceType.TRANSACTIONAL_ID),
+    _SHARE: (SHARE_STATES, "share-partition", ResourceType.CLUSTER),
 }
 """By key type: where its keys live, and what they name."""
 _NOWHERE = Endpoint("", -1)
@@ -37,7 +42,7 @@ async def find_coordinator(
     keys = request.coordinator_keys if context.api_version >= _MANY_FROM else [request.key]
     if request.key_type in _TOPICS:
         topic, _, kind = _TOPICS[request.key_type]
-        if any(context.may(Operation.DESCRIBE, kind, key, quietly=True) for key in keys):
+        if any(context.may(*_needed(kind, key), quietly=True) for key in keys):
             missing = await ensure_internal_topic(context.node, topic)
     if context.api_version >= _MANY_FROM:
         return FindCoordinatorResponse(
@@ -74,12 +79,14 @@ def _locate(context: Context, key_type: int, key: str, missing: str) -> tuple[in
 
     `missing` says why the coordinators' topic could not be created, if that is known.
     """
-    if key_type not in _TOPICS:
+    if key_type not in _TOPICS or (key_type == _SHARE and context.api_version < _SHARE_FROM):
         raise KafkaError(
             ErrorCode.INVALID_REQUEST, f"there are no coordinators of key type {key_type}"
         )
     internal, word, kind = _TOPICS[key_type]
-    context.require(Operation.DESCRIBE, kind, key)
+    context.require(*_needed(kind, key))
+    if key_type == _SHARE:
+        _check_share_partition(key)
     node = context.node
     topic = node.image.topics.get(internal.name)
     if topic is None:
@@ -96,3 +103,22 @@ def _locate(context: Context, key_type: int, key: str, missing: str) -> tuple[in
             f"{internal.name}-{index}, where {word} {key!r} is kept, has no leader to connect to",
         )
     return broker.broker_id, endpoint
+
+
+def _needed(kind: ResourceType, key: str) -> tuple[Operation, ResourceType, str]:
+    """What a caller must be allowed; only brokers ask for share-partitions."""
+    if kind is ResourceType.CLUSTER:
+        return Operation.CLUSTER_ACTION, kind, CLUSTER_NAME
+    return Operation.DESCRIBE, kind, key
+
+
+def _check_share_partition(key: str) -> None:
+    """Raises KafkaError INVALID_REQUEST unless the key is `group:topic id:partition`."""
+    try:
+        group_id, topic_id, partition = key.rsplit(":", 2)
+        parse_uuid(topic_id)
+        if not group_id or int(partition) < 0:
+            raise ValueError(key)
+    except ValueError as error:
+        words = f"{key!r} is no share-partition: write group:topic id:partition"
+        raise KafkaError(ErrorCode.INVALID_REQUEST, words) from error

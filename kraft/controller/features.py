@@ -26,12 +26,14 @@ from raftka.model.scram import ScramCredential
 TRANSACTION_VERSION: Final = "transaction.version"
 GROUP_VERSION: Final = "group.version"
 """From 1 on groups may speak the consumer protocol (KIP-848)."""
+SHARE_VERSION: Final = "share.version"
 
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     METADATA_VERSION: (FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),
     "eligible.leader.replicas.version": (1, 1),
     TRANSACTION_VERSION: (0, 2),
     GROUP_VERSION: (0, 1),
+    SHARE_VERSION: (0, 1),
 }
 """Lowest and highest level of each feature that this release has; 0 would be off."""
 
@@ -40,6 +42,7 @@ BOOTSTRAP: Final[Mapping[str, int]] = {
     "eligible.leader.replicas.version": 1,
     TRANSACTION_VERSION: 2,
     GROUP_VERSION: 1,
+    SHARE_VERSION: 1,
 }
 """The levels with which a new cluster begins when its nodes were formatted with no others."""
 

@@ -14,6 +14,7 @@ from raftka.model.settings.quotas import QUOTA_SETTINGS
 from raftka.model.settings.replication import REPLICATION_SETTINGS
 from raftka.model.settings.security import SECURITY_SETTINGS
 from raftka.model.settings.setting import Setting
+from raftka.model.settings.share import SHARE_SETTINGS
 from raftka.model.settings.topic import TOPIC_SETTINGS
 from raftka.model.settings.unused import UNUSED_SETTINGS
 
@@ -25,6 +26,7 @@ BROKER: Final[Mapping[str, Setting]] = {
         REPLICATION_SETTINGS,
         QUORUM_SETTINGS,
         GROUP_SETTINGS,
+        SHARE_SETTINGS,
         QUOTA_SETTINGS,
         SECURITY_SETTINGS,
         PROTOCOL_SETTINGS,

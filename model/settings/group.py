@@ -1,7 +1,8 @@
-"""The settings of a group (KIP-848); each takes its default from a setting of the broker."""
+"""The settings of a group (KIP-848, KIP-932); most take their defaults from the broker's."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -9,8 +10,42 @@ from raftka.model.errors import ErrorCode
 from raftka.model.settings.altering import parsed, refuse
 from raftka.model.settings.catalog import nearest
 from raftka.model.settings.config import Config
-from raftka.model.settings.rows import INT, at_least, topic_setting
-from raftka.model.settings.setting import Setting
+from raftka.model.settings.rows import BOOLEAN, INT, STRING, OneOf, at_least, topic_setting
+from raftka.model.settings.setting import Setting, Value
+
+EARLIEST: Final = "earliest"
+LATEST: Final = "latest"
+_DURATION: Final = re.compile(
+    r"by_duration:P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE
+)
+_PARTS_S: Final = (86_400, 3_600, 60, 1)
+
+
+def duration_ms(text: str) -> int | None:
+    """The time of `by_duration:PnDTnHnMnS` (ISO 8601) in ms; None for anything else."""
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return None
+    parts = zip(found.groups(), _PARTS_S, strict=True)
+    return int(sum(float(number or 0) * seconds for number, seconds in parts) * 1000)
+
+
+class OffsetReset(NamedTuple):
+    """share.auto.offset.reset: earliest, latest, or a time to go back (KIP-1106)."""
+
+    @property
+    def allowed(self) -> str:
+        return "of [earliest, latest, by_duration:PnDTnHnMn.nS]"
+
+    def problem(self, value: Value) -> str | None:
+        text = str(value)
+        if text.lower() in (EARLIEST, LATEST) or duration_ms(text) is not None:
+            return None
+        return (
+            "Invalid value: write earliest, latest, or by_duration:<duration> in ISO 8601, for"
+            " example by_duration:PT1H"
+        )
+
 
 # fmt: off
 GROUP_CONFIGS: Final[tuple[Setting, ...]] = (
@@ -23,6 +58,28 @@ GROUP_CONFIGS: Final[tuple[Setting, ...]] = (
     topic_setting("consumer.session.timeout.ms", INT, 45000, at_least(1),
                   "group.consumer.session.timeout.ms",
                   "How long a member of the group may be silent."),
+    topic_setting("share.session.timeout.ms", INT, 45000, at_least(1),
+                  "group.share.session.timeout.ms",
+                  "How long a member of the share group may be silent."),
+    topic_setting("share.heartbeat.interval.ms", INT, 5000, at_least(1),
+                  "group.share.heartbeat.interval.ms",
+                  "How long the share group's members wait between heartbeats."),
+    topic_setting("share.record.lock.duration.ms", INT, 30000, at_least(1000),
+                  "group.share.record.lock.duration.ms",
+                  "For how long a member holds a record that it has acquired."),
+    topic_setting("share.delivery.count.limit", INT, 5, at_least(2),
+                  "group.share.delivery.count.limit",
+                  "How often a record is delivered that no member acknowledges."),
+    topic_setting("share.partition.max.record.locks", INT, 2000, at_least(100),
+                  "group.share.partition.max.record.locks",
+                  "How many records of a partition the group may have open at a time."),
+    topic_setting("share.auto.offset.reset", STRING, LATEST, OffsetReset(), None,
+                  "Where the share group begins in a partition that it has never read."),
+    topic_setting("share.isolation.level", STRING, "read_uncommitted",
+                  OneOf(("read_committed", "read_uncommitted")), None,
+                  "Whether the share group gets records of transactions that were aborted."),
+    topic_setting("share.renew.acknowledge.enable", BOOLEAN, True, None, None,
+                  "Whether members may renew their hold on records (KIP-1222)."),
 )
 # fmt: on
 GROUP: Final[Mapping[str, Setting]] = {setting.name: setting for setting in GROUP_CONFIGS}
@@ -35,11 +92,13 @@ class _Bounds(NamedTuple):
     high: str
 
 
-_BOUNDS: Final[Mapping[str, _Bounds]] = {
+BOUNDS: Final[Mapping[str, _Bounds]] = {
     name: _Bounds(f"group.{protocol}.min.{rest}", f"group.{protocol}.max.{rest}")
-    for name in GROUP
+    for name, setting in GROUP.items()
+    if setting.broker_name is not None
     for protocol, _, rest in (name.partition("."),)
 }
+"""By the name of a group's setting."""
 
 
 def validate_group_configs(config: Config, entries: Mapping[str, str]) -> None:
@@ -55,7 +114,7 @@ def validate_group_configs(config: Config, entries: Mapping[str, str]) -> None:
             hint = "" if meant is None else f". Did you mean {meant}?"
             refuse(f"Unknown group config name: {name}{hint}")
         value = values[name] = parsed(setting, text, ErrorCode.INVALID_CONFIG)
-        bounds = _BOUNDS.get(name)
+        bounds = BOUNDS.get(name)
         if bounds is not None and isinstance(value, int):
             low, high = config.int(bounds.low), config.int(bounds.high)
             if not low <= value <= high:

@@ -49,6 +49,16 @@ WHOLE = {
     "UpdateFeatures": Cluster.ALTER,
     "AlterUserScramCredentials": Cluster.ALTER,
     "DescribeUserScramCredentials": Cluster.DESCRIBE,
+    **dict.fromkeys(
+        (
+            "InitializeShareGroupState",
+            "ReadShareGroupState",
+            "WriteShareGroupState",
+            "DeleteShareGroupState",
+            "ReadShareGroupStateSummary",
+        ),
+        Cluster.CLUSTER_ACTION,
+    ),
 }
 FREE = {"ApiVersions", "SaslAuthenticate", "SaslHandshake"}
 

@@ -6,6 +6,7 @@ import enum
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from raftka.broker.coordinators.group.share.config import ShareGroupConfig
 from raftka.model.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class GroupConfig:
     """How long an answer waits for the in-sync replicas to have what it rests on."""
     max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
     """The largest record that the log of __consumer_offsets takes in a batch of its own."""
+    share: ShareGroupConfig = field(default_factory=ShareGroupConfig)
+    """The settings of share groups."""
 
     @classmethod
     def from_settings(cls, config: Config) -> GroupConfig:
@@ -101,4 +104,5 @@ class GroupConfig:
             consumer=ConsumerConfig.from_settings(config),
             commit_timeout_ms=config.int("offsets.commit.timeout.ms"),
             max_record_bytes=config.int("message.max.bytes") - _BATCH_OVERHEAD_BYTES,
+            share=ShareGroupConfig.from_settings(config),
         )

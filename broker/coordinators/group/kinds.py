@@ -24,16 +24,18 @@ from raftka.net.protocol.message import Message
 MODULES: Final[dict[GroupType, str]] = {
     GroupType.CLASSIC: "classic_kind",
     GroupType.CONSUMER: "consumer.kind",
+    GroupType.SHARE: "share.kind",
 }
 """The module of a kind, in this folder, whose KIND is what the shard calls."""
 
 KEY_TYPES: Final[dict[int, GroupType]] = {
     2: GroupType.CLASSIC,
     **dict.fromkeys((3, 5, 6, 7, 8, 16), GroupType.CONSUMER),
+    **dict.fromkeys(range(10, 16), GroupType.SHARE),
 }
 """The int16 with which a record's key begins, and whose it is. 0 and 1 are offsets, of any kind.
 
-Kafka gives 3-8 and 16 to consumer groups, 9-15 to share groups, 17-23 to streams groups.
+Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups.
 """
 
 PartitionFence = Callable[[str, int], ErrorCode]

@@ -5,10 +5,11 @@ Where shards come from and when an answer leaves: broker/coordinators/host.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.broker.coordinators.group.config import GroupConfig
 from raftka.broker.coordinators.group.join import Client
 from raftka.broker.coordinators.group.shard import GroupFigures, GroupShard
@@ -18,7 +19,12 @@ from raftka.broker.coordinators.host import (
     when_committed,
 )
 from raftka.broker.coordinators.outbox import Batch, Producer
-from raftka.broker.coordinators.runtime import CoordinatorLog, Done, ShardRuntime
+from raftka.broker.coordinators.runtime import (
+    CoordinatorLog,
+    Done,
+    ShardRuntime,
+    perform_nothing,
+)
 from raftka.broker.coordinators.shard import CoordinatorTopic
 from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
@@ -72,7 +78,9 @@ class GroupCoordinatorService:
         clock: Clock,
         dice: Dice,
         rules_off: RulesOff = ALL_HOLD,
+        perform: Callable[[ShardRuntime[GroupShard], object], None] = perform_nothing,
     ) -> None:
+        """`perform` takes the effects of share groups (share/service.py)."""
         self._config = config
         self._dice = dice
         self.host = CoordinatorHost[GroupShard](
@@ -85,6 +93,7 @@ class GroupCoordinatorService:
             coordinator_log,
             clock,
             make_shard=lambda _partition, _epoch: GroupShard(config, self._new_uuid, rules_off),
+            perform=perform,
             key="group",
             invalid_key=ErrorCode.INVALID_GROUP_ID,
         )
@@ -248,6 +257,11 @@ class GroupCoordinatorService:
         for runtime in self.host.runtimes():
             listed += await when_committed(runtime, runtime.shard.list_groups(states, types))
         return listed
+
+    def is_share_group(self, group_id: str) -> bool:
+        """Whether that is a share group, whose state the share coordinator has."""
+        group = self.host.runtime_of(group_id).shard.core.groups.get(group_id)
+        return group is not None and group.type is GroupType.SHARE
 
     async def delete_group(self, group_id: str) -> None:
         runtime = self.host.runtime_of(group_id)

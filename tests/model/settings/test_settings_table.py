@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from raftka.model.settings.catalog import BROKER, REMOVED, TOPIC, broker_synonyms, nearest
+from raftka.model.settings.group import BOUNDS, GROUP
 from raftka.model.settings.setting import (
     DOUBLE_MAX,
     Dynamic,
@@ -182,10 +183,14 @@ def test_what_has_an_effect_is_read_somewhere_and_what_is_read_has_one() -> None
     files.append(root / "model" / "internal_topics.py")
     code = "\n".join(path.read_text() for path in files)
     of_topics = {each.broker_name for each in TOPIC.values() if not each.no_effect}
+    of_groups = {each.broker_name for each in GROUP.values()} | {
+        name for bounds in BOUNDS.values() for name in bounds
+    }
     wrong = [
         setting.name
         for setting in BROKER.values()
-        if (f'"{setting.name}"' in code or setting.name in of_topics) == bool(setting.no_effect)
+        if (f'"{setting.name}"' in code or setting.name in of_topics | of_groups)
+        == bool(setting.no_effect)
     ]
     assert wrong == []
 

@@ -1,0 +1,307 @@
+"""ShareGroupHeartbeat: join, stay in or leave a share group (KIP-932).
+
+A change of members, of what they want or of the topics' partitions raises the group's epoch and
+makes a new assignment at once; each member gets its part with its next heartbeat, without waiting
+for others. Partitions are assigned when the share coordinator has begun their state.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from raftka.broker.coordinators.group.any_group import GroupType, not_found
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.share import log
+from raftka.broker.coordinators.group.share.assignor import Subscriber, assign
+from raftka.broker.coordinators.group.share.config import ShareGroupConfig
+from raftka.broker.coordinators.group.share.group import (
+    Assignment,
+    ShareGroup,
+    ShareMember,
+    TopicState,
+    same,
+)
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.dataclass import dataclass
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages import share_group_heartbeat as messages
+
+_JOINS = 0
+_LEAVES = -1
+
+
+@dataclass(frozen=True, slots=True)
+class BeginStates:
+    """An effect: have the share coordinator begin these; then call `begun` or `not_begun`."""
+
+    group_id: str
+    state_epoch: int
+    partitions: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteStates:
+    """An effect: have the share coordinator forget these; then call `deleted`."""
+
+    group_id: str
+    partitions: Assignment
+
+
+def heartbeat(
+    core: Core,
+    request: messages.ShareGroupHeartbeatRequest,
+    client_id: str,
+    client_host: str,
+    now: Moment,
+) -> messages.ShareGroupHeartbeatResponse:
+    """What a member is answered when all that the shard has decided is committed.
+
+    Raises KafkaError: INVALID_REQUEST, GROUP_ID_NOT_FOUND for a group of another kind,
+    GROUP_MAX_SIZE_REACHED, UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH.
+    """
+    _check(request)
+    config = core.config.share
+    group = find(core, request.group_id, or_make=request.member_epoch == _JOINS)
+    if request.member_epoch == _LEAVES:
+        member = _known(group, request.member_id)
+        _remove(core, group, member.member_id, now)
+        return messages.ShareGroupHeartbeatResponse(
+            member_id=member.member_id, member_epoch=_LEAVES
+        )
+    member, is_new = _member(group, config, request)
+    is_changed = _take_over(core, group, member, is_new, request, client_id, client_host)
+    if is_changed:
+        group.members[member.member_id] = member
+        if group.group_id not in core.groups:
+            core.add(group)
+        core.outbox.records.append(log.member_record(group, member))
+    refresh(core, group, now, is_changed=is_changed)
+    gets_all = request.member_epoch == _JOINS or request.subscribed_topic_names is not None
+    if member.epoch != group.assignment_epoch or is_new:
+        target = group.target.get(member.member_id, {})
+        gets_all = gets_all or not same(member.assigned, target)
+        member.previous_epoch = member.epoch
+        member.epoch = group.assignment_epoch
+        member.assigned = target
+        core.outbox.records.append(log.current_record(group, member))
+    keep_alive(core, group, member.member_id, now)
+    return messages.ShareGroupHeartbeatResponse(
+        member_id=member.member_id,
+        member_epoch=member.epoch,
+        heartbeat_interval=config.heartbeat_ms_of(core.image, group.group_id),
+        assignment=_answered(member.assigned) if gets_all else None,
+    )
+
+
+def _check(request: messages.ShareGroupHeartbeatRequest) -> None:
+    """Raises KafkaError INVALID_REQUEST, in Apache Kafka's words."""
+    if not request.group_id.strip():
+        _invalid("GroupId can't be empty.")
+    if not request.member_id.strip():
+        _invalid("MemberId can't be empty.")
+    if request.rack_id is not None and not request.rack_id.strip():
+        _invalid("RackId can't be empty.")
+    if request.member_epoch < _LEAVES:
+        _invalid("MemberEpoch is invalid.")
+    if request.member_epoch == _JOINS and not request.subscribed_topic_names:
+        _invalid("SubscribedTopicNames must be set in first request.")
+
+
+def _invalid(words: str) -> NoReturn:
+    raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+
+
+def find(core: Core, group_id: str, *, or_make: bool = False) -> ShareGroup:
+    """A share group; with `or_make` one that is not in the shard yet.
+
+    Raises KafkaError GROUP_ID_NOT_FOUND when there is none, or one of another kind.
+    """
+    found = core.groups.get(group_id)
+    if isinstance(found, ShareGroup):
+        return found
+    if found is None and or_make:
+        return ShareGroup(group_id)
+    raise not_found(group_id, found, GroupType.SHARE)
+
+
+def _known(group: ShareGroup, member_id: str) -> ShareMember:
+    member = group.members.get(member_id)
+    if member is None:
+        raise KafkaError(
+            ErrorCode.UNKNOWN_MEMBER_ID,
+            f"Member {member_id} is not a member of group {group.group_id}.",
+        )
+    return member
+
+
+def _member(
+    group: ShareGroup, config: ShareGroupConfig, request: messages.ShareGroupHeartbeatRequest
+) -> tuple[ShareMember, bool]:
+    """(the member that a request is from, whether it is a new one)."""
+    if request.member_epoch == _JOINS:
+        member = group.members.get(request.member_id)
+        if member is not None:
+            return member, False
+        if len(group.members) >= config.max_size:
+            raise KafkaError(
+                ErrorCode.GROUP_MAX_SIZE_REACHED,
+                f"The share group has reached its maximum capacity of {config.max_size} members.",
+            )
+        return ShareMember(request.member_id), True
+    member = _known(group, request.member_id)
+    epoch = request.member_epoch
+    if epoch not in (member.epoch, member.previous_epoch) or epoch > member.epoch:
+        raise KafkaError(
+            ErrorCode.FENCED_MEMBER_EPOCH,
+            f"The share group member has epoch {member.epoch} and not {epoch}. The member must"
+            " abandon all its partitions and rejoin.",
+        )
+    return member, False
+
+
+def _take_over(
+    core: Core,
+    group: ShareGroup,
+    member: ShareMember,
+    is_new: bool,
+    request: messages.ShareGroupHeartbeatRequest,
+    client_id: str,
+    client_host: str,
+) -> bool:
+    """Whether a request says something new of its member."""
+    before = (member.topics, member.rack_id, member.client_id, member.client_host)
+    if request.subscribed_topic_names is not None:
+        member.topics = frozenset(request.subscribed_topic_names)
+    if request.rack_id is not None:
+        member.rack_id = request.rack_id
+    member.client_id, member.client_host = client_id, client_host
+    after = (member.topics, member.rack_id, member.client_id, member.client_host)
+    return is_new or before != after
+
+
+def _answered(assigned: Assignment) -> messages.Assignment:
+    return messages.Assignment(
+        topic_partitions=[
+            messages.TopicPartitions(topic_id=topic_id, partitions=sorted(some))
+            for topic_id, some in assigned.items()
+        ]
+    )
+
+
+# ---- the group
+
+
+def refresh(core: Core, group: ShareGroup, now: Moment, *, is_changed: bool) -> None:
+    """Follow the topics: begin states that are missing, and assign anew if anything is new."""
+    lost = [each for each in group.initialized if each not in core.image.topic_names]
+    lost += [each for each in group.initializing if each not in core.image.topic_names]
+    for topic_id in lost:
+        group.initialized.pop(topic_id, None)
+        group.initializing.pop(topic_id, None)
+    missing = _missing_states(core, group)
+    if missing:
+        for topic_id, some in missing.items():
+            name = core.image.topic_names[topic_id]
+            state = group.initializing.setdefault(topic_id, TopicState(name))
+            state.partitions |= some
+    if missing or lost:
+        core.outbox.records.append(log.states_record(group))
+    if is_changed or lost:
+        _assign(core, group, now)
+    if missing:
+        core.outbox.effects.append(BeginStates(group.group_id, group.epoch, missing))
+
+
+def _missing_states(core: Core, group: ShareGroup) -> Assignment:
+    """Partitions that members want, and whose state nobody has asked for."""
+    found: Assignment = {}
+    for name in sorted(group.subscribed()):
+        topic = core.image.topics.get(name)
+        if topic is not None and topic.topic_id not in group.deleting:
+            known = group.known_partitions(topic.topic_id)
+            missing = frozenset(range(len(topic.partitions))) - known
+            if missing:
+                found[topic.topic_id] = missing
+    return found
+
+
+def _assign(core: Core, group: ShareGroup, now: Moment) -> None:
+    """Raise the epoch, and give every member its part."""
+    records = core.outbox.records
+    group.epoch += 1
+    records.append(log.group_record(group))
+    ids = {
+        name: topic.topic_id
+        for name in group.subscribed()
+        if (topic := core.image.topics.get(name)) is not None
+    }
+    target = assign(
+        (
+            Subscriber(
+                member.member_id,
+                frozenset(ids[name] for name in member.topics if name in ids),
+                group.target.get(member.member_id, {}),
+            )
+            for member in group.members.values()
+        ),
+        {topic_id: state.partitions for topic_id, state in group.initialized.items()},
+    )
+    for member_id, assigned in target.items():
+        if member_id not in group.target or not same(group.target[member_id], assigned):
+            records.append(log.target_record(group, member_id, assigned))
+    group.target = target
+    group.assignment_epoch = group.epoch
+    records.append(log.target_epoch_record(group, now.wall_ms))
+
+
+def begun(core: Core, group_id: str, partitions: Assignment, now: Moment) -> None:
+    """The share coordinator has begun these: they can be assigned."""
+    group = core.groups.get(group_id)
+    if not isinstance(group, ShareGroup):
+        return
+    for topic_id, some in partitions.items():
+        waiting = group.initializing.get(topic_id)
+        if waiting is None or not waiting.partitions & some:
+            continue
+        state = group.initialized.setdefault(topic_id, TopicState(waiting.name))
+        state.partitions |= waiting.partitions & some
+        waiting.partitions -= some
+        if not waiting.partitions:
+            del group.initializing[topic_id]
+    core.outbox.records.append(log.states_record(group))
+    _assign(core, group, now)
+
+
+def not_begun(core: Core, group_id: str, partitions: Assignment, now: Moment) -> None:
+    """The share coordinator could not begin these; the next heartbeat asks again."""
+    group = core.groups.get(group_id)
+    if not isinstance(group, ShareGroup):
+        return
+    for topic_id, some in partitions.items():
+        waiting = group.initializing.get(topic_id)
+        if waiting is not None:
+            waiting.partitions -= some
+            if not waiting.partitions:
+                del group.initializing[topic_id]
+    core.outbox.records.append(log.states_record(group))
+
+
+def _remove(core: Core, group: ShareGroup, member_id: str, now: Moment) -> None:
+    core.timers.cancel(("share session", group.group_id, member_id))
+    del group.members[member_id]
+    group.target.pop(member_id, None)
+    core.outbox.records.extend(log.member_tombstones(group.group_id, member_id))
+    _assign(core, group, now)
+
+
+def keep_alive(core: Core, group: ShareGroup, member_id: str, now: Moment) -> None:
+    """Begin the member's session again; without a heartbeat it ends."""
+
+    def expired(now: Moment) -> None:
+        if member_id in group.members and core.groups.get(group.group_id) is group:
+            _remove(core, group, member_id, now)
+
+    session_s = core.config.share.session_ms_of(core.image, group.group_id) / 1000
+    core.timers.schedule(
+        ("share session", group.group_id, member_id), now.monotonic_s + session_s, expired
+    )

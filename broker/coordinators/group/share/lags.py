@@ -1,0 +1,62 @@
+"""How many records a share group has before it (KIP-1226), as the leaders and the share coordinator
+know at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from raftka.broker.peers import ToBroker
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_OFFSET
+from raftka.model.offset_specs import LATEST
+from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsTopic,
+)
+
+if TYPE_CHECKING:
+    from raftka.kraft.image import MetadataImage
+
+_LANE: Final = "share"
+_TIMEOUT_S: Final = 5.0
+UNKNOWN: Final = -1
+
+
+class Ends:
+    """Where partitions end, by their leaders."""
+
+    def __init__(self, peers: ToBroker, image: Callable[[], MetadataImage]) -> None:
+        self._peers = peers
+        self._image = image
+
+    async def of(self, topic: str, index: int) -> int:
+        """The offset behind the last committed record. Raises KafkaError."""
+        partition = self._image().partition(topic, index)
+        if partition is None or not partition.has_leader:
+            raise KafkaError(
+                ErrorCode.LEADER_NOT_AVAILABLE, f"{topic}-{index} has no leader that could tell"
+            )
+        wanted = ListOffsetsPartition(partition_index=index, timestamp=LATEST)
+        request = ListOffsetsRequest(
+            replica_id=-1, topics=[ListOffsetsTopic(name=topic, partitions=[wanted])]
+        )
+        try:
+            answer, _ = await self._peers.ask(
+                partition.leader, request, lane=_LANE, timeout_s=_TIMEOUT_S
+            )
+        except BrokenConnection as error:
+            raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, str(error)) from error
+        found = answer.topics[0].partitions[0]
+        if found.error_code:
+            raise KafkaError(ErrorCode(found.error_code))
+        return found.offset
+
+
+def lag(end: int, start: int, complete_count: int) -> int:
+    """Records that are not complete; UNKNOWN where the group has not begun, never negative."""
+    if NO_OFFSET in (start, complete_count):
+        return UNKNOWN
+    return max(0, end - start - complete_count)

@@ -1,0 +1,265 @@
+"""The API of share groups, as handlers call it, and their dealings with the share coordinator."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from raftka.broker.coordinators.group.shard import GroupShard
+from raftka.broker.coordinators.group.share import heartbeat, offsets
+from raftka.broker.coordinators.group.share.group import ASSIGNOR, Assignment, ShareGroup
+from raftka.broker.coordinators.group.share.heartbeat import BeginStates, DeleteStates
+from raftka.broker.coordinators.group.share.lags import UNKNOWN, Ends, lag
+from raftka.broker.coordinators.host import CoordinatorHost, PendingAnswer, when_committed
+from raftka.broker.coordinators.runtime import ShardRuntime
+from raftka.broker.share.key import SharePartitionKey
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import NO_OFFSET
+from raftka.model.logs import get_logger
+from raftka.net.protocol.messages.read_share_group_state_summary import PartitionResult
+from raftka.net.protocol.messages.share_group_describe import (
+    Assignment as DescribedAssignment,
+)
+from raftka.net.protocol.messages.share_group_describe import (
+    DescribedGroup,
+    Member,
+    TopicPartitions,
+)
+from raftka.net.protocol.messages.share_group_heartbeat import (
+    ShareGroupHeartbeatRequest,
+    ShareGroupHeartbeatResponse,
+)
+from raftka.net.router import Pending
+
+if TYPE_CHECKING:
+    from raftka.broker.share.persister import Persister
+
+log = get_logger(__name__)
+
+Runtime = ShardRuntime[GroupShard]
+
+
+class ShareGroupService:
+    """What handlers call. `run` must be running. Operations raise KafkaError as those of
+    GroupCoordinatorService do."""
+
+    def __init__(self, host: CoordinatorHost[GroupShard], persister: Persister, ends: Ends) -> None:
+        self._ends = ends
+        self._host = host
+        self._persister = persister
+        self._nursery: trio.Nursery | None = None
+        self._early: list[tuple[Runtime, object]] = []
+        """Effects that came before `run` has started."""
+
+    async def run(self) -> None:
+        """Own the tasks that ask the share coordinator, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            for runtime, effect in self._early:
+                self.perform(runtime, effect)
+            await trio.sleep_forever()
+
+    def heartbeat(
+        self, request: ShareGroupHeartbeatRequest, client_id: str, client_host: str
+    ) -> Pending:
+        """Answered with a ShareGroupHeartbeatResponse. Does not raise."""
+        answer = _Heartbeat(lambda code: ShareGroupHeartbeatResponse(error_code=code))
+
+        def operation(runtime: Runtime) -> None:
+            core = runtime.shard.core
+            response = heartbeat.heartbeat(core, request, client_id, client_host, runtime.now())
+            runtime.answer(answer, response)
+
+        self._host.answer_later(answer, request.group_id, operation)
+        return answer
+
+    async def describe(self, group_id: str) -> DescribedGroup:
+        """A share group for people."""
+        runtime = self._host.runtime_of(group_id, writing=False)
+        group = heartbeat.find(runtime.shard.core, group_id)
+        described = _described(group, runtime.shard.core.image.topic_names)
+        return await when_committed(runtime, described)
+
+    # ---- offsets
+
+    async def offsets(
+        self, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
+    ) -> list[tuple[str, bytes, int]]:
+        """(topic, its id, partition) of those that a group has state of: of these, or all.
+
+        An id is empty where there is none.
+        """
+        runtime = self._host.runtime_of(group_id, writing=False)
+        core = runtime.shard.core
+        group = heartbeat.find(core, group_id)
+        return await when_committed(runtime, list(offsets.wanted(core, group, topics)))
+
+    async def alter(self, group_id: str, wanted: dict[SharePartitionKey, int]) -> None:
+        """Let share-partitions of a group without members begin at other offsets.
+
+        Raises KafkaError, NON_EMPTY_GROUP among others.
+        """
+        runtime = self._host.runtime_of(group_id)
+        epoch = offsets.raise_epoch(runtime.shard.core, group_id, runtime.now())
+        await when_committed(runtime, None)
+        for key, offset in wanted.items():
+            await self._persister.initialize(key, epoch, offset)
+        by_topic: dict[bytes, set[int]] = {}
+        for key in wanted:
+            by_topic.setdefault(key.topic_id, set()).add(key.partition)
+        offsets.altered(runtime.shard.core, group_id, by_topic)
+        await when_committed(runtime, None)
+
+    async def forget(self, group_id: str, topic_ids: list[bytes]) -> None:
+        """Forget topics of a group without members. Raises KafkaError as `alter`."""
+        runtime = self._host.runtime_of(group_id)
+        doomed = offsets.begin_deleting(runtime.shard.core, group_id, topic_ids)
+        await when_committed(runtime, None)
+        await self._delete(group_id, doomed)
+        offsets.deleted(runtime.shard.core, group_id, doomed)
+        await when_committed(runtime, None)
+
+    async def summary(self, key: SharePartitionKey) -> PartitionResult:
+        """Where a share-partition begins, by its coordinator. Raises KafkaError."""
+        return await self._persister.summary(key)
+
+    async def lag(self, topic: str, index: int, state: PartitionResult) -> int:
+        """How many records the group has before it; lags.UNKNOWN. Raises KafkaError."""
+        if state.start_offset == NO_OFFSET:
+            return UNKNOWN
+        end = await self._ends.of(topic, index)
+        return lag(end, state.start_offset, state.delivery_complete_count)
+
+    async def delete_state(self, group_id: str) -> None:
+        """Before a group is deleted: have the share coordinator forget it.
+
+        Does nothing for what is no share group. Raises KafkaError, NON_EMPTY_GROUP among others.
+        """
+        core = self._host.runtime_of(group_id).shard.core
+        group = core.groups.get(group_id)
+        if isinstance(group, ShareGroup):
+            await self.forget(group_id, [*group.initialized, *group.initializing])
+
+    # ---- effects
+
+    def perform(self, runtime: Runtime, effect: object) -> None:
+        """The group coordinator's runtime: what its shard wants to happen."""
+        if self._nursery is None:
+            self._early.append((runtime, effect))
+        elif isinstance(effect, BeginStates):
+            self._nursery.start_soon(self._begin, runtime, effect)
+        else:
+            assert isinstance(effect, DeleteStates), effect
+            self._nursery.start_soon(self._finish_deleting, runtime, effect)
+
+    async def _begin(self, runtime: Runtime, effect: BeginStates) -> None:
+        done: Assignment = {}
+        missed: Assignment = {}
+
+        async def begin(key: SharePartitionKey) -> None:
+            try:
+                await self._begin_one(key, effect.state_epoch)
+            except KafkaError as error:
+                log.warning(f"the state of {key} could not be begun: {error.message}")
+                missed[key.topic_id] = missed.get(key.topic_id, frozenset()) | {key.partition}
+            else:
+                done[key.topic_id] = done.get(key.topic_id, frozenset()) | {key.partition}
+
+        await _each(begin, effect.group_id, effect.partitions)
+        if runtime.is_live:
+            core, now = runtime.shard.core, runtime.now()
+            if done:
+                heartbeat.begun(core, effect.group_id, done, now)
+            if missed:
+                heartbeat.not_begun(core, effect.group_id, missed, now)
+            runtime.settle()
+
+    async def _begin_one(self, key: SharePartitionKey, state_epoch: int) -> None:
+        try:
+            await self._persister.initialize(key, state_epoch, NO_OFFSET)
+        except KafkaError as error:
+            if error.code is not ErrorCode.FENCED_STATE_EPOCH:
+                raise
+            # Left over from a group of that name that was deleted.
+            await self._persister.delete(key)
+            await self._persister.initialize(key, state_epoch, NO_OFFSET)
+
+    async def _finish_deleting(self, runtime: Runtime, effect: DeleteStates) -> None:
+        try:
+            await self._delete(effect.group_id, effect.partitions)
+        except KafkaError as error:
+            log.warning(f"state of {effect.group_id!r} could not be deleted: {error.message}")
+            return
+        if runtime.is_live:
+            offsets.deleted(runtime.shard.core, effect.group_id, effect.partitions)
+            runtime.settle()
+
+    async def _delete(self, group_id: str, partitions: Assignment) -> None:
+        """Raises KafkaError, if anything could not be deleted."""
+        errors: list[KafkaError] = []
+
+        async def delete(key: SharePartitionKey) -> None:
+            try:
+                await self._persister.delete(key)
+            except KafkaError as error:
+                if error.code is not ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                    errors.append(error)
+
+        await _each(delete, group_id, partitions)
+        if errors:
+            raise errors[0]
+
+
+async def _each(
+    action: Callable[[SharePartitionKey], Awaitable[None]], group_id: str, partitions: Assignment
+) -> None:
+    """All at once: they are coordinated by different brokers."""
+    async with trio.open_nursery() as nursery:
+        for topic_id, some in partitions.items():
+            for index in sorted(some):
+                nursery.start_soon(action, SharePartitionKey(group_id, topic_id, index))
+
+
+class _Heartbeat(PendingAnswer):
+    """Says why, too."""
+
+    __slots__ = ()
+
+    def fail(self, error: KafkaError) -> None:
+        super().fail(error)
+        answer = self._answer
+        if isinstance(answer, ShareGroupHeartbeatResponse):
+            answer.error_message = error.message
+
+
+def _described(group: ShareGroup, names: Any) -> DescribedGroup:
+    return DescribedGroup(
+        group_id=group.group_id,
+        group_state=group.state_name,
+        group_epoch=group.epoch,
+        assignment_epoch=group.assignment_epoch,
+        assignor_name=ASSIGNOR,
+        members=[
+            Member(
+                member_id=member.member_id,
+                rack_id=member.rack_id,
+                member_epoch=member.epoch,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                subscribed_topic_names=sorted(member.topics),
+                assignment=DescribedAssignment(
+                    topic_partitions=[
+                        TopicPartitions(
+                            topic_id=topic_id,
+                            topic_name=names[topic_id],
+                            partitions=sorted(some),
+                        )
+                        for topic_id, some in member.assigned.items()
+                        if topic_id in names
+                    ]
+                ),
+            )
+            for member in group.members.values()
+        ],
+    )

@@ -1,0 +1,373 @@
+"""One share-partition as a state machine without I/O: a partition as one share group sees it.
+
+Rules (KIP-932), each in one place:
+
+- A record is acquired by one member at a time, until its lock is over (`acquire`, `tick`).
+- What a member acknowledges counts when the share coordinator has it (`acknowledge`, `written`);
+  until then the record is neither delivered again nor passed by the start.
+- A record that was delivered as often as the limit says is archived instead of being available
+  again (`_release`).
+- The start moves over what is acknowledged or archived, and over what the log has lost.
+
+Changes are written one write at a time, in order; what happens meanwhile is in the next one.
+Offsets that hold no record for the group are archived here and nowhere else: another leader finds
+that out by itself. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import inf
+from typing import Final
+
+from raftka.broker.share.batches import COMPLETE, Delivery, StateBatch, merge, overlay
+from raftka.broker.share.ranges import NOBODY, SETTLED, Range, Ranges
+from raftka.broker.share.taking import Taking
+from raftka.broker.share.terms import (
+    ACCEPT,
+    GAP,
+    REJECT,
+    RELEASE,
+    RENEW,
+    Acknowledged,
+    Acquired,
+    Done,
+    ShareLimits,
+    Span,
+    Wish,
+    Write,
+)
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
+
+_BECOMES: Final = {
+    GAP: Delivery.ARCHIVED,
+    ACCEPT: Delivery.ACKNOWLEDGED,
+    RELEASE: Delivery.AVAILABLE,
+    REJECT: Delivery.ARCHIVED,
+}
+
+
+class SharePartition:
+    """What the group's members have of a partition. `limits` are read before each operation."""
+
+    def __init__(
+        self,
+        start_offset: int,
+        batches: Iterable[StateBatch] = (),
+        *,
+        state_epoch: int = 0,
+        is_new: bool = False,
+        rules_off: RulesOff = ALL_HOLD,
+    ) -> None:
+        """`is_new`: the coordinator does not know the start offset yet, and will be told."""
+        self.limits = ShareLimits()
+        self.state_epoch = state_epoch
+        self._ranges = Ranges(start_offset)
+        self._queued: list[StateBatch] = []
+        self._waiting: list[Done] = []
+        self._writes_start = is_new
+        self._writing: Write | None = None
+        self._number = SETTLED + 1
+        """Of the write that takes what is queued."""
+        self._excludes = Rule.SHARE_LOCK_EXCLUDES not in rules_off
+        self._limits_deliveries = Rule.SHARE_DELIVERIES_END not in rules_off
+        self._waits = Rule.SHARE_ACKNOWLEDGED_IS_PERSISTED not in rules_off
+        for batch in merge(batches, start_offset):
+            self._cover(batch.first - 1)
+            self._ranges.append(Range(*batch))
+        self._advance()
+
+    # ---- what there is
+
+    @property
+    def start_offset(self) -> int:
+        """The first offset that may be delivered yet."""
+        return self._ranges.start
+
+    @property
+    def end_offset(self) -> int:
+        """The offset behind the last one that was looked at."""
+        return self._ranges.end
+
+    @property
+    def complete_count(self) -> int:
+        """How many offsets between start and end will not be delivered again."""
+        return sum(each.size for each in self._ranges if each.state in COMPLETE)
+
+    @property
+    def open_count(self) -> int:
+        """How many offsets between start and end are not complete."""
+        return self.end_offset - self.start_offset - self.complete_count
+
+    def next_fetch_offset(self) -> int | None:
+        """From where a member can be given records; None when it must wait for others.
+
+        What lies between start and end is tried first; behind the end only while the group has
+        less than its limit of open records.
+        """
+        for each in self._ranges:
+            if each.may_be_acquired:
+                return each.first
+        return self.end_offset if self.open_count < self.limits.records else None
+
+    def ranges(self) -> list[Range]:
+        """All offsets between start and end, for people and checkers."""
+        return list(self._ranges)
+
+    # ---- acquiring
+
+    def acquire(
+        self, member: str, fetched_from: int, spans: Sequence[Span], wish: Wish, now_s: float
+    ) -> list[Acquired]:
+        """Give a member what is available of the batches that were read from `fetched_from` on."""
+        taking = Taking(member, now_s + self.limits.lock_s, wish)
+        cursor = max(fetched_from, self.start_offset)
+        for span in spans:
+            if taking.is_full:
+                break
+            self._archive_empty(cursor, span.first - 1)
+            low = max(cursor, span.first)
+            cursor = max(cursor, span.last + 1)
+            if not span.is_for_group:
+                self._archive_empty(low, span.last)
+            elif low <= span.last and not self._take(taking, low, span.last):
+                break
+        self._ranges.tidy()
+        self._advance()
+        return taking.acquired
+
+    def _take(self, taking: Taking, low: int, high: int) -> bool:
+        """Acquire from one batch; whether the next one may be looked at."""
+        taking.begin_batch()
+        end = self.end_offset
+        for each in self._ranges.overlapping(low, min(high, end - 1)):
+            if not self._may_take(each):
+                continue
+            if self._limits_deliveries and each.deliveries >= self.limits.deliveries:
+                # The limit is lower than it was when the record was released.
+                self._change(self._ranges.between(each.first, each.last), Delivery.ARCHIVED)
+                continue
+            first, last = max(each.first, low), min(each.last, high)
+            last, is_alone = self._throttled(each, first, last)
+            last = taking.fitting(first, last)
+            for taken in self._ranges.between(first, last):
+                taking.take(taken)
+            if is_alone or taking.is_full:
+                return False
+        low = max(low, end)
+        if low > high:
+            return True
+        room = self.limits.records - self.open_count
+        if room <= 0:
+            return False
+        fits = taking.fitting(low, high)
+        if taking.wish.strict:
+            fits = min(fits, low + room - 1)
+        self._cover(low - 1)
+        self._ranges.append(Range(low, fits))
+        taking.take(self._ranges.between(low, fits)[0])
+        return fits == high
+
+    def _may_take(self, each: Range) -> bool:
+        return each.may_be_acquired or (
+            not self._excludes and each.state is Delivery.ACQUIRED and not each.write
+        )
+
+    def _throttled(self, each: Range, first: int, last: int) -> tuple[int, bool]:
+        """(up to where to take, whether nothing else goes along): records that fail again and again
+        are delivered in smaller and smaller pieces, and for the last time alone, so that one bad
+        record takes no good ones with it."""
+        limit = self.limits.deliveries
+        begins = max(2, (limit + 1) // 2)
+        if each.deliveries < begins:
+            return last, False
+        left = each.size >> (each.deliveries - begins + 1)
+        if each.deliveries >= limit - 1 or left < 1:
+            left = 1
+        return min(last, first + left - 1), True
+
+    def _archive_empty(self, first: int, last: int) -> None:
+        """No record of these offsets is for the group."""
+        if last < first:
+            return
+        for each in self._ranges.between(first, last):
+            if each.may_be_acquired:
+                each.state = Delivery.ARCHIVED
+        if last >= self.end_offset:
+            self._cover(first - 1)
+            self._ranges.append(Range(self.end_offset, last, Delivery.ARCHIVED))
+
+    def _cover(self, last: int) -> None:
+        """Let the end be behind `last`; what was not looked at is available."""
+        if last >= self.end_offset:
+            self._ranges.append(Range(self.end_offset, last))
+
+    # ---- acknowledging
+
+    def acknowledge(
+        self, member: str, said: Sequence[Acknowledged], now_s: float, done: Done
+    ) -> None:
+        """Take over what a member says; `done` is called when the coordinator has it.
+
+        All of it counts, or nothing. Offsets before the start are passed over: the log has lost
+        them, or they are complete. Raises KafkaError INVALID_RECORD_STATE for what the member does
+        not hold, INVALID_REQUEST for what nobody was given.
+        """
+        changes: list[tuple[list[Range], int]] = []
+        for first, last, kind in _pieces(said):
+            if last >= self.start_offset:
+                changes.append((self._held_by(member, max(first, self.start_offset), last), kind))
+        if any(kind == RENEW for _, kind in changes) and not self.limits.renews:
+            raise KafkaError(
+                ErrorCode.INVALID_RECORD_STATE,
+                "Renewing acquisition locks is not enabled for the group.",
+            )
+        is_written = False
+        for ranges, kind in changes:
+            if kind == RENEW:
+                for each in ranges:
+                    each.deadline_s = now_s + self.limits.lock_s
+            else:
+                self._change(ranges, _BECOMES[kind], tentative=True)
+                is_written = True
+        self._ranges.tidy()
+        if is_written and self._waits:
+            self._waiting.append(done)
+        else:
+            done(None)
+
+    def _held_by(self, member: str, first: int, last: int) -> list[Range]:
+        """The ranges of these offsets, all acquired by the member. Raises KafkaError."""
+        if last >= self.end_offset:
+            raise KafkaError(
+                ErrorCode.INVALID_REQUEST,
+                f"Batch record not found: offset {last} is past acquired records, which end at"
+                f" {self.end_offset}.",
+            )
+        for each in self._ranges.overlapping(first, last):
+            if each.state is not Delivery.ACQUIRED:
+                raise KafkaError(
+                    ErrorCode.INVALID_RECORD_STATE,
+                    f"Offsets {each.first} to {each.last} cannot be acknowledged: they are not"
+                    " acquired.",
+                )
+            if each.member != member:
+                raise KafkaError(
+                    ErrorCode.INVALID_RECORD_STATE,
+                    f"Member is not the owner of offsets {each.first} to {each.last}.",
+                )
+        return self._ranges.between(first, last)
+
+    def release_all(self, member: str) -> None:
+        """A member has gone: what it holds is available to others."""
+        for each in [each for each in self._ranges if each.member == member]:
+            if each.state is Delivery.ACQUIRED:
+                self._change([each], Delivery.AVAILABLE)
+        self._ranges.tidy()
+        self._advance()
+
+    def _change(self, ranges: list[Range], state: Delivery, *, tentative: bool = False) -> None:
+        """Give ranges another state, and have it written.
+
+        What the members say is `tentative`: if it cannot be written, it was not said.
+        """
+        for each in ranges:
+            ends = self._limits_deliveries and each.deliveries >= self.limits.deliveries
+            each.state = Delivery.ARCHIVED if state is Delivery.AVAILABLE and ends else state
+            if tentative and self._waits:
+                each.write = self._number
+            else:
+                each.member, each.deadline_s = NOBODY, inf
+            self._queued.append(StateBatch(each.first, each.last, each.state, each.deliveries))
+
+    # ---- time and the log
+
+    def next_deadline_s(self) -> float | None:
+        """When `tick` has something to do."""
+        due_s = min((e.deadline_s for e in self._ranges if not e.write), default=inf)
+        return None if due_s == inf else due_s
+
+    def tick(self, now_s: float) -> bool:
+        """End the acquisitions whose time is over; whether there were any."""
+        due = [e for e in self._ranges if e.deadline_s <= now_s and not e.write]
+        self._change(due, Delivery.AVAILABLE)
+        if due:
+            self._ranges.tidy()
+            self._advance()
+        return bool(due)
+
+    def log_starts_at(self, offset: int) -> None:
+        """The log has lost what is before `offset`."""
+        if offset > self.start_offset:
+            self._ranges.begin_at(offset)
+            self._advance()
+
+    def _advance(self) -> None:
+        """Move the start over what is over."""
+        start = self.start_offset
+        for each in self._ranges:
+            if not each.is_over:
+                break
+            start = each.last + 1
+        if start > self.start_offset:
+            self._ranges.begin_at(start)
+
+    # ---- writing
+
+    def take_write(self) -> Write | None:
+        """The next change for the coordinator; None while one is on its way, or there is none."""
+        if self._writing is not None or not (self._queued or self._writes_start or self._waiting):
+            return None
+        batches = overlay((), self._queued, self.start_offset)
+        write = self._writing = Write(
+            self._number,
+            self.start_offset,
+            self.complete_count,
+            tuple(batches),
+            tuple(self._waiting),
+        )
+        self._number += 1
+        self._queued, self._waiting, self._writes_start = [], [], False
+        return write
+
+    def written(self, write: Write, error: KafkaError | None) -> None:
+        """The coordinator has a change, or it is unknown whether it has: then the members hold the
+        records as before, and those whose time is over by now are released by the next `tick`."""
+        assert write is self._writing, "writes are answered in their order"
+        self._writing = None
+        for each in self._ranges:
+            if each.write != write.number:
+                continue
+            each.write = SETTLED
+            if error is None:
+                each.member, each.deadline_s = NOBODY, inf
+            else:
+                each.state = Delivery.ACQUIRED
+        if error is not None and not write.batches:
+            self._writes_start = True
+        self._ranges.tidy()
+        self._advance()
+        for done in write.waiting:
+            done(error)
+
+    def abandon(self, error: KafkaError) -> None:
+        """This broker no longer leads the partition: nobody knows what becomes of the rest."""
+        waiting, self._waiting = self._waiting, []
+        if self._writing is not None:
+            waiting = [*self._writing.waiting, *waiting]
+        for done in waiting:
+            done(error)
+
+
+def _pieces(said: Iterable[Acknowledged]) -> Iterable[tuple[int, int, int]]:
+    """(first, last, type) of offsets that follow each other and are said the same of."""
+    for first, last, types in said:
+        if len(types) == 1:
+            yield first, last, types[0]
+            continue
+        begun = 0
+        for place in range(1, len(types) + 1):
+            if place == len(types) or types[place] != types[begun]:
+                yield first + begun, first + place - 1, types[begun]
+                begun = place

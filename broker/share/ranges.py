@@ -1,0 +1,156 @@
+"""The offsets of a share-partition between its start and its end: ranges in one state each.
+
+The ranges cover every offset from the first to the last without holes, in order. Neighbours that
+do not differ are one range, so that the cost is that of the differences, not of the records.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from math import inf
+from operator import attrgetter
+from typing import Final
+
+from raftka.broker.share.batches import COMPLETE, Delivery
+
+NOBODY: Final = ""
+SETTLED: Final = 0
+"""The write of a range that waits for none."""
+
+
+class Range:
+    """Offsets that differ in nothing. Only `Ranges` changes `first` and `last`."""
+
+    __slots__ = ("deadline_s", "deliveries", "first", "last", "member", "state", "write")
+
+    def __init__(
+        self, first: int, last: int, state: Delivery = Delivery.AVAILABLE, deliveries: int = 0
+    ) -> None:
+        self.first = first
+        self.last = last
+        self.state = state
+        self.deliveries = deliveries
+        self.member = NOBODY
+        """Who has acquired it; kept while its acknowledgement is being written."""
+        self.deadline_s = inf
+        """When its acquisition ends (monotonic)."""
+        self.write = SETTLED
+        """The write that must be committed before the state holds."""
+
+    @property
+    def size(self) -> int:
+        """How many offsets it has."""
+        return self.last - self.first + 1
+
+    @property
+    def may_be_acquired(self) -> bool:
+        """Whether it is available, and nothing may take that back."""
+        return self.state is Delivery.AVAILABLE and not self.write
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will never be delivered again, for sure."""
+        return self.state in COMPLETE and not self.write
+
+    def differs(self, other: Range) -> bool:
+        """Whether the two must stay apart."""
+        return (
+            self.state is not other.state
+            or self.deliveries != other.deliveries
+            or self.member != other.member
+            or self.deadline_s != other.deadline_s
+            or self.write != other.write
+        )
+
+    def _tail(self, first: int) -> Range:
+        """A copy of the offsets from `first` on."""
+        tail = Range(first, self.last, self.state, self.deliveries)
+        tail.member, tail.deadline_s, tail.write = self.member, self.deadline_s, self.write
+        return tail
+
+
+_first = attrgetter("first")
+
+
+class Ranges:
+    """All ranges of a share-partition."""
+
+    __slots__ = ("_listed", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        """The first offset that is covered."""
+        self._listed: list[Range] = []
+
+    def __iter__(self) -> Iterator[Range]:
+        return iter(self._listed)
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last one."""
+        return self._listed[-1].last + 1 if self._listed else self.start
+
+    def append(self, added: Range) -> None:
+        """Cover the offsets behind the end."""
+        assert added.first == self.end, (added.first, self.end)
+        self._listed.append(added)
+
+    def between(self, first: int, last: int) -> list[Range]:
+        """Ranges that make up exactly these offsets, as far as they are covered.
+
+        Call `tidy` when what was to be changed in them is changed.
+        """
+        self._cut_at(first)
+        self._cut_at(last + 1)
+        low = self._place(first)
+        found = []
+        for each in self._listed[low:]:
+            if each.first > last:
+                break
+            found.append(each)
+        return found
+
+    def overlapping(self, first: int, last: int) -> list[Range]:
+        """Ranges that have some of these offsets, as they are."""
+        found = []
+        for each in self._listed[max(0, self._place(first)) :]:
+            if each.first > last:
+                break
+            if each.last >= first:
+                found.append(each)
+        return found
+
+    def tidy(self) -> None:
+        """Make one of neighbours that do not differ."""
+        kept: list[Range] = []
+        for each in self._listed:
+            if kept and not kept[-1].differs(each):
+                kept[-1].last = each.last
+            else:
+                kept.append(each)
+        self._listed = kept
+
+    def begin_at(self, start: int) -> None:
+        """Drop all before `start`; with nothing left, the end is there too."""
+        self._cut_at(start)
+        self._listed = self._listed[self._place(start) :] if start < self.end else []
+        self.start = max(self.start, start)
+
+    def _place(self, offset: int) -> int:
+        """Which range has the offset; for one before them all, the first."""
+        return max(0, bisect_right(self._listed, offset, key=_first) - 1)
+
+    def _cut_at(self, offset: int) -> None:
+        """Let a range begin at the offset, if it is within one."""
+        if not self._listed:
+            return
+        place = self._place(offset)
+        within = self._listed[place]
+        if within.first < offset <= within.last:
+            tail = within._tail(offset)
+            within.last = offset - 1
+            self._listed.insert(place + 1, tail)

@@ -1,0 +1,96 @@
+"""What a share-partition can be given of its log: whole batches, and where each begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from raftka.broker.share.terms import Acquired, Span
+from raftka.model.ports import FileRegion, Piece
+from raftka.model.record_batch import HEADER_BYTES, parse_header
+
+if TYPE_CHECKING:
+    from raftka.broker.replication.replica import Replica
+
+
+class Batches:
+    """The batches of one read."""
+
+    __slots__ = ("_places", "fetched_from", "size", "spans")
+
+    def __init__(
+        self, fetched_from: int, size: int, spans: list[Span], places: list[FileRegion]
+    ) -> None:
+        self.fetched_from = fetched_from
+        self.size = size
+        """The bytes of all of them."""
+        self.spans = spans
+        self._places = places
+
+    def pieces(self, acquired: Sequence[Acquired]) -> list[Piece]:
+        """The batches that have something of what was acquired."""
+        pieces: list[FileRegion] = []
+        place = 0
+        for span, region in zip(self.spans, self._places, strict=True):
+            while place < len(acquired) and acquired[place].last < span.first:
+                place += 1
+            if place == len(acquired):
+                break
+            if acquired[place].first > span.last:
+                continue
+            before = pieces[-1] if pieces else None
+            if (
+                before is not None
+                and before.file is region.file
+                and before.offset + before.size == region.offset
+            ):
+                pieces[-1] = before._replace(size=before.size + region.size)
+            else:
+                pieces.append(region)
+        return list(pieces)
+
+
+def read(
+    replica: Replica, offset: int, max_bytes: int, max_records: int, *, committed: bool
+) -> Batches | None:
+    """The batches from `offset` on that a group may have now; None for none.
+
+    At least one, however small the limits are, and no more than have `max_records` offsets. With
+    `committed` none from an open transaction on, and those of aborted ones are not for the group.
+    Raises KafkaError OFFSET_OUT_OF_RANGE.
+    """
+    log = replica.log
+    upper = replica.state.high_watermark
+    if committed:
+        upper = log.stable_offset(upper)
+    if offset >= upper:
+        return None
+    found = log.read(offset, max_bytes, upper)
+    if not found.size:
+        return None
+    aborted = log.aborted_transactions(offset, found, upper) if committed else ()
+    spans: list[Span] = []
+    places: list[FileRegion] = []
+    size = 0
+    last = offset + max_records - 1
+    for piece in found.pieces:
+        assert isinstance(piece, FileRegion)
+        position, end = piece.offset, piece.offset + piece.size
+        while position + HEADER_BYTES <= end and (not spans or spans[-1].last < last):
+            header = parse_header(piece.file.read(HEADER_BYTES, position))
+            is_aborted = header.is_transactional and any(
+                each.producer_id == header.producer_id
+                and each.first_offset <= header.base_offset <= each.last_offset
+                for each in aborted
+            )
+            spans.append(
+                Span(
+                    header.base_offset,
+                    header.last_offset,
+                    not header.is_control and not is_aborted,
+                )
+            )
+            places.append(FileRegion(piece.file, position, header.size))
+            position += header.size
+            size += header.size
+    return Batches(offset, size, spans, places)

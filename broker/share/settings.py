@@ -1,0 +1,56 @@
+"""What a share group's settings say, those of the group itself before those of the broker.
+
+A group's own settings are kept within the broker's bounds, as Apache Kafka does when they change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raftka.broker.share.terms import ShareLimits
+from raftka.kraft.image import GROUP_RESOURCE, ConfigResource
+from raftka.model.dataclass import dataclass
+from raftka.model.settings.group import LATEST
+
+if TYPE_CHECKING:
+    from raftka.kraft.image import MetadataImage
+    from raftka.model.settings import Config
+
+
+@dataclass(frozen=True, slots=True)
+class ShareGroupSettings:
+    """The settings of one share group, as its partitions' leaders go by them."""
+
+    limits: ShareLimits
+    lock_ms: int
+    """share.record.lock.duration.ms."""
+    reads_committed: bool
+    """share.isolation.level: the records of aborted transactions are not for the group."""
+    offset_reset: str
+    """share.auto.offset.reset: where a share-partition begins that has no state."""
+
+
+def settings_of(config: Config, image: MetadataImage, group_id: str) -> ShareGroupSettings:
+    """The settings of a group, as they are now."""
+    own = image.configs.get(ConfigResource(GROUP_RESOURCE, group_id), {})
+
+    def bounded(name: str) -> int:
+        found = own.get(f"share.{name}")
+        if found is None:
+            return config.int(f"group.share.{name}")
+        least = config.int(f"group.share.min.{name}")
+        most = config.int(f"group.share.max.{name}")
+        return min(max(int(found), least), most)
+
+    lock_ms = bounded("record.lock.duration.ms")
+    return ShareGroupSettings(
+        ShareLimits(
+            lock_s=lock_ms / 1000,
+            deliveries=bounded("delivery.count.limit"),
+            records=bounded("partition.max.record.locks"),
+            renews=own.get("share.renew.acknowledge.enable", "true").lower() == "true",
+        ),
+        lock_ms,
+        reads_committed=own.get("share.isolation.level") == "read_committed",
+        offset_reset=own.get("share.auto.offset.reset", LATEST),
+    )

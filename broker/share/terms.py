@@ -1,0 +1,76 @@
+"""Share-partitions' words: what members are given, what they say, what is written (KIP-932)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from raftka.broker.share.batches import StateBatch
+from raftka.model.dataclass import dataclass
+from raftka.model.errors import KafkaError
+
+Done = Callable[[KafkaError | None], None]
+"""Called once: with None when the coordinator has it, or with why that is unknown."""
+
+GAP, ACCEPT, RELEASE, REJECT, RENEW = range(5)
+"""The types of an acknowledgement, as ShareAcknowledge numbers them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLimits:
+    """What a group may do in a share-partition, by its settings as they are now."""
+
+    lock_s: float = 30.0
+    """share.record.lock.duration.ms, in seconds."""
+    deliveries: int = 5
+    """share.delivery.count.limit."""
+    records: int = 2000
+    """share.partition.max.record.locks: the most records between start and end that are open."""
+    renews: bool = True
+    """share.renew.acknowledge.enable."""
+
+
+class Span(NamedTuple):
+    """A batch of the log, in an answer."""
+
+    first: int
+    last: int
+    is_for_group: bool = True
+    """False for a control batch, and for an aborted one where the group reads what is committed."""
+
+
+class Acquired(NamedTuple):
+    """Offsets that a member has acquired, and for which time they are delivered."""
+
+    first: int
+    last: int
+    deliveries: int
+
+
+class Acknowledged(NamedTuple):
+    """What a member says of some offsets: one type for all, or one for each."""
+
+    first: int
+    last: int
+    types: Sequence[int]
+
+
+class Wish(NamedTuple):
+    """How much a member wants."""
+
+    records: int
+    """max_records; exceeded to the end of a batch unless `strict`."""
+    batch_size: int
+    """The number of records in which it would like to acknowledge."""
+    strict: bool = False
+    """Acquire mode record-limit (KIP-1206)."""
+
+
+class Write(NamedTuple):
+    """A change for the share coordinator; hand its outcome to `written`."""
+
+    number: int
+    start_offset: int
+    complete_count: int
+    batches: tuple[StateBatch, ...]
+    waiting: tuple[Done, ...]

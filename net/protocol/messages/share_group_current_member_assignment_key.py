@@ -1,0 +1,31 @@
+"""Key of the partitions of a share group's member in __consumer_offsets, behind an int16 that is
+14.
+
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from raftka.net.protocol.message import NEVER, Message
+
+
+class ShareGroupCurrentMemberAssignmentKey(Message):
+    VALID_VERSIONS = (14, 14)
+    FLEXIBLE_FROM = NEVER
+    LAYOUT = (
+        "group_id string",
+        "member_id string",
+    )
+    __slots__ = (
+        "group_id",
+        "member_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        group_id: str = "",
+        member_id: str = "",
+    ) -> None:
+        self.group_id = group_id
+        self.member_id = member_id

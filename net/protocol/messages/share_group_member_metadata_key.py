@@ -1,0 +1,30 @@
+"""Key of a member of a share group in __consumer_offsets, behind an int16 that is 10.
+
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from raftka.net.protocol.message import NEVER, Message
+
+
+class ShareGroupMemberMetadataKey(Message):
+    VALID_VERSIONS = (10, 10)
+    FLEXIBLE_FROM = NEVER
+    LAYOUT = (
+        "group_id string",
+        "member_id string",
+    )
+    __slots__ = (
+        "group_id",
+        "member_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        group_id: str = "",
+        member_id: str = "",
+    ) -> None:
+        self.group_id = group_id
+        self.member_id = member_id

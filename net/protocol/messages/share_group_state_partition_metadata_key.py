@@ -1,0 +1,23 @@
+"""Key of the partitions whose state a share group keeps in __consumer_offsets, behind an int16
+that is 15.
+
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from raftka.net.protocol.message import NEVER, Message
+
+
+class ShareGroupStatePartitionMetadataKey(Message):
+    VALID_VERSIONS = (15, 15)
+    FLEXIBLE_FROM = NEVER
+    LAYOUT = ("group_id string",)
+    __slots__ = ("group_id",)
+
+    def __init__(
+        self,
+        *,
+        group_id: str = "",
+    ) -> None:
+        self.group_id = group_id

@@ -1,0 +1,31 @@
+"""Key of a member's share of a share group's assignment in __consumer_offsets, behind an int16
+that is 13.
+
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from raftka.net.protocol.message import NEVER, Message
+
+
+class ShareGroupTargetAssignmentMemberKey(Message):
+    VALID_VERSIONS = (13, 13)
+    FLEXIBLE_FROM = NEVER
+    LAYOUT = (
+        "group_id string",
+        "member_id string",
+    )
+    __slots__ = (
+        "group_id",
+        "member_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        group_id: str = "",
+        member_id: str = "",
+    ) -> None:
+        self.group_id = group_id
+        self.member_id = member_id

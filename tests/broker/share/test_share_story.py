@@ -1,0 +1,57 @@
+"""Nodes in virtual time: members of a share group over the wire, and what outlives a leader."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from raftka.model.errors import ErrorCode
+from raftka.simulation import Stage, run_scenario
+from tests.support.raw_client import RawClient, connected, produced
+from tests.support.share_member import Member
+
+ACCEPT, RELEASE = 1, 2
+Client = Callable[[str], Awaitable[RawClient]]
+
+
+def on_a_node(story: Callable[[Stage, Client], Awaitable[None]], **settings: str) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t", replicas=1, min_insync_replicas="1")
+
+        async def client(client_id: str) -> RawClient:
+            return await connected(stage, stage.nodes[0], client_id)
+
+        await story(stage, client)
+
+    outcome = run_scenario(
+        scenario,
+        nodes=1,
+        settings={
+            "offsets.topic.replication.factor": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            **settings,
+        },
+    )
+    assert outcome.violation is None, outcome.violation
+
+
+def test_members_share_a_partition() -> None:
+    async def story(stage: Stage, client: Client) -> None:
+        one, other = Member(await client("a"), "a"), Member(await client("b"), "b")
+        await one.join()
+        await other.join()
+        assert await one.take(max_wait_ms=500) == [], "it begins at the end"
+        for _ in range(3):
+            await one.client.ask(produced("t", 100), 9)
+        assert await one.take(records=1) == [(0, 0, 1)]
+        assert await other.take(records=1) == [(1, 1, 1)]
+        answer = await one.acknowledge(0, 0)
+        assert answer.responses[0].partitions[0].error_code == 0
+        assert await other.take(records=5) == [(2, 2, 1)]
+        answer = await one.acknowledge(1, 1)
+        code = answer.responses[0].partitions[0].error_code
+        assert code == ErrorCode.INVALID_RECORD_STATE
+        await other.acknowledge(1, 2, RELEASE)
+        assert await one.take(records=5) == [(1, 2, 2)]
+
+    on_a_node(story)
