@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import argparse
 import sys
+import webbrowser
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from raftka.learn import lessons
-from raftka.learn.export import TooLong, export
+from raftka.learn.export import TooLong, export, packed
 from raftka.learn.lessons import WrongLesson
 from raftka.learn.recording import record
+from raftka.learn.teacher import titles
 from raftka.learn.telling import NotInTrace
 from raftka.simulations.runs.user_file import UnusableFile
+from raftka.simulations.scenarios import NAMES
+from raftka.simulations.sessions.errors import SessionError
+from raftka.version_command import commit
 
 _EPILOG: Final = """\
-WHAT is the name of a lesson or of a scenario, a trace (a file that raftka simulate --trace wrote,
-or a node's), or a lesson of your own (a .py file, see docs/teaching.md).
+WHAT is the name of a lesson or of a scenario, a session (docs/session.md), a trace (a file that
+raftka simulate --trace wrote, or a node's), or a lesson of your own (a .py file, docs/teaching.md).
+Without one, all lessons are there to choose from.
 """
+_NEEDS: Final = "it needs starlette and hypercorn: pip install 'raftka[learn]', or use --export"
 
 
 def main(argv: list[str]) -> int:
     """Run the command line; the exit code: 0, or 1 for what cannot be shown."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.list:
+            for each in titles():
+                print(f"{each['number']:2}  {each['name']:24}{each['title']['en']}")
+            return 0
+        if options.export is not None:
+            return _export(options)
+        return _serve(options)
+    except (UnusableFile, WrongLesson, NotInTrace, TooLong, SessionError) as error:
+        print(f"raftka learn: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="raftka learn",
         description="Watch the deployed cluster think: every message, election and log, and why.",
@@ -32,20 +56,48 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--export", metavar="FILE.html", help="write one file, and serve nothing")
     parser.add_argument("--seed", type=int, help="of a scenario (default: 1)")
     parser.add_argument("--lang", choices=lessons.LANGUAGES, help="default: the browser's")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, help="default: one that is free")
+    parser.add_argument("--open", action="store_true", help="open a browser, too")
     parser.add_argument("--list", action="store_true", help="name the lessons")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def _export(options: argparse.Namespace) -> int:
+    names = options.what or [lessons.names()[0]]
+    text = export([record(each, seed=options.seed) for each in names], options.lang)
+    Path(options.export).write_text(text, encoding="utf-8")
+    print(f"{options.export}: {len(text.encode()):,} bytes. Open it in any browser.")
+    return 0
+
+
+def _data(options: argparse.Namespace) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "commit": commit(),
+        "lessons": titles(),
+        "scenarios": list(NAMES),
+        "runs": [packed(record(each, seed=options.seed)) for each in options.what],
+    }
+    return data if options.lang is None else {**data, "lang": options.lang}
+
+
+def _serve(options: argparse.Namespace) -> int:
     try:
-        if options.list:
-            for number, name in enumerate(lessons.names(), 1):
-                print(f"{number:2}  {name:24}{lessons.load(name).title()['en']}")
-            return 0
-        if options.export is None:
-            parser.error("give --export FILE.html")
-        names = options.what or [lessons.names()[0]]
-        text = export([record(each, seed=options.seed) for each in names], options.lang)
-        Path(options.export).write_text(text, encoding="utf-8")
-        print(f"{options.export}: {len(text.encode()):,} bytes. Open it in any browser.")
-        return 0
-    except (UnusableFile, WrongLesson, NotInTrace, TooLong) as error:
-        print(f"raftka learn: {error}", file=sys.stderr)
+        import trio
+
+        from raftka.learn import server
+    except ModuleNotFoundError as error:
+        print(f"raftka learn: {error}; {_NEEDS}", file=sys.stderr)
         return 1
+    data = _data(options)
+
+    def told(url: str) -> None:
+        print(f"{url}\nOpen it in a browser. Ctrl-C ends it.", flush=True)
+        if options.open:
+            webbrowser.open(url)
+
+    async def run() -> None:
+        await server.run(data, host=options.host, port=options.port, told=told)
+
+    trio.run(run)
+    return 0

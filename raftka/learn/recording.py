@@ -1,20 +1,28 @@
-"""A run as the page takes it: its events, and what is known about it."""
+"""A run as the page takes it: its events, and what is known about it.
+
+Every run is a session (docs/session.md): the same one gives the same recording everywhere, and the
+page can change it and have it run again.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from raftka.learn import lessons
 from raftka.learn.places import places
-from raftka.simulations.runs.run import Outcome
+from raftka.learn.telling import NotInTrace
 from raftka.simulations.runs.user_file import UnusableFile
-from raftka.simulations.scenarios import NAMES
-from raftka.simulations.scenarios import stage as scenarios
+from raftka.simulations.scenarios import NAMES, stage
+from raftka.simulations.sessions import show
+from raftka.simulations.sessions.engine import Engine
+from raftka.simulations.sessions.errors import SessionError
 from raftka.version_command import commit
+
+Events = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,67 +49,121 @@ class Recording:
         }
 
 
-class _Lines(list[str]):
-    """A sink that keeps what is written."""
-
-    def write(self, text: str, /) -> object:
-        self.append(text.rstrip("\n"))
-        return None
-
-
 def record(what: str, *, seed: int | None = None) -> Recording:
-    """A recording of a lesson (by name or file), a scenario (by name), or a trace file.
+    """A recording of a lesson (by name or file), a scenario (by name), a session or a trace file.
 
-    Raises UnusableFile, WrongLesson, NotInTrace.
+    Raises UnusableFile, WrongLesson, NotInTrace, SessionError.
     """
-    if what in lessons.names() or (what.endswith(".py") and _is_lesson(what)):
-        return of_lesson(lessons.load(what))
+    if what in lessons.names():
+        return of_session(session_of_lesson(lessons.load(what)))
+    if what.endswith(".py"):
+        lesson = lessons.load(what)
+        return of_session(session_of_lesson(lesson), lesson)
     if what.replace("-", "_") in NAMES:
-        return of_scenario(what.replace("-", "_"), seed if seed is not None else 1)
-    return of_trace(Path(what))
+        return of_session({"scenario": what.replace("-", "_"), "seed": 1 if seed is None else seed})
+    if not Path(what).is_file():
+        raise UnusableFile(f"{what} is no lesson, no scenario and no file: see raftka learn --list")
+    return _of_file(Path(what))
 
 
-def _is_lesson(path: str) -> bool:
-    return Path(path).is_file()
+def session_of_lesson(lesson: lessons.Lesson) -> dict[str, Any]:
+    """What the page and the command line run for it."""
+    return {"lesson": lesson.name, "seed": lesson.seed}
 
 
-def of_lesson(lesson: lessons.Lesson) -> Recording:
-    """Runs its story. Raises WrongLesson when it does not go as it says."""
-    lines = _Lines()
-    outcome = scenarios.run_scenario(
-        lesson.story,
-        seed=lesson.seed,
-        nodes=lesson.nodes,
-        settings=lesson.settings,
-        sink=lines,
+def brought_by(lesson: lessons.Lesson | None = None) -> show.Lessons:
+    """What sessions ask for a lesson by its name; `lesson` is one that does not ship."""
+
+    def of(name: str) -> show.Lesson:
+        try:
+            found = lesson if lesson is not None and lesson.name == name else lessons.load(name)
+        except (UnusableFile, lessons.WrongLesson) as error:
+            raise SessionError("bad-session", f"the session: {error}") from error
+        return show.Lesson(found.story, found.nodes, found.settings)
+
+    return of
+
+
+def of_session(
+    session: Mapping[str, Any],
+    lesson: lessons.Lesson | None = None,
+    *,
+    told: Callable[[Events], None] = lambda events: None,
+) -> Recording:
+    """Runs a session to its end. `told` gets the events while they come.
+
+    A lesson that nobody has interfered with is told with its words. Raises SessionError, and for
+    such a lesson WrongLesson and NotInTrace.
+    """
+    engine = Engine(commit=commit(), lessons=brought_by(lesson))
+    try:
+        opened = _last(engine, {"op": "open", "session": session}, told)
+        lines: list[str] = []
+        events: list[Mapping[str, Any]] = []
+
+        def take(some: Events) -> None:
+            events.extend(some)
+            lines.extend(json.dumps(each, separators=(",", ":")) for each in some)
+            told(some)
+
+        ended = _last(engine, {"op": "run", "session": opened["session"]}, take)
+    finally:
+        engine.close()
+    whole = {**session, "settings": {**stage.SETTINGS, **session.get("settings", {})}}
+    return Recording(
+        lines,
+        session if "plan" in session else whole,
+        ended["hash"],
+        _lesson_of(session, lesson, events),
+        [
+            {"name": each["name"], "t": each["at_s"], "words": each["story"]}
+            for each in ended["violations"]
+        ],
     )
-    events = [json.loads(line) for line in lines]
-    settings = {**scenarios.SETTINGS, **lesson.settings}
-    session = {"lesson": lesson.name, "seed": lesson.seed, "settings": settings}
-    told = lessons.told(lesson, events)
-    return Recording(lines, session, outcome.trace_hash, told, _violations(outcome))
 
 
-def of_scenario(name: str, seed: int) -> Recording:
-    """Runs a scenario that ships."""
-    lines = _Lines()
-    module = scenarios.load(name)
-    settings = getattr(module, "SETTINGS", None) or {}
-    outcome = scenarios.run_scenario(
-        module.scenario,
-        seed=seed,
-        nodes=getattr(module, "NODES", 3),
-        settings=settings,
-        sink=lines,
-    )
-    session = {"scenario": name, "seed": seed, "settings": {**scenarios.SETTINGS, **settings}}
-    return Recording(lines, session, outcome.trace_hash, None, _violations(outcome))
+def _lesson_of(
+    session: Mapping[str, Any], lesson: lessons.Lesson | None, events: Events
+) -> dict[str, Any] | None:
+    name = session.get("lesson")
+    if name is None:
+        return None
+    found = lesson if lesson is not None else lessons.load(name)
+    is_as_written = not session.get("script") and not session.get("rules_off")
+    is_as_written &= session.get("seed", found.seed) == found.seed
+    try:
+        return lessons.told(found, events)
+    except (lessons.WrongLesson, NotInTrace):
+        if is_as_written:
+            raise
+        return None  # Hands have made another story of it.
+
+
+def _last(
+    engine: Engine, request: Mapping[str, Any], told: Callable[[Events], None]
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    for answer in engine.handle(request):
+        if "events" in answer:
+            told(answer["events"])
+    if not answer["ok"]:
+        raise SessionError(answer["error"]["code"], answer["error"]["message"])
+    return answer
+
+
+def _of_file(path: Path) -> Recording:
+    text = path.read_text(encoding="utf-8")
+    try:
+        session = json.loads(text)
+    except ValueError:
+        return of_trace(path)
+    if isinstance(session, dict) and not {"id", "kind"} & set(session):
+        return of_session(session)
+    return of_trace(path)
 
 
 def of_trace(path: Path) -> Recording:
     """A file that `--trace` wrote. Raises UnusableFile."""
-    if not path.is_file():
-        raise UnusableFile(f"{path} is no lesson, no scenario and no file: see raftka learn --list")
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):
         try:
@@ -113,10 +175,3 @@ def of_trace(path: Path) -> Recording:
     if not lines:
         raise UnusableFile(f"{path} is empty")
     return Recording(lines, {})
-
-
-def _violations(outcome: Outcome) -> list[dict[str, Any]]:
-    if outcome.violation is None:
-        return []
-    found = outcome.violation
-    return [{"name": found.name, "t": found.at_s, "words": found.story}]

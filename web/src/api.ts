@@ -3,7 +3,9 @@
 import { answer, at, next } from "./lesson";
 import { encode, linkNow } from "./link";
 import { end } from "./model/log";
+import type { ScriptEntry } from "./model/recorded";
 import type { State } from "./model/state";
+import { act } from "./session";
 import { lang } from "./words/say";
 import { advance, chosen, loaded, pause, play, position, recording, seek, seekTo, select, stateNow } from "./store";
 
@@ -53,6 +55,8 @@ export const api = {
     select(id);
     return chosen.value?.causes.map((step) => step.event.id) ?? [];
   },
+  /** Does something at the playhead, as an entry of the script without its time. */
+  do: (action: Omit<ScriptEntry, "at_s">) => act(action),
   session: () => loaded.value.run.session,
   hash: () => loaded.value.run.hash,
   commit: () => loaded.value.run.commit,

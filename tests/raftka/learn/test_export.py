@@ -13,7 +13,7 @@ import pytest
 
 from raftka.learn import command, places
 from raftka.learn.export import MOST_BYTES, TooLong, export
-from raftka.learn.recording import Recording, of_scenario, of_trace
+from raftka.learn.recording import Recording, of_trace, record
 
 
 def data_of(html: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_what_ends_a_script_element_stays_inside_it() -> None:
 
 
 def test_a_scenario_and_its_seed_make_the_hash_of_the_command_line() -> None:
-    recording = of_scenario("lost_leader", 7)
+    recording = record("lost-leader", seed=7)
     assert re.fullmatch("[0-9a-f]{16}", recording.hash)
     assert recording.session["scenario"] == "lost_leader"
     assert recording.session["seed"] == 7

@@ -11,7 +11,7 @@ import pytest
 
 from raftka.learn import lessons
 from raftka.learn.lessons import WrongLesson
-from raftka.learn.recording import Recording, of_lesson
+from raftka.learn.recording import Recording, of_session, session_of_lesson
 from raftka.learn.telling import NotInTrace, Trace, ask, event, reveal
 from raftka.simulations.runs.user_file import UnusableFile
 
@@ -22,8 +22,8 @@ def placeholders(words: str) -> set[str]:
 
 @pytest.mark.parametrize("name", lessons.names())
 def test_a_lesson_goes_as_it_says(name: str) -> None:
-    """`of_lesson` raises when the run gives another answer, or lacks what it points at."""
-    recording = of_lesson(lessons.load(name))
+    """`of_session` raises when the run gives another answer, or lacks what it points at."""
+    recording = of_session(session_of_lesson(lessons.load(name)))
     assert recording.lesson is not None
     steps = recording.lesson["steps"]
     assert steps[0]["kind"] == "ask", "it asks before it tells"

@@ -2,10 +2,10 @@
 
 import { at as lessonAt, lesson } from "../lesson";
 import { open, openFile, runs } from "../catalogue";
-import { engineState } from "../session";
+import { difference, engineState } from "../session";
 import { share } from "../link";
-import { hasRun, helpOpen, loaded, notice, projector, tab, type Tab } from "../store";
-import { type Key, lang, say } from "../words/say";
+import { beside, hasRun, helpOpen, loaded, notice, projector, tab, type Tab } from "../store";
+import { type Key, lang, say, seconds } from "../words/say";
 import { Hands } from "./Hands";
 import { Help, Legend } from "./Help";
 import { Lesson } from "./Lesson";
@@ -14,6 +14,7 @@ import { Stage } from "./Stage";
 import { Subtitles } from "./Subtitles";
 import { Timeline } from "./Timeline";
 import { Transport } from "./Transport";
+import { Other } from "./view";
 import { Why } from "./Why";
 
 function Facts() {
@@ -138,8 +139,15 @@ export function App() {
         ? (
           <main class="work">
             <h1 class="away">{say("page.title")}</h1>
-            <div class="scene">
+            <div class={`scene${beside.value === null ? "" : " two"}`}>
+              {beside.value !== null && <p class="eyebrow">{say("hands.left")}</p>}
               <Stage />
+              {beside.value !== null && (
+                <Other.Provider value={beside.value}>
+                  <p class="eyebrow">{say("hands.right")}{difference.value === null ? "" : ` · ${say("hands.first-difference", { t: seconds(difference.value, 6) })}`}</p>
+                  <Stage />
+                </Other.Provider>
+              )}
               <Subtitles />
               <details class="legend-box"><summary>{say("legend.title")}</summary><Legend /></details>
             </div>

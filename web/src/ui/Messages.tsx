@@ -2,7 +2,8 @@
 
 import { isFolded } from "../model/kinds";
 import { text, type TraceEvent } from "../model/trace";
-import { loaded, playing, position, recording, select, selected, speed, stateNow } from "../store";
+import { loaded, playing, select, selected, speed } from "../store";
+import { useView, type View } from "./view";
 import { sentence } from "../words/sentences";
 import { along, type Layout, pathOf } from "./layout";
 
@@ -28,10 +29,12 @@ function lingering_s(t: number): number {
   return 0.7 * (playing.value ? factor : Math.max(factor, 0.002));
 }
 
-function Message({ layout, event, t }: { layout: Layout; event: TraceEvent; t: number }) {
+function Message({ layout, event, view }: { layout: Layout; event: TraceEvent; view: View }) {
+  const { t } = view;
+  const { recording } = view.run;
   const path = pathOf(layout, event.node ?? "", text(event, "to"));
   if (path === null) return null;
-  const ending = recording.value.endings.get(event.id);
+  const ending = recording.endings.get(event.id);
   const isLost = ending?.kind === "message-lost";
   const arrives = ending?.t ?? Infinity;
   const share = arrives === Infinity ? 0.5 : Math.min(1, (t - event.t) / Math.max(arrives - event.t, 1e-6));
@@ -42,24 +45,25 @@ function Message({ layout, event, t }: { layout: Layout; event: TraceEvent; t: n
     <g
       class={`message ${look} ${text(event, "side")}${faint ? " faint" : ""}${selected.value === event.id ? " chosen" : ""}`}
       transform={`translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`}
-      onClick={() => select(event.id)}
+      onClick={() => view.asks && select(event.id)}
     >
-      <title>{sentence(event, recording.value)}</title>
+      <title>{sentence(event, recording)}</title>
       <circle class="reach" r={12} />
       {shape(look, faint)}
     </g>
   );
 }
 
-function Lost({ layout, ending }: { layout: Layout; ending: TraceEvent }) {
-  const sent = recording.value.get(ending.cause);
+function Lost({ layout, ending, view }: { layout: Layout; ending: TraceEvent; view: View }) {
+  const { recording } = view.run;
+  const sent = recording.get(ending.cause);
   if (sent === undefined) return null;
   const path = pathOf(layout, sent.node ?? "", text(sent, "to"));
   if (path === null) return null;
   const place = along(path, 0.55);
   return (
-    <g class="message lost" transform={`translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`} onClick={() => select(ending.id)}>
-      <title>{sentence(ending, recording.value)}</title>
+    <g class="message lost" transform={`translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`} onClick={() => view.asks && select(ending.id)}>
+      <title>{sentence(ending, recording)}</title>
       <circle class="reach" r={12} />
       {shape(lookOf(sent), isFolded(sent))}
       <path class="lost-cross" d="M-8 -8L8 8M-8 8L8 -8" />
@@ -70,18 +74,19 @@ function Lost({ layout, ending }: { layout: Layout; ending: TraceEvent }) {
 const MOST_DRAWN = 80;
 
 export function Messages({ layout }: { layout: Layout }) {
-  const { t, count } = position.value;
-  const flying = [...stateNow().flying.values()].slice(-MOST_DRAWN);
+  const view = useView();
+  const { t, count, state } = view;
+  const flying = [...state.flying.values()].slice(-MOST_DRAWN);
   const lost: TraceEvent[] = [];
   const since = t - lingering_s(t);
-  const { events } = recording.value;
+  const { events } = view.run.recording;
   for (let at = count - 1; at >= 0 && events[at]!.t >= since; at--) {
     if (events[at]!.kind === "message-lost") lost.push(events[at]!);
   }
   return (
     <g class="messages">
-      {flying.map((event) => <Message key={event.id} layout={layout} event={event} t={t} />)}
-      {lost.slice(0, 12).map((ending) => <Lost key={ending.id} layout={layout} ending={ending} />)}
+      {flying.map((event) => <Message key={event.id} layout={layout} event={event} view={view} />)}
+      {lost.slice(0, 12).map((ending) => <Lost key={ending.id} layout={layout} ending={ending} view={view} />)}
     </g>
   );
 }

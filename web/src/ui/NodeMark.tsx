@@ -1,13 +1,10 @@
 // A node on the stage: its health, its role in the quorum, term and vote, and its patience.
 
-import { computed } from "@preact/signals";
 import type { Node } from "../model/state";
-import { loaded, position, stateNow } from "../store";
+import { useView, type View } from "./view";
 import { say, sayIf } from "../words/say";
 import type { Layout } from "./layout";
 import { asks } from "./asks";
-
-const count = computed(() => position.value.count);
 
 function roleOf(node: Node): string {
   switch (node.health) {
@@ -29,7 +26,7 @@ function roleOf(node: Node): string {
 }
 
 /** How much of its patience with a silent controller is used up, 0 to 1; null where it has none. */
-function impatience(node: Node, t: number): number | null {
+function impatience(node: Node, { run, t }: View): number | null {
   if (node.health !== "serving" && node.health !== "starting" && node.health !== "paused") return null;
   if (node.role === "leader") return null;
   const timer = node.timers["election"];
@@ -37,15 +34,15 @@ function impatience(node: Node, t: number): number | null {
     return Math.max(0, Math.min(1, (t - timer.set_s) / Math.max(timer.due_s - timer.set_s, 1e-6)));
   }
   if (node.heard_s < 0) return null;
-  const settings = loaded.value.run.session.settings ?? {};
+  const settings = run.run.session.settings ?? {};
   const timeout_s = Number(settings["controller.quorum.election.timeout.ms"] ?? 1000) / 1000;
   return Math.max(0, Math.min(1, (t - node.heard_s) / timeout_s));
 }
 
 function Ring({ name, radius }: { name: string; radius: number }) {
-  const { t } = position.value;
-  const node = stateNow().nodes[name];
-  const share = node === undefined ? null : impatience(node, t);
+  const view = useView();
+  const node = view.state.nodes[name];
+  const share = node === undefined ? null : impatience(node, view);
   if (share === null) return null;
   const around = 2 * Math.PI * (radius + 6);
   return (
@@ -56,13 +53,14 @@ function Ring({ name, radius }: { name: string; radius: number }) {
   );
 }
 
-function lastEvent(name: string, node: Node): number | undefined {
+function lastEvent(name: string, node: Node, view: View): number | undefined {
+  if (!view.asks) return undefined;
   // The newest event that a badge stands for: found from here backwards, since badges are few.
-  const { events } = loaded.value.recording;
+  const { events } = view.run.recording;
   const wanted = node.role === "leader" && node.health === "serving"
     ? (kind: string) => kind === "controller-elected"
     : (kind: string) => ["kill", "power-loss", "pause", "resume", "start", "serving", "crashed", "stopped", "shutdown", "quorum-vote"].includes(kind);
-  for (let at = position.value.count - 1; at >= 0; at--) {
+  for (let at = view.count - 1; at >= 0; at--) {
     const event = events[at]!;
     if (event.node === name && wanted(event.kind)) return event.id;
   }
@@ -70,9 +68,8 @@ function lastEvent(name: string, node: Node): number | undefined {
 }
 
 export function NodeMark({ layout, name }: { layout: Layout; name: string }) {
-  count.value;
-  const state = stateNow();
-  const node = state.nodes[name];
+  const view = useView();
+  const node = view.state.nodes[name];
   const place = layout.places[name];
   if (node === undefined || place === undefined) return null;
   const { radius, narrow } = layout;
@@ -85,7 +82,7 @@ export function NodeMark({ layout, name }: { layout: Layout; name: string }) {
   return (
     <g transform={`translate(${place.x} ${place.y})`}>
       <Ring name={name} radius={radius} />
-      <g {...asks(lastEvent(name, node), `${name}: ${role}, ${facts.join(", ")}`)}>
+      <g {...asks(lastEvent(name, node, view), `${name}: ${role}, ${facts.join(", ")}`)}>
         <circle r={radius} class={`node ${node.health} ${isController ? "controller" : ""} ${node.role === "candidate" ? "candidate" : ""}`} />
         {isController && <path class="diamond" d={`M0 ${-radius - 20}l8 9l-8 9l-8 -9z`} />}
         <text class="node-name" y={node.health === "paused" ? -2 : 6}>{name}</text>

@@ -1,8 +1,9 @@
 // The stage: the cluster at this moment, as SVG.
 
-import { computed, signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { chosen, loaded, position, stateNow } from "../store";
+import { signal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { chosen } from "../store";
+import { useView } from "./view";
 import { say } from "../words/say";
 import type { Client } from "../model/state";
 import { Arrows } from "./Arrows";
@@ -12,18 +13,16 @@ import { LogRow, MetadataRow } from "./Logs";
 import { Messages } from "./Messages";
 import { NodeMark } from "./NodeMark";
 
-const width = signal(900);
-const count = computed(() => position.value.count);
 
 function Cuts({ layout }: { layout: Layout }) {
-  count.value;
+  const { state } = useView();
   const seen: preact.JSX.Element[] = [];
-  for (const cut of stateNow().cuts) {
+  for (const cut of state.cuts) {
     const [source, target] = cut.split(">");
     const a = layout.places[source ?? ""];
     const b = layout.places[target ?? ""];
     if (a === undefined || b === undefined) continue;
-    const both = stateNow().cuts.has(`${target}>${source}`);
+    const both = state.cuts.has(`${target}>${source}`);
     if (both && source! > target!) continue;
     const lift = a.y === b.y ? Math.min(Math.abs(b.x - a.x) * 0.26, 92) + layout.radius * 0.6 : 0;
     const x = (a.x + b.x) / 2;
@@ -49,8 +48,7 @@ const ABSENT: Client = {
 };
 
 function Clients({ layout }: { layout: Layout }) {
-  count.value;
-  const state = stateNow();
+  const { state, asks: isAsked } = useView();
   return (
     <g>
       {layout.clients.map((name) => {
@@ -67,7 +65,7 @@ function Clients({ layout }: { layout: Layout }) {
         const belief = leaders.length > 0 ? say("client.believes", { leader: leaders.join(", ") }) : "";
         const label = `${name}: ${did}`;
         return (
-          <g key={name} {...asks(client.lastEvent, label)} transform={`translate(${x} ${y})`}>
+          <g key={name} {...asks(isAsked ? client.lastEvent : undefined, label)} transform={`translate(${x} ${y})`}>
             <rect class={`client ${reads ? "consumer" : "producer"}`} x={-52} y={-15} width={104} height={30} rx={reads ? 15 : 5} />
             <text class="client-name" y={4}>{say(reads ? "client.reader" : "client.writer")} {numberOf(name)}</text>
             <text class="small" y={31}>{did}</text>
@@ -81,8 +79,7 @@ function Clients({ layout }: { layout: Layout }) {
 }
 
 function Board({ layout }: { layout: Layout }) {
-  count.value;
-  const state = stateNow();
+  const { state } = useView();
   return (
     <g>
       {layout.rows.map(({ name, y }) =>
@@ -96,6 +93,8 @@ function Board({ layout }: { layout: Layout }) {
 
 export function Stage() {
   const place = useRef<HTMLDivElement>(null);
+  const width = useMemo(() => signal(900), []);
+  const { run, asks: isAsked } = useView();
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => {
       if (entry !== undefined) width.value = Math.max(300, Math.floor(entry.contentRect.width));
@@ -103,11 +102,10 @@ export function Stage() {
     if (place.current !== null) observer.observe(place.current);
     return () => observer.disconnect();
   }, []);
-  count.value;
-  const layout = layoutOf(loaded.value.cast, width.value);
+  const layout = layoutOf(run.cast, width.value);
   return (
     <section class="stage" ref={place} aria-label={say("stage.label")}>
-      <svg viewBox={`0 0 ${layout.width} ${layout.height}`} height={layout.height} width={layout.width} class={chosen.value !== null ? "asked" : ""}>
+      <svg viewBox={`0 0 ${layout.width} ${layout.height}`} height={layout.height} width={layout.width} class={isAsked && chosen.value !== null ? "asked" : ""}>
         <defs>
           <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
             <rect width="6" height="6" class="hatch-ground" />
@@ -126,7 +124,7 @@ export function Stage() {
         </g>
         <Clients layout={layout} />
         <Board layout={layout} />
-        <Arrows layout={layout} />
+        {isAsked && <Arrows layout={layout} />}
       </svg>
     </section>
   );

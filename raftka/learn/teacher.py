@@ -1,0 +1,102 @@
+"""Requests of a page that has an engine: those of sessions (docs/session.md), and three more.
+
+    {"id":1,"op":"record","session":{...}}  runs a session to its end: its events, then {"run": ...}
+    {"id":2,"op":"measure","session":{...}} the same, answered as three figures
+    {"id":3,"op":"lessons"}                 the lessons that ship, by number, name and title
+
+Pure: what carries the lines (a WebSocket, a worker with Pyodide) is somebody else's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from raftka.learn import lessons
+from raftka.learn.lessons import WrongLesson
+from raftka.learn.measures import measures
+from raftka.learn.recording import Recording, brought_by, of_session
+from raftka.learn.telling import NotInTrace
+from raftka.simulations.sessions.engine import EVENTS_MAX, Engine
+from raftka.simulations.sessions.errors import SessionError
+from raftka.version_command import commit
+
+Answer = dict[str, Any]
+LINE_MAX: Final = 4 << 20
+
+
+class Teacher:
+    """Answers a page."""
+
+    def __init__(self) -> None:
+        self._engine = Engine(commit=commit(), lessons=brought_by())
+
+    def lines(self, line: str) -> Iterator[str]:
+        """The answers to one line, each one line of JSON."""
+        try:
+            if len(line) > LINE_MAX:
+                raise ValueError(f"a request has at most {LINE_MAX} characters")
+            request = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield json.dumps(_refusal(None, "no-json", f"a request is one JSON object: {error}"))
+            return
+        for answer in self.handle(request):
+            yield json.dumps(answer, separators=(",", ":"))
+
+    def handle(self, request: object) -> Iterator[Answer]:
+        """The answers to one request; the last one has `ok`."""
+        if not isinstance(request, Mapping) or request.get("op") not in self._own:
+            yield from self._engine.handle(request)
+            return
+        id_ = request.get("id")
+        if not isinstance(id_, str | int | float | None):
+            id_ = None
+        try:
+            for answer in self._own[request["op"]](self, request):
+                yield {"id": id_, **answer}
+        except SessionError as error:
+            yield _refusal(id_, error.code, str(error))
+        except (WrongLesson, NotInTrace) as error:
+            yield _refusal(id_, "wrong-lesson", str(error))
+
+    def close(self) -> None:
+        """Ends all sessions."""
+        self._engine.close()
+
+    def _record(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+        found: list[Mapping[str, Any]] = []
+        recording = self._run(request, found)
+        for first in range(0, len(found), EVENTS_MAX):
+            yield {"events": found[first : first + EVENTS_MAX]}
+        yield {"ok": True, "run": recording.about()}
+
+    def _measure(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+        found: list[Mapping[str, Any]] = []
+        recording = self._run(request, found)
+        yield {"ok": True, "hash": recording.hash, **measures(found)}
+
+    def _run(self, request: Mapping[str, Any], found: list[Mapping[str, Any]]) -> Recording:
+        session = request.get("session")
+        if not isinstance(session, Mapping):
+            raise SessionError("bad-request", f"{request['op']} needs the field 'session'")
+        if "lesson" in session and "seed" not in session:
+            session = {**session, "seed": lessons.SEED}
+        return of_session(session, told=found.extend)
+
+    def _lessons(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+        yield {"ok": True, "lessons": titles()}
+
+    _own: Final = {"record": _record, "measure": _measure, "lessons": _lessons}
+
+
+def titles() -> Sequence[Mapping[str, Any]]:
+    """The lessons that ship, as a page lists them."""
+    return [
+        {"name": name, "number": number, "title": lessons.load(name).title()}
+        for number, name in enumerate(lessons.names(), 1)
+    ]
+
+
+def _refusal(id_: object, code: str, message: str) -> Answer:
+    return {"id": id_, "ok": False, "error": {"code": code, "message": message}}
