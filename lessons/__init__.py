@@ -6,4 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
-NAMES: Final = ("kill",)
+NAMES: Final = (
+    *("kill", "pull-the-plug", "rolling-restart"),
+    *("who-may-write", "first-vote", "committed"),
+    *("acks", "slow-follower", "min-insync"),
+    *("split-vote", "both-at-once", "zombie-controller"),
+    *("isolated-leader", "fenced", "divergent-logs"),
+    *("acks-1-loss", "unclean", "last-replica-standing", "power-loss-of-all"),
+    *("retry-twice", "zookeeper"),
+)
