@@ -1,9 +1,10 @@
 // The timeline: a lane for each node and client, on a canvas. What does not change while time passes
 // is drawn once; the playhead goes over it.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type Lane, lanesOf } from "../model/lanes";
+import { difference } from "../session";
 import { ghost, loaded, pause, position, projector, recording, seek, select, selected } from "../store";
 import { lang, say, seconds } from "../words/say";
 import { paint, type View } from "./paint";
@@ -38,8 +39,17 @@ const LABEL = 78;
 const LANE = 24;
 const AXIS = 22;
 
+const lanesNow = computed(() => lanesOf(loaded.value.recording));
+/** The former future: what was after the first difference. */
+const ghostsNow = computed(() => {
+  const other = ghost.value;
+  const since = difference.value;
+  if (other === null || since === null) return [];
+  return lanesOf(other.recording).map((lane) => ({ ...lane, marks: lane.marks.filter((mark) => mark.t >= since) }));
+});
 let lanes: Lane[] = [];
 let ghosts: Lane[] = [];
+let drawing = 0;
 
 function heightOf(): number {
   return AXIS + lanes.length * LANE + 4;
@@ -59,7 +69,7 @@ export function Timeline() {
       const ratio = window.devicePixelRatio || 1;
       const now = windowNow();
       const view: View = { width: width.current, height: heightOf(), label: LABEL, lane: LANE, axis: AXIS, from: now.from, to: now.to };
-      const key = JSON.stringify([view, recording.value.length, lang.value, projector.value, selected.value, ghosts.length, getComputedStyle(document.documentElement).colorScheme]);
+      const key = JSON.stringify([view, recording.value.length, lang.value, projector.value, selected.value, drawing, difference.value, getComputedStyle(document.documentElement).colorScheme]);
       if (key !== drawn) {
         drawn = key;
         still.width = target.width = Math.round(view.width * ratio);
@@ -67,7 +77,7 @@ export function Timeline() {
         target.style.height = `${view.height}px`;
         const context = still.getContext("2d")!;
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
-        paint(context, view, lanes, ghosts, selected.value);
+        paint(context, view, lanes, ghosts, selected.value, difference.value);
       }
       const context = target.getContext("2d")!;
       context.setTransform(1, 0, 0, 1, 0, 0);
@@ -86,8 +96,9 @@ export function Timeline() {
       context.fill();
     };
     const stopLanes = effect(() => {
-      lanes = lanesOf(loaded.value.recording);
-      ghosts = ghost.value === null ? [] : lanesOf(ghost.value.recording);
+      lanes = lanesNow.value;
+      ghosts = ghostsNow.value;
+      drawing += 1;
       zoom.value = null;
     });
     const stop = effect(() => {

@@ -52,12 +52,23 @@ export function paint(
   lanes: Lane[],
   ghosts: Lane[],
   selected: number | null,
+  difference: number | null,
 ): void {
   const colour = colours();
   context.clearRect(0, 0, view.width, view.height);
   const xOf = (t: number) =>
     view.label + ((t - view.from) / (view.to - view.from)) * (view.width - view.label - 8);
   axis(context, view, colour, xOf);
+  if (difference !== null && difference >= view.from && difference <= view.to) {
+    // Where this run and the former future part.
+    context.strokeStyle = colour.accent;
+    context.setLineDash([4, 4]);
+    context.beginPath();
+    context.moveTo(xOf(difference), view.axis - 6);
+    context.lineTo(xOf(difference), view.height);
+    context.stroke();
+    context.setLineDash([]);
+  }
   lanes.forEach((lane, index) => {
     const y = view.axis + index * view.lane + view.lane / 2;
     context.fillStyle = colour.line;
