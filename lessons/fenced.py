@@ -44,7 +44,7 @@ STEPS = (
         "what",
         ("nothing", "client-notices", "leader-itself"),
         "leader-itself",
-        before=_WAKES,
+        before=_PAUSED,
         seen=_what,
     ),
     reveal("elected", point_at=_ELECTED, epoch=lambda trace: int(trace.find(_ELECTED)["epoch"])),

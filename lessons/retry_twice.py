@@ -7,7 +7,7 @@ _CUT = event("cut")
 _HEALED = event("link-healed", after=_CUT, last=True)
 _PLAIN = event("append", partition="plain-0", after=_CUT)
 _TWICE = event("append", partition="plain-0", after=_HEALED)
-_ONCE = event("ack", node="producer1", after=_HEALED)
+_ONCE = event("ack", node="producer1", after=_TWICE)
 
 
 async def story(stage: Stage) -> None:

@@ -1,0 +1,79 @@
+"""Requests of a page: those of sessions go through, and three are the teacher's own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from raftka.learn.measures import measures
+from raftka.learn.teacher import Teacher, titles
+
+SESSION = {"scenario": "lost_leader", "seed": 3, "until_s": 2.5}
+
+
+def answers(teacher: Teacher, request: object) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in teacher.lines(json.dumps(request))]
+
+
+def test_a_session_is_recorded_whole_and_a_hand_changes_only_what_comes_after() -> None:
+    teacher = Teacher()
+    *before, ended = answers(teacher, {"id": 1, "op": "record", "session": SESSION})
+    assert ended["ok"] and ended["run"]["session"]["seed"] == 3
+    script = [{"at_s": 1.0, "do": "kill", "node": "n2"}]
+    *after, changed = answers(
+        teacher, {"id": 2, "op": "record", "session": {**SESSION, "script": script}}
+    )
+    assert changed["ok"] and changed["run"]["hash"] != ended["run"]["hash"]
+    one = [event for answer in before for event in answer["events"]]
+    two = [event for answer in after for event in answer["events"]]
+    same = [event for event in one if event["t"] < 1.0]
+    assert same and two[: len(same)] == same
+    assert any(event["kind"] == "kill" and event["node"] == "n2" for event in two)
+
+
+def test_what_is_impossible_is_an_error_with_its_id_and_the_engine_lives_on() -> None:
+    teacher = Teacher()
+    script = [{"at_s": 0.5, "do": "restart", "node": "n1"}]
+    (refused,) = answers(
+        teacher, {"id": "a", "op": "record", "session": {**SESSION, "script": script}}
+    )
+    assert refused["id"] == "a" and refused["error"]["code"] == "impossible"
+    for wrong in ({"op": "record"}, {"op": "record", "session": {"lesson": "nothing"}}, {}, 7):
+        assert answers(teacher, wrong)[-1]["ok"] is False
+    assert [json.loads(each)["ok"] for each in teacher.lines("nonsense")] == [False]
+    assert answers(teacher, {"op": "verbs"})[-1]["ok"]
+    teacher.close()
+
+
+def test_lessons_have_titles_in_both_languages() -> None:
+    (answer,) = answers(Teacher(), {"op": "lessons"})
+    assert answer["lessons"] == list(titles())
+    assert all(each["title"]["en"] and each["title"]["pt"] for each in answer["lessons"])
+
+
+def test_a_run_is_measured() -> None:
+    *_, answer = answers(Teacher(), {"op": "measure", "session": SESSION})
+    assert 0 < answer["election_s"] < 1
+    assert answer["outage_s"] > 0 and answer["lost"] == 0
+
+
+def event(t: float, kind: str, **fields: Any) -> dict[str, Any]:
+    return {"t": t, "kind": kind, **fields}
+
+
+@pytest.mark.parametrize(("end", "lost"), [(10, 0), (6, 4)])
+def test_acknowledged_records_that_the_next_leader_lacks_are_lost(end: int, lost: int) -> None:
+    found = measures(
+        [
+            event(0.1, "leader-elected", partition="t-0", leader=1),
+            event(0.2, "append", node="n1", partition="t-0", last_offset=9),
+            event(0.2, "append", node="n2", partition="t-0", last_offset=end - 1),
+            event(0.3, "ack", partition="t-0", offset=9),
+            event(1.0, "kill", node="n1"),
+            event(1.25, "leader-elected", partition="t-0", leader=2),
+            event(2.3, "ack", partition="t-0", offset=end),
+        ]
+    )
+    assert found == {"election_s": 0.25, "outage_s": 2.0, "lost": lost}
