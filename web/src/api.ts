@@ -13,7 +13,7 @@ import { advance, chosen, loaded, pause, play, position, recording, seek, seekTo
 function plain(state: State): unknown {
   const nodes: Record<string, unknown> = {};
   for (const [name, node] of Object.entries(state.nodes)) {
-    const { log, replicas, timers: _, ...rest } = node;
+    const { log, replicas, ...rest } = node;
     const partitions: Record<string, unknown> = {};
     for (const [partition, replica] of Object.entries(replicas)) {
       partitions[partition] = { log_end: end(replica.log), high_watermark: replica.highWatermark };

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from raftka.model.reasons import SENTENCES
 from raftka.tracing.kinds import KINDS
 
 WEB: Final = Path(__file__).parent.parent.parent.parent / "web" / "src"
@@ -46,6 +47,12 @@ def test_every_kind_of_event_has_a_sentence() -> None:
         if key not in words
     ]
     assert missing == []
+
+
+def test_every_reason_of_a_decision_has_words_with_its_parameters() -> None:
+    words = table("en")
+    for code, sentence in SENTENCES.items():
+        assert parameters(words[f"reason.{code}"]) <= parameters(sentence.words), code
 
 
 def test_every_word_that_the_code_asks_for_is_there() -> None:

@@ -110,8 +110,7 @@ function ofNode(state: State, event: TraceEvent, name: string, node: Node): void
     default:
       if (event.kind.startsWith("quorum-") || event.kind === "controller-elected") {
         ofQuorum(state, event, name, node);
-      } else if (event.kind.startsWith("timer-")) ofTimer(event, node);
-      else ofLogs(event, node);
+      } else ofLogs(event, node);
   }
 }
 
@@ -120,7 +119,6 @@ function down(state: State, name: string, node: Node): void {
   node.role = "none";
   node.leader = null;
   node.heard_s = -1;
-  node.timers = {};
   if (state.controller?.node === name) state.controller = null;
 }
 
@@ -178,15 +176,6 @@ function ofQuorum(state: State, event: TraceEvent, name: string, node: Node): vo
       node.role = "leader";
       node.leader = name;
       state.controller = { node: name, epoch: number(event, "epoch"), event: event.id };
-  }
-}
-
-function ofTimer(event: TraceEvent, node: Node): void {
-  const name = text(event, "timer");
-  if (event.kind === "timer-fired" || event.kind === "timer-stopped") delete node.timers[name];
-  else {
-    const due = number(event, "due_s", event.t + number(event, "after_s", 0));
-    node.timers[name] = { name, set_s: event.t, due_s: due };
   }
 }
 

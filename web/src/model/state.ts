@@ -22,12 +22,6 @@ export interface Replica {
   cutOff: CutOff | null;
 }
 
-export interface Timer {
-  name: string;
-  set_s: number;
-  due_s: number;
-}
-
 export interface Node {
   health: Health;
   life: number;
@@ -45,7 +39,6 @@ export interface Node {
   snapshot: number;
   fenced: boolean;
   registered: boolean;
-  timers: Record<string, Timer>;
   replicas: Record<string, Replica>;
   /** A disk that is full, slow or failing. */
   trouble: string | null;
@@ -104,7 +97,6 @@ export function newNode(): Node {
     snapshot: 0,
     fenced: true,
     registered: false,
-    timers: {},
     replicas: {},
     trouble: null,
   };
@@ -132,7 +124,7 @@ export function copyState(state: State): State {
     for (const [partition, replica] of Object.entries(node.replicas)) {
       replicas[partition] = { ...replica };
     }
-    nodes[name] = { ...node, replicas, timers: { ...node.timers } };
+    nodes[name] = { ...node, replicas };
   }
   const partitions: Record<string, Partition> = {};
   for (const [name, each] of Object.entries(state.partitions)) partitions[name] = { ...each };

@@ -29,10 +29,6 @@ function roleOf(node: Node): string {
 function impatience(node: Node, { run, t }: View): number | null {
   if (node.health !== "serving" && node.health !== "starting" && node.health !== "paused") return null;
   if (node.role === "leader") return null;
-  const timer = node.timers["election"];
-  if (timer !== undefined) {
-    return Math.max(0, Math.min(1, (t - timer.set_s) / Math.max(timer.due_s - timer.set_s, 1e-6)));
-  }
   if (node.heard_s < 0) return null;
   const settings = run.run.session.settings ?? {};
   const timeout_s = Number(settings["controller.quorum.election.timeout.ms"] ?? 1000) / 1000;

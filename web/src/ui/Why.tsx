@@ -4,7 +4,7 @@ import { ruleKey, whereOf } from "../model/rules";
 import { text } from "../model/trace";
 import type { Step } from "../model/why";
 import { chosen, loaded, position, recording, seekTo, select } from "../store";
-import { reasonOf } from "../words/reasons";
+import { reasonOf, sourceOf } from "../words/reasons";
 import { say, seconds } from "../words/say";
 import { sentence } from "../words/sentences";
 
@@ -16,10 +16,11 @@ function since(from: number, t: number): string {
 }
 
 function ruleOf(step: Step): string {
-  const given = text(step.event, "rule");
-  if (given !== "") return given;
   const key = ruleKey(step.event);
-  return key === null ? "" : say(key);
+  const own = key === null ? "" : say(key);
+  const given = sourceOf(text(step.event, "rule"));
+  if (own === "" || given === "") return own || given;
+  return own.includes(given) ? own : `${own} (${given})`;
 }
 
 function Line({ step, number, before, asked }: { step: Step; number: number; before: Step | undefined; asked: boolean }) {

@@ -1,7 +1,7 @@
 // Reasons in words. A decision has `code` and `with` where its writer gave them; of others the
 // English text is recognised, so that they can be said in another language.
 
-import { list, say, sayIf, type Params } from "./say";
+import { lang, list, say, sayIf, type Params } from "./say";
 import { text, type TraceEvent } from "../model/trace";
 
 type Pattern = [RegExp, string, ...string[]];
@@ -54,18 +54,32 @@ function match(words: string, patterns: Pattern[]): string | null {
   return null;
 }
 
+/** Parameters that name nodes by number. */
+const NODES = new Set(["leader", "by"]);
+
+function shown(name: string, value: unknown): string {
+  if (Array.isArray(value)) {
+    return list(value.map((each) => (typeof each === "number" ? `n${each}` : String(each))));
+  }
+  return NODES.has(name) && typeof value === "number" ? `n${value}` : String(value);
+}
+
+/** A code of two, "broker-silent.first-of-isr", is a cause and what was found then. */
 function coded(event: TraceEvent): string | null {
   const code = event["code"];
   if (typeof code !== "string") return null;
   const given = event["with"];
   const params: Params = {};
   if (typeof given === "object" && given !== null) {
-    for (const [name, value] of Object.entries(given)) {
-      params[name] = Array.isArray(value) ? list(value.map((each) => (typeof each === "number" ? `n${each}` : String(each)))) : String(value);
-    }
+    for (const [name, value] of Object.entries(given)) params[name] = shown(name, value);
   }
-  const words = sayIf(`reason.${code}`, params);
-  return words !== null && /\{[\w-]+\}/.test(words) ? null : words;
+  const said = code.split(".").map((each) => sayIf(`reason.${each}`, params));
+  if (said.some((each) => each === null || /\{[\w-]+\}/.test(each))) return null;
+  return joined(said as string[]);
+}
+
+function joined(sentences: string[]): string {
+  return sentences.join(sentences[0]!.endsWith(".") ? " " : ": ");
 }
 
 /** Why, in the language that is set, or an empty text. */
@@ -78,10 +92,24 @@ export function reasonOf(event: TraceEvent): string {
   if (whole !== null && event.kind !== "leader-elected" && event.kind !== "broker-fenced") return whole;
   const sentences = [match(words, HEADS), match(words, TAILS)].filter((each) => each !== null);
   if (sentences.length === 0) return words;
-  return sentences.join(sentences[0]!.endsWith(".") ? " " : ": ");
+  return joined(sentences);
 }
 
 export function timerName(event: TraceEvent): string {
   const timer = text(event, "timer");
-  return sayIf(`timer.${timer}`) ?? say("timer.other", { timer });
+  const words = sayIf(`timer.${timer}`) ?? say("timer.other", { timer });
+  const about = text(event, "about");
+  return about === "" ? words : say("timer.about", { timer: words, about });
+}
+
+/** The source of a rule, in the language that is set: "Raft, section 5.2". */
+export function sourceOf(rule: string): string {
+  if (lang.value !== "pt") return rule;
+  return rule
+    .replace("Kafka's documentation", "documentação do Kafka")
+    .replace("Ongaro's thesis", "tese de Ongaro")
+    .replace(/\bsections\b/, "seções")
+    .replace(/\bsection\b/, "seção")
+    .replace(/\bfigure\b/, "figura")
+    .replace(/ and /, " e ");
 }
