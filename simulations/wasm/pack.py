@@ -75,9 +75,9 @@ def _installed() -> Iterator[tuple[str, bytes]]:
 
 
 def _runs(path: str) -> bool:
-    """Whether a file is code that a simulation may import."""
+    """Whether a file is code that a simulation may import, or data that it reads."""
     return (
-        path.endswith((".py", ".so"))
+        path.endswith((".py", ".so", ".toml", ".json"))
         and not path.startswith("..")
         and not any(each in path for each in _LEFT_OUT)
     )
