@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from raftka.kraft.controller.features import BOOTSTRAP
@@ -35,6 +35,8 @@ class Directories:
     previous_broker_epoch: int
     """Of a life that ended cleanly, which proves that nothing is missing; -1 of any other."""
     locks: list[FileLock]
+    failed: Mapping[str, str]
+    """The log directories that could not be read, and why: the node serves the others."""
     first_levels: Mapping[str, int]
     """The feature levels with which this node would begin a new cluster."""
     first_scram: Mapping[tuple[str, int], ScramCredential]
@@ -46,7 +48,12 @@ class Directories:
 
     @property
     def directory_ids(self) -> tuple[Uuid, ...]:
-        return tuple(self.identities[path] for path in self.paths)
+        """Of the log directories that could be read."""
+        return self.ids_of(self.paths)
+
+    def ids_of(self, paths: Iterable[str]) -> tuple[Uuid, ...]:
+        """directory.id of each path whose meta.properties could be read."""
+        return tuple(self.identities[path] for path in paths if path in self.identities)
 
     def log_manager(
         self,
@@ -60,7 +67,7 @@ class Directories:
         """The logs in these directories, not loaded yet. `verifies` says whether what opens a
         transaction must be agreed with its coordinator, `cordoned` which directories get no new
         logs, both by the settings as they are."""
-        return LogManager(
+        made = LogManager(
             self.disk,
             self.paths,
             clock,
@@ -72,6 +79,9 @@ class Directories:
             verifies=verifies,
             cordoned=cordoned,
         )
+        for path, reason in self.failed.items():
+            made.fail(path, reason)
+        return made
 
     def release(self) -> None:
         for lock in self.locks:
@@ -82,43 +92,66 @@ class Directories:
 def open_directories(disk: Disk, config: Config) -> Directories:
     """Check and lock the directories that the settings name.
 
-    Raises BadDirectory: not formatted, of another cluster or node, or used by another process.
+    One of several log directories may be unreadable, as on Apache Kafka: it is offline, the others
+    are served. The directory of the metadata log has to work.
+
+    Raises BadDirectory: not formatted, of another cluster or node, used by another process, or
+    none can be read.
     """
     paths = tuple(config.names("log.dirs"))
     metadata_directory = config.optional_text("metadata.log.dir") or paths[0]
-    node_id = config.int("node.id")
     found: dict[str, MetaProperties] = {}
-    for path in dict.fromkeys((metadata_directory, *paths)):
-        meta = meta_properties.read(disk, path)
-        if meta is None:
-            raise BadDirectory(
-                f"{path} is not formatted. Run: raftka storage format"
-                " --cluster-id ID --config FILE (raftka storage random-uuid makes an ID)"
-            )
-        cluster_id = next(iter(found.values())).cluster_id if found else None
-        meta_properties.check(path, meta, cluster_id, node_id)
-        found[path] = meta
+    failed: dict[str, str] = {}
+    epochs: list[int] = []
     locks: list[FileLock] = []
     try:
-        for path in found:
-            locks.append(_lock(disk, path))  # noqa: PERF401 - what was locked must be known
+        for path in dict.fromkeys((metadata_directory, *paths)):
+            try:
+                found[path] = _identity(disk, path, next(iter(found.values()), None), config)
+                locks.append(_lock(disk, path))
+                if path in paths:
+                    epochs.append(clean_shutdown.read_broker_epoch(disk, path))
+            except OSError as error:
+                if path == metadata_directory:
+                    raise BadDirectory(
+                        f"{path}, which has the metadata log, cannot be used: {error}"
+                    ) from error
+                found.pop(path, None)
+                failed[path] = str(error)
+        if failed.keys() >= set(paths):
+            raise BadDirectory(f"no log directory can be used: {failed}")
     except BaseException:
         for lock in locks:
             lock.release()
         raise
-    epochs = [clean_shutdown.read_broker_epoch(disk, path) for path in paths]
     return Directories(
         disk=disk,
         cluster_id=found[metadata_directory].cluster_id,
         paths=paths,
         metadata_directory=metadata_directory,
         identities={path: meta.directory_id or ZERO_UUID for path, meta in found.items()},
-        # One directory that was not closed is enough to have lost something.
-        previous_broker_epoch=min(epochs, default=NO_EPOCH),
+        # One directory that was not closed, or is gone, is enough to have lost something.
+        previous_broker_epoch=NO_EPOCH if failed else min(epochs, default=NO_EPOCH),
         locks=locks,
+        failed=failed,
         first_levels=bootstrap.read(disk, metadata_directory) or BOOTSTRAP,
         first_scram=bootstrap.read_scram(disk, metadata_directory),
     )
+
+
+def _identity(
+    disk: Disk, path: str, first: MetaProperties | None, config: Config
+) -> MetaProperties:
+    """What a directory says of itself, which must agree with what the `first` one says."""
+    meta = meta_properties.read(disk, path)
+    if meta is None:
+        raise BadDirectory(
+            f"{path} is not formatted. Run: raftka storage format"
+            " --cluster-id ID --config FILE (raftka storage random-uuid makes an ID)"
+        )
+    cluster_id = None if first is None else first.cluster_id
+    meta_properties.check(path, meta, cluster_id, config.int("node.id"))
+    return meta
 
 
 def _lock(disk: Disk, path: str) -> FileLock:

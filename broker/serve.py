@@ -256,14 +256,15 @@ def _lifecycle(node: Node, directories: Directories) -> Lifecycle:
         interval_s=config.int("broker.heartbeat.interval.ms") / 1000,
         registration_timeout_s=config.int("initial.broker.registration.timeout.ms") / 1000,
         metadata_offset=lambda: node.image.offset,
-        offline_log_dirs=lambda: [directories.identities[path] for path in node.logs.offline],
-        cordoned_log_dirs=lambda: [directories.identities[path] for path in cordoned(node.config)],
+        offline_log_dirs=lambda: list(directories.ids_of(node.logs.offline)),
+        cordoned_log_dirs=lambda: list(directories.ids_of(cordoned(node.config))),
         heard=heard,
     )
 
 
 def _placements(node: Node, directories: Directories) -> Placements:
-    identities = {path: directories.identities[path] for path in directories.paths}
+    known = directories.identities
+    identities = {path: known[path] for path in directories.paths if path in known}
     return Placements(
         node.node_id, identities, node.channels, node.clock, lambda: node.broker_epoch
     )

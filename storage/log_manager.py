@@ -92,6 +92,9 @@ class LogManager:
         """
         said: list[str] = []
         for home in self._directories.values():
+            if home.failure is not None:
+                said.append(f"log directory {home.path} is offline: {home.failure}")
+                continue
             if self._take_locks:
                 home.acquire()
             try:

@@ -61,11 +61,16 @@ def decode(data: bytes, path: str) -> MetaProperties:
 
 
 def read(disk: Disk, directory: str) -> MetaProperties | None:
-    """The identity of a directory, None when it was never formatted. Raises BadDirectory."""
+    """The identity of a directory, None when it was never formatted.
+
+    Raises BadDirectory, and OSError for a directory that cannot be read.
+    """
     path = f"{directory}/{FILE_NAME}"
-    if not disk.exists(path):
+    try:
+        data = read_file(disk, path)
+    except FileNotFoundError:
         return None
-    return decode(read_file(disk, path), path)
+    return decode(data, path)
 
 
 def write(disk: Disk, directory: str, meta: MetaProperties) -> None:

@@ -7,14 +7,14 @@ said when a directory fails is said all the same; the controller knows by then t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from itertools import islice
 from typing import Any, Final
 
 from raftka.broker.channels import Channels
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode
-from raftka.model.ids import Uuid
+from raftka.model.ids import LOST_DIRECTORY, UNASSIGNED_DIRECTORY, Uuid
 from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock
 from raftka.net.protocol.messages.assign_replicas_to_dirs import (
@@ -73,6 +73,14 @@ class Placements:
         else:
             self._waiting[key] = identity
             self._alarm.ring()
+
+    def is_offline(self, view: PartitionImage, offline: Container[str]) -> bool:
+        """Whether the metadata has this broker's replica in one of the directories that are
+        `offline`, or in one that could not even be read when the broker started."""
+        identity = view.directory_of(self._node_id)
+        if identity in (UNASSIGNED_DIRECTORY, LOST_DIRECTORY):
+            return False
+        return all(path in offline for path, each in self._identities.items() if each == identity)
 
     async def run(self) -> None:
         """Say it until cancelled."""

@@ -205,6 +205,8 @@ class ReplicaManager:
                 # Its log is in a directory that is offline. A new one, in another directory, would
                 # be empty: to lead with it would lose what the others have.
                 return
+            if self._is_offline(topic, index, view):
+                return
             replica = self._create(topic, index)
             if replica is None:
                 return
@@ -219,6 +221,17 @@ class ReplicaManager:
         except LogDirFailure as error:
             # The replica is gone by now, with all others of that directory.
             log.error(f"{replica.topic_partition} cannot take its role: {error}")
+
+    def _is_offline(self, topic: TopicImage, index: int, view: PartitionImage) -> bool:
+        """Whether a replica that is not here is in a directory that was offline from the start."""
+        offline = self.logs.offline
+        if not offline or self.placements is None or not self.placements.is_offline(view, offline):
+            return False
+        words = "; ".join(f"{path}: {reason}" for path, reason in offline.items())
+        self.index.failed(
+            topic.name, index, f"{topic.name}-{index} is in a directory that is offline: {words}"
+        )
+        return True
 
     def _lead(self, replica: Replica, view: PartitionImage, now_s: float) -> None:
         state = replica.state

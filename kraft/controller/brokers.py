@@ -14,7 +14,7 @@ import enum
 from raftka.kraft.controller.leaders import changes_after_broker
 from raftka.kraft.controller.log_directories import directories_failed, newly_offline
 from raftka.kraft.controller.result import Result, Rules
-from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage
+from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
     BrokerCordonRecord,
@@ -25,7 +25,7 @@ from raftka.kraft.records import (
 )
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import uuid_text
+from raftka.model.ids import UNASSIGNED_DIRECTORY, uuid_text
 from raftka.model.reasons import Why
 from raftka.model.rules import Rule
 
@@ -142,13 +142,21 @@ def _shutdown_changes(
     clean = existing is not None and existing.epoch == request.previous_broker_epoch and not wiped
     if Rule.LOST_LOG_IS_NOT_ELIGIBLE in rules.off:
         clean, wiped = True, False
+
+    def is_wiped(partition: PartitionImage) -> bool:
+        # A replica in a known directory is not elected until that is there again, nor once it has
+        # been put into another one (log_directories.py): it keeps its claim until then.
+        return wiped and partition.directory_of(broker_id) == UNASSIGNED_DIRECTORY
+
     if clean:
         cause = Why("broker-restarted", broker=broker_id)
         return list(changes_after_broker(image, rules, cause, leaving=broker_id))
     code = "broker-has-another-disk" if wiped else "broker-restarted-uncleanly"
     cause = Why(code, broker=broker_id)
     return list(
-        changes_after_broker(image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=wiped)
+        changes_after_broker(
+            image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=is_wiped
+        )
     )
 
 
@@ -295,6 +303,6 @@ def unregister(image: MetadataImage, rules: Rules, broker_id: int) -> Result[Non
         raise KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, words)
     cause = Why("broker-unregistered", broker=broker_id)
     changes = changes_after_broker(
-        image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=True
+        image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=lambda _: True
     )
     return Result([*changes, UnregisterBrokerRecord(broker_id, broker.epoch)], None)

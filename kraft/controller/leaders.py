@@ -26,16 +26,16 @@ def changes_after_broker(
     leaving: int | None = None,
     returning: int | None = None,
     unclean: int | None = None,
-    wiped: bool = False,
+    wiped: Callable[[PartitionImage], bool] = lambda _: False,
 ) -> Iterator[PartitionChangeRecord]:
     """What a broker's change means for all partitions.
 
     `leaving`: it is fenced or shuts down, and leaves ISRs and leadership. `returning`: it is
     unfenced, and may lead what has no leader. `unclean`: it registered after an unclean shutdown
-    and is no longer trusted to have what it had not synced (`wiped`: what it had at all).
+    and is no longer trusted to have what it had not synced; where `wiped` holds of a partition, not
+    even with what it had synced.
     """
     unclean_set = frozenset() if unclean is None else frozenset((unclean,))
-    wiped_set = unclean_set if wiped else frozenset()
 
     def is_live(partition: PartitionImage, replica: int) -> bool:
         if replica == returning:
@@ -54,7 +54,8 @@ def changes_after_broker(
             plan = PartitionPlan(topic.topic_id, index, partition, may_lead, min_isr, cause)
             if leaving is not None:
                 plan.isr = tuple(each for each in partition.isr if each != leaving)
-            plan.unclean_shutdown, plan.wiped = unclean_set, wiped_set
+            plan.unclean_shutdown = unclean_set
+            plan.wiped = unclean_set if unclean_set and wiped(partition) else frozenset()
             if allows_unclean:
                 plan.election = Election.UNCLEAN
             change = plan.record()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from raftka.kraft.controller import brokers
-from raftka.kraft.controller.brokers import BrokerState, Heartbeat
+from raftka.kraft.controller.brokers import BrokerState, Heartbeat, Registration
 from raftka.kraft.controller.in_sync_replicas import ineligible
 from raftka.kraft.controller.log_directories import (
     Placement,
@@ -16,7 +16,7 @@ from raftka.kraft.controller.log_directories import (
     newly_offline,
 )
 from raftka.kraft.controller.result import Result, Rules
-from raftka.kraft.image import PartitionImage
+from raftka.kraft.image import ListenerEndpoint, PartitionImage
 from raftka.kraft.records import (
     MetadataRecord,
     PartitionRecord,
@@ -26,7 +26,7 @@ from raftka.kraft.records import (
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import UNASSIGNED_DIRECTORY
 from raftka.model.rules import Rule
-from tests.support.controller import ControllerOnPaper
+from tests.support.controller import SUPPORTED, ControllerOnPaper
 
 T = b"t" * 16
 A, B = b"a" * 16, b"b" * 16
@@ -36,7 +36,12 @@ EPOCH = 7
 class Cluster(ControllerOnPaper):
     """Brokers 1 to 3 with two directories each, and t-0 and t-1 on all of them, led by 1."""
 
-    def __init__(self, min_isr: int = 2, off: frozenset[Rule] = frozenset()) -> None:
+    def __init__(
+        self,
+        min_isr: int = 2,
+        off: frozenset[Rule] = frozenset(),
+        replicas: tuple[int, ...] = (1, 2, 3),
+    ) -> None:
         super().__init__(random.Random(1), Rules(min_insync_replicas=min_isr, off=off))
         records: list[MetadataRecord] = [
             RegisterBrokerRecord(
@@ -46,7 +51,7 @@ class Cluster(ControllerOnPaper):
             for each in (1, 2, 3)
         ]  # fmt: skip
         records.append(TopicRecord("t", T))
-        records += [PartitionRecord(T, index, (1, 2, 3), (1, 2, 3), 1) for index in (0, 1)]
+        records += [PartitionRecord(T, index, replicas, replicas, 1) for index in (0, 1)]
         self.replay(records)
 
     def part(self, index: int = 0) -> PartitionImage:
@@ -60,6 +65,13 @@ class Cluster(ControllerOnPaper):
     def beat(self, broker_id: int, *offline: bytes) -> None:
         beat = Heartbeat(broker_id, EPOCH, 10**6, offline_log_dirs=offline)
         self.commit(brokers.heartbeat(self.image, self.rules, beat, BrokerState.ACTIVE))
+
+    def restart(self, broker_id: int, *directories: bytes) -> None:
+        """A new process registers with these directories after an unclean shutdown, and serves."""
+        ports = (ListenerEndpoint("PLAINTEXT", "h", 9092, 0),)
+        wish = Registration(broker_id, b"new" * 5 + b"!", ports, SUPPORTED, log_dirs=directories)
+        self.commit(brokers.register(self.image, self.rules, wish, other_is_alive=False))
+        self.unfence(broker_id)
 
     def place_all(self) -> None:
         """t-0 of each broker is in its directory A, t-1 in its directory B."""
@@ -119,6 +131,31 @@ def test_a_replica_in_an_offline_directory_joins_no_isr_and_is_not_elected(
     part = cluster.part()
     assert not part.has_leader
     assert set(part.elr) | set(part.isr) >= {2, 3}, "what they have may come back with their disks"
+
+
+def alone() -> Cluster:
+    """Both partitions are on broker 1 only, each in a directory of its own."""
+    cluster = Cluster(min_isr=1, replicas=(1,))
+    cluster.assign(1, Placement(T, 0, a(1)), Placement(T, 1, b(1)))
+    return cluster
+
+
+def test_a_broker_that_starts_without_a_directory_leads_from_the_others() -> None:
+    cluster = alone()
+    cluster.restart(1, b(1))
+    assert not cluster.part(0).has_leader
+    assert cluster.part(1).leader == 1
+    # The disk is back, with all that it had.
+    cluster.restart(1, a(1), b(1))
+    assert (cluster.part(0).leader, cluster.part(1).leader) == (1, 1)
+
+
+def test_what_was_in_a_directory_that_never_returns_is_not_taken_for_empty() -> None:
+    """The replica is put into the other directory, where there is nothing: it has no claim."""
+    cluster = alone()
+    cluster.restart(1, b(1))
+    cluster.assign(1, Placement(T, 0, b(1)))
+    assert not cluster.part(0).has_leader
 
 
 def test_the_last_directory_is_not_noted_as_gone(cluster: Cluster) -> None:
