@@ -239,7 +239,14 @@ class Coordinators:
         """What transactional produce requests wait in."""
         from raftka.broker.replication.verifier import Verifier
 
-        return Verifier(self.joining, self._replicas.index, self._clock, self._turn, self._verifies)
+        return Verifier(
+            self.joining,
+            self._replicas.index,
+            self._clock,
+            self._turn,
+            self._verifies,
+            self._rules_off,
+        )
 
     async def delete_group(self, group_id: str) -> None:
         """Delete a group without members, with all that is known of it. Raises KafkaError."""

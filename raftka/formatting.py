@@ -39,6 +39,8 @@ class LogDirectories:
     empty: list[str] = field(default_factory=list)
     """Not formatted, but there."""
     missing: list[str] = field(default_factory=list)
+    unreadable: dict[str, OSError] = field(default_factory=dict)
+    """Log directories that a node goes on without, and what their disks said."""
 
     @property
     def unformatted(self) -> list[str]:
@@ -52,13 +54,24 @@ def paths(config: Config) -> list[str]:
 
 
 def inspect(config: Config, disk: Disk) -> LogDirectories:
-    """Look at the directories of a node. Raises BadDirectory, OSError."""
+    """Look at the directories of a node.
+
+    Raises BadDirectory, and OSError when that of the metadata log, or none at all, can be read.
+    """
     found = LogDirectories()
-    for path in paths(config):
-        meta = meta_properties.read(disk, path) if disk.is_dir(path) else None
+    every = paths(config)
+    for path in every:
+        try:
+            meta = meta_properties.read(disk, path)
+            there = disk.is_dir(path)
+        except OSError as error:
+            found.unreadable[path] = error
+            if path == config.text("metadata.log.dir") or len(found.unreadable) == len(every):
+                raise
+            continue
         if meta is not None:
             found.formatted[path] = meta
-        elif disk.is_dir(path):
+        elif there:
             found.empty.append(path)
         else:
             found.missing.append(path)

@@ -178,6 +178,7 @@ def _info(options: argparse.Namespace) -> int:
     found = inspect(make_config(read_file(options.config)), PosixDisk())
     problems = [f"{path} does not exist" for path in found.missing]
     problems += [f"{path} is not formatted." for path in found.empty]
+    problems += [f"{path} cannot be read: {error}" for path, error in found.unreadable.items()]
     clusters = {meta.cluster_id for meta in found.formatted.values()}
     if len(clusters) > 1:
         problems.append(f"The directories are of several clusters: {', '.join(sorted(clusters))}")

@@ -18,6 +18,8 @@ class Mutant:
     name: str
     meaning: str
     rules_off: RulesOff
+    is_of_liveness: bool = False
+    """What it breaks is that something happens at last: a run that does not recover shows it."""
 
 
 _ALL: Final = (
@@ -185,6 +187,7 @@ _ALL: Final = (
         "end-not-finished",
         "a new coordinator does not finish the ends that the one before began",
         frozenset({Rule.SUCCESSOR_FINISHES}),
+        is_of_liveness=True,
     ),
     Mutant(
         "write-not-verified",

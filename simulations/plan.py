@@ -53,7 +53,14 @@ class TransactorPlan:
     """Mean time between transactions."""
     source: str = ""
     """The topic that a transformer reads; empty for one that only writes."""
+    group: str = ""
+    """The consumer group of a transformer; by default one of its own."""
     settings: dict[str, int | str] = field(default_factory=dict)
+
+    @property
+    def reads_as(self) -> str:
+        """The group of a transformer."""
+        return self.group or f"{self.name}-group"
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,7 @@ class ReplicaManager:
                 if self.node_id in topic.partitions[index].replicas
                 and (name, index) not in self.index
                 and not self.index.has_failed(name, index)
+                and not self._is_offline(topic.partitions[index])
             ]
         await self.logs.create_ahead(wanted)
 
@@ -205,7 +206,10 @@ class ReplicaManager:
                 # Its log is in a directory that is offline. A new one, in another directory, would
                 # be empty: to lead with it would lose what the others have.
                 return
-            if self._is_offline(topic, index, view):
+            if self._is_offline(view):
+                reasons = "; ".join(f"{path}: {why}" for path, why in self.logs.offline.items())
+                words = f"{topic.name}-{index} is in a directory that is offline: {reasons}"
+                self.index.failed(topic.name, index, words)
                 return
             replica = self._create(topic, index)
             if replica is None:
@@ -222,16 +226,12 @@ class ReplicaManager:
             # The replica is gone by now, with all others of that directory.
             log.error(f"{replica.topic_partition} cannot take its role: {error}")
 
-    def _is_offline(self, topic: TopicImage, index: int, view: PartitionImage) -> bool:
+    def _is_offline(self, view: PartitionImage) -> bool:
         """Whether a replica that is not here is in a directory that was offline from the start."""
         offline = self.logs.offline
-        if not offline or self.placements is None or not self.placements.is_offline(view, offline):
-            return False
-        words = "; ".join(f"{path}: {reason}" for path, reason in offline.items())
-        self.index.failed(
-            topic.name, index, f"{topic.name}-{index} is in a directory that is offline: {words}"
+        return bool(offline) and (
+            self.placements is not None and self.placements.is_offline(view, offline)
         )
-        return True
 
     def _lead(self, replica: Replica, view: PartitionImage, now_s: float) -> None:
         state = replica.state

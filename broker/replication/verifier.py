@@ -20,6 +20,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Clock
 from raftka.model.record_batch import HEADER_BYTES, parse_header
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.net.answers import Turn
 from raftka.net.protocol.messages.produce import PartitionProduceData, ProduceRequest
 from raftka.net.router import Answer, CloseConnection, Pending
@@ -81,8 +82,10 @@ class Verifier:
         clock: Clock,
         turn: Turn,
         verifies: Callable[[], bool],
+        rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         """`verifies` is transaction.partition.verification.enable, as it is."""
+        self._may_ask = Rule.FIRST_WRITE_IS_VERIFIED not in rules_off
         self._joining = joining
         self._replicas = replicas
         self._clock = clock
@@ -120,7 +123,7 @@ class Verifier:
                 " fewer at a time (max.in.flight.requests.per.connection)",
             )
             return append(Verified(refusal=refusal, denied=denied))
-        asks = not refusal and (version >= _JOINS_FROM or self._verifies())
+        asks = not refusal and self._may_ask and (version >= _JOINS_FROM or self._verifies())
         wanted = [each for each in batches if each.key[0] not in denied] if asks else []
         name = request.transactional_id or ""
         waiting = _Waiting(self, name, version, wanted, denied, append)

@@ -121,7 +121,7 @@ async def _check_transformers(world: World, found: Places) -> None:
         if OFFSETS_TOPIC not in world.image.topics:
             continue  # Too few brokers were ever there for it: the group has committed nothing.
         async with make_admin(world, "accountant-admin") as admin:
-            committed = await admin.list_group_offsets(f"{plan.name}-group")
+            committed = await admin.list_group_offsets(plan.reads_as)
         inputs = {what: at for what, at in found.items() if at[0].topic == plan.source}
         world.witnesses.atomicity.processed(
             found, {target: place.offset for target, place in committed.items()}, inputs

@@ -153,7 +153,7 @@ class CommittedOffsets:
 
     def _fetch_answered(self, client: str, server: str, request: Any, response: Any) -> None:
         _, asked = self._fetches.pop(id(request), (None, {}))
-        for group, topic, partition in _told(request, response):
+        for group, topic, partition in told_offsets(request, response):
             place = (group, (topic, partition.partition_index))
             if partition.error_code or place not in asked or topic in self._deleted:
                 continue
@@ -190,7 +190,7 @@ def _asked(request: Any) -> Iterator[tuple[str, list[tuple[str, Iterable[int]]]]
         yield group, [(topic.name, topic.partition_indexes) for topic in topics or ()]
 
 
-def _told(request: Any, response: Any) -> Iterator[tuple[str, str, Any]]:
+def told_offsets(request: Any, response: Any) -> Iterator[tuple[str, str, Any]]:
     """(group, topic, its partition's part) of a response."""
     groups = [(each.group_id, each.error_code, each.topics) for each in response.groups or ()]
     if not groups:

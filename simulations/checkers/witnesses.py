@@ -15,6 +15,7 @@ from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
 from raftka.simulations.checkers.atomicity import Atomicity
 from raftka.simulations.checkers.compaction import CompactionChecker
+from raftka.simulations.checkers.coordination import CoordinationChecker
 from raftka.simulations.checkers.fetching import FetchChecker
 from raftka.simulations.checkers.files import FileChecker
 from raftka.simulations.checkers.groups import GroupChecker
@@ -90,6 +91,7 @@ class Witnesses:
         )
         self.compaction = self._of_compaction(note)
         self.transactions, self.atomicity = self._of_transactions(report)
+        self.coordination = self._of_coordination(report)
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
             self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
@@ -131,6 +133,18 @@ class Witnesses:
         )
         return in_logs, seen
 
+    def _of_coordination(self, report: Report) -> CoordinationChecker:
+        return CoordinationChecker(
+            self.watched,
+            self._metadata,
+            self._logs,
+            self.transactions.logs,
+            report,
+            is_excused=self._replicas.promises_nothing,
+            is_lost=self.coordinators_lost,
+            offsets_log=self._offsets_log,
+        )
+
     def _of_compaction(self, note: Callable[[str], None]) -> CompactionChecker:
         machines, replicas = self._machines, self._replicas
         return CompactionChecker(
@@ -170,6 +184,7 @@ class Witnesses:
             self.compaction,
             self.transactions,
             self.atomicity,
+            self.coordination,
             self.fetches,
             self.produced,
             self.lookups,
@@ -205,7 +220,13 @@ class Witnesses:
             self._history.forget(topic.name)
             self._agreement.forget(topic.name)
             self._logs.forget(topic.name)
-            for checker in (self.answers, self.offsets, self.retention, self.transactions):
+            for checker in (
+                self.answers,
+                self.coordination,
+                self.offsets,
+                self.retention,
+                self.transactions,
+            ):
                 checker.forget(topic.name)
 
     def may_pass(self, key: Key, start: int, end: int) -> bool:

@@ -10,6 +10,7 @@ import trio
 from raftka.model.ids import TopicPartition
 from raftka.simulations.faults.process import down_time_s, pick
 from raftka.simulations.faults.registry import fault
+from raftka.simulations.load.traits import TWO_DISKS
 from raftka.simulations.machines.machine import DATA, METADATA, Machine
 from raftka.simulations.world import World
 
@@ -34,6 +35,25 @@ async def power_loss_of_all(world: World, dice: Random, cause: int) -> None:
     for machine in machines:
         await trio.sleep(dice.uniform(0, 1))
         world.start(machine, cause)
+
+
+@fault("one-disk", "disk", chance=0.6, rate=1.5, at_least_once=True)
+async def one_disk(world: World, dice: Random, cause: int) -> None:
+    """one of a broker's disks takes and gives nothing, also to its next process; then it is back"""
+    machine = pick(world, dice)
+    if machine is None or not machine.is_broker or machine.medium.faults.dead:
+        return
+    path = dice.choice(TWO_DISKS)
+    world.trace.event("directory-failed", node=machine.host, path=path, cause=cause)
+    machine.suspect = True
+    machine.medium.faults.dead = path
+    await trio.sleep(dice.uniform(0.2, 8))
+    if dice.random() < 0.4:
+        world.note("a broker started without one of its disks")
+        await _restart(world, dice, machine, cause)
+        await trio.sleep(dice.uniform(0.2, 6))
+    machine.medium.faults.dead = ""
+    await _restart(world, dice, machine, cause)
 
 
 @fault("fsync-error", "disk", chance=0.2, rate=1, at_least_once=True)

@@ -3,6 +3,7 @@
 from raftka.simulations.faults import (  # noqa: F401 - they register themselves
     cleaning,
     control,
+    coordinators,
     disk,
     divergence,
     isr,

@@ -70,9 +70,9 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
         for each in _producers(dice("producers"), topics, options.load)
     )
     cleaner = traits.cleaner(dice("cleaner"), topics)
+    disks = traits.disks(dice("disks"))
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
-    drawn = traits.transactions(dice("transactions"), topics, brokers)
-    transactors, more_topics, readers = drawn
+    transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
@@ -82,6 +82,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             **traits.metadata_kept(dice("membership")),
             **traits.housekeeping(dice("housekeeping")),
             **cleaner,
+            **disks,
             **limits.of_brokers(dice("replica limits")),
             **selector,
         },
@@ -103,7 +104,9 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             *(Step(*each) for each in traits.lies(dice("lies"), WARM_UP_S, options.duration_s)),
             *_first_voters(dice("first voters"), nodes, quorum),
         ),
-        faults=_faults(dice("faults"), options, _possible(kinds, quorum, cleans=bool(cleaner))),
+        faults=_faults(
+            dice("faults"), options, _possible(kinds, quorum, bool(cleaner), bool(disks))
+        ),
         quorum=quorum,
         mutation=options.mutation,
         drift={f"n{n.node_id}": _drift(dice(f"drift {n.node_id}")) for n in nodes},
@@ -280,12 +283,16 @@ def _first_voters(dice: Random, nodes: Sequence[NodePlan], quorum: str) -> tuple
     )
 
 
-def _possible(kinds: Mapping[str, Odds], quorum: str, *, cleans: bool) -> Mapping[str, Odds]:
+def _possible(
+    kinds: Mapping[str, Odds], quorum: str, cleans: bool, has_disks: bool
+) -> Mapping[str, Odds]:
     """Voters come and go where the quorum's format allows it; elsewhere the request is refused.
-    Nobody crashes while cleaning where there is nothing to clean."""
+    Nobody crashes while cleaning where there is nothing to clean, nor loses one disk of one."""
     wrong = ["quorum-change" if quorum != "static" else "voter-"]
     if not cleans:
         wrong.append("crash-while-cleaning")
+    if not has_disks:
+        wrong.append("one-disk")
     return {kind: each for kind, each in kinds.items() if not kind.startswith(tuple(wrong))}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -46,13 +47,15 @@ def compacted(dice: Random) -> dict[str, str]:
     return configs
 
 
+TWO_DISKS: Final = ("/data", "/data2")
+
 Drawn = tuple[tuple[TransactorPlan, ...], tuple[TopicPlan, ...], tuple[ConsumerPlan, ...]]
 
 
 def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Drawn:
     """In some runs producers with transactions, a transformer with a topic for what it makes, and a
     reader of what is committed."""
-    if dice.random() > 0.3:
+    if dice.random() > 0.45:
         return (), (), ()
     found = [
         TransactorPlan(
@@ -65,12 +68,18 @@ def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Dra
     ]
     kept = [topic.name for topic in topics if not _LOSES & topic.configs.keys()]
     more: tuple[TopicPlan, ...] = ()
-    if kept and dice.random() < 0.6:
+    if kept and dice.random() < 0.75:
         factor = min(3, brokers)
         configs = {"min.insync.replicas": str(min(2, factor))}
         more = (TopicPlan("out", dice.choice([1, 2]), factor, configs),)
         pause_s = dice.choice([0.5, 3.0])
-        found.append(TransactorPlan("transformer", "out", 1, pause_s, source=dice.choice(kept)))
+        one = TransactorPlan(
+            "transformer", "out", 1, pause_s, source=dice.choice(kept), group="transformers"
+        )
+        found.append(one)
+        if dice.random() < 0.5:
+            # A second member: what one has pending the other must not pass over (KIP-447).
+            found.append(replace(one, name="transformer2"))
     names = tuple(topic.name for topic in (*topics, *more))
     settings: dict[str, int | str] = {
         "isolation.level": "read_committed",
@@ -94,6 +103,11 @@ def cleaner(dice: Random, topics: Iterable[TopicPlan]) -> dict[str, str]:
     if often:
         found["log.cleaner.backoff.ms"] = str(dice.choice([500, 2000]))
     return found
+
+
+def disks(dice: Random) -> dict[str, str]:
+    """In some runs brokers have two disks."""
+    return {"log.dirs": ",".join(TWO_DISKS)} if dice.random() < 0.15 else {}
 
 
 def housekeeping(dice: Random) -> dict[str, str]:

@@ -210,7 +210,7 @@ class TransformerTask(TransactorTask):
     def __init__(self, world: World, plan: TransactorPlan) -> None:
         super().__init__(world, plan)
         self.source = plan.source
-        self.group = f"{plan.name}-group"
+        self.group = plan.reads_as
 
     def _beside(self) -> Consumer:
         config: dict[str, object] = {

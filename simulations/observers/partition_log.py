@@ -92,12 +92,13 @@ class ReplicaMirror:
         back = origins.back_from(self.last_batch)
         return list(takewhile(lambda origin: origin.batch.last_offset >= start, back))
 
-    def contents(self) -> Iterator[tuple[Batch, bytes]]:
-        """The batches in the files, and their bytes."""
-        for base in self._order:
+    def contents(self, start: int = 0) -> Iterator[tuple[Batch, bytes]]:
+        """The batches in the files from an offset on, and their bytes."""
+        for base in self._order[max(0, bisect_right(self._order, start) - 1) :]:
             segment = self._segments[base]
             for batch in segment.batches:
-                yield batch, segment.content(batch)
+                if batch.base_offset >= start:
+                    yield batch, segment.content(batch)
 
     def end_of(self, segment: SegmentMirror) -> int:
         """Where the offsets of a segment end."""

@@ -1,15 +1,18 @@
 """How many seeds it takes to catch a mutation or a control.
 
-Only a violation of safety counts. A seed that only does not recover, or crashes, is reported
-and passed over: what a rule protects is data.
+Only a violation of safety counts, as what most rules protect is data. A seed that only does not
+recover, or crashes, is reported and passed over; of a mutation that breaks a promise of liveness, a
+seed that does not recover counts, too.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final, TextIO
 
+from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.plan import Options
 from raftka.simulations.runs.batch import run_one, words_of
 from raftka.simulations.violation import Exit
@@ -50,17 +53,19 @@ def hunt(
     """Run seeds from `options.seed` on, `seeds` of them at most, until safety is violated."""
     name = options.mutation or options.control
     assert name is not None
+    mutant = MUTANTS.get(options.mutation or "")
+    counts = {Exit.SAFETY} | ({Exit.LIVENESS} if mutant and mutant.is_of_liveness else set())
     found: dict[str, Any] = {}
     for seed in range(options.seed, options.seed + seeds):
         found = run_one((replace(options, seed=seed), commit))
-        print(f"seed {seed}: {_became(found)}", file=progress, flush=True)
-        if found["exit"] == Exit.SAFETY:
+        print(f"seed {seed}: {_became(found, counts)}", file=progress, flush=True)
+        if found["exit"] in counts:
             return Catch(name, seed - options.seed + 1, options.seed, found, found)
     return Catch(name, seeds, options.seed, None, found)
 
 
-def _became(found: dict[str, Any]) -> str:
+def _became(found: dict[str, Any], counts: AbstractSet[Exit]) -> str:
     if found["exit"] == Exit.HELD:
         return f"held, with {sum(found['faults'].values())} faults"
-    kind = "" if found["exit"] == Exit.SAFETY else " (which does not count)"
+    kind = "" if found["exit"] in counts else " (which does not count)"
     return words_of(found) + kind

@@ -104,6 +104,10 @@ RULES: Final[Mapping[str, str]] = {
     "stale-marker": "a partition takes no marker from a former coordinator",
     "processed-twice": "what is made from one record in transactions is committed once",
     "input-lost": "offsets that a transaction commits pass no record that nothing was made from",
+    "transaction-without-consent": "a transaction begins in a partition when its coordinator has"
+    " that partition in it",
+    "complete-without-marker": "a transaction is complete once each partition has its marker",
+    "pending-offset-passed-over": "who asks for stable offsets waits for those in transactions",
     "offset-commit-lost": "what a transaction commits, its offsets included, is committed together",
     "transactions-recover": "once everything is healed, every transaction has ended",
     # Compaction.

@@ -3,8 +3,16 @@ empty, whatever the metadata says of their partitions afterwards."""
 
 from __future__ import annotations
 
-from raftka.kraft.image import PartitionImage
+from dataclasses import replace
+from typing import Any, cast
+
+import trio
+
+from raftka.broker.replication.placements import Placements
+from raftka.kraft.delta import everything
+from raftka.kraft.image import EMPTY_IMAGE, PartitionImage
 from raftka.model.errors import ErrorCode
+from raftka.model.ids import TopicPartition, Uuid
 from tests.support.data_plane import Broker, World, produced
 
 
@@ -39,3 +47,27 @@ def test_a_topic_of_the_same_name_is_another_one() -> None:
     world.add_topic("logs", PartitionImage((1,), (1,), 1), id_=b"another".ljust(16))
     broker.publish()
     assert produced(broker.produce("logs", b"b", acks=1).message).error_code == ErrorCode.NONE
+
+
+def test_a_directory_that_was_unreadable_from_the_start_keeps_its_replicas() -> None:
+    """No log is made for them ahead of a publication either: found again beside the old one, an
+    empty log might be taken for it."""
+    world = World()
+    there, away = Uuid(b"there".ljust(16)), Uuid(b"away".ljust(16))
+    view = PartitionImage((1,), (1,), 1)
+    world.add_topic("kept", replace(view, directories=(there,)))
+    world.add_topic("lost", replace(view, directories=(away,)))
+    broker = Broker(world, log_dirs="/data,/data2")
+    broker.logs.fail("/data2", "it cannot be read")
+    # Nobody knows the identity of a directory that could not be read.
+    broker.replicas.placements = Placements(
+        1, {"/data": there}, cast(Any, None), broker.clock, lambda: 1
+    )
+    image = world.image()
+    trio.run(broker.replicas.prepare, image, everything(image, before=EMPTY_IMAGE))
+    assert {each.topic for each, _ in broker.logs.hosted()} == {"kept"}
+    broker.publish()
+    assert broker.logs.get(TopicPartition("lost", 0)) is None
+    answer = produced(broker.produce("lost", b"a", acks=1).message)
+    assert answer.error_code == ErrorCode.KAFKA_STORAGE_ERROR
+    assert produced(broker.produce("kept", b"a", acks=1).message).error_code == ErrorCode.NONE
