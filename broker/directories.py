@@ -8,6 +8,7 @@ from typing import Final
 from raftka.kraft.controller.features import BOOTSTRAP
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_EPOCH, ZERO_UUID, Uuid
+from raftka.model.logs import get_logger
 from raftka.model.ports import Clock, Dice, Disk, FileLock
 from raftka.model.rules import RulesOff
 from raftka.model.scram import ScramCredential
@@ -20,6 +21,8 @@ from raftka.storage.meta_properties import BadDirectory, MetaProperties
 
 ALL_DIRECTORIES: Final = "*"
 """In cordoned.log.dirs."""
+
+log = get_logger(__name__)
 
 
 @dataclass
@@ -80,6 +83,7 @@ class Directories:
             cordoned=cordoned,
         )
         for path, reason in self.failed.items():
+            log.error(f"log directory {path} is offline: {reason}")
             made.fail(path, reason)
         return made
 

@@ -91,10 +91,7 @@ class LogManager:
         process has locked.
         """
         said: list[str] = []
-        for home in self._directories.values():
-            if home.failure is not None:
-                said.append(f"log directory {home.path} is offline: {home.failure}")
-                continue
+        for home in [each for each in self._directories.values() if each.failure is None]:
             if self._take_locks:
                 home.acquire()
             try:
