@@ -7,7 +7,7 @@ node: ARCHITECTURE.md.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from raftka.broker import dynamic_settings
@@ -30,6 +30,7 @@ from raftka.net.answers import Turn
 from raftka.net.router import CloseConnection
 
 if TYPE_CHECKING:
+    from raftka.broker.client_metrics import ClientMetrics
     from raftka.broker.controller.service import ControllerService
     from raftka.broker.coordination import Coordinators
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from raftka.broker.replication.replica_manager import ReplicaManager
     from raftka.broker.replication.verifier import Verifier
     from raftka.broker.share.service import ShareService
+    from raftka.broker.telemetry import Telemetry
     from raftka.kraft.raft.quorum import Quorum
     from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
     from raftka.model.rules import RulesOff
@@ -198,6 +200,25 @@ class Node:
     def verifier(self) -> Verifier:
         """Where transactional produce requests wait for their coordinator's word."""
         return self.coordinators.verifier
+
+    @property
+    def takes_telemetry(self) -> bool:
+        """Whether somebody may collect what clients push (KIP-714)."""
+        return self.is_broker and self.request_stats is not None
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Which clients push their metrics, and when."""
+        from raftka.broker.telemetry import Telemetry
+
+        return Telemetry(self.config.int("telemetry.max.bytes"))
+
+    @cached_property
+    def client_metrics(self) -> ClientMetrics:
+        """What they have pushed."""
+        from raftka.broker.client_metrics import ClientMetrics
+
+        return ClientMetrics()
 
     def verifies_transactions(self) -> bool:
         """Whether what opens a transaction in a partition must be agreed with its coordinator."""

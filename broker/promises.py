@@ -80,6 +80,8 @@ PROMISES: Final[dict[int, Promise]] = {
     67: Promise("allocate_producer_ids", 0, 0, "controller", False),
     68: Promise("consumer_group_heartbeat", 0, 1, "broker", False),
     69: Promise("consumer_group_describe", 0, 1, "broker", False),
+    71: Promise("get_telemetry_subscriptions", 0, 0, "broker", False),
+    72: Promise("push_telemetry", 0, 0, "broker", False),
     73: Promise("assign_replicas_to_dirs", 0, 0, "controller", False),
     74: Promise("list_config_resources", 0, 1, "broker", False),
     75: Promise("describe_topic_partitions", 0, 0, "broker", False),

@@ -20,6 +20,7 @@ from raftka.kraft.sections.brokers import BrokerImage, ListenerEndpoint
 from raftka.kraft.sections.client_quotas import QuotaEntity
 from raftka.kraft.sections.configs import (
     BROKER_RESOURCE,
+    CLIENT_METRICS_RESOURCE,
     CLUSTER_DEFAULT,
     GROUP_RESOURCE,
     TOPIC_RESOURCE,
@@ -35,6 +36,7 @@ from raftka.model.scram import ScramCredential
 
 __all__ = [
     "BROKER_RESOURCE",
+    "CLIENT_METRICS_RESOURCE",
     "CLUSTER_DEFAULT",
     "EMPTY_IMAGE",
     "GROUP_RESOURCE",

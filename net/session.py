@@ -72,6 +72,8 @@ class Session:
     principal: Principal = ANONYMOUS
     authentication: Authenticating | None = None
     """Where the listener asks for SASL."""
+    software: tuple[str, str] = ("", "")
+    """The name and version of the client's software, if it has said them (KIP-511)."""
     client_address: str = ""
     """The host of `peer`, unless it is given: an IP address, in simulation a name."""
     held: dict[Held, None] = field(default_factory=dict)

@@ -58,6 +58,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "replace": Command("drain.replacing", "move every replica of a broker to another"),
         "log-dirs": Command("client.tools.log_dirs", "sizes and lags of replicas on disk"),
         "metadata-quorum": Command("client.tools.metadata_quorum", "the controllers' quorum"),
+        "client-metrics": Command("client.tools.client_metrics", "what clients send of themselves"),
         "broker-api-versions": Command("client.tools.broker_api_versions", "what brokers serve"),
         "top": Command("top.command", "a live view: brokers, rates, lag, elections"),
         "cluster": Command("client.tools.cluster", "the cluster's id, unregistering brokers"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from raftka.kraft.controller.result import MIN_INSYNC_REPLICAS
 from raftka.kraft.image import (
+    CLIENT_METRICS_RESOURCE,
     CLUSTER_DEFAULT,
     GROUP_RESOURCE,
     TOPIC_RESOURCE,
@@ -41,6 +42,11 @@ class SettingsSchema:
         if resource.type == GROUP_RESOURCE:
             validate_group_configs(self._config, entries)
             return
+        if resource.type == CLIENT_METRICS_RESOURCE:
+            from raftka.model.settings.client_metrics import validate_client_metrics
+
+            validate_client_metrics(entries)
+            return
         everywhere = resource.name == CLUSTER_DEFAULT
         validate_broker_names(entries, cluster_wide=everywhere)
         if MIN_INSYNC_REPLICAS in entries and not everywhere:
@@ -56,6 +62,8 @@ class SettingsSchema:
         """Whether items can be appended and subtracted."""
         if resource.type == GROUP_RESOURCE:
             return name in GROUP and GROUP[name].type is Type.LIST
+        if resource.type == CLIENT_METRICS_RESOURCE:
+            return name in ("match", "metrics")
         return is_list(name, topic=resource.type == TOPIC_RESOURCE)
 
     def default(self, resource: ConfigResource, name: str) -> str:
@@ -65,6 +73,8 @@ class SettingsSchema:
         if resource.type == GROUP_RESOURCE:
             broker_name = GROUP[name].broker_name if name in GROUP else None
             return "" if broker_name is None else to_text(self._config.value(broker_name)) or ""
+        if resource.type == CLIENT_METRICS_RESOURCE:
+            return ""
         return to_text(self._config.value(name)) or "" if name in BROKER else ""
 
     def describe_topic(

@@ -27,6 +27,8 @@ from raftka.net.router import Listener, is_served_on
 # librdkafka before 2.11.1 sends no compressed batches to a broker that does not list Produce 0;
 # Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).
 _LISTED_FROM = {0: 0}
+_TELEMETRY = (71, 72)
+"""Clients need not send metrics that nobody collects (KIP-714)."""
 
 
 def of_other_versions(context: Context) -> ApiVersionsResponse:
@@ -44,6 +46,8 @@ def of_other_versions(context: Context) -> ApiVersionsResponse:
 def api_versions(context: Context, request: ApiVersionsRequest) -> ApiVersionsResponse:
     if context.api_version >= 3 and not _valid(request):
         return ApiVersionsResponse(error_code=int(ErrorCode.INVALID_REQUEST))
+    if context.api_version >= 3:
+        context.session.software = request.client_software_name, request.client_software_version
     return _answer(context)
 
 
@@ -52,7 +56,9 @@ def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsR
     image = context.node.image
     return ApiVersionsResponse(
         error_code=int(error),
-        api_keys=_promised(context.node.listener_kind(context.listener)),
+        api_keys=_promised(
+            context.node.listener_kind(context.listener), context.node.takes_telemetry
+        ),
         supported_features=[
             SupportedFeatureKey(name=name, min_version=low, max_version=high)
             for name, low, high in supported_features()
@@ -66,7 +72,7 @@ def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsR
 
 
 @lru_cache
-def _promised(listener: Listener) -> list[ApiVersion]:
+def _promised(listener: Listener, takes_telemetry: bool) -> list[ApiVersion]:
     """Made once and shared by all connections, so never change it."""
     return [
         ApiVersion(
@@ -76,6 +82,7 @@ def _promised(listener: Listener) -> list[ApiVersion]:
         )
         for key, promise in PROMISES.items()
         if is_served_on(listener, promise.listeners, promise.forward)
+        and (takes_telemetry or key not in _TELEMETRY)
     ]
 
 

@@ -15,6 +15,7 @@ from raftka.broker.request import Context, handles
 from raftka.kraft.controller.topics import check_name
 from raftka.kraft.image import (
     BROKER_RESOURCE,
+    CLIENT_METRICS_RESOURCE,
     GROUP_RESOURCE,
     TOPIC_RESOURCE,
     ConfigResource,
@@ -25,6 +26,7 @@ from raftka.model.settings.describe import (
     Description,
     describe_broker,
     describe_broker_defaults,
+    describe_client_metrics,
     describe_group,
     describe_loggers,
     describe_topic,
@@ -85,6 +87,12 @@ def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description
         # A group has settings whether there is one of that name or not.
         own = node.image.configs.get(ConfigResource(GROUP_RESOURCE, name), {})
         return describe_group(node.config, own, names)
+    if resource.resource_type == CLIENT_METRICS_RESOURCE:
+        if not name:
+            words = "Client metrics subscription name must not be empty"
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+        own = node.image.configs.get(ConfigResource(CLIENT_METRICS_RESOURCE, name), {})
+        return describe_client_metrics(own, names)
     if resource.resource_type == BROKER_LOGGER_RESOURCE:
         check_node_id(node, name, "Unexpected node id. Expected {0},")
         return describe_loggers(names)

@@ -9,7 +9,12 @@ from typing import Final
 
 from raftka.broker.altering import BROKER_LOGGER_RESOURCE
 from raftka.broker.request import Context, handles
-from raftka.kraft.image import BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE
+from raftka.kraft.image import (
+    BROKER_RESOURCE,
+    CLIENT_METRICS_RESOURCE,
+    GROUP_RESOURCE,
+    TOPIC_RESOURCE,
+)
 from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.list_config_resources import (
@@ -18,9 +23,13 @@ from raftka.net.protocol.messages.list_config_resources import (
     ListConfigResourcesResponse,
 )
 
-_LISTED: Final = {TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER_RESOURCE, GROUP_RESOURCE}
-_EMPTY: Final = {16}
-"""Client metrics, none of which has settings here."""
+_LISTED: Final = {
+    TOPIC_RESOURCE,
+    BROKER_RESOURCE,
+    BROKER_LOGGER_RESOURCE,
+    CLIENT_METRICS_RESOURCE,
+    GROUP_RESOURCE,
+}
 
 
 @handles(ListConfigResourcesRequest, versions=(0, 1), access=Cluster.DESCRIBE_CONFIGS)
@@ -29,18 +38,18 @@ def list_config_resources(
 ) -> ListConfigResourcesResponse:
     node = context.node
     wanted = set(request.resource_types) or _LISTED
-    if not wanted <= _LISTED | _EMPTY:
+    if not wanted <= _LISTED:
         raise KafkaError(
             ErrorCode.UNSUPPORTED_VERSION,
-            f"resources of the types {sorted(wanted - _LISTED - _EMPTY)} cannot be listed",
+            f"resources of the types {sorted(wanted - _LISTED)} cannot be listed",
         )
     if context.api_version == 0:
-        wanted = set()
+        wanted = {CLIENT_METRICS_RESOURCE}
     found = []
     if TOPIC_RESOURCE in wanted:
         found += [(TOPIC_RESOURCE, name) for name in node.image.topics]
-    if GROUP_RESOURCE in wanted:
-        found += [(kind, name) for kind, name in node.image.configs if kind == GROUP_RESOURCE]
+    named = wanted & {GROUP_RESOURCE, CLIENT_METRICS_RESOURCE}
+    found += [(kind, name) for kind, name in node.image.configs if kind in named]
     if BROKER_RESOURCE in wanted:
         found += [(BROKER_RESOURCE, str(id_)) for id_ in sorted(node.image.brokers)]
     if BROKER_LOGGER_RESOURCE in wanted:

@@ -87,6 +87,11 @@ class Scrape:
             yield from isr_changes(node.data_plane.alter_partition)
             yield from partitions(node.replicas, self._partitions_max)
             yield from groups(found, ends)
+            if "client_metrics" in node.__dict__:
+                # Loaded by the first client that pushed something (KIP-714).
+                from raftka.broker.metrics.clients import clients
+
+                yield from clients(node.client_metrics, node.clock.wall_ms())
         yield from requests(self._stats)
         yield from connections(self._servers)
         if self._figures is not None:

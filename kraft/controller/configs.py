@@ -25,6 +25,7 @@ from raftka.kraft.controller.topics import check_name
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import (
     BROKER_RESOURCE,
+    CLIENT_METRICS_RESOURCE,
     CLUSTER_DEFAULT,
     GROUP_RESOURCE,
     TOPIC_RESOURCE,
@@ -191,6 +192,10 @@ def _check_resource(image: MetadataImage, resource: ConfigResource) -> None:
     elif resource.type == GROUP_RESOURCE:
         if not resource.name:
             words = "Default group resources are not allowed."
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words)
+    elif resource.type == CLIENT_METRICS_RESOURCE:
+        if not resource.name:
+            words = "Subscription name can't be empty"
             raise KafkaError(ErrorCode.INVALID_REQUEST, words)
     else:
         words = f"Resources of type {resource.type} have no settings here."

@@ -10,6 +10,7 @@ from raftka.kraft.sections.section import Section
 
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4
+CLIENT_METRICS_RESOURCE: Final = 16
 GROUP_RESOURCE: Final = 32
 """Kafka's numbers for what a setting belongs to."""
 
@@ -18,7 +19,8 @@ CLUSTER_DEFAULT: Final = ""
 
 
 class ConfigResource(NamedTuple):
-    """What a setting belongs to: a topic, a group, a broker, or all brokers."""
+    """What a setting belongs to: a topic, a group, a broker, all brokers, or a subscription to
+    clients' metrics."""
 
     type: int
     name: str
@@ -46,7 +48,12 @@ class Configs(Section):
             self.changed.setdefault(resource)
 
     def view(self) -> Mapping[str, Any]:
-        kinds = {BROKER_RESOURCE: "brokers", TOPIC_RESOURCE: "topics", GROUP_RESOURCE: "groups"}
+        kinds = {
+            BROKER_RESOURCE: "brokers",
+            TOPIC_RESOURCE: "topics",
+            GROUP_RESOURCE: "groups",
+            CLIENT_METRICS_RESOURCE: "client-metrics",
+        }
         found: dict[str, dict[str, Mapping[str, str]]] = {each: {} for each in kinds.values()}
         for resource, entries in self.configs.items():
             kind = kinds[resource.type]

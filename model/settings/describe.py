@@ -26,6 +26,7 @@ class Source(enum.IntEnum):
     STATIC_BROKER_CONFIG = 4
     DEFAULT_CONFIG = 5
     DYNAMIC_BROKER_LOGGER_CONFIG = 6
+    DYNAMIC_CLIENT_METRICS_CONFIG = 7
     GROUP_CONFIG = 8
 
 
@@ -79,6 +80,24 @@ def describe_group(
         if given is not None:
             value = typed(given, setting)
             synonyms.insert(0, Synonym(setting.name, value, Source.GROUP_CONFIG))
+        found.append(_described(setting, value, synonyms, read_only=False))
+    return found
+
+
+def describe_client_metrics(
+    own: Mapping[str, str], names: Collection[str] | None = None
+) -> list[Description]:
+    """The settings of a subscription to clients' metrics (KIP-714)."""
+    # Here, since hardly any node is asked.
+    from raftka.model.settings.client_metrics import CLIENT_METRICS
+
+    found = []
+    for setting in _chosen(CLIENT_METRICS.values(), names):
+        default = to_text(setting.default)
+        value, source = default, Source.DEFAULT_CONFIG
+        if (given := own.get(setting.name)) is not None:
+            value, source = typed(given, setting), Source.DYNAMIC_CLIENT_METRICS_CONFIG
+        synonyms = [Synonym(setting.name, value, source)]
         found.append(_described(setting, value, synonyms, read_only=False))
     return found
 

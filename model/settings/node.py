@@ -47,6 +47,8 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "False keeps prometheus.metrics.reporter.listener closed."),
     Setting("prometheus.metrics.reporter.allowlist", LIST, (".*",), Patterns(), READ_ONLY,
             "Regular expressions: only metrics whose whole name one of them matches are shown."),
+    Setting("telemetry.max.bytes", INT, 1048576, at_least(1), READ_ONLY,
+            "The most bytes of metrics that a client may send at once (KIP-714)."),
     Setting("raftka.metrics.partitions.max", INT, 10000, at_least(0), READ_ONLY,
             "Partitions with metrics of their own; those beyond are in the sums only."),
     Setting("broker.rack", STRING, None, None, READ_ONLY,

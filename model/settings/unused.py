@@ -86,7 +86,6 @@ UNUSED_SETTINGS: Final[tuple[Setting, ...]] = (
         ("metrics.num.samples", INT, 2, at_least(1), READ_ONLY),
         ("metrics.recording.level", STRING, "INFO", None, READ_ONLY),
         ("metrics.sample.window.ms", LONG, 30000, at_least(1), READ_ONLY),
-        ("telemetry.max.bytes", INT, 1048576, at_least(1), READ_ONLY),
     )),
     *without_effect("Java classes cannot be loaded here", (
         ("alter.config.policy.class.name", CLASS, None, None, READ_ONLY),

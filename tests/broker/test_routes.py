@@ -61,6 +61,7 @@ WHOLE = {
     ),
 }
 FREE = {"ApiVersions", "SaslAuthenticate", "SaslHandshake"}
+FREE |= {"GetTelemetrySubscriptions", "PushTelemetry"}
 
 
 class Denying:
