@@ -73,6 +73,7 @@ def _end_with_bump(
     | Empty          | fenced      | bumps   | fenced       | INVALID_TXN_STATE |
     | CompleteAbort  | as before   | bumps   | INVALID_...  | INVALID_TXN_STATE |
     | CompleteCommit | INVALID_... | bumps   | as before    | INVALID_TXN_STATE |
+    | Prepare...     | CONCURRENT_TRANSACTIONS, where it would be accepted once that is complete |
 
     An abort without a transaction is allowed: the producer may not know whether its first batch
     has made a partition join.
@@ -91,8 +92,12 @@ def _end_with_bump(
             raise _wrong_state(name, found, request)
         if found.state in PREPARED:
             raise concurrent(name)
-    elif request.producer_epoch != found.producer_epoch or found.state in PREPARED:
+    elif request.producer_epoch != found.producer_epoch:
         raise fenced(name)
+    elif found.state in PREPARED:
+        # The producer learned its next epoch with the decision, and gives its next transaction up
+        # before the markers of the last one are written. Kafka fences it.
+        raise concurrent(name)
     elif found.state is not State.ONGOING and request.committed:
         raise _wrong_state(name, found, request)
     else:
