@@ -96,7 +96,7 @@ async def chaos(cluster: Cluster, stop: trio.Event, found: Found, dice: random.R
             end = cluster.kill if how == "SIGKILL" else cluster.stop_node
             await trio.to_thread.run_sync(end, node)
             await trio.sleep(away_s)
-            await trio.to_thread.run_sync(cluster.restart, node)
+            await trio.to_thread.run_sync(cluster.restart, node, 120.0)
         for topic, partitions in PARTITIONS.items():
             for partition in range(partitions):
                 await trio.to_thread.run_sync(cluster.wait_for_isr, topic, partition, 3, 60.0)
