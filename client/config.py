@@ -142,6 +142,30 @@ CONSUMER = COMMON | _table(
     Setting("default.api.timeout.ms", integer, 60_000, "How long a call may take.", low=0),
 )
 
+SHARE_CONSUMER = COMMON | _table(
+    Setting("group.id", text, "", "The share group to join."),
+    Setting(
+        "share.acknowledgement.mode",
+        text,
+        "implicit",
+        "Whether records count as accepted with the next poll, or each must be acknowledged.",
+        choices=("implicit", "explicit"),
+    ),
+    Setting(
+        "share.acquire.mode",
+        text,
+        "batch_optimized",
+        "Whether a poll may exceed max.poll.records to the end of a batch (KIP-1206).",
+        choices=("batch_optimized", "record_limit"),
+    ),
+    Setting("fetch.min.bytes", integer, 1, "Bytes that a broker waits for.", low=0),
+    Setting("fetch.max.wait.ms", integer, 500, "How long a broker waits for them.", low=0),
+    Setting("fetch.max.bytes", integer, 52_428_800, "The most bytes of one answer.", low=0),
+    Setting("max.poll.records", integer, 500, "The most records that one poll returns.", low=1),
+    Setting("client.rack", text, "", "Where this client is."),
+    Setting("default.api.timeout.ms", integer, 60_000, "How long a call may take.", low=0),
+)
+
 ADMIN = COMMON | _table(
     Setting("default.api.timeout.ms", integer, 60_000, "How long a call may take.", low=0),
     Setting("retries", integer, _INT_MAX, "How often a request is sent again.", 0, _INT_MAX),
@@ -203,6 +227,14 @@ def consumer_config(given: Mapping[str, object]) -> ClientConfig:
         if config.given("enable.auto.commit"):
             raise ConfigError("enable.auto.commit = true needs a group.id to commit for")
         config.override("enable.auto.commit", False)
+    return config
+
+
+def share_consumer_config(given: Mapping[str, object]) -> ClientConfig:
+    """Raises ConfigError, also without a group."""
+    config = ClientConfig("share consumer", SHARE_CONSUMER, given)
+    if not config.text("group.id"):
+        raise ConfigError("group.id: a share consumer must name its group")
     return config
 
 

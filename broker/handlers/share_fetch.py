@@ -67,7 +67,7 @@ def _session(
     share = context.node.share
     epoch = request.share_session_epoch
     if epoch == INITIAL_EPOCH:
-        session = share.sessions.create(group_id, member_id)
+        session = share.begin(group_id, member_id)
         context.session.on_close.append(lambda: share.end(session))
     else:
         session = share.sessions.resume(group_id, member_id, epoch)

@@ -202,6 +202,13 @@ class SharePartitions:
                 led.machine.release_all(member_id)
                 self.touched(led)
 
+    def read_again(self, group_id: str) -> None:
+        """The group has members again: its offsets may have been altered while it had none."""
+        for key, led in list(self._led.items()):
+            if key.group_id == group_id:
+                words = f"the members of {group_id!r} had gone"
+                self._forget(led, KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, words))
+
     # ---- roles
 
     def became_leader(self, replica: Replica) -> None:

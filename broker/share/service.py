@@ -14,6 +14,12 @@ class ShareService:
         self.partitions = partitions
         self.run = partitions.run
 
+    def begin(self, group_id: str, member_id: str) -> ShareSession:
+        """A session for a member. Raises KafkaError SHARE_SESSION_LIMIT_REACHED."""
+        if not self.sessions.has_group(group_id):
+            self.partitions.read_again(group_id)
+        return self.sessions.create(group_id, member_id)
+
     def end(self, session: ShareSession) -> None:
         """A member leaves, or its connection has gone: what it holds goes to others."""
         if session.waiting is not None:

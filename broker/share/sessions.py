@@ -56,6 +56,10 @@ class ShareSessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def has_group(self, group_id: str) -> bool:
+        """Whether any member of the group has a session."""
+        return any(group == group_id for group, _ in self._sessions)
+
     def create(self, group_id: str, member_id: str) -> ShareSession:
         """A new session, in place of the one that the member had before; what it has acquired
         stays with it.

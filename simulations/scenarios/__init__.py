@@ -26,4 +26,5 @@ NAMES: Final = (
     "zombie_producer",
     "coordinator_dies_in_commit",
     "hanging_transaction",
+    "share_group",
 )

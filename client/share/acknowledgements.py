@@ -1,0 +1,86 @@
+"""What a member says of the records that it was given, until the broker has heard it. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class AcknowledgeType(enum.IntEnum):
+    """What became of a record; the values are those of ShareAcknowledge."""
+
+    ACCEPT = 1
+    """It is done."""
+    RELEASE = 2
+    """Somebody else shall have it, or this member once more."""
+    REJECT = 3
+    """Nobody can do it: it is not delivered again."""
+    RENEW = 4
+    """It takes longer: hold it for this member (KIP-1222)."""
+
+
+GAP = 0
+"""There is no record at that offset."""
+
+
+class Said(NamedTuple):
+    """Offsets that follow each other, and what is said of each."""
+
+    first: int
+    last: int
+    types: tuple[int, ...]
+
+
+class Acknowledgements:
+    """Of one partition: offsets that were delivered, and what has been said of them."""
+
+    __slots__ = ("_open", "_said")
+
+    def __init__(self) -> None:
+        self._open: dict[int, None] = {}
+        self._said: dict[int, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._said)
+
+    @property
+    def open_offsets(self) -> list[int]:
+        """What was delivered, and nothing has been said of."""
+        return list(self._open)
+
+    def deliver(self, offsets: Iterable[int], missing: Iterable[int]) -> None:
+        """These were acquired; of the missing ones there is no record to give."""
+        self._open |= dict.fromkeys(offsets)
+        for offset in missing:
+            self._said[offset] = GAP
+
+    def say(self, offset: int, kind: int) -> bool:
+        """Whether the offset was open; a record that is renewed stays so."""
+        if offset not in self._open:
+            return False
+        if kind != AcknowledgeType.RENEW:
+            del self._open[offset]
+        self._said[offset] = kind
+        return True
+
+    def forget(self) -> None:
+        """Another leader has the partition: what it has not heard will be delivered again."""
+        self._open.clear()
+        self._said.clear()
+
+    def take(self) -> list[Said]:
+        """What the broker shall hear now."""
+        said, self._said = self._said, {}
+        found: list[Said] = []
+        for offset in sorted(said):
+            kind = said[offset]
+            if found and found[-1].last + 1 == offset:
+                before = found[-1]
+                found[-1] = Said(before.first, offset, (*before.types, kind))
+            else:
+                found.append(Said(offset, offset, (kind,)))
+        return [
+            each._replace(types=each.types[:1]) if len(set(each.types)) == 1 else each
+            for each in found
+        ]

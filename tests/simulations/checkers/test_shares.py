@@ -1,0 +1,54 @@
+"""What a share group owes its members, and how the checker notices that it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from raftka.model.ids import TopicPartition
+from raftka.simulations.checkers.shares import ShareChecker, Where
+
+RECORD, OTHER = (Where(TopicPartition("t", 0), offset) for offset in (5, 6))
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def checker(told: list[str]) -> ShareChecker:
+    return ShareChecker(2, 30.0, lambda name, _story: told.append(name))
+
+
+def test_what_is_acknowledged_comes_back_to_nobody(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.acknowledged(RECORD, 2.0)
+    checker.delivered("b", RECORD, 1, 0, 1.5, 2.5)
+    assert told == [], "the answer was on its way"
+    checker.delivered("b", RECORD, 1, 0, 2.5, 3.0)
+    assert told == ["acknowledged-delivered-again"]
+
+
+def test_one_member_at_a_time_under_one_leader(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.delivered("b", RECORD, 1, 1, 2.0, 3.0)
+    assert told == [], "another leader does not know who held it"
+    checker.delivered("a", RECORD, 2, 1, 3.0, 4.0)
+    assert told == ["delivered-to-two"]
+
+
+def test_a_record_that_was_let_go_may_go_to_another(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.let_go(RECORD)
+    checker.delivered("b", RECORD, 2, 0, 1.0, 2.0)
+    checker.all_let_go("b")
+    checker.delivered("a", RECORD, 3, 0, 3.0, 4.0)
+    assert told == ["delivered-beyond-limit"]
+
+
+def test_what_is_missing(checker: ShareChecker) -> None:
+    checker.delivered("a", RECORD, 2, 0, 0.0, 1.0)
+    assert checker.missing([RECORD, OTHER]) == [OTHER]
+    checker.acknowledged(OTHER, 1.0)
+    assert checker.missing([RECORD, OTHER]) == []
+    assert checker.over_count == 1
