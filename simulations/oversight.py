@@ -127,15 +127,18 @@ class Oversight:
     @property
     def checks(self) -> int:
         """How many comparisons were made."""
-        checkers = (
-            self.raft,
-            self.metadata_checker,
-            self.replicas,
-            self.agreement,
-            self.history,
-            self.witnesses,
-        )
-        return sum(checker.checks for checker in checkers)
+        return sum(self.looks().values())
+
+    def looks(self) -> dict[str, int]:
+        """The same by what was looked at; docs/simulation.md has the rules of each."""
+        return {
+            "quorum": self.raft.checks,
+            "metadata": self.metadata_checker.checks,
+            "replicas": self.replicas.checks,
+            "agreement": self.agreement.checks,
+            "history": self.history.checks,
+            **self.witnesses.looks(),
+        }
 
     def min_isr(self, topic: str) -> int:
         """The topic's min.insync.replicas."""

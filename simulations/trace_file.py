@@ -7,6 +7,7 @@ since a run may name things after them; here they are translated.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import floor
 from typing import Any, Final, Protocol
 
 import trio
@@ -43,6 +44,10 @@ class Detail:
         """The name of a topic by its id, from the metadata that is committed."""
         self.high_watermark: Callable[[str, str], int | None] = lambda node, partition: None
         """The one thing that a trace asks a node for; no checker knows of it."""
+        self.looks: Callable[[], dict[str, int]] = dict
+        """How often each checker has compared something so far."""
+        self._looked: dict[str, int] = {}
+        self._next_look_s = 1.0
         self.observer = Observer(
             self.write,
             lambda topic_id: self.topic_name(topic_id),
@@ -89,14 +94,24 @@ class Detail:
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
         """One line; its id."""
+        if (now := trio.current_time()) >= self._next_look_s:
+            self._next_look_s = floor(now) + 1.0
+            self._tell_looks()
         self._last_id += 1
         if "code" in fields:
             fields |= explained(fields["code"])
-        event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
+        event = event_of(self._last_id, now, kind, node, cause, fields)
         self._file.write(line_of(event) + "\n")
         if node is not None and kind != "log":
             self._newest[node] = self._last_id
         return self._last_id
+
+    def _tell_looks(self) -> None:
+        """What checkers have looked at since the last time, once a virtual second at most."""
+        before, self._looked = self._looked, self.looks()
+        new = {name: count - before.get(name, 0) for name, count in self._looked.items()}
+        if counts := {name: count for name, count in new.items() if count}:
+            self.write("checked", counts=counts)
 
     def _ends(self, connection: Connection, dialed: bool) -> Ends:
         assert isinstance(connection, Stream)

@@ -13,6 +13,7 @@ from raftka.kraft.raft.records import INDEX, POSITION, STATE, Kind
 from raftka.model.errors import KafkaError
 from raftka.model.ports import Buffer, Disk, File, FileLock, Values, Work
 from raftka.model.record_batch import BatchHeader, iter_batches, parse_header
+from raftka.tracing.entries import NAMES_MAX, names_of
 from raftka.tracing.safely import Safely
 
 T = TypeVar("T")
@@ -126,15 +127,19 @@ class TracedJournal(_Traced):
         data, offset = memoryview(bytes(self._written)), 0
         self._written.clear()
         first, last, term = 0, 0, 0
+        names: list[str] = []
         while (found := records.decode(data, offset)) is not None:
             record, offset = found
             if record.kind == Kind.ENTRY:
                 last, term = POSITION.unpack_from(record.body)
                 first = first or last
+                if len(names) < NAMES_MAX:
+                    names += names_of(bytes(record.body[POSITION.size :]))
             else:
                 self._tell(record.kind, record.body)
         if last:
-            entries = {"first_index": first, "last_index": last, "term": term}
+            entries: dict[str, Any] = {"first_index": first, "last_index": last, "term": term}
+            entries["records"] = names[:NAMES_MAX]
             self._disk.on_event("quorum-append", entries)
 
     def _tell(self, kind: int, body: memoryview) -> None:

@@ -46,7 +46,7 @@ KINDS: Final[dict[str, Kind]] = {
     # The quorum.
     "quorum-term": _kind("term"),
     "quorum-vote": _kind("term candidate", _DECIDED),
-    "quorum-append": _kind("first_index last_index term"),
+    "quorum-append": _kind("first_index last_index term", "records"),
     "quorum-truncate": _kind("index", _DECIDED),
     "quorum-commit": _kind("index"),
     "quorum-snapshot": _kind("index term"),
@@ -135,9 +135,10 @@ KINDS: Final[dict[str, Kind]] = {
     "stale-client": _kind("still_reaches"),
     # Timers.
     "timer-set": _kind("timer", "about"),
-    "timer-pushed": _kind("timer times", "about"),
+    "timer-pushed-back": _kind("timer times", "about"),
     "timer-fired": _kind("timer", "about"),
     # Verdicts.
+    "checked": _kind("counts"),
     "scenario-left": _kind("reason"),
     "allowed-loss": _kind("partition story"),
     "violation": _kind("name story"),

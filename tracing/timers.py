@@ -51,14 +51,14 @@ class Timers:
         known[0] += 1
         known[1] = cause
         if known[0] >= _PUSHES_A_EVENT:
-            self._tell("timer-pushed", node, timer, about, cause, times=known[0])
+            self._tell("timer-pushed-back", node, timer, about, cause, times=known[0])
             known[0] = 0
 
     def fired(self, node: str, timer: str, about: str, begun: int | None) -> int:
         """It has run out; the event's id. `begun`: the event of the process's start."""
         known = self._pushed.pop((node, timer, about), None)
         if known is not None and known[0]:
-            self._tell("timer-pushed", node, timer, about, known[1], times=known[0])
+            self._tell("timer-pushed-back", node, timer, about, known[1], times=known[0])
         cause = begun if known is None else known[1]
         missed = about if timer == "session" else self._of.get((node, timer), "")
         if timer == "request":

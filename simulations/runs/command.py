@@ -22,6 +22,7 @@ from raftka.simulations.runs.user_file import UnusableFile
 from raftka.simulations.scenarios import command as scenarios
 from raftka.simulations.sessions import run_command as sessions
 from raftka.simulations.story.replay import Again, explain
+from raftka.simulations.story.telling import Telling, telling
 from raftka.simulations.violation import Exit
 
 USAGE: Final = 64
@@ -48,7 +49,16 @@ def main(argv: list[str]) -> int:
     try:
         if options.session is not None:
             with _sink(options.trace) as sink:
-                return sessions.main(options.session, commit(), sink=sink, json=options.json)
+                return sessions.main(
+                    options.session,
+                    commit(),
+                    sink=sink,
+                    json=options.json,
+                    story=options.story,
+                    inevitable=options.inevitable,
+                )
+        if options.inevitable:
+            return _inevitable(options)
         if options.scenario is not None:
             return _scenario(options)
         if hunts and options.plan is None:
@@ -59,6 +69,21 @@ def main(argv: list[str]) -> int:
         return USAGE
 
 
+def _inevitable(options: argparse.Namespace) -> int:
+    """From when on the loss of one run was inevitable."""
+    value: dict[str, object]
+    if options.scenario is not None:
+        value = {"scenario": options.scenario, "seed": options.seed}
+        replay = f"raftka simulate --scenario {options.scenario} --seed {options.seed}"
+    elif options.plan is not None:
+        value = {"plan": json.loads(Path(options.plan).read_text())}
+        replay = f"raftka simulate --plan {options.plan}"
+    else:
+        value = {"plan": json.loads(plan_for(_options(options)).dumps())}
+        replay = replay_line(options, str(options.seed))
+    return sessions.main_of(value, commit(), replay, json=options.json)
+
+
 def _scenario(options: argparse.Namespace) -> int:
     with _sink(options.trace) as sink:
         return scenarios.main(
@@ -67,6 +92,7 @@ def _scenario(options: argparse.Namespace) -> int:
             commit=commit(),
             sink=sink,
             json=options.json,
+            story=options.story,
         )
 
 
@@ -114,7 +140,10 @@ def _one(options: argparse.Namespace, chosen: Options) -> int:
     beside = user_file.beside(options.own)
     print(f"seed {plan.seed}: {len(plan.faults)} faults to come", file=sys.stderr)
     with _sink(options.trace) as sink, Progress(plan) as progress:
-        outcome = run_plan(plan, sink=sink, beside=beside, tell=progress.tell)
+        told = telling(sink, wanted=options.story)
+        outcome = run_plan(plan, sink=told, beside=beside, tell=progress.tell)
+    if isinstance(told, Telling):
+        print(f"{told.text()}\n")
     replay = (
         f"raftka simulate --plan {options.plan}"
         if options.plan is not None
@@ -246,6 +275,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--with", dest="own", metavar="FILE", help="a workload and invariants of your own")
     add("--scenario", metavar="NAME", help="run a scenario that ships, or one in a .py file")
     add("--session", metavar="FILE", help="run a session: a plan with a script (docs/session.md)")
+    add("--story", action="store_true", help="tell the run as text, whether it failed or not")
+    add(
+        "--inevitable",
+        action="store_true",
+        help="for a loss: until when healing everything would have saved the record",
+    )
     add("--list-scenarios", action="store_true", help="name the scenarios")
     add("--list", action="store_true", help="name all faults and mutations")
     return parser

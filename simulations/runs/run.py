@@ -96,7 +96,7 @@ class Live:
             world = World(plan, self.trace, rules_off)
             self._worlds.append(world)
             watch(world)
-            await _run(world, story, partial(_workload, world, beside, tell))
+            await _run(world, story, partial(workload, world, beside, tell))
 
         self._running = determinism.Running(main, plan.seed, clock)
         self.wall_s = 0.0
@@ -169,7 +169,7 @@ def _small_batches(entries: int) -> Iterator[None]:
         leader.ENTRIES_MAX = before
 
 
-async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitable[None]]) -> None:
+async def _run(world: World, story: Hook | None, load: Callable[[], Awaitable[None]]) -> None:
     with world.scope:
         async with trio.open_nursery() as nursery:
             world.nursery = nursery
@@ -181,7 +181,7 @@ async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitabl
                 if story is not None:
                     await story(world)
                 else:
-                    await workload()
+                    await load()
             except Stopped:
                 pass  # `World.stop` has reported why.
             world.ended.set()
@@ -189,11 +189,12 @@ async def _run(world: World, story: Hook | None, workload: Callable[[], Awaitabl
             nursery.cancel_scope.cancel()
 
 
-async def _workload(
+async def workload(
     world: World,
-    beside: Beside,
-    tell: Callable[[World], None],
+    beside: Beside = None,
+    tell: Callable[[World], None] = _tell_nobody,
 ) -> None:
+    """What a plan does: its topics, clients, operations and faults, and the checks afterwards."""
     assert world.nursery is not None
     await create_topics(world)
     start_clients(world)

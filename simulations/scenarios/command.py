@@ -12,6 +12,7 @@ from raftka.simulations.runs.user_file import UnusableFile, module_of
 from raftka.simulations.scenarios import NAMES
 from raftka.simulations.scenarios.stage import load, run_scenario
 from raftka.simulations.story.replay import explain
+from raftka.simulations.story.telling import Telling, telling
 from raftka.simulations.violation import Exit
 
 
@@ -22,7 +23,13 @@ def names() -> str:
 
 
 def main(
-    name: str, seeds: Sequence[int], *, commit: str, sink: TextIO | None = None, json: bool = False
+    name: str,
+    seeds: Sequence[int],
+    *,
+    commit: str,
+    sink: TextIO | None = None,
+    json: bool = False,
+    story: bool = False,
 ) -> int:
     """Run a scenario that ships or is in a file, under each seed until one fails; the exit code.
 
@@ -39,7 +46,10 @@ def main(
             nodes=getattr(module, "NODES", 3),
             settings=getattr(module, "SETTINGS", None),
         )
-        outcome = again(sink=sink)
+        told = telling(sink, wanted=story)
+        outcome = again(sink=told)
+        if isinstance(told, Telling):
+            print(f"\n{told.text()}\n")
         explain(outcome, again)
         replay = f"raftka simulate --scenario {name} --seed {seed}"
         print(report.summary(outcome, commit, replay))

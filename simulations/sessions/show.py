@@ -15,7 +15,7 @@ from raftka.simulations.load.workload import CLIENT_ERRORS, abandon_clients
 from raftka.simulations.machines.virtual_clock import Act, HeldClock
 from raftka.simulations.plan import Options, Plan
 from raftka.simulations.runs.outcome import Outcome, outcome_of
-from raftka.simulations.runs.run import Live, plan_for
+from raftka.simulations.runs.run import Live, plan_for, workload
 from raftka.simulations.scenarios.hands import Hands
 from raftka.simulations.scenarios.stage import Stage, load, scenario_plan, told
 from raftka.simulations.sessions.errors import SessionError
@@ -116,7 +116,11 @@ class Show:
         script: tuple[Action, ...],
         sink: Sink | None,
         watch: Callable[[World], None] = lambda world: None,
+        *,
+        healed_at_s: float | None = None,
     ) -> None:
+        """`healed_at_s`: then the scenario, or the plan's load and faults, end; everything is
+        healed, and the cluster held to its promises (sessions/inevitable.py)."""
         self.clock = HeldClock()
         self.clock.acts = [Act(action.at_s, partial(self._perform, action)) for action in script]
         self._actions = list(script)
@@ -126,6 +130,10 @@ class Show:
         self._sink = sink
         self._until_s = found.session.until_s
         story = None if found.scenario is None else partial(self._tell, found.scenario)
+        self._peace = trio.CancelScope()
+        if healed_at_s is not None:
+            self.clock.acts.append(Act(healed_at_s, self._peace.cancel))
+            story = partial(self._until_peace, story or workload)
         traced = None if sink is None else self
         self._live = Live(found.plan, sink=traced, story=story, clock=self.clock, watch=watch)
         self._outcome: Outcome | None = None
@@ -194,6 +202,12 @@ class Show:
             if self._until_s is not None:
                 await trio.sleep_until(self._until_s)
             await stage.settle()
+
+    async def _until_peace(self, story: Callable[[World], Awaitable[None]], world: World) -> None:
+        with self._peace:
+            await story(world)
+        if self._peace.cancelled_caught:
+            await Stage(world).settle()
 
     def reset(self, script: tuple[Action, ...]) -> None:
         """Replace what is still to come; the first actions are those that were performed."""

@@ -10,7 +10,7 @@ import pytest
 
 from raftka.simulations.scenarios.stage import load, run_scenario
 from raftka.simulations.sessions.engine import EVENTS_MAX, SESSIONS_MAX, Engine
-from raftka.simulations.sessions.run_command import perform
+from raftka.simulations.sessions.performing import perform
 from raftka.simulations.sessions.show import ready
 from raftka.tracing.kinds import KINDS
 from tests.simulations.test_trace_file import assert_documented

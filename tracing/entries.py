@@ -1,0 +1,24 @@
+"""The records inside of an entry of the metadata log, by name, for its event."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from raftka.kraft.codec import UnreadableRecord, decode_records
+from raftka.kraft.raft.engine import STAMP
+from raftka.kraft.raft.seams import MEMBERSHIP, REGULAR
+
+NAMES_MAX: Final = 20
+"""Names in one event, at most."""
+
+
+def names_of(command: bytes) -> list[str]:
+    """What an entry holds: its records, or what it is for; nothing for what cannot be read."""
+    kind = command[:1]
+    if kind != REGULAR:
+        return ["voters" if kind == MEMBERSHIP else "leader"]
+    try:
+        found = decode_records(memoryview(command)[STAMP.size :])
+    except UnreadableRecord:
+        return []
+    return [type(record).__name__.removesuffix("Record") for record in found]
