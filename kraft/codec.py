@@ -36,14 +36,15 @@ class RecordLayout:
             self._counts.append(len(names))
             self._getters.append(_values_of(names))
 
-    def writable_version(self, metadata_version: int) -> int:
-        """The newest version that the cluster's metadata.version lets us write.
+    def writable_version(self, metadata_version: int, own: int = 1) -> int:
+        """The newest version that the cluster's metadata.version, and its raftka.version `own`,
+        let us write.
 
         Raises ValueError when even the first one is newer than that.
         """
         since = self.record_class.SINCE
         for version in range(len(since) - 1, -1, -1):
-            if since[version] <= metadata_version:
+            if since[version] <= metadata_version and (own or version < self.record_class.OWN_FROM):
                 return version
         raise ValueError(
             f"{self.record_class.__name__} needs metadata.version {since[0]} or later; "
@@ -82,16 +83,19 @@ LAYOUTS: Final[Mapping[int, RecordLayout]] = {each.ID: RecordLayout(each) for ea
 
 
 def encode_records(
-    records: Iterable[MetadataRecord], metadata_version: int = LATEST_METADATA_VERSION
+    records: Iterable[MetadataRecord],
+    metadata_version: int = LATEST_METADATA_VERSION,
+    own: int = 1,
 ) -> bytes:
-    """A batch of records, written so that a cluster at `metadata_version` can read it.
+    """A batch of records, written so that a cluster at `metadata_version`, with raftka.version
+    `own`, can read it.
 
     Raises ValueError for a record that such a cluster does not have.
     """
     rows = []
     for record in records:
         layout = LAYOUTS[record.ID]
-        rows.append(layout.row(record, layout.writable_version(metadata_version)))
+        rows.append(layout.row(record, layout.writable_version(metadata_version, own)))
     packed: bytes = msgpack.packb(rows)
     return packed
 

@@ -8,7 +8,9 @@ Rules that keep old logs readable:
 - a record's id never changes and is never used again;
 - fields are only ever appended, with a default, and marked with the version that brought them:
   `field(default=..., metadata={"version": 1})`;
-- `SINCE[v]` is the metadata.version from which version v of the record may be written.
+- `SINCE[v]` is the metadata.version from which version v of the record may be written;
+- from `OWN_FROM` on, a version is one of ours and not of Kafka's history: it may be written once
+  the feature raftka.version is at 1, which no node of a release before it lets happen.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from raftka.model.ids import NO_BROKER
 from raftka.model.reasons import NO_REASON, Packed
 from raftka.model.releases import METADATA_VERSION as METADATA_VERSION
 
+RAFTKA_VERSION: Final = "raftka.version"
+"""A feature of our own: from level 1 on records say why, as codes, and batches say when."""
 NO_LEADER: Final = NO_BROKER
 OFFSET_OF_THE_BATCH: Final = -1
 """As a broker epoch: the epoch is the offset at which the record was committed."""
@@ -43,6 +47,7 @@ class MetadataRecord:
 
     ID: ClassVar[int] = -1
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,)
+    OWN_FROM: ClassVar[int] = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class PartitionRecord(MetadataRecord):
 
     ID: ClassVar[int] = 3
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
+    OWN_FROM: ClassVar[int] = 2
 
     topic_id: bytes
     partition_id: int
@@ -138,6 +144,7 @@ class PartitionChangeRecord(MetadataRecord):
 
     ID: ClassVar[int] = 5
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
+    OWN_FROM: ClassVar[int] = 2
 
     topic_id: bytes
     partition_id: int
@@ -222,6 +229,7 @@ class BrokerRegistrationChangeRecord(MetadataRecord):
 
     ID: ClassVar[int] = 17
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 2
+    OWN_FROM: ClassVar[int] = 1
 
     broker_id: int
     broker_epoch: int

@@ -25,6 +25,7 @@ from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
 from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     METADATA_VERSION,
+    RAFTKA_VERSION,
     BatchStampRecord,
     MetadataRecord,
 )
@@ -130,7 +131,8 @@ class MetadataWriter:
         """Decide what is queued, commit it, answer it."""
         epoch, expected = self._epoch, self._quorum.log_end_offset
         delta, records = self._decide_queued(expected)
-        if epoch is not None and (records or self._introduction is not None):
+        stamps = bool(delta.image.features.get(RAFTKA_VERSION)) and self._introduction is not None
+        if epoch is not None and (records or stamps):
             try:
                 await self._commit(delta, records, epoch, expected)
             except ProposalVoid:
@@ -155,9 +157,12 @@ class MetadataWriter:
         self, delta: MetadataDelta, records: list[MetadataRecord], epoch: int, expected: int
     ) -> None:
         metadata_version = delta.image.features.get(METADATA_VERSION, FIRST_METADATA_VERSION)
+        own = delta.image.features.get(RAFTKA_VERSION, 0)
         controller, reason = self._introduction or (NO_BROKER, "")
         stamp = BatchStampRecord(self._clock.wall_ms(), controller, reason)
-        payload = encode_records([stamp, *records], metadata_version)
+        # A node of a release before the stamp could not read on.
+        stamped = [stamp, *records] if own else records
+        payload = encode_records(stamped, metadata_version, own)
         offset = await self._quorum.propose(payload, epoch, expected)
         if self._epoch == epoch:
             self._introduction = None

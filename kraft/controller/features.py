@@ -13,6 +13,7 @@ from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     LATEST_METADATA_VERSION,
     METADATA_VERSION,
+    RAFTKA_VERSION,
     FeatureLevelRecord,
     MetadataRecord,
     UserScramCredentialRecord,
@@ -34,6 +35,7 @@ SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     TRANSACTION_VERSION: (0, 2),
     GROUP_VERSION: (0, 1),
     SHARE_VERSION: (0, 1),
+    RAFTKA_VERSION: (0, 1),
 }
 """Lowest and highest level of each feature that this release has; 0 would be off."""
 
@@ -43,6 +45,7 @@ BOOTSTRAP: Final[Mapping[str, int]] = {
     TRANSACTION_VERSION: 2,
     GROUP_VERSION: 1,
     SHARE_VERSION: 1,
+    RAFTKA_VERSION: 1,
 }
 """The levels with which a new cluster begins when its nodes were formatted with no others."""
 
@@ -78,7 +81,10 @@ def bootstrap_records(
     if METADATA_VERSION in image.features:
         return []
     return [
-        *(FeatureLevelRecord(name, level) for name, level in levels.items()),
+        *(
+            FeatureLevelRecord(name, level)
+            for name, level in {**levels, RAFTKA_VERSION: levels.get(RAFTKA_VERSION, 1)}.items()
+        ),
         *(
             UserScramCredentialRecord(user, mechanism, *credential)
             for (user, mechanism), credential in scram.items()

@@ -74,10 +74,11 @@ def find(found: Ready, outcome: Outcome) -> Inevitable | None:
     if not loses(outcome):
         return None
     told = None if violation is None else violation.told
+    lost_from_s = None if told is None else told.lost_from_s
     late = outcome.virtual_s if violation is None else violation.at_s
     early, runs = 0.0, 1
     if loses(healed_at(found, early)):
-        return Inevitable(None, early, told and told.lost_from_s, runs)
+        return Inevitable(None, early, lost_from_s, runs)
     while late - early > APART_S:
         middle = (early + late) / 2
         runs += 1
@@ -85,4 +86,4 @@ def find(found: Ready, outcome: Outcome) -> Inevitable | None:
             late = middle
         else:
             early = middle
-    return Inevitable(round(early, 6), round(late, 6), told and told.lost_from_s, runs)
+    return Inevitable(round(early, 6), round(late, 6), lost_from_s, runs)

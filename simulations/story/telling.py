@@ -114,7 +114,7 @@ class Telling:
     def _is_news(self, event: Event) -> bool:
         kind = event["kind"]
         if kind == "start":
-            return event.get("life", 1) > 1
+            return bool(event.get("life", 1) > 1)
         if kind == "shutdown":
             self._stopping.add(event["node"])
         if kind == "stopped":  # All stop at the end of the run.
@@ -122,8 +122,8 @@ class Telling:
         if kind == "unsynced-lost":
             return bool(event["changes"])
         if kind == "operation":
-            return event["operation"] != "administer"
-        return kind != "broker-unfenced" or event["t"] > 1.0
+            return bool(event["operation"] != "administer")
+        return bool(kind != "broker-unfenced" or event["t"] > 1.0)
 
     def _say(self, event: Event, words: str) -> _Line:
         line = _Line(event["t"], event["kind"], words)

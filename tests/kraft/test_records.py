@@ -15,6 +15,8 @@ from raftka.kraft.codec import (
     decode_records,
     encode_records,
 )
+from raftka.kraft.controller.features import bootstrap_records
+from raftka.kraft.image import EMPTY_IMAGE
 from raftka.kraft.records import (
     FIRST_METADATA_VERSION,
     RECORDS,
@@ -235,3 +237,24 @@ def test_an_old_version_is_read_with_defaults_for_what_came_later() -> None:
 def test_all_records_can_be_written_at_the_first_metadata_version() -> None:
     for layout in LAYOUTS.values():
         assert layout.writable_version(FIRST_METADATA_VERSION) >= 0
+
+
+def test_what_is_ours_is_written_once_the_whole_cluster_reads_it() -> None:
+    why = ("broker-back", (("broker", 1),))
+    change = PartitionChangeRecord(ID, 3, isr=(2,), why_changed=why)
+    fenced = BrokerRegistrationChangeRecord(1, 7, fenced=True, why=why)
+    before = decode_records(encode_records([change, fenced], own=0))
+    assert before == [
+        PartitionChangeRecord(ID, 3, isr=(2,)),
+        BrokerRegistrationChangeRecord(1, 7, fenced=True),
+    ]
+    assert decode_records(encode_records([change, fenced], own=1)) == [change, fenced]
+
+
+def test_a_new_cluster_begins_with_our_own_feature() -> None:
+    levels = {
+        record.name: record.level
+        for record in bootstrap_records(EMPTY_IMAGE, {"metadata.version": 30})
+        if isinstance(record, FeatureLevelRecord)
+    }
+    assert levels["raftka.version"] == 1
