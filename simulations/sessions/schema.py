@@ -11,8 +11,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from raftka.simulations.scenarios import NAMES
-from raftka.simulations.sessions import rules
 from raftka.simulations.sessions.session import ACTIONS_MAX, SECONDS_MAX, SEED_MAX
 from raftka.simulations.sessions.verbs import VERBS, Parameter
 
@@ -46,14 +44,17 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "scenario": {"enum": sorted({*NAMES, *(name.replace("_", "-") for name in NAMES)})},
+            "scenario": {**_TEXT, "description": "raftka simulate --list-scenarios names them"},
             "plan": {"type": "object"},
             "lesson": _TEXT,
             "seed": {"type": "integer", "minimum": 0, "maximum": SEED_MAX},
             "settings": {"type": "object", "additionalProperties": {"type": "string"}},
             "rules_off": {
                 "type": "array",
-                "items": {"enum": [each["name"] for each in rules.listed()]},
+                "items": {
+                    **_TEXT,
+                    "description": "the operation rules of raftka session lists them",
+                },
             },
             "script": {
                 "type": "array",
