@@ -13,7 +13,9 @@ _GROUPS: Final = {
     Rule.JOIN_BY_PRESENT_BROKER_EPOCH: "controller",
     Rule.TRUNCATE_BY_LEADER_EPOCH: "partitions",
     Rule.KEYS_WHERE_COMPACTED: "compaction",
+    Rule.ONE_OWNER_PER_PARTITION: "groups",
     Rule.MARKERS_UNTIL_WRITTEN: "transactions",
+    Rule.SHARE_LEADER_EPOCH_FENCES: "share groups",
 }
 """The first rule of each group, in the order of model/rules.py."""
 
@@ -44,6 +46,9 @@ _FROM: Final = {
     Rule.LAST_BATCH_OF_PRODUCER_STAYS: "KIP-98",
     Rule.CLEANED_IS_DURABLE: "Kafka's documentation, section Log Compaction",
     Rule.INTERRUPTED_SWAPS_ARE_FINISHED: "Kafka's documentation, section Log Compaction",
+    Rule.ONE_OWNER_PER_PARTITION: "KIP-848",
+    Rule.MEMBER_EPOCH_FENCES: "KIP-848",
+    Rule.REVOKED_IS_CONFIRMED: "KIP-848",
     Rule.LAST_STABLE_OFFSET: "KIP-98",
     Rule.MARKERS_ARE_COMMITTED_FIRST: "KIP-98",
     Rule.ABORTED_ARE_NAMED: "KIP-98",
@@ -54,10 +59,12 @@ _KIPS: Final = re.compile(r"KIP-\d+")
 
 
 def origin(rule: Rule) -> str:
-    """The KIP or paper that a rule is from."""
+    """The KIP or paper that a rule is from; "raftka" for one of our own."""
     if (found := _FROM.get(rule)) is not None:
         return found
-    return ", ".join(_KIPS.findall(rule.value))
+    if kips := _KIPS.findall(rule.value):
+        return ", ".join(kips)
+    return "KIP-932" if rule.name.startswith("SHARE_") else "raftka"
 
 
 def listed() -> Iterator[dict[str, str]]:
