@@ -43,12 +43,13 @@ function approach(step: Ask | Reveal): void {
   }
 }
 
-/** Called when the playhead has come to rest. */
+/** Called when the playhead has come to rest: at a reveal's moment, its event is the last one. */
 export function arrived(): void {
   const step = current.value;
   if (step?.kind !== "reveal" || Math.abs(position.value.t - step.t) > 1e-6) return;
   const event = recording.value.get(step.event);
-  if (event !== undefined) seekTo(event);
+  if (event === undefined) return;
+  if (position.value.count !== recording.value.position(event.id) + 1) seekTo(event);
   selected.value = step.event;
 }
 

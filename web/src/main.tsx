@@ -1,6 +1,6 @@
 // Starts the page: reads what the file holds, follows its link, starts the engine that there is.
 
-import { effect } from "@preact/signals";
+import { effect, untracked } from "@preact/signals";
 import { render } from "preact";
 import { api } from "./api";
 import { open, openRun, page, runs, teacher } from "./catalogue";
@@ -9,7 +9,7 @@ import { decode, sameSession, warning } from "./link";
 import { type PageData, unpack } from "./model/recorded";
 import { connect, engine, record } from "./session";
 import { arrived } from "./lesson";
-import { notice, playing, position } from "./store";
+import { notice, playing } from "./store";
 import { App } from "./ui/App";
 import { listen } from "./ui/keys";
 import { startSubtitles } from "./ui/Subtitles";
@@ -61,7 +61,8 @@ effect(() => {
   document.title = say("page.title");
 });
 effect(() => {
-  if (!playing.value && position.value.t >= 0) arrived();
+  // When playing ends; a hand on the playhead afterwards is not pulled back.
+  if (!playing.value) untracked(arrived);
 });
 
 listen();

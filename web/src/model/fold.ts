@@ -1,7 +1,7 @@
 // The state at a moment as a fold over the trace. Pure: the same events, the same state; nothing is
 // asked of an engine. Keyframes make every seek as quick as a few hundred events.
 
-import { append, truncate, without, end } from "./log";
+import { append, end, epochAt, truncate, without } from "./log";
 import { applyFault } from "./links";
 import {
   type Client,
@@ -62,7 +62,7 @@ function nodeOf(state: State, name: string): Node {
 }
 
 function replicaOf(node: Node, partition: string): Replica {
-  return (node.replicas[partition] ??= { log: null, highWatermark: 0, cutOff: null });
+  return (node.replicas[partition] ??= { log: null, highWatermark: 0, cutOff: null, fetched: {} });
 }
 
 function ofNode(state: State, event: TraceEvent, name: string, node: Node): void {
@@ -96,14 +96,15 @@ function ofNode(state: State, event: TraceEvent, name: string, node: Node): void
       return;
     case "message-received":
       state.flying.delete(event.cause ?? -1);
-      if (event["protocol"] === "raft") heardOfQuorum(event, node);
+      if (event["protocol"] === "raft") heardOfQuorum(state, event, node);
+      else if (event["api"] === "Fetch" && event["side"] === "request") fetchedFrom(state, event, name, node);
       return;
     case "message-lost":
       state.flying.delete(event.cause ?? -1);
       return;
     case "log":
-      if (/ leads no longer| resigns/.test(text(event, "words")) && node.role === "leader") {
-        node.role = "follower";
+      if (/^quorum: node \d+ (leads no longer|knows no leader)/.test(text(event, "words"))) {
+        if (node.role === "leader") node.role = "follower";
         node.leader = null;
       }
       return;
@@ -122,12 +123,57 @@ function down(state: State, name: string, node: Node): void {
   if (state.controller?.node === name) state.controller = null;
 }
 
-function heardOfQuorum(event: TraceEvent, node: Node): void {
+function heardOfQuorum(state: State, event: TraceEvent, node: Node): void {
+  const term = number(event, "term");
   if (event["api"] !== "append-entries" && event["api"] !== "snapshot") return;
-  if (event["side"] !== "request" || number(event, "term") < node.term) return;
+  if (event["side"] === "response") {
+    if (node.role === "leader" && term === node.term && event["success"] === true) {
+      node.matched[text(event, "from")] = number(event, "next_index") - 1;
+      commitByMajority(state, node);
+    }
+    return;
+  }
+  if (term < node.term) return;
   node.heard_s = event.t;
   node.leader = text(event, "from");
   node.role = "follower";
+  // A follower's commit moves once the entries are durable, when they came along.
+  const last = number(event, "last_index", number(event, "previous_index"));
+  node.promised = Math.min(number(event, "commit_index", 0), last);
+  if (number(event, "entries", 0) === 0) reach(node);
+}
+
+function reach(node: Node): void {
+  node.commit = Math.max(node.commit, Math.min(node.promised, end(node.log) - 1));
+}
+
+/** Raft, section 5.4.2: an entry of the leader's own term, on a majority of the voters. */
+function commitByMajority(state: State, node: Node): void {
+  const voters = Object.keys(state.nodes).length;
+  const held = [end(node.log) - 1, ...Object.values(node.matched)].sort((a, b) => b - a);
+  const index = held[Math.floor(voters / 2)];
+  if (index === undefined || index <= node.commit) return;
+  if (epochAt(node.log, index) === node.term) node.commit = index;
+}
+
+/** A follower asks for what comes after its log's end: so the leader knows how far it is. */
+function fetchedFrom(state: State, event: TraceEvent, name: string, node: Node): void {
+  const follower = number(event, "replica_id");
+  if (follower < 0) return;
+  for (const part of parts(event)) {
+    const offset = part["fetch_offset"];
+    if (part.partition === undefined || typeof offset !== "number") continue;
+    const replica = replicaOf(node, part.partition);
+    replica.fetched[follower] = offset;
+    advanceWater(state, name, part.partition, replica);
+  }
+}
+
+function advanceWater(state: State, name: string, partition: string, replica: Replica): void {
+  const known = state.partitions[partition];
+  if (known === undefined || `n${known.leader}` !== name) return;
+  const ends = known.isr.map((id) => (`n${id}` === name ? end(replica.log) : replica.fetched[id] ?? 0));
+  replica.highWatermark = Math.max(replica.highWatermark, Math.min(...ends));
 }
 
 function ofQuorum(state: State, event: TraceEvent, name: string, node: Node): void {
@@ -150,6 +196,8 @@ function ofQuorum(state: State, event: TraceEvent, name: string, node: Node): vo
         number(event, "last_index"),
         number(event, "term"),
       );
+      if (node.role === "leader") commitByMajority(state, node);
+      else reach(node);
       return;
     case "quorum-truncate": {
       const index = number(event, "index");
@@ -164,7 +212,8 @@ function ofQuorum(state: State, event: TraceEvent, name: string, node: Node): vo
       return;
     }
     case "quorum-commit":
-      node.commit = number(event, "index");
+      // What is durable about it lags behind what the process knows.
+      node.commit = Math.max(node.commit, number(event, "index"));
       return;
     case "quorum-snapshot":
       node.snapshot = number(event, "index");
@@ -175,6 +224,7 @@ function ofQuorum(state: State, event: TraceEvent, name: string, node: Node): vo
     case "controller-elected":
       node.role = "leader";
       node.leader = name;
+      node.matched = {};
       state.controller = { node: name, epoch: number(event, "epoch"), event: event.id };
   }
 }

@@ -20,6 +20,8 @@ export interface Replica {
   log: Batch | null;
   highWatermark: number;
   cutOff: CutOff | null;
+  /** On a leader: up to where each follower has fetched, by its id. */
+  fetched: Record<number, number>;
 }
 
 export interface Node {
@@ -33,6 +35,10 @@ export interface Node {
   /** When it last got a message of the quorum's leader, in seconds. */
   heard_s: number;
   commit: number;
+  /** Up to where the leader has said that entries are committed. */
+  promised: number;
+  /** On a leader of the quorum: up to where each follower's log is known to match. */
+  matched: Record<string, number>;
   /** The metadata log: index and term of its entries. */
   log: Batch | null;
   metadataCutOff: CutOff | null;
@@ -92,6 +98,8 @@ export function newNode(): Node {
     leader: null,
     heard_s: -1,
     commit: 0,
+    promised: 0,
+    matched: {},
     log: null,
     metadataCutOff: null,
     snapshot: 0,
@@ -122,9 +130,9 @@ export function copyState(state: State): State {
   for (const [name, node] of Object.entries(state.nodes)) {
     const replicas: Record<string, Replica> = {};
     for (const [partition, replica] of Object.entries(node.replicas)) {
-      replicas[partition] = { ...replica };
+      replicas[partition] = { ...replica, fetched: { ...replica.fetched } };
     }
-    nodes[name] = { ...node, replicas };
+    nodes[name] = { ...node, replicas, matched: { ...node.matched } };
   }
   const partitions: Record<string, Partition> = {};
   for (const [name, each] of Object.entries(state.partitions)) partitions[name] = { ...each };

@@ -52,8 +52,8 @@ function Head() {
             {runs.value.map((each) => <option key={each.name} value={each.name}>{each.number}. {each.title}</option>)}
           </select>
         )}
-        <button type="button" class="quiet" lang={lang.value === "en" ? "pt" : "en"} onClick={() => (lang.value = lang.value === "en" ? "pt" : "en")} title={say("lang.switch")} aria-label={say("lang.switch")}>
-          {lang.value === "en" ? "PT" : "EN"}
+        <button type="button" class="quiet" lang={lang.value === "en" ? "pt" : "en"} onClick={() => (lang.value = lang.value === "en" ? "pt" : "en")} title={say("lang.switch")}>
+          {lang.value === "en" ? "PT" : "EN"}<span class="away"> {say("lang.switch")}</span>
         </button>
         {hasRun.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
         <button type="button" class="quiet wide-only" aria-pressed={projector.value} onClick={() => (projector.value = !projector.value)}>{say("head.projector")}</button>
@@ -137,7 +137,7 @@ export function App() {
       <Head />
       {hasRun.value
         ? (
-          <main class="work">
+          <main class={`work${lesson.value !== null && tab.value === "lesson" && lessonAt.value < 0 ? " intro" : ""}`}>
             <h1 class="away">{say("page.title")}</h1>
             <div class={`scene${beside.value === null ? "" : " two"}`}>
               {beside.value !== null && <p class="eyebrow">{say("hands.left")}</p>}

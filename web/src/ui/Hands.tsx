@@ -168,7 +168,7 @@ export function Hands() {
           {beside.value !== null && <button type="button" class="quiet" onClick={() => (beside.value = null)}>{say("hands.close-fork")}</button>}
         </p>
       )}
-      <h3>{say("hands.script")}</h3>
+      <h2>{say("hands.script")}</h2>
       {script.length === 0 ? <p class="soft-words">{say("hands.empty")}</p> : (
         <ol class="script">
           {script.map((each, index) => {
@@ -182,7 +182,7 @@ export function Hands() {
           })}
         </ol>
       )}
-      <h3>{say("hands.fork")}</h3>
+      <h2>{say("hands.fork")}</h2>
       <p class="soft-words">{say("hands.fork-hint")}</p>
       <SettingFork />
     </div>

@@ -66,14 +66,14 @@ export function LogRow({ layout, state, partition, y }: { layout: Layout; state:
   const first = layout.columns[layout.nodes[0] ?? ""];
   return (
     <g>
-      <g {...asks(known.elected, title)}>
+      <g {...asks(known.elected)}>
         <text class={`row-title${leader < 0 ? " warn" : ""}`} x={(first?.x ?? 8) + 1} y={y}>{title}</text>
       </g>
       {layout.nodes.map((name, index) => {
         const id = Number(name.slice(1));
         const column = layout.columns[name]!;
         if (!known.replicas.includes(id) && replicas[index] === undefined) return null;
-        const replica: Replica = replicas[index] ?? { log: null, highWatermark: 0, cutOff: null };
+        const replica: Replica = replicas[index] ?? { log: null, highWatermark: 0, cutOff: null, fetched: {} };
         const isDead = state.nodes[name]?.health === "down";
         const standing = known.isr.includes(id) ? "in" : known.elr.includes(id) ? "elr" : "out";
         const x = column.x + 2;
@@ -90,7 +90,7 @@ export function LogRow({ layout, state, partition, y }: { layout: Layout; state:
             {last <= from && last > 0 && <text class="more start" x={x + 4} y={top + 14}>… {last}</text>}
             {standing !== "in" && <text class="standing" x={x} y={top + 37}>{say(standing === "elr" ? "stage.elr" : "stage.out")}</text>}
             {replica.cutOff !== null && state.t - replica.cutOff.t < 3 && (
-              <g {...asks(replica.cutOff.event, say("stage.cutoff", { count: replica.cutOff.to - replica.cutOff.from + 1 }))}>
+              <g {...asks(replica.cutOff.event)}>
                 <text class="standing warn" x={x + (standing === "in" ? 0 : 90)} y={top + 37}>{say("stage.cutoff", { count: replica.cutOff.to - replica.cutOff.from + 1 })}</text>
               </g>
             )}

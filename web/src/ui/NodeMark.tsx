@@ -78,7 +78,7 @@ export function NodeMark({ layout, name }: { layout: Layout; name: string }) {
   return (
     <g transform={`translate(${place.x} ${place.y})`}>
       <Ring name={name} radius={radius} />
-      <g {...asks(lastEvent(name, node, view), `${name}: ${role}, ${facts.join(", ")}`)}>
+      <g {...asks(lastEvent(name, node, view))}>
         <circle r={radius} class={`node ${node.health} ${isController ? "controller" : ""} ${node.role === "candidate" ? "candidate" : ""}`} />
         {isController && <path class="diamond" d={`M0 ${-radius - 20}l8 9l-8 9l-8 -9z`} />}
         <text class="node-name" y={node.health === "paused" ? -2 : 6}>{name}</text>

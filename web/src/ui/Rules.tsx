@@ -61,7 +61,7 @@ function Switches() {
   };
   return (
     <>
-      <h3>{say("rules.mystery")}</h3>
+      <h2>{say("rules.mystery")}</h2>
       <p class="soft-words">{say("rules.mystery-hint")}</p>
       <div class="fields">
         <button type="button" class="quiet" disabled={busy.value} onClick={begin}>{say("rules.mystery-begin")}</button>
@@ -76,7 +76,7 @@ function Switches() {
         )}
         {guess.value !== "" && <p class={`verdict ${guess.value === mystery.off ? "right" : "wrong"}`}>{guess.value === mystery.off ? say("lesson.right") : say("rules.not-that")}</p>}
       </div>
-      <h3>{say("rules.switches")}</h3>
+      <h2>{say("rules.switches")}</h2>
       <p class="soft-words">{say("rules.hint")}</p>
       {groups.map((group) => (
         <details key={group} open={group === "partitions"}>
@@ -103,7 +103,7 @@ export function Rules() {
   const isSession = Object.keys(loaded.value.run.session).length > 0;
   return (
     <div class="rules">
-      <h3>{say("rules.invariants")}</h3>
+      <h2>{say("rules.invariants")}</h2>
       <Verdicts />
       <Looks />
       {engine.value === null || !isSession ? <p>{say("rules.none")}</p> : <Switches />}

@@ -63,9 +63,8 @@ function Clients({ layout }: { layout: Layout }) {
         const waits = !reads && pending > 0 ? say("client.pending", { count: pending }) : "";
         const leaders = [...new Set(Object.values(client.believes))];
         const belief = leaders.length > 0 ? say("client.believes", { leader: leaders.join(", ") }) : "";
-        const label = `${name}: ${did}`;
         return (
-          <g key={name} {...asks(isAsked ? client.lastEvent : undefined, label)} transform={`translate(${x} ${y})`}>
+          <g key={name} {...asks(isAsked ? client.lastEvent : undefined)} transform={`translate(${x} ${y})`}>
             <rect class={`client ${reads ? "consumer" : "producer"}`} x={-52} y={-15} width={104} height={30} rx={reads ? 15 : 5} />
             <text class="client-name" y={4}>{say(reads ? "client.reader" : "client.writer")} {numberOf(name)}</text>
             <text class="small" y={31}>{did}</text>

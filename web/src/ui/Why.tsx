@@ -84,10 +84,10 @@ export function Why() {
   return (
     <div class="why">
       <div class="asked-about">
-        <h3>{sentence(found.event, recording.value)}</h3>
+        <h2>{sentence(found.event, recording.value)}</h2>
         <button type="button" class="icon" aria-label={say("why.close")} title={say("why.close")} onClick={() => select(null)}>×</button>
       </div>
-      <h4>{say("why.causes")}</h4>
+      <h3>{say("why.causes")}</h3>
       {found.causes.length > 1 ? null : <p class="soft-words">{say("why.nothing")}</p>}
       <Steps steps={found.causes} asked={found.event.id} />
       <details>

@@ -1,7 +1,6 @@
 // What makes a part of the picture a control that explains its event.
 
 import { select, selected } from "../store";
-import { say } from "../words/say";
 
 function press(event: KeyboardEvent, id: number): void {
   if (event.key !== "Enter" && event.key !== " ") return;
@@ -11,12 +10,11 @@ function press(event: KeyboardEvent, id: number): void {
 }
 
 /** Attributes of an SVG group that explains an event when it is pressed. */
-export function asks(id: number | undefined, label: string): Record<string, unknown> {
+export function asks(id: number | undefined): Record<string, unknown> {
   if (id === undefined || id < 0) return {};
   return {
     role: "button",
     tabIndex: 0,
-    "aria-label": `${label}. ${say("why.ask")}`,
     class: `asks${selected.value === id ? " chosen" : ""}`,
     onClick: () => select(id),
     onKeyDown: (event: KeyboardEvent) => press(event, id),
