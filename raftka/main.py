@@ -64,6 +64,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "cluster": Command("client.tools.cluster", "the cluster's id, unregistering brokers"),
     },
     "Look inside": {
+        "elections": Command("elections.command", "which leaders were elected, when, and why"),
         "dump-log": Command("dump_log_command", "print segments, indexes and snapshots"),
         "trace": Command("trace_command", "what nodes' flight recorders hold, as one trace"),
         "trace-merge": Command("tracing.merge", "the traces of several nodes as one"),

@@ -68,6 +68,38 @@ def test_a_kill_is_told_from_the_broken_link_to_the_first_acknowledgement(tmp_pa
     assert len(epochs) == len(set(epochs)), "an election that all nodes saw is one event"
 
 
+def test_elections_name_an_operators_kill_and_stop(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster", settings=SETTINGS) as cluster:
+        cluster.start(60)
+        create(cluster.ports[1], "told", [3, 1, 2])
+        with Load(cluster.bootstrap, "told") as load:
+            load.progress()
+            killed = time.time()
+            cluster.kill(3)
+            until(lambda: partitions(cluster.ports[1], "told")[0].leader_id in (1, 2), "a leader")
+            load.progress()
+        running = elections("--bootstrap-server", f"127.0.0.1:{cluster.ports[1]}", "--last", "0")
+        stopped = time.time()
+        for node in (1, 2):
+            cluster.stop_node(node)
+        found = elections(str(cluster.data(1)), "--partition", "told-0")
+    assert next(each["leader"] for each in running if "told-0" in each["partitions"]) == 3
+    after_kill = next(each for each in found if each["before"] == 3)
+    assert after_kill["cause"] == "the connection broke and the port is refused"
+    assert killed < after_kill["noticed_s"] <= after_kill["at_s"] < killed + 10
+    assert after_kill["leader"] in (1, 2)
+    if after_kill["leader"] == 1:
+        moved = next(each for each in found if each["before"] == 1)
+        assert moved["cause"] == "an operator stopped the broker"
+        assert stopped < moved["at_s"] < stopped + 10
+
+
+def elections(*arguments: str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "raftka", "elections", "--json", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def test_what_is_no_recorders_place_is_refused_in_words(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "raftka", "trace", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)

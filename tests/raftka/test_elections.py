@@ -1,0 +1,143 @@
+"""Elections as they are told: cause, chain, and how long nobody led."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raftka.elections.command import told
+from raftka.elections.history import Election, elections
+
+T0 = 1_796_000_000.0
+
+
+def event(id: int, at: float, kind: str, **fields: Any) -> dict[str, Any]:
+    return {"id": id, "at_s": T0 + at, "kind": kind, **fields}
+
+
+def elected(id: int, at: float, leader: int, epoch: int, **fields: Any) -> dict[str, Any]:
+    head = {"partition": "t-0", "leader": leader, "epoch": epoch, "reason": "r", "code": ""}
+    return event(id, at, "leader-elected", **{**head, "decided_s": T0 + at - 0.01, **fields})
+
+
+FIRST = elected(1, 1.0, 1, 0, code="new-partition.preferred-new")
+
+
+def after_a_kill() -> list[dict[str, Any]]:
+    gone = "broker-gone.first-of-isr"
+    return [
+        FIRST,
+        event(2, 5.0, "connection-lost", node="n3", peer="n1"),
+        event(3, 5.04, "broker-fenced", broker=1, cause=2, decided_s=T0 + 5.03, reason="port"),
+        elected(4, 5.04, 2, 1, cause=3, code=gone, reason="port: 2 is the first"),
+        event(5, 5.06, "first-ack", node="n2", partition="t-0", leader_epoch=1, cause=4),
+    ]
+
+
+def last(events: list[dict[str, Any]]) -> Election:
+    return elections(events)[-1]
+
+
+def test_a_kill_from_the_broken_connection_to_the_first_acknowledgement() -> None:
+    found = last(after_a_kill())
+    assert (found.kind, found.leader, found.before, found.epoch) == ("partition", 2, 1, 1)
+    assert found.cause == "the connection broke and the port is refused"
+    assert [(round(step.at_s - T0, 3), step.node) for step in found.chain] == [
+        (5.0, "n3"),
+        (5.03, None),
+        (5.03, None),
+        (5.06, "n2"),
+    ]
+    assert found.without_leader_s is not None
+    assert round(found.without_leader_s, 3) == 0.06
+    words = told(found)
+    assert "t-0: n2 after n1, epoch 1" in words
+    assert "without a leader for 60 ms, until the first acknowledgement" in words
+    assert "n3: the connection to n1 broke" in words
+
+
+def test_missed_heartbeats_begin_with_the_last_one_heard() -> None:
+    why = "broker 1 was fenced: not heard for 9000 ms"
+    found = last(
+        [
+            FIRST,
+            event(3, 14.0, "broker-fenced", broker=1, decided_s=T0 + 14.0, reason=why),
+            elected(4, 14.01, 2, 1, cause=3, code="broker-silent.first-of-isr", reason=f"{why}: 2"),
+        ]
+    )
+    assert found.cause == "heartbeats were missed"
+    assert found.chain[0].words == "nothing more is heard of n1"
+    assert found.chain[0].at_s == T0 + 5.0
+    assert found.first_ack_s is None
+    assert "until the election" in told(found)
+
+
+def test_what_an_operator_asked_for_left_nobody_without_a_leader() -> None:
+    found = last([FIRST, elected(2, 9.0, 2, 1, code="asked-preferred.preferred-in-sync")])
+    assert found.cause == "an operator asked for it"
+    assert found.without_leader_s is None
+    assert last([FIRST, elected(2, 9.0, 2, 1, code="rebalance.preferred-in-sync")]).cause == (
+        "the preferred leader came back"
+    )
+
+
+def test_a_controller_says_why_it_was_elected_and_what_it_waited_for() -> None:
+    found = last(
+        [
+            event(1, 5.0, "connection-lost", node="n3", peer="n1"),
+            event(2, 5.02, "quorum-vote", node="n3", candidate="n3", term=2, cause=1),
+            event(
+                3,
+                5.05,
+                "controller-elected",
+                node="n3",
+                epoch=2,
+                cause=2,
+                decided_s=T0 + 5.04,
+                reason="its link to the leader, node 1, broke",
+            ),
+        ]
+    )
+    assert (found.kind, found.leader) == ("controller", 3)
+    assert found.cause == "the connection to the controller broke"
+    assert [step.words for step in found.chain] == [
+        "the connection to n1 broke",
+        "a vote for n3 in epoch 2",
+        "n3 is the controller",
+    ]
+
+
+def test_a_controller_that_was_told_to_stop_is_known_by_its_own_recorder() -> None:
+    words = "broker 1 is shutting down; its leadership moves first"
+    why = "its link to the leader, node 1, broke"
+    found = last(
+        [
+            event(1, 1.0, "controller-elected", node="n1", epoch=1, reason="it knows no leader"),
+            event(2, 5.0, "log", node="n1", level="info", words=words),
+            event(3, 6.0, "connection-lost", node="n3", peer="n1"),
+            event(4, 6.1, "controller-elected", node="n3", epoch=2, cause=3, reason=why),
+        ]
+    )
+    assert (found.before, found.cause) == (1, "an operator stopped the controller")
+    assert found.chain[0].words == "it is told to stop"
+    assert found.without_leader_s is not None
+    assert round(found.without_leader_s, 3) == 0.1
+
+
+def test_partitions_that_one_batch_moved_are_one_election() -> None:
+    more = [
+        {**each, "id": each["id"] + 100, "partition": f"t-{number}"}
+        for number in range(1, 6)
+        for each in (FIRST, elected(4, 5.04, 2, 1, cause=3, code="broker-gone.first-of-isr"))
+    ]
+    numbered = [{**each, "id": 200 + at} for at, each in enumerate(more)]
+    found = last([*after_a_kill(), *numbered])
+    assert len(found.partitions) == 6
+    assert "t-0, t-1, t-2 and 3 more: n2 after n1" in told(found)
+
+
+def test_an_election_without_any_cause_on_record() -> None:
+    found = last([elected(1, 5.0, -1, 3, code=None, reason="")])
+    assert found.cause == "not recorded"
+    old = elected(1, 5.0, 2, 3, code=None, reason="broker 1 was fenced: not heard for 9000 ms")
+    assert last([old]).cause == "heartbeats were missed"
+    assert "t-0: nobody, epoch 3" in told(found)
