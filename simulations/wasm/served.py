@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
-from raftka.simulations.sessions.engine import Engine
-from raftka.version_command import commit
+from raftka.learn.teacher import Teacher
 
 
 class Served:
-    """One page's engine; it runs what is asked for before it returns."""
+    """One page's teacher; it runs what is asked for before it returns."""
 
     def __init__(self, answer: Callable[[str], object]) -> None:
         self._answer = answer
-        self._engine = Engine(commit=commit())
+        self._teacher = Teacher()
 
     def ask(self, line: str) -> None:
         """Answer one request (docs/session.md), each line as soon as it is there."""
-        for each in self._engine.handle(json.loads(line)):
-            self._answer(json.dumps(each, separators=(",", ":")))
+        for each in self._teacher.lines(line):
+            self._answer(each)

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from raftka.kraft.raft.port import ReplicaKey
 from raftka.kraft.raft.seams import Peer
 from raftka.simulations.runs import golden
+from raftka.simulations.sessions.engine import Engine
 from raftka.simulations.wasm import checksums, operating, patterns
+from raftka.simulations.wasm.served import Served
 
 ROOT = Path(__file__).parents[3]
 
@@ -108,3 +110,25 @@ def test_a_pair_wakes_its_poller_up_once() -> None:
 def test_a_peers_hash_is_the_same_where_pointers_have_32_bits(id: int | ReplicaKey) -> None:
     """Python shortens what does not fit: sets of peers would have another order there."""
     assert 0 <= hash(Peer(id)) < 1 << 30
+
+
+def test_a_page_with_its_own_engine_gets_the_answers_and_hashes_of_the_command_line() -> None:
+    session = {"scenario": "lost_leader", "seed": 1, "until_s": 1.0}
+    lines: list[str] = []
+    served = Served(lines.append)
+    served.ask(json.dumps({"id": 1, "op": "open", "session": session}))
+    served.ask(json.dumps({"id": 2, "op": "run", "session": "s1", "until_s": 1.0}))
+    served.ask("no JSON")
+    answers = [json.loads(line) for line in lines]
+    ran = next(each for each in answers if each.get("id") == 2 and "ok" in each)
+    assert ran["hash"] == run_session(session)
+    assert answers[-1]["error"]["code"] == "no-json"
+
+
+def run_session(session: object) -> str:
+    """The hash under another engine, that of `raftka session`."""
+    engine = Engine()
+    list(engine.handle({"id": 1, "op": "open", "session": session}))
+    *_, last = engine.handle({"id": 2, "op": "run", "session": "s1", "until_s": 1.0})
+    engine.close()
+    return str(last["hash"])
