@@ -15,6 +15,7 @@ from raftka.kraft.snapshot import decode_snapshot
 from raftka.metadata_command import NotFound, find_log
 from raftka.storage.posix import PosixDisk
 from raftka.trace_command import NoRecording, recording
+from raftka.tracing.flight_file import Recording
 from raftka.tracing.metadata import changes
 from raftka.tracing.recordings import merge
 
@@ -31,7 +32,8 @@ def events_of(directories: Sequence[str]) -> list[Event]:
 
     Raises NothingThere, and what trace_command.recording raises for a damaged recorder.
     """
-    recordings, logged = [], []
+    recordings: list[Recording] = []
+    logged: list[Event] = []
     for each in directories:
         missing = ""
         try:
