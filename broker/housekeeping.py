@@ -17,7 +17,6 @@ log = get_logger(__name__)
 
 _SHORTEST_FLUSH_CHECK_S = 1.0
 _FIRST_TIDY_S = 30.0
-_FULL = 0.9
 
 
 async def housekeeping(node: Node) -> None:
@@ -26,34 +25,6 @@ async def housekeeping(node: Node) -> None:
         nursery.start_soon(_tidy, node)
         nursery.start_soon(_flush, node)
         nursery.start_soon(_checkpoint, node)
-
-
-class _DiskWatch:
-    """Warns once when the volume of a log directory fills up, and again after it was emptier."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._warned: set[str] = set()
-
-    def look(self) -> None:
-        for path in self._node.logs.online:
-            try:
-                total, usable = self._node.disk.free_bytes(path)
-            except OSError as error:
-                # What is wrong with it shows at the next write, which takes it offline.
-                log.warning(f"log directory {path} does not say how full it is: {error}")
-                continue
-            share = 1 - usable / total if total > 0 else 0.0
-            if share < _FULL:
-                self._warned.discard(path)
-            elif path not in self._warned:
-                self._warned.add(path)
-                log.warning(
-                    f"log directory {path} is on a volume that is {share:.0%} full: shorten"
-                    " retention, move replicas away or add room, or the directory goes offline"
-                    " when nothing is left",
-                    usable_bytes=usable,
-                )
 
 
 async def _tidy(node: Node) -> None:
@@ -81,18 +52,18 @@ def _tell_moved_starts(node: Node, before: dict[TopicPartition, int]) -> None:
 
 
 async def _flush(node: Node) -> None:
-    """Sync the logs whose flush.ms has passed (log.flush.scheduler.interval.ms at the latest)."""
+    """Sync the logs whose flush.ms has passed (log.flush.scheduler.interval.ms at the latest), and
+    look how much room there is."""
     interval_ms = node.config.int("log.flush.scheduler.interval.ms")
     while True:
+        node.disk_room.look(node.logs.online)
         await node.clock.sleep(min(interval_ms / 1000, _SHORTEST_FLUSH_CHECK_S))
         await node.logs.flush_due(node.clock.wall_ms())
 
 
 async def _checkpoint(node: Node) -> None:
     """Write recovery points and log starts down (log.flush.offset.checkpoint.interval.ms)."""
-    disks = _DiskWatch(node)
     while True:
-        disks.look()
         await node.clock.sleep(node.config.int("log.flush.offset.checkpoint.interval.ms") / 1000)
         await node.logs.checkpoint()
 

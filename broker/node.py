@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.group.share.service import ShareGroupService
     from raftka.broker.coordinators.share.service import ShareCoordinatorService
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
+    from raftka.broker.disk_room import DiskRoom
     from raftka.broker.lifecycle import Lifecycle
     from raftka.broker.quotas.service import Quotas
     from raftka.broker.replication.data_plane import DataPlane
@@ -75,6 +76,7 @@ class Node:
     lifecycle: Lifecycle
     logs: LogManager
     cleaner: Cleaner
+    disk_room: DiskRoom
     data_plane: DataPlane
     coordinators: Coordinators
     producer_ids: ProducerIds

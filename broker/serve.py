@@ -18,6 +18,7 @@ from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordination import Coordinators
 from raftka.broker.directories import Directories, cordoned, open_directories
+from raftka.broker.disk_room import DiskRoom
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
 from raftka.broker.node import Node
@@ -177,6 +178,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         node.verifies_transactions,
         lambda: cordoned(node.config),
     )
+    node.disk_room = DiskRoom(node.disk, lambda: node.config.int("raftka.log.dirs.reserve.bytes"))
     node.cleaner = Cleaner(node.logs, node.disk, node.clock, node.rules_off)
     plane = node.data_plane = DataPlane(
         config,

@@ -209,6 +209,8 @@ def _append(
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
+    if node.disk_room.full:
+        node.disk_room.check(node.logs.directory_of(replica.topic_partition))
     outcome.info = node.replicas.append(replica, records, acks, now_s, guard=guard)
 
 

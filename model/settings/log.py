@@ -36,6 +36,9 @@ LOG_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("cordoned.log.dirs", LIST, (), None, PER_BROKER,
             "Those of log.dirs that get no new replicas, or * for all: what is there stays, and"
             " moves away by reassignments only."),
+    Setting("raftka.log.dirs.reserve.bytes", LONG, -1, at_least(-1), CLUSTER_WIDE,
+            "Producers are refused once a log directory's volume has fewer bytes left: what a node"
+            " needs to go on and to start again. -1: a fiftieth of the volume, at most 256 MB."),
     Setting("metadata.log.dir", STRING, None, None, READ_ONLY,
             "The directory of the metadata log; the first of log.dirs when not given."),
     Setting("log.segment.bytes", INT, 1073741824, at_least(1048576), CLUSTER_WIDE,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import trio
 
+from raftka.broker.disk_room import DiskRoom
 from raftka.broker.replication.data_plane import DataPlane
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
@@ -206,6 +207,7 @@ class Broker:
             take_locks=False,
         )
         trio.run(self.logs.load)
+        self.disk_room = DiskRoom(self.disk, lambda: 0)
         self.cleaner = Cleaner(self.logs, self.disk, self.clock)
         self.defaults = self.logs.defaults
         self.turn = Turn()
