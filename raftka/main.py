@@ -38,6 +38,9 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "topics": Command("client.tools.topics", "create, alter, describe, list, delete topics"),
         "console-producer": Command("client.tools.console_producer", "send lines to a topic"),
         "console-consumer": Command("client.tools.console_consumer", "print a topic's records"),
+        "console-share-consumer": Command(
+            "client.tools.console_share_consumer", "work on a topic, in a share group"
+        ),
         "get-offsets": Command("client.tools.get_offsets", "first, last and other offsets"),
         "delete-records": Command("client.tools.delete_records", "move where partitions begin"),
         "producer-perf-test": Command("client.tools.producer_perf_test", "measure producing"),

@@ -67,6 +67,8 @@ class SharePartition:
         self._queued: list[StateBatch] = []
         self._waiting: list[Done] = []
         self._writes_start = is_new
+        self._start_at_risk = False
+        """Whether the write on its way has the first start offset."""
         self._writing: Write | None = None
         self._number = SETTLED + 1
         """Of the write that takes what is queued."""
@@ -319,16 +321,22 @@ class SharePartition:
         """The next change for the coordinator; None while one is on its way, or there is none."""
         if self._writing is not None or not (self._queued or self._writes_start or self._waiting):
             return None
-        batches = overlay((), self._queued, self.start_offset)
+        start = self.start_offset
+        for each in self._ranges:
+            if each.state not in COMPLETE or each.write not in (SETTLED, self._number):
+                break
+            start = each.last + 1  # So it is, when this is written.
+        after = [e for e in self._ranges if e.state in COMPLETE and e.first >= start]
         write = self._writing = Write(
             self._number,
-            self.start_offset,
-            self.complete_count,
-            tuple(batches),
+            start,
+            sum(each.size for each in after),
+            tuple(overlay((), self._queued, start)),
             tuple(self._waiting),
         )
         self._number += 1
-        self._queued, self._waiting, self._writes_start = [], [], False
+        self._queued, self._waiting = [], []
+        self._start_at_risk, self._writes_start = self._writes_start, False
         return write
 
     def written(self, write: Write, error: KafkaError | None) -> None:
@@ -344,7 +352,7 @@ class SharePartition:
                 each.member, each.deadline_s = NOBODY, inf
             else:
                 each.state = Delivery.ACQUIRED
-        if error is not None and not write.batches:
+        if error is not None and self._start_at_risk:
             self._writes_start = True
         self._ranges.tidy()
         self._advance()

@@ -65,6 +65,19 @@ class Member:
             await trio.sleep(0.1)
         raise AssertionError("no partitions")
 
+    async def leave(self) -> None:
+        """Give back what it holds, and leave the group."""
+        if self.session:
+            await self.client.ask(
+                acknowledging.ShareAcknowledgeRequest(
+                    group_id=self.group, member_id=self.name, share_session_epoch=-1
+                ),
+                2,
+            )
+        self.epoch, self.session, self.assigned = -1, 0, {}
+        await self.heartbeat()
+        self.epoch = 0
+
     async def fetch(
         self,
         *,
