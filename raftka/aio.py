@@ -328,6 +328,9 @@ class _Producer(_Client):
     async def send(self, topic: str, *args: Any, **options: Any) -> Any:
         """See Producer.send of raftka; changes loops for a batch rather than for a record."""
         guest = self._open()
+        if self._client.since_checkpoint >= _RECORDS_PER_YIELD - 1:
+            self._client.since_checkpoint = 0
+            await asyncio.sleep(0)
         sending = self._client.send(topic, *args, **options)
         if self._client.takes_at_once(topic, options.get("partition")):
             try:

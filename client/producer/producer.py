@@ -89,7 +89,8 @@ class Producer(Client):
         self._accumulator.on_release = self._memory_freed
         self._cluster.on_change = self._sender.wake
         self._freed = trio.Event()
-        self._since_checkpoint = 0
+        self.since_checkpoint = 0
+        """Records since other tasks could run; whoever lets them run otherwise sets it to 0."""
         self._closed = False
 
     async def send(
@@ -143,11 +144,11 @@ class Producer(Client):
             size,
             self._clock.monotonic(),
         )
-        self._since_checkpoint += 1
+        self.since_checkpoint += 1
         if news:
             self._sender.wake()
-        if news or self._since_checkpoint >= _RECORDS_PER_CHECKPOINT:
-            self._since_checkpoint = 0
+        if news or self.since_checkpoint >= _RECORDS_PER_CHECKPOINT:
+            self.since_checkpoint = 0
             await trio.lowlevel.checkpoint()
         return future
 

@@ -38,15 +38,18 @@ async def member(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Reads and commits until `done`, which it sets itself when all have seen `enough`."""
-    settings = {
+    settings: dict[str, object] = {
         "bootstrap.servers": cluster.bootstrap,
         "group.id": f"g-{topic}",
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
-        "heartbeat.interval.ms": 200,
-        "session.timeout.ms": 6000,
-        "partition.assignment.strategy": strategy,
     }
+    if strategy == "coordinator":
+        settings["group.protocol"] = "consumer"
+    else:
+        settings["heartbeat.interval.ms"] = 200
+        settings["session.timeout.ms"] = 6000
+        settings["partition.assignment.strategy"] = strategy
     async with Consumer(settings) as consumer:
         consumer.subscribe([topic])
         started = False
@@ -62,7 +65,7 @@ async def member(
                 await consumer.commit()
 
 
-@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky", "coordinator"])
 async def test_two_members_share_and_hand_over_without_a_gap(
     three: LocalCluster, topic: str, strategy: str
 ) -> None:
