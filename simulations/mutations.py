@@ -169,6 +169,21 @@ _ALL: Final = (
         frozenset({Rule.COORDINATOR_EPOCH_FENCES}),
     ),
     Mutant(
+        "owner-not-awaited",
+        "a coordinator hands out partitions that their last owner still has (KIP-848)",
+        frozenset({Rule.ONE_OWNER_PER_PARTITION}),
+    ),
+    Mutant(
+        "revocation-not-confirmed",
+        "a coordinator takes it that a member has given back what it must (KIP-848)",
+        frozenset({Rule.REVOKED_IS_CONFIRMED}),
+    ),
+    Mutant(
+        "member-epoch-ignored",
+        "a coordinator takes commits of members of an earlier epoch (KIP-848)",
+        frozenset({Rule.MEMBER_EPOCH_FENCES}),
+    ),
+    Mutant(
         "offsets-count-at-once",
         "offsets of a transaction count before it commits",
         frozenset({Rule.OFFSETS_WAIT_FOR_COMMIT}),

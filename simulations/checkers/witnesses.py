@@ -15,6 +15,7 @@ from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
 from raftka.simulations.checkers.atomicity import Atomicity
 from raftka.simulations.checkers.compaction import CompactionChecker
+from raftka.simulations.checkers.coordinated import CoordinatedGroups
 from raftka.simulations.checkers.coordination import CoordinationChecker
 from raftka.simulations.checkers.fetching import FetchChecker
 from raftka.simulations.checkers.files import FileChecker
@@ -107,6 +108,9 @@ class Witnesses:
         )
         self.lookups = LookUps(self.watched, metadata, logs, replicas, self.answers, report)
         self.groups = GroupChecker(self.watched, report, is_excused=self._may_be_lost)
+        self.coordinated = CoordinatedGroups(
+            self.watched, report, is_excused=self._may_be_lost, topic_id=self._topic_id
+        )
         self.offsets = self._of_offsets(report)
         self.producer_ids = ProducerIds(self.watched, report, is_excused=self.coordinators_lost)
         self.files = FileChecker(logs, report)
@@ -158,6 +162,10 @@ class Witnesses:
             is_excused=lambda key, host: self._may_lack(key, int(host[1:])),
         )
 
+    def _topic_id(self, name: str) -> bytes | None:
+        topic = self._metadata.image.topics.get(name)
+        return None if topic is None else topic.topic_id
+
     def _of_offsets(self, report: Report) -> CommittedOffsets:
         return CommittedOffsets(
             self.watched,
@@ -190,6 +198,7 @@ class Witnesses:
             "look-ups": self.lookups.checks,
             "retention": self.retention.checks,
             "groups": self.groups.checks,
+            "coordinated groups": self.coordinated.checks,
             "offsets": self.offsets.checks,
             "producer-ids": self.producer_ids.checks,
             "files": self.files.checks,

@@ -73,6 +73,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
     disks = traits.disks(dice("disks"))
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
     transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
+    group_settings, members = traits.coordinated(dice("members"), topics, options.duration_s)
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
@@ -85,6 +86,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             **disks,
             **limits.of_brokers(dice("replica limits")),
             **selector,
+            **group_settings,
         },
         topics=(*topics, *more_topics),
         producers=producers,
@@ -92,6 +94,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
         consumers=(
             *_limited(dice("consumer limits"), consumers, options.duration_s),
             *readers,
+            *members,
         ),
         operations=(
             *_operations(dice("operations"), options.duration_s),

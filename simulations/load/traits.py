@@ -88,6 +88,35 @@ def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Dra
     return tuple(found), more, (ConsumerPlan("committed", names, settings=settings),)
 
 
+def coordinated(
+    dice: Random, topics: Sequence[TopicPlan], duration_s: float
+) -> tuple[dict[str, str], tuple[ConsumerPlan, ...]]:
+    """In some runs a group of the consumer protocol (KIP-848), with settings of its brokers.
+
+    Members come one after the other, some are static, some poll too seldom now and then.
+    """
+    if dice.random() > 0.35:
+        return {}, ()
+    settings = {
+        "group.consumer.min.session.timeout.ms": "1000",
+        "group.consumer.session.timeout.ms": str(dice.choice([4000, 6000])),
+        "group.consumer.assignment.interval.ms": str(dice.choice([0, 200, 1000])),
+        "group.consumer.assignors": dice.choice(["uniform,range", "range,uniform"]),
+    }
+    names = tuple(topic.name for topic in topics)
+    found = []
+    for number in range(dice.choice([2, 2, 3, 4])):
+        config: dict[str, int | str] = {
+            "group.protocol": "consumer",
+            "auto.commit.interval.ms": dice.choice([300, 1000, 5000]),
+        }
+        if dice.random() < 0.2:
+            config["group.instance.id"] = f"static{number}"
+        begins_s = 0.0 if number == 0 else round(dice.uniform(0, duration_s / 2), 3)
+        found.append(ConsumerPlan(f"k{number}", names, "coordinated", config, begins_s))
+    return settings, tuple(found)
+
+
 _LOSES: Final = frozenset({"cleanup.policy", "retention.ms", "retention.bytes"})
 """Settings of topics that lose records on purpose."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
@@ -12,7 +13,9 @@ import trio
 
 from raftka.client.admin import Admin
 from raftka.client.consumer.consumer import Consumer
+from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.state import ConsumerRecord
+from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.producer import RecordMetadata
 from raftka.client.producer.producer import Producer
 from raftka.model.errors import ErrorCode, KafkaError
@@ -271,9 +274,25 @@ class ConsumerTask:
 
     async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self.world.trace.event("revoked", node=self.plan.name, partitions=_names(partitions))
+        consumer = self._consumer
+        if consumer is not None and self.plan.settings.get("group.protocol") == "consumer":
+            mine = {each: self.last[each] + 1 for each in partitions if each in self.last}
+            if mine:
+                consumer.tasks.start_soon(commit_late, consumer, mine, self.world)
 
     async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
         self.world.trace.event("lost", node=self.plan.name, partitions=_names(partitions))
+
+
+async def commit_late(consumer: Consumer, offsets: dict[TopicPartition, int], world: World) -> None:
+    """A thread of the member that has not heard of the revocation commits by its former epoch."""
+    place = consumer.group_metadata()
+    stale = GroupClient(consumer.cluster, place.group_id, patient=False)
+    stale.generation, stale.member_id = place.generation, place.member_id
+    stale.instance_id = place.instance_id
+    await trio.sleep(Random(f"{world.plan.seed} {place}").uniform(0.2, 4.0))
+    with contextlib.suppress(*CLIENT_ERRORS):
+        await stale.commit({target: OffsetAndMetadata(each) for target, each in offsets.items()})
 
 
 def _names(partitions: Sequence[TopicPartition]) -> list[str]:

@@ -91,6 +91,8 @@ RULES: Final[Mapping[str, str]] = {
     "generation-went-back": "generations of a group do not go back",
     "two-owners": "a partition has one owner in a generation",
     "commit-of-an-old-generation": "members of an earlier generation commit nothing",
+    "handed-out-early": "a partition is handed out when its last owner has given it back (KIP-848)",
+    "commit-of-a-former-owner": "who has lost a partition commits nothing there",
     "commit-not-stored": "a commit is acknowledged when it is on all in-sync replicas",
     "committed-offset-lost": "a group finds what was committed last",
     "offset-of-a-deleted-topic": "a topic that is created again has no committed offsets",

@@ -42,6 +42,7 @@ RARE = {
     *("cleaned-not-synced", "swap-forgotten", "former-epoch-writes", "former-coordinator-writes"),
     *("offsets-count-at-once", "pending-offsets-are-stable", "markers-given-up"),
     *("end-not-finished", "write-not-verified"),
+    *("owner-not-awaited", "revocation-not-confirmed", "member-epoch-ignored"),
 }
 """What takes more runs than a test has time for: `python -m benchmarks.mutations` hunts them, and
 docs/simulation.md says which were caught, after how many seeds."""
