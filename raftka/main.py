@@ -49,7 +49,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     "Groups": {
         "consumer-groups": Command("client.tools.consumer_groups", "list, describe, reset, delete"),
         "transactions": Command("client.tools.transactions", "what is open, and ending it"),
-        "groups": Command("client.tools.groups", "list groups of every kind"),
+        "groups": Command("client.tools.groups", "list groups; why one does not move"),
     },
     "Cluster": {
         "acls": Command("client.tools.acls", "add, list and remove access control lists"),

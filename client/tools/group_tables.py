@@ -67,7 +67,7 @@ async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]
     for member in sorted(group.members, key=lambda member: -len(member.assignment)):
         owners |= dict.fromkeys(member.assignment, member)
     targets = list(owners) + [target for target in sorted(committed) if target not in owners]
-    ends = await _log_ends(admin, targets)
+    ends = await log_ends(admin, targets)
     rows: list[list[str]] = []
     for target in targets:
         offset, end = committed.get(target), ends.get(target)
@@ -91,7 +91,7 @@ async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]
     return rows
 
 
-async def _log_ends(admin: Admin, targets: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+async def log_ends(admin: Admin, targets: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """The end of each partition; those without an answer are left out."""
     if not targets:
         return {}

@@ -1,4 +1,4 @@
-"""kafka-groups: list the groups of all types."""
+"""kafka-groups: list the groups of all types; `why GROUP`, which is ours: what one waits for."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ options.flag("--streams", help="Only streams groups.")
 
 
 def main(argv: Sequence[str]) -> int:
+    if argv[:1] == ["why"]:
+        from raftka.client.tools import group_reasons
+
+        return group_reasons.main(argv[1:])
     return run(options, argv, _read, _work)
 
 
