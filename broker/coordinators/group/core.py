@@ -37,6 +37,9 @@ class Core:
     """What assignments depend on in each topic that a group subscribes to, as a hash."""
     topics_version: int = -1
     """The metadata offset with which a topic last came or went."""
+    members: int = 0
+    """Members of consumer groups, as of `members_at_s`."""
+    members_at_s: float = float("-inf")
     rules_off: RulesOff = ALL_HOLD
     timers: Timers = field(default_factory=Timers)
     outbox: Outbox = field(default_factory=Outbox)

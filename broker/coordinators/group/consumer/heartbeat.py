@@ -101,11 +101,12 @@ def heartbeat(
     changed = {t: set(p) for t, p in before.items()} != {
         t: set(p) for t, p in member.assigned.items()
     }
-    return _answer(core, group, member, with_assignment=is_full or changed)
+    interval_ms = ConsumerSettings(core, group.group_id).heartbeat_interval_ms(now)
+    return _answer(member, interval_ms, with_assignment=is_full or changed)
 
 
 def _answer(
-    core: Core, group: ConsumerGroup, member: Member, *, with_assignment: bool
+    member: Member, interval_ms: int, *, with_assignment: bool
 ) -> ConsumerGroupHeartbeatResponse:
     assignment = None
     if with_assignment:
@@ -118,9 +119,7 @@ def _answer(
     return ConsumerGroupHeartbeatResponse(
         member_id=member.member_id,
         member_epoch=member.epoch,
-        heartbeat_interval=ConsumerSettings(core, group.group_id).heartbeat_interval_ms(
-            len(group.members)
-        ),
+        heartbeat_interval=interval_ms,
         assignment=assignment,
     )
 

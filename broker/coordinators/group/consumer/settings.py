@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.timers import Moment
 from raftka.kraft.image import (
     BROKER_RESOURCE,
     CLUSTER_DEFAULT,
@@ -40,8 +42,8 @@ class ConsumerSettings:
             "consumer.assignment.interval.ms", default if broker is None else int(broker)
         )
 
-    def heartbeat_interval_ms(self, members: int) -> int:
-        """How long a member waits before its next heartbeat; `members` are all of this partition.
+    def heartbeat_interval_ms(self, now: Moment) -> int:
+        """How long a member waits before its next heartbeat.
 
         By its next heartbeat a member learns of its new share: the longer the interval, the longer
         a rebalance. Where nobody has set one, it is as short as the number of members allows, and
@@ -53,9 +55,18 @@ class ConsumerSettings:
             return int(own)
         if settings.heartbeat_interval_is_set:
             return settings.heartbeat_interval_ms
-        paced_ms = members * 1000 // _HEARTBEATS_PER_S
+        paced_ms = _members(self._core, now) * 1000 // _HEARTBEATS_PER_S
         return min(settings.heartbeat_interval_ms, max(_QUICK_INTERVAL_MS, paced_ms))
 
     def _number(self, name: str, default: int) -> int:
         own = self._own.get(name)
         return default if own is None else int(own)
+
+
+def _members(core: Core, now: Moment) -> int:
+    """How many members of consumer groups this partition has, counted once a second."""
+    if now.monotonic_s - core.members_at_s >= 1.0:
+        groups = core.by_type.get(GroupType.CONSUMER, {}).values()
+        core.members = sum(group.member_count for group in groups)
+        core.members_at_s = now.monotonic_s
+    return core.members
