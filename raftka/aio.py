@@ -298,8 +298,7 @@ class _Listener:
     """A listener of the caller's, which runs under asyncio while a poll waits for it."""
 
     def __init__(self, guest: _Guest, listener: Any) -> None:
-        self._guest = guest
-        self._listener = listener
+        self._guest, self._listener = guest, listener
 
     async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
         await self._under_asyncio(self._listener.on_assigned(partitions))
@@ -349,8 +348,7 @@ async def _resumed(begun: Any, waits_for: Any) -> Any:
 
 class _Begun:
     def __init__(self, begun: Any, waits_for: Any) -> None:
-        self._begun = begun
-        self._waits_for = waits_for
+        self._begun, self._waits_for = begun, waits_for
 
     def __await__(self) -> Any:
         waits_for = self._waits_for
