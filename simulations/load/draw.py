@@ -7,7 +7,7 @@ others as they were. That is what makes shrinking possible.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Final, NamedTuple
@@ -96,17 +96,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             *readers,
             *members,
         ),
-        operations=(
-            *_operations(dice("operations"), options.duration_s),
-            *(
-                Step(*each)
-                for each in traits.administration(
-                    dice("administration"), WARM_UP_S, options.duration_s
-                )
-            ),
-            *(Step(*each) for each in traits.lies(dice("lies"), WARM_UP_S, options.duration_s)),
-            *_first_voters(dice("first voters"), nodes, quorum),
-        ),
+        operations=_all_operations(dice, options.duration_s, nodes, quorum),
         faults=_faults(
             dice("faults"), options, _possible(kinds, quorum, bool(cleaner), bool(disks))
         ),
@@ -116,6 +106,21 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
         quorum_batch_entries=dice("quorum batch").choice([1, 1, 4, 4096]),
         network_delay_s=10 ** dice("delay").uniform(-4, -2.3),
         split_rate=dice("split").choice([0.0, 0.0, 0.02, 0.2]),
+    )
+
+
+def _all_operations(
+    dice: Callable[[str], Random], duration_s: float, nodes: Sequence[NodePlan], quorum: str
+) -> tuple[Step, ...]:
+    """What administrators and clients do, each kind by dice of its own."""
+    return (
+        *_operations(dice("operations"), duration_s),
+        *(
+            Step(*each)
+            for each in traits.administration(dice("administration"), WARM_UP_S, duration_s)
+        ),
+        *(Step(*each) for each in traits.lies(dice("lies"), WARM_UP_S, duration_s)),
+        *_first_voters(dice("first voters"), nodes, quorum),
     )
 
 

@@ -143,7 +143,7 @@ def _check(core: Core, request: ConsumerGroupHeartbeatRequest, version: int) -> 
     if (epoch != 0 or version >= _CLIENT_MAKES_ID_FROM) and not request.member_id.strip():
         raise _invalid("MemberId can't be empty.")
     if epoch < STATIC_LEAVE_EPOCH:
-        raise _invalid(f"MemberEpoch is {epoch}, but must be greater than or equal to -2.")
+        raise _invalid(f"MemberEpoch is invalid: {epoch} is less than -2.")
     if epoch == STATIC_LEAVE_EPOCH and request.instance_id is None:
         raise _invalid("InstanceId can't be null.")
     if epoch == 0:

@@ -302,7 +302,9 @@ def _replay_current(core: Core, key: CurrentKey, value: CurrentValue | None) -> 
         return
     group, member = _member_of(core, key.group_id, key.member_id)
     member.epoch, member.previous_epoch = value.member_epoch, value.previous_member_epoch
-    member.state = MemberState(value.state)
+    known = value.state in tuple(MemberState)
+    # A newer broker may have other states: the member is taken to its target from where it is.
+    member.state = MemberState(value.state) if known else MemberState.UNRELEASED_PARTITIONS
     group.give(
         member,
         _read(value.assigned_partitions, value.member_epoch),
@@ -314,7 +316,9 @@ def _read(written: Sequence[TopicPartitions], epoch: int) -> Owned:
     """Partitions; those whose epochs were not written count as given at the member's epoch."""
     found: Owned = {}
     for topic in written:
-        epochs = topic.assignment_epochs or [epoch] * len(topic.partitions)
+        epochs = topic.assignment_epochs
+        if epochs is None or len(epochs) != len(topic.partitions):
+            epochs = [epoch] * len(topic.partitions)
         found[topic.topic_id] = dict(zip(topic.partitions, epochs, strict=True))
     return found
 
