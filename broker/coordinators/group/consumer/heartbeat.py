@@ -18,6 +18,7 @@ from raftka.broker.coordinators.group.consumer.group import (
     Partitions,
     ResolvedRegex,
     Subscription,
+    as_partitions,
 )
 from raftka.broker.coordinators.group.consumer.migration import begin, upgraded
 from raftka.broker.coordinators.group.consumer.reconcile import next_step
@@ -98,9 +99,10 @@ def heartbeat(
         and (request.subscribed_topic_names is not None or bool(request.subscribed_topic_regex))
         and request.topic_partitions is not None
     )
-    changed = {t: set(p) for t, p in before.items()} != {
-        t: set(p) for t, p in member.assigned.items()
-    }
+    # Most heartbeats change nothing: the member has the very same partitions.
+    changed = member.assigned is not before and as_partitions(member.assigned) != as_partitions(
+        before
+    )
     interval_ms = ConsumerSettings(core, group.group_id).heartbeat_interval_ms(now)
     return _answer(member, interval_ms, with_assignment=is_full or changed)
 
@@ -245,10 +247,17 @@ def _subscribe(
         reason = f"{member.member_id} subscribes to something else"
     if says.regex != before.regex:
         membership.forget_unused_regexes(core, group)
-    if resolve_regexes(core, group, now) and not reason:
+    outdated = says.regex is not None and _is_outdated(core, group, says.regex)
+    if outdated and resolve_regexes(core, group, now) and not reason:
         reason = "other topics match its members' expressions"
     if reason:
         bump(core, group, reason, now)
+
+
+def _is_outdated(core: Core, group: ConsumerGroup, regex: str) -> bool:
+    """Whether topics have come or gone since it was looked which match."""
+    known = group.regexes.get(regex)
+    return known is None or known.version < core.topics_version
 
 
 def resolve_regexes(core: Core, group: ConsumerGroup, now: Moment) -> bool:
@@ -261,9 +270,9 @@ def resolve_regexes(core: Core, group: ConsumerGroup, now: Moment) -> bool:
         regex, may_describe = member.says.regex, member.may_describe
         if regex is None or may_describe is None:
             continue
-        known = group.regexes.get(regex)
-        if known is not None and known.version >= core.topics_version:
+        if not _is_outdated(core, group, regex):
             continue
+        known = group.regexes.get(regex)
         topics = matching_topics(core.image, regex, may_describe)
         resolved = ResolvedRegex(topics, core.image.offset, now.wall_ms)
         group.resolve(regex, resolved)
