@@ -40,8 +40,16 @@ const NOTHING: RecordedRun = {
   violations: [],
 };
 
+/** What a simulation does at its very end, when it stops all nodes, is no part of the story. */
+function withoutCurtain(events: TraceEvent[]): TraceEvent[] {
+  const end_s = events[events.length - 1]?.t ?? 0;
+  const first = events.findIndex((event) => event.kind === "stopped" && event.t === end_s);
+  const asked = events.some((event) => event.kind === "shutdown" && event.t === end_s);
+  return first < 0 || asked ? events : events.slice(0, first);
+}
+
 export function load(run: RecordedRun): Loaded {
-  const recording = new Recording(run.events);
+  const recording = new Recording(withoutCurtain(run.events));
   return {
     run,
     recording,
@@ -64,6 +72,8 @@ export const stopAt = signal<number | null>(null);
 export const selected = signal<number | null>(null);
 export const tab = signal<Tab>("why");
 export const projector = signal(false);
+/** How much larger everything is drawn for a projector. */
+export const scale = computed(() => (projector.value ? 1.9 : 1));
 export const helpOpen = signal(false);
 export const notice = signal("");
 

@@ -22,10 +22,15 @@ export function Arrows({ layout }: { layout: Layout }) {
     let place: Point | null;
     if (path !== null) {
       marks.push(<path key={`a${index}`} class="arrow" d={shortened(path, layout.radius)} marker-end="url(#head)" />);
-      place = along(path, 0.5);
+      place = along(path, index % 2 === 0 ? 0.4 : 0.6);
     } else {
       place = placeOf(layout, step);
-      if (place !== null) place = { x: place.x + layout.radius + 14, y: place.y - layout.radius + 4 };
+      const isClient = place !== null && layout.clients.some((name) => layout.places[name] === place);
+      if (place !== null) {
+        place = isClient
+          ? { x: place.x + 66, y: place.y - 4 }
+          : { x: place.x + layout.radius + 14, y: place.y - layout.radius + 4 };
+      }
     }
     if (place === null) return;
     const spot = `${Math.round(place.x / 12)} ${Math.round(place.y / 12)}`;

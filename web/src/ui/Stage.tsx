@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { chosen } from "../store";
+import { chosen, scale } from "../store";
 import { useView } from "./view";
 import { say } from "../words/say";
 import type { Client } from "../model/state";
@@ -101,10 +101,10 @@ export function Stage() {
     if (place.current !== null) observer.observe(place.current);
     return () => observer.disconnect();
   }, []);
-  const layout = layoutOf(run.cast, width.value);
+  const layout = layoutOf(run.cast, Math.floor(width.value / scale.value));
   return (
     <section class="stage" ref={place} aria-label={say("stage.label")}>
-      <svg viewBox={`0 0 ${layout.width} ${layout.height}`} height={layout.height} width={layout.width} class={isAsked && chosen.value !== null ? "asked" : ""}>
+      <svg viewBox={`0 0 ${layout.width} ${layout.height}`} height={layout.height * scale.value} width={layout.width * scale.value} class={isAsked && chosen.value !== null ? "asked" : ""}>
         <defs>
           <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
             <rect width="6" height="6" class="hatch-ground" />

@@ -5,7 +5,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type Lane, lanesOf } from "../model/lanes";
 import { difference } from "../session";
-import { ghost, loaded, pause, position, projector, recording, seek, select, selected } from "../store";
+import { ghost, loaded, pause, position, projector, recording, scale, seek, select, selected } from "../store";
 import { lang, say, seconds } from "../words/say";
 import { paint, type View } from "./paint";
 
@@ -66,15 +66,15 @@ export function Timeline() {
     const draw = () => {
       const target = canvas.current;
       if (target === null) return;
-      const ratio = window.devicePixelRatio || 1;
+      const ratio = (window.devicePixelRatio || 1) * scale.value;
       const now = windowNow();
-      const view: View = { width: width.current, height: heightOf(), label: LABEL, lane: LANE, axis: AXIS, from: now.from, to: now.to };
+      const view: View = { width: Math.floor(width.current / scale.value), height: heightOf(), label: LABEL, lane: LANE, axis: AXIS, from: now.from, to: now.to };
       const key = JSON.stringify([view, recording.value.length, lang.value, projector.value, selected.value, drawing, difference.value, getComputedStyle(document.documentElement).colorScheme]);
       if (key !== drawn) {
         drawn = key;
         still.width = target.width = Math.round(view.width * ratio);
         still.height = target.height = Math.round(view.height * ratio);
-        target.style.height = `${view.height}px`;
+        target.style.height = `${view.height * scale.value}px`;
         const context = still.getContext("2d")!;
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
         paint(context, view, lanes, ghosts, selected.value, difference.value);
@@ -128,15 +128,15 @@ export function Timeline() {
   const timeAt = (event: PointerEvent | WheelEvent): number => {
     const box = canvas.current!.getBoundingClientRect();
     const now = windowNow();
-    const share = (event.clientX - box.left - LABEL) / (box.width - LABEL - 8);
+    const share = ((event.clientX - box.left) / scale.value - LABEL) / (box.width / scale.value - LABEL - 8);
     return now.from + share * (now.to - now.from);
   };
   const near = (event: PointerEvent): number | null => {
     const box = canvas.current!.getBoundingClientRect();
-    const lane = lanes[Math.floor((event.clientY - box.top - AXIS) / LANE)];
+    const lane = lanes[Math.floor(((event.clientY - box.top) / scale.value - AXIS) / LANE)];
     if (lane === undefined) return null;
     const now = windowNow();
-    const reach = (7 / (box.width - LABEL)) * (now.to - now.from);
+    const reach = (7 / (box.width / scale.value - LABEL)) * (now.to - now.from);
     const t = timeAt(event);
     let best: { id: number; far: number } | null = null;
     for (const mark of lane.marks) {
