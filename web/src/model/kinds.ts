@@ -107,7 +107,7 @@ const WEIGHTS: Record<string, number> = {
   ack: 8,
   "timer-fired": 7,
   "timer-set": 1,
-  "timer-pushed": 0,
+  "timer-pushed-back": 0,
 };
 
 /** How much of an explanation an event is, 0 to 9. */

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { busy, engine, rules, withoutRules } from "../session";
-import { loaded, recording, seek, select } from "../store";
+import { loaded, position, recording, seek, select } from "../store";
 import { say, sayIf, seconds } from "../words/say";
 
 export const mystery = { off: "" };
@@ -32,9 +32,10 @@ function Verdicts() {
 /** What the checkers have looked at so far, where the trace says it. */
 function Looks() {
   const looks: Record<string, number> = {};
-  for (const event of recording.value.events) {
+  const { count: happened } = position.value;
+  for (const event of recording.value.events.slice(0, happened)) {
     if (event.kind !== "checked") continue;
-    const found = event["looks"];
+    const found = event["counts"];
     if (typeof found !== "object" || found === null) continue;
     for (const [name, count] of Object.entries(found)) looks[name] = (looks[name] ?? 0) + Number(count);
   }
