@@ -79,6 +79,8 @@ export async function record(session: SessionData): Promise<RecordedRun> {
   }
 }
 
+const AHEAD_S = 4;
+
 function changed(script: (script: ScriptEntry[]) => ScriptEntry[]): SessionData {
   const { session } = loaded.value.run;
   return { ...session, script: script(session.script ?? []) };
@@ -89,13 +91,16 @@ export async function act(action: Omit<ScriptEntry, "at_s">): Promise<boolean> {
   const { t } = position.value;
   const at_s = Number(t.toFixed(6));
   const session = changed((script) => [...script.filter((each) => each.at_s <= at_s), { ...action, at_s } as ScriptEntry]);
-  if (session.until_s !== undefined && session.until_s < at_s + 3) session.until_s = at_s + 3;
+  // A story that was interfered with may wait long for what does not come: look a few seconds ahead.
+  session.until_s = Math.max(session.until_s ?? loaded.value.recording.end_s, at_s + AHEAD_S);
   return await replace(session, t);
 }
 
 /** Takes an action of the script back. */
 export async function undo(index: number): Promise<boolean> {
-  return await replace(changed((script) => script.filter((_, at) => at !== index)), position.value.t);
+  const session = changed((script) => script.filter((_, at) => at !== index));
+  if (session.script?.length === 0) delete session.until_s;
+  return await replace(session, position.value.t);
 }
 
 /** The same session without these rules, from the beginning. */

@@ -24,7 +24,7 @@ async def serving() -> AsyncIterator[str]:
     """The address that is printed."""
     async with trio.open_nursery() as nursery:
         told: list[str] = []
-        data = {"lessons": []}
+        data: dict[str, Any] = {"lessons": []}
         run = partial(server.run, data, host="127.0.0.1", port=0, told=told.append)
         url: str = await nursery.start(run)
         assert told == [url]
