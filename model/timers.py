@@ -25,6 +25,11 @@ def fired(timer: str, about: str = "") -> None:
         _Watched.by(timer, about)
 
 
+def watch(by: Fired) -> None:
+    """Have `by` told from now on: a process that writes a trace until it ends."""
+    _Watched.by = by
+
+
 @contextmanager
 def watched(by: Fired | None) -> Iterator[None]:
     """Have `by` told while this lasts."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from raftka.broker.quorum_setup import controller_endpoints
-from raftka.model import logs
+from raftka.model import logs, timers
 from raftka.model.logs import Line, get_logger
 from raftka.model.ports import Connection, Disk, Network
 from raftka.model.settings import Config
@@ -188,6 +188,7 @@ def trace_to(path: str, config: Config, monotonic: Callable[[], float]) -> Trace
     file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it ends with the process
     trace = TraceFile(file, host, monotonic, peers=peers, last_id=_last_id(path))
     logs.add_sink(trace.line)
+    timers.watch(trace.timer_fired)
     trace.event("start", node=host, unix_s=round(time.time(), 6))
     return trace
 

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from raftka.simulations.load.workload import ProducerTask
+from raftka.simulations.plan import ProducerPlan
 from raftka.simulations.runs.loose_ends import LooseEnds, look
-from raftka.simulations.scenarios.stage import load, run_scenario
+from raftka.simulations.scenarios.stage import Stage, load, run_scenario
 
 
 @pytest.mark.parametrize("seed", [3, 7, 8, 13])
@@ -42,6 +44,41 @@ def test_an_election_after_silence_leads_to_the_pause() -> None:
     timer = events[vote["cause"]]
     assert (timer["kind"], timer["timer"]) == ("timer-fired", "election")
     assert pause["id"] in timer["after"]
+
+
+async def a_producer_is_cut_off(stage: Stage) -> None:
+    await stage.topic("t")
+    settings: dict[str, int | str] = {"linger.ms": 0, "request.timeout.ms": 500}
+    settings["delivery.timeout.ms"] = 1500
+    task = ProducerTask(stage.world, ProducerPlan("p9", "t", -1, True, 2, 0.05, settings))
+    stage.world.producers.append(task)
+    stage.start(lambda _: task.run())
+    await stage.run(seconds=1)
+    stage.cut_off("p9")
+    await stage.run(seconds=2)
+    stage.heal_links()
+    await stage.settle()
+
+
+def test_a_failed_send_leads_to_its_timer_and_to_the_cut() -> None:
+    lines: list[str] = []
+
+    class Lines(LooseEnds):
+        def write(self, text: str) -> None:
+            super().write(text)
+            lines.append(text)
+
+    found = Lines()
+    run_scenario(a_producer_is_cut_off, sink=found)
+    events = {event["id"]: event for event in map(json.loads, lines)}
+    assert found.seen["failed"]
+    assert found.loose == {}
+    failed = next(event for event in events.values() if event["kind"] == "failed")
+    timer = events[failed["cause"]]
+    assert (timer["kind"], timer["timer"]) == ("timer-fired", "delivery")
+    assert {events[each]["kind"] for each in timer["after"]} == {"cut"}
+    assert {events[each]["kind"] for each in failed["after"]} >= {"produce"}
+    assert all("cause" in event for event in events.values() if event["kind"] == "log")
 
 
 def test_what_leads_nowhere_is_counted() -> None:
