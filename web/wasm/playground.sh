@@ -6,4 +6,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 [ -x .venv/bin/python ] || { echo "playground: run ./setup.sh dev first" >&2; exit 1; }
 npm ci --prefix web/wasm --silent --no-audit --no-fund
 .venv/bin/python -m raftka.simulations.wasm.pack build/wasm/raftka.zip
-node web/wasm/playground.mjs build/wasm/raftka.zip raftka/learn/page.html "$output"
+.venv/bin/python -m raftka.learn.playground build/wasm/page.html
+node web/wasm/playground.mjs build/wasm/raftka.zip build/wasm/page.html "$output"
