@@ -302,6 +302,7 @@ class BrokerCordonRecord(MetadataRecord):
     """
 
     ID: ClassVar[int] = 23
+    OWN_FROM: ClassVar[int] = 0
 
     broker_id: int
     broker_epoch: int

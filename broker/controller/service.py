@@ -206,7 +206,7 @@ class ControllerService:
         broker = brokers.registered(self.image, beat.broker_id, beat.broker_epoch)
         self._heard(beat.broker_id, beat.broker_epoch, connection, beat.metadata_offset)
         state = self._next_state(self.image, beat)
-        if state is brokers.current_state(broker) and not brokers.has_news(broker, beat):
+        if not brokers.has_news(self.image, broker, beat, state):
             return brokers.heartbeat(self.image, self.rules, beat, state).response
 
         def decide(image: MetadataImage) -> Result[HeartbeatAnswer]:

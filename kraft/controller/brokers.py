@@ -17,6 +17,7 @@ from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
+    RAFTKA_VERSION,
     BrokerCordonRecord,
     BrokerRegistrationChangeRecord,
     MetadataRecord,
@@ -231,7 +232,7 @@ def heartbeat(
         records = fence(image, rules, broker, Why(code, broker=broker.broker_id))
     if not records and (failed := newly_offline(broker, beat.offline_log_dirs)):
         records = directories_failed(image, rules, broker, frozenset(failed))
-    if is_newly_cordoned(broker, beat):
+    if is_newly_cordoned(image, broker, beat):
         cordoned = beat.cordoned_log_dirs or ()
         records.append(BrokerCordonRecord(broker.broker_id, broker.epoch, cordoned))
     answer = HeartbeatAnswer(
@@ -242,16 +243,23 @@ def heartbeat(
     return Result(records, answer)
 
 
-def has_news(broker: BrokerImage, beat: Heartbeat) -> bool:
-    """Whether a heartbeat says something of log directories that the image does not have."""
+def has_news(
+    image: MetadataImage, broker: BrokerImage, beat: Heartbeat, state: BrokerState
+) -> bool:
+    """Whether a heartbeat, which takes the broker to `state`, says what the image does not have."""
+    moves = state is not current_state(broker)
     failed = newly_offline(broker, beat.offline_log_dirs)
-    return bool(failed) or is_newly_cordoned(broker, beat)
+    return moves or bool(failed) or is_newly_cordoned(image, broker, beat)
 
 
-def is_newly_cordoned(broker: BrokerImage, beat: Heartbeat) -> bool:
-    """Whether other log directories are cordoned than the image has it."""
+def is_newly_cordoned(image: MetadataImage, broker: BrokerImage, beat: Heartbeat) -> bool:
+    """Whether other log directories are cordoned than the image has it.
+
+    Not while nodes may run that do not know the record: an upgrade ends with raftka.version.
+    """
     wished = beat.cordoned_log_dirs
-    return wished is not None and set(wished) != set(broker.cordoned_log_dirs)
+    differs = wished is not None and set(wished) != set(broker.cordoned_log_dirs)
+    return differs and image.features.get(RAFTKA_VERSION, 0) > 0
 
 
 def fence(

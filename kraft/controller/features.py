@@ -136,6 +136,13 @@ def _refusal(image: MetadataImage, wish: FeatureUpdate, controller_id: int) -> s
             )
         if wish.name == METADATA_VERSION:
             return _lossy(present, wish)
+        cordoned = [each.broker_id for each in image.brokers.values() if each.cordoned_log_dirs]
+        if wish.name == RAFTKA_VERSION and cordoned:
+            # A release of before could not read the record that says so.
+            return (
+                f"{intro} Brokers {cordoned} have cordoned log directories: remove their"
+                " cordoned.log.dirs first."
+            )
     return None
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from raftka.kraft.controller import brokers
 from raftka.kraft.controller.brokers import BrokerState, Heartbeat
+from raftka.kraft.controller.features import Change, FeatureUpdate, update
 from raftka.kraft.controller.placement import place
 from raftka.kraft.controller.reassignments import Move, alter_reassignments
 from raftka.kraft.controller.topics import NewTopic
 from raftka.kraft.delta import image_records
-from raftka.kraft.records import BrokerCordonRecord
+from raftka.kraft.records import RAFTKA_VERSION, BrokerCordonRecord, FeatureLevelRecord
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from tests.support.controller import ControllerOnPaper
@@ -55,11 +56,23 @@ def test_a_broker_gets_no_new_replicas_once_all_its_directories_are_cordoned(
     assert placed(cluster, 3) == {1, 2, 3}
 
 
+def test_nothing_is_cordoned_while_nodes_of_before_may_run(cluster: ControllerOnPaper) -> None:
+    cluster.replay([FeatureLevelRecord(RAFTKA_VERSION, 0)])
+    assert cordon(cluster, 2, A, B) == 0
+    cluster.replay([FeatureLevelRecord(RAFTKA_VERSION, 1)])
+    assert cordon(cluster, 2, A, B) == 1
+    down = FeatureUpdate(RAFTKA_VERSION, 0, Change.SAFE_DOWNGRADE)
+    refused = update(cluster.image, [down]).response[RAFTKA_VERSION]
+    assert refused is not None and "Brokers [2] have cordoned log directories" in refused.message
+    cordon(cluster, 2)
+    assert update(cluster.image, [down]).response[RAFTKA_VERSION] is None
+
+
 def test_a_heartbeat_that_knows_no_settings_yet_changes_nothing(cluster: ControllerOnPaper) -> None:
     cordon(cluster, 2, A, B)
     broker = cluster.image.brokers[2]
     beat = Heartbeat(2, broker.epoch, broker.epoch)
-    assert not brokers.is_newly_cordoned(broker, beat)
+    assert not brokers.is_newly_cordoned(cluster.image, broker, beat)
     assert cluster.image.brokers[2].is_cordoned
 
 
