@@ -29,7 +29,8 @@ class TransactionsPassed:
 
     def is_aborted(self, header: BatchHeader) -> bool:
         """Take note of a batch with records; whether its transaction was aborted."""
-        self._advance(header.last_offset)
+        if self._aborted:
+            self._advance(header.last_offset)
         if not header.is_transactional:
             return False
         if header.producer_id in self._aborting:
