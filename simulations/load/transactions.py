@@ -51,6 +51,9 @@ class Vanished(Exception):
 class TransactorTask:
     """Writes transactions until the workload ends; `write` is what goes into one."""
 
+    vanishes = 0.1
+    """How often a life ends in the middle of a transaction."""
+
     def __init__(self, world: World, plan: TransactorPlan) -> None:
         self.world = world
         self.plan = ProducerPlan(
@@ -125,9 +128,9 @@ class TransactorTask:
                 return
             # What was read is read again after an abort: a transformer begins another life.
             end = dice.random()
-            if end < 0.1:
+            if end < self.vanishes:
                 raise Vanished
-            if end < 0.3:
+            if end < self.vanishes + 0.2:
                 await producer.abort_transaction()
                 transaction.fate = Fate.ABORTED
                 self._aborted()
@@ -206,6 +209,9 @@ class TransactorTask:
 
 class TransformerTask(TransactorTask):
     """Makes a record of each committed one of a topic, and commits its place with it."""
+
+    vanishes = 0.3
+    """Often: the next member of its group finds offsets that are pending (KIP-447)."""
 
     def __init__(self, world: World, plan: TransactorPlan) -> None:
         super().__init__(world, plan)
