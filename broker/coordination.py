@@ -118,7 +118,7 @@ class Coordinators:
         from raftka.broker.coordinators.group.share.service import ShareGroupService
 
         ends = Ends(self._peers, lambda: self._replicas.index.image)
-        share_groups = ShareGroupService(self.groups.host, self._persister, ends)
+        share_groups = ShareGroupService(self.groups.host, self._persister, ends, self._clock)
         self._begin(share_groups.run)
         return share_groups
 

@@ -90,12 +90,16 @@ class ShareFetching:
             if not (is_enough or is_last or self._errors):
                 return False
             if reads and self._may_send(size):
+                self._is_queued = True  # Nothing wakes it meanwhile: it would take them twice.
                 self._acquire(reads)
+                self._is_queued = False
                 if not self._found and not self._errors:
                     continue  # All of it was for nobody: what is behind it?
             self._respond()
             return True
-        return False
+        if is_last:
+            self._respond()
+        return is_last
 
     def _look(self) -> tuple[int, list[tuple[Led, Batches]]]:
         """(bytes, what there is) in the order of the session, as far as the limits let it."""
@@ -159,7 +163,7 @@ class ShareFetching:
                 left -= sum(each.last - each.first + 1 for each in acquired)
                 led.replica.traffic.bytes_out += batches.size
             led.replica.traffic.fetch_requests += 1
-            node.share.partitions.touched(led)
+            node.share.partitions.touched(led, wakes=False)
 
     # ---- waiting
 

@@ -176,8 +176,11 @@ class SharePartitions:
         replica.state.check_leader()
         return replica
 
-    def touched(self, led: Led) -> None:
-        """An operation has changed it: write that, keep its time, wake those who wait for it."""
+    def touched(self, led: Led, *, wakes: bool = True) -> None:
+        """An operation has changed it: write that, keep its time, wake those who wait for it.
+
+        `wakes`: whether there may be more for others than before.
+        """
         machine = led.machine
         if machine is None:
             return
@@ -192,7 +195,7 @@ class SharePartitions:
             self._timers.schedule(led.key, due_s, lambda now: self._expire(led, now))
             if next_s is None or due_s < next_s:
                 self._alarm.ring()
-        if led.watchers and machine.next_fetch_offset() is not None:
+        if wakes and led.watchers and machine.next_fetch_offset() is not None:
             led.wake()
 
     def release(self, group_id: str, member_id: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import trio
+
 from raftka.model.errors import ErrorCode
 from raftka.simulation import Stage, run_scenario
 from tests.support.raw_client import RawClient, connected, produced
@@ -53,5 +55,43 @@ def test_members_share_a_partition() -> None:
         assert code == ErrorCode.INVALID_RECORD_STATE
         await other.acknowledge(1, 2, RELEASE)
         assert await one.take(records=5) == [(1, 2, 2)]
+
+    on_a_node(story)
+
+
+def test_a_member_that_joins_is_answered_its_partitions_at_once() -> None:
+    async def story(stage: Stage, client: Client) -> None:
+        member = Member(await client("a"))
+        await member.join()
+        other = Member(await client("b"), "b", group="h")
+        started = stage.now
+        await other.heartbeat()
+        assert other.assigned, "though nobody has begun the state of this group's partitions"
+        assert stage.now - started < 1
+
+    on_a_node(story)
+
+
+def test_members_that_wait_get_each_record_once() -> None:
+    async def story(stage: Stage, client: Client) -> None:
+        members = [Member(await client(name), name) for name in "abc"]
+        producer = await client("p")
+        for member in members:
+            await member.join()
+            await member.take()
+        got: list[int] = []
+
+        async def work(member: Member) -> None:
+            for _ in range(8):
+                for first, last, count in await member.take(records=2):
+                    assert count == 1
+                    got.extend(range(first, last + 1))
+
+        async with trio.open_nursery() as nursery:
+            for member in members:
+                nursery.start_soon(work, member)
+            for _ in range(12):
+                await producer.ask(produced("t", 100), 9)
+        assert sorted(got) == list(range(12))
 
     on_a_node(story)

@@ -93,6 +93,13 @@ def heartbeat(
     )
 
 
+def is_early(core: Core, group_id: str, response: messages.ShareGroupHeartbeatResponse) -> bool:
+    """Whether a member is answered no partitions because their state is only being begun."""
+    group = core.groups.get(group_id)
+    has_any = response.assignment is not None and response.assignment.topic_partitions
+    return isinstance(group, ShareGroup) and bool(group.initializing) and not has_any
+
+
 def _check(request: messages.ShareGroupHeartbeatRequest) -> None:
     """Raises KafkaError INVALID_REQUEST, in Apache Kafka's words."""
     if not request.group_id.strip():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -35,23 +35,32 @@ from raftka.net.router import Pending
 
 if TYPE_CHECKING:
     from raftka.broker.share.persister import Persister
+    from raftka.model.ports import Clock
 
 log = get_logger(__name__)
 
 Runtime = ShardRuntime[GroupShard]
+
+_JOIN_S: Final = 2.0
+"""How long a member that joins waits at most for the state of its partitions."""
 
 
 class ShareGroupService:
     """What handlers call. `run` must be running. Operations raise KafkaError as those of
     GroupCoordinatorService do."""
 
-    def __init__(self, host: CoordinatorHost[GroupShard], persister: Persister, ends: Ends) -> None:
+    def __init__(
+        self, host: CoordinatorHost[GroupShard], persister: Persister, ends: Ends, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._ends = ends
         self._host = host
         self._persister = persister
         self._nursery: trio.Nursery | None = None
         self._early: list[tuple[Runtime, object]] = []
         """Effects that came before `run` has started."""
+        self._joining: dict[str, list[Callable[[], None]]] = {}
+        """By group: members that join while the state of their partitions is being begun."""
 
     async def run(self) -> None:
         """Own the tasks that ask the share coordinator, until cancelled."""
@@ -63,16 +72,38 @@ class ShareGroupService:
     def heartbeat(
         self, request: ShareGroupHeartbeatRequest, client_id: str, client_host: str
     ) -> Pending:
-        """Answered with a ShareGroupHeartbeatResponse. Does not raise."""
+        """Answered with a ShareGroupHeartbeatResponse. Does not raise.
+
+        A member that joins is answered when the state of its partitions has begun, or soon after
+        in any case: with nothing in hand it would wait for its next heartbeat.
+        """
         answer = _Heartbeat(lambda code: ShareGroupHeartbeatResponse(error_code=code))
+        gives_up_s = self._clock.monotonic() + _JOIN_S
 
         def operation(runtime: Runtime) -> None:
-            core = runtime.shard.core
-            response = heartbeat.heartbeat(core, request, client_id, client_host, runtime.now())
-            runtime.answer(answer, response)
+            core, now = runtime.shard.core, runtime.now()
+            response = heartbeat.heartbeat(core, request, client_id, client_host, now)
+            may_wait = request.member_epoch == 0 and now.monotonic_s < gives_up_s
+            if may_wait and heartbeat.is_early(core, request.group_id, response):
+                self._wait_to_join(request.group_id, ask)
+            else:
+                runtime.answer(answer, response)
 
-        self._host.answer_later(answer, request.group_id, operation)
+        def ask() -> None:
+            if not answer.done:
+                self._host.answer_later(answer, request.group_id, operation)
+
+        ask()
         return answer
+
+    def _wait_to_join(self, group_id: str, ask: Callable[[], None]) -> None:
+        self._joining.setdefault(group_id, []).append(ask)
+        if self._nursery is not None:
+            self._nursery.start_soon(self._join_in_any_case, ask)
+
+    async def _join_in_any_case(self, ask: Callable[[], None]) -> None:
+        await self._clock.sleep(_JOIN_S)
+        ask()
 
     async def describe(self, group_id: str) -> DescribedGroup:
         """A share group for people."""
@@ -174,6 +205,8 @@ class ShareGroupService:
             if missed:
                 heartbeat.not_begun(core, effect.group_id, missed, now)
             runtime.settle()
+        for ask in self._joining.pop(effect.group_id, []):
+            ask()
 
     async def _begin_one(self, key: SharePartitionKey, state_epoch: int) -> None:
         try:
