@@ -233,7 +233,7 @@ def test_a_start_loads_what_it_needs_and_starts_no_program(tmp_path: Path) -> No
         "broker_heartbeat",
         "broker_registration",
     }
-    assert sum(name.startswith("raftka") for name in modules) <= 269
+    assert sum(name.startswith("raftka") for name in modules) <= 275
 
 
 def test_a_service_manager_hears_when_the_node_serves_and_stops(server: Server) -> None:
