@@ -24,6 +24,7 @@ from raftka.broker.coordinators.group.consumer.target import assign, bump
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import CONSUMER_PROTOCOL_TYPE
 from raftka.broker.coordinators.group.join import Client
+from raftka.broker.coordinators.group.sync import leave_group as leave_classic
 from raftka.broker.coordinators.outbox import Ticket
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.errors import ErrorCode, KafkaError
@@ -160,6 +161,17 @@ def _validated(group: ConsumerGroup, member_id: str, instance_id: str | None) ->
 
     Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
     """
+    member = _named(group, member_id, instance_id)
+    if member.says.classic is None:
+        raise KafkaError(
+            ErrorCode.UNKNOWN_MEMBER_ID,
+            f"member {member_id!r} of group {group.group_id!r} speaks the consumer protocol",
+        )
+    return member
+
+
+def _named(group: ConsumerGroup, member_id: str, instance_id: str | None) -> Member:
+    """The member that a request names, of either protocol. Raises KafkaError as above."""
     member = group.members.get(member_id)
     if instance_id is not None:
         known = group.static_member(instance_id)
@@ -170,10 +182,9 @@ def _validated(group: ConsumerGroup, member_id: str, instance_id: str | None) ->
                 f" {known.member_id!r} by now, no longer {member_id!r}",
             )
         member = known
-    if member is None or member.says.classic is None:
+    if member is None:
         raise KafkaError(
-            ErrorCode.UNKNOWN_MEMBER_ID,
-            f"group {group.group_id!r} has no member {member_id!r} of the classic protocol",
+            ErrorCode.UNKNOWN_MEMBER_ID, f"group {group.group_id!r} has no member {member_id!r}"
         )
     return member
 
@@ -266,16 +277,22 @@ def _expect(
 def leave(
     core: Core, group: ConsumerGroup, leaving: list[MemberIdentity], now: Moment
 ) -> list[MemberResponse]:
-    """Take members of the classic protocol out; each has its own error in the answer."""
-    answers = []
-    for identity in leaving:
+    """Take members out, of either protocol: administrators do it by LeaveGroup (KIP-345).
+
+    Each has its own error in the answer.
+    """
+    answers: list[MemberResponse] = []
+    for place, identity in enumerate(leaving):
+        if core.groups.get(group.group_id) is not group:
+            # The last member of the consumer protocol has left: the rest are of a classic group.
+            return answers + leave_classic(core, group.group_id, leaving[place:], now)
         code = ErrorCode.NONE
         member_id = identity.member_id
         try:
             if not member_id and identity.group_instance_id is not None:
                 known = group.static_member(identity.group_instance_id)
                 member_id = "" if known is None else known.member_id
-            member = _validated(group, member_id, identity.group_instance_id)
+            member = _named(group, member_id, identity.group_instance_id)
             membership.leave(core, group, member, "leaves", now)
         except KafkaError as error:
             code = error.code

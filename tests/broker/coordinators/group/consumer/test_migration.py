@@ -21,6 +21,7 @@ from raftka.net.protocol.messages.consumer_protocol_subscription import (
     ConsumerProtocolSubscription,
     TopicPartition,
 )
+from raftka.net.protocol.messages.leave_group import MemberIdentity
 from tests.support.consumer_groups import Client, ConsumerWorld, config
 
 
@@ -140,6 +141,21 @@ def test_the_last_member_of_the_new_protocol_takes_the_group_back() -> None:
     assert all(call.error is ErrorCode.NONE for call in calls)
     world.log_is_true()
     assert world.replayed().contents()[0] == world.mirror.contents()[0]
+
+
+def test_several_leave_at_once_while_the_group_goes_back() -> None:
+    world = ConsumerWorld()
+    one, two = classic_pair(world)
+    Client(world, "n1").beat()
+    leaving = [MemberIdentity(member_id=each) for each in ("n1", one.member_id, "n1")]
+    answers = world.shard.leave_group("payroll", leaving, world.now)
+    world.settle()
+    codes = [ErrorCode(each.error_code) for each in answers]
+    assert codes == [ErrorCode.NONE, ErrorCode.NONE, ErrorCode.UNKNOWN_MEMBER_ID]
+    group = world.shard.core.groups["payroll"]
+    assert isinstance(group, Group)
+    assert list(group.members) == [two.member_id]
+    assert isinstance(world.replayed().core.groups["payroll"], Group)
 
 
 def test_a_consumer_group_takes_members_of_the_classic_protocol() -> None:
