@@ -69,7 +69,9 @@ from tests.support.offsets_log import MemoryOffsetsLog
 async def node(nursery: trio.Nursery) -> SimpleNamespace:
     coordinator = Coordinator(MemoryOffsetsLog(), nursery)
     await coordinator.lead()
-    return SimpleNamespace(groups=coordinator.service, coordinator=coordinator)
+    service = coordinator.service
+    coordinators = SimpleNamespace(delete_group=service.delete_group)
+    return SimpleNamespace(groups=service, coordinator=coordinator, coordinators=coordinators)
 
 
 def context(node: object, version: int) -> Context[Node]:
