@@ -3,8 +3,8 @@
 - What was acknowledged is never delivered again.
 - While a member holds a record, no other is given it by the same leader.
 - No record is delivered more often than the limit.
-- What was neither acknowledged nor rejected, and not delivered as often as the limit, is still to
-  come: nothing is skipped.
+- What was neither acknowledged, nor perhaps, nor delivered as often as the limit, is still to come:
+  nothing is skipped.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class ShareChecker:
         self._over: dict[Where, float] = {}
         """What was acknowledged for sure, and when."""
         self._counts: dict[Where, int] = {}
+        self._doubtful: set[Where] = set()
+        """What was acknowledged, by a request whose outcome is unknown."""
 
     @property
     def over_count(self) -> int:
@@ -100,10 +102,16 @@ class ShareChecker:
         self._over.setdefault(where, now_s)
         self._held.pop(where, None)
 
+    def in_doubt(self, where: Where) -> None:
+        """A member has acknowledged a record, and does not know whether that counts."""
+        self._doubtful.add(where)
+
     def missing(self, all_records: Iterable[Where]) -> list[Where]:
         """What the group has still to be given."""
         return [
             where
             for where in all_records
-            if where not in self._over and self._counts.get(where, 0) < self._limit
+            if where not in self._over
+            and where not in self._doubtful
+            and self._counts.get(where, 0) < self._limit
         ]

@@ -112,10 +112,13 @@ class _Work:
         return accepted
 
     async def _commit(self, consumer: ShareConsumer, accepted: list[ShareRecord]) -> None:
+        for record in accepted:
+            self.checker.in_doubt(Where(record.place, record.record.offset))
         outcomes = await consumer.commit()
         for record in accepted:
+            where = Where(record.place, record.record.offset)
             if record.place in outcomes and outcomes[record.place] is None:
-                self.checker.acknowledged(Where(record.place, record.record.offset), self.stage.now)
+                self.checker.acknowledged(where, self.stage.now)
 
 
 async def scenario(stage: Stage) -> None:

@@ -49,6 +49,8 @@ def test_a_record_that_was_let_go_may_go_to_another(checker: ShareChecker, told:
 def test_what_is_missing(checker: ShareChecker) -> None:
     checker.delivered("a", RECORD, 2, 0, 0.0, 1.0)
     assert checker.missing([RECORD, OTHER]) == [OTHER]
+    checker.in_doubt(OTHER)
+    assert checker.missing([RECORD, OTHER]) == [], "it may count"
     checker.acknowledged(OTHER, 1.0)
     assert checker.missing([RECORD, OTHER]) == []
     assert checker.over_count == 1
