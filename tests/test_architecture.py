@@ -54,6 +54,9 @@ SIMULATOR = {
 REAL_WORLD = {
     "net/clock.py",
     "net/security/certificates.py",
+    # Files of tokens and of issuers' keys, as those of certificates.
+    "net/security/issuer_keys.py",
+    "net/security/token_source.py",
     "net/security/tls.py",
     "net/transport.py",
     "storage/apart.py",

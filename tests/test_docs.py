@@ -13,6 +13,8 @@ import pytest
 from raftka.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
+NOT_OURS = {"kafka-python", "kafka-share-groups"}
+"""A client, and a tool of Kafka's own that works here."""
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
@@ -36,6 +38,6 @@ def test_commands_on_pages_exist(page: Path) -> None:
     code = "\n".join([*blocks, *re.findall(r"`[^`\n]+`", text)])
     words = set(re.findall(r"^(?:[$] )?`?raftka ([a-z][a-z-]+)", code, re.MULTILINE))
     assert words - COMMANDS.keys() == set()
-    scripts = set(re.findall(r"(?<![/\w])(kafka-[a-z-]+)(?=[ `.])", code)) - {"kafka-python"}
+    scripts = set(re.findall(r"(?<![/\w])(kafka-[a-z-]+)(?=[ `.])", code)) - NOT_OURS
     there = {script.name.removesuffix(".sh") for script in (ROOT / "bin").glob("kafka-*")}
     assert scripts - there == set()
