@@ -56,13 +56,7 @@ class Oversight:
         self.ledger = Ledger()
         self.metadata = ObservedMetadata(trace)
         self.logs = PartitionLogs()
-        self.registrations = Registrations(
-            cluster.machines,
-            self.metadata,
-            note,
-            on_new_disk=self._lost_unseen,
-            on_registered=self._registered,
-        )
+        self.registrations = self._of_brokers(cluster, note)
         election_s = int(plan.settings["controller.quorum.election.timeout.ms"]) / 1000
         self.raft = self._of_quorum(cluster, election_s, report)
         self.leadership = LeadershipHistory(
@@ -95,6 +89,7 @@ class Oversight:
             at=fabric.at,
             min_isr=self.min_isr,
             resumed_at=lambda host: self.raft.excused.get(host, 0.0),
+            verifies=plan.settings.get("transaction.partition.verification.enable") != "false",
         )
         self.history.may_pass = self.witnesses.may_pass
         self.ledger.listen(self.witnesses.watched)
@@ -109,6 +104,15 @@ class Oversight:
             self.witnesses.image_committed,
             self.registrations.image_committed,
         ]
+
+    def _of_brokers(self, cluster: Cluster, note: Callable[[str], None]) -> Registrations:
+        return Registrations(
+            cluster.machines,
+            self.metadata,
+            note,
+            on_new_disk=self._lost_unseen,
+            on_registered=self._registered,
+        )
 
     def _of_quorum(self, cluster: Cluster, election_s: float, report: Report) -> RaftChecker:
         voters = frozenset(Member(machine.host, b"") for machine in cluster.controllers)

@@ -127,7 +127,10 @@ class Elections:
     def of_disk(self, node: str, kind: str, fields: Fields) -> int | None:
         """What a write of the quorum follows from; a vote is given its reason."""
         if kind == "quorum-append":
-            return self._brought.get((node, fields["last_index"]))
+            # A follower's came with a request; a leader's own stand in the term that it was
+            # elected in.
+            found = self._brought.get((node, fields["last_index"]))
+            return found or self._vote_events.get((node, fields["term"])) or self.begun.get(node)
         if kind == "quorum-commit":
             return self._heard.get(node)
         if kind == "quorum-truncate":

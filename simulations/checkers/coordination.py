@@ -42,9 +42,11 @@ class CoordinationChecker:
         is_excused: Callable[[Key], bool],
         is_lost: Callable[[], bool],
         offsets_log: Callable[[str], Key | None],
+        verifies: bool = True,
     ) -> None:
         """`is_excused`: a partition has lost so much that nothing is promised any longer;
-        `is_lost`: so have coordinators of transactions. `offsets_log` has a group's offsets."""
+        `is_lost`: so have coordinators of transactions. `offsets_log` has a group's offsets.
+        `verifies`: leaders ask coordinators before a transaction begins in a partition."""
         self.checks = 0
         self._metadata = metadata
         self._logs = logs
@@ -53,6 +55,7 @@ class CoordinationChecker:
         self._is_excused = is_excused
         self._is_lost = is_lost
         self._offsets_log = offsets_log
+        self._verifies = verifies
         self._coordinators = CoordinatorLogs(logs, self._stepped)
         self._seen: set[tuple[Key, int, int]] = set()
         """Transactions by partition, first offset and producer that were looked at."""
@@ -70,7 +73,7 @@ class CoordinationChecker:
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
         key = replica.key
         for batch in batches:
-            if not batch.is_transactional or batch.is_control:
+            if not batch.is_transactional or batch.is_control or not self._verifies:
                 continue
             state = self._transactions.of(replica)
             if state is None or state.open.get(batch.producer_id) != batch.base_offset:

@@ -64,9 +64,10 @@ class Witnesses:
         at: Callable[[float, Callable[[], None]], None],
         min_isr: Callable[[str], int],
         resumed_at: Callable[[str], float],
+        verifies: bool,
     ) -> None:
-        """`note` takes rare situations, `at` calls back at a moment, `min_isr` is a topic's
-        min.insync.replicas, `resumed_at` when a host's process was started or resumed."""
+        """`note` takes rare situations, `at` calls back at a moment, `min_isr` is a topic's,
+        `resumed_at` when a host's process began or went on, `verifies` see CoordinationChecker."""
         self.watched = Watched()
         self._machines = machines
         self._registrations = registrations
@@ -92,7 +93,7 @@ class Witnesses:
         )
         self.compaction = self._of_compaction(note)
         self.transactions, self.atomicity = self._of_transactions(report)
-        self.coordination = self._of_coordination(report)
+        self.coordination = self._of_coordination(report, verifies)
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
             self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
@@ -137,7 +138,7 @@ class Witnesses:
         )
         return in_logs, seen
 
-    def _of_coordination(self, report: Report) -> CoordinationChecker:
+    def _of_coordination(self, report: Report, verifies: bool) -> CoordinationChecker:
         return CoordinationChecker(
             self.watched,
             self._metadata,
@@ -147,6 +148,7 @@ class Witnesses:
             is_excused=self._replicas.promises_nothing,
             is_lost=self.coordinators_lost,
             offsets_log=self._offsets_log,
+            verifies=verifies,
         )
 
     def _of_compaction(self, note: Callable[[str], None]) -> CompactionChecker:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 import trio
@@ -151,8 +152,9 @@ class Chronicle:
         if self.scene is not None or before == now:
             return
         at_s = round(trio.current_time(), 6)
-        last = self.events[-1] if self.events else None
-        if last is None or last["kind"] != LINKS or last["t"] != at_s:
+        now_s = takewhile(lambda event: event["t"] == at_s, reversed(self.events))
+        last = next((event for event in now_s if event["kind"] == LINKS), None)
+        if last is None:
             last = {"id": 0, "t": at_s, "kind": LINKS, "cut": [], "healed": []}
             self.events.append(last)
         last["cut"] += sorted(now - before)

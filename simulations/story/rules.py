@@ -126,6 +126,13 @@ RULES: Final[Mapping[str, str]] = {
     "record-moved-by-cleaning": "cleaning moves no record to another offset",
     "tombstone-gone-early": "a tombstone stays for delete.retention.ms after it was first"
     " cleaned (KIP-534)",
+    # Share groups.
+    "acknowledged-delivered-again": "a record that a share group has acknowledged is not"
+    " delivered to it again (KIP-932)",
+    "delivered-beyond-limit": "a share group is delivered a record"
+    " group.share.delivery.count.limit times at most (KIP-932)",
+    "delivered-to-two": "while a member of a share group holds a record, no other is"
+    " delivered it (KIP-932)",
     # Files.
     "append-after-failed-write": "after a disk error a log takes no appends until"
     " another process has recovered it (KIP-112)",
