@@ -100,7 +100,8 @@ async def lie(world: World, dice: Random, cause: int) -> None:
         return
     name = f"liar-{cause}"
     code = await send_raw(world, name, leader, target, lying_batch(kind, SimClock().wall_ms()))
-    world.trace.event("lie-answered", node=name, cause=cause, lie=kind, code=code)
+    error = ErrorCode(code).name
+    world.trace.event("lie-answered", node=name, cause=cause, lie=kind, error=error)
     if code == ErrorCode.NONE:
         world.report(
             "lying-batch-accepted",
@@ -119,18 +120,20 @@ async def send_raw(
     records: bytes,
     transactional_id: str | None = None,
 ) -> int:
-    """Send a batch as it is; the error code of the answer."""
+    """Send a batch as it is; the error code of the answer. Raises BrokenConnection."""
     ports = client_ports(world, name)
     connection = await ports["network"].connect(leader.host, BROKER_PORT)
     channel = Channel(connection, name, ports["clock"])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(channel.run)
+        request = _request(target, records, transactional_id)
+        answer = channel.send(request, _PRODUCE_VERSION, _TIMEOUT_S)
         try:
-            request = _request(target, records, transactional_id)
-            answer = await channel.request(request, _PRODUCE_VERSION, _TIMEOUT_S)
+            await answer.wait()
         finally:
             channel.close("the liar leaves")
-    return int(answer.responses[0].partition_responses[0].error_code)
+    # Out here a leader that does not answer is an error of its own, not one of a group.
+    return int(answer.result().responses[0].partition_responses[0].error_code)
 
 
 def _request(

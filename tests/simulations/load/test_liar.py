@@ -15,6 +15,8 @@ from raftka.model.rules import Rule
 from raftka.simulations.load.liar import KEYLESS, LIES, lying_batch
 from raftka.simulations.observers.batch_contents import unreadable
 from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
+from raftka.simulations.plan import Options
+from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.storage.config import LogConfig
 from raftka.storage.leader_checks import LeaderChecks
 from tests.support.logs import NOW_MS
@@ -99,3 +101,15 @@ def test_records_without_keys_are_refused_where_a_topic_is_compacted() -> None:
     LeaderChecks(WHERE, compacted, {Rule.KEYS_WHERE_COMPACTED}).accept(
         data, NOW_MS, from_client=True
     )
+
+
+@pytest.mark.parametrize("seed", [195258596, 195258624])
+def test_a_run_with_lies_is_the_same_with_a_trace_and_without(seed: int) -> None:
+    """A trace reads what clients send, lies too; a leader may not answer one."""
+
+    class Nowhere:
+        def write(self, text: str) -> None:
+            assert text
+
+    plan = plan_for(Options(seed))
+    assert run_plan(plan, sink=Nowhere()).trace_hash == run_plan(plan).trace_hash
