@@ -322,8 +322,9 @@ def heal(world: World) -> None:
     world.fabric.faults.split_rate = world.plan.split_rate
     for machine in world.cluster.machines.values():
         faults = machine.medium.faults
-        suspect = machine.suspect or faults.full or faults.sync_error_rate > 0
+        suspect = machine.suspect or faults.full or faults.dead or faults.sync_error_rate > 0
         faults.full, faults.sync_error_rate, faults.write_error_rate = False, 0.0, 0.0
+        faults.dead = ""
         faults.loses_pages = False
         faults.sync_latency_s = (0.0001, 0.001)
         if machine.process is not None and machine.process.shutdown.is_set():
