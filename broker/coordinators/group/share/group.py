@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
@@ -105,8 +104,3 @@ class ShareGroup:
         """Those whose state has begun, or is beginning."""
         states = (self.initializing.get(topic_id), self.initialized.get(topic_id))
         return frozenset().union(*(each.partitions for each in states if each is not None))
-
-
-def same(one: Mapping[bytes, frozenset[int]], other: Mapping[bytes, frozenset[int]]) -> bool:
-    """Whether two assignments are the same, whatever the order of their topics."""
-    return dict(one) == dict(other)

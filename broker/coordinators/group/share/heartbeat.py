@@ -19,7 +19,6 @@ from raftka.broker.coordinators.group.share.group import (
     ShareGroup,
     ShareMember,
     TopicState,
-    same,
 )
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.dataclass import dataclass
@@ -79,7 +78,7 @@ def heartbeat(
     gets_all = request.member_epoch == _JOINS or request.subscribed_topic_names is not None
     if member.epoch != group.assignment_epoch or is_new:
         target = group.target.get(member.member_id, {})
-        gets_all = gets_all or not same(member.assigned, target)
+        gets_all = gets_all or member.assigned != target
         member.previous_epoch = member.epoch
         member.epoch = group.assignment_epoch
         member.assigned = target
@@ -254,7 +253,7 @@ def _assign(core: Core, group: ShareGroup, now: Moment) -> None:
         {topic_id: state.partitions for topic_id, state in group.initialized.items()},
     )
     for member_id, assigned in target.items():
-        if member_id not in group.target or not same(group.target[member_id], assigned):
+        if group.target.get(member_id) != assigned:
             records.append(log.target_record(group, member_id, assigned))
     group.target = target
     group.assignment_epoch = group.epoch
