@@ -118,6 +118,7 @@ def test_a_page_with_its_own_engine_gets_the_answers_and_hashes_of_the_command_l
     served = Served(lines.append)
     served.ask(json.dumps({"id": 1, "op": "open", "session": session}))
     served.ask(json.dumps({"id": 2, "op": "run", "session": "s1", "until_s": 1.0}))
+    served.ask(json.dumps({"id": 3, "op": "close", "session": "s1"}))
     served.ask("no JSON")
     answers = [json.loads(line) for line in lines]
     ran = next(each for each in answers if each.get("id") == 2 and "ok" in each)
