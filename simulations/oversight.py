@@ -92,6 +92,7 @@ class Oversight:
             verifies=plan.settings.get("transaction.partition.verification.enable") != "false",
         )
         self.history.may_pass = self.witnesses.may_pass
+        self.history.may_be_gone = self.witnesses.compaction.may_be_gone
         self.ledger.listen(self.witnesses.watched)
         self.metadata.on_change += [
             self.metadata_checker.partition_changed,

@@ -58,6 +58,8 @@ class History:
         self.excused: Callable[[Key], bool] = lambda key: False
         """Whether a partition has lost so much that nothing is promised any more."""
         self.may_pass: Callable[[Key, int, int], bool] = lambda key, start, end: False
+        self.may_be_gone: Callable[[Key, int], bool] = lambda key, offset: False
+        """Whether a cleaning may have removed what was at an offset."""
         """Whether a cleaning may have removed what was between two offsets of a partition."""
 
     def of(self, key: Key) -> PartitionHistory:
@@ -222,8 +224,12 @@ class History:
             self._check_first_ones(key, found)
 
     def _check_first_ones(self, key: Key, found: dict[int, bytes]) -> None:
-        """With one request at a time, retries may repeat records, but none may come late."""
+        """With one request at a time, retries may repeat records, but none may come late.
+
+        What looks late is another copy where a cleaning may have removed the first one.
+        """
         last: dict[bytes, int] = {}
+        at: dict[bytes, int] = {}
         seen: set[tuple[bytes, int]] = set()
         for offset in sorted(found):
             producer, number = parse(found[offset])
@@ -231,13 +237,16 @@ class History:
                 continue
             seen.add((producer, number))
             if number < last.get(producer, -1):
+                before = range(at[producer])
+                if any(each not in found and self.may_be_gone(key, each) for each in before):
+                    continue
                 self._report(
                     "reordered",
                     f"{key[0]}-{key[1]} has {show(found[offset])} at offset {offset}, after record"
                     f" {last[producer]} of the same producer, which has one request in flight",
                 )
                 return
-            last[producer] = number
+            last[producer], at[producer] = number, offset
 
     def _check_producer_order(self, key: Key, found: dict[int, bytes]) -> None:
         last: dict[bytes, int] = {}

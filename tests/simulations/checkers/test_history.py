@@ -116,3 +116,15 @@ def test_one_request_at_a_time_keeps_the_order(
     told.history.one_at_a_time = frozenset({"p"})
     told.history.final_read(KEY, values, len(values))
     assert told.violations == names
+
+
+def test_the_first_copy_of_a_record_may_have_been_cleaned_away(told: Told) -> None:
+    """Records 0, 1 and 0 again: the cleaning that removed the first may have kept record 1."""
+    told.history.one_at_a_time = frozenset({"p"})
+    values = {1: value_of("p", 1, False, 10), 2: value_of("p", 0, False, 10)}
+    told.history.may_be_gone = lambda key, offset: key == KEY and offset == 0
+    told.history.final_read(KEY, values, 3)
+    assert "reordered" not in told.violations
+    told.history.may_be_gone = lambda key, offset: False
+    told.history.final_read(KEY, values, 3)
+    assert "reordered" in told.violations
