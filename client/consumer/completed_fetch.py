@@ -45,10 +45,11 @@ class CompletedFetch:
         self._records = self._read(records)
         self.exhausted = False
 
-    def take(self, limit: int) -> list[ConsumerRecord]:
-        """Up to `limit` records; moves `position`. Raises KafkaError for corrupt bytes."""
+    def take(self, limit: int | None = None) -> list[ConsumerRecord]:
+        """Up to `limit` records, without one all; moves `position`. Raises KafkaError for corrupt
+        bytes."""
         taken = list(islice(self._records, limit))
-        self.exhausted = len(taken) < limit
+        self.exhausted = limit is None or len(taken) < limit
         if taken and not self.exhausted:
             self.position = Position(taken[-1].offset + 1, taken[-1].leader_epoch)
         return taken

@@ -11,8 +11,6 @@ from raftka.model.ids import TopicPartition
 from raftka.model.ports import FileRegion
 from raftka.net.protocol.messages.share_fetch import PartitionData
 
-_PLENTY = 2**31
-
 
 class _WithMessage(Protocol):
     error_message: str | None
@@ -43,8 +41,6 @@ def delivered(
     start = Position(min(counts), -1)
     fetch = CompletedFetch(target, bytes(raw), start, check_crcs=True, aborted=None)
     found = [
-        (record, counts.pop(record.offset))
-        for record in fetch.take(_PLENTY)
-        if record.offset in counts
+        (record, counts.pop(record.offset)) for record in fetch.take() if record.offset in counts
     ]
     return found, sorted(counts)

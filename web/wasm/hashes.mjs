@@ -21,9 +21,10 @@ const found = [];
 const interpreter = await python(archive, {
   stdout: (line) => {
     found.push(JSON.parse(line));
-    const { case: name, hash, virtual_s, wall_s } = found.at(-1);
+    const { case: name, hash, virtual_s, wall_s, story } = found.at(-1);
     const verdict = expected === null ? "" : expected.get(name) === hash ? "  same" : "  DIFFERS";
     console.log(`${name.padEnd(40)} ${hash} ${(virtual_s / wall_s).toFixed(0).padStart(5)}x${verdict}`);
+    if (story !== undefined) console.log(story.replace(/^/gm, "    "));
   },
 });
 // The golden plans are no part of what is installed.

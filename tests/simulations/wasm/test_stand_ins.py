@@ -55,6 +55,26 @@ plan = next(path for path in golden.plans() if path.stem == "single-node")
 print(json.dumps([missing, record_walk.load() is None, sys.platform, golden.found(plan)]))
 """
 
+SHORT_COUNTS = """
+import itertools, json
+
+class Islice(itertools.islice):
+    def __new__(cls, items, *bounds):
+        if any(bound is not None and bound >= 2**31 for bound in bounds):
+            raise ValueError("where pointers have 32 bits, no count is greater than 2**31 - 1")
+        return super().__new__(cls, items, *bounds)
+
+itertools.islice = Islice
+
+from raftka.simulations.sessions.engine import Engine
+engine = Engine()
+session = {"scenario": "share_group", "seed": 1, "until_s": 3.0}
+list(engine.handle({"id": 1, "op": "open", "session": session}))
+*_, last = engine.handle({"id": 2, "op": "run", "session": "s1", "until_s": 3.0})
+engine.close()
+print(json.dumps([last["hash"], last["now_s"], last["violations"]]))
+"""
+
 
 def test_a_run_has_the_same_hash_with_all_stand_ins_as_with_none() -> None:
     done = subprocess.run(
@@ -67,6 +87,16 @@ def test_a_run_has_the_same_hash_with_all_stand_ins_as_with_none() -> None:
     assert platform == "emscripten"
     plan = next(path for path in golden.plans() if path.stem == "single-node")
     assert found == golden.found(plan)
+
+
+def test_members_of_a_share_group_fetch_where_counts_have_32_bits() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_COUNTS], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found, now_s, violations = json.loads(done.stdout)
+    assert (now_s, violations) == (3.0, [])
+    assert found == run_session({"scenario": "share_group", "seed": 1, "until_s": 3.0}, 3.0)
 
 
 @given(st.binary(max_size=300), st.binary(max_size=30))
@@ -126,10 +156,10 @@ def test_a_page_with_its_own_engine_gets_the_answers_and_hashes_of_the_command_l
     assert answers[-1]["error"]["code"] == "no-json"
 
 
-def run_session(session: object) -> str:
+def run_session(session: object, until_s: float = 1.0) -> str:
     """The hash under another engine, that of `raftka session`."""
     engine = Engine()
     list(engine.handle({"id": 1, "op": "open", "session": session}))
-    *_, last = engine.handle({"id": 2, "op": "run", "session": "s1", "until_s": 1.0})
+    *_, last = engine.handle({"id": 2, "op": "run", "session": "s1", "until_s": until_s})
     engine.close()
     return str(last["hash"])
