@@ -194,22 +194,29 @@ class CoordinatedMember:
         return [TopicPartition(names[topic_id], i) for topic_id, found in wanted for i in found]
 
     async def _take_over(self, partitions: list[TopicPartition]) -> None:
-        """Give up what is no longer ours, take what is new, and confirm it."""
+        """Give up what is no longer ours, take what is new, and confirm it.
+
+        The poll may be over at any point from here on: what follows from a step is set with it,
+        since a cancelled body ends, but nothing after it runs.
+        """
+        taken = self._wanted
         async with delayed_cancellation(self._clock, _HAND_OVER_S):
             owned = self._assignment.partitions
             going = [target for target in owned if target not in partitions]
             coming = [target for target in partitions if target not in owned]
             if going:
                 await self._revoke(going, [target for target in owned if target in partitions])
-            self._wanted = None
+            if self._wanted is taken:
+                # Otherwise another assignment came while the listener gave these up.
+                self._wanted = None
             self._assignment.replace(partitions)
+            self._confirm = True
+            self._beat_now(full=False)
             log.info(
                 "group %s: reads %s", self._group.group_id, ", ".join(map(str, partitions)) or "-"
             )
             if self.listener is not None and (coming or not going):
                 await self.listener.on_assigned(coming)
-        self._confirm = True
-        self._beat_now(full=False)
 
     async def _revoke(
         self, going: Sequence[TopicPartition], remaining: Sequence[TopicPartition]
@@ -224,10 +231,10 @@ class CoordinatedMember:
             lost = self._assignment.partitions
             self._assignment.replace([])
             self._wanted = None
+            self._is_lost = False
+            self._beat_now(full=True)
             if self.listener is not None and lost:
                 await self.listener.on_lost(lost)
-        self._is_lost = False
-        self._beat_now(full=True)
 
     # ---- heartbeats
 

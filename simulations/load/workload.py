@@ -162,6 +162,10 @@ class HandProducer(ProducerTask):
         self.done.set()
 
 
+POLLS_S = (0.005, 0.05, 1.0)
+"""How long a group's member waits in a poll."""
+
+
 class ConsumerTask:
     """Polls, alone or as a member of a group, until the run ends."""
 
@@ -222,8 +226,11 @@ class ConsumerTask:
                     for index in range(topic.partitions)
                 ]
                 consumer.assign(found)
+            dice = Random(f"{world.plan.seed} polls of {name}")
             while True:
-                self._take(await consumer.poll(1.0))
+                # A poll that ends in the middle of a rebalance leaves the rest to the next one.
+                timeout_s = 1.0 if plan.group is None else dice.choice(POLLS_S)
+                self._take(await consumer.poll(timeout_s))
 
     def _take(self, records: Sequence[Any]) -> None:
         history, name, group = self.world.history, self.plan.name, self.plan.group

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import trio
@@ -52,6 +52,55 @@ async def until(
         message = await trio.to_thread.run_sync(other.poll, 0.05)
         if message is not None and message.error() is None:
             read.append(message.value() or b"")
+
+
+class SlowToGiveUp:
+    """A listener that hands partitions over when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.asked = trio.Event()
+        self.allowed = trio.Event()
+
+    async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Nothing to do."""
+
+    async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self.asked.set()
+        await self.allowed.wait()
+
+    async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """Nothing to do."""
+
+
+async def test_a_poll_that_ends_in_a_hand_over_leaves_no_partition_behind(
+    single: LocalCluster, topic: str
+) -> None:
+    """The member kept its share to itself: no heartbeat confirmed what the poll gave up."""
+    await make(single, topic)
+    listener = SlowToGiveUp()
+    async with Consumer(settings(single, topic)) as first, trio.open_nursery() as nursery:
+        first.subscribe([topic], listener)
+        with trio.fail_after(20):
+            while len(first.assignment) < PARTITIONS:
+                await first.poll(0.05)
+
+        async def poll_until_cancelled() -> None:
+            with scope:
+                while True:
+                    await first.poll(1)
+
+        scope = trio.CancelScope()
+        async with Consumer(settings(single, topic)) as second:
+            second.subscribe([topic])
+            nursery.start_soon(poll_until_cancelled)
+            with trio.fail_after(20):
+                while not listener.asked.is_set():
+                    await second.poll(0.05)
+                scope.cancel()
+                listener.allowed.set()
+                while len(second.assignment) < PARTITIONS // 2:
+                    await second.poll(0.05)
+            assert len(first.assignment) == PARTITIONS // 2
 
 
 async def test_members_of_two_libraries_share_a_group(single: LocalCluster, topic: str) -> None:
