@@ -1,14 +1,17 @@
 """What producers, consumers and admin clients share: connections to brokers, and the layout.
 
 One task keeps the layout fresh. It asks again when a caller reports a change (an error, a
-broken connection), and at the latest after metadata.max.age.ms. When no known broker can be
-reached it starts over from bootstrap.servers (KIP-899).
+broken connection, a broker that says nothing), and at the latest after metadata.max.age.ms. When
+no known broker can be reached it starts over from bootstrap.servers (KIP-899). What follows from a
+broker's silence is in client/silence.py.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from math import inf
 from typing import TypeVar
 
 import trio
@@ -18,6 +21,8 @@ from raftka.client.connections import Connections
 from raftka.client.metadata import Broker, ClusterView
 from raftka.client.missing_topics import MissingTopics
 from raftka.client.settings import ClientConfig
+from raftka.client.silence import Losses, first_answer
+from raftka.model import timers
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint
 from raftka.model.ports import AuthenticationFailed, BrokenConnection, Clock, Dice, Network
@@ -35,6 +40,7 @@ from raftka.net.protocol.messages.metadata import (
 log = logging.getLogger("raftka.client")
 
 R = TypeVar("R", bound=Response)
+A = TypeVar("A")
 
 _CONTROLLERS = 2
 _QUICK_RETRIES = 10
@@ -85,6 +91,11 @@ class Cluster:
         self._news = trio.Event()
         self._quick = 0
         self._max_age_s = config.seconds("metadata.max.age.ms")
+        self._patience_s = config.seconds("raftka.broker.silence.max.ms") or inf
+        self._losses = Losses()
+        self._coordinated: dict[Endpoint, tuple[str, int]] = {}
+        """One of the keys that each broker was named as the coordinator of, and its type."""
+        self._looking = False
 
     @property
     def connections(self) -> Connections:
@@ -93,7 +104,10 @@ class Cluster:
 
     def start(self, nursery: trio.Nursery) -> None:
         """Begin to work; the tasks end with the nursery."""
-        self._connections = Connections(nursery, self.config, self._network, self.clock, self.dice)
+        self._connections = Connections(
+            nursery, self.config, self._network, self.clock, self.dice, self.refresh_soon
+        )
+        self._tasks = nursery
         nursery.start_soon(self._keep_fresh)
 
     def close(self) -> None:
@@ -172,6 +186,18 @@ class Cluster:
         assert failure is not None
         raise failure
 
+    async def ask_any(self, attempt: Callable[[Channel], Awaitable[A]]) -> A:
+        """What the first broker answers: another one is asked while one says nothing.
+
+        Raises BrokenConnection, KafkaError of the last one asked when all of them fail.
+        """
+
+        async def ask_at(endpoint: Endpoint) -> A:
+            return await attempt(await self.connections.channel(endpoint))
+
+        attempts = [partial(ask_at, endpoint) for endpoint in self._by_preference()]
+        return await first_answer(attempts, self.clock, self._patience_s)
+
     async def channel_to(self, node_id: int, lane: str = "") -> Channel:
         """A channel to one broker. Raises BrokenConnection, also when the id is unknown."""
         broker = self.view.brokers.get(node_id)
@@ -191,26 +217,34 @@ class Cluster:
         *,
         highest: int | None = None,
         timeout_s: float | None = None,
+        wait_s: float = 0.0,
     ) -> R:
-        """One request to one broker. Raises BrokenConnection, KafkaError UNSUPPORTED_VERSION."""
+        """One request to one broker, which may wait for `wait_s` before it answers.
+
+        Raises BrokenConnection, KafkaError UNSUPPORTED_VERSION.
+        """
         version = channel.version_for(type(request), highest)
-        return await channel.request(
-            request, version, self.request_timeout_s if timeout_s is None else timeout_s
-        )
+        limit_s = self.request_timeout_s if timeout_s is None else timeout_s
+        return await channel.request(request, version, limit_s + wait_s, wait_s=wait_s)
 
     async def find_coordinator(self, key: str, key_type: int) -> Broker:
         """Where a group or a transactional id is coordinated, by the numbers of FindCoordinator.
 
         Raises KafkaError, BrokenConnection.
         """
-        channel = await self.any_channel()
-        version = channel.version_for(FindCoordinatorRequest)
         request = FindCoordinatorRequest(key=key, key_type=key_type, coordinator_keys=[key])
-        answer = await channel.request(request, version, self.request_timeout_s)
-        found = answer.coordinators[0] if version >= 4 else answer
-        if found.error_code != ErrorCode.NONE:
-            raise KafkaError(ErrorCode(found.error_code), found.error_message)
-        return Broker(found.node_id, found.host, found.port)
+
+        async def ask(channel: Channel) -> Broker:
+            version = channel.version_for(FindCoordinatorRequest)
+            answer = await channel.request(request, version, self.request_timeout_s)
+            found = answer.coordinators[0] if version >= 4 else answer
+            if found.error_code != ErrorCode.NONE:
+                raise KafkaError(ErrorCode(found.error_code), found.error_message)
+            return Broker(found.node_id, found.host, found.port)
+
+        broker = await self.ask_any(ask)
+        self._coordinated[broker.endpoint] = key, key_type
+        return broker
 
     # The task
 
@@ -237,10 +271,13 @@ class Cluster:
                 log.warning("%s", words)
             asked_at = self.clock.monotonic()
             self._publish(view)
+            self._look_beyond(self._leave_silent())
             await self._wanted.wait(asked_at + self._max_age_s)
             waited = self.clock.monotonic() - asked_at
             self._quick = self._quick + 1 if waited < 2 * self.retry_backoff.longest_s else 0
             pause = self.retry_backoff.pause(max(1, self._quick - _QUICK_RETRIES))
+            if any(True for _ in self.connections.silent()):
+                pause = min(pause, self._patience_s / 2)
             if waited < pause:
                 await self.clock.sleep(pause - waited)
 
@@ -250,7 +287,9 @@ class Cluster:
             log.warning("%s (attempt %d)", self.unreachable(), failures)
 
     async def _ask_layout(self) -> ClusterView:
-        channel = await self.any_channel()
+        return await self.ask_any(self._layout_by)
+
+    async def _layout_by(self, channel: Channel) -> ClusterView:
         if self.config.controllers:
             return self.view.merged(await self._ask_controllers(channel), complete=False)
         everything = self._all_topics
@@ -277,7 +316,48 @@ class Cluster:
             brokers=nodes, cluster_id=answer.cluster_id, controller_id=answer.controller_id
         )
 
+    def _leave_silent(self) -> set[Endpoint]:
+        """Leave brokers that say nothing where the cluster goes on without them.
+
+        The brokers that say nothing and keep their connections.
+        """
+        kept: set[Endpoint] = set()
+        for endpoint, channel, since in list(self.connections.silent()):
+            if not self._losses.has_lost(endpoint, since):
+                kept.add(endpoint)
+                continue
+            timers.fired("silence", channel.peer)
+            log.warning(
+                "%s has not answered for %.1f s, and others have taken over from it: going on"
+                " with them",
+                channel.peer,
+                self.clock.monotonic() - since,
+            )
+            channel.close("it says nothing, and others have taken over from it")
+        return kept
+
+    def _look_beyond(self, silent: set[Endpoint]) -> None:
+        """No layout says who coordinates in place of brokers that are silent."""
+        coordinators = sorted(silent & self._coordinated.keys())
+        if coordinators and not self._looking:
+            self._looking = True
+            self._tasks.start_soon(self._look_for_coordinators, coordinators)
+
+    async def _look_for_coordinators(self, silent: list[Endpoint]) -> None:
+        """Find out whether others have become coordinators in place of brokers that are silent."""
+        try:
+            for endpoint in silent:
+                found = await self.find_coordinator(*self._coordinated[endpoint])
+                if found.endpoint != endpoint:
+                    self._losses.lost(endpoint, self.clock.monotonic())
+        except (BrokenConnection, KafkaError) as error:
+            log.debug("no coordinator in place of one that is silent: %s", error)
+        finally:
+            self._looking = False
+        self._leave_silent()
+
     def _publish(self, view: ClusterView) -> None:
+        self._losses.learn(self.view, view, self.clock.monotonic())
         self.view = view
         self._tell()
         if self.on_change is not None:
@@ -288,7 +368,8 @@ class Cluster:
         self._news = trio.Event()
 
     def _by_preference(self) -> list[Endpoint]:
-        """Open connections first, then brokers that do not back off, then the bootstrap list."""
+        """Open connections first, then brokers that do not back off, then the bootstrap list;
+        brokers that say nothing come last."""
         known = [broker.endpoint for broker in self.view.brokers.values()]
         self._shuffle(known)
         open_now = [e for e in known if self.connections.ready(e) is not None]
@@ -296,7 +377,8 @@ class Cluster:
         open_now += [e for e in bootstrap if not known and self.connections.ready(e) is not None]
         rest = [e for e in known + bootstrap if e not in open_now]
         rest.sort(key=self.connections.resting_s)
-        return open_now + rest
+        silent = {endpoint for endpoint, _, _ in self.connections.silent()}
+        return sorted(open_now + rest, key=silent.__contains__)
 
     def _shuffle(self, endpoints: list[Endpoint]) -> None:
         for last in range(len(endpoints) - 1, 0, -1):

@@ -39,6 +39,15 @@ COMMON = _table(
     Setting(
         "socket.connection.setup.timeout.ms", integer, 10_000, "How long connecting may take.", 1
     ),
+    Setting(
+        "raftka.broker.silence.max.ms",
+        integer,
+        1_000,
+        "Ask other brokers about one that owes an answer and has said nothing for so long, and"
+        " leave it once they go on without it; 0: wait for request.timeout.ms. No client of"
+        " Kafka's has it.",
+        low=0,
+    ),
     *SECURITY,
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 import trio
 
@@ -42,13 +44,17 @@ class Connections:
         network: Network,
         clock: Clock,
         dice: Dice,
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_silence` is called while a broker owes an answer and says nothing."""
         self._nursery = nursery
         self._network = network
         self._clock = clock
         self._client_id = config.text("client.id")
         self._setup_timeout_s = config.seconds("socket.connection.setup.timeout.ms")
         self._idle_s = config.seconds("connections.max.idle.ms")
+        self._silence_s = config.seconds("raftka.broker.silence.max.ms") or inf
+        self._on_silence = on_silence
         self._backoff = Backoff(
             config.seconds("reconnect.backoff.ms"), config.seconds("reconnect.backoff.max.ms"), dice
         )
@@ -67,6 +73,18 @@ class Connections:
         """Seconds until a broker that could not be reached is tried again; 0 when at once."""
         place = self._places.get((endpoint, lane))
         return 0.0 if place is None else max(0.0, place.not_before - self._clock.monotonic())
+
+    def silent(self) -> Iterator[tuple[Endpoint, Channel, float]]:
+        """Open channels to brokers that owe an answer and say nothing, with when they were asked.
+
+        Seconds of the monotonic clock.
+        """
+        for (endpoint, _), place in self._places.items():
+            channel = place.channel
+            if channel is not None and channel.broken is None:
+                since = channel.silent_since
+                if since is not None:
+                    yield endpoint, channel, since
 
     async def channel(self, endpoint: Endpoint, lane: str = "") -> Channel:
         """An open channel, connecting when there is none. Raises BrokenConnection."""
@@ -100,7 +118,14 @@ class Connections:
             if self._nursery.cancel_scope.cancel_called:
                 connection.close()
                 raise BrokenConnection("this client has ended")
-            channel = Channel(connection, self._client_id, self._clock, self._idle_s)
+            channel = Channel(
+                connection,
+                self._client_id,
+                self._clock,
+                self._idle_s,
+                silence_s=self._silence_s,
+                on_silence=self._on_silence,
+            )
             self._nursery.start_soon(channel.run)
             try:
                 await channel.negotiate(SOFTWARE_NAME, SOFTWARE_VERSION, self._setup_timeout_s)

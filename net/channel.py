@@ -9,12 +9,16 @@ that; requests that come meanwhile wait until it is through, since the peer woul
 
 An answer that is overdue breaks the connection: it would come before those of later requests. The
 correlation id of each answer is checked, since an answer to another question is worse than none.
+
+Well before that a peer may be silent: it owes an answer, and no byte came for `silence_s`. That
+proves nothing, so the connection stays; the client that opened it is notified, and may learn that
+another broker has taken over (client/silence.py).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from math import inf
 from typing import Any, TypeVar
@@ -56,14 +60,26 @@ class _InFlight:
     version: int
     deadline: float
     answer: Future[Any]
+    sent_at: float = 0.0
+    due_at: float = 0.0
+    """Until when the peer may wait before it answers, as a fetch does."""
 
 
 class Channel:
     """An open connection; `run` must be running for answers to come."""
 
     def __init__(
-        self, connection: Connection, client_id: str, clock: Clock, idle_s: float = inf
+        self,
+        connection: Connection,
+        client_id: str,
+        clock: Clock,
+        idle_s: float = inf,
+        *,
+        silence_s: float = inf,
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_silence` is called after `silence_s` without a byte of an answer that is due, and
+        again after each half of it."""
         self.peer = connection.peer
         self.versions: Mapping[int, tuple[int, int]] = {}
         """By API key, the versions that the peer answers; empty before `negotiate`."""
@@ -74,7 +90,9 @@ class Channel:
         self._client_id = client_id
         self._clock = clock
         self._idle_s = idle_s
-        self._last_used = clock.monotonic()
+        self._silence_s = silence_s
+        self._on_silence = on_silence
+        self._heard_at = self._last_used = clock.monotonic()
         self._next_correlation = 0
         self._in_flight: deque[_InFlight] = deque()
         self._unsent: list[Piece] = []
@@ -91,6 +109,16 @@ class Channel:
     def in_flight(self) -> int:
         """Requests without an answer yet."""
         return len(self._in_flight)
+
+    @property
+    def silent_since(self) -> float | None:
+        """When the request was sent whose answer a silent peer owes; None when it is not silent.
+
+        Seconds of the monotonic clock.
+        """
+        if not self._in_flight or self._silent_at() > self._clock.monotonic():
+            return None
+        return self._in_flight[0].sent_at
 
     def version_for(self, request: type[Request[Any]], highest: int | None = None) -> int:
         """The newest version that both sides know, at most `highest`.
@@ -115,17 +143,25 @@ class Channel:
         return best
 
     def send(
-        self, request: Request[R], version: int, timeout_s: float, *, answered: bool = True
+        self,
+        request: Request[R],
+        version: int,
+        timeout_s: float,
+        *,
+        answered: bool = True,
+        wait_s: float = 0.0,
     ) -> Future[R]:
         """Hand a request over. The future fails with BrokenConnection, also when time runs out.
 
-        With `answered` false the peer sends nothing back, and the future has no meaning.
+        With `answered` false the peer sends nothing back, and the future has no meaning. A peer
+        that says nothing for `wait_s` of `timeout_s` only does what it was asked.
         """
         answer: Future[R] = Future()
         if self.broken is not None:
             answer.set_error(self.broken)
             return answer
-        item = _InFlight(0, request, version, self._clock.monotonic() + timeout_s, answer)
+        now = self._clock.monotonic()
+        item = _InFlight(0, request, version, now + timeout_s, answer, now, now + wait_s)
         if self._held is None:
             self._hand_over(item, answered)
         else:
@@ -141,13 +177,15 @@ class Channel:
         self._last_used = self._clock.monotonic()
         if answered:
             self._in_flight.append(item)
-            if item.deadline < self._looks_again:
+            if min(item.deadline, item.due_at + self._silence_s) < self._looks_again:
                 self._busy.ring()
         self._write(pieces)
 
-    async def request(self, request: Request[R], version: int, timeout_s: float) -> R:
+    async def request(
+        self, request: Request[R], version: int, timeout_s: float, *, wait_s: float = 0.0
+    ) -> R:
         """Send and wait. Raises BrokenConnection."""
-        return await self.send(request, version, timeout_s)
+        return await self.send(request, version, timeout_s, wait_s=wait_s)
 
     async def negotiate(self, software: str, software_version: str, timeout_s: float) -> None:
         """Learn which versions the peer speaks (KIP-511). Raises BrokenConnection.
@@ -236,6 +274,7 @@ class Channel:
                 if size == 0:
                     self.close("the other side closed the connection")
                     return
+                self._heard_at = self._clock.monotonic()
                 for frame in reader.frames(size):
                     self._answer(bytes(frame))
             except trio.ClosedResourceError:
@@ -278,14 +317,20 @@ class Channel:
         if self.broken is not None:
             answer.set_error(self.broken)
             return answer
-        used = self._last_used
-        deadline = self._clock.monotonic() + _RENEWAL_S
-        self._hand_over(_InFlight(0, request, version, deadline, answer), True)
+        used, now = self._last_used, self._clock.monotonic()
+        deadline = now + _RENEWAL_S
+        self._hand_over(_InFlight(0, request, version, deadline, answer, now, now), True)
         self._last_used = used
         return answer
 
+    def _silent_at(self) -> float:
+        """When the peer counts as silent, unless it says something before."""
+        oldest = self._in_flight[0]
+        return max(oldest.due_at, self._heard_at) + self._silence_s
+
     async def _watch(self) -> None:
-        """Break the connection when an answer is overdue, or after a long time without use."""
+        """Break the connection when an answer is overdue, or after a long time without use; and
+        notice when the peer is silent."""
         while self.broken is None:
             now = self._clock.monotonic()
             if self._in_flight:
@@ -295,6 +340,11 @@ class Channel:
                     name = self._in_flight[0].request.API_NAME
                     self.close(f"no answer to {name} within its time")
                     return
+                silent_at = self._silent_at()
+                if silent_at <= now:
+                    self._on_silence()
+                    silent_at = now + self._silence_s / 2
+                deadline = min(deadline, silent_at)
             elif self._last_used + self._idle_s <= now:
                 self.close("not used for long")
                 return

@@ -163,6 +163,7 @@ class Fetcher:
             self._request(planned),
             version,
             self._cluster.request_timeout_s + self._max_wait_ms / 1000,
+            wait_s=self._max_wait_ms / 1000,
         )
         self._asked.add(node)
         starts = {state.target: state.position for state in states if state.position is not None}

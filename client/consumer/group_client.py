@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.group_messages import by_topic
@@ -54,6 +54,10 @@ class RebalanceInProgress(KafkaError):
             ErrorCode.REBALANCE_IN_PROGRESS,
             "the group rebalances: poll once more, then commit what is still assigned",
         )
+
+
+_QUIET_S: Final = 5.0
+"""A coordinator that says nothing while members join is not asked about before this time."""
 
 
 class GroupClient:
@@ -110,7 +114,8 @@ class GroupClient:
     ) -> Future[R]:
         """Send to the coordinator; the answer may take `wait_s` longer than usual."""
         version = channel.version_for(type(request), highest)
-        return channel.send(request, version, self.cluster.request_timeout_s + wait_s)
+        timeout_s = self.cluster.request_timeout_s + wait_s
+        return channel.send(request, version, timeout_s, wait_s=min(wait_s, _QUIET_S))
 
     async def leave(self, reason: str) -> None:
         """Ask the coordinator, wherever it is by now, to remove this member from the group.

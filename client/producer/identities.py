@@ -10,7 +10,11 @@ from raftka.client.producer.accumulator import Accumulator
 from raftka.client.producer.batch import NO_IDENTITY, Identity
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection
-from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest
+from raftka.net.channel import Channel
+from raftka.net.protocol.messages.init_producer_id import (
+    InitProducerIdRequest,
+    InitProducerIdResponse,
+)
 
 log = logging.getLogger("raftka.producer")
 
@@ -63,9 +67,7 @@ class Identities:
         failures = 0
         while True:
             try:
-                channel = await self._cluster.any_channel()
-                request = InitProducerIdRequest(transaction_timeout=_NO_TRANSACTION_MS)
-                answer = await self._cluster.ask(channel, request)
+                answer = await self._cluster.ask_any(self._ask)
                 if answer.error_code == ErrorCode.NONE:
                     return Identity(answer.producer_id, answer.producer_epoch)
                 problem: Exception = KafkaError(ErrorCode(answer.error_code))
@@ -75,3 +77,7 @@ class Identities:
             failures += 1
             self._give_up(self._cluster.clock.monotonic())
             await self._cluster.clock.sleep(self._cluster.retry_backoff.pause(failures))
+
+    async def _ask(self, channel: Channel) -> InitProducerIdResponse:
+        request = InitProducerIdRequest(transaction_timeout=_NO_TRANSACTION_MS)
+        return await self._cluster.ask(channel, request)

@@ -292,7 +292,9 @@ class ShareConsumer(Client):
         try:
             async with session.turn:
                 channel = await self._cluster.channel_to(session.node_id, _LANE)
-                answer = await self._cluster.ask(channel, session.fetch(places, {}, self._wish))
+                request = session.fetch(places, {}, self._wish)
+                wait_s = self._wish.max_wait_ms / 1000
+                answer = await self._cluster.ask(channel, request, wait_s=wait_s)
                 if answer.error_code:
                     raise KafkaError(ErrorCode(answer.error_code), answer.error_message)
                 session.answered()

@@ -16,6 +16,7 @@ NAMES: Final = (
     "one_disk_of_several",
     "move_between_disks",
     "silent_follower",
+    "silent_leader",
     "slow_follower",
     "power_loss_of_all",
     "rolling_restart",

@@ -114,11 +114,18 @@ class Stage:
     # Clients.
 
     def produce(
-        self, topic: str, *, acks: int = -1, idempotent: bool = True, pause_s: float = 0.05
+        self,
+        topic: str,
+        *,
+        acks: int = -1,
+        idempotent: bool = True,
+        pause_s: float = 0.05,
+        request_timeout_s: float = 2.0,
     ) -> ProducerTask:
         """Start a producer that writes to a topic until `settle`."""
         name = f"producer{len(self.world.producers)}"
-        settings: dict[str, int | str] = {"linger.ms": 0, "request.timeout.ms": 2000}
+        timeout_ms = round(request_timeout_s * 1000)
+        settings: dict[str, int | str] = {"linger.ms": 0, "request.timeout.ms": timeout_ms}
         idempotent = idempotent and acks == -1
         plan = ProducerPlan(name, topic, acks, idempotent, 2, pause_s, settings)
         task = ProducerTask(self.world, plan)
@@ -126,11 +133,14 @@ class Stage:
         self._nursery.start_soon(task.run)
         return task
 
-    def consume(self, *topics: str, group: str | None = None) -> ConsumerTask:
+    def consume(
+        self, *topics: str, group: str | None = None, request_timeout_s: float = 5.0
+    ) -> ConsumerTask:
         """Start a consumer, alone or in a group."""
         name = f"consumer{len(self.world.consumers)}"
         settings: dict[str, int | str] = {"session.timeout.ms": 3000}
         settings |= {"heartbeat.interval.ms": 1000, "max.poll.interval.ms": 20_000}
+        settings["request.timeout.ms"] = round(request_timeout_s * 1000)
         task = ConsumerTask(self.world, ConsumerPlan(name, topics, group, settings))
         self.world.consumers.append(task)
         self._nursery.start_soon(task.run)

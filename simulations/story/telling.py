@@ -43,6 +43,7 @@ _TIMERS: Final = {
     "session": "the controller, {node}, has had no heartbeat of {about} for too long",
     "replica-lag": "{node} finds that a follower of {about} has been behind for too long",
     "replica-silence": "{node} finds that a follower of {about} has stopped fetching",
+    "silence": "{node} has had no answer from {about}, and goes on with those that took over",
     "delivery": "{node} has waited too long to deliver records to {about}",
 }
 

@@ -44,7 +44,8 @@ GROUP_REQUESTS = (
 
 @dataclass
 class ScriptedGroup:
-    """The coordinator on broker 1. Members join one at a time, each as leader of its generation."""
+    """The coordinator, on broker `node`. Members join one at a time, each as leader of its
+    generation."""
 
     join_delay_s: float = 0.0
     """How long JoinGroup with a member id is held back, as for group.initial.rebalance.delay.ms."""
@@ -54,13 +55,17 @@ class ScriptedGroup:
     generation: int = 0
     rebalances: bool = False
     """Whether heartbeats are answered with REBALANCE_IN_PROGRESS."""
+    node: int = 1
     _left: dict[str, trio.Event] = field(default_factory=dict)
 
     async def answer(self, request: Request[Any]) -> Response:
         """The coordinator's answer, once there is one."""
         if isinstance(request, FindCoordinatorRequest):
             found = find_coordinator.Coordinator(
-                key=request.coordinator_keys[0], node_id=1, host="b1", port=9092
+                key=request.coordinator_keys[0],
+                node_id=self.node,
+                host=f"b{self.node}",
+                port=9092,
             )
             return FindCoordinatorResponse(coordinators=[found])
         if isinstance(request, JoinGroupRequest):
