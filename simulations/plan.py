@@ -55,6 +55,8 @@ class TransactorPlan:
     """The topic that a transformer reads; empty for one that only writes."""
     group: str = ""
     """The consumer group of a transformer; by default one of its own."""
+    exchanges: bool = False
+    """Whether it reads its own topic within its transactions, too, with others that do so."""
     settings: dict[str, int | str] = field(default_factory=dict)
 
     @property

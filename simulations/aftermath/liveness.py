@@ -12,7 +12,7 @@ from raftka.kraft.image import PartitionImage
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
 from raftka.simulations.aftermath import audit
 from raftka.simulations.checkers.history import parse
-from raftka.simulations.load import limits
+from raftka.simulations.load import limits, throttles
 from raftka.simulations.load.contents import identity
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports, report_corrupt
 from raftka.simulations.machines.determinism import sleep
@@ -22,6 +22,7 @@ from raftka.simulations.world import World
 CONTROLLER_S: Final = 20.0
 BROKERS_S: Final = 40.0
 PARTITIONS_S: Final = 60.0
+LIMITS_S: Final = 60.0
 ANSWERS_S: Final = 60.0
 READ_S: Final = 60.0
 _LOOK_S: Final = 0.1
@@ -42,6 +43,11 @@ async def check(world: World) -> None:
     await _within(
         world, BROKERS_S, "brokers", lambda: _brokers(world), meanwhile=lambda: _start_again(world)
     )
+    with trio.move_on_after(LIMITS_S) as scope:
+        await throttles.lift(world)
+    if scope.cancelled_caught:
+        words = f"{LIMITS_S:g} s after everything was healed quotas and throttles cannot be removed"
+        world.stop("limits-recover", words, Exit.LIVENESS)
     await _within(world, PARTITIONS_S, "partitions", lambda: _partitions(world))
     await _answered(world)
     await _within(world, PARTITIONS_S, "metadata", lambda: _metadata(world))

@@ -6,7 +6,8 @@ some of its records read, and the others by nobody, ever (of which an intermedia
 view in passing); a lost one was acknowledged and has none. What a transformer reads, writes and
 commits in one transaction happens once: an input that is behind the committed offset has its output
 (input-lost), once (processed-twice), and an output's input is behind that offset
-(offset-commit-lost).
+(offset-commit-lost). No transaction comes, through what others have read, after itself (G1c:
+cyclic-information-flow).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from raftka.simulations.checkers.cycles import cycle
 from raftka.simulations.checkers.history import show
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
@@ -40,6 +42,8 @@ class Transaction:
     """By what a record is: where, once that is acknowledged."""
     sources: dict[bytes, tuple[Key, int]] = field(default_factory=dict)
     """The inputs that a transformer has made records from."""
+    has_read: set[int] = field(default_factory=set)
+    """The numbers of transactions whose records were read within this one."""
 
     @property
     def name(self) -> str:
@@ -88,11 +92,21 @@ class Atomicity:
 
     # Readers of committed records.
 
-    def read(self, consumer: str, key: Key, offset: int, what: bytes) -> None:
-        """A reader of committed records was given one."""
+    def read(
+        self,
+        consumer: str,
+        key: Key,
+        offset: int,
+        what: bytes,
+        *,
+        within: Transaction | None = None,
+    ) -> None:
+        """A reader of committed records was given one, perhaps within a transaction of its own."""
         transaction = self._of.get(what)
         if transaction is None:
             return
+        if within is not None:
+            within.has_read.add(transaction.number)
         self.checks += 1
         if transaction.fate in (Fate.OPEN, Fate.ABORTED) and not self._is_excused(key):
             self._report(
@@ -111,6 +125,28 @@ class Atomicity:
         for transaction in self.transactions:
             if transaction.fate in (Fate.COMMITTED, Fate.ENDING):
                 self._check_whole(transaction, found)
+        self._check_order()
+
+    def _check_order(self) -> None:
+        """Does any of those that were committed come after itself?"""
+        after: dict[int, set[int]] = {}
+        last: dict[str, int] = {}
+        for each in self.transactions:
+            if each.fate in (Fate.COMMITTED, Fate.ENDING):
+                self.checks += 1
+                after[each.number] = set(each.has_read)
+                if each.producer in last:
+                    after[each.number].add(last[each.producer])
+                last[each.producer] = each.number
+        found = cycle(after)
+        if found is not None:
+            way = [self.transactions[number].name for number in (*found, found[0])]
+            self._report(
+                "cyclic-information-flow",
+                f"{', which comes after '.join(way)}: each has read a record of the next one, or is"
+                " a later one of the same producer, and all of them are committed",
+                about=About(node=self.transactions[found[0]].producer),
+            )
 
     def _check_whole(self, transaction: Transaction, found: Found) -> None:
         self.checks += 1

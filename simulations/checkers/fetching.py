@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import trio
 
-from raftka.kraft.image import PartitionImage
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.observers.fetches import TOPIC_IDS_SINCE, Asked, FetchTalk, Place, Wanted
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
@@ -33,6 +34,10 @@ _EXTRA_TURNS: Final = 2
 _NEVER: Final = float("inf")
 _THROTTLED: Final = "leader.replication.throttled.replicas"
 _RATE: Final = "leader.replication.throttled.rate"
+_LATE_S: Final = 15.0
+"""So long after a change of limits or ISRs a leader may act on the former ones: one that no longer
+hears of changes leads until its session ends, and a quota looks back over its windows."""
+_NEVER_S: Final = float("-inf")
 
 
 class FetchChecker:
@@ -58,6 +63,14 @@ class FetchChecker:
         self._high_watermark = high_watermark
         self._runs_since = runs_since
         self._talks: list[FetchTalk] = []
+        self._throttled_s: dict[str, float] = {}
+        """When a topic was last seen with a throttle."""
+        self._joined_s: dict[tuple[Key, int], float] = {}
+        """When a replica came into an ISR."""
+        self._limited_s = _NEVER_S
+        """When clients were last seen with a quota."""
+        metadata.on_change.append(self._isr_changed)
+        metadata.on_image.append(self._limits_changed)
         watched.every_fetch(self)
 
     # observers.fetches.FetchListener
@@ -151,17 +164,41 @@ class FetchChecker:
         mirror = self._logs.replica(talk.server, key)
         if mirror is None or not mirror.start_offset <= wanted.offset < mirror.end_offset:
             return False
-        if talk.is_follower and self._may_hold_back(talk, key, partition):
+        if talk.is_follower:
+            return not self._may_hold_back(talk, key, partition)
+        if self._metadata.image.client_quotas:
             return False
-        return talk.is_follower or wanted.offset < self._high_watermark(talk.server, key)
+        if trio.current_time() - self._limited_s < _LATE_S:
+            return False
+        return wanted.offset < self._high_watermark(talk.server, key)
 
     def _may_hold_back(self, talk: FetchTalk, key: Key, partition: PartitionImage) -> bool:
         """Whether a replication throttle may: of a follower that is not in sync (KIP-73)."""
-        image, leader = self._metadata.image, partition.leader
-        if _THROTTLED not in image.topic_config(key[0]):
+        now = trio.current_time()
+        was_throttled = now - self._throttled_s.get(key[0], _NEVER_S) < _LATE_S
+        if not was_throttled and not _throttles(self._metadata.image, key[0], partition.leader):
             return False
-        is_limited = any(_RATE in image.broker_config(each) for each in (leader, None))
-        return is_limited and all(f"n{member}" != talk.client for member in partition.isr)
+        joined = next((each for each in partition.isr if f"n{each}" == talk.client), None)
+        if joined is None:
+            return True
+        return now - self._joined_s.get((key, joined), _NEVER_S) < _LATE_S
+
+    def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
+        known = before.isr if before is not None else ()
+        for member in after.isr:
+            if member not in known:
+                self._joined_s[key, member] = trio.current_time()
+
+    def _limits_changed(
+        self, before: MetadataImage, after: MetadataImage, delta: MetadataDelta
+    ) -> None:
+        now = trio.current_time()
+        if before.client_quotas:
+            self._limited_s = now
+        if before.configs is not after.configs:
+            for name in before.topics:
+                if _THROTTLED in before.topic_config(name):
+                    self._throttled_s[name] = now
 
     def _key(self, place: Place) -> Key | None:
         topic, index = place
@@ -174,6 +211,12 @@ class FetchChecker:
 
     def _about(self, talk: FetchTalk, place: Place, wanted: Wanted) -> About:
         return About(self._key(place), wanted.offset, node=talk.server, other=talk.client)
+
+
+def _throttles(image: MetadataImage, topic: str, leader: int) -> bool:
+    if _THROTTLED not in image.topic_config(topic):
+        return False
+    return any(_RATE in image.broker_config(each) for each in (leader, None))
 
 
 def _sort(response: Any, version: int) -> tuple[list[Place], set[Place]]:

@@ -120,6 +120,7 @@ def _all_operations(
             for each in traits.administration(dice("administration"), WARM_UP_S, duration_s)
         ),
         *(Step(*each) for each in traits.lies(dice("lies"), WARM_UP_S, duration_s)),
+        *(Step(*each) for each in traits.limited(dice("limits"), WARM_UP_S, duration_s)),
         *_first_voters(dice("first voters"), nodes, quorum),
     )
 

@@ -12,6 +12,7 @@ from raftka.client.admin.topics import NewTopic
 from raftka.simulations.load.administration import delete_records, look_up, recreate_topic
 from raftka.simulations.load.liar import lie
 from raftka.simulations.load.membership import add_voter, settled, votes
+from raftka.simulations.load.throttles import limit_clients, throttle_replication
 from raftka.simulations.load.workload import make_admin
 from raftka.simulations.world import World
 
@@ -82,4 +83,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "look-up": look_up,
     "recreate-topic": recreate_topic,
     "lie": lie,
+    "throttle-replication": throttle_replication,
+    "limit-clients": limit_clients,
 }

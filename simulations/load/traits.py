@@ -53,8 +53,8 @@ Drawn = tuple[tuple[TransactorPlan, ...], tuple[TopicPlan, ...], tuple[ConsumerP
 
 
 def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Drawn:
-    """In some runs producers with transactions, a transformer with a topic for what it makes, and a
-    reader of what is committed."""
+    """In some runs producers with transactions, a transformer with a topic for what it makes, two
+    that read each other's, and a reader of what is committed."""
     if dice.random() > 0.45:
         return (), (), ()
     found = [
@@ -80,6 +80,15 @@ def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Dra
         if dice.random() < 0.5:
             # A second member: what one has pending the other must not pass over (KIP-447).
             found.append(replace(one, name="transformer2"))
+    if dice.random() < 0.3:
+        factor = min(3, brokers)
+        configs = {"min.insync.replicas": str(min(2, factor))}
+        more = (*more, TopicPlan("exchange", dice.choice([1, 2]), factor, configs))
+        pause_s = dice.choice([0.5, 3.0])
+        found += [
+            TransactorPlan(f"exchanger{number}", "exchange", 1, pause_s, exchanges=True)
+            for number in range(2)
+        ]
     names = tuple(topic.name for topic in (*topics, *more))
     settings: dict[str, int | str] = {
         "isolation.level": "read_committed",
@@ -175,3 +184,12 @@ def lies(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, s
         return []
     moments = sorted(dice.uniform(first_s, duration_s) for _ in range(dice.choice([1, 2, 3])))
     return [(round(at, 3), "lie", f"lie {number}") for number, at in enumerate(moments)]
+
+
+def limited(dice: Random, first_s: float, duration_s: float) -> list[tuple[float, str, str]]:
+    """(moment, kind, name) of throttles and quotas that an administrator sets for a while."""
+    return [
+        (round(dice.uniform(first_s, 0.6 * duration_s), 3), kind, f"limit {number}")
+        for number, kind in enumerate(("throttle-replication", "limit-clients"))
+        if dice.random() < 0.15 and duration_s > first_s / 0.6
+    ]

@@ -63,7 +63,9 @@ class TransactorTask:
         self.done = trio.Event()
         self.sent = 0
         self._lives = 0
+        self._id = plan.name
         self._producer: Producer | None = None
+        self._consumer: Consumer | None = None
         self._stirred = trio.Event()
 
     async def run(self) -> None:
@@ -73,7 +75,7 @@ class TransactorTask:
             try:
                 await self._live(dice)
             except Vanished:
-                self.abandon()
+                self._id = self._next_id(dice)
             except CLIENT_ERRORS as error:
                 self.world.trace.event("transactor-failed", node=self.plan.name, error=str(error))
             self._lives += 1
@@ -89,13 +91,24 @@ class TransactorTask:
         """Have it vanish, as its process would when it is killed."""
         if self._producer is not None:
             self._producer.abandon()
+        if self._consumer is not None:
+            self._consumer.abandon()
+
+    def _vanish(self) -> Vanished:
+        """Break the connections, so that nothing is ended in good order; the error to leave by."""
+        self.abandon()
+        return Vanished()
+
+    def _next_id(self, dice: Random) -> str:
+        """The transactional.id of the life after one that has vanished."""
+        return self.plan.name
 
     async def _live(self, dice: Random) -> None:
         plan, world = self.plan, self.world
         config = {
             "bootstrap.servers": ",".join(world.cluster.bootstrap),
             "client.id": plan.name,
-            "transactional.id": plan.name,
+            "transactional.id": self._id,
             **_SETTINGS,
             **plan.settings,
         }
@@ -103,6 +116,7 @@ class TransactorTask:
             self._producer = made
             await made.init_transactions()
             async with self._beside() as more:
+                self._consumer = more
                 if more is not None:
                     self._begin_reading(more)
                 while not world.quiet.is_set():
@@ -129,7 +143,7 @@ class TransactorTask:
             # What was read is read again after an abort: a transformer begins another life.
             end = dice.random()
             if end < self.vanishes:
-                raise Vanished
+                raise self._vanish()
             if end < self.vanishes + 0.2:
                 await producer.abort_transaction()
                 transaction.fate = Fate.ABORTED
@@ -160,7 +174,7 @@ class TransactorTask:
                 return
             except MustRetry as error:
                 self.world.trace.event("must-retry", node=self.plan.name, error=str(error))
-        raise Vanished
+        raise self._vanish()
 
     async def _write(
         self, producer: Producer, transaction: Transaction, dice: Random, more: Consumer | None
@@ -212,6 +226,9 @@ class TransformerTask(TransactorTask):
 
     vanishes = 0.3
     """Often: the next member of its group finds offsets that are pending (KIP-447)."""
+    _renamed = 0.4
+    """How often the life after is a process with another transactional.id. That one fences nobody,
+    so that the offsets stay pending until transaction.timeout.ms."""
 
     def __init__(self, world: World, plan: TransactorPlan) -> None:
         super().__init__(world, plan)
@@ -238,6 +255,11 @@ class TransformerTask(TransactorTask):
     def _begin_reading(self, more: Consumer) -> None:
         more.subscribe([self.source])
 
+    def _next_id(self, dice: Random) -> str:
+        if dice.random() < self._renamed:
+            return f"{self.plan.name}-{self._lives}"
+        return self._id
+
     def _aborted(self) -> None:
         raise Vanished  # The consumer has gone on: another one begins where the group has.
 
@@ -250,7 +272,9 @@ class TransformerTask(TransactorTask):
         for record in records:
             target = TopicPartition(record.topic, record.partition)
             what = identity(record.value, record.headers)
-            self.world.witnesses.atomicity.read(self.plan.name, target, record.offset, what)
+            self.world.witnesses.atomicity.read(
+                self.plan.name, target, record.offset, what, within=transaction
+            )
             await self._send(producer, transaction, self.plan.topic, dice, (target, record.offset))
             places[target] = record.offset + 1
         if not places:

@@ -20,6 +20,7 @@ from raftka.model.rules import ALL_HOLD, rule_named
 from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import Odds, draw
+from raftka.simulations.load.exchange import ExchangerTask
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.load.transactions import TransactorTask, TransformerTask
 from raftka.simulations.load.workload import (
@@ -34,7 +35,7 @@ from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.machines.virtual_clock import VirtualClock
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.observers import logs
-from raftka.simulations.plan import Options, Plan, Step
+from raftka.simulations.plan import Options, Plan, Step, TransactorPlan
 from raftka.simulations.runs.controls import CONTROLS
 from raftka.simulations.runs.outcome import Outcome, outcome_of
 from raftka.simulations.runs.preparation import collect, prepare
@@ -270,10 +271,7 @@ def start_clients(world: World) -> None:
         if each.settings.get("max.in.flight.requests.per.connection") == 1
     )
     consumers = [ConsumerTask(world, each) for each in world.plan.consumers]
-    transactors = [
-        TransformerTask(world, each) if each.source else TransactorTask(world, each)
-        for each in world.plan.transactors
-    ]
+    transactors = [_transactor(world, each) for each in world.plan.transactors]
     world.producers += producers
     world.producers += transactors
     world.consumers += consumers
@@ -282,6 +280,12 @@ def start_clients(world: World) -> None:
         world.nursery.start_soon(task.run)
     for consumer in consumers:
         world.nursery.start_soon(consumer.run)
+
+
+def _transactor(world: World, plan: TransactorPlan) -> TransactorTask:
+    if plan.source:
+        return TransformerTask(world, plan)
+    return ExchangerTask(world, plan) if plan.exchanges else TransactorTask(world, plan)
 
 
 async def _schedule(world: World, nursery: trio.Nursery, started: float) -> None:

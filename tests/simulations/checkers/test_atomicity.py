@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from raftka.simulations.checkers.atomicity import Atomicity, Fate, Transaction
+from raftka.simulations.checkers.cycles import cycle
 from raftka.simulations.checkers.history import value_of
 from tests.support.scene import Told
 
@@ -102,3 +103,54 @@ def test_each_input_is_processed_once(
     inputs = {b"i:p:0:0:": (A, 0), b"i:p:1:0:": (A, 1)}
     case.checker.processed(found, {A: committed}, inputs)
     assert case.told.names == names
+
+
+def test_transactions_that_read_each_other_are_a_cycle() -> None:
+    """G1c: each was committed, and each comes after the other."""
+    case = Case(Fate.COMMITTED)
+    other = case.checker.begun("other")
+    case.checker.writes(other, what(2))
+    case.checker.wrote(other, what(2), A, 2)
+    other.fate = Fate.COMMITTED
+    case.checker.read("one", A, 2, what(2), within=case.transaction)
+    case.checker.final_read({what(number): (A, number) for number in range(3)})
+    assert case.told.names == []
+    case.checker.read("other", A, 0, what(0), within=other)
+    case.checker.final_read({what(number): (A, number) for number in range(3)})
+    assert case.told.names == ["cyclic-information-flow"]
+
+
+@pytest.mark.parametrize("ending", list(Fate))
+def test_a_producers_later_transaction_is_not_read_by_its_earlier_one(ending: Fate) -> None:
+    """One that did not come about orders nothing."""
+    case = Case(Fate.COMMITTED)
+    later = case.begin(Fate.COMMITTED, 2)
+    other = case.checker.begun("other")
+    other.fate = ending
+    other.has_read = {later.number}
+    case.transaction.has_read = {other.number}
+    case.checker.final_read({what(number): (A, number) for number in range(3)})
+    is_cycle = ending in (Fate.COMMITTED, Fate.ENDING)
+    assert case.told.names == (["cyclic-information-flow"] if is_cycle else [])
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ({}, None),
+        ({0: [1], 1: [2], 2: []}, None),
+        ({0: [1, 2], 1: [3], 2: [3], 3: [4]}, None),
+        ({0: [0]}, [0]),
+        ({0: [1], 1: [2], 2: [1]}, [1, 2]),
+        ({0: [3], 1: [2], 2: [0], 3: [4], 4: [1]}, [0, 3, 4, 1, 2]),
+    ],
+)
+def test_cycles(after: dict[int, list[int]], found: list[int] | None) -> None:
+    assert cycle(after) == found
+
+
+def test_a_long_way_is_no_trouble() -> None:
+    after = {number: [number + 1] for number in range(100_000)}
+    assert cycle(after) is None
+    after[100_000] = [0]
+    assert len(cycle(after) or ()) == 100_001

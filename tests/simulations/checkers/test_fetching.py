@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
+import trio
 
-from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
+from raftka.kraft.delta import MetadataDelta
+from raftka.kraft.image import (
+    BROKER_RESOURCE,
+    CLUSTER_DEFAULT,
+    TOPIC_RESOURCE,
+    ConfigResource,
+    MetadataImage,
+    PartitionImage,
+    TopicImage,
+)
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.fetch import (
     EpochEndOffset,
@@ -79,6 +89,17 @@ class Talk:
         self.metadata.image = replace(
             MetadataImage(), topics={"t": topic}, topic_names={TOPIC_ID: "t"}
         )
+
+    def throttle(self) -> None:
+        """An administrator throttles all replicas of the topic."""
+        image = self.metadata.image
+        settings = {
+            ConfigResource(TOPIC_RESOURCE, "t"): {"leader.replication.throttled.replicas": "*"},
+            ConfigResource(BROKER_RESOURCE, CLUSTER_DEFAULT): {
+                "leader.replication.throttled.rate": "50"
+            },
+        }
+        self.metadata.image = replace(image, configs=settings)
 
     def _high_watermark(self, host: str, key: Key) -> int:
         assert host == "n1"
@@ -193,6 +214,61 @@ def test_who_is_told_to_go_on_otherwise_is_not_passed_over(part: PartitionData) 
         talk.ask()
         talk.answer(parts=(part,))
     assert talk.told.names == []
+
+
+@pytest.mark.parametrize(
+    ("throttled", "in_sync", "names"),
+    [
+        (True, True, ["fetch-waits"]),
+        (True, False, []),
+        (False, True, ["fetch-waits"]),
+        (False, False, ["fetch-waits"]),
+    ],
+)
+def test_a_throttle_holds_back_what_is_not_in_sync_alone(
+    throttled: bool, in_sync: bool, names: list[str]
+) -> None:
+    talk = Talk(1, state=FOLLOWER)
+    talk.views = [replace(LED, isr=(1, 2) if in_sync else (1,))]
+    talk.publish()
+    if throttled:
+        talk.throttle()
+    talk.exchange(p0=0)
+    for _ in range(2):
+        talk.exchange()
+    assert talk.told.names == names
+
+
+def test_what_has_changed_just_now_may_be_unknown_to_the_leader() -> None:
+    async def main() -> None:
+        for change in ("joined", "lifted", "limited"):
+            talk = Talk(1, state=None if change == "limited" else FOLLOWER)
+            before = talk.metadata.image
+            after = replace(before, client_quotas={(): {"consumer_byte_rate": 1.0}})
+            if change == "joined":
+                talk.throttle()
+                for told in talk.metadata.on_change:
+                    told(("t", 0), replace(LED, isr=(1,)), LED)
+            elif change == "lifted":
+                talk.views = [replace(LED, isr=(1,))]
+                talk.publish()
+                lifted = talk.metadata.image
+                talk.throttle()
+                for each in talk.metadata.on_image:
+                    each(talk.metadata.image, lifted, MetadataDelta(lifted))
+                talk.metadata.image = lifted
+            else:
+                for each in talk.metadata.on_image:
+                    each(after, before, MetadataDelta(before))
+            talk.exchange(p0=0)
+            for _ in range(3):
+                talk.exchange()
+            assert talk.told.names == [], change
+            await trio.sleep(20)
+            talk.exchange()
+            assert set(talk.told.names) == {"fetch-waits"}, change
+
+    run(main, seed=1)
 
 
 def test_what_is_not_wanted_any_more_or_led_elsewhere_is_not_missed() -> None:
