@@ -37,7 +37,6 @@ _RATE: Final = "leader.replication.throttled.rate"
 _LATE_S: Final = 15.0
 """So long after a change of limits or ISRs a leader may act on the former ones: one that no longer
 hears of changes leads until its session ends, and a quota looks back over its windows."""
-_NEVER_S: Final = float("-inf")
 
 
 class FetchChecker:
@@ -67,7 +66,7 @@ class FetchChecker:
         """When a topic was last seen with a throttle."""
         self._joined_s: dict[tuple[Key, int], float] = {}
         """When a replica came into an ISR."""
-        self._limited_s = _NEVER_S
+        self._limited_s: float | None = None
         """When clients were last seen with a quota."""
         metadata.on_change.append(self._isr_changed)
         metadata.on_image.append(self._limits_changed)
@@ -166,22 +165,19 @@ class FetchChecker:
             return False
         if talk.is_follower:
             return not self._may_hold_back(talk, key, partition)
-        if self._metadata.image.client_quotas:
-            return False
-        if trio.current_time() - self._limited_s < _LATE_S:
+        if self._metadata.image.client_quotas or _is_recent(self._limited_s):
             return False
         return wanted.offset < self._high_watermark(talk.server, key)
 
     def _may_hold_back(self, talk: FetchTalk, key: Key, partition: PartitionImage) -> bool:
         """Whether a replication throttle may: of a follower that is not in sync (KIP-73)."""
-        now = trio.current_time()
-        was_throttled = now - self._throttled_s.get(key[0], _NEVER_S) < _LATE_S
+        was_throttled = _is_recent(self._throttled_s.get(key[0]))
         if not was_throttled and not _throttles(self._metadata.image, key[0], partition.leader):
             return False
         joined = next((each for each in partition.isr if f"n{each}" == talk.client), None)
         if joined is None:
             return True
-        return now - self._joined_s.get((key, joined), _NEVER_S) < _LATE_S
+        return _is_recent(self._joined_s.get((key, joined)))
 
     def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
         known = before.isr if before is not None else ()
@@ -211,6 +207,10 @@ class FetchChecker:
 
     def _about(self, talk: FetchTalk, place: Place, wanted: Wanted) -> About:
         return About(self._key(place), wanted.offset, node=talk.server, other=talk.client)
+
+
+def _is_recent(at_s: float | None) -> bool:
+    return at_s is not None and trio.current_time() - at_s < _LATE_S
 
 
 def _throttles(image: MetadataImage, topic: str, leader: int) -> bool:
