@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from raftka.broker.disk_room import DiskRoom
     from raftka.broker.lifecycle import Lifecycle
     from raftka.broker.quotas.service import Quotas
+    from raftka.broker.recorded import RecorderReader
     from raftka.broker.replication.data_plane import DataPlane
     from raftka.broker.replication.deadlines import Deadlines
     from raftka.broker.replication.fetch_reader import FetchReader
@@ -86,6 +87,8 @@ class Node:
     admission: Admission
     request_stats: RequestStats | None = None
     """None where nobody can ask for metrics."""
+    recorder: RecorderReader | None = None
+    """What this node's flight recorder holds; None where there is none."""
     is_stopping = False
     """The broker has begun its controlled shutdown."""
     quotas: Quotas

@@ -49,6 +49,7 @@ def make_quorum(node: Node, directories: Directories) -> Quorum:
         rules_off=node.rules_off,
         settings=QuorumSettings(
             election_timeout_s=config.int("controller.quorum.election.timeout.ms") / 1000,
+            heartbeat_at_most_s=config.int("raftka.quorum.heartbeat.ms") / 1000,
             fetch_timeout_s=config.int("controller.quorum.fetch.timeout.ms") / 1000,
             snapshot_after_bytes=config.int("metadata.log.max.record.bytes.between.snapshots"),
             snapshot_after_s=config.int("metadata.log.max.snapshot.interval.ms") / 1000,

@@ -1,22 +1,32 @@
 """`raftka trace NODE ...`: what the flight recorders of nodes hold, as a trace on standard output.
 
-A node is named by its log directory (or its server.properties, or a copy of the recorder's file),
-running or not. Those of several nodes are merged into one trace.
+A node is named by its address, when it runs, or by its log directory (or its server.properties, or
+a copy of the recorder's file), running or not. Those of several nodes are merged into one trace.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+import trio
+
+from raftka.client.admin.recorders import RecorderContent, recorder_contents
+from raftka.client.settings import ConfigError, parse_endpoints
+from raftka.client.tools.options import ToolError, admin_settings
 from raftka.configuration import Unreadable, make_config, read_file
+from raftka.model.ids import Endpoint
 from raftka.model.settings import WrongSettings
 from raftka.tracing import flight_file
-from raftka.tracing.flight_file import Recording
+from raftka.tracing.flight_file import Recording, entry_of
 from raftka.tracing.lines import line_of
 from raftka.tracing.recordings import merge
+
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^/:]+):[0-9]{1,5}")
 
 
 class NoRecording(ValueError):
@@ -27,8 +37,8 @@ def main(argv: list[str]) -> int:
     """The exit code."""
     options = _parser().parse_args(argv)
     try:
-        merged = merge(recordings(options.node))
-    except (NoRecording, Unreadable, WrongSettings) as error:
+        merged = merge(recordings(options.node, admin_settings(options)))
+    except (ConfigError, NoRecording, ToolError, Unreadable, WrongSettings, OSError) as error:
         print(f"raftka trace: {error}", file=sys.stderr)
         return 1
     for event in merged.events:
@@ -36,14 +46,45 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def recordings(names: Sequence[str]) -> list[Recording]:
-    """Those of the nodes. Raises NoRecording, Unreadable, WrongSettings, OSError."""
-    found = [recording(Path(name)) for name in names]
+def recordings(names: Sequence[str], settings: Mapping[str, object]) -> list[Recording]:
+    """Those of the nodes, in their order; `settings` are the client's for those by address.
+
+    Raises NoRecording, ConfigError, Unreadable, WrongSettings, OSError.
+    """
+    addresses = [name for name in names if is_address(name)]
+    endpoints: dict[str, Endpoint] = {}
+    answers: dict[Endpoint, RecorderContent | str] = {}
+    if addresses:
+        endpoints = dict(zip(addresses, parse_endpoints("NODE", addresses), strict=True))
+        answers = trio.run(recorder_contents, settings, list(endpoints.values()))
+    found: list[Recording] = []
+    for name in names:
+        if name not in endpoints:
+            found.append(recording(Path(name)))
+            continue
+        answer = answers[endpoints[name]]
+        if isinstance(answer, str):
+            raise NoRecording(answer)
+        found.append(recording_of(answer))
     ids = [each.node_id for each in found]
     if len(set(ids)) < len(ids):
         twice = next(each for each in ids if ids.count(each) > 1)
         raise NoRecording(f"node {twice} is named twice; name each node once")
     return found
+
+
+def is_address(name: str) -> bool:
+    """Whether a node is named by host and port; a file of that name comes first."""
+    return _ADDRESS.fullmatch(name) is not None and not Path(name).exists()
+
+
+def recording_of(content: RecorderContent) -> Recording:
+    """The same as of a file; what is no JSON is left out."""
+    events, samples = (
+        [each for slot in slots if (each := entry_of(*slot)) is not None]
+        for slots in (content.events, content.samples)
+    )
+    return Recording(content.node_id, events, samples)
 
 
 def recording(path: Path) -> Recording:
@@ -54,8 +95,9 @@ def recording(path: Path) -> Recording:
     file = next((each for each in candidates if each.is_file()), None)
     if file is None:
         raise NoRecording(
-            f"{path} has no {flight_file.NAME}; name a node's log directory (metadata.log.dir, by"
-            " default the first of log.dirs) or its server.properties"
+            f"{path} has no {flight_file.NAME}; name a node's address (HOST:PORT), its log"
+            " directory (metadata.log.dir, by default the first of log.dirs) or its"
+            " server.properties"
         )
     try:
         return flight_file.read(file.read_bytes())
@@ -73,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         "node",
         nargs="+",
         metavar="NODE",
-        help="a node's log directory or server.properties; the node may run or not",
+        help="the address of a node that runs (HOST:PORT, of brokers or controllers; takes DESCRIBE"
+        " on the cluster), or a log directory or server.properties, whose node may run or not",
     )
+    parser.add_argument(
+        "--command-config", metavar="FILE", help="a properties file for the client (TLS, SASL)"
+    )
+    parser.set_defaults(bootstrap_server=None)
     return parser

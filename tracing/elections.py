@@ -71,6 +71,8 @@ class Elections:
         """The newest fault of a node's disk, clock or network; "" has those of all."""
         self.timers = Timers(lambda *a, **k: 0, self.silencers)
         """Replaced by the observer, which can write."""
+        self._silent: dict[tuple[str, str], int] = {}
+        """That a node hears nothing of another, by the two; only flight recorders know it."""
         self._session_over: dict[str, int] = {}
         """The timer by which a node was found silent."""
         self._resumed: dict[str, int] = {}
@@ -87,6 +89,14 @@ class Elections:
     def connection_lost(self, node: str, peer: str, event: int) -> None:
         """`node` found a connection to `peer` broken."""
         self._lost[peer] = self._lost_by[node, peer] = event
+
+    def fell_silent(self, node: str, peer: str, event: int) -> None:
+        """`node` notices that it hears nothing of `peer`."""
+        self._silent[node, peer] = event
+
+    def heard_again(self, node: str, peer: str) -> int | None:
+        """`node` hears it again; the event of the silence."""
+        return self._silent.pop((node, peer), None)
 
     # The quorum.
 
@@ -154,7 +164,9 @@ class Elections:
         """What makes a node stand for election: its leader's broken link, or its timer."""
         lost = self._lost_by.get((node, self._leads.get(node, "")))
         timer = self.timers.newest.get((node, "election"))
-        return timer if lost is None or self._resumed.get(node, 0) > lost else lost
+        if lost is None:
+            return self._silent.get((node, self._leads.get(node, "")), timer)
+        return timer if self._resumed.get(node, 0) > lost else lost
 
     def silencers(self, node: str, other: str) -> list[int]:
         """What keeps a node from hearing another, as far as this trace shows: newest last."""
@@ -227,7 +239,8 @@ class Elections:
         if kind == "broker-unregistered":
             return self._requests.get(("UnregisterBroker", name))
         if code == "broker-silent":
-            return self._session_over.get(f"n{broker}")
+            noticed = [event for (_, peer), event in self._silent.items() if peer == f"n{broker}"]
+            return self._session_over.get(f"n{broker}", max(noticed, default=None))
         found = (
             self._lost.get(f"n{broker}"),
             self.down.get(f"n{broker}"),

@@ -102,6 +102,24 @@ class FlightFile:
                 return value
         return 0
 
+    @property
+    def last_sample(self) -> int:
+        """The number of the newest sample; 0 when there is none."""
+        return self._last_sample
+
+    def after(self, ring: Ring, number: int, last: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Slots that are newer than `number`, up to `last`, the oldest first: their JSON, at least
+        one and at most so many bytes; damaged ones are left out."""
+        found: list[tuple[int, bytes]] = []
+        for wanted in range(max(number, last - ring.slots, 0) + 1, last + 1):
+            if (whole := _whole(self._map, ring, wanted)) is None or whole[0] != wanted:
+                continue
+            max_bytes -= len(whole[1])
+            if found and max_bytes < 0:
+                break
+            found.append(whole)
+        return found
+
     def event(self, number: int, content: Mapping[str, Any]) -> None:
         """Write an event. What does not fit is cut: long texts and lists."""
         self._write(RING_OF_EVENTS, number, _fitting(content, EVENT_BYTES - _SLOT.size))
@@ -159,6 +177,21 @@ def _entries(data: bytes | mmap.mmap, ring: Ring) -> Iterator[Entry]:
 
 def _entry(data: bytes | mmap.mmap, ring: Ring, number: int) -> Entry | None:
     """What is in the slot of this number, if it is whole; it may have another number."""
+    if (whole := _whole(data, ring, number)) is None:
+        return None
+    return entry_of(*whole)
+
+
+def entry_of(number: int, content: bytes) -> Entry | None:
+    """A slot's content, read; None when it is no JSON."""
+    try:
+        return Entry(number, json.loads(content))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole(data: bytes | mmap.mmap, ring: Ring, number: int) -> tuple[int, bytes] | None:
+    """The number and the JSON in the slot of this number, if its checksum is right."""
     at = ring.at(number)
     slot = data[at : at + ring.size]
     if len(slot) < ring.size:
@@ -167,10 +200,7 @@ def _entry(data: bytes | mmap.mmap, ring: Ring, number: int) -> Entry | None:
     end = _SLOT.size + length
     if not found or end > ring.size or ring.at(found) != at or crc32c(slot[4:end]) != checksum:
         return None
-    try:
-        return Entry(found, json.loads(slot[_SLOT.size : end]))
-    except ValueError:
-        return None
+    return found, slot[_SLOT.size : end]
 
 
 def _fitting(content: Mapping[str, Any], room: int) -> bytes:

@@ -33,6 +33,9 @@ KINDS: Final[dict[str, Kind]] = {
     # Messages.
     "message-sent": _kind(f"to {_MESSAGE}", _OF_KAFKA, is_open=True),
     "message-received": _kind(f"from {_MESSAGE}", _OF_KAFKA, is_open=True),
+    "silence": _kind("peer last_heard_s since_s"),
+    "heard-again": _kind("peer seconds"),
+    "stood-still": _kind("since_s seconds"),
     "message-lost": _kind("connection number reason"),
     "connection-lost": _kind("peer connection reason"),
     # Logs of partitions.
@@ -77,6 +80,11 @@ KINDS: Final[dict[str, Kind]] = {
     "lost": _kind("partitions"),
     "consumer-failed": _kind("error"),
     "refused": _kind("error"),
+    "lie-answered": _kind("lie error"),
+    "must-abort": _kind("error"),
+    "must-retry": _kind("error"),
+    "transactor-failed": _kind("error"),
+    "member-failed": _kind("error"),
     "operation": _kind("operation name"),
     "operation-done": _kind("name"),
     # Processes and machines.
@@ -126,6 +134,7 @@ KINDS: Final[dict[str, Kind]] = {
     "directory-failed": _kind("path"),
     "slow-disk": _kind("seconds"),
     "corruption": _kind("path at"),
+    "markers-held": _kind(),
     "clock-jump": _kind("ms"),
     "clock-drift": _kind("rate"),
     "reassign": _kind("partition to"),

@@ -15,16 +15,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from raftka.broker.recorded import Recorded
 from raftka.model import logs
 from raftka.model.errors import ErrorCode
 from raftka.model.logs import Line, get_logger
 from raftka.model.ports import Disk
 from raftka.tracing.elections import Elections
 from raftka.tracing.files import TracedDisk
-from raftka.tracing.flight_file import NAME, FlightFile
+from raftka.tracing.flight_file import NAME, RING_OF_EVENTS, RING_OF_SAMPLES, FlightFile
 from raftka.tracing.memory import Memory
 from raftka.tracing.metadata import changes
 from raftka.tracing.safely import Safely
+from raftka.tracing.silence import Listening, Silence
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -40,6 +42,9 @@ _LOGS_ELECTIONS: Final = "raftka.broker.controller.log"
 """They are events here."""
 _STARTS_AND_STOPS: Final = ("raftka.broker.serve", "raftka.server_command")
 _OF_JOURNALS: Final = frozenset({"quorum-term", "quorum-vote", "quorum-truncate"})
+_STANDING: Final = frozenset({"request_vote", "pre_vote"})
+_LONGEST_REST_S: Final = 0.1
+"""Of a voter that hears its leader: raftka.quorum.heartbeat.ms."""
 _VOTES: Final = frozenset({"request_vote", "response_vote"})
 _PARTITIONS_A_BATCH: Final = 200
 """So many partitions of one batch of metadata are events of their own: a failover must not wait for
@@ -75,6 +80,8 @@ class Recorder:
         self._lines = Safely("log lines in the flight recorder", self._lock)
         self._elected: Memory[tuple[str, int]] = Memory()
         """The event of a leader: by partition and epoch."""
+        self._listening = Listening()
+        self._silent_since: dict[int, float] = {}
         self._known_offset = 0
         """Of the metadata that an earlier process has recorded."""
         self._acks = Safely("acknowledgements in the flight recorder", self._lock)
@@ -154,8 +161,21 @@ class Recorder:
         safely = Safely("the metadata in the flight recorder", self._lock)
         node.loader.add(lambda image, delta: safely(self._published, node, image, delta))
         node.quorum.watch(self)
+        node.recorder = self
         if node.is_broker:
             node.replicas.role_listeners.append(self)
+
+    def after(self, event: int, sample: int, max_bytes: int) -> Recorded:
+        """As RecorderReader. Slots of samples are small: they get what the events leave, and a
+        quarter at least."""
+        file = self._file
+        assert file is not None
+        with self._lock:
+            newest = file.last_sample
+            events = file.after(RING_OF_EVENTS, event, self._last, max_bytes * 3 // 4)
+            left = max_bytes - sum(len(data) for _, data in events)
+            samples = file.after(RING_OF_SAMPLES, sample, newest, left)
+            return Recorded(self._last, newest, events, samples)
 
     # Of partitions that this broker leads.
 
@@ -231,8 +251,22 @@ class Recorder:
         """As QuorumWatch."""
         self._messages(self._link_broken, replica_id)
 
+    def stood_still(self, rested_s: float, late_s: float) -> None:
+        """As QuorumWatch: it was stopped, or got no processor."""
+        self._messages(self._stood_still, rested_s, late_s)
+
+    def _stood_still(self, rested_s: float, late_s: float) -> None:
+        # It stopped somewhere in the rest that it meant to take.
+        meant_s = min(rested_s - late_s, _LONGEST_REST_S)
+        since = self._now() - rested_s + meant_s / 2
+        seconds = round(self._now() - since, 3)
+        self._listening.stood_still()
+        event = self.event("stood-still", node=self._host, since_s=round(since, 6), seconds=seconds)
+        self._elections.down[self._host] = event
+
     def _link_broken(self, peer: int) -> None:
         host = f"n{peer}"
+        self._listening.lost(peer)
         event = self.event(
             "connection-lost",
             node=self._host,
@@ -243,8 +277,40 @@ class Recorder:
         )
         self._elections.connection_lost(self._host, host, event)
 
+    def _silent(self, peer: int, silence: Silence | None) -> None:
+        """Write a silence that is new."""
+        if silence is None:
+            return
+        host = f"n{peer}"
+        self._silent_since[peer] = silence.since_s
+        event = self.event(
+            "silence",
+            node=self._host,
+            peer=host,
+            last_heard_s=round(silence.last_heard_s, 6),
+            since_s=round(silence.since_s, 6),
+        )
+        self._elections.fell_silent(self._host, host, event)
+
+    def _listen(self, peer: int, kind: str, sent: bool) -> None:
+        now = self._now()
+        if not sent and peer in self._silent_since:
+            fields = {"peer": f"n{peer}", "seconds": round(now - self._silent_since.pop(peer), 3)}
+            cause = self._elections.heard_again(self._host, f"n{peer}")
+            self.event("heard-again", node=self._host, cause=cause, **fields)
+        if kind == "append_entries":
+            if sent:
+                self._silent(peer, self._listening.showed_itself(peer, now))
+            else:
+                self._listening.heard_leader(peer, now)
+        elif kind == "acknowledgement" and not sent:
+            self._listening.heard_follower(peer, now)
+        elif kind in _STANDING and sent and (found := self._listening.stands(now)) is not None:
+            self._silent(*found)
+
     def _message(self, peer: int, message: dict[str, Any], sent: bool) -> None:
         kind, host = message["type"], f"n{peer}"
+        self._listen(peer, kind, sent)
         moment = message.get("sent")
         if moment is not None:
             if kind == "append_entries" and not sent:

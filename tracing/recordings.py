@@ -27,6 +27,8 @@ _OF_ALL: Final = {
 }
 """What every node learns from the metadata, and the fields that tell events of one batch apart."""
 _NOT_SHOWN: Final = frozenset({"t", "cause", "also"})
+_MOMENTS: Final = ("since_s", "last_heard_s")
+"""Fields that are moments of the node's own clock."""
 _STEP_S: Final = 1e-6
 
 
@@ -53,7 +55,12 @@ def merge(recordings: Sequence[Recording]) -> Merged:
     """One trace of the recordings of different nodes."""
     offsets = clock_offsets(recordings)
     seen = [
-        _Seen(each.content["t"] - offsets[found.node_id], found.node_id, each.number, each.content)
+        _Seen(
+            each.content["t"] - offsets[found.node_id],
+            found.node_id,
+            each.number,
+            _by_common_clock(each.content, offsets[found.node_id]),
+        )
         for found in recordings
         for each in found.events
         if isinstance(each.content, dict) and isinstance(each.content.get("t"), float | int)
@@ -89,6 +96,15 @@ def merge(recordings: Sequence[Recording]) -> Merged:
             event["after"] = causes[1:]
         events.append(event)
     return Merged(began, offsets, events)
+
+
+def _by_common_clock(event: Event, ahead_s: float) -> Event:
+    moments = {
+        name: round(event[name] - ahead_s, 6)
+        for name in _MOMENTS
+        if isinstance(event.get(name), float | int)
+    }
+    return {**event, **moments}
 
 
 def _head(event: Event) -> Event:

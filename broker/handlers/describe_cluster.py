@@ -2,7 +2,8 @@
 
 Version notes: 1 asks for brokers or controllers; 2 may include fenced brokers. Brokers' listeners
 know the brokers, controllers' listeners the controllers; for the other kind a listener answers
-MISMATCHED_ENDPOINT_TYPE.
+MISMATCHED_ENDPOINT_TYPE. A tagged field of raftka's own asks for the node's flight recorder
+(broker/recorded.py), which takes DESCRIBE on the cluster, as what it names does elsewhere.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raftka.broker.request import Context, handles
-from raftka.model.access import NOT_ASKED, PER_RESOURCE
+from raftka.model.access import NOT_ASKED, PER_RESOURCE, Operation
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.describe_cluster import (
     DescribeClusterBroker,
     DescribeClusterRequest,
     DescribeClusterResponse,
+    RecorderPart,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +40,14 @@ def describe_cluster(context: Context, request: DescribeClusterRequest) -> Descr
             f"this is a {kind}'s listener: ask brokers by --bootstrap-server,"
             " controllers by --bootstrap-controller",
         )
+    recorder: list[RecorderPart] = []
+    if request.recorder:
+        from raftka.broker.recorded import part_of
+
+        context.require_cluster(Operation.DESCRIBE)
+        recorder = [part_of(node.recorder, node.node_id, request.recorder[0])]
     return DescribeClusterResponse(
+        recorder=recorder,
         error_code=int(ErrorCode.NONE),
         endpoint_type=wanted,
         cluster_id=node.cluster_id,

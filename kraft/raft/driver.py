@@ -48,6 +48,9 @@ log = get_logger(__name__)
 
 _MESSAGES_A_STEP: Final = 512
 _CALLS_A_STEP: Final = 4096
+_STOOD_STILL_S: Final = 0.5
+"""A step that is so late was held up by more than other work."""
+_LONGEST_REST_S: Final = 0.5
 _QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
@@ -211,7 +214,19 @@ class Driver:
             if self._inbox or self._calls:
                 self._alarm.ring()
             due = engine.next_deadline()  # What does not matter moves it away at most.
-            await self._alarm.wait(due)
+            if self.watch is None:
+                await self._alarm.wait(due)
+            else:
+                await self._rest(due, self.watch)
+
+    async def _rest(self, due: float, watch: QuorumWatch) -> None:
+        """Wait, not for long without a look at the clock: it shows when the process stood still."""
+        began = self._clock.monotonic()
+        until = min(due, began + _LONGEST_REST_S)
+        await self._alarm.wait(until)
+        now = self._clock.monotonic()
+        if now - until > _STOOD_STILL_S:
+            watch.stood_still(now - began, now - until)
 
     async def _step(self, engine: Engine) -> None:
         """All of it, until what it leads to may be sent."""

@@ -32,6 +32,7 @@ class Elections(Seams):
         self.replica, self.can_vote, self.voters = setup.replica, setup.can_vote, voters
         self._dice, self._off, self.now = setup.dice, setup.rules_off, setup.now
         self._election_s = election_s = setup.settings.election_timeout_s
+        self._heartbeat_of = setup.settings.heartbeat_of
         self._heard_at = -math.inf
         self._heard: Peer | None = None
         self._reason = "it knows no leader"

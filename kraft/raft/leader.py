@@ -81,7 +81,7 @@ class Leader(Follower):
 
     def replicate(self) -> None:
         """The library's heartbeat, also when it has just become leader."""
-        self.heartbeat_is_due_at(self.now + self._election_s / 4)
+        self.heartbeat_is_due_at(self.now + self._heartbeat_of(len(self.progress)))
         if Rule.FAST_BACK_OFF in self._off:
             self.stock_replicate()
         else:

@@ -9,8 +9,9 @@ An epoch is Raft's term. Sources: the Raft dissertation, KIP-595, KIP-630, KIP-8
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import ZERO_UUID, Endpoint
@@ -90,12 +91,18 @@ class QuorumListener(Protocol):
         ...
 
 
+HEARTBEATS_PER_S: Final = 100
+
+
 @dataclass(frozen=True, slots=True)
 class QuorumSettings:
     """Limits and intervals. Seconds and bytes; Kafka's setting in brackets."""
 
     election_timeout_s: float = 1.0
     """[controller.quorum.election.timeout.ms] Also the leader's lease."""
+    heartbeat_at_most_s: float = math.inf
+    """[raftka.quorum.heartbeat.ms] A leader shows itself so often, if that is not rarely enough
+    for its lease already: a silence is dated by it."""
     fetch_timeout_s: float = 2.0
     """[controller.quorum.fetch.timeout.ms] An observer gives a silent leader up after this."""
     snapshot_after_bytes: int = 20 * 1024 * 1024
@@ -116,6 +123,11 @@ class QuorumSettings:
     def heartbeat_s(self) -> float:
         """How often a leader shows itself: four times within its lease."""
         return self.election_timeout_s / 4
+
+    def heartbeat_of(self, replicas: int) -> float:
+        """The same for a leader that shows itself to so many: it sends a hundred a second at most,
+        unless its lease needs more."""
+        return min(self.heartbeat_s, max(self.heartbeat_at_most_s, replicas / HEARTBEATS_PER_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,10 @@ class QuorumWatch(Protocol):
 
     def link_broken(self, replica_id: int) -> None:
         """The link to that replica is down, and not by this side's wish."""
+        ...
+
+    def stood_still(self, rested_s: float, late_s: float) -> None:
+        """This process ran again so long after it began to rest, and after it wanted to run."""
         ...
 
 

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from raftka.client.admin import Admin
+from raftka.client.admin.recorders import recorder_contents
 from raftka.client.tools.options import Options, ToolError, admin_settings
 from raftka.client.tools.running import run
 from raftka.configuration import Unreadable
 from raftka.elections.history import Election, elections
 from raftka.elections.sources import NothingThere, events_of
 from raftka.model.settings import WrongSettings
-from raftka.trace_command import NoRecording
-from raftka.tracing import flight_file
+from raftka.trace_command import NoRecording, recording_of
+from raftka.tracing.flight_file import Recording
 
 _SHOWN = 3
 _DEFAULT = "raftka-data"
+_PATIENCE_S = 5.0
+"""With a node that is asked: one that is stopped or cut off says nothing."""
 
 options = Options(
     "raftka elections",
     "Which leaders were elected, controllers and partitions' leaders alike: when (UTC), why, how"
     " long there was none, and what led to it, from what was noticed first to the first"
-    " acknowledgement under the new one. It reads the flight recorders and metadata logs of nodes,"
-    " which may run or not; more nodes know more of the way.",
+    " acknowledgement under the new one. It asks the nodes of a running cluster for their flight"
+    " recorders (--bootstrap-server; takes DESCRIBE on the cluster), or reads recorders and"
+    " metadata logs in the directories of nodes, which may run or not; more nodes know more.",
 )
 options.add_argument(
     "directory",
     nargs="*",
     metavar="DIRECTORY",
-    help=f"Log directories or server.properties of nodes of one cluster (default: {_DEFAULT}).",
+    help=f"Log directories or server.properties of nodes of one cluster (default: {_DEFAULT}).\n"
+    "Beside --bootstrap-server: of nodes that cannot answer.",
 )
 options.servers()
 options.number("--last", help="How many elections; 0 for all (default: 10).")
@@ -46,11 +51,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 async def _work(found: argparse.Namespace) -> None:
-    named = list(found.directory)
+    answered = []
     if found.bootstrap_server is not None:
-        named += await _directories_of(found)
+        answered = await _of_running_nodes(found)
     try:
-        told_of = elections(events_of(named or [_DEFAULT]))
+        told_of = elections(events_of(found.directory if answered else _named(found), answered))
     except (NoRecording, NothingThere, Unreadable, WrongSettings) as error:
         raise ToolError(str(error)) from error
     if found.partition is not None:
@@ -64,27 +69,34 @@ async def _work(found: argparse.Namespace) -> None:
         print("\n\n".join(map(told, shown)) or "No election is on record.")
 
 
-async def _directories_of(found: argparse.Namespace) -> list[str]:
-    """The directories of the brokers that answer, as far as they are on this machine.
+def _named(found: argparse.Namespace) -> Sequence[str]:
+    return list(found.directory) or [_DEFAULT]
 
-    Raises ToolError when none is.
+
+async def _of_running_nodes(found: argparse.Namespace) -> list[Recording]:
+    """The recorders of the brokers, and of the controllers that are none. Of a node that does not
+    answer the reason goes to stderr.
+
+    Raises ToolError when none answers, ConfigError, KafkaError.
     """
-    async with Admin(admin_settings(found)) as admin:
-        brokers = [node.id for node in (await admin.describe_cluster()).nodes]
-        described = await admin.describe_log_dirs(brokers, ())
-    here = [
-        directory.path
-        for directories in described.values()
-        for directory in directories
-        if (Path(directory.path) / flight_file.NAME).is_file()
-    ]
-    if not here and not found.directory:
-        raise ToolError(
-            f"none of the log directories of brokers {', '.join(map(str, brokers))} is on this"
-            f" machine: run this on one of theirs, or copy their {flight_file.NAME} files here and"
-            " name them"
-        )
-    return here
+    settings = admin_settings(found)
+    async with Admin(settings) as admin:
+        cluster = await admin.describe_cluster()
+        quorum = await admin.describe_quorum()
+    nodes = {node.id: node.endpoint for node in cluster.nodes}
+    for id_, listeners in sorted(quorum.endpoints.items()):
+        if listeners:
+            nodes.setdefault(id_, next(iter(listeners.values())))
+    answers = await recorder_contents(settings, nodes.values(), patience_s=_PATIENCE_S)
+    missing = {
+        id_: answer for id_, where in nodes.items() if isinstance(answer := answers[where], str)
+    }
+    answered = [recording_of(each) for each in answers.values() if not isinstance(each, str)]
+    if not answered and not found.directory:
+        raise ToolError("; ".join(dict.fromkeys(missing.values())))
+    for id_, why in missing.items():
+        print(f"raftka elections: without what n{id_} recorded: {why}", file=sys.stderr)
+    return answered
 
 
 def told(election: Election) -> str:

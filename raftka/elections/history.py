@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-Event = Mapping[str, Any]
+from raftka.elections.silences import Silences
+from raftka.elections.steps import Event, Step
 
 _CHAIN_MAX: Final = 12
 _SILENT: Final = re.compile(r"not heard for (\d+) ms")
-_NOTICED: Final = frozenset({"connection-lost", "broker-fenced"})
 _TOLD: Final = frozenset(
-    {"connection-lost", "quorum-vote", "broker-fenced", "shutdown", "start", "broker-unfenced"}
+    {
+        *("connection-lost", "quorum-vote", "broker-fenced", "shutdown", "start"),
+        *("broker-unfenced", "silence"),
+    }
 )
 """Of the causes, what a person is shown; messages between them say nothing more."""
 _CAUSES: Final = (
@@ -51,6 +54,8 @@ _BY_WORDS: Final = (
 """The same by the words of a reason that was written before there were codes."""
 _STOPPED: Final = "an operator stopped the controller"
 _STOPS: Final = re.compile(r"^broker \d+ is shutting down;|^node \d+ has shut down")
+_EARLIER_S: Final = 30.0
+"""A silence may have begun so long before a new controller began to wait for a heartbeat."""
 _A_STOP_S: Final = 15.0
 """A controlled shutdown takes so long at most."""
 _OF_CONTROLLERS: Final = (
@@ -61,17 +66,6 @@ _OF_CONTROLLERS: Final = (
     ("just started", "the first election"),
 )
 """The same for a controller's, by its reason's words."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing on the way to an election, or after it."""
-
-    at_s: float
-    """Seconds since 1970."""
-    words: str
-    node: str | None = None
-    """Who noticed or did it; None for what the cluster agreed on."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +109,8 @@ def elections(events: Iterable[Event]) -> list[Election]:
         for event in found
         if event["kind"] == "first-ack"
     }
-    history = _History(by_id, acks, [event for event in found if _is_stop(event)])
+    stops = [event for event in found if event["kind"] == "start" or _is_stop(event)]
+    history = _History(by_id, acks, stops, Silences(found))
     return _together([each for event in found if (each := history.told(event)) is not None])
 
 
@@ -127,8 +122,10 @@ class _History:
         by_id: Mapping[int, Event],
         acks: Mapping[tuple[str, int], float],
         stops: Sequence[Event],
+        silences: Silences,
     ) -> None:
         self._by_id, self._acks, self._stops = by_id, acks, stops
+        self._silences = silences
         self._led: dict[str, int] = {}
 
     def told(self, event: Event) -> Election | None:
@@ -142,10 +139,11 @@ class _History:
         leader = int(str(event.get("node", "n-1"))[1:])
         reason = event.get("reason", "")
         before = self._swap("controller", leader)
-        chain = [*self._chain(event), _step(event, f"n{leader} is the controller")]
+        steps, why_silent = self._chain(event)
+        chain = [*steps, _step(event, f"n{leader} is the controller")]
         # While it hands over it still leads: nobody does from the first vote or broken link on.
         noticed = chain[0].at_s if len(chain) > 1 else None
-        cause = _first_of(_OF_CONTROLLERS, reason, str.__contains__)
+        cause = _first_of(_OF_CONTROLLERS, reason, str.__contains__) + why_silent
         if (told_to_stop := self._told_to_stop(before, event["at_s"])) is not None:
             cause = _STOPPED
             chain.insert(0, told_to_stop)
@@ -166,32 +164,42 @@ class _History:
         )
 
     def _told_to_stop(self, node: int | None, at_s: float) -> Step | None:
-        """What the recorder of the controller before says of its end, if it was asked to end."""
+        """What the recorder of the leader before says of its end, if it was asked to end."""
+        found = None
         for event in reversed(self._stops):
-            if event["node"] == f"n{node}" and at_s - _A_STOP_S < event["at_s"] <= at_s:
-                return Step(event["at_s"], "it is told to stop", event["node"])
-        return None
+            if event["node"] != f"n{node}" or event["at_s"] > at_s:
+                continue
+            if event["kind"] == "start" or event["at_s"] <= at_s - _A_STOP_S:
+                break
+            found = Step(event["at_s"], "it is told to stop", event["node"])
+        return found
 
     def _partition(self, event: Event) -> Election:
         name, leader = event["partition"], event["leader"]
         code, reason = event.get("code"), event.get("reason", "")
         before, ack = self._swap(name, leader), self._acks.get((name, event["epoch"]))
         who = "nobody leads" if leader < 0 else f"n{leader} leads"
-        chain = [*self._chain(event), _step(event, who)]
+        steps, why_silent = self._chain(event)
+        if code is not None and code.startswith("broker-shut"):
+            asked = self._told_to_stop(before, event["at_s"])
+            steps = [*([] if asked is None else [asked]), *steps]
+        chain = [*steps, _step(event, who)]
         if ack is not None:
             chain.append(Step(ack, "the first record under it is acknowledged", f"n{leader}"))
         lost = before not in (None, leader) and before != -1
         noticed = chain[0].at_s if chain[0].at_s < _decided(event) else None
         until = ack if ack is not None else _decided(event)
+        if code:
+            cause = _first_of(_CAUSES, code, str.startswith)
+        else:
+            cause = _first_of(_BY_WORDS, reason, str.__contains__)
         return Election(
             kind="partition",
             at_s=_decided(event),
             leader=leader,
             before=before,
             epoch=event["epoch"],
-            cause=_first_of(_CAUSES, code, str.startswith)
-            if code
-            else _first_of(_BY_WORDS, reason, str.__contains__),
+            cause=cause + why_silent,
             reason=reason,
             code=code,
             partitions=(name,),
@@ -206,18 +214,31 @@ class _History:
         self._led[subject] = leader
         return before
 
-    def _chain(self, event: Event) -> list[Step]:
-        """What led to it, the first first; a broker's silence is one step more."""
+    def _chain(self, event: Event) -> tuple[list[Step], str]:
+        """What led to it, the first first, a broker's silence as a step of its own; and what the
+        silence was, as far as anybody recorded it."""
         steps: list[Step] = []
+        silent: dict[str, float] = {}
         for each in self._causes(event):
+            if each["kind"] == "silence":
+                since = silent.get(each["peer"], each["since_s"])
+                silent[each["peer"]] = min(since, each["since_s"])
+                continue
             steps.append(_step(each, _words(each)))
-            silent = _SILENT.search(each.get("reason", ""))
-            if silent is None and each["kind"] == "broker-fenced":
-                silent = _SILENT.search(event.get("reason", ""))
-            if silent is not None:
-                heard = _decided(each) - int(silent[1]) / 1000
-                steps.append(Step(heard, f"nothing more is heard of n{each['broker']}"))
-        return sorted(steps, key=lambda step: step.at_s)
+            timeout = _SILENT.search(each.get("reason", ""))
+            if timeout is None and each["kind"] == "broker-fenced":
+                timeout = _SILENT.search(event.get("reason", ""))
+            if timeout is not None:
+                host, until = f"n{each['broker']}", _decided(each)
+                known = self._silences.of(host, until - int(timeout[1]) / 1000 - _EARLIER_S, until)
+                silent.setdefault(host, until - int(timeout[1]) / 1000 if known is None else known)
+        told = ""
+        for host, since in silent.items():
+            steps.append(Step(since, f"nothing more is heard of {host}"))
+            if (found := self._silences.why(host, since)) is not None:
+                steps.append(found.step)
+                told = f": {found.words}"
+        return sorted(steps, key=lambda step: step.at_s), told
 
     def _causes(self, event: Event) -> list[Event]:
         found: dict[int, Event] = {}

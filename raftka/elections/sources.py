@@ -27,17 +27,22 @@ class NothingThere(ValueError):
     """Neither a recorder nor a metadata log where one was named; the message says what to name."""
 
 
-def events_of(directories: Sequence[str]) -> list[Event]:
+def events_of(directories: Sequence[str], answered: Sequence[Recording] = ()) -> list[Event]:
     """What the nodes' recorders and metadata logs have, each once; `at_s` is seconds since 1970.
 
-    Raises NothingThere, and what trace_command.recording raises for a damaged recorder.
+    `answered` are recorders of nodes that were asked over the network. Raises NothingThere, and
+    what trace_command.recording raises for a damaged recorder.
     """
-    recordings: list[Recording] = []
+    recordings = list(answered)
+    known_nodes = {each.node_id for each in answered}
     logged: list[Event] = []
     for each in directories:
         missing = ""
         try:
-            recordings.append(recording(Path(each)))
+            found = recording(Path(each))
+            if found.node_id not in known_nodes:
+                known_nodes.add(found.node_id)
+                recordings.append(found)
         except NoRecording as error:
             missing = str(error)
         try:

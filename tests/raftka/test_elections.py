@@ -112,15 +112,26 @@ def test_a_controller_that_was_told_to_stop_is_known_by_its_own_recorder() -> No
     found = last(
         [
             event(1, 1.0, "controller-elected", node="n1", epoch=1, reason="it knows no leader"),
-            event(2, 5.0, "log", node="n1", level="info", words=words),
+            event(2, 4.0, "start", node="n1", unix_s=T0 + 4.0),
+            event(5, 5.0, "log", node="n1", level="info", words=words),
+            event(6, 5.9, "log", node="n1", level="info", words="node 1 has shut down"),
             event(3, 6.0, "connection-lost", node="n3", peer="n1"),
             event(4, 6.1, "controller-elected", node="n3", epoch=2, cause=3, reason=why),
         ]
     )
     assert (found.before, found.cause) == (1, "an operator stopped the controller")
-    assert found.chain[0].words == "it is told to stop"
+    assert (found.chain[0].words, found.chain[0].at_s) == ("it is told to stop", T0 + 5.0)
     assert found.without_leader_s is not None
     assert round(found.without_leader_s, 3) == 0.1
+
+
+def test_a_broker_that_was_told_to_stop_is_known_by_its_own_recorder() -> None:
+    words = "broker 1 is shutting down; its leadership moves first"
+    code = "broker-shut.first-of-isr"
+    told_to = event(2, 5.0, "log", node="n1", level="info", words=words)
+    found = last([FIRST, told_to, elected(3, 5.02, 2, 1, code=code)])
+    assert found.cause == "an operator stopped the broker"
+    assert (found.chain[0].words, found.chain[0].at_s) == ("it is told to stop", T0 + 5.0)
 
 
 def test_partitions_that_one_batch_moved_are_one_election() -> None:
@@ -141,3 +152,56 @@ def test_an_election_without_any_cause_on_record() -> None:
     old = elected(1, 5.0, 2, 3, code=None, reason="broker 1 was fenced: not heard for 9000 ms")
     assert last([old]).cause == "heartbeats were missed"
     assert "t-0: nobody, epoch 3" in told(found)
+
+
+def after_a_silence(*more: dict[str, Any]) -> list[dict[str, Any]]:
+    """n1 leads t-0 and falls silent at 5.04 s; n3, the new controller, has it fenced at 15 s."""
+    why = "broker 1 was fenced: not heard for 9000 ms"
+    return [
+        FIRST,
+        event(2, 5.9, "silence", node="n3", peer="n1", last_heard_s=T0 + 5.0, since_s=T0 + 5.04),
+        event(3, 15.0, "broker-fenced", broker=1, decided_s=T0 + 15.0, reason=why),
+        elected(4, 15.01, 2, 1, cause=3, code="broker-silent.first-of-isr", reason=f"{why}: 2"),
+        *more,
+    ]
+
+
+def test_a_silence_is_dated_by_who_heard_the_node_last() -> None:
+    found = last(after_a_silence())
+    assert found.cause == "heartbeats were missed"
+    assert (found.chain[0].words, found.noticed_s) == ("nothing more is heard of n1", T0 + 5.04)
+
+
+def test_a_node_that_stood_still_says_so_when_it_runs_again() -> None:
+    still = event(9, 15.5, "stood-still", node="n1", since_s=T0 + 5.02, seconds=10.48)
+    found = last(after_a_silence(still))
+    assert found.cause == "heartbeats were missed: n1 stood still"
+    assert found.chain[0].words == "it stands still for 10.5 s: stopped, or no processor"
+    assert (found.chain[0].node, found.noticed_s) == ("n1", T0 + 5.02)
+
+
+def test_a_node_that_was_cut_off_heard_nobody_itself() -> None:
+    alone = [
+        event(number, 5.7, "silence", node="n1", peer=peer, last_heard_s=T0 + 5, since_s=T0 + 5.03)
+        for number, peer in ((9, "n2"), (10, "n3"))
+    ]
+    found = last(after_a_silence(*alone))
+    assert found.cause == "heartbeats were missed: the network to n1 was cut"
+    assert found.chain[0].words == "it hears nothing more of n2 and n3"
+
+
+def test_a_controller_that_was_cut_off() -> None:
+    why = "it heard nothing from its leader, node 1"
+    found = last(
+        [
+            event(1, 1.0, "controller-elected", node="n1", epoch=1, reason="it knows no leader"),
+            event(2, 6.0, "silence", node="n3", peer="n1", last_heard_s=T0 + 5, since_s=T0 + 5.04),
+            event(3, 6.01, "quorum-vote", node="n3", candidate="n3", term=2, cause=2),
+            event(4, 6.05, "controller-elected", node="n3", epoch=2, cause=3, reason=why),
+            event(5, 5.7, "silence", node="n1", peer="n2", last_heard_s=T0 + 5, since_s=T0 + 5.04),
+        ]
+    )
+    assert found.cause == "the controller was silent: the network to n1 was cut"
+    assert found.noticed_s == T0 + 5.04
+    assert found.without_leader_s is not None
+    assert round(found.without_leader_s, 3) == 1.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -21,7 +22,8 @@ from raftka.tracing.metadata import broker_event, partition_event
 from raftka.tracing.node import TraceFile
 
 Event = dict[str, Any]
-DOCUMENT = Path(__file__).parents[2] / "docs" / "trace.md"
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "trace.md"
 
 
 async def a_leader_dies(stage: Stage) -> None:
@@ -124,6 +126,24 @@ def test_runs_with_faults_write_what_is_documented(seed: int) -> None:
     outcome = run_plan(plan, sink=file)
     assert_documented([json.loads(line) for line in file.getvalue().splitlines()])
     assert run_plan(plan).trace_hash == outcome.trace_hash
+
+
+def test_every_kind_that_the_simulator_writes_is_documented() -> None:
+    """Also those that few runs have: by the words in the code."""
+    written = {
+        node.args[0].value
+        for folder in ("simulations", "tracing")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("event", "write")
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+    assert {"clock-drift", "lie-answered"} <= written
+    assert written <= set(KINDS)
 
 
 def test_the_document_names_every_kind_and_field() -> None:

@@ -13,6 +13,7 @@ from raftka.tracing.flight_file import (
     EVENTS,
     FILE_BYTES,
     RING_OF_EVENTS,
+    RING_OF_SAMPLES,
     SAMPLES,
     FlightFile,
     Unreadable,
@@ -147,3 +148,31 @@ def test_without_room_for_all_of_it_nothing_is_mapped(
     with pytest.raises(OSError, match="No space left"):
         FlightFile(str(tmp_path / "f"), 3)
     assert SAMPLES == 4096
+
+
+def test_a_reader_gets_what_is_newer_in_pieces_of_bounded_size(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    file = FlightFile(str(path), 3)
+    total = EVENTS + 50
+    for number in range(1, total + 1):
+        file.event(number, {"t": float(number), "kind": "log", "node": "n3"})
+    file.sample([1.0, "ap", True, 2, 7, 3.25])
+    seen: list[int] = []
+    while part := file.after(RING_OF_EVENTS, seen[-1] if seen else 0, total, 20_000):
+        assert sum(len(data) for _, data in part) <= 20_000
+        seen += [number for number, _ in part]
+    assert seen == list(range(51, total + 1)), "what the ring still has, each once"
+    assert file.after(RING_OF_EVENTS, total - 1, total, 1)[0][0] == total, "one at least"
+    assert [number for number, _ in file.after(RING_OF_SAMPLES, 0, file.last_sample, 99)] == [1]
+    file.close()
+
+
+def test_a_reader_is_not_given_damaged_slots(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    written(path, range(1, 6))
+    with path.open("r+b") as raw:
+        raw.seek(RING_OF_EVENTS.at(3) + 20)
+        raw.write(b"~")
+    file = FlightFile(str(path), 3)
+    assert [number for number, _ in file.after(RING_OF_EVENTS, 0, 5, 10_000)] == [1, 2, 4, 5]
+    file.close()

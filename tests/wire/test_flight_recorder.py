@@ -20,7 +20,7 @@ from tests.wire.test_cluster_life import SETTINGS, create
 pytestmark = pytest.mark.wire
 
 
-def traced(*nodes: Path) -> list[dict[str, Any]]:
+def traced(*nodes: Path | str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "raftka", "trace", *map(str, nodes)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -40,7 +40,8 @@ def test_a_kill_is_told_from_the_broken_link_to_the_first_acknowledgement(tmp_pa
             load.progress()
         running = traced(*(cluster.data(node) for node in cluster.node_ids))
         cluster.start_node(3, 60)
-        events = traced(cluster.data(3), cluster.config_path(1), cluster.data(2))
+        third = f"127.0.0.1:{cluster.ports[3]}"
+        events = traced(third, cluster.config_path(1), cluster.data(2))
     for event in events:
         kind = KINDS[event["kind"]]
         fields = set(event) - set(COMMON)
@@ -94,6 +95,27 @@ def test_elections_name_an_operators_kill_and_stop(tmp_path: Path) -> None:
         assert stopped < moved["at_s"] < stopped + 10
 
 
+def test_a_node_that_stood_still_is_named_with_the_moment_from_another_machine(
+    tmp_path: Path,
+) -> None:
+    """Asked over the network alone, as for brokers on other machines."""
+    with LocalCluster(tmp_path / "cluster", settings=SETTINGS) as cluster:
+        cluster.start(60)
+        create(cluster.ports[1], "paused", [3, 1, 2])
+        asked = ("--bootstrap-server", f"127.0.0.1:{cluster.ports[1]}", "--partition", "paused-0")
+        with Load(cluster.bootstrap, "paused") as load:
+            load.progress()
+            stopped = time.time()
+            cluster.processes[3].send_signal(signal.SIGSTOP)
+            until(lambda: partitions(cluster.ports[1], "paused")[0].leader_id in (1, 2), "a leader")
+            cluster.processes[3].send_signal(signal.SIGCONT)
+            load.progress()
+            until(lambda: partitions(cluster.ports[1], "paused")[0].leader_id == 3, "it is back")
+        moved = next(each for each in elections(*asked) if each["before"] == 3)
+    assert moved["cause"] == "heartbeats were missed: n3 stood still"
+    assert abs(moved["noticed_s"] - stopped) < 0.25, "half a heartbeat, on a machine that is busy"
+
+
 def elections(*arguments: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "raftka", "elections", "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -104,7 +126,11 @@ def test_what_is_no_recorders_place_is_refused_in_words(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "raftka", "trace", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "has no flight-recorder; name a node's log directory" in done.stderr
+    assert "has no flight-recorder; name a node's address (HOST:PORT)" in done.stderr
+    command[-1] = "127.0.0.1:1"
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "127.0.0.1:1: Connection refused" in done.stderr
 
 
 def test_a_node_without_a_place_for_it_runs_all_the_same(tmp_path: Path) -> None:

@@ -6,7 +6,28 @@ Written by `python -m raftka.net.protocol.generate` from schema/: change those t
 
 from __future__ import annotations
 
+from raftka.model.ports import Buffer
 from raftka.net.protocol.message import FRESH, Request, Response, Struct
+
+
+class RecorderAfter(Struct):
+    LAYOUT = (
+        "event int64",
+        "sample int64",
+    )
+    __slots__ = (
+        "event",
+        "sample",
+    )
+
+    def __init__(
+        self,
+        *,
+        event: int = 0,
+        sample: int = 0,
+    ) -> None:
+        self.event = event
+        self.sample = sample
 
 
 class DescribeClusterBroker(Struct):
@@ -41,6 +62,66 @@ class DescribeClusterBroker(Struct):
         self.is_fenced = is_fenced
 
 
+class RecorderSlot(Struct):
+    LAYOUT = (
+        "number int64",
+        "content bytes",
+    )
+    __slots__ = (
+        "number",
+        "content",
+    )
+
+    def __init__(
+        self,
+        *,
+        number: int = 0,
+        content: Buffer = b"",
+    ) -> None:
+        self.number = number
+        self.content = content
+
+
+class RecorderPart(Struct):
+    LAYOUT = (
+        "error_code int16",
+        "error_message string nullable = null",
+        "node_id int32",
+        "newest_event int64",
+        "newest_sample int64",
+        "events []RecorderSlot",
+        "samples []RecorderSlot",
+    )
+    __slots__ = (
+        "error_code",
+        "error_message",
+        "node_id",
+        "newest_event",
+        "newest_sample",
+        "events",
+        "samples",
+    )
+
+    def __init__(
+        self,
+        *,
+        error_code: int = 0,
+        error_message: str | None = None,
+        node_id: int = 0,
+        newest_event: int = 0,
+        newest_sample: int = 0,
+        events: list[RecorderSlot] = FRESH,
+        samples: list[RecorderSlot] = FRESH,
+    ) -> None:
+        self.error_code = error_code
+        self.error_message = error_message
+        self.node_id = node_id
+        self.newest_event = newest_event
+        self.newest_sample = newest_sample
+        self.events = [] if events is FRESH else events
+        self.samples = [] if samples is FRESH else samples
+
+
 class DescribeClusterResponse(Response):
     API_KEY = 60
     API_NAME = "DescribeCluster"
@@ -55,6 +136,7 @@ class DescribeClusterResponse(Response):
         "controller_id int32 = -1",
         "brokers []DescribeClusterBroker",
         "cluster_authorized_operations int32 = -2147483648",
+        "recorder []RecorderPart 0+ tag 1000",
     )
     __slots__ = (
         "throttle_time",
@@ -65,6 +147,7 @@ class DescribeClusterResponse(Response):
         "controller_id",
         "brokers",
         "cluster_authorized_operations",
+        "recorder",
     )
 
     def __init__(
@@ -78,6 +161,7 @@ class DescribeClusterResponse(Response):
         controller_id: int = -1,
         brokers: list[DescribeClusterBroker] = FRESH,
         cluster_authorized_operations: int = -2147483648,
+        recorder: list[RecorderPart] = FRESH,
     ) -> None:
         self.throttle_time = throttle_time
         self.error_code = error_code
@@ -87,6 +171,7 @@ class DescribeClusterResponse(Response):
         self.controller_id = controller_id
         self.brokers = [] if brokers is FRESH else brokers
         self.cluster_authorized_operations = cluster_authorized_operations
+        self.recorder = [] if recorder is FRESH else recorder
 
 
 class DescribeClusterRequest(Request[DescribeClusterResponse]):
@@ -99,11 +184,13 @@ class DescribeClusterRequest(Request[DescribeClusterResponse]):
         "include_cluster_authorized_operations bool",
         "endpoint_type int8 1+ = 1",
         "include_fenced_brokers bool 2+",
+        "recorder []RecorderAfter 0+ tag 1000",
     )
     __slots__ = (
         "include_cluster_authorized_operations",
         "endpoint_type",
         "include_fenced_brokers",
+        "recorder",
     )
 
     def __init__(
@@ -112,7 +199,9 @@ class DescribeClusterRequest(Request[DescribeClusterResponse]):
         include_cluster_authorized_operations: bool = False,
         endpoint_type: int = 1,
         include_fenced_brokers: bool = False,
+        recorder: list[RecorderAfter] = FRESH,
     ) -> None:
         self.include_cluster_authorized_operations = include_cluster_authorized_operations
         self.endpoint_type = endpoint_type
         self.include_fenced_brokers = include_fenced_brokers
+        self.recorder = [] if recorder is FRESH else recorder

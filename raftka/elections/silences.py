@@ -1,0 +1,70 @@
+"""Silences of nodes, and what they were: a node that stood still, or a network that was cut. Pure.
+
+Others know since when a node was silent; only its own recorder knows why. One that stood still says
+so when it runs again. One that was cut off ran on, and noticed that it heard nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from raftka.elections.steps import Event, Step
+
+_SAME_S: Final = 1.0
+"""Two nodes notice the same cut within this."""
+
+
+class Silence(NamedTuple):
+    """What a node's silence was."""
+
+    words: str
+    step: Step
+
+
+class Silences:
+    """Those that the events tell of; moments are seconds since 1970."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._heard_of: dict[str, list[Event]] = {}
+        """That others heard nothing of a node."""
+        self._noticed_by: dict[str, list[Event]] = {}
+        """That a node heard nothing of others."""
+        self._stood_still: dict[str, list[Event]] = {}
+        for event in events:
+            if event["kind"] == "silence":
+                self._heard_of.setdefault(event["peer"], []).append(event)
+                self._noticed_by.setdefault(event["node"], []).append(event)
+            elif event["kind"] == "stood-still":
+                self._stood_still.setdefault(event["node"], []).append(event)
+
+    def of(self, host: str, after_s: float, until_s: float) -> float | None:
+        """Since when a node was silent, of the silences that began between the two moments; the
+        last one who heard it counts, and a node that stood still itself heard nobody."""
+        found = [
+            float(event["since_s"])
+            for event in self._heard_of.get(host, ())
+            if after_s <= event["since_s"] <= until_s
+        ]
+        return max(found, default=None)
+
+    def why(self, host: str, since_s: float) -> Silence | None:
+        """What that silence was; None when nobody recorded it."""
+        for event in self._stood_still.get(host, ()):
+            began = event["since_s"]
+            if began - _SAME_S <= since_s <= began + event["seconds"]:
+                words = f"it stands still for {event['seconds']:.1f} s: stopped, or no processor"
+                return Silence(f"{host} stood still", Step(began, words, host))
+        alone = [
+            event
+            for event in self._noticed_by.get(host, ())
+            if abs(event["since_s"] - since_s) <= _SAME_S
+        ]
+        if not alone:
+            return None
+        others = " and ".join(sorted({event["peer"] for event in alone}))
+        began = min(event["since_s"] for event in alone)
+        return Silence(
+            f"the network to {host} was cut",
+            Step(began, f"it hears nothing more of {others}", host),
+        )

@@ -1,0 +1,20 @@
+"""What an election is told in: steps, from events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing on the way to an election, or after it."""
+
+    at_s: float
+    """Seconds since 1970."""
+    words: str
+    node: str | None = None
+    """Who noticed or did it; None for what the cluster agreed on."""

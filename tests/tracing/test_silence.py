@@ -1,0 +1,76 @@
+"""Since when a node is silent, by the heartbeats of the quorum."""
+
+from __future__ import annotations
+
+from raftka.tracing.silence import Listening
+
+PAUSE_S = 0.08
+
+
+def heard_for(listening: Listening, seconds: float) -> float:
+    """A follower's: node 1 leads; when its last heartbeat came."""
+    now = 0.0
+    while now < seconds:
+        listening.heard_leader(1, now)
+        now += PAUSE_S
+    return now - PAUSE_S
+
+
+def test_a_silence_began_half_a_pause_after_the_last_heartbeat() -> None:
+    listening = Listening()
+    last = heard_for(listening, 3.0)
+    found = listening.stands(last + 1.2)
+    assert found is not None
+    peer, silence = found
+    assert (peer, silence.last_heard_s) == (1, last)
+    for cut in (last, last + PAUSE_S * 0.99):
+        assert abs(silence.since_s - cut) <= PAUSE_S / 2 + 1e-9
+    assert listening.stands(last + 1.4) is None, "it is said once"
+
+
+def test_a_short_pause_is_no_silence() -> None:
+    listening = Listening()
+    last = heard_for(listening, 1.0)
+    assert listening.stands(last + 2 * PAUSE_S) is None
+    assert Listening().stands(5.0) is None, "nobody was heard yet"
+
+
+def test_a_leader_listens_for_answers_to_what_it_sends() -> None:
+    listening = Listening()
+    for beat in range(40):
+        now = beat * PAUSE_S
+        assert listening.showed_itself(2, now) is None
+        assert listening.showed_itself(3, now) is None
+        listening.heard_follower(2, now + 0.001)
+        if beat < 10:
+            listening.heard_follower(3, now + 0.001)
+        else:
+            break
+    last = 9 * PAUSE_S + 0.001
+    assert listening.showed_itself(3, last + 0.5) is None
+    silence = listening.showed_itself(3, last + 0.7)
+    assert silence is not None
+    assert silence.last_heard_s == last
+    assert listening.showed_itself(3, last + 0.8) is None
+
+
+def test_a_new_leader_does_not_begin_to_wait_again_for_the_silent_one() -> None:
+    listening = Listening()
+    last = heard_for(listening, 2.0)
+    assert listening.stands(last + 1.0) is not None
+    for later in (1.1, 1.9, 2.7):
+        assert listening.showed_itself(1, last + later) is None
+    listening.heard_follower(1, last + 3.0)
+    assert listening.showed_itself(1, last + 3.1) is None
+    assert listening.showed_itself(1, last + 3.8) is not None, "it fell silent again"
+
+
+def test_a_broken_connection_and_a_stop_of_its_own_are_no_silence() -> None:
+    listening = Listening()
+    last = heard_for(listening, 1.0)
+    listening.lost(1)
+    assert listening.stands(last + 5.0) is None
+    last = heard_for(listening, 1.0)
+    listening.stood_still()
+    assert listening.stands(last + 5.0) is None
+    assert listening.showed_itself(2, last + 5.1) is None
