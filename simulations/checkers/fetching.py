@@ -180,9 +180,10 @@ class FetchChecker:
         return _is_recent(self._joined_s.get((key, joined)))
 
     def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
-        known = before.isr if before is not None else ()
+        if before is None or before.leader_epoch != after.leader_epoch:
+            return  # A leader begins with the ISR that its election gives it.
         for member in after.isr:
-            if member not in known:
+            if member not in before.isr:
                 self._joined_s[key, member] = trio.current_time()
 
     def _limits_changed(
