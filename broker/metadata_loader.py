@@ -7,7 +7,7 @@ each with the delta of one batch; a snapshot comes as one delta from the image b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import trio
@@ -24,6 +24,30 @@ class Publisher(Protocol):
     """Something that follows the metadata."""
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None: ...
+
+
+class SnapshotAfterDowngrade:
+    """A publisher that has the log replaced by a snapshot once a feature's level is lowered.
+
+    The log has records of the higher level; an earlier release opens a directory whose snapshot
+    has none of them (Apache Kafka writes a snapshot then, too: KIP-778).
+    """
+
+    def __init__(self, want_snapshot: Callable[[], None]) -> None:
+        self._want_snapshot = want_snapshot
+        self._levels: Mapping[str, int] = {}
+
+    def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """The metadata has moved on."""
+        before, self._levels = self._levels, image.features
+        if before is image.features:
+            return
+        lowered = [name for name, level in before.items() if image.features.get(name, 0) < level]
+        if lowered:
+            log.info(
+                f"{', '.join(lowered)} went down: a snapshot takes the place of the log so far"
+            )
+            self._want_snapshot()
 
 
 class MetadataLoader:

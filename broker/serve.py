@@ -21,6 +21,7 @@ from raftka.broker.directories import Directories, cordoned, open_directories
 from raftka.broker.disk_room import DiskRoom
 from raftka.broker.housekeeping import end_without_directories, housekeeping
 from raftka.broker.lifecycle import Identity, Lifecycle
+from raftka.broker.metadata_loader import SnapshotAfterDowngrade
 from raftka.broker.node import Node
 from raftka.broker.pacing import PacedPublisher
 from raftka.broker.quorum_setup import controller_endpoints, make_quorum
@@ -101,6 +102,7 @@ async def serve(
 
 def _compose(node: Node, directories: Directories) -> None:
     node.quorum = make_quorum(node, directories)
+    node.loader.add(SnapshotAfterDowngrade(node.quorum.want_snapshot).published)
     if node.is_controller:
         node.controller = ControllerService(
             node_id=node.node_id,

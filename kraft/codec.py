@@ -40,11 +40,13 @@ class RecordLayout:
         """The newest version that the cluster's metadata.version, and its raftka.version `own`,
         let us write.
 
-        Raises ValueError when even the first one is newer than that.
+        A record that a release before raftka.version 1 cannot read at all is written all the same
+        when there is one: `controller.features.check_readable` keeps it out of the metadata.
+        Raises ValueError when even the first version is newer than metadata.version.
         """
-        since = self.record_class.SINCE
+        since, own_from = self.record_class.SINCE, max(1, self.record_class.OWN_FROM)
         for version in range(len(since) - 1, -1, -1):
-            if since[version] <= metadata_version and (own or version < self.record_class.OWN_FROM):
+            if since[version] <= metadata_version and (own or version < own_from):
                 return version
         raise ValueError(
             f"{self.record_class.__name__} needs metadata.version {since[0]} or later; "

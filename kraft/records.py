@@ -9,8 +9,8 @@ Rules that keep old logs readable:
 - fields are only ever appended, with a default, and marked with the version that brought them:
   `field(default=..., metadata={"version": 1})`;
 - `SINCE[v]` is the metadata.version from which version v of the record may be written;
-- from `OWN_FROM` on, a version is one of ours and not of Kafka's history: it may be written once
-  the feature raftka.version is at 1, which no node of a release before it lets happen.
+- from `OWN_FROM` on, a version is younger here than in Kafka's history, or ours alone: it may be
+  written once the feature raftka.version is at 1, which no node of a release before it lets happen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from raftka.model.reasons import NO_REASON, Packed
 from raftka.model.releases import METADATA_VERSION as METADATA_VERSION
 
 RAFTKA_VERSION: Final = "raftka.version"
-"""A feature of our own: from level 1 on records say why, as codes, and batches say when."""
+"""A feature of our own: from level 1 on there are ACLs, SCRAM credentials, quotas and log
+directories in the metadata, records say why, as codes, and batches say when."""
 NO_LEADER: Final = NO_BROKER
 OFFSET_OF_THE_BATCH: Final = -1
 """As a broker epoch: the epoch is the offset at which the record was committed."""
@@ -96,7 +97,7 @@ class PartitionRecord(MetadataRecord):
 
     ID: ClassVar[int] = 3
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
-    OWN_FROM: ClassVar[int] = 2
+    OWN_FROM: ClassVar[int] = 1
 
     topic_id: bytes
     partition_id: int
@@ -144,7 +145,7 @@ class PartitionChangeRecord(MetadataRecord):
 
     ID: ClassVar[int] = 5
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
-    OWN_FROM: ClassVar[int] = 2
+    OWN_FROM: ClassVar[int] = 1
 
     topic_id: bytes
     partition_id: int
@@ -180,6 +181,7 @@ class UserScramCredentialRecord(MetadataRecord):
     """A user has a password for one mechanism of SCRAM, by its number (KIP-900)."""
 
     ID: ClassVar[int] = 11
+    OWN_FROM: ClassVar[int] = 0
 
     user: str
     mechanism: int
@@ -204,6 +206,7 @@ class ClientQuotaRecord(MetadataRecord):
     """A quota of a user, a client, both together, or an address (KIP-546)."""
 
     ID: ClassVar[int] = 14
+    OWN_FROM: ClassVar[int] = 0
 
     entity: tuple[tuple[str, str | None], ...]
     """(type, name) each, in the order of the types; a name of None is the default."""
@@ -248,6 +251,7 @@ class AccessControlEntryRecord(MetadataRecord):
     """
 
     ID: ClassVar[int] = 18
+    OWN_FROM: ClassVar[int] = 0
 
     acl_id: bytes
     resource_type: int
@@ -264,6 +268,7 @@ class RemoveAccessControlEntryRecord(MetadataRecord):
     """An ACL no longer holds."""
 
     ID: ClassVar[int] = 19
+    OWN_FROM: ClassVar[int] = 0
 
     acl_id: bytes
 
@@ -273,6 +278,7 @@ class RemoveUserScramCredentialRecord(MetadataRecord):
     """A user has no password for that mechanism of SCRAM any more."""
 
     ID: ClassVar[int] = 22
+    OWN_FROM: ClassVar[int] = 0
 
     user: str
     mechanism: int
@@ -284,6 +290,7 @@ class BatchStampRecord(MetadataRecord):
     timestamps of their own, and do not say why a controller was elected."""
 
     ID: ClassVar[int] = 1000
+    OWN_FROM: ClassVar[int] = 0
 
     wall_ms: int
     """By the wall clock of the controller that wrote it."""
@@ -333,3 +340,8 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
 def records_changed(lower: int, higher: int) -> bool:
     """Whether a record has another layout at the metadata.version `higher` than at `lower`."""
     return any(lower < since <= higher for record in RECORDS for since in record.SINCE)
+
+
+def is_own(record: MetadataRecord) -> bool:
+    """Whether no node of a release before raftka.version 1 can read such a record at all."""
+    return record.OWN_FROM == 0

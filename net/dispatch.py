@@ -125,7 +125,7 @@ class Dispatcher(Generic[NodeT]):
             self._node, session, version, header.correlation_id, header.client_id, frame
         )
         if self._stats is not None:
-            context.timing = self._stats.begin(route.name, version)
+            context.timing = self._stats.begin(route.name, version, session, header.client_id)
         context.authorizer = self._authorizer
         if not route.min_version <= version <= route.max_version:
             outlet.put(_in_version_0(context, route))

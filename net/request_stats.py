@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from raftka.net.client_software import ClientSoftware
+
+if TYPE_CHECKING:
+    from raftka.net.session import Session
 
 _FIRST_BIT: Final = 5
 BOUNDS_S: Final = tuple((1 << (_FIRST_BIT + i)) / 1e6 for i in range(21))
 """Where the buckets end, in seconds: 32 µs, and so on doubling to 34 s. One more is open."""
+
+_INTRODUCTION: Final = "ApiVersions"
+"""A client says by it what it is, and so it is not known before it was answered."""
+_SPOKEN_MAX: Final = 500
+"""A connection that asks in more versions of APIs than there are means no good."""
 
 
 class Histogram:
@@ -114,9 +124,14 @@ class RequestStats:
         """`clock` returns monotonic seconds."""
         self.now = clock
         self.apis: dict[str, ApiStats] = {}
+        self.software = ClientSoftware()
 
-    def begin(self, api: str, version: int) -> Timing:
+    def begin(self, api: str, version: int, session: Session, client_id: str | None) -> Timing:
         """A request has come."""
+        spoken = session.spoken
+        if (api, version) not in spoken and api != _INTRODUCTION and len(spoken) < _SPOKEN_MAX:
+            spoken.add((api, version))
+            self.software.meet(session, client_id, api, version)
         return Timing(self.of(api), version, self.now)
 
     def of(self, api: str) -> ApiStats:

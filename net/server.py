@@ -8,7 +8,7 @@ has to wait, each has a long-lived task of its own.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -122,6 +122,10 @@ class Server:
         alone = self._secure is not None or self._authentication is not None
         if alone or self._reactor is None or not self._reactor.serve(conversation):
             self._start(partial(self._serve_alone, conversation))
+
+    def sessions(self) -> Iterator[Session]:
+        """Of the connections that are open, apart from the quorum's."""
+        return (each.session for each in self._conversations)
 
     def _admitted(self, connection: Connection) -> bool:
         """Whether there is room for one more; when not, it is closed at once."""

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import trio
 
 from raftka.kraft.codec import encode_records
+from raftka.kraft.controller.features import check_readable
 from raftka.kraft.controller.result import Result
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
@@ -186,6 +187,7 @@ class MetadataWriter:
                 continue
             try:
                 result = operation.decide(delta.image)
+                check_readable(delta.image, result.records)
                 delta.replay_all(result.records, expected)
             except KafkaError as error:
                 operation.failure = error

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.metrics.families import Family, labels
+from raftka.net.client_software import OTHER, Software, software_of
 
 if TYPE_CHECKING:
     from raftka.net.server import Server
 
 _METRICS: Final = "kafka_server_socket_server_metrics_"
+_SOFTWARE_MAX: Final = 50
+
+
+def software(servers: Iterable[Server]) -> dict[Software, int]:
+    """How many connections are open to each software of clients; the rarest together."""
+    found = Counter(software_of(session) for each in servers for session in each.sessions())
+    shown = dict(found.most_common(_SOFTWARE_MAX))
+    if rest := found.total() - sum(shown.values()):
+        shown[OTHER, OTHER] = rest
+    return shown
 
 
 def connections(servers: Sequence[Server]) -> Iterator[Family]:
@@ -21,6 +33,24 @@ def connections(servers: Sequence[Server]) -> Iterator[Family]:
         "gauge",
         "Connections that are open.",
         [(label, each.connection_count) for label, each in where],
+    )
+    yield Family(
+        (_METRICS + "connections",),
+        "gauge",
+        "Connections that are open, by the software that clients say they are (KIP-511).",
+        [
+            (
+                labels(
+                    clientSoftwareName=name,
+                    clientSoftwareVersion=version,
+                    listener=each.name,
+                    networkProcessor=0,
+                ),
+                count,
+            )
+            for each in servers
+            for (name, version), count in software([each]).items()
+        ],
     )
     yield Family(
         (_METRICS + "connection_creation_total",),

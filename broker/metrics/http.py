@@ -1,4 +1,4 @@
-"""The listener for Prometheus: GET /metrics, /health/live and /health/ready over HTTP/1.1.
+"""The listener for Prometheus: GET /metrics, /clients, /health/live, /health/ready over HTTP/1.1.
 
 Framing and limits are h11's. A request has no body of interest, its head is bounded, a connection
 that says nothing is closed after a minute, and only so many are open at once.
@@ -165,12 +165,24 @@ def health_page(problems: Callable[[], list[str]]) -> Callable[[], Awaitable[Pag
     return page
 
 
+def json_page(values: Callable[[], object]) -> Callable[[], Awaitable[Page]]:
+    """Values of JSON, as they are now."""
+
+    async def page() -> Page:
+        return Page(200, "application/json", json.dumps(values()).encode() + b"\n")
+
+    return page
+
+
 def pages(
-    text: Callable[[], Awaitable[bytes]], problems: Callable[[], list[str]]
+    text: Callable[[], Awaitable[bytes]],
+    problems: Callable[[], list[str]],
+    clients: Callable[[], object] = list,
 ) -> dict[str, Callable[[], Awaitable[Page]]]:
     """What a node serves."""
     return {
         "/metrics": metrics_page(text),
+        "/clients": json_page(clients),
         "/health/live": health_page(list),
         "/health/ready": health_page(problems),
     }

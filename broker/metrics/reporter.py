@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raftka.broker.metrics.connections import software
 from raftka.broker.metrics.health import not_ready
 from raftka.broker.metrics.http import HttpServer, pages
 from raftka.broker.metrics.scrape import Scrape
@@ -29,12 +30,22 @@ class Reporter:
         self._listener = listener
         node.request_stats = stats = RequestStats(node.clock.monotonic)
         scrape = Scrape(node, stats, node.servers, figures)
-        self._server = HttpServer(node.clock, pages(scrape.text, lambda: not_ready(node)))
+        self._server = HttpServer(
+            node.clock, pages(scrape.text, lambda: not_ready(node), lambda: _clients(node, stats))
+        )
 
     async def run(self) -> None:
         """Serve until cancelled."""
         log.info(
             f"metrics of node {self._node.node_id} are for Prometheus on port"
-            f" {self._listener.port}: /metrics, /health/live, /health/ready"
+            f" {self._listener.port}: /metrics, /clients, /health/live, /health/ready"
         )
         await self._server.run(self._listener)
+
+
+def _clients(node: Node, stats: RequestStats) -> dict[str, object]:
+    """What clients speak, for `raftka doctor` before an upgrade."""
+    return {
+        "node": node.node_id,
+        "clients": list(stats.software.report(software(node.servers))),
+    }

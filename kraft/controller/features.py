@@ -17,6 +17,7 @@ from raftka.kraft.records import (
     FeatureLevelRecord,
     MetadataRecord,
     UserScramCredentialRecord,
+    is_own,
     records_changed,
 )
 from raftka.kraft.sections.scram import NO_CREDENTIALS, ScramKey
@@ -136,14 +137,39 @@ def _refusal(image: MetadataImage, wish: FeatureUpdate, controller_id: int) -> s
             )
         if wish.name == METADATA_VERSION:
             return _lossy(present, wish)
-        cordoned = [each.broker_id for each in image.brokers.values() if each.cordoned_log_dirs]
-        if wish.name == RAFTKA_VERSION and cordoned:
-            # A release of before could not read the record that says so.
-            return (
-                f"{intro} Brokers {cordoned} have cordoned log directories: remove their"
-                " cordoned.log.dirs first."
-            )
+        if wish.name == RAFTKA_VERSION and (kept := _unreadable_before(image)):
+            return f"{intro} A release before it cannot read {kept}: remove them first."
     return None
+
+
+def _unreadable_before(image: MetadataImage) -> str:
+    """In words, what the metadata has that a release before raftka.version 1 cannot read."""
+    cordoned = [each.broker_id for each in image.brokers.values() if each.cordoned_log_dirs]
+    found = {
+        "ACLs (kafka-acls)": image.acls,
+        "passwords of users (kafka-configs --entity-type users)": image.scram,
+        "client quotas (kafka-configs --entity-type users, clients, ips)": image.client_quotas,
+        f"cordoned.log.dirs of brokers {cordoned}": cordoned,
+    }
+    return ", ".join(name for name, present in found.items() if present)
+
+
+def check_readable(image: MetadataImage, records: Sequence[MetadataRecord]) -> None:
+    """Whether every node of the cluster can read what was decided.
+
+    Raises KafkaError UNSUPPORTED_VERSION while an upgrade from a release of before is not complete.
+    """
+    if image.features.get(RAFTKA_VERSION, 0) or not any(map(is_own, records)):
+        return
+    raised = (each for each in records if isinstance(each, FeatureLevelRecord))
+    if not any(each.name == RAFTKA_VERSION and each.level for each in raised):
+        kind = next(filter(is_own, records)).__class__.__name__
+        words = (
+            f"The cluster is at raftka.version 0, so that nodes of an earlier release may be in it,"
+            f" and those do not know {kind}. Upgrade all nodes, then run"
+            " 'raftka features upgrade --feature raftka.version=1'."
+        )
+        raise KafkaError(ErrorCode.UNSUPPORTED_VERSION, words)
 
 
 def _lossy(present: int, wish: FeatureUpdate) -> str | None:

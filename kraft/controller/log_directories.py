@@ -18,6 +18,7 @@ from raftka.kraft.controller.election import Election, PartitionPlan
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import BrokerImage, MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import (
+    RAFTKA_VERSION,
     BrokerRegistrationChangeRecord,
     MetadataRecord,
     PartitionChangeRecord,
@@ -111,6 +112,12 @@ def _assign(
 ) -> PartitionChangeRecord | None:
     topic, partition = _find(image, broker.broker_id, wish)
     me = broker.broker_id
+    if not image.features.get(RAFTKA_VERSION, 0):
+        # Nodes of a release before these fields may follow: only what they can read is decided.
+        if wish.directory not in broker.log_dirs:
+            return _plan(image, rules, topic, wish.partition, partition, me).record()
+        words = "Log directories of replicas are not noted before raftka.version is at 1."
+        raise KafkaError(ErrorCode.UNSUPPORTED_VERSION, words)
     before = partition.directory_of(me)
     if before == wish.directory:
         return None

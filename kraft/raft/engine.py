@@ -85,6 +85,7 @@ class Engine(Reconfiguration):
         self._barriers: list[tuple[float, int, Done]] = []
         self._told = LeaderChanged(None, 0)
         self._bytes_since_snapshot = 0
+        self._snapshot_is_wanted = False
         self._snapshot_at = now
         self._removed = False
         self._waiting_since = now
@@ -306,11 +307,18 @@ class Engine(Reconfiguration):
 
     @property
     def snapshot_is_due(self) -> bool:
-        """Whether enough has been applied, or for long enough, since the last one."""
+        """Whether enough has been applied, or for long enough, since the last one, or somebody
+        wants one."""
+        if self._snapshot_is_wanted:
+            return self.last_applied > self.store.snapshot_index
         if self._bytes_since_snapshot >= self._settings.snapshot_after_bytes:
             return True
         old = self.now - self._snapshot_at >= self._settings.snapshot_after_s
         return old and self._bytes_since_snapshot > 0
+
+    def want_snapshot(self) -> None:
+        """A snapshot is due, however little has been applied since the last one."""
+        self._snapshot_is_wanted = True
 
     def snapshot_of(self, payload: bytes) -> Snapshot:
         """`payload` is the state after the last event was handled."""
@@ -321,6 +329,7 @@ class Engine(Reconfiguration):
         """It is durable: the log may forget what it contains."""
         self.store.adopt(snapshot)
         self.voters.forget_before(snapshot.index)
+        self._snapshot_is_wanted = False
         self._bytes_since_snapshot, self._snapshot_at = 0, self.now
 
     # What follows from a tick.

@@ -172,6 +172,12 @@ class Quorum:
             return QuorumDescription(None, 0, 1, (), ())
         return describe(self._driver.engine, self._clock.monotonic(), self._clock.wall_ms())
 
+    def want_snapshot(self) -> None:
+        """Replace the log so far by a snapshot, as soon as this step is over. Does nothing where
+        no snapshots are taken, or before `run`."""
+        if self._driver.engine is not None:
+            self._driver.engine.want_snapshot()
+
     # What waits for the quorum.
 
     async def propose(self, payload: bytes, epoch: int, expected_offset: int | None = None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from raftka.client.admin.topics import PartitionDescription, TopicDescription
+from raftka.doctor import clients
 from raftka.doctor.facts import Facts
 from raftka.doctor.finding import Finding, some
 
@@ -26,6 +27,7 @@ def examine(facts: Facts) -> Iterator[Finding]:
     yield from _quorum(facts)
     yield from _topics(facts)
     yield from _leaders(facts)
+    yield from clients.examine(facts.clients)
 
 
 def _brokers(facts: Facts) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from raftka.client.admin import Admin
 from raftka.client.tools.options import Options, UsageError, admin_settings
 from raftka.client.tools.running import run
 from raftka.configuration import Unreadable, gather, make_config
-from raftka.doctor import cluster, configuration
+from raftka.doctor import clients, cluster, configuration
 from raftka.doctor.facts import gather as gather_facts
 from raftka.doctor.finding import Finding
 from raftka.model.settings import WrongSettings
@@ -25,7 +25,7 @@ options = Options(
 options.add_argument("file", metavar="FILE", nargs="?", help="A node's server.properties.")
 options.servers()
 options.many("--override", metavar="NAME=VALUE", help="With FILE: as of raftka server.")
-options.flag("--json", help='One JSON object: {"problems": [{"what", "remedy"}]}.')
+options.flag("--json", help='One JSON object: {"problems": [{"what", "remedy"}], "clients": []}.')
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,15 +40,23 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 
 async def _work(found: argparse.Namespace) -> int:
+    met = clients.Clients()
     if found.file is not None:
         problems = _of_settings(found.file, found.override)
     else:
         async with Admin(admin_settings(found)) as admin:
-            problems = list(cluster.examine(await gather_facts(admin, system_clock().wall_ms())))
+            facts = await gather_facts(admin, system_clock().wall_ms())
+        problems, met = list(cluster.examine(facts)), facts.clients
     if found.json:
-        print(json.dumps({"problems": [each._asdict() for each in problems]}, indent=1))
+        told = {
+            "problems": [each._asdict() for each in problems],
+            "clients": clients.as_json(met),
+        }
+        print(json.dumps(told, indent=1))
     else:
         _print(problems)
+        if words := list(clients.lines(met)):
+            print("", *words, sep="\n")
     return 1 if problems else 0
 
 

@@ -12,6 +12,8 @@ from raftka.client.admin.configs import Resource, ResourceType
 from raftka.client.admin.nodes import Node, QuorumInfo
 from raftka.client.admin.partitions import LogDirDescription
 from raftka.client.admin.topics import TopicDescription
+from raftka.doctor.clients import Clients
+from raftka.doctor.clients import gather as gather_clients
 from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection
 
@@ -33,6 +35,8 @@ class Facts:
     """Brokers that cannot be reached where they are advertised, and why."""
     versions: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
     """By broker and API key, the versions that it speaks."""
+    clients: Clients = field(default_factory=Clients)
+    """What clients of the brokers speak."""
     now_ms: int = 0
     """By the clock of the machine that asked."""
 
@@ -71,6 +75,7 @@ async def gather(admin: Admin, now_ms: int) -> Facts:
         log_dirs=log_dirs,
         unreachable=unreachable,
         versions=versions,
+        clients=await gather_clients(admin, [each for each in alive if each.id in versions]),
         now_ms=now_ms,
     )
 

@@ -243,6 +243,11 @@ def test_what_is_ours_is_written_once_the_whole_cluster_reads_it() -> None:
     why = ("broker-back", (("broker", 1),))
     change = PartitionChangeRecord(ID, 3, isr=(2,), why_changed=why)
     fenced = BrokerRegistrationChangeRecord(1, 7, fenced=True, why=why)
+    placed = PartitionRecord(ID, 3, (1,), (1,), 1, directories=(ID,))
+    (row,) = msgpack.unpackb(encode_records([placed], own=0))
+    assert row[1] == 0 and decode_records(encode_records([placed], own=0)) == [
+        PartitionRecord(ID, 3, (1,), (1,), 1)
+    ]
     before = decode_records(encode_records([change, fenced], own=0))
     assert before == [
         PartitionChangeRecord(ID, 3, isr=(2,)),

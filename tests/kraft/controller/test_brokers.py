@@ -14,9 +14,15 @@ from raftka.kraft.controller.result import Rules
 from raftka.kraft.image import ListenerEndpoint
 from raftka.kraft.records import (
     NO_LEADER,
+    RAFTKA_VERSION,
+    AccessControlEntryRecord,
     BrokerRegistrationChangeRecord,
+    ClientQuotaRecord,
     FeatureLevelRecord,
+    MetadataRecord,
     RegisterBrokerRecord,
+    TopicRecord,
+    UserScramCredentialRecord,
 )
 from raftka.model.errors import ErrorCode, KafkaError
 from tests.support.controller import SUPPORTED, ControllerOnPaper
@@ -279,6 +285,39 @@ def test_metadata_version_goes_down_where_no_record_has_changed(
     else:
         assert words in refusal.message
         assert cluster.image.features["metadata.version"] == 33
+
+
+def test_nothing_is_decided_that_nodes_of_an_earlier_release_cannot_read(
+    cluster: ControllerOnPaper,
+) -> None:
+    acl = AccessControlEntryRecord(b"i" * 16, 2, "t", 3, "User:a", "*", 3, 3)
+    cluster.replay([FeatureLevelRecord(RAFTKA_VERSION, 0)])
+    features.check_readable(cluster.image, [TopicRecord("t", bytes(16))])
+    with pytest.raises(KafkaError, match="do not know AccessControlEntryRecord") as e:
+        features.check_readable(cluster.image, [acl])
+    assert e.value.code is ErrorCode.UNSUPPORTED_VERSION
+    assert "'raftka features upgrade --feature raftka.version=1'" in e.value.message
+    # What raises the level may be decided together with what needs it.
+    features.check_readable(cluster.image, [acl, FeatureLevelRecord(RAFTKA_VERSION, 1)])
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (AccessControlEntryRecord(b"i" * 16, 2, "t", 3, "User:a", "*", 3, 3), "ACLs"),
+        (UserScramCredentialRecord("a", 1, b"s", b"k", b"k", 4096), "passwords of users"),
+        (ClientQuotaRecord((("user", "a"),), "producer_byte_rate", 1.0), "client quotas"),
+    ],
+)
+def test_our_feature_goes_down_once_an_earlier_release_could_read_everything(
+    cluster: ControllerOnPaper, record: MetadataRecord, words: str
+) -> None:
+    wish = FeatureUpdate(RAFTKA_VERSION, 0, Change.SAFE_DOWNGRADE)
+    before = cluster.image
+    cluster.replay([record])
+    refusal = features.update(cluster.image, [wish]).response[RAFTKA_VERSION]
+    assert refusal is not None and f"cannot read {words}" in refusal.message
+    assert features.update(before, [wish]).response[RAFTKA_VERSION] is None
 
 
 def test_a_feature_that_a_broker_lacks_cannot_be_used(cluster: ControllerOnPaper) -> None:

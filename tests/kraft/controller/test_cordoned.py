@@ -63,7 +63,7 @@ def test_nothing_is_cordoned_while_nodes_of_before_may_run(cluster: ControllerOn
     assert cordon(cluster, 2, A, B) == 1
     down = FeatureUpdate(RAFTKA_VERSION, 0, Change.SAFE_DOWNGRADE)
     refused = update(cluster.image, [down]).response[RAFTKA_VERSION]
-    assert refused is not None and "Brokers [2] have cordoned log directories" in refused.message
+    assert refused is not None and "cordoned.log.dirs of brokers [2]" in refused.message
     cordon(cluster, 2)
     assert update(cluster.image, [down]).response[RAFTKA_VERSION] is None
 

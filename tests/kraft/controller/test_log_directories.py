@@ -18,6 +18,8 @@ from raftka.kraft.controller.log_directories import (
 from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.image import ListenerEndpoint, PartitionImage
 from raftka.kraft.records import (
+    RAFTKA_VERSION,
+    FeatureLevelRecord,
     MetadataRecord,
     PartitionRecord,
     RegisterBrokerRecord,
@@ -96,6 +98,21 @@ def a(broker_id: int) -> bytes:
 
 def b(broker_id: int) -> bytes:
     return B + bytes([broker_id])
+
+
+def test_no_directory_is_noted_while_nodes_of_an_earlier_release_may_follow() -> None:
+    cluster = Cluster()
+    cluster.replay([FeatureLevelRecord(RAFTKA_VERSION, 0)])
+    placed = Placement(T, 0, A + b"\x02")
+    assert cluster.assign(2, placed) == [ErrorCode.UNSUPPORTED_VERSION]
+    assert cluster.part().directories == ()
+    # A replica in a directory that has failed leaves the ISR all the same.
+    cluster.beat(2, A + b"\x02")
+    assert cluster.assign(2, placed) == [None]
+    assert cluster.part().isr == (1, 3)
+    epoch = cluster.part().partition_epoch
+    assert cluster.assign(2, placed) == [None]
+    assert cluster.part().partition_epoch == epoch
 
 
 def test_placements_are_noted_and_change_nothing_else(cluster: Cluster) -> None:

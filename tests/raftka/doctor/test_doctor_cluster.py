@@ -9,6 +9,7 @@ import pytest
 from raftka.client.admin.nodes import Node, QuorumInfo, QuorumReplica
 from raftka.client.admin.partitions import LogDirDescription
 from raftka.client.admin.topics import PartitionDescription, TopicDescription
+from raftka.doctor.clients import Clients, Spoken
 from raftka.doctor.cluster import examine
 from raftka.doctor.facts import Facts
 from raftka.model.errors import ErrorCode, KafkaError
@@ -56,7 +57,11 @@ def test_a_sound_cluster() -> None:
     assert list(examine(SOUND)) == []
 
 
+OLD = Spoken(
+    "librdkafka", "0.9.1", ("shop",), 2, {"Produce": frozenset({2}), "Fetch": frozenset({4})}
+)
 FAULTS = {
+    "librdkafka 0.9.1 (client.id shop) asks for Produce 2": replace(SOUND, clients=Clients((OLD,))),
     "fenced": replace(SOUND, brokers=(*BROKERS[:2], replace(BROKERS[2], fenced=True))),
     "advertises kafka2:9092": replace(SOUND, unreachable={2: "Connection refused"}),
     "different versions": replace(SOUND, versions={1: {0: (3, 13)}, 2: {0: (3, 12)}}),

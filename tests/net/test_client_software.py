@@ -1,0 +1,51 @@
+"""What clients speak is kept by their software, and bounded in whatever clients make up."""
+
+from __future__ import annotations
+
+import json
+
+from raftka.net.client_software import OTHER, UNKNOWN
+from raftka.net.request_stats import RequestStats
+from raftka.net.session import Session
+
+
+def session(name: str = "", version: str = "") -> Session:
+    return Session(peer="h:1", listener="L", software=(name, version))
+
+
+def test_versions_are_kept_by_software() -> None:
+    stats = RequestStats(lambda: 0.0)
+    one, two = session("rdkafka", "2"), session()
+    for version in (4, 4, 7):
+        stats.begin("Fetch", version, one, "shop")
+    # Not known before it is answered: the next request says whose it was.
+    stats.begin("ApiVersions", 3, two, None)
+    stats.begin("Produce", 3, two, None)
+    found = list(stats.software.report({("rdkafka", "2"): 5}))
+    assert found == [
+        {
+            "software": "rdkafka",
+            "version": "2",
+            "connections": 5,
+            "client_ids": ["shop"],
+            "apis": {"Fetch": [4, 7]},
+        },
+        {
+            "software": UNKNOWN,
+            "version": UNKNOWN,
+            "connections": 0,
+            "client_ids": [],
+            "apis": {"Produce": [3]},
+        },
+    ]
+
+
+def test_a_million_names_take_little_room() -> None:
+    stats = RequestStats(lambda: 0.0)
+    for i in range(5_000):
+        stats.begin("Fetch", i, session("n" * 10_000 + str(i), str(i)), f"{i}" * 1_000)
+    found = list(stats.software.report({}))
+    assert len(found) <= 201
+    (other,) = (each for each in found if each["software"] == OTHER)
+    assert len(other["client_ids"]) == 5
+    assert len(json.dumps(found)) < 200_000
