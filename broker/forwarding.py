@@ -46,7 +46,7 @@ async def forward(
     """
     envelope = EnvelopeRequest(
         request_data=context.frame,
-        request_principal=principal_bytes(context.principal),
+        request_principal=principal_bytes(context.principal, by_token=context.session.by_token),
         client_host_address=address_bytes(context.client_address),
     )
     try:
@@ -68,21 +68,29 @@ def forwarded_session(request: EnvelopeRequest, by: Session) -> Session:
 
     Raises KafkaError: PRINCIPAL_DESERIALIZATION_FAILURE, INVALID_REQUEST for an address.
     """
-    principal = principal_of(request.request_principal)
+    principal, by_token = principal_of(request.request_principal)
     host = address_of(request.client_host_address)
-    return Session(f"{host} by way of {by.peer}", by.listener, principal, client_address=host)
+    return Session(
+        f"{host} by way of {by.peer}",
+        by.listener,
+        principal,
+        by_token=by_token,
+        client_address=host,
+    )
 
 
-def principal_bytes(principal: Principal) -> bytes:
+def principal_bytes(principal: Principal, *, by_token: bool = False) -> bytes:
     """A principal as Kafka's own serializer writes it (DefaultPrincipalData behind its version).
 
-    Nobody is authenticated by a delegation token yet.
+    `by_token`: it was proved by a delegation token.
     """
-    data = DefaultPrincipalData(type=principal.type, name=principal.name)
+    data = DefaultPrincipalData(
+        type=principal.type, name=principal.name, token_authenticated=by_token
+    )
     return codec.encode_versioned(data, 0)
 
 
-def principal_of(data: Buffer | None) -> Principal:
+def principal_of(data: Buffer | None) -> tuple[Principal, bool]:
     """Read what `principal_bytes` writes.
 
     Raises KafkaError PRINCIPAL_DESERIALIZATION_FAILURE.
@@ -92,7 +100,7 @@ def principal_of(data: Buffer | None) -> Principal:
     except codec.MalformedMessage as error:
         words = f"the envelope's principal cannot be read: {error}"
         raise KafkaError(ErrorCode.PRINCIPAL_DESERIALIZATION_FAILURE, words) from error
-    return Principal(found.type, found.name)
+    return Principal(found.type, found.name), found.token_authenticated
 
 
 def address_bytes(host: str) -> bytes:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from raftka.net.dispatch import Dispatcher
     from raftka.net.request_stats import RequestStats
     from raftka.net.router import Context
+    from raftka.net.security.scram import Known
     from raftka.net.server import Server
     from raftka.net.session import Session
     from raftka.storage.cleaning.cleaner import Cleaner
@@ -241,6 +242,12 @@ class Node:
         """
         image = self.image
         return image.scram if image.features else self._first_scram
+
+    def token(self, mechanism: int, token_id: str) -> Known | None:
+        """What a login by a delegation token is checked against (KIP-48)."""
+        from raftka.broker.delegation import look_up
+
+        return look_up(self, mechanism, token_id)
 
     @property
     def broker_epoch(self) -> int:

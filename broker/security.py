@@ -29,6 +29,8 @@ _NONCE_BYTES: Final = 24
 _TOKENS: Final = "OAUTHBEARER"
 _NUMBER_OF: Final = {name: number for number, name in NUMBERS.items()}
 Credentials = Callable[[], "Mapping[ScramKey, ScramCredential]"]
+TokenLookUp = Callable[[int, str], "Known | None"]
+"""What is known of a token, by the number of SCRAM's mechanism and the token's id."""
 
 
 def network_for(
@@ -156,13 +158,14 @@ def authentication_for(
     clock: Clock,
     dice: Dice,
     credentials: Credentials,
+    tokens: TokenLookUp = lambda mechanism, token_id: None,
 ) -> Callable[[], Authentication] | None:
     """What makes the state of each connection of a listener; None where SASL is not asked for."""
     if not protocol.startswith("SASL_"):
         return None
     from raftka.net.security.authentication import Authentication
 
-    rules = sasl_rules(settings, network, clock, dice, credentials)
+    rules = sasl_rules(settings, network, clock, dice, credentials, tokens)
     return lambda: Authentication(rules, clock)
 
 
@@ -172,6 +175,7 @@ def sasl_rules(
     clock: Clock,
     dice: Dice,
     credentials: Credentials,
+    tokens: TokenLookUp,
 ) -> Rules:
     """What a listener asks for. Raises ValueError."""
     from raftka.net.security.authentication import Rules
@@ -183,7 +187,7 @@ def sasl_rules(
 
             offers[mechanism] = token_offer(settings, network, clock)
         else:
-            offers[mechanism] = _offer(settings, mechanism, dice, credentials)
+            offers[mechanism] = _offer(settings, mechanism, dice, credentials, tokens)
     return Rules(
         offers,
         settings.int("connection.failed.authentication.delay.ms") / 1000,
@@ -192,7 +196,11 @@ def sasl_rules(
 
 
 def _offer(
-    settings: ListenerSettings, mechanism: str, dice: Dice, credentials: Credentials
+    settings: ListenerSettings,
+    mechanism: str,
+    dice: Dice,
+    credentials: Credentials,
+    tokens: TokenLookUp,
 ) -> Offer:
     from raftka.net.security.authentication import Offer
 
@@ -203,13 +211,15 @@ def _offer(
         known = passwords(_jaas_options(settings, mechanism))
         return Offer(lambda: PlainServer(known), lasts_s)
     if mechanism in HASHES:
-        return _scram_offer(mechanism, lasts_s, dice, credentials)
+        return _scram_offer(mechanism, lasts_s, dice, credentials, tokens)
     raise ValueError(
         f"the SASL mechanism {mechanism} is not served; PLAIN, {', '.join(HASHES)} are"
     )
 
 
-def _scram_offer(mechanism: str, lasts_s: float, dice: Dice, credentials: Credentials) -> Offer:
+def _scram_offer(
+    mechanism: str, lasts_s: float, dice: Dice, credentials: Credentials, tokens: TokenLookUp
+) -> Offer:
     from raftka.model.scram import MIN_ITERATIONS
     from raftka.net.security.authentication import Offer
     from raftka.net.security.scram import Known, ScramServer, disguise
@@ -217,6 +227,8 @@ def _scram_offer(mechanism: str, lasts_s: float, dice: Dice, credentials: Creden
     secret = dice.randbytes(32)
 
     def look_up(user: str, extensions: Mapping[str, str]) -> Known | None:
+        if extensions.get("tokenauth", "").lower() == "true":
+            return tokens(_NUMBER_OF[mechanism], user)
         found = credentials().get((user, _NUMBER_OF[mechanism]))
         return None if found is None else Known(user, found)
 

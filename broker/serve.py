@@ -370,6 +370,7 @@ def _server(node: Node, name: str) -> Server:
             clock=node.clock,
             dice=node.dice,
             credentials=node.scram_credentials,
+            tokens=node.token,
         ),
         secure=node.tls[name],
         max_token_bytes=settings.int("sasl.server.max.receive.size"),

@@ -150,7 +150,8 @@ def _login(config: ClientConfig, network: Network, clock: Clock, dice: Dice) -> 
             " sasl.password or in sasl.jaas.config"
         )
     return login_of(
-        mechanism, user, password, lambda: b64encode(dice.randbytes(_NONCE_BYTES)).decode()
+        *(mechanism, user, password, lambda: b64encode(dice.randbytes(_NONCE_BYTES)).decode()),
+        by_token=options.get("tokenauth", "").lower() == "true",
     )
 
 

@@ -28,6 +28,7 @@ from raftka.kraft.sections.features import Features
 from raftka.kraft.sections.producer_ids import ProducerIds
 from raftka.kraft.sections.scram import Scram
 from raftka.kraft.sections.section import ReplayError, Section
+from raftka.kraft.sections.tokens import Tokens
 from raftka.kraft.sections.topics import Topics
 
 __all__ = ["SECTIONS", "MetadataDelta", "ReplayError", "replay_batch"]
@@ -41,6 +42,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "acls": Acls,
     "client_quotas": ClientQuotas,
     "scram": Scram,
+    "tokens": Tokens,
 }
 """By their names in a delta, in the order in which a snapshot has them."""
 
@@ -67,6 +69,7 @@ class MetadataDelta:
         self.acls = Acls(base)
         self.client_quotas = ClientQuotas(base)
         self.scram = Scram(base)
+        self.tokens = Tokens(base)
         self.stamp: BatchStampRecord | None = None
         """When the batch was written, and by whom where that is new."""
 

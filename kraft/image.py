@@ -31,6 +31,7 @@ from raftka.kraft.sections.scram import ScramKey
 from raftka.kraft.sections.section import NOTHING
 from raftka.kraft.sections.topics import PartitionImage, TopicImage
 from raftka.model.dataclass import dataclass
+from raftka.model.delegation import DelegationToken
 from raftka.model.ids import UNASSIGNED_DIRECTORY
 from raftka.model.scram import ScramCredential
 
@@ -75,6 +76,8 @@ class MetadataImage:
     """By what they belong to, and then by their names."""
     scram: Mapping[ScramKey, ScramCredential] = field(default_factory=dict)
     """What brokers know of the users' passwords."""
+    tokens: Mapping[str, DelegationToken] = field(default_factory=dict)
+    """By their ids."""
 
     def topic_by_id(self, topic_id: bytes) -> TopicImage | None:
         name = self.topic_names.get(topic_id)

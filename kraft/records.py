@@ -177,6 +177,23 @@ class RemoveTopicRecord(MetadataRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class DelegationTokenRecord(MetadataRecord):
+    """A delegation token as a whole, when it is given and when it is renewed (KIP-900)."""
+
+    ID: ClassVar[int] = 10
+    OWN_FROM: ClassVar[int] = 0
+
+    token_id: str
+    owner: tuple[str, ...]
+    """(type, name), like all principals here."""
+    requester: tuple[str, ...]
+    renewers: tuple[tuple[str, ...], ...]
+    issued_ms: int
+    expires_ms: int
+    max_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserScramCredentialRecord(MetadataRecord):
     """A user has a password for one mechanism of SCRAM, by its number (KIP-900)."""
 
@@ -285,6 +302,16 @@ class RemoveUserScramCredentialRecord(MetadataRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveDelegationTokenRecord(MetadataRecord):
+    """A delegation token has expired, or was ended."""
+
+    ID: ClassVar[int] = 26
+    OWN_FROM: ClassVar[int] = 0
+
+    token_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStampRecord(MetadataRecord):
     """When a batch was written, at its head; logs of before have none. Ours: Kafka's batches have
     timestamps of their own, and do not say why a controller was elected."""
@@ -324,6 +351,7 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     ConfigRecord,
     PartitionChangeRecord,
     RemoveTopicRecord,
+    DelegationTokenRecord,
     UserScramCredentialRecord,
     FeatureLevelRecord,
     ClientQuotaRecord,
@@ -332,6 +360,7 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
     AccessControlEntryRecord,
     RemoveAccessControlEntryRecord,
     RemoveUserScramCredentialRecord,
+    RemoveDelegationTokenRecord,
     BatchStampRecord,
     BrokerCordonRecord,
 )

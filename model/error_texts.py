@@ -114,15 +114,23 @@ TEXTS: Final[Mapping[str, str]] = {
     "SASL_AUTHENTICATION_FAILED": "The credentials were not accepted.",
     "UNKNOWN_PRODUCER_ID": "Nothing of this producer is remembered for the partition.",
     "REASSIGNMENT_IN_PROGRESS": "The partition is being reassigned.",
-    "DELEGATION_TOKEN_AUTH_DISABLED": "Delegation tokens are not enabled.",
-    "DELEGATION_TOKEN_NOT_FOUND": "There is no such delegation token.",
-    "DELEGATION_TOKEN_OWNER_MISMATCH": "The delegation token belongs to another user.",
-    "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED": (
-        "Delegation tokens cannot be asked for over this kind of connection."
+    "DELEGATION_TOKEN_AUTH_DISABLED": (
+        "Delegation tokens are not enabled: set delegation.token.secret.key on every node."
     ),
-    "DELEGATION_TOKEN_AUTHORIZATION_FAILED": "Not authorized for the delegation token.",
-    "DELEGATION_TOKEN_EXPIRED": "The delegation token has expired.",
-    "INVALID_PRINCIPAL_TYPE": "That kind of principal is not supported.",
+    "DELEGATION_TOKEN_NOT_FOUND": (
+        "There is no such delegation token; it may have expired or been ended. Create another one."
+    ),
+    "DELEGATION_TOKEN_OWNER_MISMATCH": (
+        "The delegation token belongs to another user, who has not named you as a renewer."
+    ),
+    "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED": (
+        "Delegation tokens are for clients that log in by SASL or a certificate, not by a token."
+    ),
+    "DELEGATION_TOKEN_AUTHORIZATION_FAILED": (
+        "Not authorized for the delegation token: kafka-acls --user-principal gives CreateTokens."
+    ),
+    "DELEGATION_TOKEN_EXPIRED": "The delegation token has expired. Create another one.",
+    "INVALID_PRINCIPAL_TYPE": "Delegation tokens are for principals of type User alone.",
     "NON_EMPTY_GROUP": "The group still has members; stop them first.",
     "GROUP_ID_NOT_FOUND": "There is no such group.",
     "FETCH_SESSION_ID_NOT_FOUND": (

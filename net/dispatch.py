@@ -176,6 +176,7 @@ class Dispatcher(Generic[NodeT]):
             await authentication.pause()
             raise CloseConnection(error.message) from error
         session.principal = authentication.principal or session.principal
+        session.by_token = authentication.by_token
         outlet.put([_SIZE.pack(len(answer)), answer])
 
 

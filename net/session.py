@@ -28,6 +28,11 @@ class Authenticating(Protocol):
         ...
 
     @property
+    def by_token(self) -> bool:
+        """Whether that was proved by a delegation token."""
+        ...
+
+    @property
     def is_complete(self) -> bool: ...
 
     @property
@@ -70,6 +75,8 @@ class Session:
     listener: str
     """The name of the listener it came in by: answers name endpoints of the same listener."""
     principal: Principal = ANONYMOUS
+    by_token: bool = False
+    """Whether the principal was proved by a delegation token (KIP-48)."""
     authentication: Authenticating | None = None
     """Where the listener asks for SASL."""
     software: tuple[str, str] = ("", "")

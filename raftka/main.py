@@ -53,6 +53,9 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     },
     "Cluster": {
         "acls": Command("client.tools.acls", "add, list and remove access control lists"),
+        "delegation-tokens": Command(
+            "client.tools.delegation_tokens", "logins for a while: create, renew, expire"
+        ),
         "configs": Command("client.tools.configs", "describe and alter settings"),
         "features": Command("client.tools.features", "levels of features, up and down"),
         "leader-election": Command("client.tools.leader_election", "elect partition leaders"),

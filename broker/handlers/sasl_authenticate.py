@@ -36,5 +36,5 @@ async def sasl_authenticate(
         answer = SaslAuthenticateResponse(error_code=int(error.code), error_message=error.message)
         raise LastAnswer(answer, error.message) from error
     if authentication.principal is not None:
-        session.principal = authentication.principal
+        session.principal, session.by_token = authentication.principal, authentication.by_token
     return SaslAuthenticateResponse(auth_bytes=token, session_lifetime=lasts_ms)

@@ -53,6 +53,7 @@ from raftka.client.admin.quotas import (
 )
 from raftka.client.admin.records import RecordOperations
 from raftka.client.admin.scram import ScramOperations, ScramPassword, ScramRemoval
+from raftka.client.admin.tokens import Token, TokenOperations
 from raftka.client.admin.topics import (
     CreatedTopic,
     NewTopic,
@@ -82,6 +83,7 @@ class Admin(
     AclOperations,
     FeatureOperations,
     ScramOperations,
+    TokenOperations,
 ):
     """All administrative operations. Each retries until default.api.timeout.ms.
 
@@ -128,6 +130,7 @@ __all__ = [
     "ScramPassword",
     "ScramRemoval",
     "SomeFailed",
+    "Token",
     "TopicDescription",
     "TopicListing",
     "TransactionDescription",

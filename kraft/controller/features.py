@@ -148,6 +148,7 @@ def _unreadable_before(image: MetadataImage) -> str:
     found = {
         "ACLs (kafka-acls)": image.acls,
         "passwords of users (kafka-configs --entity-type users)": image.scram,
+        "delegation tokens (kafka-delegation-tokens)": image.tokens,
         "client quotas (kafka-configs --entity-type users, clients, ips)": image.client_quotas,
         f"cordoned.log.dirs of brokers {cordoned}": cordoned,
     }

@@ -79,6 +79,8 @@ class Authentication:
         self.rules = rules
         self.principal: Principal | None = None
         """Who it is, as soon as that is proved."""
+        self.by_token = False
+        """Whether it was proved by a delegation token."""
         self._clock = clock
         self._state = _State.HANDSHAKE
         self._chosen: str | None = None
@@ -162,7 +164,7 @@ class Authentication:
                 f"Cannot change principals during re-authentication from {self.principal}: {found}"
             )
             raise self._failed(ErrorCode.SASL_AUTHENTICATION_FAILED, words)
-        self.principal = found
+        self.principal, self.by_token = found, mechanism.by_token
         self._mechanism = None
         self._state = _State.DONE
         lasts_s = self.rules.offers[chosen].max_session_s

@@ -247,8 +247,18 @@ class _Asking:
         return bytes(buffer)
 
 
-def login_of(mechanism: str, user: str, password: str, nonce: Callable[[], str]) -> Login:
-    """How to log in by a name and a password. Raises ValueError for another mechanism."""
+def login_of(
+    mechanism: str,
+    user: str,
+    password: str,
+    nonce: Callable[[], str],
+    *,
+    by_token: bool = False,
+) -> Login:
+    """How to log in by a name and a password. Raises ValueError for another mechanism.
+
+    `by_token`: these are the id and the HMAC of a delegation token, for SCRAM (KIP-48).
+    """
     from raftka.model.scram import HASHES
     from raftka.net.security.plain import PlainClient
     from raftka.net.security.scram import ScramClient
@@ -256,7 +266,8 @@ def login_of(mechanism: str, user: str, password: str, nonce: Callable[[], str])
     if mechanism == "PLAIN":
         return Login(mechanism, lambda: PlainClient(user, password))
     if mechanism in HASHES:
-        return Login(mechanism, lambda: ScramClient(mechanism, user, password, nonce()))
+        extensions = {"tokenauth": "true"} if by_token else {}
+        return Login(mechanism, lambda: ScramClient(mechanism, user, password, nonce(), extensions))
     raise ValueError(f"the SASL mechanism {mechanism} is not known; PLAIN, {', '.join(HASHES)} are")
 
 

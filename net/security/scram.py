@@ -72,6 +72,8 @@ class Known(NamedTuple):
     credential: ScramCredential
     by_token: bool = False
     """Whether the client logs in by a delegation token."""
+    ends_ms: int | None = None
+    """When that expires, in ms since 1970."""
 
 
 class ScramServer:
@@ -151,6 +153,7 @@ class ScramServer:
                 f" mechanism SCRAM-{self._hash.upper().replace('SHA', 'SHA-')}",
             )
         self.name, self.by_token = self._known.user, self._known.by_token
+        self.ends_ms = self._known.ends_ms
         verifier = hmac.digest(credential.server_key, signed, self._hash)
         return b"v=" + b64encode(verifier)
 

@@ -33,7 +33,11 @@ SETTINGS = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
 }
-REFUSED: Final = frozenset(int(code) for code in REFUSALS.values())
+REFUSED: Final = frozenset(
+    int(code)
+    # Delegation tokens are for users who have proved who they are, and nobody here has.
+    for code in (*REFUSALS.values(), ErrorCode.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED)
+)
 SHOWS_NODES: Final = {"ApiVersions", "Metadata", "DescribeCluster"}
 """What everybody may ask: Apache Kafka names its nodes to everyone who may connect."""
 FILTERED: Final = {"ListGroups", "ListTransactions"}

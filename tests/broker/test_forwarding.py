@@ -142,7 +142,8 @@ async def test_an_envelope_that_cannot_be_read_is_refused(
 def test_a_principal_as_kafka_writes_it() -> None:
     """DefaultKafkaPrincipalBuilder: the version, then compact strings and a flag."""
     assert principal_bytes(ANONYMOUS) == b"\0\0\x05User\x0aANONYMOUS\0\0"
-    assert principal_of(principal_bytes(ALICE)) == ALICE
+    assert principal_of(principal_bytes(ALICE)) == (ALICE, False)
+    assert principal_of(principal_bytes(ALICE, by_token=True)) == (ALICE, True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "2001:db8::7", "a", "broker-of-16-byte"])

@@ -26,6 +26,7 @@ from raftka.kraft.records import (
     BrokerRegistrationChangeRecord,
     ClientQuotaRecord,
     ConfigRecord,
+    DelegationTokenRecord,
     FeatureLevelRecord,
     MetadataRecord,
     PartitionChangeRecord,
@@ -33,6 +34,7 @@ from raftka.kraft.records import (
     ProducerIdsRecord,
     RegisterBrokerRecord,
     RemoveAccessControlEntryRecord,
+    RemoveDelegationTokenRecord,
     RemoveTopicRecord,
     RemoveUserScramCredentialRecord,
     TopicRecord,
@@ -103,6 +105,13 @@ GOLDEN: list[tuple[MetadataRecord, str]] = [
         "91950e009292a9636c69656e742d6964c092a475736572a3616e6eb270726f64756365725f627974"
         "655f72617465cb4014000000000000",
     ),
+    (
+        DelegationTokenRecord(
+            "id", ("User", "alice"), ("User", "bob"), (("User", "eve"),), 1, 2, 3
+        ),
+        "91990a00a2696492a455736572a5616c69636592a455736572a3626f629192a455736572a3657665010203",
+    ),
+    (RemoveDelegationTokenRecord("id"), "91931a00a26964"),
     (ProducerIdsRecord(1, 7, 2000), "91950f000107cd07d0"),
     (
         BrokerRegistrationChangeRecord(1, 7, fenced=False),

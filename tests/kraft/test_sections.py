@@ -19,6 +19,7 @@ from raftka.kraft.records import (
     BatchStampRecord,
     ClientQuotaRecord,
     ConfigRecord,
+    DelegationTokenRecord,
     FeatureLevelRecord,
     MetadataRecord,
     PartitionRecord,
@@ -45,6 +46,9 @@ EXAMPLES: dict[str, list[MetadataRecord]] = {
     "producer_ids": [ProducerIdsRecord(NO_BROKER, -1, 3000)],
     "acls": [AccessControlEntryRecord(A, 2, "a", 3, "User:alice", "*", 3, 3)],
     "client_quotas": [ClientQuotaRecord((("client-id", None), ("user", "a")), "k", 5.0)],
+    "tokens": [
+        DelegationTokenRecord("id", ("User", "a"), ("User", "b"), (("User", "c"),), 1, 2, 3)
+    ],
     "scram": [UserScramCredentialRecord("alice", 1, b"salt", b"stored", b"server", 4096)],
 }
 """For each section records that put something into it, and into no other."""

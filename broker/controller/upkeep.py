@@ -1,0 +1,33 @@
+"""What the active controller does by the clock, whoever is silent or not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from raftka.broker.controller.leader_upkeep import Attempt, keep_leaders
+from raftka.kraft.controller.delegation_tokens import forget_expired
+from raftka.kraft.controller.result import Rules
+from raftka.model.ports import Clock
+from raftka.model.settings import Config
+
+_SECRET: Final = "delegation.token.secret.key"
+
+
+async def upkeep(attempt: Attempt, rules: Rules, config: Config, clock: Clock) -> None:
+    """Run for as long as this node is the active controller."""
+    async with trio.open_nursery() as nursery:
+        if config.optional_text(_SECRET):
+            nursery.start_soon(_forget_tokens, attempt, config, clock)
+        await keep_leaders(attempt, rules, config, clock)
+
+
+async def _forget_tokens(attempt: Attempt, config: Config, clock: Clock) -> None:
+    interval_s = config.int("delegation.token.expiry.check.interval.ms") / 1000
+    while True:
+        await attempt(
+            "forget delegation tokens that have expired",
+            lambda image: forget_expired(image, clock.wall_ms()),
+        )
+        await clock.sleep(interval_s)

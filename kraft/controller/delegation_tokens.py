@@ -1,0 +1,121 @@
+"""Delegation tokens: giving, renewing, ending and forgetting them (KIP-48). Pure decisions.
+
+The order of the checks, and what they answer, are Apache Kafka's (DelegationTokenControlManager).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from raftka.kraft.controller.result import Result
+from raftka.kraft.image import MetadataImage
+from raftka.kraft.records import MetadataRecord, RemoveDelegationTokenRecord
+from raftka.kraft.sections.tokens import record_of
+from raftka.model.access import Principal
+from raftka.model.delegation import DelegationToken
+from raftka.model.errors import ErrorCode, KafkaError
+
+USER: Final = "User"
+"""The only type of principal that tokens are given to."""
+
+
+class TokenRules(NamedTuple):
+    """How long tokens last, in ms."""
+
+    lasts_ms: int
+    """delegation.token.expiry.time.ms: without being renewed."""
+    max_ms: int
+    """delegation.token.max.lifetime.ms: however often it is renewed."""
+
+
+class Wish(NamedTuple):
+    """A token that somebody asks for."""
+
+    token_id: str
+    owner: Principal
+    requester: Principal
+    renewers: Sequence[Principal]
+    max_ms: int
+    """How long it shall last at most; not above 0 for as long as it may."""
+
+
+def create(
+    image: MetadataImage, rules: TokenRules, wish: Wish, now_ms: int
+) -> Result[DelegationToken]:
+    """Give a token. Raises KafkaError INVALID_PRINCIPAL_TYPE for a renewer that is no user."""
+    check_renewers(wish.renewers)
+    assert wish.token_id not in image.tokens
+    longest_ms = min(rules.max_ms, wish.max_ms) if wish.max_ms > 0 else rules.max_ms
+    token = DelegationToken(
+        wish.owner,
+        wish.requester,
+        tuple(wish.renewers),
+        now_ms,
+        now_ms + min(rules.lasts_ms, longest_ms),
+        now_ms + longest_ms,
+    )
+    return Result([record_of(wish.token_id, token)], token)
+
+
+def check_renewers(renewers: Sequence[Principal]) -> None:
+    """Raise KafkaError INVALID_PRINCIPAL_TYPE unless all of them are users."""
+    for each in renewers:
+        if each.type != USER:
+            words = f"A renewer of a token must be of type {USER}, and {each} is not."
+            raise KafkaError(ErrorCode.INVALID_PRINCIPAL_TYPE, words)
+
+
+def renew(
+    image: MetadataImage,
+    rules: TokenRules,
+    token_id: str | None,
+    by: Principal,
+    period_ms: int,
+    now_ms: int,
+) -> Result[int]:
+    """A token is good for longer; until when. Raises KafkaError DELEGATION_TOKEN_..."""
+    found_id, token = _changeable(image, token_id, by, now_ms)
+    lasts_ms = min(rules.lasts_ms, period_ms) if period_ms > 0 else rules.lasts_ms
+    return _until(found_id, token, min(token.max_ms, now_ms + lasts_ms))
+
+
+def expire(
+    image: MetadataImage, token_id: str | None, by: Principal, period_ms: int, now_ms: int
+) -> Result[int]:
+    """A token is good for `period_ms` still, or gone when that is below 0; until when.
+
+    Raises KafkaError DELEGATION_TOKEN_...
+    """
+    found_id, token = _changeable(image, token_id, by, now_ms)
+    if period_ms < 0:
+        return Result([RemoveDelegationTokenRecord(found_id)], period_ms)
+    return _until(found_id, token, min(token.max_ms, now_ms + period_ms))
+
+
+def forget_expired(image: MetadataImage, now_ms: int) -> Result[int]:
+    """Tokens that nobody can use any more go; how many."""
+    gone: list[MetadataRecord] = [
+        RemoveDelegationTokenRecord(token_id)
+        for token_id, token in image.tokens.items()
+        if token.has_expired(now_ms)
+    ]
+    return Result(gone, len(gone))
+
+
+def _until(token_id: str, token: DelegationToken, expires_ms: int) -> Result[int]:
+    changed = token._replace(expires_ms=expires_ms)
+    return Result([record_of(token_id, changed)], expires_ms)
+
+
+def _changeable(
+    image: MetadataImage, token_id: str | None, by: Principal, now_ms: int
+) -> tuple[str, DelegationToken]:
+    token = None if token_id is None else image.tokens.get(token_id)
+    if token_id is None or token is None:
+        raise KafkaError(ErrorCode.DELEGATION_TOKEN_NOT_FOUND)
+    if token.has_expired(now_ms):
+        raise KafkaError(ErrorCode.DELEGATION_TOKEN_EXPIRED)
+    if not token.may_change(by):
+        raise KafkaError(ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH)
+    return token_id, token

@@ -1,0 +1,49 @@
+"""Delegation tokens (KIP-48): who may log in by one, and until when.
+
+A token's id is its user name for SCRAM, and its password is the base64 of an HMAC of the id under
+delegation.token.secret.key, which all nodes have: so the metadata holds nothing secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from typing import NamedTuple
+
+from raftka.model.access import Principal
+
+
+class DelegationToken(NamedTuple):
+    """What the metadata says of a token. Times in ms since 1970."""
+
+    owner: Principal
+    """Who logs in by it."""
+    requester: Principal
+    """Who asked for it."""
+    renewers: tuple[Principal, ...]
+    issued_ms: int
+    expires_ms: int
+    """Until when it is good, unless it is renewed before."""
+    max_ms: int
+    """Until when it can be renewed."""
+
+    def may_change(self, principal: Principal) -> bool:
+        """Whether somebody may renew and expire it."""
+        return principal == self.owner or principal in self.renewers
+
+    def concerns(self, principal: Principal) -> bool:
+        """Whether somebody may see it without a permission."""
+        return principal == self.requester or self.may_change(principal)
+
+    def has_expired(self, now_ms: int) -> bool:
+        return self.max_ms < now_ms or self.expires_ms < now_ms
+
+
+def token_hmac(secret: str, token_id: str) -> bytes:
+    """What whoever has the token knows."""
+    return hmac.digest(secret.encode(), token_id.encode(), "sha512")
+
+
+def token_password(secret: str, token_id: str) -> str:
+    """The same as a password."""
+    return b64encode(token_hmac(secret, token_id)).decode()
