@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raftka.net.request_stats import BOUNDS_S, Histogram, RequestStats
+from raftka.net.session import Session
 
 
 def test_quantiles_are_at_most_twice_too_much() -> None:
@@ -39,10 +40,10 @@ class Answer:
 def test_stages() -> None:
     now = [10.0]
     stats = RequestStats(lambda: now[0])
-    at_once = stats.begin("Metadata", 12)
+    at_once = stats.begin("Metadata", 12, Session("h:1", "L"), None)
     now[0] += 0.5
     at_once.answered(None)
-    later = stats.begin("Fetch", 17)
+    later = stats.begin("Fetch", 17, Session("h:1", "L"), None)
     now[0] += 0.25
     later.waits()
     now[0] += 2.0
@@ -55,7 +56,7 @@ def test_stages() -> None:
 
 def test_an_answer_with_an_error() -> None:
     stats = RequestStats(lambda: 1.0)
-    timing = stats.begin("EndTxn", 5)
+    timing = stats.begin("EndTxn", 5, Session("h:1", "L"), None)
     timing.waits()
     timing.answered(Answer())
     assert stats.apis["EndTxn"].waited.count == 1

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import pytest
 
@@ -72,6 +72,9 @@ class MixedCluster(LocalCluster):
     def __init__(self, directory: Path, settings: Mapping[str, str], site: Path) -> None:
         super().__init__(directory, settings=settings)
         self.sites: dict[int, Path] = dict.fromkeys(self.node_ids, site)
+
+    def __enter__(self) -> Self:
+        return self
 
     @staticmethod
     def environment(site: Path) -> dict[str, str]:

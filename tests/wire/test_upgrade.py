@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_upgrade_node_by_node_and_back(
             assert change(port, "metadata.version", DEFAULT, Change.SAFE_DOWNGRADE) == (0, "")
             assert change(port, "raftka.version", 0, Change.SAFE_DOWNGRADE) == (0, "")
             for node_id in cluster.node_ids:
-                until(lambda i=node_id: snapshot(cluster, i), f"a snapshot of node {node_id}")
+                until(partial(snapshot, cluster, node_id), f"a snapshot of node {node_id}")
             move(cluster, earlier, load, topic)
             assert committed(cluster.bootstrap, topic) == 7
         assert load.errors == []

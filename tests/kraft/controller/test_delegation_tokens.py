@@ -71,13 +71,12 @@ def test_owners_and_renewers_change_a_token_and_nobody_else(cluster: ControllerO
         assert renew(image, RULES, "id", who, -1, NOW).records
         assert expire(image, "id", who, 10, NOW).response == NOW + 10
     # Who asked for it owns nothing.
-    for call in (
-        lambda: renew(image, RULES, "id", BOB, -1, NOW),
-        lambda: expire(image, "id", BOB, -1, NOW),
-    ):
-        with pytest.raises(KafkaError) as e:
-            call()
-        assert e.value.code is ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH
+    with pytest.raises(KafkaError) as e:
+        renew(image, RULES, "id", BOB, -1, NOW)
+    assert e.value.code is ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH
+    with pytest.raises(KafkaError) as e:
+        expire(image, "id", BOB, -1, NOW)
+    assert e.value.code is ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH
     with pytest.raises(KafkaError) as e:
         renew(image, RULES, None, ALICE, -1, NOW)
     assert e.value.code is ErrorCode.DELEGATION_TOKEN_NOT_FOUND
