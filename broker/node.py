@@ -245,9 +245,11 @@ class Node:
 
     def token(self, mechanism: int, token_id: str) -> Known | None:
         """What a login by a delegation token is checked against (KIP-48)."""
-        from raftka.broker.delegation import look_up
+        from raftka.broker.token_logins import look_up
 
-        return look_up(self, mechanism, token_id)
+        secret = self.config.optional_text("delegation.token.secret.key")
+        token = self.image.tokens.get(token_id)
+        return look_up(secret, token_id, token, mechanism, self.clock.wall_ms())
 
     @property
     def broker_epoch(self) -> int:

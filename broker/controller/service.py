@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import trio
 
+from raftka.broker.controller import upkeep
 from raftka.broker.controller.log import ElectionLog, log_brokers
 from raftka.broker.controller.probe import probe_endpoint, probe_intervals, refuses
 from raftka.broker.controller.schema import SettingsSchema
 from raftka.broker.controller.sessions import BrokerSession, BrokerSessions
-from raftka.broker.controller.upkeep import upkeep
 from raftka.broker.controller.writer import Decide, MetadataWriter, R, not_controller
 from raftka.broker.quotas.mutations import MutationCharge, MutationRates
 from raftka.broker.quotas.rates import Windows
@@ -377,7 +377,7 @@ class ControllerService:
             session = self._sessions.get(broker.broker_id, broker.epoch)
             if session is not None and session.is_suspect and broker.broker_id != self.node_id:
                 self._suspect(session)
-        nursery.start_soon(upkeep, self._attempt, self.rules, self.config, self._clock)
+        upkeep.start(nursery.start_soon, self._attempt, self.rules, self.config, self._clock)
         while self._epoch == epoch:
             await self._clock.sleep(_TICK_S)
             await self._fence_silent_brokers()

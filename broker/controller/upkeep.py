@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
-
-import trio
 
 from raftka.broker.controller.leader_upkeep import Attempt, keep_leaders
 from raftka.kraft.controller.delegation_tokens import forget_expired
@@ -15,12 +14,13 @@ from raftka.model.settings import Config
 _SECRET: Final = "delegation.token.secret.key"
 
 
-async def upkeep(attempt: Attempt, rules: Rules, config: Config, clock: Clock) -> None:
-    """Run for as long as this node is the active controller."""
-    async with trio.open_nursery() as nursery:
-        if config.optional_text(_SECRET):
-            nursery.start_soon(_forget_tokens, attempt, config, clock)
-        await keep_leaders(attempt, rules, config, clock)
+def start(
+    start_soon: Callable[..., None], attempt: Attempt, rules: Rules, config: Config, clock: Clock
+) -> None:
+    """Have all of it done by `start_soon` for as long as this node is the active controller."""
+    start_soon(keep_leaders, attempt, rules, config, clock)
+    if config.optional_text(_SECRET):
+        start_soon(_forget_tokens, attempt, config, clock)
 
 
 async def _forget_tokens(attempt: Attempt, config: Config, clock: Clock) -> None:
