@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from raftka.learn import lessons
+from raftka.learn.explaining import has_lost, inevitable, story
 from raftka.learn.places import places
 from raftka.learn.telling import NotInTrace
 from raftka.simulations.runs.user_file import UnusableFile
 from raftka.simulations.scenarios import NAMES, stage
 from raftka.simulations.sessions import show
 from raftka.simulations.sessions.engine import Engine
-from raftka.simulations.sessions.errors import SessionError
+from raftka.simulations.sessions.errors import SessionError, of_answer
 from raftka.version_command import commit
 
 Events = Sequence[Mapping[str, Any]]
@@ -36,6 +37,8 @@ class Recording:
     hash: str = ""
     lesson: Mapping[str, Any] | None = None
     violations: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    inevitable: Mapping[str, Any] | None = None
+    """Until when what was lost could have been saved (explaining.py), where it was looked for."""
 
     def about(self) -> dict[str, Any]:
         """All but the events."""
@@ -46,7 +49,19 @@ class Recording:
             "places": places(),
             "lesson": self.lesson,
             "violations": list(self.violations),
+            "inevitable": self.inevitable,
         }
+
+    def explained(self, lesson: lessons.Lesson | None = None) -> Recording:
+        """The same, with the story of what it broke or lost, if anything."""
+        if not self.session or not has_lost(json.loads(line) for line in self.lines):
+            return self
+        known = brought_by(lesson)
+        return replace(
+            self,
+            violations=story(self.session, known),
+            inevitable=inevitable(self.session, known),
+        )
 
 
 def record(what: str, *, seed: int | None = None) -> Recording:
@@ -55,12 +70,13 @@ def record(what: str, *, seed: int | None = None) -> Recording:
     Raises UnusableFile, WrongLesson, NotInTrace, SessionError.
     """
     if what in lessons.names():
-        return of_session(session_of_lesson(lessons.load(what)))
+        return of_session(session_of_lesson(lessons.load(what))).explained()
     if what.endswith(".py"):
         lesson = lessons.load(what)
-        return of_session(session_of_lesson(lesson), lesson)
+        return of_session(session_of_lesson(lesson), lesson).explained(lesson)
     if what.replace("-", "_") in NAMES:
-        return of_session({"scenario": what.replace("-", "_"), "seed": 1 if seed is None else seed})
+        session = {"scenario": what.replace("-", "_"), "seed": 1 if seed is None else seed}
+        return of_session(session).explained()
     if not Path(what).is_file():
         raise UnusableFile(f"{what} is no lesson, no scenario and no file: see raftka learn --list")
     return _of_file(Path(what))
@@ -147,7 +163,7 @@ def _last(
         if "events" in answer:
             told(answer["events"])
     if not answer["ok"]:
-        raise SessionError(answer["error"]["code"], answer["error"]["message"])
+        raise of_answer(answer["error"])
     return answer
 
 
@@ -158,7 +174,7 @@ def _of_file(path: Path) -> Recording:
     except ValueError:
         return of_trace(path)
     if isinstance(session, dict) and not {"id", "kind"} & set(session):
-        return of_session(session)
+        return of_session(session).explained()
     return of_trace(path)
 
 

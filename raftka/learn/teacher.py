@@ -1,8 +1,10 @@
-"""Requests of a page that has an engine: those of sessions (docs/session.md), and three more.
+"""Requests of a page that has an engine: those of sessions (docs/session.md), and five more.
 
     {"id":1,"op":"record","session":{...}}  runs a session to its end: its events, then {"run": ...}
     {"id":2,"op":"measure","session":{...}} the same, answered as three figures
     {"id":3,"op":"lessons"}                 the lessons that ship, by number, name and title
+    {"id":4,"op":"story","session":{...}}   what it broke: the story of it, and THE MOMENT
+    {"id":5,"op":"inevitable","session":{...}}  until when what it lost could have been saved
 
 Pure: what carries the lines (a WebSocket, a worker with Pyodide) is somebody else's business.
 """
@@ -13,7 +15,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from raftka.learn import lessons
+from raftka.learn import explaining, lessons
 from raftka.learn.lessons import WrongLesson
 from raftka.learn.measures import measures
 from raftka.learn.recording import Recording, brought_by, of_session
@@ -56,7 +58,7 @@ class Teacher:
             for answer in self._own[request["op"]](self, request):
                 yield {"id": id_, **answer}
         except SessionError as error:
-            yield _refusal(id_, error.code, str(error))
+            yield {"id": id_, "ok": False, "error": error.as_dict()}
         except (WrongLesson, NotInTrace) as error:
             yield _refusal(id_, "wrong-lesson", str(error))
 
@@ -76,18 +78,35 @@ class Teacher:
         recording = self._run(request, found)
         yield {"ok": True, "hash": recording.hash, **measures(found)}
 
+    def _story(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+        yield {"ok": True, "violations": explaining.story(self._session(request), brought_by())}
+
+    def _inevitable(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+        found = explaining.inevitable(self._session(request), brought_by())
+        yield {"ok": True, "inevitable": found}
+
     def _run(self, request: Mapping[str, Any], found: list[Mapping[str, Any]]) -> Recording:
+        return of_session(self._session(request), told=found.extend)
+
+    @staticmethod
+    def _session(request: Mapping[str, Any]) -> Mapping[str, Any]:
         session = request.get("session")
         if not isinstance(session, Mapping):
             raise SessionError("bad-request", f"{request['op']} needs the field 'session'")
         if "lesson" in session and "seed" not in session:
-            session = {**session, "seed": lessons.SEED}
-        return of_session(session, told=found.extend)
+            return {**session, "seed": lessons.SEED}
+        return session
 
     def _lessons(self, request: Mapping[str, Any]) -> Iterator[Answer]:
         yield {"ok": True, "lessons": titles()}
 
-    _own: Final = {"record": _record, "measure": _measure, "lessons": _lessons}
+    _own: Final = {
+        "record": _record,
+        "measure": _measure,
+        "lessons": _lessons,
+        "story": _story,
+        "inevitable": _inevitable,
+    }
 
 
 def titles() -> Sequence[Mapping[str, Any]]:

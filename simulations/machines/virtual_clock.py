@@ -81,7 +81,15 @@ class Act(NamedTuple):
 
 
 class Impossible(Exception):
-    """What somebody wants to do cannot be done now; the words say why. Nothing was changed."""
+    """What somebody wants to do cannot be done now; the words say why. Nothing was changed.
+
+    `code` with `values` is the same for whoever says it in another language (`refused.<code>` of
+    the page's words)."""
+
+    def __init__(self, words: str, code: str = "", **values: object) -> None:
+        super().__init__(words)
+        self.code = code
+        self.values = values
 
 
 class HeldClock(VirtualClock):
@@ -101,7 +109,7 @@ class HeldClock(VirtualClock):
         """Whether acts of exactly that moment are performed."""
         self.is_enough: Callable[[], bool] = lambda: False
         """Asked when all of a moment is done: stand still there?"""
-        self.refused: tuple[Act, str] | None = None
+        self.refused: tuple[Act, Impossible] | None = None
         """The act that turned out to be impossible, for which the run stands still."""
 
     def advance(self, deadline: float) -> None:
@@ -123,7 +131,7 @@ class HeldClock(VirtualClock):
             try:
                 act.perform()
             except Impossible as error:
-                self.refused = (act, str(error))
+                self.refused = (act, error)
                 self._hold()
         elif moment > self.until_s and moment != inf:
             self._hold()

@@ -81,7 +81,9 @@ class Hands:
         if machine.process is not None:
             raise Impossible(
                 f"{machine.host} runs: kill or stop it first, only the disk of a machine without a"
-                " process can be replaced"
+                " process can be replaced",
+                "runs",
+                node=machine.host,
             )
         self.world.wipe(machine)
 

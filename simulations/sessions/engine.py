@@ -154,11 +154,7 @@ class Engine:
             for answer in self._ops[op](fields):
                 yield {"id": id_, **answer}
         except SessionError as error:
-            yield {
-                "id": id_,
-                "ok": False,
-                "error": {"code": error.code, "message": str(error)},
-            }
+            yield {"id": id_, "ok": False, "error": error.as_dict()}
         except Exception:
             # A defect of the simulator: it must not take the other sessions with it.
             yield {

@@ -9,3 +9,16 @@ class SessionError(ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+        self.reason: dict[str, object] = {}
+        """Why an action is impossible, as a code with its parameters; empty for all else."""
+
+    def as_dict(self) -> dict[str, object]:
+        """As an answer has it."""
+        return {"code": self.code, "message": str(self), **self.reason}
+
+
+def of_answer(found: dict[str, object]) -> SessionError:
+    """The error that an answer has."""
+    error = SessionError(str(found["code"]), str(found["message"]))
+    error.reason = {name: found[name] for name in ("reason", "with") if name in found}
+    return error

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import trio
 
 from raftka.simulations.load.workload import CLIENT_ERRORS, abandon_clients
-from raftka.simulations.machines.virtual_clock import Act, HeldClock
+from raftka.simulations.machines.virtual_clock import Act, HeldClock, Impossible
 from raftka.simulations.plan import Options, Plan
 from raftka.simulations.runs.outcome import Outcome, outcome_of
 from raftka.simulations.runs.run import Live, plan_for, workload
@@ -102,8 +102,10 @@ def _scenario(session: Session) -> Lesson:
 class Refused(SessionError):
     """An action of the script is impossible at its moment; the run stands still before it."""
 
-    def __init__(self, action: Action, reason: str) -> None:
-        super().__init__("impossible", f"{action.do} at {action.at_s:.6g} s: {reason}")
+    def __init__(self, action: Action, why: Impossible) -> None:
+        super().__init__("impossible", f"{action.do} at {action.at_s:.6g} s: {why}")
+        if why.code:
+            self.reason = {"reason": why.code, "with": why.values}
         self.action = action
 
 
@@ -185,8 +187,8 @@ class Show:
         stopped_early = clock.refused is not None or is_enough()
         self.now_s = max(self.now_s, clock.now if stopped_early else until_s)
         if clock.refused is not None:
-            (_, reason), clock.refused = clock.refused, None
-            raise Refused(self._actions.pop(self.fired), reason)
+            (_, why), clock.refused = clock.refused, None
+            raise Refused(self._actions.pop(self.fired), why)
 
     async def _tell(self, scenario: Callable[[Stage], Awaitable[None]], world: World) -> None:
         """Run a scenario. What it expects need not come once somebody has interfered: then the

@@ -52,14 +52,16 @@ def machine_named(hands: Hands, name: str) -> Machine:
     """The machine of a node. Raises Impossible."""
     hosts = {machine.host: machine for machine in hands.world.cluster.machines.values()}
     if name not in hosts:
-        raise Impossible(f"there is no node {name} now; there are: {', '.join(hosts)}")
+        known = ", ".join(hosts)
+        raise Impossible(f"there is no node {name} now; there are: {known}", "no-node", node=name)
     return hosts[name]
 
 
 def _up(hands: Hands, arguments: Arguments) -> Machine:
     machine = _machine(hands, arguments)
     if machine.process is None:
-        raise Impossible(f"{machine.host} is down{_since(machine)}: restart it first")
+        words = f"{machine.host} is down{_since(machine)}: restart it first"
+        raise Impossible(words, "down", node=machine.host)
     return machine
 
 
@@ -78,14 +80,16 @@ def _on_up(do: Callable[[Hands, Machine], None]) -> Callable[[Hands, Arguments],
 def _pause(hands: Hands, arguments: Arguments) -> None:
     machine = _up(hands, arguments)
     if machine.is_paused:
-        raise Impossible(f"{machine.host} is paused already{_since(machine)}")
+        words = f"{machine.host} is paused already{_since(machine)}"
+        raise Impossible(words, "paused-already", node=machine.host)
     hands.pause(machine)
 
 
 def _resume(hands: Hands, arguments: Arguments) -> None:
     machine = _up(hands, arguments)
     if not machine.is_paused:
-        raise Impossible(f"{machine.host} runs: only a paused node can be resumed")
+        words = f"{machine.host} runs: only a paused node can be resumed"
+        raise Impossible(words, "not-paused", node=machine.host)
     hands.resume(machine)
 
 
@@ -93,19 +97,23 @@ def _restart(hands: Hands, arguments: Arguments) -> None:
     machine = _machine(hands, arguments)
     if machine.process is not None:
         state = "is paused: resume it" if machine.is_paused else "runs: kill or stop it"
-        raise Impossible(f"{machine.host} {state} first")
+        code = "paused" if machine.is_paused else "runs"
+        raise Impossible(f"{machine.host} {state} first", code, node=machine.host)
     if machine.broken:
-        raise Impossible(f"{machine.host} must not be started: {machine.broken}")
+        words = f"{machine.host} must not be started: {machine.broken}"
+        raise Impossible(words, "broken", node=machine.host)
     hands.restart(machine)
 
 
 def _stop(hands: Hands, arguments: Arguments) -> None:
     machine = _up(hands, arguments)
     if machine.is_paused:
-        raise Impossible(f"{machine.host} is paused: it would not notice; resume it first")
+        words = f"{machine.host} is paused: it would not notice; resume it first"
+        raise Impossible(words, "paused", node=machine.host)
     assert machine.process is not None
     if machine.process.shutdown.is_set():
-        raise Impossible(f"{machine.host} is stopping already{_since(machine)}")
+        words = f"{machine.host} is stopping already{_since(machine)}"
+        raise Impossible(words, "stopping-already", node=machine.host)
     hands.stop(machine)
 
 
@@ -116,7 +124,8 @@ def _ways(hands: Hands, arguments: Arguments) -> list[Way]:
     known += [task.plan.name for task in world.consumers]
     for name in (one, other):
         if name not in known:
-            raise Impossible(f"there is no host {name} now; there are: {', '.join(known)}")
+            words = f"there is no host {name} now; there are: {', '.join(known)}"
+            raise Impossible(words, "no-host", host=name)
     return [(one, other), (other, one)] if arguments["both"] else [(one, other)]
 
 
@@ -124,7 +133,8 @@ def _cut(hands: Hands, arguments: Arguments) -> None:
     ways = _ways(hands, arguments)
     left = [way for way in ways if hands.world.fabric.passes(*way)]
     if not left:
-        raise Impossible(f"nothing passes from {ways[0][0]} to {ways[0][1]} already")
+        words = f"nothing passes from {ways[0][0]} to {ways[0][1]} already"
+        raise Impossible(words, "cut-already", source=ways[0][0], target=ways[0][1])
     hands.cut(left)
 
 
@@ -135,14 +145,16 @@ def _heal(hands: Hands, arguments: Arguments) -> None:
     ways = _ways(hands, arguments)
     left = [way for way in ways if not hands.world.fabric.passes(*way)]
     if not left:
-        raise Impossible(f"the way from {ways[0][0]} to {ways[0][1]} is not cut")
+        words = f"the way from {ways[0][0]} to {ways[0][1]} is not cut"
+        raise Impossible(words, "not-cut", source=ways[0][0], target=ways[0][1])
     hands.heal_links(left)
 
 
 def _fill(hands: Hands, arguments: Arguments) -> None:
     machine, full = _machine(hands, arguments), arguments["full"]
     if machine.medium.faults.full == full:
-        raise Impossible(f"the disk of {machine.host} {'is full already' if full else 'has space'}")
+        words = f"the disk of {machine.host} {'is full already' if full else 'has space'}"
+        raise Impossible(words, "full-already" if full else "has-space", node=machine.host)
     hands.fill_disk(machine, full=full)
 
 
@@ -150,7 +162,8 @@ def _topic(hands: Hands, name: str) -> str:
     topics = hands.world.image.topics
     if name not in topics:
         known = ", ".join(topics) or "none yet"
-        raise Impossible(f"there is no topic {name} now; there are: {known}")
+        words = f"there is no topic {name} now; there are: {known}"
+        raise Impossible(words, "no-topic", topic=name)
     return name
 
 
@@ -164,7 +177,8 @@ def _elect(hands: Hands, arguments: Arguments) -> None:
     if "partition" in arguments:
         target = _target(arguments["partition"])
         if hands.world.image.partition(*target) is None:
-            raise Impossible(f"there is no partition {target} now")
+            words = f"there is no partition {target} now"
+            raise Impossible(words, "no-partition", partition=str(target))
     hands.elect(target, unclean=arguments["unclean"])
 
 

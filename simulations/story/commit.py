@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from raftka.simulations.story.chronicle import Chronicle, Event
-from raftka.simulations.story.story import Story, Table
+from raftka.simulations.story.story import Moment, Story, Table
 
 OFFSETS: Final = "__consumer_offsets-"
 _TAKES: Final = {
@@ -52,7 +52,7 @@ def tell_commit(chronicle: Chronicle, story: Story) -> None:
     story.tables.append(table)
     moment = _moment(chronicle, copies, log, commit["t"])
     if moment is not None:
-        story.lost_from_s, story.moment = moment
+        story.came_to(moment)
 
 
 def _partition(chronicle: Chronicle) -> str:
@@ -107,9 +107,7 @@ def _copies(chronicle: Chronicle, log: str, offset: int) -> Iterator[_Copy]:
         yield _Copy(host, begun["leader_epoch"], begun["t"], None, "")
 
 
-def _moment(
-    chronicle: Chronicle, copies: list[_Copy], log: str, told_s: float
-) -> tuple[float, str] | None:
+def _moment(chronicle: Chronicle, copies: list[_Copy], log: str, told_s: float) -> Moment | None:
     """From when on the group's coordinator did not have the record."""
     for event in chronicle.events:
         if event["kind"] != "leader-elected" or event["partition"] != log or event["t"] < told_s:
@@ -118,9 +116,13 @@ def _moment(
         has = [c.host for c in copies if c.since_s <= at_s and (c.until_s or at_s) >= at_s]
         if event["leader"] >= 0 and leader not in has:
             words = f"from {at_s:.3f} s on {leader}, which leads {log} in epoch {event['epoch']}"
-            return at_s, f"{words}, did not have it; {' '.join(has) or 'nobody'} had"
+            words = f"{words}, did not have it; {' '.join(has) or 'nobody'} had"
+            values = {"t": at_s, "leader": leader, "nodes": sorted(has)}
+            return Moment(words, at_s, "leader-lacks", values)
     gone = [c for c in copies if c.until_s is not None]
     if gone:
         last = max(gone, key=lambda c: c.until_s or 0)
-        return last.until_s or 0.0, f"at {last.until_s:.3f} s {last.host} {last.why}"
+        at_s = last.until_s or 0.0
+        words = f"at {last.until_s:.3f} s {last.host} {last.why}"
+        return Moment(words, at_s, "copy-gone", {"t": at_s, "node": last.host})
     return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from raftka.simulations.checkers.history import parse, show
 from raftka.simulations.observers.partition_log import Batch
 from raftka.simulations.story.chronicle import Chronicle, Event, Sighting
-from raftka.simulations.story.story import Table
+from raftka.simulations.story.story import Moment, Table
 from raftka.simulations.story.words import hosts
 
 
@@ -205,13 +205,14 @@ class Copies:
         found = event["kind"] == "read"
         return found and bool(event["first_offset"] <= self.offset <= event["last_offset"])
 
-    def moment(self) -> tuple[str, float | None]:
-        """When the record was lost, in words and in seconds; nothing when it was not."""
+    def moment(self) -> Moment:
+        """When the record was lost; nothing when it was not."""
         told = self.told_at()
         states = [self.state_at(told), *(each for each in self.states if each.place > told)]
         last, culprit = states[-1], self.chronicle.about.node or ""
+        values: dict[str, Any]
         if not last.isr or self.offset is None:
-            return "", None
+            return Moment()
         if not last.members & last.has:
             since = _since(states, lambda state: not state.members & state.has)
             words = f"from {since.at_s:.3f} s on no replica in the ISR had it:"
@@ -219,38 +220,46 @@ class Copies:
             if not last.has:
                 gone = _since(states, lambda state: not state.has)
                 words += f". From {gone.at_s:.3f} s on it was on no disk at all"
+                code, values = "on-no-disk", {"t": since.at_s, "gone": gone.at_s}
             else:
                 words += f". {hosts(last.has)}, outside of the ISR, still had it"
-            return _sentences(words, self._of(culprit, last)), since.at_s
+                code, values = "outside-of-isr", {"t": since.at_s, "nodes": sorted(last.has)}
+            return Moment(_sentences(words, self._of(culprit, last)), since.at_s, code, values)
         leader = f"n{last.leader}"
         if last.leader >= 0 and leader not in last.has:
             since = _since(states, lambda state: f"n{state.leader}" == leader not in state.has)
             words = f"from {since.at_s:.3f} s on the leader, {leader}, did not have it:"
             words += f" {self._change(since)}. {hosts(last.has)} still had it"
-            return _sentences(words, self._of(culprit, last)), since.at_s
+            values = {"t": since.at_s, "leader": leader, "nodes": sorted(last.has)}
+            said = _sentences(words, self._of(culprit, last))
+            return Moment(said, since.at_s, "leader-lacks", values)
         if culprit in last.members - last.has:
             since = _since(states, lambda state: culprit in state.members - state.has)
             words = f"from {since.at_s:.3f} s on {culprit} was in the ISR without it:"
             words += f" {self._change(since)}. {hosts(last.has)} had it"
             ends = since.sighting is not None and since.sighting.host == culprit
-            return words if ends else _sentences(words, self._of(culprit, last)), since.at_s
-        return self._of(culprit, last), None
+            said = words if ends else _sentences(words, self._of(culprit, last))
+            values = {"t": since.at_s, "node": culprit, "nodes": sorted(last.has)}
+            return Moment(said, since.at_s, "member-lacks", values)
+        return Moment(self._of(culprit, last))
 
-    def parting(self) -> str:
+    def parting(self) -> Moment:
         """How the two logs that a violation is about differ at the offset."""
         last = {stay.host: stay for stay in self.stays() if stay.until_s is None}
         one, other = (
             last.get(h or "") for h in (self.chronicle.about.node, self.chronicle.about.other)
         )
         if one is None or other is None or one.batch[1:5] == other.batch[1:5]:
-            return ""
+            return Moment()
         has = [
             f"{stay.host} has {self.words_of(stay.batch)} of leader epoch {stay.batch.epoch} since"
             f" {stay.since_s:.3f} s"
             for stay in sorted((one, other), key=lambda stay: stay.since_s)
         ]
         later = max(one.since_s, other.since_s)
-        return f"from {later:.3f} s on the two logs part at offset {self.offset}: {', '.join(has)}"
+        words = f"from {later:.3f} s on the two logs diverge at offset {self.offset}"
+        values = {"t": later, "one": one.host, "other": other.host, "offset": self.offset or 0}
+        return Moment(f"{words}: {', '.join(has)}", None, "logs-diverge", values)
 
     def _change(self, state: State) -> str:
         """The event that led to a state."""

@@ -8,7 +8,7 @@ from typing import Final
 from raftka.simulations.story.chronicle import LINKS, Chronicle, Event
 from raftka.simulations.story.copies import Copies, State
 from raftka.simulations.story.record import record_facts, stored_twice
-from raftka.simulations.story.story import Row, Story, prune
+from raftka.simulations.story.story import Moment, Row, Story, prune
 from raftka.simulations.story.words import brokers, hosts, is_node, sentence
 
 ROWS_MAX: Final = 36
@@ -110,16 +110,15 @@ class PartitionStory:
             story.facts += record_facts(self.copies, self.chronicle.about.elsewhere, story)
             if self.copies.sightings:
                 story.tables.append(self.copies.table(self.replicas))
-            story.moment, story.lost_from_s = self.copies.moment()
-            if not story.moment:
-                story.moment = self.copies.parting()
+            found = self.copies.moment()
+            story.came_to(found if found.words else self.copies.parting())
         else:
             story.facts += self._of_node()
         if self.violation == "fenced-in-isr":
-            story.moment = self._fenced()
+            story.came_to(self._fenced()._replace(at_s=story.lost_from_s))
         if self.others is not None and self.others.sightings:
             if self.others.value == self.copies.value:
-                story.moment, story.lost_from_s = stored_twice(self.copies, self.others), None
+                story.came_to(stored_twice(self.copies, self.others))
             story.tables.append(self.others.table(self.replicas))
         rows = list(self._rows())
         telling = [row.at_s for row in rows if row.weight >= 4]
@@ -143,7 +142,7 @@ class PartitionStory:
         if node is not None and last:
             yield node, "; ".join(list(last.values())[-4:])
 
-    def _fenced(self) -> str:
+    def _fenced(self) -> Moment:
         """From when on a fenced broker was in the ISR."""
         node, last = self.chronicle.about.node or "", "it was not registered"
         for event in self.chronicle.events:
@@ -155,7 +154,8 @@ class PartitionStory:
             if node not in state.members:
                 break
             since = state
-        return f"from {since.at_s:.3f} s on {node} was in the ISR, although {last}"
+        words = f"from {since.at_s:.3f} s on {node} was in the ISR, although {last}"
+        return Moment(words, None, "fenced-in-isr", {"t": since.at_s, "node": node})
 
     # The timeline.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from raftka.simulations.story.chronicle import LINKS, Chronicle, Event, Scene
-from raftka.simulations.story.story import Row, Story, Table, prune
+from raftka.simulations.story.story import Moment, Row, Story, Table, prune
 from raftka.simulations.story.words import hosts, is_node, sentence
 
 ROWS_MAX: Final = 40
@@ -82,23 +82,27 @@ class _Quorum:
                 found[event["from"]] = event["t"]
         return sorted(found.items(), key=lambda each: -each[1])
 
-    def moment(self) -> tuple[str, float | None]:
+    def moment(self) -> Moment:
         """From when on fewer than a majority had the entry."""
+        values: dict[str, Any]
         if self.heard:
             # Of n voters, n // 2 others and itself are a majority.
             peer, at_s = self.heard[(len(self.heard) + 1) // 2 - 1]
             words = f"from {at_s:.3f} s on no majority reached {self.about.node}: that was when it"
-            return f"{words} last heard {peer}", at_s
+            values = {"t": at_s, "node": self.about.node or "", "peer": peer}
+            return Moment(f"{words} last heard {peer}", at_s, "no-majority", values)
         if self.index is None:
-            return "", None
+            return Moment()
         stays = self.holders()
         gone = [(until, host, why) for host, _, until, why in stays if until is not None]
         if not gone:
-            return "", None
+            return Moment()
         until, host, why = gone[-1]
         left = {h for h, _, end, _ in stays if end is None} - {host}
         words = f"from {until:.3f} s on {host} did not have entry {self.index} any more: it {why}."
-        return f"{words} {hosts(left)} had it on disk" if left else words, until
+        said = f"{words} {hosts(left)} had it on disk" if left else words
+        values = {"t": until, "node": host, "index": self.index}
+        return Moment(said, until, "entry-gone", values)
 
     def holders(self) -> list[tuple[str, float, float | None, str]]:
         """(host, since, until, why) of the entry on each disk."""
@@ -236,7 +240,7 @@ def quorum_story(chronicle: Chronicle, name: str) -> Story:
     story.tables.append(quorum.voters())
     if quorum.index is not None:
         story.tables.append(quorum.entry())
-    story.moment, story.lost_from_s = quorum.moment()
+    story.came_to(quorum.moment())
     rows = list(quorum.rows())
     telling = [row.at_s for row in rows if row.weight >= 3]
     story.timeline, story.left_out = prune(rows, ROWS_MAX, [*telling, chronicle.scene.at_s])

@@ -7,7 +7,7 @@ from typing import Any
 
 from raftka.simulations.story.chronicle import Event
 from raftka.simulations.story.copies import Copies, Stay
-from raftka.simulations.story.story import Story
+from raftka.simulations.story.story import Moment, Story
 from raftka.simulations.story.words import brokers, hosts, plural
 
 
@@ -84,7 +84,7 @@ def _acks(copies: Copies) -> str:
     return "" if acks is None else f" (acks={'all' if acks == -1 else acks})"
 
 
-def stored_twice(one: Copies, other: Copies) -> str:
+def stored_twice(one: Copies, other: Copies) -> Moment:
     """From when on a record was there twice."""
     first, second = sorted(
         (min(each.stays(), key=lambda stay: stay.since_s), each.offset)
@@ -95,7 +95,11 @@ def stored_twice(one: Copies, other: Copies) -> str:
     words += f" it at offset {first[1]} at {first[0].since_s:.3f} s, under leader epoch"
     words += f" {first[0].batch.epoch}, and {second[0].host} wrote it at offset {second[1]}"
     words += f" under leader epoch {second[0].batch.epoch}"
-    return words + _unknown(*(_append(one, stay) for stay, _ in (first, second)))
+    values: dict[str, Any] = {"t": second[0].since_s}
+    values |= {"one": first[0].host, "offset": first[1]}
+    values |= {"other": second[0].host, "again": second[1]}
+    words += _unknown(*(_append(one, stay) for stay, _ in (first, second)))
+    return Moment(words, None, "stored-twice", values)
 
 
 def _append(copies: Copies, stay: Stay) -> Event:

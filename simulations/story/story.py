@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 LINE: Final = 78
 """Where sentences are broken."""
@@ -19,6 +20,24 @@ class Row:
     weight: float = 1.0
     columns: tuple[str, ...] = ()
     event: Mapping[str, Any] | None = None
+
+
+MOMENTS: Final = (
+    *("on-no-disk", "outside-of-isr", "leader-lacks", "member-lacks", "logs-diverge", "copy-gone"),
+    *("fenced-in-isr", "stored-twice", "no-majority", "entry-gone"),
+)
+"""The codes of moments."""
+
+
+class Moment(NamedTuple):
+    """When what cannot be undone happened, in words; and as a code with its parameters, for those
+    who say it in another language (web/src/words, `moment.<code>`)."""
+
+    words: str = ""
+    at_s: float | None = None
+    """From when on something was lost."""
+    code: str = ""
+    values: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass
@@ -37,6 +56,7 @@ class Story:
     rule: str = ""
     facts: list[tuple[str, str]] = field(default_factory=list)
     moment: str = ""
+    moment_said: Moment = field(default_factory=Moment)
     lost_from_s: float | None = None
     record: dict[str, Any] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
@@ -50,6 +70,11 @@ class Story:
     trouble: str = ""
     """Why this is less than it could be."""
 
+    def came_to(self, moment: Moment) -> None:
+        """Take the moment of the story."""
+        assert moment.code in ("", *MOMENTS), moment.code
+        self.moment, self.lost_from_s, self.moment_said = moment.words, moment.at_s, moment
+
     def as_dict(self) -> dict[str, Any]:
         """For `violations` of the summary in JSON."""
         found: dict[str, Any] = {"rule": self.rule}
@@ -58,6 +83,9 @@ class Story:
         if self.lost_from_s is not None:
             found["lost_from_s"] = round(self.lost_from_s, 6)
         found |= {"moment": self.moment, "facts": dict(self.facts)}
+        if self.moment_said.code:
+            found["moment_code"] = self.moment_said.code
+            found["moment_with"] = dict(self.moment_said.values)
         for table in self.tables:
             found.setdefault("tables", {})[table.title] = [
                 dict(zip(table.head, row, strict=True)) for row in table.rows

@@ -22,6 +22,8 @@ WEB: Final = Path(__file__).parent.parent.parent / "web"
 HEADLESS: Final = WEB / "out" / "headless" / "headless.js"
 CHROMIUM: Final = shutil.which("chromium") or "/usr/bin/chromium"
 MOMENTS: Final = 200
+RED: Final = {"lesson": "isolated-leader", "seed": 7, "rules_off": ["truncate-by-leader-epoch"]}
+"""A run that loses acknowledged records."""
 
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (WEB / "node_modules" / "vite").exists(),
@@ -92,7 +94,16 @@ def test_what_the_page_says_of_a_node_is_what_the_node_says(
 def test_the_page_in_a_browser(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     assert command.main(["kill", "acks", "--export", str(file)]) == 0
-    node("--test", "tests/page.browser.mjs", RAFTKA_PAGE=str(file), CHROMIUM=CHROMIUM)
+    red = tmp_path / "red.html"
+    session = tmp_path / "red.json"
+    session.write_text(json.dumps(RED))
+    assert command.main([str(session), "--export", str(red)]) == 0
+    node(
+        *("--test", "tests/page.browser.mjs", "tests/red.browser.mjs"),
+        RAFTKA_PAGE=str(file),
+        RAFTKA_RED=str(red),
+        CHROMIUM=CHROMIUM,
+    )
 
 
 @needs_node

@@ -31,6 +31,9 @@ export interface EngineSource {
 export interface EngineError {
   code: string;
   message: string;
+  /** Why an action is impossible, for those who say it in another language. */
+  reason?: string;
+  with?: Record<string, unknown>;
 }
 
 /** The last answer to a request, with the events of all answers to it. */

@@ -3,8 +3,9 @@
 
 import { computed, signal } from "@preact/signals";
 import { type Answer, Engine, EngineRefused, type EngineSource } from "./engine";
-import type { RecordedRun, ScriptEntry, SessionData } from "./model/recorded";
+import type { Inevitable, RecordedRun, ScriptEntry, SessionData, Violated } from "./model/recorded";
 import { beside, ghost, type Loaded, load, loaded, notice, pause, play, position, seek, selected, stateNow } from "./store";
+import { refusal } from "./words/errors";
 import { say } from "./words/say";
 
 export const engine = signal<Engine | null>(null);
@@ -59,6 +60,8 @@ export async function connect(source: EngineSource): Promise<void> {
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof EngineRefused) return refusal(error.error);
+  if (error instanceof Error && /^closed/.test(error.message)) return say("engine.broke");
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -118,11 +121,36 @@ async function replace(session: SessionData, t: number): Promise<boolean> {
     loaded.value = load({ ...run, lesson: run.lesson ?? before.run.lesson });
     seek(t);
     play();
+    if (run.violations.length > 0) void tellStory();
     return true;
   } catch (error) {
     notice.value = say("engine.refused", { reason: reasonOf(error) });
     return false;
   }
+}
+
+/** Asks about the run that is shown, and keeps the answer if it is still shown then. */
+async function learn(op: string, keep: (answer: Answer) => Partial<Loaded>): Promise<void> {
+  busy.value = true;
+  const asked = loaded.value;
+  try {
+    const answer = await ask({ op, session: asked.run.session });
+    if (loaded.value === asked) loaded.value = { ...asked, ...keep(answer) };
+  } catch (error) {
+    notice.value = say("engine.refused", { reason: reasonOf(error) });
+  } finally {
+    busy.value = false;
+  }
+}
+
+/** The story of what broke. */
+export function tellStory(): Promise<void> {
+  return learn("story", (answer) => ({ run: { ...loaded.value.run, violations: answer["violations"] as Violated[] } }));
+}
+
+/** From when on what was lost could not be saved any longer. */
+export function findInevitable(): Promise<void> {
+  return learn("inevitable", (answer) => ({ run: { ...loaded.value.run, inevitable: answer["inevitable"] as Inevitable | null }, searched: true }));
 }
 
 /** One seed, one difference: another run beside this one, on the same clock. */

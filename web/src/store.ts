@@ -28,6 +28,10 @@ export interface Loaded {
   fold: Fold;
   pace: Pace;
   cast: Cast;
+  /** Whether records were lost that no promise covers. */
+  hasLost: boolean;
+  /** Whether somebody has looked for the moment from which on that was inevitable. */
+  searched: boolean;
 }
 
 const NOTHING: RecordedRun = {
@@ -56,6 +60,8 @@ export function load(run: RecordedRun): Loaded {
     fold: new Fold(recording),
     pace: new Pace(recording, run.lesson?.start_s ?? 0),
     cast: castOf(recording),
+    hasLost: recording.events.some((event) => event.kind === "allowed-loss"),
+    searched: false,
   };
 }
 

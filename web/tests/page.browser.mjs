@@ -1,33 +1,10 @@
 // The page in a browser: RAFTKA_PAGE names a file that `raftka learn kill acks --export` wrote.
-// Chromium is Debian's; nothing may come from the network.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { test } from "node:test";
+import { AXE, openFile } from "./browser.mjs";
 
-const FILE = `file://${process.env.RAFTKA_PAGE}`;
-const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-let browser;
-
-before(async () => {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-});
-after(() => browser?.close());
-
-async function open({ width = 1280, locale = "en-US", hash = "" } = {}) {
-  const context = await browser.newContext({
-    offline: true, locale, viewport: { width, height: 800 }, reducedMotion: "reduce",
-  });
-  const page = await context.newPage();
-  const wrong = [];
-  page.on("pageerror", (error) => wrong.push(error.message));
-  page.on("request", (request) => request.url().startsWith("file:") || request.url().startsWith("data:") || wrong.push(request.url()));
-  await page.goto(FILE + hash);
-  await page.evaluate(() => window.raftka.ready);
-  return { page, done: async () => { assert.deepEqual(wrong, []); await context.close(); } };
-}
+const open = (how) => openFile(process.env.RAFTKA_PAGE, how);
 
 test("a lesson is held from its story to its takeaway, by keyboard alone", async () => {
   const { page, done } = await open();

@@ -10,6 +10,11 @@ from typing import Final
 import pytest
 
 from raftka.model.reasons import SENTENCES
+from raftka.model.rules import Rule, word
+from raftka.simulations.faults.table import FAULTS
+from raftka.simulations.load.operations import OPERATIONS
+from raftka.simulations.story.rules import RULES
+from raftka.simulations.story.story import MOMENTS
 from raftka.tracing.kinds import KINDS
 
 WEB: Final = Path(__file__).parent.parent.parent.parent / "web" / "src"
@@ -53,6 +58,27 @@ def test_every_reason_of_a_decision_has_words_with_its_parameters() -> None:
     words = table("en")
     for code, sentence in SENTENCES.items():
         assert parameters(words[f"reason.{code}"]) <= parameters(sentence.words), code
+
+
+def test_rules_faults_and_what_breaks_have_words() -> None:
+    words = table("en")
+    said = {
+        **{f"broken.{name}": rule for name, rule in RULES.items()},
+        **{f"rule-holds.{word(rule)}": rule.value for rule in Rule},
+        **{f"fault.{name}": fault.meaning for name, fault in FAULTS.items()},
+    }
+    assert {key: words.get(key) for key in said} == said
+    assert [name for name in OPERATIONS if f"operation.{name}" not in words] == []
+
+
+def test_every_moment_and_every_impossible_action_has_words() -> None:
+    """Of actions by the codes in the source."""
+    words = table("en")
+    assert [code for code in MOMENTS if f"moment.{code}" not in words] == []
+    verbs = (WEB.parent.parent / "simulations" / "sessions" / "verbs.py").read_text()
+    reasons = set(re.findall(r'raise Impossible\([^,]*, "([a-z-]+)"', verbs))
+    assert len(reasons) >= 10
+    assert [code for code in reasons if f"refused.{code}" not in words] == []
 
 
 def test_every_word_that_the_code_asks_for_is_there() -> None:

@@ -185,8 +185,8 @@ def test_two_logs_part_where_the_same_record_is_in_two_epochs() -> None:
     scroll.append(3.5, "n1", MINE._replace(epoch=1))
     story = PartitionStory(scroll.chronicle, "divergent-append").tell()
     assert story.moment == (
-        "from 3.500 s on the two logs part at offset 5: n2 has the record of leader epoch 0 since"
-        " 2.000 s, n1 has the record of leader epoch 1 since 3.500 s"
+        "from 3.500 s on the two logs diverge at offset 5: n2 has the record of leader epoch 0"
+        " since 2.000 s, n1 has the record of leader epoch 1 since 3.500 s"
     )
 
 

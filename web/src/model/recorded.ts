@@ -59,6 +59,22 @@ export interface Violated {
   name: string;
   t: number;
   words: string;
+  /** What it is about: partition, offset, node, term ... */
+  about?: Record<string, unknown>;
+  moment?: string;
+  moment_code?: string;
+  moment_with?: Record<string, unknown>;
+  lost_from_s?: number | null;
+  /** The events of its story. */
+  timeline?: { id: number; t: number }[];
+}
+
+/** Between which moments a loss became inevitable. */
+export interface Inevitable {
+  saved_until_s: number | null;
+  inevitable_from_s: number;
+  lost_from_s: number | null;
+  runs: number;
 }
 
 export interface RecordedRun {
@@ -70,6 +86,8 @@ export interface RecordedRun {
   places: Record<string, string>;
   lesson: LessonData | null;
   violations: Violated[];
+  /** Undefined where nobody has looked for it; null when nothing was lost. */
+  inevitable?: Inevitable | null;
 }
 
 export interface LessonTitle {

@@ -82,7 +82,7 @@ function Panel() {
       <div class="tabs" role="tablist" onKeyDown={turn}>
         {tabs.map(([name, words]) => (
           <button key={name} type="button" role="tab" id={`tab-${name}`} aria-selected={chosen === name} aria-controls="panel" tabIndex={chosen === name ? 0 : -1} onClick={() => (tab.value = name)}>
-            {say(words)}
+            {say(words)}{name === "rules" && loaded.value.run.violations.length > 0 && <span class="red" aria-hidden="true"> ✕</span>}
           </button>
         ))}
       </div>

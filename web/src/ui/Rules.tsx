@@ -2,32 +2,12 @@
 
 import { useSignal } from "@preact/signals";
 import { busy, engine, rules, withoutRules } from "../session";
-import { loaded, position, recording, seek, select } from "../store";
-import { say, sayIf, seconds } from "../words/say";
+import { loaded, position, recording } from "../store";
+import { say, sayIf } from "../words/say";
+import { sourceOf } from "../words/reasons";
+import { Verdicts } from "./Broken";
 
 export const mystery = { off: "" };
-
-function Verdicts() {
-  const { violations } = loaded.value.run;
-  if (violations.length === 0) {
-    return <p class="verdict right"><span aria-hidden="true">✓</span> {say("rules.held")}</p>;
-  }
-  return (
-    <>
-      {violations.map((each) => (
-        <div class="verdict wrong" key={each.name}>
-          <p><span aria-hidden="true">✕</span> <strong>{say("rules.broken", { name: each.name, t: seconds(each.t) })}</strong></p>
-          <p>{each.words}</p>
-          <button type="button" class="quiet" onClick={() => {
-            seek(each.t);
-            const event = recording.value.events.find((one) => one.kind === "violation" && one["name"] === each.name);
-            select(event?.id ?? null);
-          }}>{say("why.go")}</button>
-        </div>
-      ))}
-    </>
-  );
-}
 
 /** What the checkers have looked at so far, where the trace says it. */
 function Looks() {
@@ -88,7 +68,7 @@ function Switches() {
                 const on = (event.target as HTMLInputElement).checked;
                 off.value = on ? off.value.filter((name) => name !== each.name) : [...off.value, each.name];
               }} />
-              <span><strong>{each.name}</strong> <small>{each.rule}</small><br />{sayIf(`rule-holds.${each.name}`) ?? each.holds}</span>
+              <span><strong>{each.name}</strong> <small>{sourceOf(each.rule)}</small><br />{sayIf(`rule-holds.${each.name}`) ?? each.holds}</span>
             </label>
           ))}
         </details>

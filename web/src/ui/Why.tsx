@@ -5,7 +5,7 @@ import { text } from "../model/trace";
 import type { Step } from "../model/why";
 import { chosen, loaded, position, recording, seekTo, select } from "../store";
 import { reasonOf, sourceOf } from "../words/reasons";
-import { say, seconds } from "../words/say";
+import { lang, say, seconds } from "../words/say";
 import { sentence } from "../words/sentences";
 
 function since(from: number, t: number): string {
@@ -71,6 +71,11 @@ export function askLast(): void {
   }
 }
 
+/** Log lines are quotations of a server, and it speaks English: elsewhere they are left out. */
+function inLanguage(steps: Step[], asked: number): Step[] {
+  return lang.value === "en" ? steps : steps.filter((step) => step.event.kind !== "log" || step.event.id === asked);
+}
+
 export function Why() {
   const found = chosen.value;
   if (found === null) {
@@ -81,6 +86,8 @@ export function Why() {
       </div>
     );
   }
+  const causes = inLanguage(found.causes, found.event.id);
+  const effects = inLanguage(found.effects, -1);
   return (
     <div class="why">
       <div class="asked-about">
@@ -88,11 +95,11 @@ export function Why() {
         <button type="button" class="icon" aria-label={say("why.close")} title={say("why.close")} onClick={() => select(null)}>×</button>
       </div>
       <h3>{say("why.causes")}</h3>
-      {found.causes.length > 1 ? null : <p class="soft-words">{say("why.nothing")}</p>}
-      <Steps steps={found.causes} asked={found.event.id} />
+      {causes.length > 1 ? null : <p class="soft-words">{say("why.nothing")}</p>}
+      <Steps steps={causes} asked={found.event.id} />
       <details>
         <summary>{say("why.effects")}</summary>
-        {found.effects.length === 0 ? <p class="soft-words">{say("why.no-effects")}</p> : <Steps steps={found.effects} asked={-1} />}
+        {effects.length === 0 ? <p class="soft-words">{say("why.no-effects")}</p> : <Steps steps={effects} asked={-1} />}
       </details>
     </div>
   );

@@ -10,6 +10,7 @@ const PATTERNS: Pattern[] = [
   [/closed by the other side/, "reason.connection.closed"],
   [/[Rr]eset by peer/, "reason.connection.reset"],
   [/[Rr]efused/, "reason.connection.refused"],
+  [/^closed here/, "reason.closed-here"],
   [/^it knows no leader/, "reason.vote.unknown"],
   [/^it heard nothing from its leader, node (\d+)/, "reason.vote.silence", "leader"],
   [/^no word from a leader/, "reason.vote.no-word"],

@@ -1,8 +1,10 @@
 // An event as a sentence.
 
 import { number, numbers, parts, type Recording, text, type TraceEvent } from "../model/trace";
+import { errorWords } from "./errors";
 import { timerName } from "./reasons";
 import { list, type Params, say, sayIf } from "./say";
+import { brokenRule } from "./stories";
 
 function range(first: number, last: number): string {
   return first === last ? String(first) : `${first}–${last}`;
@@ -34,7 +36,7 @@ export function messageSentence(sent: TraceEvent, from: string, to: string): str
     entries: number(sent, "entries", 0),
     offset: Number(part["fetch_offset"] ?? 0),
     isr: nodes(Array.isArray(part["new_isr"]) ? (part["new_isr"] as number[]) : []),
-    error: failed === "" ? "" : say("message.error", { error: failed }),
+    error: failed === "" ? "" : say("message.error", { error: errorWords(failed) }),
   };
   return sayIf(`message.${api}.${side}${variant(sent, count)}`, params) ??
     sayIf(`message.${api}.${side}`, params) ??
@@ -84,6 +86,7 @@ function plain(event: TraceEvent, node: string): string {
     if (typeof value === "string" || typeof value === "number") params[name] = value;
   }
   let key = `event.${event.kind}`;
+  if (typeof params["error"] === "string") params["error"] = errorWords(params["error"]);
   switch (event.kind) {
     case "start":
       if (number(event, "life", 1) > 1) key = "event.start.again";
@@ -120,6 +123,15 @@ function plain(event: TraceEvent, node: string): string {
     case "one-way-cut":
       params["source"] = text(event, "source") || text(event, "from");
       params["target"] = text(event, "target") || text(event, "to");
+      break;
+    case "violation":
+      params["name"] = brokenRule(text(event, "name"));
+      break;
+    case "fault":
+      params["name"] = sayIf(`fault.${text(event, "fault")}`) ?? text(event, "name");
+      break;
+    case "operation":
+      params["name"] = sayIf(`operation.${text(event, "operation")}`) ?? text(event, "name");
       break;
     case "partition":
       params["one"] = wordsOf(event["one"]);
