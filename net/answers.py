@@ -97,7 +97,8 @@ class Answers:
         self._broken = False
         self.muted_until_s = 0.0
         """Until then, by the clock, no further request is handled; 0 when one may be."""
-        self._settled = trio.Event()
+        self._settled: trio.Event | None = None
+        """Set while the connection's task waits for an answer to be ready, or written."""
 
     @property
     def outstanding(self) -> int:
@@ -136,7 +137,8 @@ class Answers:
             waiting.popleft()
             self._unsent += pieces
         self._mark()
-        self._wake()
+        if self._settled is not None:
+            self._wake()
 
     def _mark(self) -> None:
         if self._unsent and not self._queued:
@@ -174,11 +176,13 @@ class Answers:
 
     async def settled(self) -> None:
         """Wait until something was answered or written since the call."""
-        self._settled = trio.Event()
-        await self._settled.wait()
+        self._settled = settled = trio.Event()
+        await settled.wait()
 
     def _wake(self) -> None:
-        self._settled.set()
+        if self._settled is not None:
+            self._settled.set()
+            self._settled = None
 
     def mute(self, until_s: float) -> None:
         """Handle no further requests of the connection until the clock shows that (KIP-219)."""

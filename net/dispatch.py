@@ -256,7 +256,8 @@ def _fill_later(
 
     def resolved(answer: object) -> None:
         try:
-            _account(context, route, answer, outlet)
+            if context.metering is not None or context.timing is not None:
+                _account(context, route, answer, outlet)
             pieces = encode_answer(context, answer)
         except Exception:
             peer = context.session.peer

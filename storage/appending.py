@@ -7,15 +7,12 @@ LogValidator). What is in the records is the subject of storage/admission.py.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
-    ATTRIBUTES_AT,
     HEADER_BYTES,
     LENGTH_OVERHEAD,
     MAGIC,
@@ -133,29 +130,6 @@ def _check_fields(header: BatchHeader, topic_partition: TopicPartition, from_cli
         and header.size < HEADER_BYTES + _MIN_RECORD_BYTES * header.record_count
     ):
         raise _invalid(f"{header.size} bytes cannot hold {header.record_count} records")
-
-
-def check_replicated(
-    batches: Iterable[tuple[BatchHeader, memoryview]],
-    end_offset: int,
-    topic_partition: TopicPartition,
-) -> None:
-    """Check batches that a leader sent, which continue a log that ends at `end_offset`.
-
-    Raises KafkaError: CORRUPT_MESSAGE for a wrong CRC, INVALID_RECORD for a step back.
-    """
-    expected = end_offset
-    for header, view in batches:
-        computed = crc32c(view[ATTRIBUTES_AT:])
-        if computed != header.crc:
-            raise corrupt(header.crc, computed, topic_partition)
-        if header.base_offset < expected or header.last_offset_delta < 0:
-            raise KafkaError(
-                ErrorCode.INVALID_RECORD,
-                f"A batch of offsets {header.base_offset} to {header.last_offset} cannot follow "
-                f"the end of {topic_partition} at {expected}.",
-            )
-        expected = header.next_offset
 
 
 def corrupt(header_crc: int, computed: int, topic_partition: TopicPartition) -> KafkaError:

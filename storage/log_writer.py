@@ -17,13 +17,11 @@ from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
     CONTROL_BIT,
     TRANSACTIONAL_BIT,
-    BatchHeader,
-    iter_batches,
     parse_header,
     place_bytes,
 )
 from raftka.model.rules import ALL_HOLD, RulesOff
-from raftka.storage.appending import NOTHING_APPENDED, AppendInfo, check_replicated
+from raftka.storage.appending import NOTHING_APPENDED, AppendInfo
 from raftka.storage.bounds import Bounds
 from raftka.storage.config import LogConfig
 from raftka.storage.health import Health
@@ -31,6 +29,7 @@ from raftka.storage.leader_checks import LeaderChecks
 from raftka.storage.leader_epochs import LeaderEpochCache
 from raftka.storage.log_ends import LogEnds
 from raftka.storage.producer_state import ProducerState
+from raftka.storage.replicated import Replicated, check_order, read_replicated
 from raftka.storage.segment import MAX_RELATIVE_OFFSET
 from raftka.storage.tail import Tail
 from raftka.storage.verification import Guard
@@ -166,7 +165,7 @@ class LogWriter:
         """
         if self._health.failure is not None:
             raise self._health.refusal()
-        batches = list(iter_batches(records))
+        batches = read_replicated(records, self._health.topic_partition)
         if not batches:
             return NOTHING_APPENDED
         bounds, tail, first = self._bounds, self._tail, batches[0][0]
@@ -174,12 +173,18 @@ class LogWriter:
         if bounds.end == start and first.base_offset < start <= first.last_offset:
             # The leader's log begins inside a batch (DeleteRecords); it can only send it whole.
             self._ends.start_again_at(first.base_offset, now_ms)
-        check_replicated(batches, bounds.end, self._health.topic_partition)
-        run: list[tuple[BatchHeader, memoryview]] = []
-        run_bytes = 0
-        for header, view in batches:
-            size, last_offset, time_ms = header.size, header.last_offset, header.max_timestamp
-            if not tail.has_room(size, last_offset, time_ms, now_ms, pending=run_bytes):
+        check_order(batches, bounds.end, self._health.topic_partition)
+        run: list[Replicated] = []
+        run_bytes = written = count = 0
+        for batch in batches:
+            header, size, _ = batch
+            last_offset, time_ms = header[0] + header[6], header[8]
+            if (
+                tail.segment.size + run_bytes + size > tail.size_limit
+                or time_ms > tail.roll_timestamp
+                or now_ms > tail.roll_ms
+                or last_offset > tail.offset_limit
+            ) and not tail.has_room(size, last_offset, time_ms, now_ms, pending=run_bytes):
                 self._write_run(run)
                 run, run_bytes = [], 0
                 if not tail.has_room(size, last_offset, time_ms, now_ms):
@@ -187,36 +192,67 @@ class LogWriter:
                     base = bounds.end
                     is_near = last_offset - base <= MAX_RELATIVE_OFFSET
                     self._ends.roll(base if is_near else header.base_offset, now_ms)
-            run.append((header, view))
+            run.append(batch)
             run_bytes += size
+            written += size
+            count += header[12]
         self._write_run(run)
         self._ends.advance_start(start)
-        count = sum(header.record_count for header, _ in batches)
-        size = sum(header.size for header, _ in batches)
-        end = batches[-1][0].last_offset
-        return AppendInfo(first.base_offset, end, NO_TIMESTAMP, bounds.start, False, size, count)
+        return _info(
+            (
+                first[0],
+                batches[-1][0].last_offset,
+                NO_TIMESTAMP,
+                bounds.start,
+                False,
+                written,
+                count,
+            )
+        )
 
-    def _write_run(self, run: list[tuple[BatchHeader, memoryview]]) -> None:
+    def _write_run(self, run: list[Replicated]) -> None:
         """Append batches that fit into the active segment, in one write."""
         if not run:
             return
-        tail, bounds, epochs = self._tail, self._bounds, self._epochs
+        tail, bounds, producers = self._tail, self._bounds, self._producers
         position = tail.segment.size
+        latest, end = self._epochs.latest, bounds.end
+        plain = position > 0
+        named: list[Replicated] = []
+        for batch in run:
+            header = batch[0]
+            if header[0] != end or header[2] > latest:
+                plain = False
+            if header[9] >= 0:
+                named.append(batch)
+            end = header[0] + header[6] + 1
         try:
-            tail.segment.file.write([view for _, view in run], position)
-            for header, view in run:
-                base, last_offset, size = header.base_offset, header.last_offset, header.size
-                if header.leader_epoch > epochs.latest:
-                    epochs.assign(header.leader_epoch, base)
-                if base != bounds.end:
-                    tail.forget_places()
-                bounds.end = last_offset + 1
-                tail.note(position, size, base, last_offset, header.max_timestamp)
-                if not position:
-                    epochs.save()
-                position += size
-                aborted = self._producers.replay(header, partial(bytes, view))
+            tail.segment.file.write([view for _, _, view in run], position)
+            if plain:
+                bounds.end = end
+                tail.note_run(position, run)
+            else:
+                self._note_each(run, position)
+            for header, _, view in named:
+                aborted = producers.replay(header, partial(bytes, view))
                 if aborted is not None:
                     self._ends.note_aborted(aborted)
+            producers.end_offset = end
         except OSError as error:
             raise self._health.fail(error, "appending to") from error
+
+    def _note_each(self, run: list[Replicated], position: int) -> None:
+        """Account for batches that were written: the first of a segment, of an epoch, or after a
+        gap is among them."""
+        tail, bounds, epochs = self._tail, self._bounds, self._epochs
+        for header, size, _ in run:
+            base, last_offset = header.base_offset, header.last_offset
+            if header.leader_epoch > epochs.latest:
+                epochs.assign(header.leader_epoch, base)
+            if base != bounds.end:
+                tail.forget_places()
+            bounds.end = last_offset + 1
+            tail.note(position, size, base, last_offset, header.max_timestamp)
+            if not position:
+                epochs.save()
+            position += size

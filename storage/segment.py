@@ -10,7 +10,7 @@ served: a bit that flipped on the disk never reaches a consumer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -20,6 +20,7 @@ from raftka.model.ids import NO_TIMESTAMP
 from raftka.model.ports import Disk, File
 from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
 from raftka.storage.index import IndexDisagrees, OffsetIndex, TimeIndex
+from raftka.storage.replicated import Replicated
 from raftka.storage.spans import Spans
 from raftka.storage.transaction_index import SUFFIX, TransactionIndex
 
@@ -122,6 +123,25 @@ class Segment:
             self.bytes_since_index = 0
             filled = self.is_index_full
         self.bytes_since_index += size
+        return filled
+
+    def note_run(self, position: int, run: Sequence[Replicated]) -> bool:
+        """As `note_batch` for each of these batches, one behind the other from `position` on."""
+        filled = False
+        if self.first_timestamp is None:
+            self.first_timestamp = run[0][0][8]
+        for header, size, _ in run:
+            last_offset, timestamp = header[0] + header[6], header[8]
+            if timestamp > self.max_timestamp:
+                self.max_timestamp = timestamp
+                self.max_timestamp_offset = last_offset
+            if self.bytes_since_index > self.index_interval_bytes:
+                self.offset_index.append(last_offset, position)
+                self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset)
+                self.bytes_since_index = 0
+                filled = self.is_index_full
+            self.bytes_since_index += size
+            position += size
         return filled
 
     def finish(self) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Final
 
 from raftka.model.ports import Dice
 from raftka.storage.config import MAX_LONG, LogConfig
+from raftka.storage.replicated import Replicated
 from raftka.storage.segment import MAX_RELATIVE_OFFSET, Segment
 
 _REMEMBERED: Final = 1024
@@ -109,6 +111,20 @@ class Tail:
         if len(offsets) >= 2 * _REMEMBERED:
             del offsets[:_REMEMBERED]
             del self.positions[:_REMEMBERED]
+
+    def note_run(self, position: int, run: Sequence[Replicated]) -> None:
+        """As `note`, for batches without a gap at `position`, which is not the segment's start."""
+        segment, offsets, positions = self.segment, self.offsets, self.positions
+        if segment.note_run(position, run):
+            self._set_limits(is_index_full=True)
+        for header, size, _ in run:
+            offsets.append(header[0])
+            positions.append(position)
+            position += size
+        segment.size = position
+        if len(offsets) >= 2 * _REMEMBERED:
+            del offsets[:-_REMEMBERED]
+            del positions[:-_REMEMBERED]
 
     def forget_places(self) -> None:
         """Offsets are about to leave a gap."""

@@ -155,7 +155,8 @@ class PartitionState(ReplicaView):
         Raises KafkaError NOT_ENOUGH_REPLICAS. Counts the committed ISR, not the maximal one: a
         replica that may not get in does not make an append safe.
         """
-        if len(self.view.isr) < self.effective_min_isr:
+        in_sync = len(self.view.isr)
+        if in_sync < self.min_isr and in_sync < self.effective_min_isr:
             raise KafkaError(
                 ErrorCode.NOT_ENOUGH_REPLICAS,
                 f"{self.topic_partition} has in-sync replicas {list(self.view.isr)}, "
@@ -179,7 +180,8 @@ class PartitionState(ReplicaView):
         """
         if self.high_watermark < required_offset:
             return None
-        if len(self.maximal_isr) < self.effective_min_isr:
+        in_sync = len(self.maximal_isr)
+        if in_sync < self.min_isr and in_sync < self.effective_min_isr:
             return ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
         return ErrorCode.NONE
 

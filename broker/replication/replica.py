@@ -146,7 +146,8 @@ class Replica:
 
     def wait_for(self, required_offset: int, waiter: AckWaiter, slot: int) -> bool:
         """Register for records before `required_offset`; False when it has its outcome already."""
-        code = self.state.acknowledgement(required_offset)
+        reached = self.state.high_watermark >= required_offset
+        code = self.state.acknowledgement(required_offset) if reached else None
         if code is not None:
             waiter.acknowledged(slot, code)
             return False
