@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,10 @@ def state(log: Log) -> object:
 def test_a_run_leaves_what_single_batches_leave(seed: int) -> None:
     dice = Random(seed)
     batches = leaders_batches(dice)
-    settings = {"segment_bytes": dice.choice([900, 5000, 1 << 20]), "index_interval_bytes": 300}
+    settings: dict[str, Any] = {
+        "segment_bytes": dice.choice([900, 5000, 1 << 20]),
+        "index_interval_bytes": 300,
+    }
     one, other = new_log(**settings), new_log(**settings)
     for each in batches:
         one.append_as_follower(each, NOW_MS)
