@@ -5,7 +5,7 @@ Internal topics have settings of their own and are created on first use, whateve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from raftka.model.errors import ErrorCode
@@ -51,6 +51,20 @@ async def ensure_internal_topic(node: Node, topic: InternalTopic) -> str:
     if topic.name in node.image.topics:
         return ""
     return await _create(node, [_creatable(node, topic)])
+
+
+async def create_topic(node: Node, name: str, settings: Mapping[str, str]) -> str:
+    """Create a topic at the defaults with some settings of its own, and wait a moment for it.
+
+    Returns why it could not be created; "" when it was, also by somebody else.
+    """
+    wanted = CreatableTopic(
+        name=name,
+        num_partitions=_BY_DEFAULT,
+        replication_factor=_BY_DEFAULT,
+        configs=[CreatableTopicConfig(name=n, value=v) for n, v in settings.items()],
+    )
+    return await _create(node, [wanted])
 
 
 def _creatable(node: Node, topic: InternalTopic) -> CreatableTopic:

@@ -9,7 +9,7 @@ of the time in which a node starts.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from raftka.broker.share.key import SharePartitionKey
     from raftka.broker.share.persister import Persister
     from raftka.broker.share.service import ShareService
+    from raftka.broker.share.settings import ShareGroupSettings
     from raftka.model.internal_topics import InternalTopic
     from raftka.model.ports import Clock, Dice
     from raftka.model.rules import RulesOff
@@ -66,11 +67,13 @@ class Coordinators:
         turn: Turn,
         verifies: Callable[[], bool],
         ensure_topic: Callable[[InternalTopic], Awaitable[str]],
+        create_topic: Callable[[str, Mapping[str, str]], Awaitable[str]],
         config_now: Callable[[], Config],
         rules_off: RulesOff,
     ) -> None:
         """`verifies`: whether a partition must agree with a transaction's coordinator first.
-        `ensure_topic` creates an internal topic, or says why that cannot be.
+        `ensure_topic` creates an internal topic, or says why that cannot be; `create_topic` one of
+        that name at the defaults, with these settings.
         """
         self._config = config
         self._replicas = replicas
@@ -81,6 +84,7 @@ class Coordinators:
         self._turn = turn
         self._verifies = verifies
         self._ensure_topic = ensure_topic
+        self._create_topic = create_topic
         self._config_now = config_now
         self._rules_off = rules_off
         self._answer_s = config.int("request.timeout.ms") / 1000 + _ANSWER_S
@@ -159,23 +163,34 @@ class Coordinators:
     @cached_property
     def share(self) -> ShareService:
         """What members of share groups have of the partitions that this broker leads."""
+        from raftka.broker.share.dead_letters import DeadLetters
         from raftka.broker.share.partitions import SharePartitions
         from raftka.broker.share.service import ShareService
         from raftka.broker.share.sessions import ShareSessions
         from raftka.broker.share.settings import settings_of
 
         index = self._replicas.index
+
+        def settings(group_id: str) -> ShareGroupSettings:
+            return settings_of(self._config_now(), index.image, group_id)
+
+        dead_letters = DeadLetters(
+            self._peers,
+            self._clock,
+            image=lambda: index.image,
+            config=self._config_now,
+            settings=settings,
+            create_topic=self._create_topic,
+            timeout_s=self._answer_s,
+        )
         share = ShareService(
             ShareSessions(self._config.int("group.share.max.share.sessions")),
             SharePartitions(
-                index,
-                self._persister,
-                self._clock,
-                lambda group_id: settings_of(self._config_now(), index.image, group_id),
-                self._rules_off,
+                index, self._persister, self._clock, settings, dead_letters, self._rules_off
             ),
         )
         self._begin(share.run)
+        self._begin(dead_letters.run)
         return share
 
     @cached_property
@@ -326,7 +341,7 @@ def import_all() -> None:
     from raftka.broker.coordinators.transaction import marker_sender  # noqa: F401
     from raftka.broker.coordinators.transaction import service as transactions  # noqa: F401
     from raftka.broker.replication import verifier  # noqa: F401
-    from raftka.broker.share import partitions, persister, settings  # noqa: F401
+    from raftka.broker.share import dead_letters, partitions, persister, settings  # noqa: F401
     from raftka.broker.share import service as share  # noqa: F401
 
     kinds.import_kinds()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from raftka.broker.auto_creation import ensure_internal_topic
+from raftka.broker.auto_creation import create_topic, ensure_internal_topic
 from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordination import Coordinators
@@ -221,6 +221,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         turn=node.turn,
         verifies=node.verifies_transactions,
         ensure_topic=partial(ensure_internal_topic, node),
+        create_topic=partial(create_topic, node),
         config_now=lambda: node.config,
         rules_off=node.rules_off,
     )

@@ -89,6 +89,7 @@ class Rule(enum.Enum):
     SHARE_ACKNOWLEDGED_IS_PERSISTED = "an acknowledgement is answered when its state is committed"
     SHARE_LOCK_EXCLUDES = "an acquired record is delivered to nobody else until its lock is over"
     SHARE_DELIVERIES_END = "a record is archived when it was delivered as often as the limit says"
+    SHARE_DEAD_LETTERS_FIRST = "a record is archived when the dead letter queue has it (KIP-1191)"
     SHARE_STATE_IS_READ = "a share-partition's new leader goes on from what the one before wrote"
 
 

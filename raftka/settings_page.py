@@ -19,6 +19,7 @@ from raftka.model.settings.quotas import QUOTA_SETTINGS
 from raftka.model.settings.replication import REPLICATION_SETTINGS
 from raftka.model.settings.security import SECURITY_SETTINGS
 from raftka.model.settings.setting import Dynamic, Setting, to_text
+from raftka.model.settings.share import SHARE_SETTINGS
 from raftka.model.settings.topic import TOPIC_SETTINGS
 from raftka.model.settings.unused import UNUSED_SETTINGS
 
@@ -50,12 +51,13 @@ def page() -> str:
         *_section("Replication", REPLICATION_SETTINGS),
         *_section("Quorum, metadata and the life of brokers", QUORUM_SETTINGS),
         *_section("Consumer groups", GROUP_SETTINGS),
+        *_section("Share groups", (each for each in SHARE_SETTINGS if not each.no_effect)),
         *_section("Quotas", QUOTA_SETTINGS),
         *_section("Topics", (each for each in TOPIC_SETTINGS if not each.no_effect)),
         *_section("Groups", GROUP_CONFIGS),
         "## Accepted, without effect\n\n"
         "So that a file written for Apache Kafka works as it stands.\n",
-        *_without_effect((*unused, *TOPIC_SETTINGS)),
+        *_without_effect((*unused, *SHARE_SETTINGS, *TOPIC_SETTINGS)),
     ]
     return "\n".join(parts)
 

@@ -77,7 +77,7 @@ WAITS = {
     *(f"broker/coordinators/{name}.py" for name in ("host", "hosted_partition", "runtime")),
     "broker/coordinators/transaction/marker_sender.py",
     "broker/coordinators/group/share/service.py",
-    *(f"broker/share/{name}.py" for name in ("partitions", "persister")),
+    *(f"broker/share/{name}.py" for name in ("dead_letters", "partitions", "persister")),
     *(f"broker/controller/{name}.py" for name in ("log", "service", "writer")),
     *(f"net/security/{name}.py" for name in ("http", "issuer_keys")),
     *(f"broker/metrics/{name}.py" for name in ("end_offsets", "http")),

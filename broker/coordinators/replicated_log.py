@@ -110,6 +110,10 @@ class ReplicatedLog:
 
         self._led(partition).wait_for(offset, _Acknowledgement(reached), 0)
 
+    def delete_before(self, partition: int, offset: int) -> None:
+        replica = self._led(partition)
+        replica.delete_records(min(offset, replica.state.high_watermark))
+
     def _led(self, partition: int) -> Replica:
         replica = self._replicas.get(self._topic, partition)
         if replica is None or not replica.state.is_leader:

@@ -80,6 +80,10 @@ class CoordinatorLog(Protocol):
         """Call `done` once all before `offset` is committed; maybe at once."""
         ...
 
+    def delete_before(self, partition: int, offset: int) -> None:
+        """Let the log begin at an offset below which everything is committed."""
+        ...
+
 
 @dataclass(slots=True)
 class _Append:
@@ -90,6 +94,8 @@ class _Append:
     """Released at the deadline at the latest."""
     effects: list[object] = field(default_factory=list)
     """Performed when it is committed, however late, or never."""
+    supersedes: int | None = None
+    """What the log has before this offset is not needed once it is committed."""
     batches: int = 0
     """Batches of it that are not committed yet."""
     is_late: bool = False
@@ -250,8 +256,11 @@ class ShardRuntime(Generic[S]):
 
     def _append_outbox(self) -> None:
         """Append all that the shard has decided. Raises KafkaError, and the shard is void."""
+        supersedes, self.shard.outbox.supersedes = self.shard.outbox.supersedes, False
         entries = list(_cut(self.shard.outbox.take(), self._batch_bytes_max))
         append = self._begin(len(entries))
+        if supersedes:
+            append.supersedes = self._log.end_offset(self.partition)
         append.waiting, self._next = self._next, []
         append.effects, self._next_effects = self._next_effects, []
         for entry in entries:
@@ -312,6 +321,8 @@ class ShardRuntime(Generic[S]):
             first = self._appends.popleft()
             _release(first, None)
             self._perform_now(first.effects)
+            if first.supersedes is not None and self.is_live and self._failure is None:
+                self._log.delete_before(self.partition, first.supersedes)
 
     def _fail(self, error: KafkaError) -> None:
         self._failure = error

@@ -22,6 +22,8 @@ class Delivery(enum.IntEnum):
     AVAILABLE = 0
     ACQUIRED = 1
     ACKNOWLEDGED = 2
+    ARCHIVING = 3
+    """It is archived when the group's dead letter queue has it (KIP-1191)."""
     ARCHIVED = 4
 
 
@@ -82,8 +84,9 @@ def overlay(
     return merge(found, start_offset)
 
 
-def _progress(batch: StateBatch) -> tuple[int, int]:
-    return batch.deliveries, batch.state
+def _progress(batch: StateBatch) -> tuple[int, bool, int]:
+    # What is complete stays so, also when a rejection that was given up (ARCHIVING) arrives late.
+    return batch.deliveries, batch.state in COMPLETE, batch.state
 
 
 def merge(batches: Iterable[StateBatch], start_offset: int = 0) -> list[StateBatch]:

@@ -7,6 +7,8 @@ Rules (KIP-932), each in one place:
   until then the record is neither delivered again nor passed by the start.
 - A record that was delivered as often as the limit says is archived instead of being available
   again (`_release`).
+- What is rejected, or delivered too often, is archived when the group's dead letter queue has it,
+  if the group has one (`take_dead_letters`, `buried`; KIP-1191).
 - The start moves over what is acknowledged or archived, and over what the log has lost.
 
 Changes are written one write at a time, in order; what happens meanwhile is in the next one.
@@ -22,7 +24,7 @@ from typing import Final
 
 from raftka.broker.share.batches import COMPLETE, Delivery, StateBatch, merge, overlay
 from raftka.broker.share.ranges import NOBODY, SETTLED, Range, Ranges
-from raftka.broker.share.taking import Taking
+from raftka.broker.share.taking import Taking, throttled
 from raftka.broker.share.terms import (
     ACCEPT,
     GAP,
@@ -31,11 +33,14 @@ from raftka.broker.share.terms import (
     RENEW,
     Acknowledged,
     Acquired,
+    Cause,
+    DeadLetter,
     Done,
     ShareLimits,
     Span,
     Wish,
     Write,
+    pieces,
 )
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
@@ -75,9 +80,14 @@ class SharePartition:
         self._excludes = Rule.SHARE_LOCK_EXCLUDES not in rules_off
         self._limits_deliveries = Rule.SHARE_DELIVERIES_END not in rules_off
         self._waits = Rule.SHARE_ACKNOWLEDGED_IS_PERSISTED not in rules_off
+        self._buries_first = Rule.SHARE_DEAD_LETTERS_FIRST not in rules_off
+        self._has_letters = False
         for batch in merge(batches, start_offset):
             self._cover(batch.first - 1)
             self._ranges.append(Range(*batch))
+            if batch.state is Delivery.ARCHIVING:
+                self._ranges.between(batch.first, batch.last)[0].cause = Cause.FORGOTTEN
+                self._has_letters = True
         self._advance()
 
     # ---- what there is
@@ -148,10 +158,11 @@ class SharePartition:
                 continue
             if self._limits_deliveries and each.deliveries >= self.limits.deliveries:
                 # The limit is lower than it was when the record was released.
-                self._change(self._ranges.between(each.first, each.last), Delivery.ARCHIVED)
+                ended = self._ranges.between(each.first, each.last)
+                self._change(ended, Delivery.ARCHIVED, cause=Cause.EXCEEDED)
                 continue
             first, last = max(each.first, low), min(each.last, high)
-            last, is_alone = self._throttled(each, first, last)
+            last, is_alone = throttled(each, first, last, self.limits.deliveries)
             last = taking.fitting(first, last)
             for taken in self._ranges.between(first, last):
                 taking.take(taken)
@@ -175,19 +186,6 @@ class SharePartition:
         return each.may_be_acquired or (
             not self._excludes and each.state is Delivery.ACQUIRED and not each.write
         )
-
-    def _throttled(self, each: Range, first: int, last: int) -> tuple[int, bool]:
-        """(up to where to take, whether nothing else goes along): records that fail again and again
-        are delivered in smaller and smaller pieces, and for the last time alone, so that one bad
-        record takes no good ones with it."""
-        limit = self.limits.deliveries
-        begins = max(2, (limit + 1) // 2)
-        if each.deliveries < begins:
-            return last, False
-        left = each.size >> (each.deliveries - begins + 1)
-        if each.deliveries >= limit - 1 or left < 1:
-            left = 1
-        return min(last, first + left - 1), True
 
     def _archive_empty(self, first: int, last: int) -> None:
         """No record of these offsets is for the group."""
@@ -217,7 +215,7 @@ class SharePartition:
         not hold, INVALID_REQUEST for what nobody was given.
         """
         changes: list[tuple[list[Range], int]] = []
-        for first, last, kind in _pieces(said):
+        for first, last, kind in pieces(said):
             if last >= self.start_offset:
                 changes.append((self._held_by(member, max(first, self.start_offset), last), kind))
         if any(kind == RENEW for _, kind in changes) and not self.limits.renews:
@@ -231,7 +229,8 @@ class SharePartition:
                 for each in ranges:
                     each.deadline_s = now_s + self.limits.lock_s
             else:
-                self._change(ranges, _BECOMES[kind], tentative=True)
+                cause = Cause.REJECTED if kind == REJECT else None
+                self._change(ranges, _BECOMES[kind], cause=cause, tentative=True)
                 is_written = True
         self._ranges.tidy()
         if is_written and self._waits:
@@ -269,19 +268,48 @@ class SharePartition:
         self._ranges.tidy()
         self._advance()
 
-    def _change(self, ranges: list[Range], state: Delivery, *, tentative: bool = False) -> None:
-        """Give ranges another state, and have it written.
+    def _change(
+        self,
+        ranges: list[Range],
+        state: Delivery,
+        *,
+        cause: Cause | None = None,
+        tentative: bool = False,
+    ) -> None:
+        """Give ranges another state, and have it written; with a `cause` they are dead letters.
 
         What the members say is `tentative`: if it cannot be written, it was not said.
         """
         for each in ranges:
             ends = self._limits_deliveries and each.deliveries >= self.limits.deliveries
-            each.state = Delivery.ARCHIVED if state is Delivery.AVAILABLE and ends else state
+            ended = state is Delivery.AVAILABLE and ends
+            each.state = Delivery.ARCHIVED if ended else state
+            each.cause = (Cause.EXCEEDED if ended else cause) if self.limits.buries else None
+            if each.cause is not None:
+                self._has_letters = True
+                if self._buries_first:
+                    each.state = Delivery.ARCHIVING
             if tentative and self._waits:
                 each.write = self._number
             else:
                 each.member, each.deadline_s = NOBODY, inf
             self._queued.append(StateBatch(each.first, each.last, each.state, each.deliveries))
+
+    def take_dead_letters(self) -> list[DeadLetter]:
+        """What goes to the group's dead letter queue now; call `buried` when that has it."""
+        if not self._has_letters:
+            return []
+        found, self._has_letters = self._ranges.take_dead_letters(self.limits.deliveries)
+        self._ranges.tidy()
+        return found
+
+    def buried(self, first: int, last: int) -> None:
+        """The dead letter queue has the records of these offsets, or cannot take them."""
+        for each in self._ranges.between(first, last):
+            if each.state is Delivery.ARCHIVING:
+                self._change([each], Delivery.ARCHIVED)
+        self._ranges.tidy()
+        self._advance()
 
     # ---- time and the log
 
@@ -351,7 +379,7 @@ class SharePartition:
             if error is None:
                 each.member, each.deadline_s = NOBODY, inf
             else:
-                each.state = Delivery.ACQUIRED
+                each.state, each.cause = Delivery.ACQUIRED, None
         if error is not None and self._start_at_risk:
             self._writes_start = True
         self._ranges.tidy()
@@ -366,16 +394,3 @@ class SharePartition:
             waiting = [*self._writing.waiting, *waiting]
         for done in waiting:
             done(error)
-
-
-def _pieces(said: Iterable[Acknowledged]) -> Iterable[tuple[int, int, int]]:
-    """(first, last, type) of offsets that follow each other and are said the same of."""
-    for first, last, types in said:
-        if len(types) == 1:
-            yield first, last, types[0]
-            continue
-        begun = 0
-        for place in range(1, len(types) + 1):
-            if place == len(types) or types[place] != types[begun]:
-                yield first + begun, first + place - 1, types[begun]
-                begun = place

@@ -15,7 +15,7 @@ from raftka.broker.coordinators.timers import Moment, Timers
 from raftka.broker.share.key import SharePartitionKey
 from raftka.broker.share.partition import SharePartition
 from raftka.broker.share.settings import ShareGroupSettings
-from raftka.broker.share.terms import Write
+from raftka.broker.share.terms import DeadLetter, Write
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, TopicPartition
 from raftka.model.logs import get_logger
@@ -25,6 +25,7 @@ from raftka.model.settings.group import EARLIEST, duration_ms
 if TYPE_CHECKING:
     from raftka.broker.replication.replica import Replica
     from raftka.broker.replication.replica_index import ReplicaIndex
+    from raftka.broker.share.dead_letters import DeadLetters
     from raftka.broker.share.persister import Known, Persister
     from raftka.model.ports import Clock
 
@@ -97,9 +98,11 @@ class SharePartitions:
         persister: Persister,
         clock: Clock,
         settings: Callable[[str], ShareGroupSettings],
+        dead_letters: DeadLetters,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
         """`settings` are those of a group, by its id, as they are now."""
+        self._dead_letters = dead_letters
         self._replicas = replicas
         self._persister = persister
         self._clock = clock
@@ -184,6 +187,8 @@ class SharePartitions:
         machine = led.machine
         if machine is None:
             return
+        if letters := machine.take_dead_letters():
+            self._bury(led, machine, letters)
         write = machine.take_write()
         if write is not None:
             self._write(led, machine, write)
@@ -305,6 +310,14 @@ class SharePartitions:
             self.touched(led)
 
         self._persister.write(led.key, led.leader_epoch, machine.state_epoch, write, done)
+
+    def _bury(self, led: Led, machine: SharePartition, letters: list[DeadLetter]) -> None:
+        def buried(first: int, last: int) -> None:
+            if led.machine is machine:
+                machine.buried(first, last)
+                self.touched(led)
+
+        self._dead_letters.bury(led.key, led.replica, letters, buried)
 
     def _expire(self, led: Led, now: Moment) -> None:
         machine = led.machine

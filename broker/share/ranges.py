@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Final
 
 from raftka.broker.share.batches import COMPLETE, Delivery
+from raftka.broker.share.terms import Cause, DeadLetter
 
 NOBODY: Final = ""
 SETTLED: Final = 0
@@ -22,7 +23,7 @@ SETTLED: Final = 0
 class Range:
     """Offsets that differ in nothing. Only `Ranges` changes `first` and `last`."""
 
-    __slots__ = ("deadline_s", "deliveries", "first", "last", "member", "state", "write")
+    __slots__ = ("cause", "deadline_s", "deliveries", "first", "last", "member", "state", "write")
 
     def __init__(
         self, first: int, last: int, state: Delivery = Delivery.AVAILABLE, deliveries: int = 0
@@ -37,6 +38,8 @@ class Range:
         """When its acquisition ends (monotonic)."""
         self.write = SETTLED
         """The write that must be committed before the state holds."""
+        self.cause: Cause | None = None
+        """Why it is to be a dead letter; None again when it is on its way to the queue."""
 
     @property
     def size(self) -> int:
@@ -61,12 +64,14 @@ class Range:
             or self.member != other.member
             or self.deadline_s != other.deadline_s
             or self.write != other.write
+            or self.cause is not other.cause
         )
 
     def _tail(self, first: int) -> Range:
         """A copy of the offsets from `first` on."""
         tail = Range(first, self.last, self.state, self.deliveries)
         tail.member, tail.deadline_s, tail.write = self.member, self.deadline_s, self.write
+        tail.cause = self.cause
         return tail
 
 
@@ -133,6 +138,26 @@ class Ranges:
             else:
                 kept.append(each)
         self._listed = kept
+
+    def take_dead_letters(self, limit: int) -> tuple[list[DeadLetter], bool]:
+        """(what goes to the dead letter queue now, whether more does once it is written).
+
+        `limit`: of the deliveries, which say why where a former leader knew.
+        """
+        found: list[DeadLetter] = []
+        has_more = False
+        for each in self._listed:
+            cause = each.cause
+            if cause is None:
+                continue
+            if each.write:
+                has_more = True
+                continue
+            if cause is Cause.FORGOTTEN:
+                cause = Cause.EXCEEDED if each.deliveries >= limit else Cause.REJECTED
+            found.append(DeadLetter(each.first, each.last, each.deliveries, cause))
+            each.cause = None
+        return found, has_more
 
     def begin_at(self, start: int) -> None:
         """Drop all before `start`; with nothing left, the end is there too."""

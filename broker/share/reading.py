@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from raftka.broker.share.terms import Acquired, Span
-from raftka.model.ports import FileRegion, Piece
+from raftka.model.errors import KafkaError
+from raftka.model.logs import get_logger
+from raftka.model.ports import FileRegion, Piece, bytes_of
 from raftka.model.record_batch import HEADER_BYTES, parse_header
+from raftka.model.records import Record, iter_batches, iter_records
 
 if TYPE_CHECKING:
     from raftka.broker.replication.replica import Replica
+
+
+log = get_logger(__name__)
 
 
 class Batches:
@@ -48,6 +54,31 @@ class Batches:
             else:
                 pieces.append(region)
         return list(pieces)
+
+
+def records_of(
+    replica: Replica, first: int, last: int, max_bytes: int, batch_bytes_max: int
+) -> dict[int, Record]:
+    """The records of these offsets that can be read, by offset, for a copy of each.
+
+    From at most `max_bytes` of the log, and one batch; a batch that decompresses to more than
+    `batch_bytes_max` is left out.
+    """
+    found: dict[int, Record] = {}
+    try:
+        slice_ = replica.log.read(first, max_bytes, replica.state.high_watermark)
+        data = b"".join(map(bytes_of, slice_.pieces))
+        for header, batch in iter_batches(data):
+            if header.base_offset > last:
+                break
+            if not header.is_control:
+                records = iter_records(batch, batch_bytes_max)
+                found |= {each.offset: each for each in records if first <= each.offset <= last}
+    except (KafkaError, OSError) as error:
+        log.info(
+            f"{replica.topic_partition}: offsets {first} to {last} are not copied whole: {error}"
+        )
+    return found
 
 
 def read(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from raftka.broker.endpoints import node_endpoints
 from raftka.broker.share.key import SharePartitionKey
+from raftka.broker.share.settings import SHARE_VERSION
 from raftka.model.access import Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 
 if TYPE_CHECKING:
     from raftka.broker.request import Context
 
-SHARE_VERSION: Final = "share.version"
 E = TypeVar("E")
 
 

@@ -5,7 +5,7 @@ A group's own settings are kept within the broker's bounds, as Apache Kafka does
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from raftka.broker.share.terms import ShareLimits
 from raftka.kraft.image import GROUP_RESOURCE, ConfigResource
@@ -15,6 +15,11 @@ from raftka.model.settings.group import LATEST
 if TYPE_CHECKING:
     from raftka.kraft.image import MetadataImage
     from raftka.model.settings import Config
+
+
+SHARE_VERSION: Final = "share.version"
+DEAD_LETTERS_FROM: Final = 2
+"""The share.version from which groups may have dead letter queues (KIP-1191)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,10 @@ class ShareGroupSettings:
     """share.isolation.level: the records of aborted transactions are not for the group."""
     offset_reset: str
     """share.auto.offset.reset: where a share-partition begins that has no state."""
+    dead_letter_topic: str
+    """errors.deadletterqueue.topic.name; empty without one, or while share.version is below 2."""
+    copies_dead: bool
+    """errors.deadletterqueue.copy.record.enable: a dead letter has the record's key and value."""
 
 
 def settings_of(config: Config, image: MetadataImage, group_id: str) -> ShareGroupSettings:
@@ -42,6 +51,8 @@ def settings_of(config: Config, image: MetadataImage, group_id: str) -> ShareGro
         most = config.int(f"group.share.max.{name}")
         return min(max(int(found), least), most)
 
+    has_queues = image.features.get(SHARE_VERSION, 0) >= DEAD_LETTERS_FROM
+    dead_letter_topic = own.get("errors.deadletterqueue.topic.name", "") if has_queues else ""
     lock_ms = bounded("record.lock.duration.ms")
     return ShareGroupSettings(
         ShareLimits(
@@ -49,8 +60,11 @@ def settings_of(config: Config, image: MetadataImage, group_id: str) -> ShareGro
             deliveries=bounded("delivery.count.limit"),
             records=bounded("partition.max.record.locks"),
             renews=own.get("share.renew.acknowledge.enable", "true").lower() == "true",
+            buries=bool(dead_letter_topic),
         ),
         lock_ms,
         reads_committed=own.get("share.isolation.level") == "read_committed",
         offset_reset=own.get("share.auto.offset.reset", LATEST),
+        dead_letter_topic=dead_letter_topic,
+        copies_dead=own.get("errors.deadletterqueue.copy.record.enable", "").lower() == "true",
     )

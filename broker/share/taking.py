@@ -48,3 +48,16 @@ class Taking:
                 return
         self.acquired.append(Acquired(taken.first, taken.last, taken.deliveries))
         self._may_join = True
+
+
+def throttled(each: Range, first: int, last: int, limit: int) -> tuple[int, bool]:
+    """(up to where to take, whether nothing else goes along): records that fail again and again
+    are delivered in smaller and smaller pieces, and for the last time, by the `limit` of
+    deliveries, alone, so that one bad record takes no good ones with it."""
+    begins = max(2, (limit + 1) // 2)
+    if each.deliveries < begins:
+        return last, False
+    left = each.size >> (each.deliveries - begins + 1)
+    if each.deliveries >= limit - 1 or left < 1:
+        left = 1
+    return min(last, first + left - 1), True

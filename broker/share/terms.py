@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import enum
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from raftka.broker.share.batches import StateBatch
@@ -28,6 +29,8 @@ class ShareLimits:
     """share.partition.max.record.locks: the most records between start and end that are open."""
     renews: bool = True
     """share.renew.acknowledge.enable."""
+    buries: bool = False
+    """Whether the group has a dead letter queue (errors.deadletterqueue.topic.name)."""
 
 
 class Span(NamedTuple):
@@ -45,6 +48,24 @@ class Acquired(NamedTuple):
     first: int
     last: int
     deliveries: int
+
+
+class Cause(enum.Enum):
+    """Why a record is dead; the value is what its `__dlq.errors.message` says, as in Kafka."""
+
+    REJECTED = "Offset rejected by client."
+    EXCEEDED = "Offset delivery count exceeded the threshold."
+    FORGOTTEN = "Another leader knew."
+    """Which of the two it was is concluded from the number of deliveries."""
+
+
+class DeadLetter(NamedTuple):
+    """Offsets whose records go to the dead letter queue (KIP-1191)."""
+
+    first: int
+    last: int
+    deliveries: int
+    cause: Cause
 
 
 class Acknowledged(NamedTuple):
@@ -74,3 +95,16 @@ class Write(NamedTuple):
     complete_count: int
     batches: tuple[StateBatch, ...]
     waiting: tuple[Done, ...]
+
+
+def pieces(said: Iterable[Acknowledged]) -> Iterator[tuple[int, int, int]]:
+    """(first, last, type) of offsets that follow each other and are said the same of."""
+    for first, last, types in said:
+        if len(types) == 1:
+            yield first, last, types[0]
+            continue
+        begun = 0
+        for place in range(1, len(types) + 1):
+            if place == len(types) or types[place] != types[begun]:
+                yield first + begun, first + place - 1, types[begun]
+                begun = place

@@ -35,7 +35,7 @@ SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     "eligible.leader.replicas.version": (1, 1),
     TRANSACTION_VERSION: (0, 2),
     GROUP_VERSION: (0, 1),
-    SHARE_VERSION: (0, 1),
+    SHARE_VERSION: (0, 2),
     RAFTKA_VERSION: (0, 1),
 }
 """Lowest and highest level of each feature that this release has; 0 would be off."""
@@ -45,7 +45,7 @@ BOOTSTRAP: Final[Mapping[str, int]] = {
     "eligible.leader.replicas.version": 1,
     TRANSACTION_VERSION: 2,
     GROUP_VERSION: 1,
-    SHARE_VERSION: 1,
+    SHARE_VERSION: 2,
     RAFTKA_VERSION: 1,
 }
 """The levels with which a new cluster begins when its nodes were formatted with no others."""

@@ -47,6 +47,19 @@ class OffsetReset(NamedTuple):
         )
 
 
+class DeadLetterTopic(NamedTuple):
+    """errors.deadletterqueue.topic.name: none of the internal topics (KIP-1191)."""
+
+    @property
+    def allowed(self) -> str:
+        return "a topic whose name does not start with '__'"
+
+    def problem(self, value: Value) -> str | None:
+        if str(value).startswith("__"):
+            return "DLQ topic name must not start with '__'"
+        return None
+
+
 # fmt: off
 GROUP_CONFIGS: Final[tuple[Setting, ...]] = (
     topic_setting("consumer.assignment.interval.ms", INT, 1000, at_least(0),
@@ -78,6 +91,12 @@ GROUP_CONFIGS: Final[tuple[Setting, ...]] = (
     topic_setting("share.isolation.level", STRING, "read_uncommitted",
                   OneOf(("read_committed", "read_uncommitted")), None,
                   "Whether the share group gets records of transactions that were aborted."),
+    topic_setting("errors.deadletterqueue.topic.name", STRING, "", DeadLetterTopic(), None,
+                  "The topic of the share group's dead letter queue, which takes what is rejected"
+                  " or delivered too often (KIP-1191); without one that is archived only."),
+    topic_setting("errors.deadletterqueue.copy.record.enable", BOOLEAN, False, None, None,
+                  "Whether dead letters have the key and the value of the record, or only say"
+                  " which it was."),
     topic_setting("share.renew.acknowledge.enable", BOOLEAN, True, None, None,
                   "Whether members may renew their hold on records (KIP-1222)."),
 )

@@ -14,7 +14,6 @@ from raftka.model.settings.rows import (
     INT_MAX,
     LIST,
     READ_ONLY,
-    STRING,
     at_least,
     without_effect,
 )
@@ -22,10 +21,6 @@ from raftka.model.settings.setting import Setting
 
 # fmt: off
 PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
-    *without_effect("there are no dead letter queues yet", (
-        ("errors.deadletterqueue.auto.create.topics.enable", BOOLEAN, False, None, CLUSTER_WIDE),
-        ("errors.deadletterqueue.topic.name.prefix", STRING, "dlq.", None, CLUSTER_WIDE),
-    )),
     *without_effect("the streams group protocol is not served yet", (
         ("group.streams.assignors", LIST, ("sticky",), None, READ_ONLY),
         ("group.streams.rack.aware.assignment.tags", LIST, (), None, READ_ONLY),

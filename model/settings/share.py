@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from raftka.model.settings.rows import (
+    BOOLEAN,
     CLUSTER_WIDE,
     INT,
     LIST,
     READ_ONLY,
+    STRING,
     at_least,
     between,
     without_effect,
@@ -51,14 +53,26 @@ SHARE_SETTINGS: Final[tuple[Setting, ...]] = (
             "The most members of one share group."),
     Setting("group.share.max.share.sessions", INT, 2000, at_least(1), READ_ONLY,
             "The most members that may fetch from one broker for share groups."),
+    Setting("errors.deadletterqueue.auto.create.topics.enable", BOOLEAN, False, None, CLUSTER_WIDE,
+            "Whether the topic of a share group's dead letter queue is created when it is first"
+            " needed (KIP-1191)."),
+    Setting("errors.deadletterqueue.topic.name.prefix", STRING, "dlq.", None, CLUSTER_WIDE,
+            "What the names of dead letter queues' topics begin with."),
     Setting("share.coordinator.snapshot.update.records.per.snapshot", INT, 500, between(0, 500),
             READ_ONLY, "After so many changes of a share-partition its state is written whole."),
+    Setting("share.coordinator.state.topic.prune.interval.ms", INT, 300000, at_least(1), READ_ONLY,
+            "How long a share coordinator's log keeps what later records make redundant."),
     Setting("share.coordinator.write.timeout.ms", INT, 5000, at_least(1), READ_ONLY,
             "How long a share coordinator's answer waits for replicas."),
     *without_effect("an assignment of a share group is made as soon as it is needed", (
         ("group.share.assignment.interval.ms", INT, 1000, at_least(0), CLUSTER_WIDE),
         ("group.share.max.assignment.interval.ms", INT, 15000, at_least(0), READ_ONLY),
         ("group.share.min.assignment.interval.ms", INT, 0, at_least(0), READ_ONLY),
+    )),
+    *without_effect("share-partitions that do not change are summed up with the others, by"
+                    " share.coordinator.state.topic.prune.interval.ms", (
+        ("share.coordinator.cold.partition.snapshot.interval.ms", INT,
+         300000, at_least(1), READ_ONLY),
     )),
     *without_effect("there is one assignor of share groups, simple", (
         ("group.share.assignors", LIST, ("simple",), None, READ_ONLY),

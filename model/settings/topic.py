@@ -45,7 +45,7 @@ TOPIC_SETTINGS: Final[tuple[Setting, ...]] = (
                   "How long the tombstone of a key is kept after it was first "
                   "cleaned."),
     topic_setting("errors.deadletterqueue.group.enable", BOOLEAN, False, None, None,
-                  "", "there are no dead letter queues yet"),
+                  "Whether share groups may have the topic as their dead letter queue (KIP-1191)."),
     topic_setting("file.delete.delay.ms", LONG, 60000, at_least(0), "log.segment.delete.delay.ms",
                   "How long a deleted segment's files stay on disk under another name."),
     topic_setting("flush.messages", LONG, LONG_MAX, at_least(1), "log.flush.interval.messages",

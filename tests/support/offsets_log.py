@@ -24,6 +24,8 @@ class MemoryOffsetsLog:
         """What `append` raises for an entry of a producer that is fenced."""
         self.read_refusals: list[ErrorCode] = []
         """What the next calls of `read` raise, one each."""
+        self.starts: dict[int, int] = {}
+        """Where a coordinator has let partitions begin."""
         self._waiting: dict[int, list[tuple[int, Done]]] = {}
         self._committed: dict[int, int] = {}
 
@@ -75,11 +77,15 @@ class MemoryOffsetsLog:
         self.check(partition, writing=False)
         if self.read_refusals:
             raise KafkaError(self.read_refusals.pop(0))
+        offset = max(offset, self.starts.get(partition, 0))
         return self.entries.get(partition, [])[offset : offset + 3], offset + 3
 
     def end_offset(self, partition: int) -> int:
         self.check(partition, writing=False)
         return len(self.entries.get(partition, []))
+
+    def delete_before(self, partition: int, offset: int) -> None:
+        self.starts[partition] = offset
 
     def when_committed(self, partition: int, offset: int, done: Done) -> None:
         if self._committed.get(partition, 0) >= offset:

@@ -19,6 +19,9 @@ class ShareStateConfig:
     updates_per_snapshot: int = 500
     """share.coordinator.snapshot.update.records.per.snapshot: after so many changes of a
     share-partition, the next one is written as a whole."""
+    prune_interval_ms: int = 300_000
+    """share.coordinator.state.topic.prune.interval.ms: how long records that later ones make
+    redundant stay in the log."""
     write_timeout_ms: int = 5_000
     """share.coordinator.write.timeout.ms: how long an answer waits for the in-sync replicas."""
     max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
@@ -30,6 +33,7 @@ class ShareStateConfig:
             updates_per_snapshot=config.int(
                 "share.coordinator.snapshot.update.records.per.snapshot"
             ),
+            prune_interval_ms=config.int("share.coordinator.state.topic.prune.interval.ms"),
             write_timeout_ms=config.int("share.coordinator.write.timeout.ms"),
             max_record_bytes=config.int("message.max.bytes") - _BATCH_OVERHEAD_BYTES,
         )

@@ -174,7 +174,7 @@ class ShareCoordinatorService:
         """Answered with a DeleteShareGroupStateResponse."""
 
         def operation(runtime: Runtime, key: SharePartitionKey, _wanted: Any, _result: Any) -> None:
-            runtime.shard.delete(key)
+            runtime.shard.delete(key, runtime.now())
 
         return self._gather(
             request,

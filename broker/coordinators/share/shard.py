@@ -7,6 +7,11 @@ Implements broker.coordinators.shard.Shard. Words and codes of refusals are thos
   leader is refused with FENCED_LEADER_EPOCH, however late its write comes.
 - The group coordinator raises the state epoch when it begins the state again; a leader that still
   writes for the one before is refused with FENCED_STATE_EPOCH, and reads again.
+
+The topic is not compacted. When half of a log is redundant, the shard waits for the prune interval,
+writes a snapshot of each share-partition, and has the log begin there once those are committed.
+Apache Kafka keeps a snapshot's offset for each share-partition instead, and writes those of cold
+ones again on the same interval; what is left is the same, and an idle log has no timer here.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, NoReturn
 
-from raftka.broker.coordinators.outbox import Outbox, Producer, Ticket
+from raftka.broker.coordinators.outbox import Outbox, Producer, Record, Ticket
 from raftka.broker.coordinators.share import records
 from raftka.broker.coordinators.share.config import ShareStateConfig
 from raftka.broker.coordinators.share.state import (
@@ -51,6 +56,9 @@ class ShareStateShard:
         self._states: dict[SharePartitionKey, ShareState] = {}
         self._updates: dict[SharePartitionKey, int] = {}
         """How many updates stand behind the snapshot of each."""
+        self._in_log = 0
+        """How many records the log has."""
+        self._prune_at_s: float | None = None
         self._fences_leaders = Rule.SHARE_LEADER_EPOCH_FENCES not in rules_off
         self._fences_states = Rule.SHARE_STATE_EPOCH_FENCES not in rules_off
 
@@ -62,6 +70,7 @@ class ShareStateShard:
 
     def replay(self, key: Buffer, value: Buffer | None, producer: Producer | None = None) -> None:
         """Take over what one record of the log says. Call `loaded` after the last one."""
+        self._in_log += 1
         try:
             record = records.decode(key, value)
         except MalformedMessage as error:
@@ -94,27 +103,47 @@ class ShareStateShard:
         gone = set() if delta is None else {topic.topic_id for topic in delta.topics.deleted}
         if gone:
             for key in [key for key in self._states if key.topic_id in gone]:
-                self._bury(key)
+                self._bury(key, now)
 
     def loaded(self, now: Moment) -> None:
         """The log has been read: topics may have gone meanwhile."""
         names = self._image.topic_names
         for key in [key for key in self._states if key.topic_id not in names]:
-            self._bury(key)
+            self._bury(key, now)
+        self._plan_pruning(now)
 
-    def _bury(self, key: SharePartitionKey) -> None:
+    def _bury(self, key: SharePartitionKey, now: Moment) -> None:
         del self._states[key]
         self._updates.pop(key, None)
-        self._outbox.records.append(records.tombstone(key))
+        self._record(records.tombstone(key), now)
 
     # ---- time
 
     def next_deadline_s(self) -> float | None:
-        """Nothing is due by itself."""
-        return None
+        """When the log is pruned."""
+        return self._prune_at_s
 
     def tick(self, now: Moment) -> None:
-        """Nothing is due by itself."""
+        """Sum up the log, if that is due."""
+        if self._prune_at_s is None or now.monotonic_s < self._prune_at_s:
+            return
+        self._prune_at_s = None
+        if not self._states:
+            return  # There must be a record behind which the others go: the next one plans again.
+        self._in_log = 0
+        for key, state in list(self._states.items()):
+            self._snapshot(key, state, now)
+        self._outbox.supersedes = True
+
+    def _plan_pruning(self, now: Moment) -> None:
+        """Prune after the interval if as many records are redundant as are needed."""
+        if self._prune_at_s is None and self._in_log >= 2 * max(len(self._states), 1):
+            self._prune_at_s = now.monotonic_s + self._config.prune_interval_ms / 1000
+
+    def _record(self, record: Record, now: Moment) -> None:
+        self._outbox.records.append(record)
+        self._in_log += 1
+        self._plan_pruning(now)
 
     def abandon(self) -> list[Ticket]:
         """No request waits in here: all answers are in the outbox."""
@@ -144,16 +173,16 @@ class ShareStateShard:
             created_ms=now.wall_ms,
             written_ms=now.wall_ms,
         )
-        self._snapshot(key, state)
+        self._begin(key, state, now)
 
-    def delete(self, key: SharePartitionKey) -> None:
+    def delete(self, key: SharePartitionKey, now: Moment) -> None:
         """Forget a share-partition; one that is unknown is gone already.
 
         Raises KafkaError: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION.
         """
         self._check(key)
         if key in self._states:
-            self._bury(key)
+            self._bury(key, now)
 
     def summary(self, key: SharePartitionKey) -> ShareState:
         """Where a share-partition begins; NOTHING for one without state.
@@ -222,19 +251,24 @@ class ShareStateShard:
         """Write a change: as an update, or with all that is known when there were many."""
         state = changed(found, change)
         if self._updates[key] >= self._config.updates_per_snapshot:
-            self._snapshot(
-                key,
-                replace(state, snapshot_epoch=found.snapshot_epoch + 1, written_ms=now.wall_ms),
-            )
+            self._snapshot(key, state, now)
             return
-        self._outbox.records.append(records.update(key, found.snapshot_epoch, change))
         self._states[key] = state
         self._updates[key] += 1
+        self._record(records.update(key, found.snapshot_epoch, change), now)
 
-    def _snapshot(self, key: SharePartitionKey, state: ShareState) -> None:
-        self._outbox.records.append(records.snapshot(key, state))
+    def _snapshot(self, key: SharePartitionKey, state: ShareState, now: Moment) -> None:
+        """Write all that is known of a share-partition; updates stand on that from now on."""
+        self._begin(
+            key,
+            replace(state, snapshot_epoch=state.snapshot_epoch + 1, written_ms=now.wall_ms),
+            now,
+        )
+
+    def _begin(self, key: SharePartitionKey, state: ShareState, now: Moment) -> None:
         self._states[key] = state
         self._updates[key] = 0
+        self._record(records.snapshot(key, state), now)
 
     # ---- for people and checkers
 

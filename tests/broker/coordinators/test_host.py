@@ -26,6 +26,25 @@ async def bank(nursery: trio.Nursery) -> AsyncIterator[Bank]:
     yield found
 
 
+async def test_the_log_begins_at_a_summary_when_all_of_it_is_committed(bank: Bank) -> None:
+    bank.log.commits_at_once = False
+    bank.deposit("ann", 5)
+    await trio.testing.wait_all_tasks_blocked()
+    bank.log.commit(0)
+    before = bank.log.end_offset(0)
+    bank.shard.outbox.supersedes = True
+    bank.deposit("ann", 5)
+    await trio.testing.wait_all_tasks_blocked()
+    assert bank.log.end_offset(0) > before
+    assert bank.log.starts == {}
+    bank.log.commit(0)
+    assert bank.log.starts == {0: before}
+    bank.deposit("ann", 5)
+    await trio.testing.wait_all_tasks_blocked()
+    bank.log.commit(0)
+    assert bank.log.starts == {0: before}
+
+
 # ---- effects
 
 

@@ -112,6 +112,18 @@ def test_what_a_producer_appends_is_read_as_pending_in_its_transaction() -> None
     assert [(h.producer_id, h.producer_epoch) for h in headers] == [(7, 3), (-1, -1), (7, 4)]
 
 
+def test_a_log_that_was_summed_up_begins_there_on_every_replica() -> None:
+    log = Log(PAIR)
+    for each in range(4):
+        log.append((b"k", b"%d" % each))
+    log.brokers[1].copy(log.brokers[0], rounds=2)
+    log.log.delete_before(0, 3)
+    assert log.read_all() == [(b"k", b"3")]
+    log.brokers[1].copy(log.brokers[0])
+    starts = [each.replica(OFFSETS_TOPIC).log.log_start_offset for each in log.brokers]
+    assert starts == [3, 3]
+
+
 def test_other_control_records_say_nothing() -> None:
     log = Log()
     other = encode_batch([LogRecord(0, 0, b"\x00\x00\x00\x02", b"")], is_control=True)

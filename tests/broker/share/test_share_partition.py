@@ -13,12 +13,15 @@ from raftka.broker.share.terms import (
     RELEASE,
     RENEW,
     Acknowledged,
+    Cause,
+    DeadLetter,
     ShareLimits,
     Span,
     Wish,
     Write,
 )
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.rules import Rule
 
 A, K, X = Delivery.AVAILABLE, Delivery.ACKNOWLEDGED, Delivery.ARCHIVED
 
@@ -284,3 +287,86 @@ def test_callers_hear_that_the_leader_has_gone() -> None:
     error = KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     world.machine.abandon(error)
     assert world.answers == [error, error]
+
+
+# ---- dead letters
+
+
+def test_what_is_rejected_is_archived_when_the_queue_has_it() -> None:
+    world = World(buries=True)
+    assert world.fetch() == [(0, 9, 1)]
+    world.say(REJECT, 0, 3)
+    assert world.machine.take_dead_letters() == [], "nobody knows yet whether it was said"
+    world.settle()
+    letters = world.machine.take_dead_letters()
+    assert letters == [DeadLetter(0, 3, 1, Cause.REJECTED)]
+    assert world.machine.take_dead_letters() == []
+    assert world.machine.start_offset == 0
+    world.machine.buried(0, 1)
+    assert world.machine.start_offset == 2
+    world.machine.buried(2, 3)
+    world.settle()
+    assert world.machine.start_offset == 4
+    assert [StateBatch(0, 3, Delivery.ARCHIVING, 1)] == list(world.written[0].batches)
+    assert world.written[-1].start_offset == 4
+
+
+def test_what_is_delivered_too_often_is_a_dead_letter() -> None:
+    world = World(buries=True, deliveries=2, lock_s=1)
+    for _ in range(2):
+        world.fetch(strict=True)
+        world.now_s += 2
+        world.machine.tick(world.now_s)
+    assert world.machine.take_dead_letters() == [DeadLetter(0, 0, 2, Cause.EXCEEDED)]
+    assert world.fetch(strict=True) == [(1, 1, 1)], "it is delivered to nobody meanwhile"
+
+
+def test_a_gap_is_no_dead_letter() -> None:
+    world = World(buries=True)
+    world.fetch()
+    world.say(GAP, 0, 9)
+    world.settle()
+    assert world.machine.take_dead_letters() == []
+    assert world.machine.start_offset == 10
+
+
+def test_a_rejection_that_cannot_be_written_was_not_said() -> None:
+    world = World(buries=True)
+    world.fetch()
+    world.refuses = KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    world.say(REJECT, 0, 9)
+    world.settle()
+    assert world.machine.take_dead_letters() == []
+    world.refuses = None
+    world.say(ACCEPT, 0, 9)
+    world.settle()
+    assert world.machine.take_dead_letters() == []
+    assert world.machine.start_offset == 10
+
+
+@pytest.mark.parametrize(("deliveries", "cause"), [(1, Cause.REJECTED), (5, Cause.EXCEEDED)])
+def test_another_leader_goes_on_with_dead_letters(deliveries: int, cause: Cause) -> None:
+    world = World(StateBatch(2, 4, Delivery.ARCHIVING, deliveries), buries=True)
+    assert world.machine.take_dead_letters() == [DeadLetter(2, 4, deliveries, cause)]
+    world.machine.buried(2, 4)
+    assert world.states()[-1] == (2, 4, X, deliveries)
+
+
+def test_the_log_may_lose_what_is_on_its_way_to_the_queue() -> None:
+    world = World(buries=True)
+    world.fetch()
+    world.say(REJECT, 0, 9)
+    world.settle()
+    assert len(world.machine.take_dead_letters()) == 1
+    world.machine.log_starts_at(20)
+    world.machine.buried(0, 9)
+    assert world.machine.start_offset == 20
+
+
+def test_with_the_rule_off_a_rejected_record_is_archived_at_once() -> None:
+    machine = SharePartition(0, rules_off=frozenset({Rule.SHARE_DEAD_LETTERS_FIRST}))
+    machine.limits = ShareLimits(buries=True)
+    machine.acquire("m", 0, [Span(0, 9)], Wish(10, 10), 0)
+    machine.acknowledge("m", [Acknowledged(0, 9, [REJECT])], 0, lambda error: None)
+    write = machine.take_write()
+    assert write is not None and write.start_offset == 10

@@ -6,6 +6,7 @@ import pytest
 
 from raftka.broker.coordinators.share import records
 from raftka.broker.coordinators.share.shard import NOTHING
+from raftka.broker.coordinators.timers import Moment
 from raftka.broker.share.key import SharePartitionKey
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET
@@ -89,8 +90,8 @@ def test_partitions_that_do_not_exist_are_refused(world: StateWorld) -> None:
 
 
 def test_what_is_deleted_is_gone_for_the_next_coordinator(world: StateWorld) -> None:
-    world.shard.delete(KEY)
-    world.shard.delete(KEY)
+    world.shard.delete(KEY, world.now)
+    world.shard.delete(KEY, world.now)
     assert world.shard.sizes() == {"share_partitions": 0}
     assert world.reloaded().states() == {}
 
@@ -103,3 +104,37 @@ def test_a_deleted_topic_takes_its_state_along(world: StateWorld) -> None:
 
 def test_the_key_is_as_kafka_spells_it() -> None:
     assert str(SharePartitionKey("g", TOPIC_ID, 4)) == "g:AAAAAAAAAAAAAAAAAAAABw:4"
+
+
+def test_a_log_that_is_half_redundant_is_summed_up_after_the_interval(world: StateWorld) -> None:
+    other = KEY._replace(partition=1)
+    world.shard.initialize(other, 1, 5, world.now)
+    assert world.shard.next_deadline_s() is None
+    for offset in range(4):
+        world.write(acknowledged(offset, offset), state_epoch=1)
+    due_s = world.shard.next_deadline_s()
+    assert due_s == world.now.monotonic_s + 300
+    world.written()
+    world.shard.tick(Moment(due_s - 1, 0))
+    assert not world.shard.outbox.supersedes and not world.written()
+    world.shard.tick(Moment(due_s, 0))
+    assert world.shard.outbox.supersedes
+    world.log.clear()
+    assert {type(records.decode(*each)).__name__ for each in world.written()} == {"Snapshot"}
+    assert world.shard.next_deadline_s() is None
+    assert world.reloaded().states() == world.shard.states()
+    assert len(world.log) == 2
+
+
+def test_what_is_deleted_is_summed_up_with_the_next_state(world: StateWorld) -> None:
+    other = KEY._replace(partition=1)
+    for _ in range(3):
+        world.shard.initialize(other, 1, 5, world.now)
+        world.shard.delete(other, world.now)
+    due_s = world.shard.next_deadline_s()
+    assert due_s is not None
+    world.shard.delete(KEY, world.now)
+    world.shard.tick(Moment(due_s, 0))
+    assert not world.shard.outbox.supersedes
+    world.shard.initialize(KEY, 2, 0, world.now)
+    assert world.shard.next_deadline_s() is not None
