@@ -6,6 +6,7 @@ network under them are given; nothing here does anything to a node.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.history import History
 from raftka.simulations.checkers.ledger import Ledger
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.metadata import MetadataChecker
 from raftka.simulations.checkers.raft import RaftChecker
 from raftka.simulations.checkers.replicas import ReplicaChecker
@@ -132,16 +134,26 @@ class Oversight:
     @property
     def checks(self) -> int:
         """How many comparisons were made."""
-        return sum(self.looks().values())
+        return sum(looks.checks for looks in self._looks().values())
 
     def looks(self) -> dict[str, int]:
         """The same by what was looked at; docs/simulation.md has the rules of each."""
+        return {name: looks.checks for name, looks in self._looks().items()}
+
+    def rules(self) -> dict[str, int]:
+        """By the name of a violation, how often somebody looked for it."""
+        found: Counter[str] = Counter()
+        for looks in self._looks().values():
+            found.update(looks)
+        return found
+
+    def _looks(self) -> dict[str, Looks]:
         return {
-            "quorum": self.raft.checks,
-            "metadata": self.metadata_checker.checks,
-            "replicas": self.replicas.checks,
-            "agreement": self.agreement.checks,
-            "history": self.history.checks,
+            "quorum": self.raft.looks,
+            "metadata": self.metadata_checker.looks,
+            "replicas": self.replicas.looks,
+            "agreement": self.agreement.looks,
+            "history": self.history.looks,
             **self.witnesses.looks(),
         }
 

@@ -6,7 +6,7 @@ since a run may name things after them; here they are translated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import floor
 from typing import Any, Final, Protocol
 
@@ -46,7 +46,10 @@ class Detail:
         """The one thing that a trace asks a node for; no checker knows of it."""
         self.looks: Callable[[], dict[str, int]] = dict
         """How often each checker has compared something so far."""
+        self.rules: Callable[[], dict[str, int]] = dict
+        """The same by rule: the names of violations that somebody looked for."""
         self._looked: dict[str, int] = {}
+        self._rules_looked_at: dict[str, int] = {}
         self._next_look_s = 1.0
         self.observer = Observer(
             self.write,
@@ -108,10 +111,11 @@ class Detail:
 
     def _tell_looks(self) -> None:
         """What checkers have looked at since the last time, once a virtual second at most."""
-        before, self._looked = self._looked, self.looks()
-        new = {name: count - before.get(name, 0) for name, count in self._looked.items()}
-        if counts := {name: count for name, count in new.items() if count}:
-            self.write("checked", counts=counts)
+        counts = _more(self._looked, looked := self.looks())
+        rules = _more(self._rules_looked_at, rules_looked_at := self.rules())
+        self._looked, self._rules_looked_at = looked, rules_looked_at
+        if counts:
+            self.write("checked", counts=counts, rules=rules)
 
     def _ends(self, connection: Connection, dialed: bool) -> Ends:
         assert isinstance(connection, Stream)
@@ -120,3 +124,9 @@ class Detail:
             self._connections += 1
             stream.name = stream.other.name = f"{stream.local}>{stream.peer}#{self._connections}"
         return Ends(stream.name, stream.local, stream.remote)
+
+
+def _more(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """By how much each has grown, of those that have."""
+    new = {name: count - before.get(name, 0) for name, count in now.items()}
+    return {name: count for name, count in new.items() if count}

@@ -113,6 +113,7 @@ class World:
             trace.detail.topic_name = lambda topic_id: self.image.topic_names.get(topic_id)
             trace.detail.high_watermark = self.cluster.high_watermark
             trace.detail.looks = self.oversight.looks
+            trace.detail.rules = self.oversight.rules
 
     def _watch(self, oversight: Oversight) -> None:
         """Let observers see what machines and network do."""

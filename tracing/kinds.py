@@ -147,7 +147,7 @@ KINDS: Final[dict[str, Kind]] = {
     "timer-pushed-back": _kind("timer times", "about"),
     "timer-fired": _kind("timer", "about"),
     # Verdicts.
-    "checked": _kind("counts"),
+    "checked": _kind("counts rules"),
     "scenario-left": _kind("reason"),
     "allowed-loss": _kind("partition story"),
     "violation": _kind("name story"),

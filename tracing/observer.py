@@ -396,5 +396,5 @@ class Observer:
     def timer_fired(self, node: str, timer: str, about: str) -> None:
         """Take a timer (model/timers.py)."""
         event = self.elections.timer_fired(node, timer, about)
-        if timer in ("request", "delivery"):
+        if timer in ("request", "delivery", "silence"):
             self.clients.trouble[node] = event

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.replicas import ReplicaChecker, Truth
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
@@ -33,7 +34,7 @@ class AgreementChecker:
         report: Report,
     ) -> None:
         """`replicas` knows what clients learned, and which partitions are excused."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._replicas = replicas
@@ -68,7 +69,7 @@ class AgreementChecker:
             return
         if first.base_offset <= self._replicas.truth(key).start:
             return  # Deleted on purpose: what is before the leader's log start is not compared.
-        self.checks += 1
+        self.looks("divergent-append")
         if ours[1:5] != theirs[1:5]:
             self._report(
                 "divergent-append",
@@ -103,7 +104,7 @@ class AgreementChecker:
         mirror = self._logs.replica(host, key)
         if truth is None or mirror is None or self._excused(key, host):
             return
-        self.checks += 1
+        self.looks("high-watermark-beyond-log-end", "uncommitted-below-high-watermark")
         if high_watermark > mirror.end_offset:
             self._report(
                 "high-watermark-beyond-log-end",

@@ -13,6 +13,7 @@ from typing import Any
 
 from raftka.kraft.image import PartitionImage
 from raftka.model.record_batch import iter_batches
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Key, PartitionLogs
@@ -43,7 +44,7 @@ class AnswerChecker:
         `note` gets rare situations.
         `later` calls a few milliseconds later. `min_isr`: a topic's min.insync.replicas.
         `may_begin_at`: up to where records were deleted on purpose."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._report = report
@@ -110,7 +111,7 @@ class AnswerChecker:
     def _check_leader(
         self, key: Key, partition: PartitionImage, server: str, life: int, data: Any
     ) -> None:
-        self.checks += 1
+        self.looks("offsets-out-of-order", "high-watermark-went-back")
         high_watermark = data.high_watermark
         mirror = self._logs.replica(server, key)
         end = mirror.end_offset if mirror is not None else 0
@@ -141,6 +142,7 @@ class AnswerChecker:
 
     def check_start(self, key: Key, server: str, log_start_offset: int) -> None:
         """The log start leaves out only records that were deleted."""
+        self.looks.at("log-begins-too-late")
         allowed = self._may_begin_at(key)
         if log_start_offset > allowed and not self._is_excused(key, int(server[1:])):
             self._report(
@@ -154,6 +156,7 @@ class AnswerChecker:
         self, key: Key, partition: PartitionImage, leader: str, high_watermark: int
     ) -> None:
         """What became committed in this epoch is on at least min.insync.replicas disks."""
+        self.looks.at("committed-on-too-few")
         needed = min(self._min_isr(key[0]), len(partition.replicas))
         copies = []
         for broker_id in partition.replicas:
@@ -176,6 +179,7 @@ class AnswerChecker:
     ) -> None:
         """Every running in-sync replica has the records before `offset`, the high watermark or
         another offset that a leader has just reported as committed."""
+        self.looks.at("isr-member-below-high-watermark")
         for broker_id in partition.isr:
             host = f"n{broker_id}"
             if host == leader or self._life_of(host) is None or self._is_excused(key, broker_id):
@@ -204,7 +208,7 @@ class AnswerChecker:
             self._report("isr-member-below-high-watermark", words, about=about)
 
     def _check_records(self, key: Key, server: str, client: str, data: Any) -> None:
-        self.checks += 1
+        self.looks("record-beyond-high-watermark")
         for header, _ in iter_batches(data.records):
             if header.last_offset >= data.high_watermark:
                 self._report(
@@ -245,7 +249,7 @@ class AnswerChecker:
             return
         if before.leader_epoch != after.leader_epoch or not set(after.isr) - set(before.isr):
             return
-        self.checks += 1
+        self.looks("isr-grew-unasked", "isr-member-of-a-former-life")
         epoch, members = self._proposed.get(key, (-1, set()))
         unasked = set(after.isr) - set(before.isr) - members
         if epoch != after.leader_epoch or unasked:

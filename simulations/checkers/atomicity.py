@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from raftka.simulations.checkers.cycles import cycle
 from raftka.simulations.checkers.history import show
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
 
@@ -67,7 +68,7 @@ class Atomicity:
     ) -> None:
         """`is_excused`: a partition has lost so much that nothing is promised any longer.
         `may_be_gone`: a record was deleted on purpose, or a cleaning may have removed it."""
-        self.checks = 0
+        self.looks = Looks()
         self.transactions: list[Transaction] = []
         self._of: dict[bytes, Transaction] = {}
         self._report = report
@@ -107,7 +108,7 @@ class Atomicity:
             return
         if within is not None:
             within.has_read.add(transaction.number)
-        self.checks += 1
+        self.looks("aborted-read")
         if transaction.fate in (Fate.OPEN, Fate.ABORTED) and not self._is_excused(key):
             self._report(
                 "aborted-read",
@@ -133,7 +134,7 @@ class Atomicity:
         last: dict[str, int] = {}
         for each in self.transactions:
             if each.fate in (Fate.COMMITTED, Fate.ENDING):
-                self.checks += 1
+                self.looks("cyclic-information-flow")
                 after[each.number] = set(each.has_read)
                 if each.producer in last:
                     after[each.number].add(last[each.producer])
@@ -149,7 +150,7 @@ class Atomicity:
             )
 
     def _check_whole(self, transaction: Transaction, found: Found) -> None:
-        self.checks += 1
+        self.looks("lost-transaction", "torn-transaction")
         there = [what for what in transaction.records if what in found]
         lacking = [
             what
@@ -172,7 +173,7 @@ class Atomicity:
     def processed(self, found: Found, committed: Mapping[Key, int], inputs: Found) -> None:
         """A group has `committed` its offsets in transactions, with the outputs that were `found`;
         `inputs` are the committed records that it had to read."""
-        self.checks += 1
+        self.looks("input-lost", "offset-commit-lost", "processed-twice")
         done: dict[tuple[Key, int], bytes] = {}
         for what, (key, offset) in found.items():
             transaction = self._of.get(what)

@@ -16,6 +16,7 @@ from typing import Final
 
 from raftka.model.errors import KafkaError
 from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.machines.machine import DATA
 from raftka.simulations.machines.medium import Inode
 from raftka.simulations.observers.batch_contents import Entry, entries
@@ -52,7 +53,7 @@ class CompactionChecker:
         """`note` takes rare situations, `highest_wall_ms` is the latest time that a host's clock
         ever showed, `may_begin_at` up to where records were deleted on purpose. `is_excused`: a
         host's replica may lack records, as what happened to disks allows."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._answers = answers
@@ -75,7 +76,7 @@ class CompactionChecker:
         """No record without a key gets into a compacted log."""
         origins = self._logs.origins.get(replica.key)
         for batch in batches if origins is not None else ():
-            self.checks += 1
+            self.looks("key-missing")
             origin = origins.of(batch) if origins is not None else None
             if origin is None or batch.is_control:
                 continue
@@ -98,7 +99,14 @@ class CompactionChecker:
         self._note("segment cleaned")
         if self._is_excused(replica.key, replica.host):
             return
-        self.checks += 1
+        self.looks(
+            "cleaned-too-early",
+            "last-value-removed",
+            "producer-forgotten",
+            "record-changed-by-cleaning",
+            "record-moved-by-cleaning",
+            "tombstone-gone-early",
+        )
         whole = replica.stands_for()
         later = _Later(whole)
         kept = {batch.base_offset: batch for batch in segment.batches}
@@ -247,7 +255,7 @@ class CompactionChecker:
         key, start = replica.key, self._may_begin_at(replica.key)
         if key not in self._logs.origins or self._is_excused(key, replica.host):
             return
-        self.checks += 1
+        self.looks("cleaned-section-has-a-key-twice", "compacted-log-differs")
         held: dict[bytes, list[Entry]] = {}
         later = _Later(replica.stands_for())
         for batch, data in replica.contents():
@@ -299,7 +307,7 @@ class CompactionChecker:
         replica = self._logs.replica(host, key)
         if replica is None or key not in self._logs.origins or self._is_excused(key, host):
             return
-        self.checks += 1
+        self.looks("compacted-topic-differs")
         start = self._may_begin_at(key)
         whole = [each for each in replica.stands_for() if each.batch.last_offset < end]
         for last in _Later(whole).last.values():

@@ -15,6 +15,7 @@ from typing import Any, Final
 import trio
 
 from raftka.model.errors import ErrorCode
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.violation import About, Report
 
@@ -56,7 +57,7 @@ class CoordinatedGroups:
         topic_id: Callable[[str], bytes | None],
     ) -> None:
         """`is_excused`: the state of a group's coordinator may be lost with its disks."""
-        self.checks = 0
+        self.looks = Looks()
         self._report = report
         self._is_excused = is_excused
         self._topic_id = topic_id
@@ -102,7 +103,7 @@ class CoordinatedGroups:
         self, group: str, member_id: str, member: _Member, place: Place, server: str, client: str
     ) -> None:
         """The coordinator has given a partition to a member."""
-        self.checks += 1
+        self.looks("handed-out-early")
         before = self._owners.get((group, place))
         if before is None or before.epoch <= member.epoch:
             self._owners[(group, place)] = _Owner(member_id, member.epoch)
@@ -150,7 +151,7 @@ class CoordinatedGroups:
             owner = owners.get(place)
             if (name, index) not in taken or owner is None:
                 continue
-            self.checks += 1
+            self.looks("commit-of-a-former-owner")
             former = owner.member_id != request.member_id
             if former and not self._is_excused(request.group_id):
                 self._report(

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from raftka.broker.coordinators.transaction.state import PREPARED, State
 from raftka.model.ids import OFFSETS_TOPIC
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.offsets import told_offsets
 from raftka.simulations.observers.coordinator_logs import CoordinatorLogs, Pending, Step
 from raftka.simulations.observers.kafka_wire import Watched
@@ -47,7 +48,7 @@ class CoordinationChecker:
         """`is_excused`: a partition has lost so much that nothing is promised any longer;
         `is_lost`: so have coordinators of transactions. `offsets_log` has a group's offsets.
         `verifies`: leaders ask coordinators before a transaction begins in a partition."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._transactions = transactions
@@ -85,7 +86,7 @@ class CoordinationChecker:
             self._check_consent(replica, batch)
 
     def _check_consent(self, replica: ReplicaMirror, batch: Batch) -> None:
-        self.checks += 1
+        self.looks("transaction-without-consent")
         key = replica.key
         if self._is_lost() or self._is_excused(key) or key[0] not in self._metadata.image.topics:
             return
@@ -118,7 +119,7 @@ class CoordinationChecker:
             state = None if mirror is None else self._transactions.of(mirror)
             if mirror is None or state is None:
                 continue
-            self.checks += 1
+            self.looks("complete-without-marker")
             first = state.open.get(before.producer_id)
             if first is not None:
                 self._report(
@@ -158,7 +159,7 @@ class CoordinationChecker:
         for group, topic, partition in told_offsets(request, response):
             place = (group, (topic, partition.partition_index))
             held = before.get(place)
-            self.checks += 1
+            self.looks("pending-offset-passed-over")
             # It was pending before the coordinator was asked, and still is.
             if held is None or after.get(place) != held or partition.error_code:
                 continue

@@ -19,6 +19,7 @@ import trio
 
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.fetches import TOPIC_IDS_SINCE, Asked, FetchTalk, Place, Wanted
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
@@ -55,7 +56,7 @@ class FetchChecker:
         """`high_watermark`: the last one that a host reported while it leads in the present epoch,
         or -1. `runs_since`: when a host's process was last started or resumed, infinity while
         it does not run."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._report = report
@@ -82,7 +83,7 @@ class FetchChecker:
         """Which partitions have records, but are passed over while others are served repeatedly?"""
         if talk.wanted is None or talk.waits_for_more:
             return
-        self.checks += 1
+        self.looks("partition-passed-over")
         served, settled = _sort(response, asked.version)
         for place, wanted in talk.wanted.items():
             if place in settled or place in served or not self._is_readable(talk, place, wanted):
@@ -137,7 +138,7 @@ class FetchChecker:
         if wanted is None or talk.waits_for_more:
             since.clear()
             return
-        self.checks += 1
+        self.looks("fetch-waits")
         for place, each in wanted.items():
             if not self._is_readable(talk, place, each):
                 since.pop(place, None)

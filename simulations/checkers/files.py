@@ -15,6 +15,7 @@ from typing import Final
 
 from crc32c import crc32c
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.machines.medium import Inode
 from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
 from raftka.simulations.violation import About, Report
@@ -30,7 +31,7 @@ class FileChecker:
     """Compares files on demand."""
 
     def __init__(self, logs: PartitionLogs, report: Report) -> None:
-        self.checks = 0
+        self.looks = Looks()
         self._logs = logs
         self._report = report
 
@@ -38,7 +39,7 @@ class FileChecker:
         """What holds at any time on a machine whose broker has recovered."""
         for mirror in self._logs.on(host):
             batches = mirror.batches()
-            self.checks += 1
+            self.looks("epoch-cache-differs", "log-not-contiguous")
             self._check_order(mirror, batches)
             inode = files.get(f"{mirror.directory}/{_EPOCHS}")
             if inode is not None:
@@ -50,7 +51,7 @@ class FileChecker:
         for mirror in self._logs.on(host):
             for path, base_offset, batches in mirror.segments():
                 stem = path.removesuffix(".log")
-                self.checks += 1
+                self.looks("index-differs", "time-index-differs")
                 about = About(mirror.key, node=host)
                 self._check_offset_index(f"{stem}.index", files, base_offset, batches, about)
                 self._check_time_index(f"{stem}.timeindex", files, base_offset, batches, about)
@@ -58,7 +59,7 @@ class FileChecker:
     def check_batches(self, mirror: ReplicaMirror, files: Mapping[str, Inode]) -> None:
         """Every batch of a replica that counts has the CRC of its header: whatever a disk did to
         it, recovery has found it, or another replica has supplied it again."""
-        self.checks += 1
+        self.looks("corrupt-batch-kept")
         for path, _, batches in mirror.segments():
             inode = files.get(path)
             if inode is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.consumer_protocol_assignment import ConsumerProtocolAssignment
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
@@ -21,7 +22,7 @@ class GroupChecker:
 
     def __init__(self, watched: Watched, report: Report, is_excused: Callable[[str], bool]) -> None:
         """`is_excused`: the state of a group's coordinator may be lost with its disks."""
-        self.checks = 0
+        self.looks = Looks()
         self._report = report
         self._is_excused = is_excused
         self._generations: dict[str, int] = {}
@@ -38,7 +39,7 @@ class GroupChecker:
     def _joined(self, client: str, server: str, request: Any, response: Any) -> None:
         if response.error_code or self._is_excused(request.group_id):
             return
-        self.checks += 1
+        self.looks("generation-went-back")
         newest = self._generations.get(request.group_id, 0)
         if response.generation_id < newest:
             self._report(
@@ -51,7 +52,7 @@ class GroupChecker:
     def _synced(self, client: str, server: str, request: Any, response: Any) -> None:
         if response.error_code or request.protocol_type not in (None, "", "consumer"):
             return
-        self.checks += 1
+        self.looks("two-owners")
         group, generation = request.group_id, request.generation_id
         newest = self._generations.get(group, -1)
         if generation > newest:
@@ -84,7 +85,7 @@ class GroupChecker:
         generation = request.generation_id_or_member_epoch
         if generation < 0 or generation >= newest or self._is_excused(request.group_id):
             return
-        self.checks += 1
+        self.looks("commit-of-an-old-generation")
         taken = [
             f"{topic.name}-{partition.partition_index}"
             for topic in response.topics

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
 
@@ -44,7 +45,7 @@ class History:
         self.acked = 0
         self.read = 0
         self.failed = 0
-        self.checks = 0
+        self.looks = Looks()
         self.last_ack: dict[Key, float] = {}
         self.longest_gap_s = 0.0
         """The longest time in which a partition acknowledged nothing."""
@@ -83,7 +84,7 @@ class History:
         self, producer: str, key: Key, offset: int, value: bytes, *, acks: int, idempotent: bool
     ) -> None:
         self.acked += 1
-        self.checks += 1
+        self.looks("inconsistent-offsets", "duplicate")
         history = self.of(key)
         now = trio.current_time()
         last = self.last_ack.get(key)
@@ -118,7 +119,7 @@ class History:
     def polled(self, consumer: str, key: Key, last: int | None, offset: int, value: bytes) -> None:
         """`last`: the offset that the consumer read before, in the same assignment."""
         self.read += 1
-        self.checks += 1
+        self.looks("duplicate", "inconsistent-offsets", "nonmonotonic-poll", "poll-skip")
         history = self.of(key)
         if last is not None:
             self._check_order(consumer, history, key, last, offset)
@@ -183,7 +184,7 @@ class History:
 
     def found_committed(self, group: str, key: Key, offset: int) -> None:
         """A member starts at the group's committed `offset`."""
-        self.checks += 1
+        self.looks("commit-past-consumption")
         passed = max(self._consumed.get((group, key), 0), self.of(key).start)
         if offset > passed and not self.excused(key) and not self.may_pass(key, passed, offset):
             self._report(
@@ -202,7 +203,7 @@ class History:
         for offset, (value, producer, when) in history.acked.items():
             if offset < history.start or self.excused(key):
                 continue
-            self.checks += 1
+            self.looks("lost-write", "reordered")
             if offset not in found and self.may_pass(key, offset, offset + 1):
                 continue
             if found.get(offset) != value:

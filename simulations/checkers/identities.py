@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 
 Report = Callable[[str, str], None]
@@ -20,7 +21,7 @@ class ProducerIds:
         self, watched: Watched, report: Report, *, is_excused: Callable[[], bool] = lambda: False
     ) -> None:
         """`is_excused`: coordinators may have lost what they knew of transactional ids."""
-        self.checks = 0
+        self.looks = Looks()
         self._is_excused = is_excused
         self._report = report
         self._blocks: list[tuple[int, int, str]] = []
@@ -33,7 +34,7 @@ class ProducerIds:
     def _allocated(self, client: str, server: str, request: Any, response: Any) -> None:
         if response.error_code:
             return
-        self.checks += 1
+        self.looks("producer-ids-given-twice")
         first = response.producer_id_start
         end = first + response.producer_id_len
         for other_first, other_end, who in self._blocks:
@@ -48,7 +49,7 @@ class ProducerIds:
     def _given(self, client: str, server: str, request: Any, response: Any) -> None:
         if response.error_code:
             return
-        self.checks += 1
+        self.looks("producer-ids-given-twice")
         identity = (response.producer_id, response.producer_epoch)
         before = self._owners.get(identity)
         self._owners[identity] = client

@@ -11,6 +11,7 @@ from typing import Any, Final
 from raftka.kraft.image import PartitionImage
 from raftka.model.offset_specs import EARLIEST, LATEST
 from raftka.simulations.checkers.answers import AnswerChecker
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
@@ -35,7 +36,7 @@ class LookUps:
         report: Report,
     ) -> None:
         """`replicas` knows what clients learned, `answers` what a high watermark promises."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._replicas = replicas
@@ -73,7 +74,7 @@ class LookUps:
                     continue
                 if self._replicas.promises_nothing(key):
                     continue
-                self.checks += 1
+                self.looks("end-before-what-is-known", "look-up-by-time")
                 if wanted[key] == LATEST and request.isolation_level:
                     continue  # The last stable offset: clients may know of what is open.
                 if wanted[key] == LATEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.kraft.snapshot import decode_snapshot
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
 
@@ -13,13 +14,13 @@ class MetadataChecker:
     """Checks each change of a partition, and each image."""
 
     def __init__(self, report: Report) -> None:
-        self.checks = 0
+        self.looks = Looks()
         self._report = report
 
     def image_committed(
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
-        self.checks += 1
+        self.looks()
         for name, indexes in delta.topics.changed.items():
             topic = image.topics.get(name)
             for index in indexes if topic is not None else ():
@@ -28,6 +29,7 @@ class MetadataChecker:
                 if partition is not None:
                     self._check_members(image, (name, index), partition)
         for broker_id in delta.brokers.changed:
+            self.looks.at("broker-epoch-went-back")
             old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
             if old is not None and new is not None and new.epoch < old.epoch:
                 self._report(
@@ -40,6 +42,7 @@ class MetadataChecker:
 
     def _check_members(self, image: MetadataImage, key: Key, partition: PartitionImage) -> None:
         name = f"{key[0]}-{key[1]}"
+        self.looks.at("isr-and-elr", "isr-within-replicas", "leader-in-isr")
         isr, elr, replicas = set(partition.isr), set(partition.elr), set(partition.replicas)
         if isr & elr:
             self._report(
@@ -66,6 +69,7 @@ class MetadataChecker:
     def _check_member(
         self, image: MetadataImage, key: Key, partition: PartitionImage, member: int
     ) -> None:
+        self.looks.at("fenced-in-isr")
         broker = image.brokers.get(member)
         alone = len(partition.isr) == 1 and not partition.has_leader
         if (broker is None or broker.fenced) and not alone:
@@ -88,7 +92,13 @@ class MetadataChecker:
     ) -> None:
         if before is None:
             return
-        self.checks += 1
+        self.looks(
+            "leader-epoch-went-back",
+            "partition-epoch-went-back",
+            "reassignment-forgot-to-remove",
+            "replica-added-before-in-sync",
+            "two-leaders-in-epoch",
+        )
         name = f"{key[0]}-{key[1]}"
         if after.leader_epoch < before.leader_epoch:
             self._report(
@@ -140,7 +150,7 @@ class MetadataChecker:
 
     def snapshot_written(self, host: str, image: MetadataImage, payload: bytes) -> None:
         """A node's snapshot equals a replay of the log up to the same offset."""
-        self.checks += 1
+        self.looks("snapshot-equals-replay")
         # Not compared by bytes: what the encoding leaves out would be missing on both sides.
         if decode_snapshot(payload, image.offset, image.epoch) != image:
             self._report(

@@ -14,6 +14,7 @@ import trio
 
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import NO_OFFSET
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
@@ -72,7 +73,7 @@ class CommittedOffsets:
         """`is_excused`: a group's coordinator may have lost its state with its disks. `log_end`, of
         a group and a host: where the log with the group's offsets ends. `check_stored`, of the
         same: whether its in-sync replicas have more than so much."""
-        self.checks = 0
+        self.looks = Looks()
         self._report = report
         self._is_excused = is_excused
         self._log_end = log_end
@@ -161,7 +162,7 @@ class CommittedOffsets:
                 continue
             if group in self._transactional:
                 continue
-            self.checks += 1
+            self.looks("committed-offset-lost")
             possible = asked[place] | self._may_hold[place]
             if any(value.offset == partition.committed_offset for value in possible):
                 continue

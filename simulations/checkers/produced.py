@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from raftka.model.record_batch import BatchHeader, parse_header
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs
@@ -38,7 +39,7 @@ class ProducedOffsets:
         note: Callable[[str], None],
     ) -> None:
         """`is_excused`: a partition has lost so much that no promise is left."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._report = report
@@ -74,7 +75,7 @@ class ProducedOffsets:
         leads = f"n{partition.leader}" == server
         if offset < mirror.start_offset or (acks != _ALL and not leads):
             return
-        self.checks += 1
+        self.looks("told-another-offset")
         self._notice(key, server, header)
         found = mirror.find(offset)
         if found is not None and found.base_offset == offset and self._is_same(key, header, found):

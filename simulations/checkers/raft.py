@@ -13,7 +13,8 @@ import trio
 
 from raftka.kraft.raft.engine import STAMP
 from raftka.kraft.raft.seams import REGULAR
-from raftka.simulations.checkers.voters import VoterSets
+from raftka.simulations.checkers.looks import Looks
+from raftka.simulations.checkers.voters import RULES, VoterSets
 from raftka.simulations.observers.journal import JournalMirror, LogEntry
 from raftka.simulations.observers.raft_wire import AnswerTap, RaftTap
 from raftka.simulations.observers.voters import Member, Voters, majority, named_in, words
@@ -24,8 +25,7 @@ from raftka.simulations.violation import About, Report
 class CommittedEntry(NamedTuple):
     term: int
     digest: bytes
-    leader: str
-    """Who announced it first."""
+    leader: str  # Who announced it first.
     at_s: float
     announced_in: int
     """The term in which that was."""
@@ -54,7 +54,7 @@ class RaftChecker:
         self.mirrors: dict[str, JournalMirror] = {}
         self.voter_sets = VoterSets(voters, self.mirrors, report, fixed=fixed_voters)
         self._on_voters = on_voters
-        self.checks = 0
+        self.looks = Looks()
         self.committed: dict[int, CommittedEntry] = {}
         self.commit_index = 0
         self.leaders: dict[int, str] = {}
@@ -114,7 +114,7 @@ class RaftChecker:
     # Journals.
 
     def _journal_changed(self, mirror: JournalMirror, new_from: int) -> None:
-        self.checks += 1
+        self.looks("term-went-back")
         host = mirror.host
         if mirror.term < self._terms.get(host, 0):
             self._report(
@@ -125,6 +125,7 @@ class RaftChecker:
             )
         self._terms[host] = mirror.term
         for index, entry in mirror.truncated_entries:
+            self.looks.at("committed-entry-truncated")
             known = self.committed.get(index)
             if known is not None and known[:2] == (entry.term, digest(entry.command)):
                 self._report(
@@ -135,6 +136,7 @@ class RaftChecker:
                 )
         if new_from:
             if mirror.voter_sets and mirror.voter_sets[-1][0] >= new_from:
+                self.looks.at(*RULES)
                 self.voter_sets.check_changes(mirror, new_from)
                 new_from = min(new_from, self.commit_index + 1)  # Another set's majority.
             self._note_majorities(mirror, new_from)
@@ -173,7 +175,7 @@ class RaftChecker:
     # Messages.
 
     def _sent(self, sender: str, receiver: str, message: dict[str, Any]) -> None:
-        self.checks += 1
+        self.looks()
         kind, term = message["type"], message["term"]
         if kind == "append_entries":
             self._leads(sender, term)
@@ -190,6 +192,7 @@ class RaftChecker:
             self._acknowledged(sender, receiver, message["next_index"] - 1)
 
     def _leads(self, host: str, term: int) -> None:
+        self.looks.at("election-safety")
         known = self.leaders.get(term)
         if known is None:
             self.leaders[term] = host
@@ -208,6 +211,7 @@ class RaftChecker:
             self._check_lease(host, term)
 
     def _check_votes(self, host: str, term: int) -> None:
+        self.looks.at("elected-without-majority")
         voters = self.voter_sets.newest(self.mirror(host))
         given = [each for each in voters if self._votes.get((each, term)) == host]
         own = self.voter_sets.identity(host)
@@ -221,6 +225,7 @@ class RaftChecker:
 
     def _check_lease(self, host: str, term: int) -> None:
         """A leader that no majority answers must notice it and resign."""
+        self.looks.at("leader-without-majority")
         now = trio.current_time()
         since = max(self._leads_since[host], self.excused.get(host, 0.0))
 
@@ -243,6 +248,7 @@ class RaftChecker:
             )
 
     def _check_completeness(self, host: str, term: int) -> None:
+        self.looks.at("leader-completeness")
         mirror = self.mirror(host)
         for index in range(max(mirror.base_index + 1, 1), self.commit_index + 1):
             entry, known = mirror.entry(index), self.committed.get(index)
@@ -261,6 +267,7 @@ class RaftChecker:
                 return
 
     def _promised(self, host: str, term: int, candidate: str) -> None:
+        self.looks.at("one-vote-per-term", "vote-not-durable")
         mirror = self.mirror(host)
         voter = self.voter_sets.identity(host)
         before = self._votes.setdefault((voter, term), candidate)
@@ -282,6 +289,7 @@ class RaftChecker:
             )
 
     def _acknowledged(self, host: str, leader: str, index: int) -> None:
+        self.looks.at("acknowledged-before-durable")
         last = self.mirror(host).last_index
         if index > last:
             self._report(
@@ -300,6 +308,7 @@ class RaftChecker:
         while self.commit_index < index:
             next_index = self.commit_index + 1
             entry = source.entry(next_index)
+            self.looks.at("committed-unwritten")
             if entry is None:
                 if next_index > source.base_index:
                     self._report(
@@ -322,17 +331,18 @@ class RaftChecker:
         entry = source.entry(index)
         if entry is None or entry.term == term or self.leaders.get(term) != source.host:
             return
+        self.looks.at("committed-by-count")
         if (index, entry.term) not in self._in_own_term:
             self._report(
                 "committed-by-count",
-                f"{source.host}, leader of term {term}, announced entry {index} of term"
-                f" {entry.term} as committed. While term {entry.term} was the newest no majority"
-                " held it, and a later leader may still overwrite it (Raft, figure 8)",
+                f"{source.host}, leader of term {term}, announced entry {index} of {entry.term} as"
+                f" committed. While term {entry.term} was the newest no majority held it, and a"
+                " later leader may still overwrite it (Raft, figure 8)",
                 about=About(node=source.host, term=term, index=index),
             )
 
     def _check_majority(self, host: str, index: int, entry: LogEntry, sets: list[Voters]) -> None:
-        self.checks += 1
+        self.looks("committed-without-majority")
         held = self.voter_sets.is_held
         if not any(held(voters, index, entry.term) for voters in sets):
             voters = sets[-1]
@@ -357,7 +367,7 @@ class RaftChecker:
 
     def snapshot_written(self, host: str, index: int, voters: Voters) -> None:
         """A snapshot names the voters of its offset, unless the settings do."""
-        self.checks += 1
+        self.looks("snapshot-voters")
         if self.voter_sets.fixed or index > self.commit_index:
             return
         expected = self.voter_sets.committed_at(index)
@@ -377,6 +387,7 @@ class RaftChecker:
                 mirror.base_index + 1, min(mirror.last_index, self.commit_index) + 1
             ):
                 entry, known = mirror.entry(index), self.committed.get(index)
+                self.looks.at("state-machine-safety")
                 if known and entry and known[:2] != (entry.term, digest(entry.command)):
                     if index > mirror.commit_index:
                         break

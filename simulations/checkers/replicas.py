@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import trio
 
 from raftka.kraft.image import MetadataImage, PartitionImage
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
 from raftka.simulations.trace import Trace
@@ -60,7 +61,7 @@ class ReplicaChecker:
     ) -> None:
         """`is_current`: whether a broker runs and is registered with its present life.
         `allows_loss`: topics with unclean elections."""
-        self.checks = 0
+        self.looks = Looks()
         self.truths: dict[Key, Truth] = {}
         self.unclean_ends: list[float] = []
         """When brokers ended without a shutdown."""
@@ -107,7 +108,7 @@ class ReplicaChecker:
         partition = self._metadata.image.partition(*key)
         if partition is None:
             return
-        self.checks += 1
+        self.looks("isr-member-lacks-record")
         found = self._compare_members(key, partition, offset, witness)
         if found is not None:
             truth.end = max(truth.end, found.last_offset + 1)
@@ -191,7 +192,7 @@ class ReplicaChecker:
         """`broker_id` has every record known to a client."""
         if not self._is_current(broker_id):
             return
-        self.checks += 1
+        self.looks("lost-write")
         mirror = self._logs.replica(f"n{broker_id}", key)
         missing = None
         for base, batch in truth.batches.items():
@@ -229,7 +230,7 @@ class ReplicaChecker:
         partition = self._metadata.image.partition(*key)
         if partition is None or broker_id not in partition.isr or not self._is_current(broker_id):
             return
-        self.checks += 1
+        self.looks("in-sync-replica-truncated")
         truth = self.truth(key)
         for batch in batches:
             known = truth.batches.get(batch.base_offset)
@@ -305,7 +306,7 @@ class ReplicaChecker:
             start = max(self.truth(key).start, *(mirror.start_offset for mirror in mirrors))
             end = min(mirror.end_offset for mirror in mirrors)
             views = [_view(mirror, start, end) for mirror in mirrors]
-            self.checks += 1
+            self.looks("replicas-differ")
             for mirror, view in zip(mirrors[1:], views[1:], strict=True):
                 if view != views[0]:
                     self._report(

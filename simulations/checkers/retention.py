@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import (
@@ -35,7 +36,7 @@ class RetentionChecker:
         may_begin_at: Callable[[Key, int], None],
     ) -> None:
         """`wall_ms`: a host's clock. `may_begin_at` gets what may be missing."""
-        self.checks = 0
+        self.looks = Looks()
         self.deleted = 0
         self._metadata = metadata
         self._logs = logs
@@ -89,7 +90,7 @@ class RetentionChecker:
         known = max(truth.start, self.given_up.get(key, 0))
         if partition is None or not segment.batches or end <= known:
             return
-        self.checks += 1
+        self.looks("deleted-before-committed", "deleted-too-early")
         self.deleted += 1
         excused = int(replica.host[1:]) in truth.losers
         if not excused and not self._replicas.promises_nothing(key):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.observers.kafka_wire import Watched
 from raftka.simulations.observers.metadata import ObservedMetadata
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
@@ -33,7 +34,7 @@ class TransactionChecker:
         is_excused: Callable[[Key], bool],
     ) -> None:
         """`is_excused`: a partition has lost so much that nothing is promised any longer."""
-        self.checks = 0
+        self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._report = report
@@ -73,7 +74,7 @@ class TransactionChecker:
                 state = self.logs.of(replica) if replica is not None else None
                 if replica is None or state is None or data.error_code or data.high_watermark < 0:
                     continue
-                self.checks += 1
+                self.looks("unstable-below-last-stable-offset")
                 first = state.first_unstable(data.high_watermark)
                 stable = data.last_stable_offset
                 # Records may be deleted from an open transaction, too: the log begins behind them.

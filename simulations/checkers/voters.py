@@ -7,9 +7,18 @@ committed an entry of its own term (dissertation 4.1, and the correction to it).
 
 from __future__ import annotations
 
+from typing import Final
+
 from raftka.simulations.observers.journal import JournalMirror
 from raftka.simulations.observers.voters import Member, Voters, majority, words
 from raftka.simulations.violation import About, Report
+
+RULES: Final = (
+    "voters-changed-by-more-than-one",
+    "two-voter-changes-in-flight",
+    "voters-changed-before-own-term",
+)
+"""What a change of the voters may break."""
 
 
 class VoterSets:

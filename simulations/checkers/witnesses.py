@@ -22,6 +22,7 @@ from raftka.simulations.checkers.files import FileChecker
 from raftka.simulations.checkers.groups import GroupChecker
 from raftka.simulations.checkers.history import History
 from raftka.simulations.checkers.identities import ProducerIds
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.lookups import LookUps
 from raftka.simulations.checkers.offsets import CommittedOffsets
 from raftka.simulations.checkers.produced import ProducedOffsets
@@ -187,24 +188,24 @@ class Witnesses:
             runs_since=self._runs_since,
         )
 
-    def looks(self) -> dict[str, int]:
-        """How many comparisons each of them has made."""
+    def looks(self) -> dict[str, Looks]:
+        """What each of them has compared, and how often."""
         return {
-            "answers": self.answers.checks,
-            "compaction": self.compaction.checks,
-            "transactions": self.transactions.checks,
-            "atomicity": self.atomicity.checks,
-            "coordination": self.coordination.checks,
-            "fetches": self.fetches.checks,
-            "produced": self.produced.checks,
-            "look-ups": self.lookups.checks,
-            "retention": self.retention.checks,
-            "groups": self.groups.checks,
-            "coordinated groups": self.coordinated.checks,
-            "offsets": self.offsets.checks,
-            "producer-ids": self.producer_ids.checks,
-            "files": self.files.checks,
-            "writes": self.writes.checks,
+            "answers": self.answers.looks,
+            "compaction": self.compaction.looks,
+            "transactions": self.transactions.looks,
+            "atomicity": self.atomicity.looks,
+            "coordination": self.coordination.looks,
+            "fetches": self.fetches.looks,
+            "produced": self.produced.looks,
+            "look-ups": self.lookups.looks,
+            "retention": self.retention.looks,
+            "groups": self.groups.looks,
+            "coordinated groups": self.coordinated.looks,
+            "offsets": self.offsets.looks,
+            "producer-ids": self.producer_ids.looks,
+            "files": self.files.looks,
+            "writes": self.writes.looks,
         }
 
     def conversation(self, client: str, server: str, flow: Flow) -> Conversation:
@@ -350,6 +351,7 @@ class Witnesses:
         partition = self._metadata.image.partition(*key) if key is not None else None
         if key is None or partition is None or f"n{partition.leader}" != host:
             return
+        self.offsets.looks.at("commit-not-stored")
         if self._offsets_end(group, host) <= end:
             self._report(
                 "commit-not-stored",

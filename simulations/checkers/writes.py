@@ -7,6 +7,7 @@ recovered it (KIP-112).
 
 from __future__ import annotations
 
+from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.machines.machine import DATA
 from raftka.simulations.observers.partition_log import Batch, PartitionLogs, ReplicaMirror
 from raftka.simulations.violation import About, Report
@@ -16,7 +17,7 @@ class FailedWrites:
     """Checks appends on a machine whose disk has had an error."""
 
     def __init__(self, logs: PartitionLogs, report: Report) -> None:
-        self.checks = 0
+        self.looks = Looks()
         self._report = report
         self._failed: dict[tuple[str, str], str] = {}
         """The first file that was refused something, by host and log directory; of the process
@@ -36,7 +37,7 @@ class FailedWrites:
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
         if not self._failed:
             return
-        self.checks += 1
+        self.looks("append-after-failed-write")
         path = self._failed.get((replica.host, _log_directory(replica.directory)))
         if path is not None:
             self._report(

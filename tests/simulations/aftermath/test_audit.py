@@ -53,7 +53,7 @@ def test_an_operation_leaves_what_it_promises(kind: str, reached: str | None) ->
     async def prepare(stage: Stage) -> None:
         await OPERATIONS[kind](stage.world, Random(3), 1)
         if kind == "look-up":
-            assert stage.world.witnesses.lookups.checks
+            assert stage.world.witnesses.lookups.looks.checks
 
     outcome = settle(prepare)
     assert outcome.exit is Exit.HELD, outcome.violation

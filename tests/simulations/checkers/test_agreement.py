@@ -53,7 +53,7 @@ def test_a_high_watermark_covers_what_clients_know(
 ) -> None:
     found = Agreement(monkeypatch)
     found.checker.claimed(host, ("t", 0), mark, "tells c offset")
-    assert found.checker.checks == 1
+    assert found.checker.looks.checks == 1
     assert found.scene.told.names == names
 
 

@@ -94,7 +94,7 @@ async def test_what_is_given_back_may_be_handed_out(autojump_clock: trio.testing
     group.commit("b", 2, 1)
     group.commit("a", 2, 0)
     assert group.told.names == []
-    assert group.checker.checks == 6
+    assert group.checker.looks.checks == 6
 
 
 async def test_what_its_owner_still_has_may_not(autojump_clock: trio.testing.MockClock) -> None:

@@ -96,7 +96,7 @@ def test_what_is_old_enough_is_deleted() -> None:
     logs = Logs()
     assert logs.delete("n1", 0) == []
     assert logs.begins == [2]
-    assert (logs.retention.checks, logs.retention.deleted) == (1, 1)
+    assert (logs.retention.looks.checks, logs.retention.deleted) == (1, 1)
 
 
 def test_records_that_are_deleted_too_early() -> None:
@@ -137,7 +137,7 @@ def test_an_end_that_is_cut_off_is_no_deletion() -> None:
     logs = Logs()
     logs.wall_ms = 1000
     assert logs.delete("n1", 2) == logs.delete("n1", 0) == []
-    assert logs.retention.checks == 0
+    assert logs.retention.looks.checks == 0
 
 
 def test_look_ups_that_are_right() -> None:
@@ -147,7 +147,7 @@ def test_look_ups_that_are_right() -> None:
     assert logs.ask(-2, 0) == []
     assert logs.ask(1000, 0, 1000) == []
     assert logs.ask(1500, -1) == [], "the record of 2000 is not committed yet"
-    assert logs.lookups.checks == 4
+    assert logs.lookups.looks.checks == 4
 
 
 def test_an_end_that_is_not_committed() -> None:

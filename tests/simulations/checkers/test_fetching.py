@@ -174,7 +174,7 @@ def test_turns_are_right_however_many_partitions_there_are() -> None:
     for turn in range(40):
         talk.exchange(turn % 7)
     assert talk.told.names == []
-    assert talk.checker.checks == 41
+    assert talk.checker.looks.checks == 41
 
 
 def test_a_fetcher_without_a_session_takes_turns_itself() -> None:

@@ -113,7 +113,7 @@ def test_what_was_committed_last_is_found(group: Group) -> None:
     group.commit(5)
     group.commit(3)
     assert group.fetch(3) == []
-    assert group.checker.checks == 2
+    assert group.checker.looks.checks == 2
 
 
 @pytest.mark.parametrize("told", [-1, 4, 6])
@@ -197,7 +197,7 @@ def test_producer_ids_that_are_all_different() -> None:
     ids = Ids()
     assert ids.allocate("n1", 0) == ids.allocate("n2", 10) == []
     assert ids.give("p0", 0) == ids.give("p1", 10) == ids.give("p0", 0, epoch=1) == []
-    assert ids.checker.checks == 5
+    assert ids.checker.looks.checks == 5
 
 
 def test_a_producer_id_that_is_given_twice() -> None:

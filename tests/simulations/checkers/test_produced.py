@@ -79,7 +79,7 @@ def test_the_place_of_the_batch_is_right_also_the_second_time_and_from_another_l
         scene.produce(1, 1, server=server)
     assert scene.told.names == []
     assert scene.notes == ["batch answered again", "batch answered again by another leader"]
-    assert scene.produced.checks == 3
+    assert scene.produced.looks.checks == 3
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_what_is_right_is_not_reported() -> None:
     for host in ("n1", "n2"):
         scene.append(host, batch(0), batch(1))
     scene.fetch(high_watermark=2, last_stable_offset=2, records=batch(0) + batch(1))
-    assert scene.checker.checks == 2
+    assert scene.checker.looks.checks == 2
     assert scene.told.names == []
 
 
@@ -251,7 +251,7 @@ def test_a_commit_of_an_old_generation() -> None:
 def look(scene: Scene, *, stopped: bool = False) -> list[str]:
     checker = FileChecker(scene.logs, scene.told)
     (checker.check_stopped if stopped else checker.check_running)("n1", scene.files["n1"])
-    assert checker.checks
+    assert checker.looks.checks
     return scene.told.names
 
 
