@@ -6,25 +6,31 @@ Internal topics have settings of their own and are created on first use, whateve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
+from raftka.broker.forwarding import address_bytes, principal_bytes
 from raftka.model.errors import ErrorCode
 from raftka.model.internal_topics import INTERNAL_TOPICS, InternalTopic
 from raftka.model.logs import get_logger
-from raftka.model.ports import BrokenConnection
+from raftka.model.ports import BrokenConnection, Piece
+from raftka.net.protocol import codec
 from raftka.net.protocol.messages.create_topics import (
     CreatableTopic,
     CreatableTopicConfig,
     CreateTopicsRequest,
+    CreateTopicsResponse,
 )
+from raftka.net.protocol.messages.envelope import EnvelopeRequest
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
+    from raftka.broker.request import Context
 
 log = get_logger(__name__)
 
 _WAIT_S = 2.0
 _BY_DEFAULT = -1
+_NEWEST: Final = CreateTopicsRequest.VALID_VERSIONS[1]
 
 
 async def create_missing(node: Node, names: Sequence[str]) -> None:
@@ -78,6 +84,34 @@ def _creatable(node: Node, topic: InternalTopic) -> CreatableTopic:
     )
 
 
+async def create_for(context: Context, topics: Sequence[CreatableTopic]) -> list[tuple[str, str]]:
+    """Create topics in the client's name, by its permissions and its quota, and wait for them.
+
+    Returns those that could not be created, with why, in words.
+    """
+    request = CreateTopicsRequest(topics=list(topics), timeout=int(_WAIT_S * 1000))
+    envelope = EnvelopeRequest(
+        request_data=_without_size(codec.encode_request(request, _NEWEST, 0, context.client_id)),
+        request_principal=principal_bytes(context.principal),
+        client_host_address=address_bytes(context.client_address),
+    )
+    node = context.node
+    try:
+        wrapped = await node.ask_controller(envelope, timeout_s=_WAIT_S)
+    except BrokenConnection as error:
+        log.warning(f"topics {[each.name for each in topics]} cannot be created now: {error}")
+        return [(each.name, await node.no_controller.why()) for each in topics]
+    if wrapped.error_code != ErrorCode.NONE or wrapped.response_data is None:
+        why = ErrorCode(wrapped.error_code).name
+        return [(each.name, why) for each in topics]
+    _, answer = codec.decode_response(CreateTopicsResponse, _NEWEST, wrapped.response_data)
+    return await _await_created(node, answer)
+
+
+def _without_size(frame: list[Piece]) -> bytes:
+    return b"".join(cast(list[bytes], frame))[4:]
+
+
 async def _create(node: Node, topics: list[CreatableTopic]) -> str:
     """Returns why some topic could not be created; "" for no such reason."""
     request = CreateTopicsRequest(topics=topics, timeout=int(_WAIT_S * 1000))
@@ -86,8 +120,14 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> str:
     except BrokenConnection as error:
         log.warning(f"topics {[each.name for each in topics]} cannot be created now: {error}")
         return await node.no_controller.why()
+    failed = await _await_created(node, answer)
+    return failed[-1][1] if failed else ""
+
+
+async def _await_created(node: Node, answer: CreateTopicsResponse) -> list[tuple[str, str]]:
+    """Wait a moment for what was created; the rest, with why it was not."""
     created = []
-    reason = ""
+    failed = []
     for result in answer.topics:
         if result.error_code in (ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS):
             created.append(result.name)
@@ -96,7 +136,7 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> str:
             log.warning(
                 f"topic {result.name} cannot be created: {code.name}: {result.error_message}"
             )
-            reason = result.error_message or code.name
+            failed.append((result.name, result.error_message or code.name))
     with node.clock.within(_WAIT_S):
         await node.loader.wait_until(
             lambda image: all(
@@ -104,4 +144,4 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> str:
                 for name in created
             )
         )
-    return reason
+    return failed

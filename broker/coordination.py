@@ -337,6 +337,7 @@ def import_all() -> None:
     from raftka.broker.coordinators.group import kinds, service  # noqa: F401
     from raftka.broker.coordinators.group.consumer import service as consumer  # noqa: F401
     from raftka.broker.coordinators.group.share import service as share_groups  # noqa: F401
+    from raftka.broker.coordinators.group.streams import service as streams  # noqa: F401
     from raftka.broker.coordinators.share import service as share_states  # noqa: F401
     from raftka.broker.coordinators.transaction import marker_sender  # noqa: F401
     from raftka.broker.coordinators.transaction import service as transactions  # noqa: F401

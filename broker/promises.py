@@ -100,7 +100,10 @@ PROMISES: Final[dict[int, Promise]] = {
     85: Promise("write_share_group_state", 0, 1, "broker", False),
     86: Promise("delete_share_group_state", 0, 0, "broker", False),
     87: Promise("read_share_group_state_summary", 0, 1, "broker", False),
+    88: Promise("streams_group_heartbeat", 0, 1, "broker", False),
+    89: Promise("streams_group_describe", 0, 1, "broker", False),
     90: Promise("describe_share_group_offsets", 0, 1, "broker", False),
     91: Promise("alter_share_group_offsets", 0, 0, "broker", False),
     92: Promise("delete_share_group_offsets", 0, 0, "broker", False),
+    93: Promise("streams_group_topology_description_update", 0, 0, "broker", False),
 }

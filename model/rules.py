@@ -66,6 +66,10 @@ class Rule(enum.Enum):
     MEMBER_EPOCH_FENCES = "a member of an earlier epoch is fenced, and its commits are refused"
     REVOKED_IS_CONFIRMED = "a member gives back what it says that it no longer has"
 
+    # Groups of the streams protocol (KIP-1071).
+    ONE_OWNER_PER_TASK = "a task is handed out when the member that ran it has given it back"
+    TASK_ONCE_PER_PROCESS = "a process has one copy of a task's state, in whatever role"
+
     # Transactions, their coordinators.
     MARKERS_UNTIL_WRITTEN = "a transaction's end is asked for until each partition has it (KIP-98)"
     SUCCESSOR_FINISHES = "a new coordinator finishes the ends that the one before began (KIP-98)"

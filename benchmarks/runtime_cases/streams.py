@@ -1,4 +1,4 @@
-"""Kafka Streams: WordCountDemo with both guarantees, and PipeDemo, as they come."""
+"""Kafka Streams: WordCountDemo with both guarantees and both protocols, PipeDemo as it comes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _lines(first: int) -> list[str]:
     ]
 
 
-def _wordcount(stage: Stage, guarantee: str) -> str:
+def _wordcount(stage: Stage, guarantee: str, protocol: str) -> str:
     """Counts of words, kept in a changelog; the application is killed and comes back, too."""
     stage.make(_INPUT, _COUNTS)
     settings = {
@@ -37,9 +37,10 @@ def _wordcount(stage: Stage, guarantee: str) -> str:
         "replication.factor": "3",
         "commit.interval.ms": "200",
         "state.dir": stage.folder / "state",
-        "session.timeout.ms": "6000",
-        "group.protocol": "classic",
+        "group.protocol": protocol,
     }
+    if protocol == "classic":
+        settings["session.timeout.ms"] = "6000"
     path = write_properties(stage.folder / "wordcount.properties", settings)
     main = f"{_EXAMPLES}.wordcount.WordCountDemo"
     lines = [*_lines(0), *_lines(_HALF)]
@@ -102,8 +103,16 @@ def _pipe(stage: Stage) -> str:
 
 
 CASES: Final[dict[str, Callable[[Stage], str]]] = {
-    "wordcount-at_least_once": partial(_wordcount, guarantee="at_least_once"),
-    "wordcount-exactly_once_v2": partial(_wordcount, guarantee="exactly_once_v2"),
+    "wordcount-at_least_once": partial(_wordcount, guarantee="at_least_once", protocol="classic"),
+    "wordcount-exactly_once_v2": partial(
+        _wordcount, guarantee="exactly_once_v2", protocol="classic"
+    ),
+    "wordcount-streams-at_least_once": partial(
+        _wordcount, guarantee="at_least_once", protocol="streams"
+    ),
+    "wordcount-streams-exactly_once_v2": partial(
+        _wordcount, guarantee="exactly_once_v2", protocol="streams"
+    ),
     "pipe": _pipe,
 }
 NEEDS_PORT_9092: Final = {"pipe"}

@@ -29,6 +29,8 @@ TRANSACTION_VERSION: Final = "transaction.version"
 GROUP_VERSION: Final = "group.version"
 """From 1 on groups may speak the consumer protocol (KIP-848)."""
 SHARE_VERSION: Final = "share.version"
+STREAMS_VERSION: Final = "streams.version"
+"""From 1 on groups may speak the streams protocol (KIP-1071)."""
 
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     METADATA_VERSION: (FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),
@@ -36,6 +38,7 @@ SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     TRANSACTION_VERSION: (0, 2),
     GROUP_VERSION: (0, 1),
     SHARE_VERSION: (0, 2),
+    STREAMS_VERSION: (0, 1),
     RAFTKA_VERSION: (0, 1),
 }
 """Lowest and highest level of each feature that this release has; 0 would be off."""
@@ -46,6 +49,7 @@ BOOTSTRAP: Final[Mapping[str, int]] = {
     TRANSACTION_VERSION: 2,
     GROUP_VERSION: 1,
     SHARE_VERSION: 2,
+    STREAMS_VERSION: 1,
     RAFTKA_VERSION: 1,
 }
 """The levels with which a new cluster begins when its nodes were formatted with no others."""

@@ -15,6 +15,7 @@ from raftka.model.settings.replication import REPLICATION_SETTINGS
 from raftka.model.settings.security import SECURITY_SETTINGS
 from raftka.model.settings.setting import Setting
 from raftka.model.settings.share import SHARE_SETTINGS
+from raftka.model.settings.streams import STREAMS_SETTINGS
 from raftka.model.settings.topic import TOPIC_SETTINGS
 from raftka.model.settings.unused import UNUSED_SETTINGS
 
@@ -27,6 +28,7 @@ BROKER: Final[Mapping[str, Setting]] = {
         QUORUM_SETTINGS,
         GROUP_SETTINGS,
         SHARE_SETTINGS,
+        STREAMS_SETTINGS,
         QUOTA_SETTINGS,
         SECURITY_SETTINGS,
         PROTOCOL_SETTINGS,

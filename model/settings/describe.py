@@ -13,7 +13,7 @@ from typing import NamedTuple
 from raftka.model.logs import levels
 from raftka.model.settings.catalog import BROKER, TOPIC, broker_synonyms
 from raftka.model.settings.config import Config
-from raftka.model.settings.group import GROUP
+from raftka.model.settings.group import GROUP, INTERNAL
 from raftka.model.settings.setting import Dynamic, Setting, Type, to_text, typed
 
 
@@ -73,7 +73,8 @@ def describe_group(
 ) -> list[Description]:
     """The settings of a group with these overrides; all of them, or those named."""
     found = []
-    for setting in _chosen(GROUP.values(), names):
+    shown = (s for s in GROUP.values() if s.name not in INTERNAL or s.name in overrides)
+    for setting in _chosen(shown, names):
         synonyms = _topic_synonyms(config, setting)
         value = synonyms[0].value if synonyms else to_text(setting.default)
         given = overrides.get(setting.name)

@@ -1,4 +1,4 @@
-"""The settings of a group (KIP-848, KIP-932); most take their defaults from the broker's."""
+"""The settings of a group (KIP-848, KIP-932, KIP-1071); most have their default from the broker."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from typing import Final, NamedTuple
 
 from raftka.model.errors import ErrorCode
 from raftka.model.settings.altering import parsed, refuse
-from raftka.model.settings.catalog import nearest
+from raftka.model.settings.catalog import BROKER, nearest
 from raftka.model.settings.config import Config
-from raftka.model.settings.rows import BOOLEAN, INT, STRING, OneOf, at_least, topic_setting
+from raftka.model.settings.rows import (
+    BOOLEAN,
+    INT,
+    LIST,
+    LONG,
+    STRING,
+    OneOf,
+    at_least,
+    between,
+    topic_setting,
+)
 from raftka.model.settings.setting import Setting, Value
 
 EARLIEST: Final = "earliest"
@@ -99,9 +109,47 @@ GROUP_CONFIGS: Final[tuple[Setting, ...]] = (
                   " which it was."),
     topic_setting("share.renew.acknowledge.enable", BOOLEAN, True, None, None,
                   "Whether members may renew their hold on records (KIP-1222)."),
+    topic_setting("streams.assignment.interval.ms", INT, 1000, at_least(0),
+                  "group.streams.assignment.interval.ms",
+                  "How long the streams group waits after an assignment before the next one."),
+    topic_setting("streams.assignor.name", STRING, "sticky", OneOf(("sticky",)), None,
+                  "Which assignor shares out the streams group's tasks: there is one."),
+    topic_setting("streams.heartbeat.interval.ms", INT, 5000, at_least(1),
+                  "group.streams.heartbeat.interval.ms",
+                  "How long the streams group's members wait between heartbeats."),
+    topic_setting("streams.initial.rebalance.delay.ms", INT, 3000, at_least(0),
+                  "group.streams.initial.rebalance.delay.ms",
+                  "How long the streams group's first assignment waits for more members."),
+    topic_setting("streams.num.standby.replicas", INT, 0, at_least(0),
+                  "group.streams.num.standby.replicas",
+                  "How many copies of each task's state the streams group keeps."),
+    topic_setting("streams.rack.aware.assignment.tags", LIST, (), None,
+                  "group.streams.rack.aware.assignment.tags",
+                  "The client tags that the streams group's members must have."),
+    topic_setting("streams.session.timeout.ms", INT, 45000, at_least(1),
+                  "group.streams.session.timeout.ms",
+                  "How long a member of the streams group may be silent."),
+    topic_setting("streams.task.offset.interval.ms", INT, 60000, at_least(15000), None,
+                  "How often members of the streams group say how much state they have."),
+    topic_setting("streams.acceptable.recovery.lag", LONG, 10000, at_least(0), None,
+                  "With how many records to restore a member of the streams group counts as caught"
+                  " up."),
+    topic_setting("streams.num.warmup.replicas", INT, 2, between(0, 20), None,
+                  "How many tasks the streams group may warm up at a time.",
+                  "the assignor makes no warm-up tasks, as Apache Kafka 4.4.0's"),
 )
 # fmt: on
 GROUP: Final[Mapping[str, Setting]] = {setting.name: setting for setting in GROUP_CONFIGS}
+
+
+INTERNAL: Final = frozenset(
+    {
+        "streams.task.offset.interval.ms",
+        "streams.acceptable.recovery.lag",
+        "streams.num.warmup.replicas",
+    }
+)
+"""Settings that Kafka takes and does not show until they are set."""
 
 
 class _Bounds(NamedTuple):
@@ -116,6 +164,7 @@ BOUNDS: Final[Mapping[str, _Bounds]] = {
     for name, setting in GROUP.items()
     if setting.broker_name is not None
     for protocol, _, rest in (name.partition("."),)
+    if f"group.{protocol}.min.{rest}" in BROKER
 }
 """By the name of a group's setting."""
 
@@ -138,6 +187,7 @@ def validate_group_configs(config: Config, entries: Mapping[str, str]) -> None:
             low, high = config.int(bounds.low), config.int(bounds.high)
             if not low <= value <= high:
                 refuse(f"{name} must be in the range {low} to {high} inclusive.")
+    _check_standbys(config, values)
     for protocol in {name.partition(".")[0] for name in GROUP}:
         session, interval = f"{protocol}.session.timeout.ms", f"{protocol}.heartbeat.interval.ms"
         if session in GROUP and values.keys() & {session, interval}:
@@ -145,3 +195,10 @@ def validate_group_configs(config: Config, entries: Mapping[str, str]) -> None:
             beat_ms = values.get(interval, config.int(f"group.{interval}"))
             if isinstance(silent_ms, int) and isinstance(beat_ms, int) and silent_ms <= beat_ms:
                 refuse(f"{session} must be greater than {interval}.")
+
+
+def _check_standbys(config: Config, values: Mapping[str, object]) -> None:
+    most = config.int("group.streams.max.standby.replicas")
+    wanted = values.get("streams.num.standby.replicas")
+    if isinstance(wanted, int) and wanted > most:
+        refuse(f"streams.num.standby.replicas must be less than or equal to {most}")

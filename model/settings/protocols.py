@@ -8,11 +8,7 @@ from typing import Final
 
 from raftka.model.settings.rows import (
     BOOLEAN,
-    CLASS,
-    CLUSTER_WIDE,
     INT,
-    INT_MAX,
-    LIST,
     READ_ONLY,
     at_least,
     without_effect,
@@ -21,24 +17,6 @@ from raftka.model.settings.setting import Setting
 
 # fmt: off
 PROTOCOL_SETTINGS: Final[tuple[Setting, ...]] = (
-    *without_effect("the streams group protocol is not served yet", (
-        ("group.streams.assignors", LIST, ("sticky",), None, READ_ONLY),
-        ("group.streams.rack.aware.assignment.tags", LIST, (), None, READ_ONLY),
-        ("group.streams.topology.description.plugin.class", CLASS, None, None, READ_ONLY),
-        ("group.streams.assignment.interval.ms", INT, 1000, at_least(0), CLUSTER_WIDE),
-        ("group.streams.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY),
-        ("group.streams.initial.rebalance.delay.ms", INT, 3000, at_least(0), READ_ONLY),
-        ("group.streams.max.assignment.interval.ms", INT, 15000, at_least(0), READ_ONLY),
-        ("group.streams.max.heartbeat.interval.ms", INT, 15000, at_least(1), READ_ONLY),
-        ("group.streams.max.session.timeout.ms", INT, 60000, at_least(1), READ_ONLY),
-        ("group.streams.max.size", INT, INT_MAX, at_least(1), READ_ONLY),
-        ("group.streams.max.standby.replicas", INT, 2, at_least(0), READ_ONLY),
-        ("group.streams.min.assignment.interval.ms", INT, 0, at_least(0), READ_ONLY),
-        ("group.streams.min.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY),
-        ("group.streams.min.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
-        ("group.streams.num.standby.replicas", INT, 0, at_least(0), READ_ONLY),
-        ("group.streams.session.timeout.ms", INT, 45000, at_least(1), READ_ONLY),
-    )),
     *without_effect("each transaction has a timer of its own, so there is no periodic scan", (
         ("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,
          10000, at_least(1), READ_ONLY),

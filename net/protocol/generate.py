@@ -84,7 +84,8 @@ def _class(name: str, text: Text, imports: set[str]) -> Iterator[str]:
     if kind == "request":
         response = next(root.name for root in text.roots if root.kind == "response")
         base = f"Request[{response}]"
-    yield f"class {name}({base}):\n"
+    line = f"class {name}({base}):\n"
+    yield line if len(line) <= 101 else f"class {name}(\n    {base}\n):\n"
     if text.api_key is not None and kind != "struct":
         yield f"    API_KEY = {text.api_key}\n"
         yield f'    API_NAME = "{text.api_name}"\n'
@@ -180,7 +181,12 @@ def table(apis: list[tuple[str, Text]]) -> str:
     for key, name, text in rows:
         first, last = text.versions
         values = f'{key}, "{text.api_name}", "{name}", {first}, {last}, {text.flexible_from}'
-        lines.append(f"    {key}: Api({values}),")
+        line = f"    {key}: Api({values}),"
+        if len(line) > 100:
+            spread = [f"        {value}," for value in values.split(", ")]
+            lines += [f"    {key}: Api(", *spread, "    ),"]
+        else:
+            lines.append(line)
     return "\n".join(lines) + "\n}\n"
 
 

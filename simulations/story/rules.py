@@ -131,6 +131,10 @@ RULES: Final[Mapping[str, str]] = {
     " delivered to it again (KIP-932)",
     "delivered-beyond-limit": "a share group is delivered a record"
     " group.share.delivery.count.limit times at most (KIP-932)",
+    "task-with-two-owners": "A task of a streams group has one member that runs it: the next one is"
+    " given it when the one before has given it back, or when its session is over (KIP-1071).",
+    "task-twice-in-process": "A process has a task of a streams group once, in whatever role: a"
+    " standby task is on another process than the one that runs it (KIP-1071).",
     "delivered-to-two": "while a member of a share group holds a record, no other is"
     " delivered it (KIP-932)",
     # Files.

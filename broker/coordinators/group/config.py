@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from raftka.broker.coordinators.group.share.config import ShareGroupConfig
+from raftka.broker.coordinators.group.streams.config import StreamsGroupConfig
 from raftka.model.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class GroupConfig:
     """The largest record that the log of __consumer_offsets takes in a batch of its own."""
     share: ShareGroupConfig = field(default_factory=ShareGroupConfig)
     """The settings of share groups."""
+    streams: StreamsGroupConfig = field(default_factory=StreamsGroupConfig)
+    """The settings of streams groups."""
 
     @classmethod
     def from_settings(cls, config: Config) -> GroupConfig:
@@ -105,4 +108,5 @@ class GroupConfig:
             commit_timeout_ms=config.int("offsets.commit.timeout.ms"),
             max_record_bytes=config.int("message.max.bytes") - _BATCH_OVERHEAD_BYTES,
             share=ShareGroupConfig.from_settings(config),
+            streams=StreamsGroupConfig.from_settings(config),
         )

@@ -40,6 +40,9 @@ class Core:
     members: int = 0
     """Members of consumer groups, as of `members_at_s`."""
     members_at_s: float = float("-inf")
+    streams_members: int = 0
+    """Members of streams groups, as of `streams_members_at_s`."""
+    streams_members_at_s: float = float("-inf")
     rules_off: RulesOff = ALL_HOLD
     timers: Timers = field(default_factory=Timers)
     outbox: Outbox = field(default_factory=Outbox)

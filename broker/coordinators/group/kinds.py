@@ -25,6 +25,7 @@ MODULES: Final[dict[GroupType, str]] = {
     GroupType.CLASSIC: "classic_kind",
     GroupType.CONSUMER: "consumer.kind",
     GroupType.SHARE: "share.kind",
+    GroupType.STREAMS: "streams.kind",
 }
 """The module of a kind, in this folder, whose KIND is what the shard calls."""
 
@@ -32,10 +33,12 @@ KEY_TYPES: Final[dict[int, GroupType]] = {
     2: GroupType.CLASSIC,
     **dict.fromkeys((3, 5, 6, 7, 8, 16), GroupType.CONSUMER),
     **dict.fromkeys(range(10, 16), GroupType.SHARE),
+    **dict.fromkeys((17, 19, 20, 21, 22, 23), GroupType.STREAMS),
 }
 """The int16 with which a record's key begins, and whose it is. 0 and 1 are offsets, of any kind.
 
-Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups.
+Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups (18 is
+one that no release has written).
 """
 
 PartitionFence = Callable[[str, int], ErrorCode]

@@ -59,6 +59,7 @@ from raftka.storage.verification import Guard
 
 if TYPE_CHECKING:
     from raftka.broker.coordinators.group.consumer.service import ConsumerGroups
+    from raftka.broker.coordinators.group.streams.service import StreamsGroups
 
 NOBODY: Final = (None, -1)
 """As the member id and epoch of a reader that is no member, or does not say."""
@@ -113,6 +114,13 @@ class GroupCoordinatorService:
         from raftka.broker.coordinators.group.consumer.service import ConsumerGroups
 
         return ConsumerGroups(self.host, self._config)
+
+    @cached_property
+    def streams(self) -> StreamsGroups:
+        """Groups of the streams protocol (KIP-1071)."""
+        from raftka.broker.coordinators.group.streams.service import StreamsGroups
+
+        return StreamsGroups(self.host, self._config)
 
     # ---- members
 

@@ -23,7 +23,16 @@ from raftka.net.protocol.messages.share_fetch import ShareFetchResponse
 from tests.support.messages import api_classes, random_message, versions
 
 MESSAGES_EACH = 8
-NEWER_THAN_KIO = {("TxnOffsetCommitRequest", 6), ("TxnOffsetCommitResponse", 6)}
+NEWER_THAN_KIO = {
+    (f"{name}{kind}", version)
+    for name, version in (
+        ("TxnOffsetCommit", 6),
+        ("StreamsGroupHeartbeat", 1),
+        ("StreamsGroupDescribe", 1),
+        ("StreamsGroupTopologyDescriptionUpdate", 0),
+    )
+    for kind in ("Request", "Response")
+}
 """(message, version) of Apache Kafka 4.4, which kio's newest release does not have."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 

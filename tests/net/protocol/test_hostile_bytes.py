@@ -165,4 +165,4 @@ def test_short_responses(frame: bytes) -> None:
 
 
 def test_data_classes_are_all_here() -> None:
-    assert len(data_classes()) == 37
+    assert len(data_classes()) == 49

@@ -1,0 +1,259 @@
+"""A streams group as a value: members, epochs, the topology, the target, who has what. Pure.
+
+Times are milliseconds. Everything here but what is marked as transient is in the log.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import field
+
+from raftka.broker.coordinators.group.any_group import GroupType
+from raftka.broker.coordinators.group.streams.tasks import (
+    NO_TASKS,
+    Held,
+    Role,
+    Task,
+    Tasks,
+    each,
+    nothing,
+)
+from raftka.broker.coordinators.group.streams.topology import Configured, source_topics
+from raftka.model.dataclass import dataclass
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.streams_group_heartbeat import EndpointToPartitions
+from raftka.net.protocol.messages.streams_group_topology_value import StreamsGroupTopologyValue
+
+JOIN_EPOCH = 0
+LEAVE_EPOCH = -1
+"""As a member epoch in a heartbeat: the member leaves."""
+STATIC_LEAVE_EPOCH = -2
+"""The same of a static member that will come back within its session."""
+FIRST_EPOCH = 1
+"""Of a group that nobody has joined: whoever waits for the first assignment has an epoch, too."""
+NO_TOPOLOGY = -1
+
+
+class MemberState(enum.IntEnum):
+    """Where a member stands; the values are those of its record."""
+
+    STABLE = 1
+    UNREVOKED_TASKS = 2
+    UNRELEASED_TASKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a member says of itself: its first record."""
+
+    process_id: str = ""
+    """One for all members, which are threads, of one process."""
+    instance_id: str | None = None
+    rack_id: str | None = None
+    client_id: str = ""
+    client_host: str = ""
+    rebalance_timeout_ms: int = -1
+    topology_epoch: int = NO_TOPOLOGY
+    endpoint: tuple[str, int] | None = None
+    """Host and port for interactive queries."""
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class StreamsMember:
+    """One member of a streams group: a thread of an application."""
+
+    member_id: str
+    says: Description = field(default_factory=Description)
+    epoch: int = 0
+    previous_epoch: int = 0
+    state: MemberState = MemberState.STABLE
+    assigned: Held = field(default_factory=nothing)
+    revoking: Held = field(default_factory=nothing)
+    """What it must give back, and has not yet."""
+    offsets: dict[Task, int] = field(default_factory=dict)
+    """Transient: how far it has restored the state of tasks, as it reported."""
+    end_offsets: dict[Task, int] = field(default_factory=dict)
+    """Transient: where the changelogs of tasks end, as it reported."""
+
+    def move_to_epoch(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            self.previous_epoch, self.epoch = self.epoch, epoch
+
+
+@dataclass(slots=True, eq=False)
+class StreamsGroup:
+    """A group of the streams protocol. Implements AnyGroup."""
+
+    group_id: str
+    epoch: int = FIRST_EPOCH
+    metadata_hash: int = 0
+    validated_epoch: int = NO_TOPOLOGY
+    """Of the topology whose topics are all there, with the partitions that it needs."""
+    assignment_configs: Mapping[str, str] = field(default_factory=dict)
+    """With which settings the target was made."""
+    described_epoch: int = NO_TOPOLOGY
+    """Of the topology that a plugin of Kafka keeps a description of; kept as it was read."""
+    undescribed_epoch: int = NO_TOPOLOGY
+    """Of the topology whose description such a plugin has refused."""
+    assignment_epoch: int = FIRST_EPOCH
+    assigned_at_ms: int = 0
+    """Wall time of the last target; 0 before the first."""
+    topology: StreamsGroupTopologyValue | None = None
+    members: dict[str, StreamsMember] = field(default_factory=dict)
+    static_members: dict[str, str] = field(default_factory=dict)
+    """group.instance.id -> member id"""
+    targets: dict[str, Tasks] = field(default_factory=dict)
+    """By member id."""
+    configured: Configured | None = None
+    """Transient: what the topology means with the topics as they are."""
+    shutdown_by: str | None = None
+    """Transient: the member that wants the whole application to stop."""
+    endpoint_epoch: int = 0
+    """Transient: goes up when a member's endpoint, or what it has, changes."""
+    endpoints: dict[str, EndpointToPartitions] = field(default_factory=dict)
+    """Transient: what members are told of those with an endpoint, by member id."""
+    assign_not_before_s: float = 0.0
+    """Transient: when the next target may be computed, in monotonic seconds."""
+    _active: dict[Task, StreamsMember] = field(default_factory=dict)
+    _copies: dict[Task, Counter[str]] = field(default_factory=dict)
+    """How many standby and warm-up tasks each process has of a task."""
+
+    # ---- as any group
+
+    @property
+    def type(self) -> GroupType:
+        return GroupType.STREAMS
+
+    @property
+    def protocol_type(self) -> str:
+        return "streams"
+
+    @property
+    def state_name(self) -> str:
+        if not self.members:
+            return "Empty"
+        if self.topology is None or self.topology.epoch != self.validated_epoch:
+            return "NotReady"
+        if self.epoch > self.assignment_epoch:
+            return "Assigning"
+        return "Stable" if all(map(self.is_reconciled, self.members.values())) else "Reconciling"
+
+    @property
+    def member_count(self) -> int:
+        return len(self.members)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.members
+
+    @property
+    def is_unused(self) -> bool:
+        return not self.members
+
+    def is_subscribed_to(self, topic: str) -> bool:
+        return bool(self.members) and topic in source_topics(self.topology)
+
+    def check_deleting_offsets(self) -> None:
+        """Always allowed, of topics that the topology does not read."""
+
+    def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
+        return None if self.is_subscribed_to(topic) else committed_ms
+
+    # ---- members
+
+    def is_reconciled(self, member: StreamsMember) -> bool:
+        return member.state is MemberState.STABLE and member.epoch == self.assignment_epoch
+
+    def member(self, member_id: str) -> StreamsMember:
+        """Raises KafkaError UNKNOWN_MEMBER_ID."""
+        found = self.members.get(member_id)
+        if found is None:
+            raise KafkaError(
+                ErrorCode.UNKNOWN_MEMBER_ID,
+                f"Member {member_id} is not a member of group {self.group_id}.",
+            )
+        return found
+
+    def static_member(self, instance_id: str | None) -> StreamsMember | None:
+        member_id = None if instance_id is None else self.static_members.get(instance_id)
+        return None if member_id is None else self.members.get(member_id)
+
+    def add(self, member: StreamsMember) -> None:
+        """Take a member in that has nothing yet."""
+        self.members[member.member_id] = member
+        if member.says.instance_id is not None:
+            self.static_members[member.says.instance_id] = member.member_id
+
+    def describe(self, member: StreamsMember, says: Description) -> None:
+        """The member says something else of itself."""
+        before = member.says
+        self._release(member)
+        member.says = says
+        self._take(member)
+        if before.instance_id != says.instance_id:
+            self._forget_instance(member.member_id, before.instance_id)
+            if says.instance_id is not None:
+                self.static_members[says.instance_id] = member.member_id
+
+    def remove(self, member_id: str) -> StreamsMember | None:
+        """Take a member out, with its target and its tasks."""
+        member = self.members.pop(member_id, None)
+        self.targets.pop(member_id, None)
+        if member is not None:
+            self._release(member)
+            self._forget_instance(member_id, member.says.instance_id)
+            if self.endpoints.pop(member_id, None) is not None or member.says.endpoint:
+                self.endpoint_epoch += 1
+            if not self.members:
+                self.shutdown_by = None
+        return member
+
+    def _forget_instance(self, member_id: str, instance_id: str | None) -> None:
+        if instance_id is not None and self.static_members.get(instance_id) == member_id:
+            del self.static_members[instance_id]
+
+    def target_of(self, member_id: str) -> Tasks:
+        """What a member shall have."""
+        return self.targets.get(member_id, NO_TASKS)
+
+    # ---- tasks
+
+    def is_free(self, role: Role, process_id: str, task: Task) -> bool:
+        """Whether a member of that process may be given a task in that role.
+
+        An active task has one owner. A process has a task once, in whatever role: its members
+        share a directory of state.
+        """
+        owner = self._active.get(task)
+        if task in self._copies and self._copies[task][process_id]:
+            return False
+        return owner is None or (role is not Role.ACTIVE and owner.says.process_id != process_id)
+
+    def give(self, member: StreamsMember, assigned: Held, revoking: Held) -> None:
+        """Replace what a member has and must give back."""
+        self._release(member)
+        member.assigned, member.revoking = assigned, revoking
+        self._take(member)
+
+    def _take(self, member: StreamsMember) -> None:
+        for held in (member.assigned, member.revoking):
+            for task in each(held.active):
+                self._active[task] = member
+            for copies in (held.standby, held.warmup):
+                for task in each(copies):
+                    self._copies.setdefault(task, Counter())[member.says.process_id] += 1
+
+    def _release(self, member: StreamsMember) -> None:
+        for held in (member.assigned, member.revoking):
+            for task in each(held.active):
+                if self._active.get(task) is member:
+                    del self._active[task]
+            for copies in (held.standby, held.warmup):
+                for task in each(copies):
+                    processes = self._copies[task]
+                    processes[member.says.process_id] -= 1
+                    if not processes.total():
+                        del self._copies[task]

@@ -1,0 +1,155 @@
+"""The target of a streams group: when it is computed, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.streams import log as written
+from raftka.broker.coordinators.group.streams.assignor import Worker, assign
+from raftka.broker.coordinators.group.streams.group import NO_TOPOLOGY, StreamsGroup
+from raftka.broker.coordinators.group.streams.settings import StreamsSettings
+from raftka.broker.coordinators.group.streams.tasks import NO_TASKS
+from raftka.broker.coordinators.group.streams.topology import (
+    Configured,
+    Problem,
+    StatusCode,
+    configure,
+    topics_hash,
+)
+from raftka.broker.coordinators.timers import Moment
+from raftka.model.logs import get_logger
+
+log = get_logger(__name__)
+
+
+def configured(core: Core, group: StreamsGroup) -> Configured | None:
+    """What the topology means with the topics as they are; None while there is no topology."""
+    if group.configured is None and group.topology is not None:
+        topics = core.image.topics
+
+        def count(topic: str) -> int | None:
+            found = topics.get(topic)
+            return None if found is None else len(found.partitions)
+
+        group.configured = configure(group.topology, count)
+        group.endpoints.clear()
+    return group.configured
+
+
+def follow(core: Core, group: StreamsGroup, now: Moment) -> None:
+    """The topics, the topology or the settings may be others: a new epoch if that matters."""
+    found = configured(core, group)
+    if found is None or not group.members or group.topology is None:
+        return
+    validated = group.topology.epoch if found.is_ready else NO_TOPOLOGY
+    configs = StreamsSettings(core, group.group_id).assignment_configs()
+    if topics_hash(core.image, group.topology) != group.metadata_hash:
+        bump(core, group, "its topics have changed", now)
+    elif validated != group.validated_epoch:
+        bump(core, group, "its topology is ready" if found.is_ready else "it lacks topics", now)
+    elif configs != group.assignment_configs:
+        bump(core, group, "its settings have changed", now)
+
+
+def bump(core: Core, group: StreamsGroup, reason: str, now: Moment) -> None:
+    """Something that the assignment depends on has changed: the next epoch, and its target."""
+    found = configured(core, group)
+    group.metadata_hash = topics_hash(core.image, group.topology)
+    group.validated_epoch = NO_TOPOLOGY
+    if found is not None and found.is_ready and group.topology is not None:
+        group.validated_epoch = group.topology.epoch
+    group.assignment_configs = StreamsSettings(core, group.group_id).assignment_configs()
+    group.epoch += 1
+    written.write_group(core, group)
+    log.info(f"streams group {group.group_id} is in epoch {group.epoch}: {reason}")
+    compute(core, group, now)
+
+
+def wait_for_more(core: Core, group: StreamsGroup, now: Moment) -> None:
+    """The first member joins: others that start with it have a moment to join, too (KIP-1071)."""
+    delay_ms = StreamsSettings(core, group.group_id).initial_rebalance_delay_ms
+    if delay_ms > 0:
+        core.timers.schedule(
+            _initial(group), now.monotonic_s + delay_ms / 1000, _computing(core, group)
+        )
+
+
+def delay(core: Core, group: StreamsGroup) -> Problem | None:
+    """Why the group's epoch has no target yet; None when it has one."""
+    if group.epoch == group.assignment_epoch:
+        return None
+    why = "initial rebalance delay" if _initial(group) in core.timers else "assignment interval"
+    words = f"Assignment delayed due to the configured {why}."
+    return Problem(StatusCode.ASSIGNMENT_DELAYED, words)
+
+
+def compute(core: Core, group: StreamsGroup, now: Moment) -> None:
+    """Compute the target of the group's epoch, at once or as soon as one may be again (KIP-1263).
+
+    The first change of a quiet group counts at once; what follows within the interval is one.
+    """
+    if group.epoch == group.assignment_epoch:
+        return
+    if group.members:
+        if _initial(group) in core.timers:
+            return
+        if now.monotonic_s < group.assign_not_before_s:
+            core.timers.schedule(
+                ("assign tasks", group.group_id),
+                group.assign_not_before_s,
+                _computing(core, group),
+            )
+            return
+        interval_ms = StreamsSettings(core, group.group_id).assignment_interval_ms
+        group.assign_not_before_s = now.monotonic_s + interval_ms / 1000
+        _share_out(core, group)
+    # Without members nobody gets anything, in whatever epoch.
+    group.assignment_epoch = group.epoch
+    group.assigned_at_ms = now.wall_ms
+    written.write_target_epoch(core, group)
+    log.info(
+        f"streams group {group.group_id} has a target for epoch {group.epoch}",
+        members=len(group.members),
+    )
+
+
+def cancel(core: Core, group: StreamsGroup) -> None:
+    """No target is wanted any longer."""
+    core.timers.cancel(_initial(group))
+    core.timers.cancel(("assign tasks", group.group_id))
+
+
+def _initial(group: StreamsGroup) -> tuple[str, str]:
+    return "initial tasks", group.group_id
+
+
+def _computing(core: Core, group: StreamsGroup) -> Callable[[Moment], None]:
+    def due(now: Moment) -> None:
+        compute(core, group, now)
+
+    return due
+
+
+def _share_out(core: Core, group: StreamsGroup) -> None:
+    """A topology that cannot run has no tasks: members give back what they have."""
+    found = configured(core, group)
+    workers = [
+        Worker(
+            member.member_id,
+            member.says.process_id,
+            group.target_of(member.member_id),
+            member.offsets,
+        )
+        for _, member in sorted(group.members.items())
+    ]
+    replicas = StreamsSettings(core, group.group_id).standby_replicas
+    runs = found is not None and found.is_ready
+    shares = (
+        assign(workers, found.tasks, found.stateful, replicas) if found is not None and runs else {}
+    )
+    for member_id in group.members:
+        share = shares.get(member_id, NO_TASKS)
+        if member_id not in group.targets or group.targets[member_id] != share:
+            group.targets[member_id] = share
+            written.write_target(core, group, member_id)

@@ -1,0 +1,310 @@
+"""What a topology needs of the cluster's topics (KIP-1071, "Topology configuration").
+
+Pure functions of a topology and of how many partitions its topics have: the tasks of each
+subtopology, the partitions of its internal topics, and which of those are missing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from raftka.kraft.image import MetadataImage
+from raftka.net.protocol.messages.streams_group_topology_value import (
+    StreamsGroupTopologyValue,
+    Subtopology,
+    TopicInfo,
+)
+
+_NAMED_MAX: Final = 3
+"""How many topics a message names."""
+
+Count = Callable[[str], int | None]
+"""topic -> how many partitions it has, or None while there is none."""
+
+
+class StatusCode(enum.IntEnum):
+    """What members are told beside their tasks, as it stands on the wire."""
+
+    STALE_TOPOLOGY = 0
+    MISSING_SOURCE_TOPICS = 1
+    INCORRECTLY_PARTITIONED_TOPICS = 2
+    MISSING_INTERNAL_TOPICS = 3
+    SHUTDOWN_APPLICATION = 4
+    ASSIGNMENT_DELAYED = 5
+    MISSING_CLIENT_TAGS = 6
+
+
+class Problem(NamedTuple):
+    """Why a topology cannot run, or not yet."""
+
+    status: StatusCode
+    words: str
+
+
+class WantedTopic(NamedTuple):
+    """An internal topic that has to be created."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    """-1 for the cluster's default."""
+    configs: tuple[tuple[str, str], ...]
+
+
+class Configured(NamedTuple):
+    """A topology with the topics as they are."""
+
+    tasks: Mapping[str, int]
+    """Subtopology -> how many tasks it has; empty when that cannot be known."""
+    stateful: frozenset[str]
+    """The subtopologies with state, which alone have standby tasks."""
+    partitions: Mapping[str, int]
+    """Topic -> how many partitions it has, or shall have."""
+    missing: tuple[WantedTopic, ...]
+    problem: Problem | None
+
+    @property
+    def is_ready(self) -> bool:
+        """All topics are there: tasks can be assigned."""
+        return self.problem is None
+
+
+class _Unusable(Exception):
+    """A topology that does not fit the topics."""
+
+    def __init__(self, status: StatusCode, words: str) -> None:
+        super().__init__(words)
+        self.problem = Problem(status, words)
+
+
+def configure(topology: StreamsGroupTopologyValue, count: Count) -> Configured:
+    """How many tasks there are, and which internal topics have to be created first."""
+    stateful = frozenset(
+        each.subtopology_id for each in topology.subtopologies if each.state_changelog_topics
+    )
+    try:
+        _check_sources(topology, count)
+        decided = _decide_partitions(topology, count)
+
+        def known(topic: str) -> int:
+            return _count_of(topic, count, decided)
+
+        tasks = {
+            each.subtopology_id: max(map(known, _inputs(each))) for each in topology.subtopologies
+        }
+        missing = _missing_topics(topology, count, decided)
+    except _Unusable as error:
+        return Configured({}, stateful, {}, (), error.problem)
+    problem = None
+    if missing:
+        names = _named(each.name for each in missing)
+        problem = Problem(
+            StatusCode.MISSING_INTERNAL_TOPICS, f"Internal topics are missing: {names}"
+        )
+    partitions = {topic: known(topic) for topic in source_topics(topology)}
+    return Configured(dict(sorted(tasks.items())), stateful, partitions, missing, problem)
+
+
+# ---- topics
+
+
+def source_topics(topology: StreamsGroupTopologyValue | None) -> dict[str, str]:
+    """Topic -> the subtopology that reads it."""
+    subtopologies = () if topology is None else topology.subtopologies
+    return {topic: each.subtopology_id for each in subtopologies for topic in _inputs(each)}
+
+
+def required_topics(topology: StreamsGroupTopologyValue | None) -> set[str]:
+    """All that a topology reads, and the changelogs of its state."""
+    subtopologies = () if topology is None else topology.subtopologies
+    changelogs = {topic.name for each in subtopologies for topic in each.state_changelog_topics}
+    return changelogs | source_topics(topology).keys()
+
+
+def topics_hash(image: MetadataImage, topology: StreamsGroupTopologyValue | None) -> int:
+    """Of all that tasks depend on in the topics; 0 while there are none.
+
+    Kafka hashes otherwise (KIP-1101): a group that it takes over from us, or we from it, is
+    assigned once more.
+    """
+    topics = filter(None, (image.topics.get(name) for name in sorted(required_topics(topology))))
+    text = "\0".join(f"{t.name}\0{t.topic_id.hex()}\0{len(t.partitions)}" for t in topics)
+    if not text:
+        return 0
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _inputs(subtopology: Subtopology) -> list[str]:
+    """The topics that it reads, repartition topics among them."""
+    return [
+        *subtopology.source_topics,
+        *(each.name for each in subtopology.repartition_source_topics),
+    ]
+
+
+def _named(topics: Iterable[str]) -> str:
+    """Topics for a message: the first few by name."""
+    names = sorted(topics)
+    more = len(names) - _NAMED_MAX
+    text = ", ".join(names[:_NAMED_MAX])
+    return text if more <= 0 else f"{text} and {more} additional topics"
+
+
+def _check_sources(topology: StreamsGroupTopologyValue, count: Count) -> None:
+    missing = {
+        topic
+        for each in topology.subtopologies
+        for topic in each.source_topics
+        if count(topic) is None
+    }
+    if missing:
+        raise _Unusable(
+            StatusCode.MISSING_SOURCE_TOPICS, f"Source topics {_named(missing)} are missing."
+        )
+    for each in topology.subtopologies:
+        if not _inputs(each):
+            raise _Unusable(
+                StatusCode.MISSING_SOURCE_TOPICS,
+                f"No source topics found for subtopology {each.subtopology_id}",
+            )
+
+
+def _missing_topics(
+    topology: StreamsGroupTopologyValue, count: Count, decided: Mapping[str, int]
+) -> tuple[WantedTopic, ...]:
+    """Raises _Unusable for one that is there with other partitions than it needs."""
+    found = []
+    for subtopology in topology.subtopologies:
+        internal = (*subtopology.repartition_source_topics, *subtopology.state_changelog_topics)
+        for topic in internal:
+            wanted = topic.partitions or decided[topic.name]
+            there = count(topic.name)
+            if there is None:
+                found.append(_wanted(topic, wanted))
+            elif there != wanted:
+                raise _Unusable(
+                    StatusCode.INCORRECTLY_PARTITIONED_TOPICS,
+                    f"Existing topic {topic.name} has different number of partitions: expected"
+                    f" {wanted}, found {there}",
+                )
+    return tuple(found)
+
+
+def _wanted(topic: TopicInfo, partitions: int) -> WantedTopic:
+    configs = tuple((each.key, each.value) for each in topic.topic_configs)
+    return WantedTopic(topic.name, partitions, topic.replication_factor or -1, configs)
+
+
+# ---- partitions of internal topics
+
+
+def _decide_partitions(topology: StreamsGroupTopologyValue, count: Count) -> dict[str, int]:
+    """Internal topic -> how many partitions it must have."""
+    decided = _repartition_topics(topology, count)
+    fixed = {
+        topic.name
+        for each in topology.subtopologies
+        for topic in each.repartition_source_topics
+        if topic.partitions
+    }
+    for each in topology.subtopologies:
+        for group in each.copartition_groups:
+            names = [
+                *(each.source_topics[index] for index in group.source_topics),
+                *(
+                    each.repartition_source_topics[index].name
+                    for index in group.repartition_source_topics
+                ),
+            ]
+            _copartition(set(names), fixed, count, decided)
+    for each in topology.subtopologies:
+        for topic in each.state_changelog_topics:
+            decided[topic.name] = max(_count_of(name, count, decided) for name in _inputs(each))
+    return decided
+
+
+def _count_of(topic: str, count: Count, decided: Mapping[str, int]) -> int:
+    there = count(topic)
+    found = decided.get(topic) if there is None else there
+    if found is None:
+        raise _Unusable(
+            StatusCode.MISSING_SOURCE_TOPICS, f"No partition count for source topic {topic}"
+        )
+    return found
+
+
+def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> dict[str, int]:
+    """A repartition topic has as many partitions as the largest input of what writes it."""
+    topics = [t for each in topology.subtopologies for t in each.repartition_source_topics]
+    decided = {topic.name: topic.partitions for topic in topics if topic.partitions}
+    open_ones = {topic.name for topic in topics} - decided.keys()
+    sinks = {name for each in topology.subtopologies for name in each.repartition_sink_topics}
+    if not open_ones <= sinks:
+        raise _Unusable(
+            StatusCode.MISSING_INTERNAL_TOPICS,
+            "Failed to compute number of partitions for all repartition topics, because a"
+            " repartition source topic is never used as a sink topic.",
+        )
+    while open_ones:
+        known = {}
+        for name in sorted(open_ones):
+            partitions = _by_writers(name, topology, count, decided, open_ones)
+            if partitions is not None:
+                known[name] = partitions
+        if not known:
+            raise _Unusable(
+                StatusCode.MISSING_INTERNAL_TOPICS,
+                "Failed to compute number of partitions for all repartition topics. There may be"
+                " loops in the topology that cannot be resolved.",
+            )
+        decided.update(known)
+        open_ones -= known.keys()
+    return decided
+
+
+def _by_writers(
+    name: str,
+    topology: StreamsGroupTopologyValue,
+    count: Count,
+    decided: Mapping[str, int],
+    open_ones: set[str],
+) -> int | None:
+    """As many as the largest input of the subtopologies that write it; None: not known yet."""
+    inputs = [
+        topic
+        for each in topology.subtopologies
+        if name in each.repartition_sink_topics
+        for topic in _inputs(each)
+        if topic not in open_ones
+    ]
+    found = [decided.get(topic) or count(topic) for topic in inputs]
+    return max(filter(None, found), default=None)
+
+
+def _copartition(names: set[str], fixed: set[str], count: Count, decided: dict[str, int]) -> None:
+    """Topics that are joined have the same number of partitions: flexible ones adapt.
+
+    Raises _Unusable where they cannot.
+    """
+    if not names:
+        return
+    outside = {name: count(name) or 0 for name in names if name not in decided}
+    rigid = outside or {name: decided[name] for name in names if name in fixed}
+    if len(set(rigid.values())) > 1:
+        shown = ", ".join(f"{name}={rigid[name]}" for name in sorted(rigid))
+        raise _Unusable(
+            StatusCode.INCORRECTLY_PARTITIONED_TOPICS,
+            f"Following topics do not have the same number of partitions: [{{{shown}}}]",
+        )
+    common = next(iter(rigid.values())) if rigid else max(decided[name] for name in names)
+    for name in sorted(names & decided.keys()):
+        if name in fixed and decided[name] != common:
+            raise _Unusable(
+                StatusCode.INCORRECTLY_PARTITIONED_TOPICS,
+                f"Number of partitions [{decided[name]}] of repartition topic [{name}] doesn't"
+                f" match number of partitions [{common}] of the source topic.",
+            )
+        decided[name] = common

@@ -1,0 +1,30 @@
+"""The key of what a member of a streams group shall have (KIP-1071), behind an int16 that is 21.
+
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from raftka.net.protocol.message import NEVER, Message
+
+
+class StreamsGroupTargetAssignmentMemberKey(Message):
+    VALID_VERSIONS = (21, 21)
+    FLEXIBLE_FROM = NEVER
+    LAYOUT = (
+        "group_id string",
+        "member_id string",
+    )
+    __slots__ = (
+        "group_id",
+        "member_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        group_id: str = "",
+        member_id: str = "",
+    ) -> None:
+        self.group_id = group_id
+        self.member_id = member_id

@@ -1,0 +1,22 @@
+"""The key of a streams group's topology (KIP-1071), behind an int16 that is 23.
+
+Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
+"""
+
+from __future__ import annotations
+
+from raftka.net.protocol.message import NEVER, Message
+
+
+class StreamsGroupTopologyKey(Message):
+    VALID_VERSIONS = (23, 23)
+    FLEXIBLE_FROM = NEVER
+    LAYOUT = ("group_id string",)
+    __slots__ = ("group_id",)
+
+    def __init__(
+        self,
+        *,
+        group_id: str = "",
+    ) -> None:
+        self.group_id = group_id

@@ -1,0 +1,95 @@
+"""What a streams group owes its members (KIP-1071), by what they were given. Pure.
+
+- A task has one member that runs it.
+- A process has a task once, in whatever role.
+- After quiet every task is run.
+
+A member has what it was given until it gives it back, or until its session may have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+Task = tuple[str, int]
+"""(subtopology, partition)"""
+Report = Callable[[str, str], None]
+"""(name of a violation, its story)"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one member has of a task."""
+
+    member: str
+    process: str
+    role: str
+
+
+class TaskChecker:
+    """All tasks of one streams group."""
+
+    def __init__(self, session_s: float, now: Callable[[], float], report: Report) -> None:
+        self._session_s = session_s
+        self._now = now
+        self._report = report
+        self._claims: dict[Task, list[Claim]] = {}
+        self._alive_until_s: dict[str, float] = {}
+        self.taken = 0
+        """How many tasks were taken, for tests that must not be idle."""
+
+    def heard(self, member: str, sent_s: float) -> None:
+        """The coordinator has answered a heartbeat that the member sent at that time."""
+        self._alive_until_s[member] = sent_s + self._session_s
+
+    def took(self, claim: Claim, task: Task) -> None:
+        """A member begins to work on a task."""
+        self.taken += 1
+        for other in self.holders(task):
+            if other.member == claim.member:
+                continue
+            if other.role == claim.role == "active":
+                self._report(
+                    "task-with-two-owners",
+                    f"{claim.member} runs task {task} at {self._now():.3f} s, and {other.member}"
+                    " has not given it back",
+                )
+            elif other.process == claim.process:
+                self._report(
+                    "task-twice-in-process",
+                    f"{claim.member} has task {task} as {claim.role} at {self._now():.3f} s, and"
+                    f" {other.member} of the same process as {other.role}",
+                )
+        self._claims.setdefault(task, []).append(claim)
+
+    def dropped(self, member: str, task: Task) -> None:
+        """A member no longer works on a task."""
+        claims = self._claims.get(task, [])
+        self._claims[task] = [claim for claim in claims if claim.member != member]
+
+    def gone(self, member: str) -> None:
+        """A member has left, or its process has died."""
+        for task in list(self._claims):
+            self.dropped(member, task)
+
+    def holders(self, task: Task) -> list[Claim]:
+        """Who has the task, as far as the coordinator can know."""
+        now_s = self._now()
+        return [
+            claim
+            for claim in self._claims.get(task, ())
+            if self._alive_until_s.get(claim.member, 0.0) > now_s
+        ]
+
+    def idle(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those that nobody runs."""
+        return [
+            task
+            for task in tasks
+            if not any(claim.role == "active" for claim in self.holders(task))
+        ]
+
+    def copies(self, task: Task) -> int:
+        """On how many other processes there is a copy of its state."""
+        return len({claim.process for claim in self.holders(task) if claim.role != "active"})
