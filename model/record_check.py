@@ -53,7 +53,7 @@ def survey(batch: memoryview, start: int, count: int) -> Survey:
     """
     walk = compiled_walk()
     if walk is not None:
-        found = walk(bytearray(batch) if batch.readonly else batch, start, count)
+        found = walk.survey(bytearray(batch) if batch.readonly else batch, start, count)
         if found is not None:
             return Survey._make(found)
     oldest = newest = None
@@ -81,8 +81,41 @@ def newest_delta(batch: memoryview, count: int) -> int:
     walk = compiled_walk()
     if walk is None or batch.readonly:
         return -1
-    found = walk(batch, HEADER_BYTES, count)
-    return -1 if found is None else found[1]
+    return walk.newest(batch, HEADER_BYTES, count)
+
+
+Shape = tuple[int, int, int, int, int, int]
+"""What follows from the first bytes of a batch's only record, if all is well-formed: (size of the
+batch, time delta, two places and the bytes there)"""
+
+HEAD_BYTES: Final = 6
+_MOST_SHAPES: Final = 2048
+_NO_SHAPE: Final[Shape] = (-1, 0, 0, 0, 0, 0)
+SHAPES: Final[dict[bytes, Shape]] = {}
+"""Of batches of one record, by the record's first `HEAD_BYTES` bytes.
+
+In those are its size, its time delta, and the length of its key, from which all else follows but
+the length of its value, which is at the two places (at one, twice, where it has one byte), and
+the count of headers, the last byte, which must be 0. So most batches of one record are checked by
+four comparisons: see storage/leader_checks.py."""
+
+
+def learn_shape(batch: memoryview, size: int) -> int:
+    """`newest_delta` for a batch of one record, which is known at once in the next of its shape."""
+    if len(SHAPES) >= _MOST_SHAPES:
+        SHAPES.clear()
+    head = bytes(batch[HEADER_BYTES : HEADER_BYTES + HEAD_BYTES])
+    delta = only_delta(batch, size)
+    if delta < 0:
+        SHAPES[head] = _NO_SHAPE
+        return newest_delta(batch, 1)
+    at = HEADER_BYTES + (6 if head[0] > 0x7F else 5)
+    key_length = batch[at - 1]
+    if key_length != 1:
+        at += key_length >> 1
+    after = at + 1 if batch[at] > 0x7F else at
+    SHAPES[head] = size, delta, at, batch[at], after, batch[after]
+    return delta
 
 
 def only_delta(batch: memoryview, size: int) -> int:

@@ -1,7 +1,7 @@
 """The pass over a batch's records, compiled: lengths are added up, nothing is made of them.
 
 Python needs about half a microsecond for a record, which for a batch of 128 KB is as much as the
-rest of its work together. LuaJIT, through `lupa`, needs a few hundredths. It is loaded when the
+rest of its work together. LuaJIT, through `lupa`, needs a hundredth. It is loaded when the
 first batch of several records comes, so that a start and an idle node pay nothing; without it
 (no wheel for the platform, no memory that may be executed), model/record_check.py does it all.
 
@@ -14,23 +14,36 @@ there is room behind them. `tests/model/test_record_check.py` compares it with t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from raftka.model.ports import Buffer
 
-Walk = Callable[[Buffer, int, int], tuple[int, int, bool] | None]
-"""(writable buffer, where its records begin, their number) -> (smallest time delta, largest,
-whether every record has a key), or None for whatever is not plainly well-formed."""
+
+class Walk(NamedTuple):
+    """The compiled passes over a writable buffer, from where its records begin, of their number."""
+
+    survey: Callable[[Buffer, int, int], tuple[int, int, bool] | None]
+    """(smallest time delta, largest, whether every record has a key), or None for whatever is not
+    plainly well-formed."""
+    newest: Callable[[Buffer, int, int], int]
+    """The largest time delta alone; -1 for one below 0 too."""
+
+
+_WARM: Final = 400
 
 _SOURCE: Final = b"""
 local ffi, bit = require("ffi"), require("bit")
-local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
-local lshift, rshift = bit.lshift, bit.rshift
-local cast, copy, fill, tobit = ffi.cast, ffi.copy, ffi.fill, bit.tobit
-local words, bytes = ffi.typeof("const uint32_t*"), ffi.typeof("const uint8_t*")
+local band, bor, bxor, bnot, tobit = bit.band, bit.bor, bit.bxor, bit.bnot, bit.tobit
+local lshift, rshift, arshift = bit.lshift, bit.rshift, bit.arshift
+local max, min = math.max, math.min
+local cast, copy, fill = ffi.cast, ffi.copy, ffi.fill
+local words, bytes = ffi.typeof("const int32_t*"), ffi.typeof("const uint8_t*")
+debug = nil  -- lupa would look for a traceback to install at each call
 if not ffi.abi("le") then return nil end
 
--- No read reaches further than this from where it begins.
+local LARGEST = 0x1fffffffffffff
+
+-- No read of any_shape reaches further than this from where it begins.
 local REACH = 16
 local tail = ffi.new("uint8_t[?]", 2 * REACH)
 
@@ -41,13 +54,13 @@ local function onto_tail(p, at, size)
   return tail - at, size
 end
 
--- A varint of two to four bytes without a branch, which traces like: the groups of seven bits up
--- to the first byte without a high bit, pushed together. -1 for a longer one.
+-- A varint of three or four bytes without a branch: the groups of seven bits up to the first byte
+-- without a high bit, pushed together. -1 for a longer one.
 local function long_varint(p, at)
-  local word = tobit(cast(words, p + at)[0])
+  local word = cast(words, p + at)[0]
   local ends = band(bnot(word), 0x80808080)
   if ends == 0 then return -1, at end
-  local first = band(ends, -ends)
+  local first = band(ends, bnot(tobit(ends - 1)))
   word = band(word, first - 1)
   local value = bor(
     band(word, 0x7f),
@@ -63,14 +76,17 @@ end
 local function varint(p, at)
   local byte = p[at]
   if byte < 128 then return byte, at + 1 end
+  local second = p[at + 1]
+  if second < 128 then return band(byte, 0x7f) + lshift(second, 7), at + 2 end
   return long_varint(p, at)
 end
 
--- A signed varint of up to eight bytes, as a double holds it exactly; nil for a longer one.
+-- A signed varint of up to eight bytes, as a double holds it exactly; nil for a longer one. (A
+-- minus in front of a whole number that may be 0 would end a compiled trace.)
 local function signed(p, at)
   local value, after = varint(p, at)
-  if value >= 0 then return bxor(rshift(value, 1), -band(value, 1)), after end
-  local word = tobit(cast(words, p + at)[0])
+  if value >= 0 then return bxor(rshift(value, 1), arshift(lshift(value, 31), 31)), after end
+  local word = cast(words, p + at)[0]
   local low = bor(
     band(word, 0x7f),
     band(rshift(word, 1), 0x3f80),
@@ -85,78 +101,185 @@ local function signed(p, at)
   return -(value + 1) / 2, after
 end
 
--- (smallest time delta, largest, whether every record has a key) or nothing. Before each read, `at`
--- lies before the end of its record, hence of the batch.
-return function(address, size, count)
-  local p, safe = cast(bytes, address), size - REACH
-  local at, oldest, newest, keyed = 0, 0x1fffffffffffff, -0x1fffffffffffff, true
-  local like_mask, like_word, like_bytes, like_size = 0, 1, 0, 0
-  local v
-  for index = 0, count - 1 do
-    if at >= size then return end
-    if at > safe then p, safe = onto_tail(p, at, size) end
-    -- A size like the one before is not decoded: where the next record begins then hangs on no
-    -- byte of this one, and the processor fetches ahead.
-    local word = tobit(cast(words, p + at)[0])
-    if band(word, like_mask) == like_word then
-      at = at + like_bytes
-    else
-      local begin = at
+-- The record at `at`, of any shape: (where it ends, its time delta, 1 if it has no key) or nothing.
+-- Before each read, `at` lies before the end of the record, hence of the batch.
+local function any_shape(p, at, size, index)
+  local safe, keyless, v, time = size - REACH, 0
+  if at >= size then return end
+  if at > safe then p, safe = onto_tail(p, at, size) end
+  v, at = varint(p, at)
+  if band(v, 1) ~= 0 then return end
+  local stop = at + rshift(v, 1)
+  if stop > size then return end
+
+  at = at + 1
+  if at >= stop then return end
+  if at > safe then p, safe = onto_tail(p, at, size) end
+  time, at = signed(p, at)
+  if not time then return end
+
+  if at >= stop then return end
+  if at > safe then p, safe = onto_tail(p, at, size) end
+  v, at = varint(p, at)
+  if v ~= 2 * index then return end
+
+  if at >= stop then return end
+  if at > safe then p, safe = onto_tail(p, at, size) end
+  v, at = varint(p, at)
+  if band(v, 1) == 0 then at = at + rshift(v, 1) elseif v == 1 then keyless = 1 else return end
+
+  if at >= stop then return end
+  if at > safe then p, safe = onto_tail(p, at, size) end
+  v, at = varint(p, at)
+  if band(v, 1) == 0 then at = at + rshift(v, 1) elseif v ~= 1 then return end
+
+  if at >= stop then return end
+  if at > safe then p, safe = onto_tail(p, at, size) end
+  v, at = varint(p, at)
+  if v ~= 0 then
+    if band(v, 1) ~= 0 then return end
+    for _ = 1, rshift(v, 1) do
+      if at >= stop then return end
+      if at > safe then p, safe = onto_tail(p, at, size) end
       v, at = varint(p, at)
       if band(v, 1) ~= 0 then return end
-      like_bytes, like_size = at - begin, rshift(v, 1)
-      like_mask = like_bytes == 4 and -1 or lshift(1, 8 * like_bytes) - 1
-      like_word = band(word, like_mask)
+      at = at + rshift(v, 1)
+      if at >= stop then return end
+      if at > safe then p, safe = onto_tail(p, at, size) end
+      v, at = varint(p, at)
+      if band(v, 1) == 0 then at = at + rshift(v, 1) elseif v ~= 1 then return end
     end
-    local stop = at + like_size
-    if stop > size then return end
-
-    at = at + 1
-    if at >= stop then return end
-    if at > safe then p, safe = onto_tail(p, at, size) end
-    v, at = signed(p, at)
-    if not v then return end
-    if v < oldest then oldest = v end
-    if v > newest then newest = v end
-
-    if at >= stop then return end
-    if at > safe then p, safe = onto_tail(p, at, size) end
-    v, at = varint(p, at)
-    if v ~= 2 * index then return end
-
-    if at >= stop then return end
-    if at > safe then p, safe = onto_tail(p, at, size) end
-    v, at = varint(p, at)
-    if band(v, 1) == 0 then at = at + rshift(v, 1) elseif v == 1 then keyed = false else return end
-
-    if at >= stop then return end
-    if at > safe then p, safe = onto_tail(p, at, size) end
-    v, at = varint(p, at)
-    if band(v, 1) == 0 then at = at + rshift(v, 1) elseif v ~= 1 then return end
-
-    if at >= stop then return end
-    if at > safe then p, safe = onto_tail(p, at, size) end
-    v, at = varint(p, at)
-    if v ~= 0 then
-      if band(v, 1) ~= 0 then return end
-      for _ = 1, rshift(v, 1) do
-        if at >= stop then return end
-        if at > safe then p, safe = onto_tail(p, at, size) end
-        v, at = varint(p, at)
-        if band(v, 1) ~= 0 then return end
-        at = at + rshift(v, 1)
-        if at >= stop then return end
-        if at > safe then p, safe = onto_tail(p, at, size) end
-        v, at = varint(p, at)
-        if band(v, 1) == 0 then at = at + rshift(v, 1) elseif v ~= 1 then return end
-      end
-    end
-    if at ~= stop then return end
-    at = stop
   end
-  if at ~= size then return end
-  return oldest, newest, keyed
+  if at ~= stop then return end
+  return at, time, keyless
 end
+
+-- The records from `index` on, of any shape: (where the last ends, smallest time delta, largest, 1
+-- if one has no key) or nothing. A loop of its own: one that is mostly left after its first record
+-- would not be compiled.
+local function any_shapes(p, at, size, index, count)
+  local oldest, newest, keyless = LARGEST, -LARGEST, 0
+  for i = index, count - 1 do
+    local stop, time, no_key = any_shape(p, at, size, i)
+    if not stop then return end
+    if time < oldest then oldest = time end
+    if time > newest then newest = time end
+    at, keyless = stop, bor(keyless, no_key)
+  end
+  return at, oldest, newest, keyless
+end
+
+-- How many bytes a varint has; 10 for more than three.
+local function length_of(p, at)
+  if p[at] < 128 then return 1 end
+  if p[at + 1] < 128 then return 2 end
+  if p[at + 2] < 128 then return 3 end
+  return 10
+end
+
+-- By the length of a varint: its bytes in a word, and their high bits. ODD has the lowest bit too.
+local MASK, MORE, ODD = {0xff, 0xffff, 0xffffff}, {0, 0x80, 0x8080}, 0x808081
+
+local function groups(word)
+  return bor(band(word, 0x7f), rshift(band(word, 0x7f00), 1), rshift(band(word, 0x7f0000), 2))
+end
+
+-- No read of same_shape reaches further than this from where its record begins: fields of at most
+-- nine bytes, a key of at most 127, and five more.
+local FAR = 160
+
+-- The records from `index` on, as long as their fields have as many bytes as those of the one at
+-- `p`, keys are short, time deltas are not negative, and there are no headers: (the first that is
+-- otherwise, where it begins, smallest time delta, largest, 1 if one has no key). Nearly all
+-- records of nearly all batches are so. All that is compared comes together in one word, since each
+-- branch that is taken now and then would be a trace of its own.
+local function same_shape(p, last, index, count)
+  local safe = last - FAR
+  if p > safe then return index end
+  local s = length_of(p, 0)
+  local t_at = s + 1
+  local t = length_of(p, t_at)
+  local o_at = t_at + t
+  local o = length_of(p, o_at)
+  local k_at = o_at + o
+  local key = p[k_at]
+  if s + t + o > 9 or key > 127 then return index end
+  local v = length_of(p, k_at + 1 + rshift(key, 1))
+  if v > 3 then return index end
+  local s_mask, t_mask, o_mask, v_mask = MASK[s], MASK[t], MASK[o], MASK[v]
+  local s_more, t_more, o_more, v_more = MORE[s], MORE[t], MORE[o], MORE[v]
+  local beyond = v + 2  -- the value's length, the count of headers, and one for the key's length
+  local oldest, newest, keyless, stopped = 0x7fffffff, 0, 0, count
+  for i = index, count - 1 do
+    if p > safe then stopped = i break end
+    local whole = band(cast(words, p)[0], s_mask)
+    local stop = p + s + rshift(groups(whole), 1)
+    if stop > last then stopped = i break end
+    local time = band(cast(words, p + t_at)[0], t_mask)
+    local offset = band(cast(words, p + o_at)[0], o_mask)
+    key = p[k_at]
+    local value_at = p + k_at + rshift(key, 1)
+    local value = band(cast(words, value_at + 1)[0], v_mask)
+    local double = 2 * i
+    local expected = bor(
+      band(double, 0x7f), lshift(band(double, 0x3f80), 1), lshift(band(double, 0x1fc000), 2), o_more
+    )
+    local differs = bor(
+      bxor(band(whole, ODD), s_more),
+      bxor(band(time, ODD), t_more),
+      bxor(offset, expected),
+      band(key, bor(arshift(lshift(key, 31), 31), 0x80), -2),  -- 1 (no key), or even and short
+      bxor(band(value, ODD), v_more),
+      stop[-1]  -- the count of headers
+    )
+    if differs ~= 0 or value_at + rshift(groups(value), 1) + beyond ~= stop then
+      stopped = i
+      break
+    end
+    time = groups(time)
+    oldest, newest, keyless = min(oldest, time), max(newest, time), bor(keyless, key)
+    p = stop
+  end
+  return stopped, p, oldest / 2, newest / 2, keyless
+end
+
+-- (smallest time delta, largest, whether every record has a key) or nothing.
+local function walk(address, size, count)
+  if count < 1 then return end
+  local first = cast(bytes, address)
+  local at, oldest, newest, keyless, index, patience = 0, LARGEST, -LARGEST, 0, 0, 4
+  repeat
+    local stopped, p, low, high, no_key = same_shape(first + at, first + size, index, count)
+    if stopped > index then
+      oldest, newest, keyless = min(oldest, low), max(newest, high), bor(keyless, no_key)
+      index, at = stopped, tonumber(p - first)
+    else
+      patience = patience - 1
+    end
+    if index < count then
+      if patience > 0 then
+        at, low, no_key = any_shape(first, at, size, index)
+        index, high = index + 1, low
+      else
+        at, low, high, no_key = any_shapes(first, at, size, index, count)
+        index = count
+      end
+      if not at then return end
+      oldest, newest, keyless = min(oldest, low), max(newest, high), bor(keyless, no_key)
+    end
+  until index == count
+  if at ~= size then return end
+  return oldest, newest, band(keyless, 1) == 0
+end
+
+-- The largest time delta alone, -1 for one below 0 and for nothing: each number that goes to Python
+-- or comes back costs as much as several records.
+local function newest(address, size, count)
+  local _, found = walk(address, size, count)
+  return found and max(found, -1) or -1
+end
+
+return walk, newest
 """
 
 
@@ -174,14 +297,44 @@ def load() -> Walk | None:
         return None
     if compiled is None:
         return None
+    compiled_walk, compiled_newest = compiled
     at_address = c_char.from_buffer
 
-    def walk(batch: Buffer, start: int, count: int) -> tuple[int, int, bool] | None:
-        if start >= len(batch):
+    def survey(batch: Buffer, start: int, count: int) -> tuple[int, int, bool] | None:
+        size = len(batch) - start
+        if size <= 0:
             return None
-        found: tuple[int, int, bool] | None = compiled(
-            addressof(at_address(batch, start)), len(batch) - start, count
+        found: tuple[int, int, bool] | None = compiled_walk(
+            addressof(at_address(batch, start)), size, count
         )
         return found
 
-    return walk
+    def newest(batch: Buffer, start: int, count: int) -> int:
+        size = len(batch) - start
+        if size <= 0:
+            return -1
+        found: int = compiled_newest(addressof(at_address(batch, start)), size, count)
+        return found
+
+    passes = Walk(survey, newest)
+    _warm_up(passes)
+    return passes
+
+
+def _warm_up(passes: Walk) -> None:
+    """Walk through what is common first.
+
+    What LuaJIT compiles first decides how well all else runs: it should be the loops over many
+    records. After many batches of one record with headers it would give these loops up for good.
+    """
+    for end in (b"\0", b"\4" + b"\x0aindex\2v" * 2):
+        data = bytearray()
+        for index in range(_WARM):
+            body = b"\0\0%b\1\x50%b%b" % (_varint(2 * index), bytes(40), end)
+            data += _varint(2 * len(body)) + body
+        for _ in range(6):
+            passes.newest(data, 0, _WARM)
+
+
+def _varint(number: int) -> bytes:
+    return bytes((number,) if number < 128 else (number & 0x7F | 0x80, number >> 7))

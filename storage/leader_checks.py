@@ -8,26 +8,29 @@ in storage/admission.py.
 
 from __future__ import annotations
 
+import struct
+from typing import Final
+
 from raftka.model.crc import crc32c
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     HEADER,
-    HEADER_BYTES,
     TRANSACTIONAL_BIT,
     BatchHeader,
 )
-from raftka.model.record_check import newest_delta, only_delta
+from raftka.model.record_check import HEAD_BYTES, SHAPES, learn_shape, newest_delta
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.admission import Admission
 from raftka.storage.appending import PLAIN_ATTRIBUTES, bad_sequence, check_shape, corrupt
 from raftka.storage.config import LogConfig
 
-_unpack = HEADER.unpack_from
+_WITH_HEAD: Final = struct.Struct(f"{HEADER.format}{HEAD_BYTES}s")
+_unpack = _WITH_HEAD.unpack_from
 
 _LOOKED_INTO = ~TRANSACTIONAL_BIT
-"""Attributes of a batch that `only_delta` cannot judge."""
+"""Attributes of a batch that only `Admission` can judge."""
 
 Accepted = tuple[memoryview, int, int, int, int, int, int, int, int, int]
 """(bytes to append, how many, attributes, last offset delta, largest timestamp, time of the append
@@ -64,11 +67,13 @@ class LeaderChecks:
         """What to append of exactly one batch. Raises KafkaError for one that cannot be taken."""
         view = records if type(records) is memoryview else memoryview(records)
         size = len(view)
-        if size < HEADER_BYTES:
+        if size < _WITH_HEAD.size:
             view = check_shape(view, self._config, self._topic_partition, from_client)
-        fields = _unpack(view)
+            fields = _unpack(bytes(view) + bytes(HEAD_BYTES))
+        else:
+            fields = _unpack(view)
         (base, length, _, magic, crc, attributes, delta, base_timestamp, max_timestamp,
-         producer_id, producer_epoch, base_sequence, count) = fields  # fmt: skip
+         producer_id, producer_epoch, base_sequence, count, head) = fields  # fmt: skip
         if (
             length + 12 != size
             or base
@@ -90,7 +95,18 @@ class LeaderChecks:
         if attributes & _LOOKED_INTO or not self._admission.is_plain:
             newest = -1
         elif count == 1:
-            newest = only_delta(view, size)
+            try:
+                size_of_shape, newest, at, byte, after, byte_after = SHAPES[head]
+            except KeyError:
+                newest = learn_shape(view, size)
+            else:
+                if (
+                    size_of_shape != size
+                    or view[at] != byte
+                    or view[after] != byte_after
+                    or view[size - 1]
+                ):
+                    newest = newest_delta(view, 1)
         else:
             newest = newest_delta(view, count)
         if (
@@ -99,7 +115,7 @@ class LeaderChecks:
             or not 0 <= base_timestamp <= max_timestamp <= now_ms + self._time_ahead_ms
         ):
             view, max_timestamp, append_time = self._admission.admit(
-                view, BatchHeader._make(fields), now_ms
+                view, BatchHeader._make(fields[:-1]), now_ms
             )
             size = len(view)
         return (

@@ -8,6 +8,7 @@ import pytest
 
 from raftka.model import record_check
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
 from raftka.model.record_batch import (
     CREATE_TIME,
     HEADER_BYTES,
@@ -17,9 +18,11 @@ from raftka.model.record_batch import (
 )
 from raftka.model.records import Record, encode_batch, iter_batches, iter_records
 from raftka.storage.admission import RecordsRefused
+from raftka.storage.config import LogConfig
+from raftka.storage.leader_checks import LeaderChecks
 from raftka.storage.log import Log
 from tests.support.logs import NOW_MS, new_log, read_bytes
-from tests.support.raw_batches import CASES, STRICTER, batch, mutate, packed, record, three
+from tests.support.raw_batches import CASES, STRICTER, batch, mutate, octets, packed, record, three
 
 
 @pytest.fixture(params=["compiled", "python"], autouse=True)
@@ -57,6 +60,31 @@ def test_answers_are_those_of_kafka() -> None:
             differs[name] = (code, found)
     assert differs == {}
     assert STRICTER.keys() <= CASES.keys()
+
+
+@pytest.mark.parametrize(
+    "good", [record(), record(key=octets(None)), record(value=octets(bytes(70)))]
+)
+def test_each_byte_of_a_record_is_looked_at_when_its_shape_is_known(good: bytes) -> None:
+    """A batch of one record is compared with the shape of an earlier one: any byte may be any."""
+    checks = LeaderChecks(TopicPartition("t", 0), LogConfig())
+    whole = memoryview(bytearray(batch(good)))
+    refused = 0
+    for place in range(len(good)):
+        for value in range(256):
+            changed = bytearray(good)
+            changed[place] = value
+            checks.accept(whole, NOW_MS, True)
+            try:
+                list(record_check.record_heads(bytes(changed), 1))
+            except KafkaError:
+                refused += 1
+                with pytest.raises(KafkaError) as refusal:
+                    checks.accept(memoryview(bytearray(batch(bytes(changed)))), NOW_MS, True)
+                assert refusal.value.code is ErrorCode.INVALID_RECORD
+            else:
+                checks.accept(memoryview(bytearray(batch(bytes(changed)))), NOW_MS, True)
+    assert refused > 1000
 
 
 def test_what_is_stored_is_read_by_a_consumer() -> None:
