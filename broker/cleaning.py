@@ -31,7 +31,7 @@ async def cleaning(node: Node) -> None:
         while True:
             for number in range(running, node.config.int("log.cleaner.threads")):
                 nursery.start_soon(_clean, node, number)
-                running = number + 1
+                running = node.cleaner.workers = number + 1
             await _rest(node)
 
 
@@ -42,6 +42,14 @@ async def _rest(node: Node) -> None:
 
 async def _clean(node: Node, number: int) -> None:
     """One cleaner, which rests while the settings ask for fewer."""
+    node.cleaner.workers_alive += 1
+    try:
+        await _clean_on(node, number)
+    finally:
+        node.cleaner.workers_alive -= 1
+
+
+async def _clean_on(node: Node, number: int) -> None:
     while True:
         said: list[Said] = []
         if number < node.config.int("log.cleaner.threads"):

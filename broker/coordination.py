@@ -9,7 +9,7 @@ of the time in which a node starts.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.metadata_loader import Publisher
+    from raftka.broker.metrics.transactions import TransactionFigures
     from raftka.broker.peers import Peers
     from raftka.broker.replication.joining import Joining
     from raftka.broker.replication.producer_ids import ProducerIds
@@ -272,6 +273,28 @@ class Coordinators:
     def group_figures(self) -> list[GroupFigures]:
         """Of the groups that this broker coordinates, for metrics."""
         return self.groups.figures() if "groups" in self.__dict__ else []
+
+    def transaction_figures(self) -> TransactionFigures:
+        """Of transactions that this broker coordinates, or whose partitions it leads."""
+        from raftka.broker.metrics.transactions import TransactionFigures
+
+        made = self.__dict__
+        joining: Joining | None = made.get("joining")
+        return TransactionFigures(
+            without_leader=self._markers.without_leader() if "_markers" in made else 0,
+            without_record=self.transactions.without_record() if "transactions" in made else 0,
+            refused=joining.refused_count if joining is not None else 0,
+            asked=joining.asked_count if joining is not None else 0,
+            asked_s=joining.asked_s if joining is not None else 0.0,
+        )
+
+    def loads(self) -> dict[str, Sequence[tuple[float, float]]]:
+        """(monotonic time, seconds) of the last loads of shards, by the kind of coordinator."""
+        made = self.__dict__
+        return {
+            "group": self.groups.host.loads if "groups" in made else (),
+            "transaction": self.transactions.loads if "transactions" in made else (),
+        }
 
     def _coordinator(self, transactional_id: str) -> int | None:
         """The broker that leads the id's partition of __transaction_state, as far as is known."""

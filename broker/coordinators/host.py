@@ -8,8 +8,9 @@ NOT_COORDINATOR.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import trio
 
@@ -28,6 +29,7 @@ from raftka.net.router import Pending
 S = TypeVar("S", bound=Shard)
 T = TypeVar("T")
 
+_LOADS_KEPT: Final = 200
 _AS_COORDINATOR_ERROR = {
     ErrorCode.NOT_LEADER_OR_FOLLOWER: ErrorCode.NOT_COORDINATOR,
     ErrorCode.FENCED_LEADER_EPOCH: ErrorCode.NOT_COORDINATOR,
@@ -80,6 +82,8 @@ class CoordinatorHost(Generic[S]):
     ) -> None:
         self.image: MetadataImage = EMPTY_IMAGE
         """The newest metadata; a shard is given it when it is loaded."""
+        self.loads: deque[tuple[float, float]] = deque(maxlen=_LOADS_KEPT)
+        """(monotonic time, seconds that it took) of the last loads of shards."""
         self._topic = topic
         self._log = coordinator_log
         self._clock = clock
@@ -133,10 +137,14 @@ class CoordinatorHost(Generic[S]):
             image=lambda: self.image,
             coordinator_log=self._log,
             clock=self._clock,
+            was_loaded=self._was_loaded,
         )
         self._hosted[partition] = hosted
         if self._nursery is not None:
             self._nursery.start_soon(hosted.run)
+
+    def _was_loaded(self, seconds: float) -> None:
+        self.loads.append((self._clock.monotonic(), seconds))
 
     def on_partition_resigned(self, partition: int) -> None:
         """Drop the partition's shard."""

@@ -37,7 +37,9 @@ class HostedPartition(Generic[S]):
         image: Callable[[], MetadataImage],
         coordinator_log: CoordinatorLog,
         clock: Clock,
+        was_loaded: Callable[[float], None],
     ) -> None:
+        """`was_loaded` hears how many seconds a load took."""
         self.runtime: ShardRuntime[S] | None = None
         """None while it is being loaded."""
         self._partition = partition
@@ -49,6 +51,7 @@ class HostedPartition(Generic[S]):
         self._image = image
         self._log = coordinator_log
         self._clock = clock
+        self._was_loaded = was_loaded
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -97,6 +100,8 @@ class HostedPartition(Generic[S]):
         now = runtime.now()
         shard.metadata_changed(self._image(), None, now)
         shard.loaded(now)
+        seconds = self._clock.monotonic() - began_s
+        self._was_loaded(seconds)
         sizes = shard.sizes()
         # Most partitions are empty in most clusters: fifty lines would say nothing.
         write = log.info if any(sizes.values()) else log.debug
@@ -104,7 +109,7 @@ class HostedPartition(Generic[S]):
             f"{self._name} is loaded up to offset {end_offset}",
             **sizes,
             leader_epoch=self._leader_epoch,
-            seconds=round(self._clock.monotonic() - began_s, 3),
+            seconds=round(seconds, 3),
         )
         return runtime
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from raftka.broker.metrics.cleaner import cleaner
 from raftka.broker.metrics.cluster import brokers, controller, disks, node_state
 from raftka.broker.metrics.connections import connections
 from raftka.broker.metrics.end_offsets import EndOffsets
@@ -18,6 +19,13 @@ from raftka.broker.metrics.partitions import isr_changes, partitions, traffic
 from raftka.broker.metrics.process import ProcessFigures, process
 from raftka.broker.metrics.quorum import QuorumMetrics
 from raftka.broker.metrics.requests import requests
+from raftka.broker.metrics.transactions import (
+    LATE_MS,
+    coordinator_loads,
+    markers,
+    producers,
+    verification,
+)
 
 if TYPE_CHECKING:
     from raftka.broker.coordinators.group.shard import GroupFigures
@@ -86,7 +94,9 @@ class Scrape:
             yield from disks(node)
             yield from isr_changes(node.data_plane.alter_partition)
             yield from partitions(node.replicas, self._partitions_max)
+            yield from cleaner(node.cleaner, node.logs, node.clock.wall_ms())
             yield from groups(found, ends)
+            yield from self._transactions()
             if "client_metrics" in node.__dict__:
                 # Loaded by the first client that pushed something (KIP-714).
                 from raftka.broker.metrics.clients import clients
@@ -96,6 +106,17 @@ class Scrape:
         yield from connections(self._servers)
         if self._figures is not None:
             yield from process(self._figures)
+
+    def _transactions(self) -> Iterator[Family]:
+        """Of the coordinators that are loaded, and of what their producers have open here."""
+        node = self._node
+        figures = node.coordinators.transaction_figures()
+        yield from markers(figures)
+        for name, loads in node.coordinators.loads().items():
+            yield from coordinator_loads(name, loads, node.clock.monotonic())
+        yield from verification(figures)
+        late_ms = node.config.int("transaction.max.timeout.ms") + LATE_MS
+        yield from producers(node.replicas, node.clock.wall_ms() - late_ms)
 
     def _allow(self, family: Family) -> Family | None:
         """The family under the names that prometheus.metrics.reporter.allowlist matches."""

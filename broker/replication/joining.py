@@ -95,6 +95,11 @@ class Joining:
         self._coordinators: dict[int, _Coordinator] = {}
         self._later: list[tuple[float, _Asked]] = []
         self._alarm = clock.alarm()
+        self.refused_count = 0
+        """How many partitions were answered with an error."""
+        self.asked_count = 0
+        """How many questions were answered, and in how many seconds altogether."""
+        self.asked_s = 0.0
 
     def ask(self, question: Question, answered: Callable[[Codes], None]) -> None:
         """Call `answered` with a code for each partition of the question; maybe at once.
@@ -157,6 +162,9 @@ class Joining:
             if again_s <= asked.asked_s + self._retries.at_most_s:
                 self._later.append((again_s, asked))
                 return
+        self.asked_count += 1
+        self.asked_s += self._clock.monotonic() - asked.asked_s
+        self.refused_count += sum(code is not ErrorCode.NONE for code in found.values())
         asked.answered(found)
 
     def _ask_again(self) -> None:

@@ -80,6 +80,8 @@ class CleanerState:
     """Those of them in closed segments."""
     uncleanable: str = ""
     """Why the cleaner gave this partition up; empty while it has not."""
+    overdue_ms: int = 0
+    """For how long max.compaction.lag.ms has asked for a cleaning."""
     warned_ms: int | None = None
     """When its growth was last warned about, ms since 1970."""
 
@@ -89,6 +91,16 @@ class CleanerState:
         return self.dirty_bytes + self.blocked_bytes
 
 
+class LastRun(NamedTuple):
+    """What the last cleaning took."""
+
+    seconds: float = 0.0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    buffer_share: float = 0.0
+    """How full the offset map was, from 0 to 1."""
+
+
 class Cleaner:
     """Cleans the logs of one broker. Several may call `clean_next` at the same time."""
 
@@ -96,6 +108,11 @@ class Cleaner:
         self, logs: LogManager, disk: Disk, clock: Clock, rules_off: RulesOff = ALL_HOLD
     ) -> None:
         self.states: dict[TopicPartition, CleanerState] = {}
+        self.surveyed_ms: int | None = None
+        """When logs to clean were last looked for, ms since 1970."""
+        self.last_run = LastRun()
+        self.workers = self.workers_alive = 0
+        """How many tasks were started that call `clean_next`, and how many have not ended."""
         self._logs = logs
         self._disk = disk
         self._clock = clock
@@ -109,6 +126,7 @@ class Cleaner:
     ) -> list[tuple[Log, plan.Dirt]]:
         """The compacted logs that wait for a cleaning, the dirtiest first."""
         due: list[tuple[Log, plan.Dirt]] = []
+        self.surveyed_ms = now_ms
         present: set[TopicPartition] = set()
         for log in self._logs:
             if not log.config.compacts or log.failure is not None:
@@ -123,6 +141,7 @@ class Cleaner:
                 continue
             state.dirty_ratio, state.dirty_bytes = dirt.ratio, dirt.dirty_bytes
             state.blocked_by, state.blocked_bytes = dirt.blocked_by, dirt.blocked_bytes
+            state.overdue_ms = dirt.overdue_ms
             if not state.uncleanable and dirt.is_due(log.config):
                 due.append((log, dirt))
         for gone in self.states.keys() - present:
@@ -231,14 +250,18 @@ class Cleaner:
         before = log.size
         work = self._disk.begin(steps, dataclasses.asdict(self._job(log, dirt, now_ms, config())))
         cleaned_to, free_at_s, moved = dirt.first_dirty_offset, began_s, 0
+        read = written = 0
+        buffer_share = 0.0
         try:
             while (found := await work.step()) is not None:
                 step = Step(**found)
                 if step.mapped_to >= 0:
-                    cleaned_to = step.mapped_to
+                    cleaned_to, buffer_share = step.mapped_to, step.buffer_share
                 if step.replaced and not await self._swap(log, step.replaced, now_ms):
                     return f"cleaning {log.topic_partition} was broken off: {_changed(log)}"
                 moved += step.moved_bytes
+                read += step.replaced_bytes
+                written += step.cleaned_bytes
                 now_s = self._clock.monotonic()
                 free_at_s = max(free_at_s, now_s) + step.moved_bytes / config().max_bytes_per_s
                 if free_at_s > now_s:
@@ -252,10 +275,12 @@ class Cleaner:
         await self._write_down(home, log.topic_partition, cleaned_to)
         state.cleaned_to, state.last_run_ms = cleaned_to, now_ms
         state.bytes_before, state.bytes_after = before, log.size
-        state.dirty_ratio, state.dirty_bytes = 0.0, 0
+        state.dirty_ratio, state.dirty_bytes, state.overdue_ms = 0.0, 0, 0
+        seconds = self._clock.monotonic() - began_s
+        self.last_run = LastRun(seconds, read, written, buffer_share)
         return (
             f"cleaned {log.topic_partition} up to offset {cleaned_to}: {before} bytes became"
-            f" {log.size} in {self._clock.monotonic() - began_s:.1f} s, {moved} bytes moved"
+            f" {log.size} in {seconds:.1f} s, {moved} bytes moved"
         )
 
     def _job(self, log: Log, dirt: plan.Dirt, now_ms: int, config: CleanerConfig) -> Job:

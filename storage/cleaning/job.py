@@ -74,6 +74,10 @@ class Step:
     """The base offsets of segments whose successor is ready under the first one's name."""
     cleaned_bytes: int = 0
     """The size of that successor."""
+    replaced_bytes: int = 0
+    """The size of those segments."""
+    buffer_share: float = 0.0
+    """How full the offset map was, from 0 to 1, once `mapped_to` is known."""
 
 
 def steps(disk: Disk, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -95,7 +99,7 @@ def run(disk: Disk, job: Job) -> Iterator[Step]:
             f"than the {offset_map.capacity} keys that fit: raise log.cleaner.dedupe.buffer.size.",
         )
     offset_map.complete()
-    yield Step(0, mapped_to=end_offset)
+    yield Step(0, mapped_to=end_offset, buffer_share=len(offset_map.offsets) / offset_map.capacity)
     sources = [
         plan.Source(base, size, _index_bytes(disk, job.directory, base))
         for base, size in job.segments
@@ -182,6 +186,7 @@ def _clean_group(
         moved,
         replaced=tuple(source.base_offset for source in group),
         cleaned_bytes=cleaned.size,
+        replaced_bytes=sum(source.size for source in group),
     )
 
 

@@ -34,8 +34,9 @@ class Dirt(NamedTuple):
     clean_bytes: int
     dirty_bytes: int
     """Those that may be cleaned now."""
-    is_overdue: bool
-    """max.compaction.lag.ms asks for a cleaning, however little there is to gain."""
+    overdue_ms: int
+    """For how long max.compaction.lag.ms has asked for a cleaning, however little there is to gain;
+    0 where it does not."""
     blocked_by: str
     """What keeps the rest from being cleaned, in words; empty when nothing does."""
     blocked_bytes: int = 0
@@ -51,7 +52,7 @@ class Dirt(NamedTuple):
         """Whether the topic's settings ask for a cleaning."""
         if not self.dirty_bytes:
             return False
-        return self.is_overdue or self.ratio > config.min_cleanable_dirty_ratio
+        return self.overdue_ms > 0 or self.ratio > config.min_cleanable_dirty_ratio
 
 
 def measure(
@@ -99,8 +100,13 @@ def measure(
         end_offset,
         sum(segment.size for segment, end in closed if end <= first_dirty),
         sum(segment.size for segment, end in closed if first_dirty < end <= end_offset),
-        any(
-            0 < segment.first_timestamp < latest_ms for segment, end in closed if end > first_dirty
+        max(
+            (
+                latest_ms - segment.first_timestamp
+                for segment, end in closed
+                if end > first_dirty and 0 < segment.first_timestamp < latest_ms
+            ),
+            default=0,
         ),
         blocked_by,
         sum(segment.size for segment, end in closed if end > max(first_dirty, end_offset)),

@@ -56,9 +56,9 @@ def test_a_checkpoint_outside_the_log_means_that_all_is_dirty() -> None:
 def test_lags_hold_back_and_hurry() -> None:
     held = dirt(LogConfig(min_compaction_lag_ms=3985))
     assert (held.end_offset, held.blocked_by) == (20, "min.compaction.lag.ms=3985")
-    assert not dirt(LogConfig(max_compaction_lag_ms=3990)).is_overdue
+    assert dirt(LogConfig(max_compaction_lag_ms=3990)).overdue_ms == 0
     overdue = dirt(LogConfig(max_compaction_lag_ms=3989, min_cleanable_dirty_ratio=1.0))
-    assert overdue.is_overdue and overdue.is_due(LogConfig(min_cleanable_dirty_ratio=1.0))
+    assert overdue.overdue_ms > 0 and overdue.is_due(LogConfig(min_cleanable_dirty_ratio=1.0))
 
 
 def test_neighbours_become_one_within_the_limits_of_a_segment() -> None:

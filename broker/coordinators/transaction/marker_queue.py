@@ -107,6 +107,15 @@ class MarkerQueue:
         under_way = (b.pieces for batches in self._under_way.values() for b in batches)
         return len(self._later) + sum(map(len, (*self._ready.values(), *under_way)))
 
+    def without_leader(self) -> int:
+        """How many partitions wait for a leader before they can be asked."""
+        return sum(
+            self._leader(each) is None
+            for _, wish, found in self._later
+            if wish.counts
+            for each in found
+        )
+
     def add(self, wish: Wish, now_s: float) -> None:
         """Have a transaction's end written everywhere."""
         self._place(wish, wish.wanted.partitions, now_s)

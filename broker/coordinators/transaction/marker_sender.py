@@ -38,6 +38,10 @@ class MarkerSender:
         self._queue = MarkerQueue(rules_off, image)
         self._alarm = clock.alarm()
 
+    def without_leader(self) -> int:
+        """How many partitions wait for a leader before they can be asked."""
+        return self._queue.without_leader()
+
     def send(self, wish: Wish) -> None:
         """Have a transaction's end written in each of its partitions."""
         self._queue.add(wish, self._clock.monotonic())

@@ -21,7 +21,12 @@ from raftka.broker.coordinators.transaction.config import TransactionConfig
 from raftka.broker.coordinators.transaction.core import NeedsProducerId, WriteMarkers
 from raftka.broker.coordinators.transaction.marker_queue import Wish
 from raftka.broker.coordinators.transaction.shard import TransactionShard
-from raftka.broker.coordinators.transaction.state import EPOCH_BUMPS, State, Transaction
+from raftka.broker.coordinators.transaction.state import (
+    EPOCH_BUMPS,
+    PREPARED,
+    State,
+    Transaction,
+)
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TRANSACTION_TOPIC, TopicPartition
 from raftka.model.ports import Clock
@@ -89,6 +94,7 @@ class TransactionCoordinatorService:
         self.publish = self._host.publish
         self.became_leader = self._host.became_leader
         self.resigned = self._host.resigned
+        self.loads = self._host.loads
         self.on_partition_elected = self._host.on_partition_elected
         self.on_partition_resigned = self._host.on_partition_resigned
 
@@ -212,6 +218,14 @@ class TransactionCoordinatorService:
                 if is_wanted(name, transaction)
             ]
         return response
+
+    def without_record(self) -> int:
+        """How many transactions have all their markers, and no Complete record yet."""
+        return sum(
+            found.state in PREPARED and not found.partitions
+            for runtime in self._host.loaded()
+            for found in runtime.shard.transactions().values()
+        )
 
     # ---- inside
 
