@@ -41,6 +41,15 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "console-share-consumer": Command(
             "client.tools.console_share_consumer", "work on a topic, in a share group"
         ),
+        "verifiable-producer": Command(
+            "client.tools.verifiable_producer", "send numbers, print each answer"
+        ),
+        "verifiable-consumer": Command(
+            "client.tools.verifiable_consumer", "read in a group, print each event"
+        ),
+        "verifiable-share-consumer": Command(
+            "client.tools.verifiable_share_consumer", "work in a share group, print each event"
+        ),
         "get-offsets": Command("client.tools.get_offsets", "first, last and other offsets"),
         "delete-records": Command("client.tools.delete_records", "move where partitions begin"),
         "producer-perf-test": Command("client.tools.producer_perf_test", "measure producing"),
@@ -48,6 +57,7 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     },
     "Groups": {
         "consumer-groups": Command("client.tools.consumer_groups", "list, describe, reset, delete"),
+        "share-groups": Command("client.tools.share_groups", "the same of share groups"),
         "transactions": Command("client.tools.transactions", "what is open, and ending it"),
         "groups": Command("client.tools.groups", "list groups; why one does not move"),
     },

@@ -27,7 +27,7 @@ from raftka.client.admin.features import (
     FeatureUpdate,
     UpgradeType,
 )
-from raftka.client.admin.groups import GroupDescription, GroupListing, GroupMember, GroupOperations
+from raftka.client.admin.groups import GroupDescription, GroupListing, GroupMember
 from raftka.client.admin.nodes import (
     ClusterDescription,
     Node,
@@ -53,6 +53,7 @@ from raftka.client.admin.quotas import (
 )
 from raftka.client.admin.records import RecordOperations
 from raftka.client.admin.scram import ScramOperations, ScramPassword, ScramRemoval
+from raftka.client.admin.share_groups import ShareGroupOperations, ShareOffset
 from raftka.client.admin.tokens import Token, TokenOperations
 from raftka.client.admin.topics import (
     CreatedTopic,
@@ -77,7 +78,7 @@ class Admin(
     ConfigOperations,
     PartitionOperations,
     NodeOperations,
-    GroupOperations,
+    ShareGroupOperations,
     QuotaOperations,
     TransactionOperations,
     AclOperations,
@@ -129,6 +130,7 @@ __all__ = [
     "ResourceType",
     "ScramPassword",
     "ScramRemoval",
+    "ShareOffset",
     "SomeFailed",
     "Token",
     "TopicDescription",

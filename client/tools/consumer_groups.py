@@ -101,8 +101,8 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
         return found
     require(found, "bootstrap-server")
     if found.list:
-        found.state = _names(found.state, _STATES, "state")
-        found.type = _names(found.type, _TYPES, "type")
+        found.state = group_tables.names(found.state, _STATES, "state")
+        found.type = group_tables.names(found.type, _TYPES, "type")
     if (found.describe or found.delete) and not (found.group or found.all_groups):
         action = "describe" if found.describe else "delete"
         raise UsageError(f"Option [{action}] takes one of these options: [group], [all-groups]")
@@ -144,20 +144,6 @@ def _check_reset(found: argparse.Namespace) -> None:
         )
     if not (found.topic or found.all_topics or found.from_file):
         raise UsageError("One of the reset scopes should be defined: --all-topics, --topic.")
-
-
-def _names(text: str | None, known: Sequence[str], what: str) -> list[str] | None:
-    """The names in a list; an empty list stands for all. Raises UsageError."""
-    if text is None:
-        return None
-    by_lower = {name.lower(): name for name in known}
-    words_given = [word.strip() for word in text.split(",") if word.strip()]
-    unknown = [word for word in words_given if word.lower() not in by_lower]
-    if unknown:
-        raise UsageError(
-            f"Invalid {what} list '{text}'. Valid {what}s are: {', '.join(sorted(known))}"
-        )
-    return [by_lower[word.lower()] for word in words_given]
 
 
 async def _work(found: argparse.Namespace) -> int:

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from raftka.client.consumer import ConsumerRecord
-from raftka.client.tools.group_formatters import GroupMetadataFormatter, OffsetsFormatter
+from raftka.client.tools.group_formatters import (
+    GroupMetadataFormatter,
+    OffsetsFormatter,
+    ShareGroupFormatter,
+    ShareStateFormatter,
+    TransactionLogFormatter,
+)
 from raftka.client.tools.options import ToolError, UsageError
 from raftka.model.text import decode_text
 
@@ -145,6 +151,9 @@ _FORMATTERS: Final[Mapping[str, Callable[[Mapping[str, str]], Formatter]]] = {
     "NoOpMessageFormatter": lambda _: NoFormatter(),
     "OffsetsMessageFormatter": lambda _: OffsetsFormatter(),
     "GroupMetadataMessageFormatter": lambda _: GroupMetadataFormatter(),
+    "TransactionLogMessageFormatter": lambda _: TransactionLogFormatter(),
+    "ShareGroupMessageFormatter": lambda _: ShareGroupFormatter(),
+    "ShareGroupStateMessageFormatter": lambda _: ShareStateFormatter(),
 }
 
 

@@ -55,16 +55,17 @@ async def reset_offsets(admin: Admin, groups: Sequence[str], found: argparse.Nam
             )
             failed = True
             continue
-        plans[group] = await _plan(admin, group, found)
+        plans[group] = await plan(admin, group, found, await _committed(admin, group))
         if found.execute and plans[group]:
             await admin.alter_group_offsets(
                 group, {t: OffsetAndMetadata(offset) for t, offset in plans[group].items()}
             )
-    _show(plans, found.export, len(groups) > 1 or found.all_groups)
+    show(plans, found.export, name_groups=len(groups) > 1 or found.all_groups)
     return 1 if failed else 0
 
 
-def _show(plans: Mapping[str, Offsets], as_csv: bool, name_groups: bool) -> None:
+def show(plans: Mapping[str, Offsets], as_csv: bool, *, name_groups: bool) -> None:
+    """Print the new offsets of groups."""
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         for group, offsets in plans.items():
@@ -96,10 +97,16 @@ async def _state(admin: Admin, group: str) -> str:
         return "Dead"
 
 
-async def _plan(admin: Admin, group: str, found: argparse.Namespace) -> Offsets:
+async def _committed(admin: Admin, group: str) -> Offsets:
+    return {t: each.offset for t, each in (await admin.list_group_offsets(group)).items()}
+
+
+async def plan(
+    admin: Admin, group: str, found: argparse.Namespace, committed: Mapping[TopicPartition, int]
+) -> Offsets:
+    """The new offsets of a group that has these now. Raises ToolError."""
     if found.from_file:
         return await _within_log(admin, _from_file(found.from_file, group))
-    committed = await admin.list_group_offsets(group)
     if found.all_topics:
         targets = sorted(committed)
     else:
@@ -108,17 +115,17 @@ async def _plan(admin: Admin, group: str, found: argparse.Namespace) -> Offsets:
         return await _at(admin, targets, EARLIEST if found.to_earliest else LATEST)
     if found.to_offset is not None:
         return await _within_log(admin, dict.fromkeys(targets, found.to_offset))
-    if found.shift_by is not None:
+    if getattr(found, "shift_by", None) is not None:
         missing = [target for target in targets if target not in committed]
         if missing:
             raise ToolError(
                 f"Cannot shift offset for partition {missing[0]} since there is no current"
                 " committed offset"
             )
-        moved = {target: committed[target].offset + found.shift_by for target in targets}
+        moved = {target: committed[target] + found.shift_by for target in targets}
         return await _within_log(admin, moved)
     if found.to_current:
-        known = {t: committed[t].offset for t in targets if t in committed}
+        known = {t: committed[t] for t in targets if t in committed}
         return known | await _at(admin, [t for t in targets if t not in committed], LATEST)
     if found.to_datetime:
         return await _at(admin, targets, _datetime_ms(found.to_datetime))

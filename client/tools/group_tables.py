@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from raftka.client.admin import Admin, GroupDescription, GroupMember
 from raftka.client.consumer import LATEST
 from raftka.client.consumer.group_messages import by_topic
-from raftka.client.tools.options import ToolError, whole_number
+from raftka.client.tools.options import ToolError, UsageError, whole_number
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
@@ -50,6 +50,20 @@ async def partitions_of(admin: Admin, topics: Sequence[str]) -> list[TopicPartit
     for topic in (await admin.describe_topics(whole)).values():
         found += [TopicPartition(topic.name, part.index) for part in topic.partitions]
     return found
+
+
+def names(text: str | None, known: Sequence[str], what: str) -> list[str] | None:
+    """The names in a list; an empty list stands for all. Raises UsageError."""
+    if text is None:
+        return None
+    by_lower = {name.lower(): name for name in known}
+    words_given = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words_given if word.lower() not in by_lower]
+    if unknown:
+        raise UsageError(
+            f"Invalid {what} list '{text}'. Valid {what}s are: {', '.join(sorted(known))}"
+        )
+    return [by_lower[word.lower()] for word in words_given]
 
 
 def _mention_state(group: GroupDescription) -> None:
@@ -151,9 +165,9 @@ def _members(group: GroupDescription, verbose: bool) -> list[str]:
         if verbose:
             row += [
                 _number(member.epoch),
-                _assignment(member.assignment),
+                assignment(member.assignment),
                 _number(group.target_epoch),
-                _MISSING if member.target is None else _assignment(member.target),
+                _MISSING if member.target is None else assignment(member.target),
             ]
         else:
             row.append("")
@@ -165,7 +179,8 @@ def _number(epoch: int | None) -> str:
     return _MISSING if epoch is None else str(epoch)
 
 
-def _assignment(partitions: Sequence[TopicPartition]) -> str:
+def assignment(partitions: Sequence[TopicPartition]) -> str:
+    """The partitions of a member, as topic:0,1;other:2."""
     return (
         ";".join(
             f"{topic}:{','.join(map(str, sorted(indexes)))}"

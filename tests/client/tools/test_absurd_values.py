@@ -71,6 +71,12 @@ COMMON: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--topic", "t", "--num-records", "1", "--throughput", "-1", "--record-size", "1"),
     ),
     "reassign_partitions": (("--list",), ("--execute",), ("--generate",)),
+    "share_groups": (
+        ("--list",),
+        ("--describe", "--group", "g"),
+        ("--reset-offsets", "--group", "g", "--topic", "t:0", "--to-offset", "1", "--dry-run"),
+        ("--delete-offsets", "--group", "g", "--topic", "t"),
+    ),
     "transactions": (
         ("list",),
         ("describe-producers", "--topic", "t", "--partition", "0"),
@@ -83,6 +89,9 @@ COMMON: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--describe",),
         ("--delete", "--topic", "t"),
     ),
+    "verifiable_consumer": (("--topic", "t", "--group-id", "g"),),
+    "verifiable_producer": (("--topic", "t"),),
+    "verifiable_share_consumer": (("--topic", "t", "--group-id", "g"),),
 }
 
 

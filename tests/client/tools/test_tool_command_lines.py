@@ -26,7 +26,11 @@ TOOLS = (
     "metadata_quorum",
     "producer_perf_test",
     "reassign_partitions",
+    "share_groups",
     "topics",
+    "verifiable_consumer",
+    "verifiable_producer",
+    "verifiable_share_consumer",
 )
 
 

@@ -1,0 +1,167 @@
+"""Share groups: members, offsets and lags, where they begin (KIP-932)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from raftka.client.admin.groups import GroupDescription, GroupMember, GroupOperations
+from raftka.client.admin.outcomes import checked, raise_for
+from raftka.client.consumer.group_client import GroupClient
+from raftka.client.metadata import Broker
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.net.protocol.messages import alter_share_group_offsets as altering
+from raftka.net.protocol.messages import delete_share_group_offsets as deleting
+from raftka.net.protocol.messages import share_group_describe as describing
+from raftka.net.protocol.messages.describe_share_group_offsets import (
+    DescribeShareGroupOffsetsRequest,
+    DescribeShareGroupOffsetsRequestGroup,
+)
+
+_PROTOCOL: str = "share"
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOffset:
+    """How far a share group has come in a partition; None for what nobody knows yet."""
+
+    start_offset: int | None
+    """The first offset that is not done."""
+    leader_epoch: int
+    lag: int | None
+    """How many records are to be done."""
+
+
+class ShareGroupOperations(GroupOperations):
+    """What the admin client does with share groups."""
+
+    async def describe_share_groups(self, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
+        """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
+        outcomes: dict[str, GroupDescription | KafkaError] = {}
+        for group_id in group_ids:
+            outcomes[group_id] = await self._outcome(self._describe_share_group(group_id))
+        return checked(outcomes)
+
+    async def list_share_group_offsets(self, group_id: str) -> dict[TopicPartition, ShareOffset]:
+        """All partitions of a group, with the lag from its coordinator's state. Raises KafkaError.
+
+        Partitions whose state cannot be read are left out.
+        """
+        request = DescribeShareGroupOffsetsRequest(
+            groups=[DescribeShareGroupOffsetsRequestGroup(group_id=group_id, topics=None)]
+        )
+
+        async def attempt(group: GroupClient) -> dict[TopicPartition, ShareOffset]:
+            told = (await group.send(await group.channel(), request)).groups[0]
+            raise_for(told.error_code, told.error_message)
+            return {
+                TopicPartition(topic.topic_name, each.partition_index): ShareOffset(
+                    each.start_offset if each.start_offset >= 0 else None,
+                    each.leader_epoch,
+                    each.lag if each.lag >= 0 else None,
+                )
+                for topic in told.topics
+                for each in topic.partitions
+                if not each.error_code
+            }
+
+        return await self._with_coordinator(group_id, attempt)
+
+    async def alter_share_group_offsets(
+        self, group_id: str, offsets: Mapping[TopicPartition, int]
+    ) -> None:
+        """Let a group without members begin elsewhere. Raises SomeFailed."""
+        topics: dict[str, altering.AlterShareGroupOffsetsRequestTopic] = {}
+        for target, offset in offsets.items():
+            topic = topics.setdefault(
+                target.topic, altering.AlterShareGroupOffsetsRequestTopic(topic_name=target.topic)
+            )
+            topic.partitions.append(
+                altering.AlterShareGroupOffsetsRequestPartition(
+                    partition_index=target.partition, start_offset=offset
+                )
+            )
+        request = altering.AlterShareGroupOffsetsRequest(
+            group_id=group_id, topics=list(topics.values())
+        )
+
+        async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
+            told = await group.send(await group.channel(), request)
+            raise_for(told.error_code, told.error_message)
+            return {
+                TopicPartition(topic.topic_name, each.partition_index): _error(each)
+                for topic in told.responses
+                for each in topic.partitions
+            }
+
+        checked(await self._with_coordinator(group_id, attempt))
+
+    async def delete_share_group_offsets(
+        self, group_id: str, topics: Iterable[str]
+    ) -> dict[str, KafkaError | None]:
+        """Forget the topics of a group without members; what came of each. Raises KafkaError."""
+        request = deleting.DeleteShareGroupOffsetsRequest(
+            group_id=group_id,
+            topics=[
+                deleting.DeleteShareGroupOffsetsRequestTopic(topic_name=name) for name in topics
+            ],
+        )
+
+        async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:
+            told = await group.send(await group.channel(), request)
+            raise_for(told.error_code, told.error_message)
+            return {each.topic_name: _error(each) for each in told.responses}
+
+        return await self._with_coordinator(group_id, attempt)
+
+    async def _describe_share_group(self, group_id: str) -> GroupDescription:
+        request = describing.ShareGroupDescribeRequest(group_ids=[group_id])
+
+        async def attempt(group: GroupClient) -> GroupDescription:
+            told = (await group.send(await group.channel(), request)).groups[0]
+            raise_for(told.error_code, told.error_message)
+            assert group.coordinator.broker is not None
+            return _described(told, group.coordinator.broker)
+
+        return await self._with_coordinator(group_id, attempt)
+
+
+def _error(
+    told: altering.AlterShareGroupOffsetsResponsePartition
+    | deleting.DeleteShareGroupOffsetsResponseTopic,
+) -> KafkaError | None:
+    if not told.error_code:
+        return None
+    code = ErrorCode(told.error_code)
+    return KafkaError(code, told.error_message or code.name)
+
+
+def _described(told: describing.DescribedGroup, at: Broker) -> GroupDescription:
+    return GroupDescription(
+        told.group_id,
+        told.group_state,
+        _PROTOCOL,
+        told.assignor_name,
+        tuple(
+            GroupMember(
+                member.member_id,
+                None,
+                member.client_id,
+                member.client_host,
+                tuple(
+                    sorted(
+                        TopicPartition(topic.topic_name, index)
+                        for topic in member.assignment.topic_partitions
+                        for index in topic.partitions
+                    )
+                ),
+                member.member_epoch,
+                rack=member.rack_id,
+            )
+            for member in told.members
+        ),
+        at,
+        told.group_epoch,
+        told.assignment_epoch,
+    )
