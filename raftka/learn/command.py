@@ -8,9 +8,12 @@ import webbrowser
 from pathlib import Path
 from typing import Any, Final
 
+from raftka.client.settings import ConfigError
+from raftka.client.tools.options import ToolError, read_properties
 from raftka.learn import lessons
 from raftka.learn.export import TooLong, export, packed
 from raftka.learn.lessons import WrongLesson
+from raftka.learn.places import places
 from raftka.learn.recording import record
 from raftka.learn.teacher import titles
 from raftka.learn.telling import NotInTrace
@@ -35,9 +38,14 @@ def main(argv: list[str]) -> int:
             for each in titles():
                 print(f"{each['number']:2}  {each['name']:24}{each['title']['en']}")
             return 0
+        if options.attach is not None and (options.what or options.export is not None):
+            raise UnusableFile("--attach shows running nodes: name no lesson, and no --export")
         if options.export is not None:
             return _export(options)
         return _serve(options)
+    except (ConfigError, ToolError) as error:
+        print(f"raftka learn: --attach: {error}", file=sys.stderr)
+        return 1
     except (UnusableFile, WrongLesson, NotInTrace, TooLong, SessionError) as error:
         print(f"raftka learn: {error}", file=sys.stderr)
         return 1
@@ -58,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lang", choices=lessons.LANGUAGES, help="default: the browser's")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="default: one that is free")
+    parser.add_argument(
+        "--attach",
+        metavar="HOST:PORT,...",
+        help="show running nodes instead, live: what their recorders and Kafka's APIs answer",
+    )
+    parser.add_argument(
+        "--command-config", metavar="FILE", help="a client's properties for --attach (security)"
+    )
     parser.add_argument("--open", action="store_true", help="open a browser, too")
     parser.add_argument("--list", action="store_true", help="name the lessons")
     return parser
@@ -78,6 +94,8 @@ def _data(options: argparse.Namespace) -> dict[str, Any]:
         "scenarios": list(NAMES),
         "runs": [packed(record(each, seed=options.seed)) for each in options.what],
     }
+    if options.attach is not None:
+        data |= {"attach": options.attach, "lessons": [], "scenarios": [], "places": places()}
     return data if options.lang is None else {**data, "lang": options.lang}
 
 
@@ -85,11 +103,18 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         import trio
 
-        from raftka.learn import server
+        from raftka.learn import attached, server
     except ModuleNotFoundError as error:
         print(f"raftka learn: {error}; {_NEEDS}", file=sys.stderr)
         return 1
     data = _data(options)
+    nodes = None
+    if options.attach is not None:
+        settings = read_properties(options.command_config)
+        try:
+            nodes = attached.Attached(options.attach, settings)
+        except ValueError as error:
+            raise UnusableFile(str(error)) from error
 
     def told(url: str) -> None:
         print(f"{url}\nOpen it in a browser. Ctrl-C ends it.", flush=True)
@@ -97,7 +122,7 @@ def _serve(options: argparse.Namespace) -> int:
             webbrowser.open(url)
 
     async def run() -> None:
-        await server.run(data, host=options.host, port=options.port, told=told)
+        await server.run(data, host=options.host, port=options.port, told=told, attached=nodes)
 
     trio.run(run)
     return 0

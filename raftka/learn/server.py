@@ -6,10 +6,12 @@ that does not read holds its own run up. The token in the URL keeps others on th
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import trio
@@ -21,6 +23,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from raftka.learn.attached import Attached
 from raftka.learn.export import page
 from raftka.learn.teacher import LINE_MAX
 
@@ -31,8 +34,9 @@ _POLICY: Final = (
 _NO_TOKEN: Final = "This page needs the token: open the address that raftka learn has printed.\n"
 
 
-def app(data: Mapping[str, Any], token: str) -> Starlette:
-    """The page at /, its engine at /engine; both need the token."""
+def app(data: Mapping[str, Any], token: str, attached: Attached | None = None) -> Starlette:
+    """The page at /, its engine at /engine; both need the token. Where nodes are attached, they
+    take the engine's place."""
 
     def is_known(given: str | None) -> bool:
         return given is not None and secrets.compare_digest(given.encode(), token.encode())
@@ -55,6 +59,9 @@ def app(data: Mapping[str, Any], token: str) -> Starlette:
             await socket.close(1008)
             return
         await socket.accept()
+        if attached is not None:
+            await _look(socket, attached)
+            return
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(_worker)
             nursery.start_soon(_requests, socket, process, nursery.cancel_scope)
@@ -62,6 +69,20 @@ def app(data: Mapping[str, Any], token: str) -> Starlette:
             nursery.cancel_scope.cancel()
 
     return Starlette(routes=[Route("/", show), WebSocketRoute("/engine", engine)])
+
+
+async def _look(socket: WebSocket, attached: Attached) -> None:
+    """Answer a page about the nodes that are attached, until it is closed."""
+    try:
+        while True:
+            try:
+                request = json.loads(await socket.receive_text())
+            except (ValueError, RecursionError):
+                request = None
+            answer = await attached.handle(request)
+            await socket.send_text(json.dumps(answer, separators=(",", ":")))
+    except WebSocketDisconnect:
+        return
 
 
 async def _worker(*, task_status: trio.TaskStatus[trio.Process]) -> None:
@@ -107,6 +128,7 @@ async def run(
     host: str,
     port: int,
     told: Callable[[str], None],
+    attached: Attached | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; `told` gets the address to open. Raises OSError: the port is taken."""
@@ -115,8 +137,11 @@ async def run(
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.websocket_max_message_size = LINE_MAX
     config.accesslog = config.errorlog = None
-    async with trio.open_nursery() as nursery:
-        bound: list[str] = await nursery.start(_serve, app(data, token), config)
+    async with AsyncExitStack() as stack:
+        if attached is not None:
+            await stack.enter_async_context(attached)
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        bound: list[str] = await nursery.start(_serve, app(data, token, attached), config)
         where = bound[0].removeprefix("http://")
         url = f"http://{where}/?token={token}"
         told(url)

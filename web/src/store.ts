@@ -52,8 +52,9 @@ function withoutCurtain(events: TraceEvent[]): TraceEvent[] {
   return first < 0 || asked ? events : events.slice(0, first);
 }
 
-export function load(run: RecordedRun): Loaded {
-  const recording = new Recording(withoutCurtain(run.events));
+/** `isLive`: of nodes that run; when one stops, that is news. */
+export function load(run: RecordedRun, isLive = false): Loaded {
+  const recording = new Recording(isLive ? run.events : withoutCurtain(run.events));
   return {
     run,
     recording,

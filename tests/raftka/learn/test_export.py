@@ -113,3 +113,14 @@ def test_every_place_of_the_code_is_where_it_says() -> None:
         assert re.match(
             r"\s*(async )?(def|class|@)", (root / file).read_text().splitlines()[int(line) - 1]
         )
+
+
+def test_nodes_are_attached_by_their_addresses_and_without_a_lesson(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["--attach", "nonsense"]) == 1
+    assert "HOST:PORT" in capsys.readouterr().err
+    assert command.main(["kill", "--attach", "127.0.0.1:9092"]) == 1
+    assert "name no lesson" in capsys.readouterr().err
+    assert command.main(["--attach", "h:1", "--command-config", "/nowhere"]) == 1
+    assert "cannot be read" in capsys.readouterr().err

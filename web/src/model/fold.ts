@@ -348,6 +348,8 @@ function ofCluster(state: State, event: TraceEvent): void {
       return;
     case "broker-unfenced":
       nodeOf(state, broker).fenced = false;
+      // Recorders of real nodes do not say when a node begins to serve: the controller does.
+      if (nodeOf(state, broker).health === "starting") nodeOf(state, broker).health = "serving";
       return;
     case "broker-unregistered":
       nodeOf(state, broker).registered = false;

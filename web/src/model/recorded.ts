@@ -105,6 +105,9 @@ export interface PageData {
   lessons?: LessonTitle[];
   scenarios?: string[];
   runs?: PackedRun[];
+  /** Running nodes that are shown instead of a recording: their addresses. */
+  attach?: string;
+  places?: Record<string, string>;
   /** What to open first: a lesson's name. */
   open?: string;
 }

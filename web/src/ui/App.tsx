@@ -1,11 +1,13 @@
 // The page.
 
+import { isAttached, look, view } from "../attached";
 import { at as lessonAt, lesson } from "../lesson";
-import { open, openFile, runs } from "../catalogue";
+import { open, openFile, page, runs } from "../catalogue";
 import { difference, engineState } from "../session";
 import { share } from "../link";
 import { beside, hasRun, helpOpen, loaded, notice, projector, tab, type Tab } from "../store";
 import { type Key, lang, say, seconds } from "../words/say";
+import { Console } from "./Console";
 import { Hands } from "./Hands";
 import { Help, Legend } from "./Help";
 import { Lesson } from "./Lesson";
@@ -19,6 +21,10 @@ import { Why } from "./Why";
 
 function Facts() {
   const { run } = loaded.value;
+  if (isAttached.value) {
+    const cluster = look.value?.cluster ?? "";
+    return <p class="facts">{[page.value.attach ?? "", cluster === "" ? "" : say("console.cluster", { id: cluster })].filter((each) => each !== "").join(" · ")}</p>;
+  }
   const facts = [
     run.session.scenario ?? run.session.lesson ?? "",
     run.session.seed === undefined ? "" : say("head.seed", { seed: run.session.seed }),
@@ -55,7 +61,10 @@ function Head() {
         <button type="button" class="quiet" lang={lang.value === "en" ? "pt" : "en"} onClick={() => (lang.value = lang.value === "en" ? "pt" : "en")} title={say("lang.switch")}>
           {lang.value === "en" ? "PT" : "EN"}<span class="away"> {say("lang.switch")}</span>
         </button>
-        {hasRun.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
+        {isAttached.value && (["console", "stage"] as const).map((name) => (
+          <button key={name} type="button" class="quiet" aria-pressed={view.value === name} onClick={() => (view.value = name)}>{say(`console.view.${name}`)}</button>
+        ))}
+        {hasRun.value && !isAttached.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
         <button type="button" class="quiet wide-only" aria-pressed={projector.value} onClick={() => (projector.value = !projector.value)}>{say("head.projector")}</button>
         <button type="button" class="quiet" aria-label={say("head.help")} title={say("head.help")} onClick={() => (helpOpen.value = true)}>?</button>
       </nav>
@@ -64,7 +73,8 @@ function Head() {
 }
 
 function Panel() {
-  const tabs: [Tab, Key][] = [["why", "tab.why"], ["hands", "tab.hands"], ["rules", "tab.rules"]];
+  const tabs: [Tab, Key][] = [["why", "tab.why"]];
+  if (!isAttached.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"]);
   if (lesson.value !== null) tabs.unshift(["lesson", "tab.lesson"]);
   const chosen = tabs.some(([name]) => name === tab.value) ? tab.value : "why";
   const turn = (event: KeyboardEvent) => {
@@ -135,7 +145,9 @@ export function App() {
       }}
     >
       <Head />
-      {hasRun.value
+      {isAttached.value && (view.value === "console" || !hasRun.value)
+        ? <Console />
+        : hasRun.value
         ? (
           <main class={`work${lesson.value !== null && tab.value === "lesson" && lessonAt.value < 0 ? " intro" : ""}`}>
             <h1 class="away">{say("page.title")}</h1>
