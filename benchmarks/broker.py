@@ -61,13 +61,13 @@ def batch(size: int) -> bytes:
     )
 
 
-def produce_frame(records: bytes, acks: int) -> bytes:
+def produce_frame(records: bytes, acks: int, topic: str = TOPIC) -> bytes:
     request = ProduceRequest(
         acks=acks,
         timeout=30_000,
         topic_data=[
             TopicProduceData(
-                name=TOPIC, partition_data=[PartitionProduceData(index=0, records=records)]
+                name=topic, partition_data=[PartitionProduceData(index=0, records=records)]
             )
         ],
     )
@@ -91,9 +91,9 @@ def fetch_frame(max_bytes: int) -> bytes:
     return b"".join(codec.encode_request(request, 11, 1, "bench"))  # type: ignore[arg-type]
 
 
-def check_produce(answer: bytes) -> None:
+def check_produce(answer: bytes, topic: str = TOPIC) -> None:
     # size, correlation id, tags, topics, name, partitions, index, error code
-    at = 4 + 4 + 1 + 1 + 1 + len(TOPIC) + 1 + 4
+    at = 4 + 4 + 1 + 1 + 1 + len(topic) + 1 + 4
     (code,) = struct.unpack_from(">h", answer, at)
     if code:
         raise RuntimeError(f"the broker answered error code {code}")
