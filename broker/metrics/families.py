@@ -16,13 +16,45 @@ Sample = tuple[str, float]
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
+_SLICE: Final = 500
+"""Samples in one piece of text: how long a scrape keeps the event loop at most."""
+
+Kept = dict[tuple[str, int], tuple[list[float], str]]
+"""By a metric's name and the first sample of a piece: its values, and its text."""
+
+
+class Column(NamedTuple):
+    """The samples of a family that has one for each partition, always under the same labels.
+
+    Most values are what they were at the scrape before, and with them the text: writing ten
+    thousand lines takes fifty times as long as a look at whether their values have changed.
+    """
+
+    where: Sequence[str]
+    """Labels as `labels` writes them."""
+    values: list[float]
+    kept: Kept
+    """The text of the scrape before, under the same `where`."""
+
+    def lines(self, name: str) -> Iterator[str]:
+        """The text of the samples, in pieces."""
+        for start in range(0, len(self.values), _SLICE):
+            values = self.values[start : start + _SLICE]
+            known = self.kept.get((name, start))
+            if known is None or known[0] != values:
+                where = self.where[start : start + _SLICE]
+                text = "".join([f"{name}{a} {b}\n" for a, b in zip(where, values, strict=True)])
+                known = self.kept[name, start] = (values, text)
+            yield known[1]
+
+
 class Family(NamedTuple):
     """One metric under each of its names, with a sample for each set of labels."""
 
     names: tuple[str, ...]
     kind: Kind
     help: str
-    samples: Sequence[Sample]
+    samples: Sequence[Sample] | Column
     """Of a histogram, the labels of the samples carry their suffixes: see `Histogram`."""
 
 
@@ -48,16 +80,15 @@ def counter(names: tuple[str, ...], help: str, value: float) -> Family:
     return Family(names, "counter", help, (("", value),))
 
 
-_SLICE: Final = 500
-"""Samples in one piece of text: how long a scrape keeps the event loop at most."""
-
-
 def text_of(families: Iterable[Family]) -> Iterator[str]:
     """The exposition in pieces that each take well under a millisecond to write."""
     for family in families:
         for name in family.names:
             yield f"# HELP {name} {_help(family.help)}\n# TYPE {name} {family.kind}\n"
             samples = family.samples
+            if isinstance(samples, Column):
+                yield from samples.lines(name)
+                continue
             for start in range(0, len(samples), _SLICE):
                 yield "".join(
                     [f"{name}{where} {value}\n" for where, value in samples[start : start + _SLICE]]

@@ -8,9 +8,9 @@ counts a partition once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from raftka.broker.metrics.families import Family, Sample, gauge, labels
+from raftka.broker.metrics.families import Column, Family, Kept, Sample, gauge, labels
 from raftka.broker.metrics.names import meter
 
 if TYPE_CHECKING:
@@ -65,16 +65,51 @@ def isr_changes(sender: AlterPartitionSender) -> Iterator[Family]:
     )
 
 
-class _Seen(NamedTuple):
-    """A replica and the text of its labels, which all of its samples share."""
+class _Rows:
+    """Replicas with the text of their labels, in order, and what was written of them before."""
 
-    where: str
-    replica: Replica
+    def __init__(self) -> None:
+        self.replicas: list[Replica] = []
+        self.where: list[str] = []
+        self.kept: Kept = {}
+
+    def follow(self, replicas: list[Replica]) -> None:
+        """Take the replicas of this moment."""
+        if replicas != self.replicas:
+            self.replicas = replicas
+            self.where = [labels(topic=each.topic, partition=each.index) for each in replicas]
+            self.kept = {}
+
+    def family(self, name: str, words: str, values: list[float]) -> Family:
+        """A gauge of each of the replicas."""
+        return Family((name,), "gauge", words, Column(self.where, values, self.kept))
 
 
-def partitions(replicas: ReplicaManager, most: int) -> Iterator[Family]:
-    """Of each replica, for the first `most` by name, and of all together."""
-    hosted = sorted(replicas, key=lambda replica: replica.topic_partition)
+class PartitionFamilies:
+    """Of each replica, and of all together, from one scrape to the next."""
+
+    def __init__(self) -> None:
+        self._found: list[Replica] = []
+        self._hosted: list[Replica] = []
+        self._rows = _Rows()
+        self._led = _Rows()
+
+    def gather(self, replicas: ReplicaManager, most: int) -> Iterator[Family]:
+        """Of each replica for the first `most` by name."""
+        found = list(replicas)
+        if found != self._found:
+            self._found = found
+            self._hosted = sorted(found, key=lambda replica: replica.topic_partition)
+        hosted = self._hosted
+        yield from _of_all(hosted, replicas.index.offline_count, most)
+        rows = self._rows
+        rows.follow(hosted[:most])
+        yield from _of_replicas(rows)
+        self._led.follow([each for each in rows.replicas if each.state.is_leader])
+        yield from _of_leaders(self._led)
+
+
+def _of_all(hosted: list[Replica], offline_count: int, most: int) -> Iterator[Family]:
     led = [each for each in hosted if each.state.is_leader]
     manager = "kafka_server_replicamanager_"
     yield gauge((manager + "leadercount",), "Partitions led.", len(led))
@@ -98,7 +133,7 @@ def partitions(replicas: ReplicaManager, most: int) -> Iterator[Family]:
     yield gauge(
         (manager + "offlinereplicacount",),
         "Replicas on log directories that have failed.",
-        replicas.index.offline_count,
+        offline_count,
     )
     yield gauge(
         (manager + "reassigningpartitions",),
@@ -110,9 +145,6 @@ def partitions(replicas: ReplicaManager, most: int) -> Iterator[Family]:
         "Replicas without series of their own: raftka.metrics.partitions.max.",
         max(0, len(hosted) - most),
     )
-    seen = [_Seen(labels(topic=each.topic, partition=each.index), each) for each in hosted[:most]]
-    yield from _of_replicas(seen)
-    yield from _of_leaders([each for each in seen if each.replica.state.is_leader])
 
 
 def _missing(replica: Replica) -> int:
@@ -121,110 +153,90 @@ def _missing(replica: Replica) -> int:
     return min(state.min_isr, len(state.view.replicas)) - len(state.view.isr)
 
 
-def _of_replicas(seen: list[_Seen]) -> Iterator[Family]:
-    yield _family(
-        "kafka_log_log_size", "Bytes of a log.", [(where, each.log.size) for where, each in seen]
-    )
-    yield _family(
+def _of_replicas(rows: _Rows) -> Iterator[Family]:
+    seen, family = rows.replicas, rows.family
+    logs = [each.log for each in seen]
+    yield family("kafka_log_log_size", "Bytes of a log.", [log.size for log in logs])
+    yield family(
         "kafka_log_log_logstartoffset",
         "First offset of a log.",
-        [(where, each.log.log_start_offset) for where, each in seen],
+        [log.log_start_offset for log in logs],
     )
-    yield _family(
+    yield family(
         "kafka_log_log_logendoffset",
         "Offset of a log's next record.",
-        [(where, each.log.log_end_offset) for where, each in seen],
+        [log.log_end_offset for log in logs],
     )
-    yield _family(
-        "kafka_log_log_numlogsegments",
-        "Segments of a log.",
-        [(where, len(each.log.segments)) for where, each in seen],
+    yield family(
+        "kafka_log_log_numlogsegments", "Segments of a log.", [len(log.segments) for log in logs]
     )
     partition = "kafka_cluster_partition_"
-    yield _family(
+    states = [each.state if each.state.is_leader else None for each in seen]
+    yield family(
         partition + "replicascount",
         "Replicas, where this broker leads; else 0.",
-        [
-            (where, len(each.state.view.replicas) if each.state.is_leader else 0)
-            for where, each in seen
-        ],
+        [0 if state is None else len(state.view.replicas) for state in states],
     )
-    yield _family(
+    yield family(
         partition + "insyncreplicascount",
         "ISR size, where this broker leads; else 0.",
-        [(where, len(each.state.view.isr) if each.state.is_leader else 0) for where, each in seen],
+        [0 if state is None else len(state.view.isr) for state in states],
     )
-    yield _family(
+    yield family(
         partition + "underreplicated",
         "1 where the ISR of a led partition lacks some.",
-        [(where, int(each.under_replicated)) for where, each in seen],
+        [int(each.under_replicated) for each in seen],
     )
-    yield _family(
+    # Below 0 where this broker does not lead: neither below min.insync.replicas nor just there.
+    missing = [_missing(each) if each.state.is_leader else -1 for each in seen]
+    yield family(
         partition + "underminisr",
         "1 where it is below min.insync.replicas.",
-        [(where, int(each.state.is_leader and _missing(each) > 0)) for where, each in seen],
+        [int(count > 0) for count in missing],
     )
-    yield _family(
+    yield family(
         partition + "atminisr",
         "1 where it is just min.insync.replicas.",
-        [(where, int(each.state.is_leader and _missing(each) == 0)) for where, each in seen],
+        [int(count == 0) for count in missing],
     )
-    yield _family(
+    yield family(
         partition + "laststableoffsetlag",
         "Records that read_committed waits for.",
         [
-            (
-                where,
-                each.state.high_watermark - each.log.stable_offset(each.state.high_watermark)
-                if each.state.is_leader
-                else 0,
-            )
-            for where, each in seen
+            0 if state is None else state.high_watermark - log.stable_offset(state.high_watermark)
+            for state, log in zip(states, logs, strict=True)
         ],
     )
 
 
-def _of_leaders(led: list[_Seen]) -> Iterator[Family]:
+def _of_leaders(rows: _Rows) -> Iterator[Family]:
+    led, family = rows.replicas, rows.family
+    views = [each.state.view for each in led]
     exported = "kafka_topic_partition_"
-    yield _family(
+    yield family(
         exported + "current_offset",
         "High watermark of a partition.",
-        [(where, each.state.high_watermark) for where, each in led],
+        [each.state.high_watermark for each in led],
     )
-    yield _family(
+    yield family(
         exported + "oldest_offset",
         "First offset of a partition.",
-        [(where, each.log.log_start_offset) for where, each in led],
+        [each.log.log_start_offset for each in led],
     )
-    yield _family(
-        exported + "in_sync_replica",
-        "Replicas in the ISR.",
-        [(where, len(each.state.view.isr)) for where, each in led],
+    yield family(
+        exported + "in_sync_replica", "Replicas in the ISR.", [len(view.isr) for view in views]
     )
-    yield _family(
-        exported + "replicas",
-        "Replicas of a partition.",
-        [(where, len(each.state.view.replicas)) for where, each in led],
+    yield family(
+        exported + "replicas", "Replicas of a partition.", [len(view.replicas) for view in views]
     )
-    yield _family(
-        exported + "leader",
-        "The leader's broker id.",
-        [(where, each.state.view.leader) for where, each in led],
-    )
-    yield _family(
+    yield family(exported + "leader", "The leader's broker id.", [view.leader for view in views])
+    yield family(
         exported + "leader_is_preferred",
         "1 where the first replica leads.",
-        [
-            (where, int(each.state.view.leader == each.state.view.replicas[0]))
-            for where, each in led
-        ],
+        [int(view.leader == view.replicas[0]) for view in views],
     )
-    yield _family(
+    yield family(
         exported + "under_replicated_partition",
         "1 where the ISR lacks replicas.",
-        [(where, int(each.under_replicated)) for where, each in led],
+        [int(len(view.isr) < len(view.replicas)) for view in views],
     )
-
-
-def _family(name: str, words: str, samples: list[Sample]) -> Family:
-    return Family((name,), "gauge", words, samples)

@@ -15,7 +15,7 @@ from raftka.broker.metrics.connections import connections
 from raftka.broker.metrics.end_offsets import EndOffsets
 from raftka.broker.metrics.families import Family, text_of
 from raftka.broker.metrics.groups import groups
-from raftka.broker.metrics.partitions import isr_changes, partitions, traffic
+from raftka.broker.metrics.partitions import PartitionFamilies, isr_changes, traffic
 from raftka.broker.metrics.process import ProcessFigures, process
 from raftka.broker.metrics.quorum import QuorumMetrics
 from raftka.broker.metrics.requests import requests
@@ -54,6 +54,7 @@ class Scrape:
         self._figures = figures
         self._quorum = QuorumMetrics()
         self._ends = EndOffsets(node)
+        self._partitions = PartitionFamilies()
         self._partitions_max = node.config.int("raftka.metrics.partitions.max")
         allowed = node.config.names("prometheus.metrics.reporter.allowlist")
         self._allowed = [re.compile(pattern) for pattern in allowed if pattern != ".*"]
@@ -93,7 +94,7 @@ class Scrape:
             yield from traffic(node.replicas.index.traffic)
             yield from disks(node)
             yield from isr_changes(node.data_plane.alter_partition)
-            yield from partitions(node.replicas, self._partitions_max)
+            yield from self._partitions.gather(node.replicas, self._partitions_max)
             yield from cleaner(node.cleaner, node.logs, node.clock.wall_ms())
             yield from groups(found, ends)
             yield from self._transactions()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from raftka.broker.metrics.families import Family, counter, gauge, labels, text_of
+from raftka.broker.metrics.families import Column, Family, Kept, counter, gauge, labels, text_of
 
 
 def test_prometheus_reads_every_name_and_sample() -> None:
@@ -37,3 +37,20 @@ def test_a_large_family_comes_in_pieces() -> None:
     pieces = list(text_of([Family(("x",), "gauge", "y", [("", 1)] * 10_000)]))
     assert len(pieces) > 10
     assert max(map(len, pieces)) < 10_000
+
+
+def test_a_column_is_written_again_where_its_values_have_changed() -> None:
+    kept: Kept = {}
+    where = [labels(partition=number) for number in range(1200)]
+    values: list[float] = [0] * 1200
+
+    def written() -> list[str]:
+        return list(text_of([Family(("x",), "gauge", "y", Column(where, list(values), kept))]))
+
+    before = written()
+    values[700] = 5
+    after = written()
+    assert [a is b for a, b in zip(before[1:], after[1:], strict=True)] == [True, False, True]
+    (found,) = text_string_to_metric_families("".join(after))
+    assert [each.value for each in found.samples] == values
+    assert [each.labels["partition"] for each in found.samples] == list(map(str, range(1200)))
