@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from raftka.broker.metrics.cleaner import cleaner
-from raftka.broker.metrics.families import Family
+from raftka.broker.metrics.families import Family, Sample
 from raftka.broker.metrics.transactions import (
     TransactionFigures,
     coordinator_loads,
@@ -22,7 +23,7 @@ def values(families: list[Family]) -> dict[str, float]:
         name + where: value
         for family in families
         for name in family.names
-        for where, value in family.samples
+        for where, value in cast(Sequence[Sample], family.samples)
     }
 
 
