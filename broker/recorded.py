@@ -7,14 +7,12 @@ and answers without it.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from raftka.model.errors import ErrorCode
-from raftka.net.protocol.messages.describe_cluster import (
-    RecorderAfter,
-    RecorderPart,
-    RecorderSlot,
-)
+
+if TYPE_CHECKING:
+    from raftka.net.protocol.messages.describe_cluster import RecorderAfter, RecorderPart
 
 PART_BYTES: Final = 256 * 1024
 """Of one answer, at most: a thousand events, two milliseconds."""
@@ -39,6 +37,8 @@ class RecorderReader(Protocol):
 
 def part_of(recorder: RecorderReader | None, node_id: int, wanted: RecorderAfter) -> RecorderPart:
     """The next piece for a caller who has what `wanted` says."""
+    from raftka.net.protocol.messages.describe_cluster import RecorderPart, RecorderSlot
+
     if recorder is None:
         return RecorderPart(
             error_code=int(ErrorCode.RESOURCE_NOT_FOUND),

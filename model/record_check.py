@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.record_batch import HEADER_BYTES
-from raftka.model.record_walk import Walk, load
+
+if TYPE_CHECKING:
+    from raftka.model.record_walk import Walk
 
 _INT_BYTES: Final = 5
 _LONG_BYTES: Final = 10
@@ -43,6 +45,8 @@ class RecordHead(NamedTuple):
 @cache
 def compiled_walk() -> Walk | None:
     """The compiled pass, loaded when it is first asked for."""
+    from raftka.model.record_walk import load
+
     return load()
 
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from raftka.config_providers import resolve
 from raftka.environment import settings_from, with_listeners
 from raftka.model.settings import Config, read_config
 from raftka.model.settings.properties import parse_properties
@@ -45,9 +44,18 @@ def read_file(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, s
     found = _read_file(path)
     try:
         refuse_zookeeper_era(found, ())
-        return resolve(found, environ)
+        return _resolved(found, environ)
     except ValueError as error:
         raise Unreadable(f"{path}: {error}") from error
+
+
+def _resolved(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """With variables replaced; without config.providers there are none."""
+    if not any(name.startswith("config.providers") for name in settings):
+        return dict(settings)
+    from raftka.config_providers import resolve
+
+    return resolve(settings, environ)
 
 
 def _read_file(path: str) -> dict[str, str]:
@@ -73,7 +81,7 @@ def gather(
     refuse_zookeeper_era({**base, **given}, variables)
     if path is None and "process.roles" not in given:
         base = SINGLE_NODE
-    found = with_listeners(resolve({**base, **given}, environ))
+    found = with_listeners(_resolved({**base, **given}, environ))
     if base is SINGLE_NODE and not any(name.startswith("controller.quorum.") for name in given):
         found["controller.quorum.voters"] = _own_vote(found)
     return found

@@ -16,7 +16,7 @@ from raftka.broker.replication.alter_partition import AlterPartitionSender
 from raftka.broker.replication.deadlines import Deadlines
 from raftka.broker.replication.fetch_reader import FetchReader
 from raftka.broker.replication.fetch_session import SessionCache
-from raftka.broker.replication.leader_fetcher import FetcherConfig
+from raftka.broker.replication.fetcher_config import FetcherConfig
 from raftka.broker.replication.log_mover import LogMover
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.broker.replication.replica_manager import ReplicaManager

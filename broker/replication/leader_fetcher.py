@@ -16,10 +16,9 @@ from typing import Any
 
 import trio
 
+from raftka.broker.replication.fetcher_config import FetcherConfig
 from raftka.broker.replication.follower_session import FollowerSession
 from raftka.broker.replication.following import Following
-from raftka.broker.replication.throttle import ReplicationThrottle
-from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint, TopicPartition
 from raftka.model.logs import get_logger
@@ -42,26 +41,6 @@ _FETCH_VERSION = 17
 _LIST_OFFSETS_VERSION = 9
 _MAX_FRAME_BYTES = 1 << 30
 _RECONNECT_S = 0.02
-
-
-@dataclass(frozen=True)
-class FetcherConfig:
-    """Settings of follower fetching."""
-
-    wait_max_ms: int = 500
-    """replica.fetch.wait.max.ms"""
-    min_bytes: int = 1
-    """replica.fetch.min.bytes"""
-    partition_max_bytes: int = 1024 * 1024
-    """replica.fetch.max.bytes"""
-    response_max_bytes: int = 10 * 1024 * 1024
-    """replica.fetch.response.max.bytes"""
-    backoff_max_s: float = 1.0
-    """replica.fetch.backoff.ms"""
-    socket_timeout_s: float = 30.0
-    """replica.socket.timeout.ms"""
-    throttle: ReplicationThrottle | None = None
-    """What may be copied of partitions that are not in sync."""
 
 
 class LeaderFetcher:

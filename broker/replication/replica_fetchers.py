@@ -1,18 +1,24 @@
-"""Follower fetching: which partition is copied by which fetcher, one fetcher per leader broker."""
+"""Follower fetching: which partition is copied by which fetcher, one fetcher per leader broker.
+
+What fetches is imported with the first partition to copy: a node without others never does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import trio
 
-from raftka.broker.replication.following import Following
-from raftka.broker.replication.leader_fetcher import FetcherConfig, LeaderFetcher
+from raftka.broker.replication.fetcher_config import FetcherConfig
 from raftka.broker.replication.replica import Replica
 from raftka.broker.replication.replica_manager import ReplicaManager
 from raftka.model.ids import Endpoint, TopicPartition
 from raftka.model.ports import Clock, Network
 from raftka.net.answers import Turn
+
+if TYPE_CHECKING:
+    from raftka.broker.replication.leader_fetcher import LeaderFetcher
 
 
 class ReplicaFetchers:
@@ -57,6 +63,8 @@ class ReplicaFetchers:
         leader_id = replica.state.view.leader
         if leader_id < 0:
             return
+        from raftka.broker.replication.following import Following
+
         fetcher = self._fetchers.get(leader_id) or self._new_fetcher(leader_id)
         self._following[replica.topic_partition] = fetcher
         fetcher.add(Following(replica, self._replicas.rules_off, self._config.backoff_max_s))
@@ -74,6 +82,8 @@ class ReplicaFetchers:
             fetcher.log_start_moved(topic_partition)
 
     def _new_fetcher(self, leader_id: int) -> LeaderFetcher:
+        from raftka.broker.replication.leader_fetcher import LeaderFetcher
+
         fetcher = self._fetchers[leader_id] = LeaderFetcher(
             leader_id,
             self._replicas.node_id,

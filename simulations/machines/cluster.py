@@ -9,6 +9,7 @@ from typing import Any
 import trio
 
 # Imported by a node when it is first needed; here files are out of reach while nodes run.
+import raftka.broker.replication.leader_fetcher
 import raftka.storage.cleaning.job  # noqa: F401
 from raftka.broker import coordination, routes
 from raftka.broker.serve import serve

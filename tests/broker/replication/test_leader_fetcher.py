@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from raftka.broker.replication.leader_fetcher import FetcherConfig
+from raftka.broker.replication.fetcher_config import FetcherConfig
 from raftka.broker.replication.replica_fetchers import ReplicaFetchers
 from raftka.kraft.image import PartitionImage
 from raftka.model import logs
