@@ -104,6 +104,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     # The quorum.
     "link-broke": Sentence("the leader's link broke", "Raft, section 5.2"),
+    "leader-resigned": Sentence("its leader, {leader}, resigned", "KIP-595"),
     "leader-silent": Sentence("no word from a leader", "Raft, section 5.2"),
     "majority": Sentence("{votes} are a majority of the voters", "Raft, section 5.2"),
     "vote-granted": Sentence(

@@ -73,6 +73,8 @@ class Elections:
         """Replaced by the observer, which can write."""
         self._silent: dict[tuple[str, str], int] = {}
         """That a node hears nothing of another, by the two; only flight recorders know it."""
+        self._resigned: dict[str, tuple[str, int]] = {}
+        """Who told a node that it resigns as its leader, and the message."""
         self._session_over: dict[str, int] = {}
         """The timer by which a node was found silent."""
         self._resumed: dict[str, int] = {}
@@ -107,9 +109,12 @@ class Elections:
         if api in ("append-entries", "snapshot") and side == "request":
             self._leads[node] = peer
             self._heard[node] = event
+            self._resigned.pop(node, None)
             self.timers.pushed(node, "election", "", event, waits_for=peer)
             if "last_index" in fields:
                 self._brought.put((node, fields["last_index"]), event)
+        elif api == "end-epoch":
+            self._resigned[node] = (peer, event)
         elif api == "vote" and side == "request":
             self._asked.put((node, peer, fields["term"]), event)
         elif api == "append-entries":
@@ -155,13 +160,28 @@ class Elections:
             why = Why("vote-granted", candidate=candidate, term=fields["term"])
             fields |= {"reason": str(why), "code": why.code, "with": dict(why.values)}
             return self._asked.get((node, candidate, fields["term"]))
-        lost = self._lost_by.get((node, self._leads.get(node, "")))
-        why = Why("leader-silent" if lost is None else "link-broke")
+        leader = self._leads.get(node, "")
+        if self._has_resigned(node) is not None:
+            why = Why("leader-resigned", leader=leader)
+        elif (node, leader) in self._lost_by:
+            why = Why("link-broke")
+        else:
+            why = Why("leader-silent")
         fields |= {"reason": str(why), "code": why.code}
+        if why.values:
+            fields["with"] = dict(why.values)
         return self._stands_because(node)
 
+    def _has_resigned(self, node: str) -> int | None:
+        """The message by which the leader that a node follows has resigned."""
+        found = self._resigned.get(node)
+        return found[1] if found is not None and found[0] == self._leads.get(node) else None
+
     def _stands_because(self, node: str) -> int | None:
-        """What makes a node stand for election: its leader's broken link, or its timer."""
+        """What makes a node stand for election: its leader's farewell or broken link, or its
+        timer."""
+        if (resigned := self._has_resigned(node)) is not None:
+            return resigned
         lost = self._lost_by.get((node, self._leads.get(node, "")))
         timer = self.timers.newest.get((node, "election"))
         if lost is None:

@@ -321,6 +321,13 @@ class Recorder:
         elif kind in _VOTES:
             side = "request" if kind == "request_vote" else "response"
             self._vote(host, side, message["term"], sent)
+        elif kind == "end_epoch":
+            self._farewell(host, message["term"], sent)
+
+    def _farewell(self, host: str, term: int, sent: bool) -> None:
+        event = self._told("end-epoch", host, "request", {"term": term}, sent, None)
+        if not sent:
+            self._elections.raft_arrived(self._host, host, "end-epoch", "request", {}, event)
 
     def _vote(self, host: str, side: str, term: int, sent: bool) -> None:
         fields = {"term": term} | ({"granted": True} if side == "response" else {})
@@ -328,20 +335,26 @@ class Recorder:
         if sent:
             cause, after = self._elections.of_message(self._host, "vote", side, fields, None)
             cause = cause or (after[0] if after else None)
-        event = self.event(
+        event = self._told("vote", host, side, fields, sent, cause)
+        if not sent:
+            self._elections.raft_arrived(self._host, host, "vote", side, fields, event)
+
+    def _told(
+        self, api: str, host: str, side: str, fields: dict[str, Any], sent: bool, cause: int | None
+    ) -> int:
+        """Write a message of the quorum; its number is its term's."""
+        return self.event(
             "message-sent" if sent else "message-received",
             node=self._host,
             cause=cause,
             **{"to" if sent else "from": host},
             connection=f"quorum {self._host if sent else host} {host if sent else self._host}",
-            number=term,
+            number=fields["term"],
             protocol="raft",
-            api="vote",
+            api=api,
             side=side,
             **fields,
         )
-        if not sent:
-            self._elections.raft_arrived(self._host, host, "vote", side, fields, event)
 
 
 class _FirstRecord:

@@ -174,7 +174,11 @@ def _messages(recordings: Sequence[Recording]) -> Iterator[tuple[tuple[Any, ...]
                 is_sent = event["kind"] == "message-sent"
                 peer = int(str(event["to" if is_sent else "from"])[1:])
                 what = (event["side"], event["number"])
-                yield _way("vote", found.node_id, peer, is_sent, what), is_sent, event["t"]
+                yield (
+                    _way(str(event.get("api")), found.node_id, peer, is_sent, what),
+                    is_sent,
+                    event["t"],
+                )
 
 
 def _way(kind: str, node: int, peer: int, is_sent: bool, what: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -247,7 +251,7 @@ def _in_order(
 
 
 def _message(event: Event) -> tuple[Any, ...]:
-    return event["connection"], event["number"], event["side"]
+    return event["connection"], event.get("api"), event["number"], event["side"]
 
 
 def _settle(

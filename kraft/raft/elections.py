@@ -111,8 +111,10 @@ class Elections(Seams):
         self._heard, self._reason = leader, ""
 
     def leader_gone(self, reason: str) -> None:
-        """The leader has resigned, or the link to it broke: look for another at once."""
-        self._leader_lost, self._reason = True, reason
+        """The leader has resigned, or the link to it broke: look for another at once. What was
+        known first is the reason: one that resigns ends its links soon after."""
+        if not self._leader_lost:
+            self._leader_lost, self._reason = True, reason
         self.hasten_election()
 
     def hasten_election(self) -> None:

@@ -250,15 +250,21 @@ class _History:
                 if cause is not None and cause["id"] not in found:
                     found[cause["id"]] = cause
                     waiting.append(cause)
-        return [each for each in found.values() if each["kind"] in _TOLD]
+        return [each for each in found.values() if each["kind"] in _TOLD or _is_farewell(each)]
 
 
 def _is_stop(event: Event) -> bool:
     return event["kind"] == "log" and _STOPS.search(event.get("words", "")) is not None
 
 
+def _is_farewell(event: Event) -> bool:
+    return event["kind"] == "message-received" and event.get("api") == "end-epoch"
+
+
 def _words(event: Event) -> str:
     kind = event["kind"]
+    if _is_farewell(event):
+        return f"{event['from']} resigns"
     if kind == "connection-lost":
         return f"the connection to {event['peer']} broke"
     if kind == "broker-fenced":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from raftka.simulations.faults.table import FAULTS
@@ -89,10 +89,9 @@ def _checked(kind: type, value: object, where: str) -> dict[str, Any]:
         texts = each if isinstance(each, list) else ()
         if not all(isinstance(item, str) for item in texts):
             raise _error(f"{where}.{name} must be a list of texts")
-    try:
-        kind(**value)
-    except TypeError as error:
-        raise _error(f"{where}: {str(error).partition('__init__() ')[2] or error}") from error
+    for name, each in known.items():
+        if name not in value and each.default is MISSING and each.default_factory is MISSING:
+            raise _error(f"{where} needs the field {name!r}")
     return value
 
 

@@ -205,3 +205,29 @@ def test_a_controller_that_was_cut_off() -> None:
     assert found.noticed_s == T0 + 5.04
     assert found.without_leader_s is not None
     assert round(found.without_leader_s, 3) == 1.01
+
+
+def test_a_controller_that_resigned_left_from_its_farewell_on() -> None:
+    farewell = {"api": "end-epoch", "node": "n3", "from": "n1", "term": 1, "side": "request"}
+    found = last(
+        [
+            event(1, 1.0, "controller-elected", node="n1", epoch=1, reason="it knows no leader"),
+            event(2, 5.0, "message-received", **farewell),
+            event(3, 5.01, "quorum-vote", node="n3", candidate="n3", term=2, cause=2),
+            event(
+                *(4, 5.05, "controller-elected"),
+                node="n3",
+                epoch=2,
+                cause=3,
+                reason="its leader, node 1, resigned",
+            ),
+        ]
+    )
+    assert found.cause == "an operator stopped the controller"
+    assert [step.words for step in found.chain] == [
+        "n1 resigns",
+        "a vote for n3 in epoch 2",
+        "n3 is the controller",
+    ]
+    assert found.without_leader_s is not None
+    assert round(found.without_leader_s, 3) == 0.05

@@ -91,3 +91,24 @@ def test_what_leads_nowhere_is_counted() -> None:
     ):
         found.write(json.dumps(event))
     assert (found.seen["leader-elected"], found.loose["leader-elected"]) == (2, 1)
+
+
+def test_an_election_after_a_farewell_leads_to_it() -> None:
+    async def a_controller_is_told_to_stop(stage: Stage) -> None:
+        await stage.topic("t")
+        await stage.run(seconds=1)
+        await stage.stop(stage.controller)
+        await stage.run(seconds=3)
+
+    lines: list[str] = []
+
+    class Lines:
+        def write(self, text: str) -> None:
+            lines.append(text)
+
+    run_scenario(a_controller_is_told_to_stop, sink=Lines())
+    events = {event["id"]: event for event in map(json.loads, lines)}
+    vote = next(e for e in events.values() if e.get("code") == "leader-resigned")
+    farewell = events[vote["cause"]]
+    assert (farewell["kind"], farewell["api"]) == ("message-received", "end-epoch")
+    assert vote["with"] == {"leader": farewell["from"]}

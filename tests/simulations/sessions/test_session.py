@@ -49,7 +49,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"settings": {"min.insync.replicas": 2}}, 'must be text, as in "2"'),
     ({"settings": {"min.insync.replicas": "two"}}, "min.insync.replicas"),
     ({"script": {}}, "script must be a list"),
-    ({"plan": {}}, "missing 1 required positional argument"),
+    ({"plan": {}}, "plan needs the field 'seed'"),
     ({"plan": {"seed": 1}}, "no nodes"),
     ({"plan": {"seed": 1, "nodes": [{"node_id": "1"}]}}, "node_id must be an integer"),
     ({"plan": {"seed": 1, "nodes": [{"node_id": 1}] * 2}}, "two nodes are called 1"),
@@ -98,7 +98,7 @@ def test_the_schema_refuses_what_a_schema_can_see() -> None:
         *("no lesson", "ends at 5 s", "the same host", "no node 'n4'", "no node 'n7'", "no nodes"),
         *("did you mean min", "min.insync.replicas", "topic setting", "integer", "two nodes"),
         *("mean lost_leader", "mean pre-vote"),
-        *("king", "missing 1", "node_id", "at most 9", "mean nodes"),
+        *("king", "field 'seed'", "node_id", "at most 9", "mean nodes"),
     )
     seen = [words for _, words in REFUSED if not any(each in words for each in beyond_it)]
     wrong = [words for value, words in REFUSED if words in seen and accepts(schema(), value)]
