@@ -58,6 +58,9 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
     "Groups": {
         "consumer-groups": Command("client.tools.consumer_groups", "list, describe, reset, delete"),
         "share-groups": Command("client.tools.share_groups", "the same of share groups"),
+        "streams-groups": Command(
+            "client.tools.streams_groups", "list, describe, delete streams groups"
+        ),
         "transactions": Command("client.tools.transactions", "what is open, and ending it"),
         "groups": Command("client.tools.groups", "list groups; why one does not move"),
     },

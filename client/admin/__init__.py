@@ -54,6 +54,13 @@ from raftka.client.admin.quotas import (
 from raftka.client.admin.records import RecordOperations
 from raftka.client.admin.scram import ScramOperations, ScramPassword, ScramRemoval
 from raftka.client.admin.share_groups import ShareGroupOperations, ShareOffset
+from raftka.client.admin.streams_groups import (
+    StreamsAssignment,
+    StreamsGroupDescription,
+    StreamsGroupMember,
+    StreamsGroupOperations,
+    Subtopology,
+)
 from raftka.client.admin.tokens import Token, TokenOperations
 from raftka.client.admin.topics import (
     CreatedTopic,
@@ -79,6 +86,7 @@ class Admin(
     PartitionOperations,
     NodeOperations,
     ShareGroupOperations,
+    StreamsGroupOperations,
     QuotaOperations,
     TransactionOperations,
     AclOperations,
@@ -132,6 +140,10 @@ __all__ = [
     "ScramRemoval",
     "ShareOffset",
     "SomeFailed",
+    "StreamsAssignment",
+    "StreamsGroupDescription",
+    "StreamsGroupMember",
+    "Subtopology",
     "Token",
     "TopicDescription",
     "TopicListing",

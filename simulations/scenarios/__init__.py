@@ -28,4 +28,5 @@ NAMES: Final = (
     "coordinator_dies_in_commit",
     "hanging_transaction",
     "share_group",
+    "streams_group",
 )

@@ -56,7 +56,7 @@ class StreamsGroupMemberMetadataValue(Message):
         "rack_id string nullable",
         "client_id string",
         "client_host string",
-        "rebalance_timeout int32 = -1",
+        "rebalance_timeout_ms int32 = -1",
         "topology_epoch int32",
         "process_id string",
         "user_endpoint Endpoint nullable = null",
@@ -67,7 +67,7 @@ class StreamsGroupMemberMetadataValue(Message):
         "rack_id",
         "client_id",
         "client_host",
-        "rebalance_timeout",
+        "rebalance_timeout_ms",
         "topology_epoch",
         "process_id",
         "user_endpoint",
@@ -81,7 +81,7 @@ class StreamsGroupMemberMetadataValue(Message):
         rack_id: str | None = "",
         client_id: str = "",
         client_host: str = "",
-        rebalance_timeout: int = -1,
+        rebalance_timeout_ms: int = -1,
         topology_epoch: int = 0,
         process_id: str = "",
         user_endpoint: Endpoint | None = None,
@@ -91,7 +91,7 @@ class StreamsGroupMemberMetadataValue(Message):
         self.rack_id = rack_id
         self.client_id = client_id
         self.client_host = client_host
-        self.rebalance_timeout = rebalance_timeout
+        self.rebalance_timeout_ms = rebalance_timeout_ms
         self.topology_epoch = topology_epoch
         self.process_id = process_id
         self.user_endpoint = user_endpoint

@@ -14,7 +14,6 @@ from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.broker.coordinators.group.streams.tasks import (
     NO_TASKS,
     Held,
-    Role,
     Task,
     Tasks,
     each,
@@ -221,16 +220,16 @@ class StreamsGroup:
 
     # ---- tasks
 
-    def is_free(self, role: Role, process_id: str, task: Task) -> bool:
-        """Whether a member of that process may be given a task in that role.
+    def is_run(self, task: Task) -> bool:
+        """Whether a member has it as active, or has yet to give it back."""
+        return task in self._active
 
-        An active task has one owner. A process has a task once, in whatever role: its members
-        share a directory of state.
-        """
+    def is_at(self, process_id: str, task: Task) -> bool:
+        """Whether a process has it, in whatever role: its members share a directory of state."""
         owner = self._active.get(task)
-        if task in self._copies and self._copies[task][process_id]:
-            return False
-        return owner is None or (role is not Role.ACTIVE and owner.says.process_id != process_id)
+        if owner is not None and owner.says.process_id == process_id:
+            return True
+        return task in self._copies and self._copies[task][process_id] > 0
 
     def give(self, member: StreamsMember, assigned: Held, revoking: Held) -> None:
         """Replace what a member has and must give back."""

@@ -210,8 +210,10 @@ def reconcile(
     process_id = member.says.process_id
 
     def is_free(role: Role, task: Task) -> bool:
-        rule = Rule.ONE_OWNER_PER_TASK if role is Role.ACTIVE else Rule.TASK_ONCE_PER_PROCESS
-        return rule in core.rules_off or group.is_free(role, process_id, task)
+        owned = role is Role.ACTIVE and group.is_run(task)
+        if owned and Rule.ONE_OWNER_PER_TASK not in core.rules_off:
+            return False
+        return Rule.TASK_ONCE_PER_PROCESS in core.rules_off or not group.is_at(process_id, task)
 
     share = group.target_of(member.member_id)
     step = next_step(member, group.assignment_epoch, share, owned, is_free)

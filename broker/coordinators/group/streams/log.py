@@ -104,7 +104,7 @@ def write_member(core: Core, group: StreamsGroup, member: StreamsMember) -> None
         rack_id=says.rack_id,
         client_id=says.client_id,
         client_host=says.client_host,
-        rebalance_timeout=says.rebalance_timeout_ms,
+        rebalance_timeout_ms=says.rebalance_timeout_ms,
         topology_epoch=says.topology_epoch,
         process_id=says.process_id,
         user_endpoint=None
@@ -283,7 +283,7 @@ def _replay_member(core: Core, key: Any, value: Any) -> None:
         rack_id=value.rack_id,
         client_id=value.client_id,
         client_host=value.client_host,
-        rebalance_timeout_ms=value.rebalance_timeout,
+        rebalance_timeout_ms=value.rebalance_timeout_ms,
         topology_epoch=value.topology_epoch,
         endpoint=None if endpoint is None else (endpoint.host, endpoint.port),
         tags=tuple((each.key, each.value) for each in value.client_tags),

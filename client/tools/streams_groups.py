@@ -1,0 +1,360 @@
+"""kafka-streams-groups: list, describe, delete streams groups, forget their offsets (KIP-1071).
+
+Offsets are moved with kafka-streams-application-reset of Apache Kafka, or kafka-consumer-groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from raftka.client.admin import (
+    Admin,
+    GroupListing,
+    SomeFailed,
+    StreamsAssignment,
+    StreamsGroupDescription,
+)
+from raftka.client.tools.group_tables import log_ends, partitions_of
+from raftka.client.tools.options import (
+    Options,
+    ToolError,
+    UsageError,
+    admin_settings,
+    exclude,
+    given,
+    require,
+)
+from raftka.client.tools.running import run, words
+from raftka.client.tools.tables import Column, lines
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import TopicPartition
+
+_ACTIONS = ("list", "describe", "delete", "delete-offsets")
+_STATES = ("Assigning", "Dead", "Empty", "NotReady", "Reconciling", "Stable")
+_UNSETTLED = ("Assigning", "Reconciling", "NotReady")
+_MISSING = "-"
+
+options = Options(
+    "kafka-streams-groups",
+    "This tool helps to list, describe and delete streams groups.",
+)
+options.servers()
+options.flag("--list", help="List all streams groups.")
+options.flag("--describe", help="Describe groups and the lag of their offsets.")
+options.flag("--delete", help="Delete groups that have no members, with their internal topics.")
+options.flag("--delete-offsets", help="Forget the offsets of topics.")
+options.many("--group", metavar="ID", help="A group to act on; may be given several times.")
+options.flag("--all-groups", help="Act on all streams groups.")
+options.many("--input-topic", metavar="TOPIC", help="A topic, or topic:0,1,2, of the offsets.")
+options.flag("--all-input-topics", help="All topics that the group has committed offsets of.")
+options.many(
+    "--internal-topics",
+    metavar="TOPIC",
+    help="With --delete: these internal topics only, in place of all of them.",
+)
+options.flag("--members", help="With --describe: the members and their tasks.")
+options.flag("--offsets", help="With --describe: the offsets (the default).")
+options.add_argument(
+    "--state",
+    nargs="?",
+    const="",
+    metavar="STATES",
+    help="With --describe or --list: the state; with --list also only groups in these.",
+)
+options.flag("--verbose", help="With --describe: more columns.")
+options.number("--timeout", help="How long to wait for the brokers, in ms.")
+
+
+def main(argv: Sequence[str]) -> int:
+    return run(
+        options,
+        argv,
+        _read,
+        _work,
+        failure="\nError: Executing streams group command failed due to ",
+    )
+
+
+def _read(argv: Sequence[str]) -> argparse.Namespace:
+    found = options.read(argv)
+    if len(given(found, *_ACTIONS)) != 1:
+        raise UsageError(
+            "Command must include exactly one action: --list, --describe, --delete, or"
+            " --delete-offsets."
+        )
+    require(found, "bootstrap-server")
+    if found.list:
+        found.state = _states(found.state)
+        return found
+    if not (found.group or found.all_groups):
+        action = given(found, *_ACTIONS)[0]
+        raise UsageError(f"Option [{action}] takes one of these options: [group], [all-groups]")
+    if found.describe:
+        if len(given(found, "members", "offsets", "state")) > 1:
+            raise UsageError(
+                "Option [describe] takes at most one of these options: [members], [offsets],"
+                " [state]"
+            )
+        if found.state:
+            raise UsageError("Option [describe] does not take a value for [state]")
+    else:
+        for name in ("members", "offsets", "state"):
+            exclude(found, name, *_ACTIONS)
+    if found.delete_offsets and not (found.input_topic or found.all_input_topics):
+        raise UsageError(
+            "Option [delete-offsets] takes one of these options: [input-topic], [all-input-topics]"
+        )
+    return found
+
+
+def _states(text: str | None) -> list[str] | None:
+    """The states in a list; an empty list stands for all. Raises UsageError."""
+    if text is None:
+        return None
+    by_lower = {name.lower(): name for name in _STATES}
+    names = [word.strip() for word in text.split(",") if word.strip()]
+    if any(name.lower() not in by_lower for name in names):
+        raise UsageError(f"Invalid state list '{text}'. Valid states are: {', '.join(_STATES)}")
+    return [by_lower[name.lower()] for name in names]
+
+
+async def _work(found: argparse.Namespace) -> int:
+    settings = admin_settings(found)
+    if found.timeout is not None:
+        settings["default.api.timeout.ms"] = found.timeout
+    async with Admin(settings) as admin:
+        if found.list:
+            _print_listed(await _listed(admin, found.state or ()), found.state is not None)
+            return 0
+        groups = found.group or [each.group_id for each in await _listed(admin)]
+        if found.describe:
+            return await _describe(admin, groups, found)
+        if found.delete:
+            return await _delete(admin, groups, found.internal_topics)
+        return max([await _delete_offsets(admin, each, found) for each in groups], default=0)
+
+
+async def _listed(admin: Admin, states: Sequence[str] = ()) -> list[GroupListing]:
+    return await admin.list_groups(states=states, types=["streams"])
+
+
+def _print_listed(listed: Sequence[GroupListing], with_state: bool) -> None:
+    if not with_state:
+        for listing in listed:
+            print(listing.group_id)
+        return
+    columns = [Column("GROUP", 15, grows=True), Column("STATE", 0)]
+    print("\n".join(lines(columns, [[each.group_id, each.state] for each in listed])))
+
+
+# ---- describe
+
+
+async def _describe(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
+    described = await admin.describe_streams_groups(sorted(set(groups)))
+    for group in described.values():
+        sys.stdout.flush()
+        if group.state == "Empty":
+            print(f"\nStreams group '{group.group_id}' has no active members.", file=sys.stderr)
+        elif group.state in _UNSETTLED:
+            print(f"\nWarning: Streams group '{group.group_id}' is rebalancing.", file=sys.stderr)
+        if found.members:
+            text = _members(group, found.verbose)
+        elif found.state is not None:
+            text = _state(group, found.verbose)
+        else:
+            text = await _offsets(admin, group, found.verbose)
+        print("\n".join(text))
+    return 0
+
+
+def _members(group: StreamsGroupDescription, verbose: bool) -> list[str]:
+    columns = [Column("GROUP", 15, grows=True), Column("MEMBER", 15, grows=True)]
+    if verbose:
+        columns[1:1] = [Column("TARGET-ASSIGNMENT-EPOCH", 25), Column("TOPOLOGY-EPOCH", 14)]
+        columns += [Column("MEMBER-PROTOCOL", 15), Column("MEMBER-EPOCH", 15)]
+    columns += [
+        Column("PROCESS", 15, grows=True),
+        Column("CLIENT-ID", 15, grows=True),
+        Column("ASSIGNMENTS", 0),
+    ]
+    rows = []
+    for member in sorted(group.members, key=lambda each: each.member_id):
+        tasks = _tasks(member.assignment, "")
+        row = [group.group_id, member.member_id, member.process_id, member.client_id]
+        if verbose:
+            row[1:1] = [str(group.target_epoch), str(member.topology_epoch)]
+            row[4:4] = ["streams", str(member.epoch)]
+            tasks += _tasks(member.target, "TARGET-")
+        rows.append([*row, tasks])
+    return lines(columns, rows)
+
+
+def _tasks(assignment: StreamsAssignment, prefix: str) -> str:
+    """ACTIVE: 0:[0,1]; 1:[0]; and the same of standby and warm-up tasks."""
+    text = ""
+    for name in ("active", "standby", "warmup"):
+        ids = getattr(assignment, name)
+        if ids:
+            text += f"{prefix}{name.upper()}: " + "".join(
+                f"{subtopology}:[{','.join(map(str, ids[subtopology]))}]; "
+                for subtopology in sorted(ids)
+            )
+    return text
+
+
+def _state(group: StreamsGroupDescription, verbose: bool) -> list[str]:
+    at = group.coordinator
+    columns = [
+        Column("GROUP", 15, grows=True),
+        Column("COORDINATOR (ID)", 25, grows=True),
+        Column("ASSIGNOR", 15),
+        Column("STATE", 25),
+    ]
+    row = [group.group_id, f"{at.host}:{at.port} ({at.id})", group.assignor, group.state]
+    if verbose:
+        columns += [Column("GROUP-EPOCH", 15), Column("TARGET-ASSIGNMENT-EPOCH", 25)]
+        row += [str(group.epoch), str(group.target_epoch)]
+    return lines([*columns, Column("#MEMBERS", 0)], [[*row, str(len(group.members))]])
+
+
+async def _offsets(admin: Admin, group: StreamsGroupDescription, verbose: bool) -> list[str]:
+    """What the group reads; where it has committed nothing it begins at the beginning."""
+    inputs = {
+        topic
+        for each in group.subtopologies
+        for topic in (*each.source_topics, *each.repartition_source_topics)
+    }
+    committed = await admin.list_group_offsets(group.group_id)
+    listed = set(await admin.list_topics())
+    targets = sorted({*committed, *await partitions_of(admin, sorted(inputs & listed))})
+    ends = await log_ends(admin, targets)
+    columns = [
+        Column("GROUP", 15, grows=True),
+        Column("TOPIC", 15, grows=True),
+        Column("PARTITION", 10),
+    ]
+    if verbose:
+        columns += [
+            Column("CURRENT-OFFSET", 15),
+            Column("LEADER-EPOCH", 15),
+            Column("LOG-END-OFFSET", 15),
+        ]
+    rows = []
+    for target in targets:
+        offset, end = committed.get(target), ends.get(target)
+        row = [group.group_id, target.topic, str(target.partition)]
+        if verbose:
+            known = offset is not None and offset.leader_epoch >= 0
+            row += [
+                _MISSING if offset is None else str(offset.offset),
+                str(offset.leader_epoch) if offset is not None and known else _MISSING,
+                _MISSING if end is None else str(end),
+            ]
+        lag = None if end is None else max(0, end - (0 if offset is None else offset.offset))
+        rows.append([*row, _MISSING if lag is None else str(lag)])
+    return lines([*columns, Column("OFFSET-LAG", 15)], rows)
+
+
+# ---- delete
+
+
+async def _delete(admin: Admin, groups: Sequence[str], only: Sequence[str]) -> int:
+    """Groups, and what their applications keep in internal topics."""
+    internal: dict[str, list[str]] = {}
+    problems: dict[str, str] = {}
+    listed = {each.group_id for each in await _listed(admin)}
+    for group in groups:
+        if group not in listed:
+            problems[group] = f"Group '{group}' does not exist or is not a streams group."
+            continue
+        described = (await admin.describe_streams_groups([group]))[group]
+        if described.state != "Empty":
+            problems[group] = f"Streams group '{group}' is not EMPTY."
+            continue
+        topics = sorted(
+            {
+                topic
+                for each in described.subtopologies
+                for topic in (*each.repartition_source_topics, *each.changelog_topics)
+            }
+        )
+        if unknown := sorted({*only} - {*topics}):
+            problems[group] = f"{', '.join(unknown)} are no internal topics of the group."
+            continue
+        internal[group] = [topic for topic in topics if not only or topic in only]
+    outcomes: dict[str, KafkaError | None] = {}
+    try:
+        await admin.delete_groups(internal)
+        outcomes = dict.fromkeys(internal)
+    except SomeFailed as error:
+        outcomes.update(error.outcomes)
+    for group, outcome in outcomes.items():
+        if outcome is not None:
+            problems[group] = words(outcome)
+    deleted = [group for group, outcome in outcomes.items() if outcome is None]
+    if problems:
+        print("\nError: Deletion of some streams groups failed:", file=sys.stderr)
+        for group, why in problems.items():
+            print(f"* Group '{group}' could not be deleted due to: {why}", file=sys.stderr)
+    if deleted:
+        names = "', '".join(deleted)
+        print(f"Deletion of requested streams groups ('{names}') was successful.")
+        failed = await _delete_topics(admin, {t for group in deleted for t in internal[group]})
+        if failed:
+            return 1
+        print(
+            "Deletion of associated internal topics of the streams groups"
+            f" ('{names}') was successful."
+        )
+    return 1 if problems else 0
+
+
+async def _delete_topics(admin: Admin, topics: set[str]) -> bool:
+    """Whether any of them is left."""
+    try:
+        await admin.delete_topics(sorted(topics))
+    except SomeFailed as error:
+        missing = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        failed = {
+            topic: outcome
+            for topic, outcome in error.outcomes.items()
+            if isinstance(outcome, KafkaError) and outcome.code is not missing
+        }
+        for topic, outcome in failed.items():
+            print(f"Failed to delete internal topic: {topic}: {words(outcome)}", file=sys.stderr)
+        return bool(failed)
+    return False
+
+
+async def _delete_offsets(admin: Admin, group: str, found: argparse.Namespace) -> int:
+    if found.all_input_topics:
+        targets = sorted(await admin.list_group_offsets(group))
+    else:
+        targets = await partitions_of(admin, found.input_topic)
+    outcomes: dict[TopicPartition, KafkaError | None] = dict.fromkeys(targets)
+    try:
+        await admin.delete_group_offsets(group, targets)
+    except SomeFailed as error:
+        outcomes |= error.outcomes
+        print(
+            "\nError: Encountered some partition-level error, see the follow-up details.",
+            file=sys.stderr,
+        )
+    except KafkaError as error:
+        raise ToolError(f"{error.code.name}: {words(error)}") from error
+    else:
+        print(f"Request succeeded for deleting offsets from group {group}.")
+    rows = [
+        [
+            target.topic,
+            str(target.partition),
+            "Successful" if outcome is None else f"Error: {words(outcome)}",
+        ]
+        for target, outcome in sorted(outcomes.items())
+    ]
+    columns = [Column("TOPIC", 15, grows=True), Column("PARTITION", 10), Column("STATUS", 15)]
+    print("\n" + "\n".join(lines(columns, rows)))
+    return 1 if any(outcome is not None for outcome in outcomes.values()) else 0
