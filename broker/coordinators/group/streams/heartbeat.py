@@ -96,7 +96,7 @@ def heartbeat(
     before = member.assigned
     moved = _describe(core, group, found, request, caller, now)
     _note_offsets(member, request)
-    target.follow(core, group, now)
+    target.follow(core, group, now, topics=False)
     target.compute(core, group, now)
     reconcile(core, group, member, owned, now)
     membership.keep_alive(core, group, member, now)

@@ -37,14 +37,17 @@ def configured(core: Core, group: StreamsGroup) -> Configured | None:
     return group.configured
 
 
-def follow(core: Core, group: StreamsGroup, now: Moment) -> None:
-    """The topics, the topology or the settings may be others: a new epoch if that matters."""
+def follow(core: Core, group: StreamsGroup, now: Moment, *, topics: bool = True) -> None:
+    """The topics, if they may be others, and the settings: a new epoch if the tasks depend on it.
+
+    A heartbeat looks at the settings alone: the metadata's changes come by themselves.
+    """
     found = configured(core, group)
     if found is None or not group.members or group.topology is None:
         return
     validated = group.topology.epoch if found.is_ready else NO_TOPOLOGY
     configs = StreamsSettings(core, group.group_id).assignment_configs()
-    if topics_hash(core.image, group.topology) != group.metadata_hash:
+    if topics and topics_hash(core.image, group.topology) != group.metadata_hash:
         bump(core, group, "its topics have changed", now)
     elif validated != group.validated_epoch:
         bump(core, group, "its topology is ready" if found.is_ready else "it lacks topics", now)

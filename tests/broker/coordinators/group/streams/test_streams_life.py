@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from raftka.broker.coordinators.group.any_group import Committing
+from raftka.broker.coordinators.group.any_group import Committing, GroupType
 from raftka.broker.coordinators.group.kinds import kind
 from raftka.broker.coordinators.group.streams import log as written
 from raftka.broker.coordinators.group.streams.group import StreamsGroup
@@ -292,6 +292,27 @@ def test_an_empty_group_can_be_deleted_and_a_classic_one_replaces_it() -> None:
     world.shard.delete_group(GROUP)
     world.settle()
     assert not world.replayed().core.groups
+
+
+def test_an_application_changes_its_protocol_while_none_of_it_runs() -> None:
+    world = StreamsWorld()
+    old, _ = world.new_member()
+    world.advance(3000)
+    one = world.member("m1")
+    assert refusal(world, one.request()) == (
+        ErrorCode.GROUP_ID_NOT_FOUND,
+        f"Group {GROUP} is not a streams group.",
+    )
+    world.leave(old)
+    assert world.commit(7) is ErrorCode.NONE
+    world.quiet()
+    assert one.owned["active"] == ALL
+    assert world.join("stranger").error is not ErrorCode.NONE
+    world.bye(one)
+    assert world.new_member()[1].error in (None, ErrorCode.NONE)
+    for shard in (world.shard, world.replayed()):
+        assert shard.core.groups[GROUP].type is GroupType.CLASSIC
+        assert shard.core.offsets[GROUP]["access"][0].offset == 7
 
 
 def test_records_of_an_end_are_in_kafkas_order() -> None:
