@@ -142,7 +142,7 @@ class Node:
         self.turn = Turn()
         self.servers: list[Server] = []
         """The listeners that are open."""
-        self.authorizer = authorizer_of(config)
+        self.authorizer = authorizer_of(config, rules_off)
         """None where everybody may do everything."""
         self.loader = MetadataLoader(self._leader_changed)
         if self.authorizer is not None:

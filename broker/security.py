@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.model.scram import HASHES, NUMBERS, ScramCredential
 from raftka.model.settings.config import Problem, WrongSettings
 from raftka.model.settings.listener_settings import ListenerSettings
@@ -159,13 +160,14 @@ def authentication_for(
     dice: Dice,
     credentials: Credentials,
     tokens: TokenLookUp = lambda mechanism, token_id: None,
+    rules_off: RulesOff = ALL_HOLD,
 ) -> Callable[[], Authentication] | None:
     """What makes the state of each connection of a listener; None where SASL is not asked for."""
     if not protocol.startswith("SASL_"):
         return None
     from raftka.net.security.authentication import Authentication
 
-    rules = sasl_rules(settings, network, clock, dice, credentials, tokens)
+    rules = sasl_rules(settings, network, clock, dice, credentials, tokens, rules_off)
     return lambda: Authentication(rules, clock)
 
 
@@ -176,6 +178,7 @@ def sasl_rules(
     dice: Dice,
     credentials: Credentials,
     tokens: TokenLookUp,
+    rules_off: RulesOff,
 ) -> Rules:
     """What a listener asks for. Raises ValueError."""
     from raftka.net.security.authentication import Rules
@@ -187,11 +190,12 @@ def sasl_rules(
 
             offers[mechanism] = token_offer(settings, network, clock)
         else:
-            offers[mechanism] = _offer(settings, mechanism, dice, credentials, tokens)
+            offers[mechanism] = _offer(settings, mechanism, dice, credentials, tokens, rules_off)
     return Rules(
         offers,
         settings.int("connection.failed.authentication.delay.ms") / 1000,
         settings.int("sasl.server.max.receive.size"),
+        Rule.LOGIN_COMES_FIRST not in rules_off,
     )
 
 
@@ -201,6 +205,7 @@ def _offer(
     dice: Dice,
     credentials: Credentials,
     tokens: TokenLookUp,
+    rules_off: RulesOff,
 ) -> Offer:
     from raftka.net.security.authentication import Offer
 
@@ -211,14 +216,19 @@ def _offer(
         known = passwords(_jaas_options(settings, mechanism))
         return Offer(lambda: PlainServer(known), lasts_s)
     if mechanism in HASHES:
-        return _scram_offer(mechanism, lasts_s, dice, credentials, tokens)
+        return _scram_offer(mechanism, lasts_s, dice, credentials, tokens, rules_off)
     raise ValueError(
         f"the SASL mechanism {mechanism} is not served; PLAIN, {', '.join(HASHES)} are"
     )
 
 
 def _scram_offer(
-    mechanism: str, lasts_s: float, dice: Dice, credentials: Credentials, tokens: TokenLookUp
+    mechanism: str,
+    lasts_s: float,
+    dice: Dice,
+    credentials: Credentials,
+    tokens: TokenLookUp,
+    rules_off: RulesOff,
 ) -> Offer:
     from raftka.model.scram import MIN_ITERATIONS
     from raftka.net.security.authentication import Offer
@@ -238,6 +248,7 @@ def _scram_offer(
             look_up,
             nonce(dice),
             lambda user: disguise(mechanism, secret, user, MIN_ITERATIONS),
+            asks_for_proof=Rule.PASSWORDS_ARE_PROVED not in rules_off,
         )
 
     return Offer(begin, lasts_s)

@@ -372,6 +372,7 @@ def _server(node: Node, name: str) -> Server:
             dice=node.dice,
             credentials=node.scram_credentials,
             tokens=node.token,
+            rules_off=node.rules_off,
         ),
         secure=node.tls[name],
         max_token_bytes=settings.int("sasl.server.max.receive.size"),

@@ -10,7 +10,7 @@ as a node does not know the ACLs, nobody else may do anything there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from typing import Final
 
 from raftka.kraft.delta import MetadataDelta
@@ -25,6 +25,7 @@ from raftka.model.access import (
     Principal,
     ResourceType,
 )
+from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.model.settings import Config
 from raftka.model.settings.listeners import super_users
 
@@ -46,11 +47,19 @@ _IMPLYING: Final = {
 class StandardAuthorizer:
     """Answers by the ACLs that `published` brought last."""
 
-    def __init__(self, super_users: Collection[str] = (), *, allow_without_acls: bool) -> None:
+    def __init__(
+        self,
+        super_users: Collection[str] = (),
+        *,
+        allow_without_acls: bool,
+        rules_off: RulesOff = ALL_HOLD,
+    ) -> None:
         """`super_users`: principals as type:name."""
+        self._deny_outweighs = Rule.DENY_OUTWEIGHS_ALLOW not in rules_off
         self.knows_acls = False
         """Whether all ACLs are known: until then only super users may do anything."""
-        self._super_users = frozenset(super_users)
+        enforces = Rule.ACLS_ARE_ENFORCED not in rules_off
+        self._super_users: Container[str] = frozenset(super_users) if enforces else _Everybody()
         self._allow_without_acls = allow_without_acls
         self._known: dict[bytes, Acl] = {}
         self._by_pattern: dict[tuple[int, int, str], dict[bytes, Acl]] = {}
@@ -87,7 +96,7 @@ class StandardAuthorizer:
                 continue
             if acl.permission == Permission.ALLOW:
                 allowed = allowed or _allows(acl.operation, operation)
-            elif acl.operation in (operation, Operation.ALL):
+            elif acl.operation in (operation, Operation.ALL) and self._deny_outweighs:
                 return False
         return allowed or (self._allow_without_acls and not has_acls)
 
@@ -153,12 +162,21 @@ class StandardAuthorizer:
                 del lengths[length]
 
 
-def authorizer_of(config: Config) -> StandardAuthorizer | None:
+class _Everybody:
+    """All principals."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+def authorizer_of(config: Config, rules_off: RulesOff = ALL_HOLD) -> StandardAuthorizer | None:
     """What authorizer.class.name asks for; None for nothing."""
     if not config.text("authorizer.class.name"):
         return None
     return StandardAuthorizer(
-        super_users(config), allow_without_acls=config.flag("allow.everyone.if.no.acl.found")
+        super_users(config),
+        allow_without_acls=config.flag("allow.everyone.if.no.acl.found"),
+        rules_off=rules_off,
     )
 
 

@@ -96,6 +96,13 @@ class Rule(enum.Enum):
     SHARE_DEAD_LETTERS_FIRST = "a record is archived when the dead letter queue has it (KIP-1191)"
     SHARE_STATE_IS_READ = "a share-partition's new leader goes on from what the one before wrote"
 
+    # Who may do what.
+    LOGIN_COMES_FIRST = "nothing but a login is answered before one, where it is asked for"
+    PASSWORDS_ARE_PROVED = "a login by SCRAM proves that the client knows the password"
+    ACLS_ARE_ENFORCED = "a client does what an ACL allows it, and nothing else (KIP-11)"
+    DENY_OUTWEIGHS_ALLOW = "what an ACL denies, no other ACL allows (KIP-11)"
+    PRINCIPAL_IS_FORWARDED = "a forwarded request is its client's, and not the broker's (KIP-590)"
+
 
 def word(rule: Rule) -> str:
     """Its name in files and on command lines: "vote-is-persisted"."""

@@ -20,6 +20,8 @@ class Mutant:
     rules_off: RulesOff
     is_of_liveness: bool = False
     """What it breaks is that something happens at last: a run that does not recover shows it."""
+    asks_for_logins: bool = False
+    """Only a cluster whose brokers ask for a login can show it: every run has one."""
 
 
 _ALL: Final = (
@@ -208,6 +210,36 @@ _ALL: Final = (
         "write-not-verified",
         "a transaction begins in a partition without its coordinator's consent (KIP-890)",
         frozenset({Rule.FIRST_WRITE_IS_VERIFIED}),
+    ),
+    Mutant(
+        "login-not-awaited",
+        "a listener with SASL answers requests before the login",
+        frozenset({Rule.LOGIN_COMES_FIRST}),
+        asks_for_logins=True,
+    ),
+    Mutant(
+        "password-not-proved",
+        "a login by SCRAM succeeds with any password",
+        frozenset({Rule.PASSWORDS_ARE_PROVED}),
+        asks_for_logins=True,
+    ),
+    Mutant(
+        "denied-but-served",
+        "a node serves what no ACL allows",
+        frozenset({Rule.ACLS_ARE_ENFORCED}),
+        asks_for_logins=True,
+    ),
+    Mutant(
+        "allow-outweighs-deny",
+        "an ACL that denies is overlooked where another allows",
+        frozenset({Rule.DENY_OUTWEIGHS_ALLOW}),
+        asks_for_logins=True,
+    ),
+    Mutant(
+        "principal-lost-in-forwarding",
+        "a controller takes a forwarded request for the broker's own",
+        frozenset({Rule.PRINCIPAL_IS_FORWARDED}),
+        asks_for_logins=True,
     ),
 )
 MUTANTS: Final = {mutant.name: mutant for mutant in _ALL}

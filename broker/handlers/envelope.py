@@ -14,6 +14,7 @@ from raftka.broker.request import Context, handles
 from raftka.model.access import Cluster
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Piece
+from raftka.model.rules import Rule
 from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.protocol.messages.envelope import EnvelopeRequest, EnvelopeResponse
 from raftka.net.router import CloseConnection
@@ -34,6 +35,8 @@ async def envelope(context: Context, request: EnvelopeRequest) -> EnvelopeRespon
     wrapped = WrappedAnswer()
     try:
         session = forwarded_session(request, context.session)
+        if Rule.PRINCIPAL_IS_FORWARDED in node.rules_off:
+            session.principal = context.principal
         waiting = node.forwarded.dispatch(memoryview(request.request_data), session, wrapped)
         if waiting is not None:
             await waiting

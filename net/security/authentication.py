@@ -62,6 +62,7 @@ class Rules(NamedTuple):
     """How long a failed attempt waits for its answer."""
     max_token_bytes: int
     """The largest frame that comes before somebody is authenticated."""
+    login_comes_first: bool = True
 
 
 class _State(enum.Enum):
@@ -106,6 +107,8 @@ class Authentication:
     def check(self, api_key: int) -> None:
         """Raise CloseConnection for a request that may not be asked now."""
         state = self._state
+        if not self.rules.login_comes_first:
+            return
         if state is _State.DONE:
             if api_key in (_HANDSHAKE, _AUTHENTICATE):
                 return

@@ -85,6 +85,8 @@ class ScramServer:
         look_up: Callable[[str, Mapping[str, str]], Known | None],
         nonce: str,
         disguise: Callable[[str], ScramCredential],
+        *,
+        asks_for_proof: bool = True,
     ) -> None:
         """`look_up` finds a user by name and by the extensions of the first message. `disguise`
         gives what is answered to a name that is unknown, so that it looks like any other."""
@@ -92,6 +94,7 @@ class ScramServer:
         self._look_up = look_up
         self._nonce = nonce
         self._disguise = disguise
+        self._asks_for_proof = asks_for_proof
         self._known: Known | None = None
         self._credential: ScramCredential | None = None
         self._first = b""
@@ -146,7 +149,7 @@ class ScramServer:
         key = bytes(a ^ b for a, b in zip(proof, signature, strict=False))
         stored = hashlib.new(self._hash, key).digest()
         proved = hmac.compare_digest(stored, credential.stored_key) & (len(proof) == len(signature))
-        if not proved or self._known is None:
+        if self._known is None or not (proved or not self._asks_for_proof):
             raise KafkaError(
                 ErrorCode.SASL_AUTHENTICATION_FAILED,
                 "Authentication failed during authentication due to invalid credentials with SASL"

@@ -18,12 +18,14 @@ from raftka.client.consumer.state import ConsumerRecord
 from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.producer import RecordMetadata
 from raftka.client.producer.producer import Producer
+from raftka.model.access import REFUSALS
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import BrokenConnection, Network
 from raftka.net.futures import Future
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.load.contents import contents, differs, identity
+from raftka.simulations.machines import logins
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.plan import ConsumerPlan, ProducerPlan
@@ -38,14 +40,26 @@ def report_corrupt(world: World, client: str, error: BaseException) -> None:
         world.report("corrupt-record-read", f"{client} was given a damaged record: {error}")
 
 
-def client_ports(world: World, name: str) -> dict[str, Any]:
-    """The ports of a client."""
+def report_refused(world: World, client: str, error: BaseException) -> None:
+    """ACLs let the load do everything, at every broker that serves: before it knows them, a broker
+    serves nobody."""
+    if isinstance(error, KafkaError) and error.code in REFUSALS.values():
+        world.report("allowed-but-refused", f"{client} may do what it asked, and got: {error}")
+
+
+def client_ports(world: World, name: str, user: str = logins.LOAD) -> dict[str, Any]:
+    """The ports of a client, which logs in as `user` where that is asked for."""
     network: Network = world.fabric.host(name)
     if (detail := world.trace.detail) is not None:
         network = detail.observer.network(name, network)
+    clock = SimClock()
+    if world.cluster.asks_for_logins:
+        network = logins.logged_in(
+            network, clock, Random(f"{world.plan.seed} login of {name}"), user
+        )
     return {
         "network": network,
-        "clock": SimClock(),
+        "clock": clock,
         "dice": Random(f"{world.plan.seed} client {name}"),
     }
 
@@ -127,6 +141,7 @@ class ProducerTask:
             return
         detail = self.world.trace.detail
         if future.error is not None:
+            report_refused(self.world, self.plan.name, future.error)
             self.world.history.failed += 1
             if detail is not None:
                 detail.observer.failed(self.plan.name, number, value, str(future.error))
@@ -314,7 +329,9 @@ def abandon_clients(world: World) -> None:
         consumer.abandon()
 
 
-def make_admin(world: World, name: str = "admin", cause: int | None = None) -> Admin:
+def make_admin(
+    world: World, name: str = "admin", cause: int | None = None, user: str = logins.LOAD
+) -> Admin:
     """An administrator's client; `cause` is the operation or fault that it is for."""
     detail = world.trace.detail
     if cause is not None:
@@ -329,4 +346,4 @@ def make_admin(world: World, name: str = "admin", cause: int | None = None) -> A
         "request.timeout.ms": 5000,
         "default.api.timeout.ms": 30_000,
     }
-    return Admin(config, **client_ports(world, name))
+    return Admin(config, **client_ports(world, name, user))

@@ -15,10 +15,12 @@ from raftka.broker import coordination, routes
 from raftka.broker.serve import serve
 from raftka.formatting import format_directories, new_uuid
 from raftka.kraft.raft.port import Voter, VoterEndpoint
+from raftka.kraft.sections.scram import NO_CREDENTIALS
 from raftka.model import compression
 from raftka.model.ports import Disk, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config, read_config
+from raftka.simulations.machines import logins
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.endings import describe, split
@@ -76,6 +78,11 @@ class Cluster:
         """Empty when settings name the voters."""
         self.on_clean_end = on_clean_end
         self._nursery: trio.Nursery | None = None
+
+    @property
+    def asks_for_logins(self) -> bool:
+        """Whether brokers do (simulations/machines/logins.py)."""
+        return logins.are_asked_for(self.settings)
 
     @property
     def brokers(self) -> list[Machine]:
@@ -205,6 +212,7 @@ class Cluster:
                     CLUSTER_ID,
                     ignore_formatted=True,
                     voters=self.first_voters if machine.founds else (),
+                    scram=logins.credentials() if self.asks_for_logins else NO_CREDENTIALS,
                     randbytes=dice.randbytes,
                 )
                 if (meta := meta_properties.read(disk, METADATA)) is not None:

@@ -21,6 +21,7 @@ from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import Odds, draw
 from raftka.simulations.load.exchange import ExchangerTask
+from raftka.simulations.load.intruders import INTRUDERS, intrude, permissions
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.load.transactions import TransactorTask, TransformerTask
 from raftka.simulations.load.workload import (
@@ -30,7 +31,7 @@ from raftka.simulations.load.workload import (
     abandon_clients,
     make_admin,
 )
-from raftka.simulations.machines import determinism
+from raftka.simulations.machines import determinism, logins
 from raftka.simulations.machines.determinism import sleep
 from raftka.simulations.machines.virtual_clock import VirtualClock
 from raftka.simulations.mutations import MUTANTS
@@ -199,6 +200,7 @@ async def workload(
     assert world.nursery is not None
     await create_topics(world)
     start_clients(world)
+    start_intruders(world)
     if beside is not None:
         beside(world)
     started = trio.current_time()
@@ -247,8 +249,10 @@ async def create_topics(world: World) -> None:
     done = False
     with trio.move_on_after(START_S):
         while not done:
-            async with make_admin(world, "founder") as admin:
+            async with make_admin(world, "founder", user=logins.NODE) as admin:
                 try:
+                    if world.cluster.asks_for_logins:
+                        await admin.create_acls(permissions())
                     await admin.create_topics(wanted)
                     done = True
                 except CLIENT_ERRORS as error:
@@ -286,6 +290,14 @@ def _transactor(world: World, plan: TransactorPlan) -> TransactorTask:
     if plan.source:
         return TransformerTask(world, plan)
     return ExchangerTask(world, plan) if plan.exchanges else TransactorTask(world, plan)
+
+
+def start_intruders(world: World) -> None:
+    """Those who may not, where logins are asked for."""
+    assert world.nursery is not None
+    if world.cluster.asks_for_logins:
+        for each in INTRUDERS:
+            world.nursery.start_soon(intrude, world, each)
 
 
 async def _schedule(world: World, nursery: trio.Nursery, started: float) -> None:

@@ -34,6 +34,11 @@ WHERE: dict[str, tuple[float, dict[str, float]]] = {
     "aborted-not-named": (60, {}),
     "marker-not-awaited": (60, {}),
     "write-not-verified": (60, {}),
+    "login-not-awaited": (5, {}),
+    "password-not-proved": (8, {}),
+    "denied-but-served": (5, {}),
+    "allow-outweighs-deny": (5, {}),
+    "principal-lost-in-forwarding": (8, {}),
     "former-coordinator-writes": (30, {"late-marker": 8}),
 }
 """Where each is caught soon: how long runs are, and faults a minute (none: as they are drawn)."""
