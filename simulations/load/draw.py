@@ -84,7 +84,7 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             **traits.housekeeping(dice("housekeeping")),
             **cleaner,
             **disks,
-            **traits.logged_in(dice("logins"), options.mutation),
+            **traits.logged_in(dice("logins")),
             **limits.of_brokers(dice("replica limits")),
             **selector,
             **group_settings,

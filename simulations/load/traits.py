@@ -8,7 +8,6 @@ from random import Random
 from typing import Final
 
 from raftka.simulations.machines import logins
-from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.plan import ConsumerPlan, TopicPlan, TransactorPlan
 
 
@@ -150,10 +149,9 @@ def disks(dice: Random) -> dict[str, str]:
     return {"log.dirs": ",".join(TWO_DISKS)} if dice.random() < 0.15 else {}
 
 
-def logged_in(dice: Random, mutation: str | None) -> dict[str, str]:
+def logged_in(dice: Random) -> dict[str, str]:
     """In some runs brokers ask for a login, and go by ACLs."""
-    is_needed = mutation is not None and MUTANTS[mutation].asks_for_logins
-    return logins.settings() if is_needed or dice.random() < 0.15 else {}
+    return logins.settings() if dice.random() < 0.15 else {}
 
 
 def housekeeping(dice: Random) -> dict[str, str]:

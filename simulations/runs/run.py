@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from random import Random
@@ -67,6 +68,8 @@ def plan_for(options: Options) -> Plan:
     """Draw the plan of a seed."""
     odds = {kind: Odds(each.chance, each.rate, each.at_least_once) for kind, each in FAULTS.items()}
     plan = draw(options, odds)
+    if options.mutation is not None and MUTANTS[options.mutation].asks_for_logins:
+        plan = replace(plan, settings={**plan.settings, **logins.settings()})
     return plan if options.control is None else CONTROLS[options.control].change(plan)
 
 
