@@ -7,11 +7,14 @@ counts a partition once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from raftka.broker.metrics.families import Column, Family, Kept, Sample, gauge, labels
 from raftka.broker.metrics.names import meter
+from raftka.model.ids import NO_BROKER
 
 if TYPE_CHECKING:
     from raftka.broker.replication.alter_partition import AlterPartitionSender
@@ -65,6 +68,10 @@ def isr_changes(sender: AlterPartitionSender) -> Iterator[Family]:
     )
 
 
+_LOOK: Final = 200
+"""Replicas in one look, between which requests are served."""
+
+
 class _Rows:
     """Replicas with the text of their labels, in order, and what was written of them before."""
 
@@ -85,50 +92,116 @@ class _Rows:
         return Family((name,), "gauge", words, Column(self.where, values, self.kept))
 
 
+class _Row(NamedTuple):
+    """One replica's values, taken in one look: its objects are then near the processor once."""
+
+    size: int
+    start_offset: int
+    end_offset: int
+    segments: int
+    replicas: int
+    in_sync: int
+    under_replicated: int
+    under_min_isr: int
+    at_min_isr: int
+    stable_lag: int
+    high_watermark: int
+    leader: int
+    is_preferred: int
+    is_reassigning: int
+
+
+def _row(replica: Replica) -> _Row:
+    """Where this broker does not lead, what only a leader knows is 0, as in Kafka."""
+    log, state = replica.log, replica.state
+    bounds = log.bounds
+    segments = log.segments.listed
+    size = segments[0].size if len(segments) == 1 else log.size
+    if not state.is_leader:
+        end = bounds.end
+        return _Row(size, bounds.start, end, len(segments), 0, 0, 0, 0, 0, 0, 0, NO_BROKER, 0, 0)
+    view, high_watermark = state.view, state.high_watermark
+    replicas, in_sync = len(view.replicas), len(view.isr)
+    missing = min(state.min_isr, replicas) - in_sync
+    stable_lag = 0
+    if log.transactions.first_unstable < high_watermark:
+        stable_lag = high_watermark - log.stable_offset(high_watermark)
+    return _Row(
+        size,
+        bounds.start,
+        bounds.end,
+        len(segments),
+        replicas,
+        in_sync,
+        int(in_sync < replicas),
+        int(missing > 0),
+        int(missing == 0),
+        stable_lag,
+        high_watermark,
+        view.leader,
+        int(view.leader == view.replicas[0]),
+        int(view.is_reassigning),
+    )
+
+
 class PartitionFamilies:
     """Of each replica, and of all together, from one scrape to the next."""
 
     def __init__(self) -> None:
         self._found: list[Replica] = []
         self._hosted: list[Replica] = []
-        self._rows = _Rows()
+        self._offline = 0
+        self._rows: list[_Row] = []
+        self._all = _Rows()
         self._led = _Rows()
 
-    def gather(self, replicas: ReplicaManager, most: int) -> Iterator[Family]:
-        """Of each replica for the first `most` by name."""
+    def look(self, replicas: ReplicaManager) -> Iterator[None]:
+        """Take the values of this moment, some replicas at a time."""
         found = list(replicas)
         if found != self._found:
             self._found = found
             self._hosted = sorted(found, key=lambda replica: replica.topic_partition)
-        hosted = self._hosted
-        yield from _of_all(hosted, replicas.index.offline_count, most)
+        self._offline = replicas.index.offline_count
+        rows: list[_Row] = []
+        for start in range(0, len(self._hosted), _LOOK):
+            rows += map(_row, self._hosted[start : start + _LOOK])
+            yield
+        self._rows = rows
+
+    def gather(self, most: int) -> Iterator[Family]:
+        """Of what was looked at: of each replica, for the first `most` by name."""
         rows = self._rows
-        rows.follow(hosted[:most])
-        yield from _of_replicas(rows)
-        self._led.follow([each for each in rows.replicas if each.state.is_leader])
-        yield from _of_leaders(self._led)
+        yield from _of_all(rows, self._offline, most)
+        hosted, rows = self._hosted[:most], rows[:most]
+        self._all.follow(hosted)
+        yield from _families(self._all, rows, _OF_REPLICAS)
+        led = [row.leader != NO_BROKER for row in rows]
+        self._led.follow(list(compress(hosted, led)))
+        yield from _families(self._led, list(compress(rows, led)), _OF_LEADERS)
 
 
-def _of_all(hosted: list[Replica], offline_count: int, most: int) -> Iterator[Family]:
-    led = [each for each in hosted if each.state.is_leader]
+def _of_all(rows: list[_Row], offline_count: int, most: int) -> Iterator[Family]:
     manager = "kafka_server_replicamanager_"
-    yield gauge((manager + "leadercount",), "Partitions led.", len(led))
-    yield gauge((manager + "partitioncount",), "Partitions hosted.", len(hosted))
+    yield gauge(
+        (manager + "leadercount",),
+        "Partitions led.",
+        sum(row.leader != NO_BROKER for row in rows),
+    )
+    yield gauge((manager + "partitioncount",), "Partitions hosted.", len(rows))
     yield gauge(
         (manager + "underreplicatedpartitions",),
         "Partitions led whose ISR lacks replicas.",
-        sum(each.under_replicated for each in led),
+        sum(row.under_replicated for row in rows),
     )
-    below = [_missing(each) for each in led]
     yield gauge(
         (manager + "underminisrpartitioncount",),
         "Partitions led with an ISR smaller than min.insync.replicas.",
-        sum(missing > 0 for missing in below),
+        sum(row.under_min_isr for row in rows),
     )
     yield gauge(
         (manager + "atminisrpartitioncount",),
         "Partitions led with an ISR of just min.insync.replicas.",
-        sum(missing == 0 for missing in below),
+        sum(row.at_min_isr for row in rows),
     )
     yield gauge(
         (manager + "offlinereplicacount",),
@@ -138,105 +211,80 @@ def _of_all(hosted: list[Replica], offline_count: int, most: int) -> Iterator[Fa
     yield gauge(
         (manager + "reassigningpartitions",),
         "Partitions led that are being reassigned.",
-        sum(each.state.view.is_reassigning for each in led),
+        sum(row.is_reassigning for row in rows),
     )
     yield gauge(
         ("raftka_metrics_partitions_left_out",),
         "Replicas without series of their own: raftka.metrics.partitions.max.",
-        max(0, len(hosted) - most),
+        max(0, len(rows) - most),
     )
 
 
-def _missing(replica: Replica) -> int:
-    """How many replicas the ISR lacks to min.insync.replicas; below 0 with more."""
-    state = replica.state
-    return min(state.min_isr, len(state.view.replicas)) - len(state.view.isr)
-
-
-def _of_replicas(rows: _Rows) -> Iterator[Family]:
-    seen, family = rows.replicas, rows.family
-    logs = [each.log for each in seen]
-    yield family("kafka_log_log_size", "Bytes of a log.", [log.size for log in logs])
-    yield family(
-        "kafka_log_log_logstartoffset",
-        "First offset of a log.",
-        [log.log_start_offset for log in logs],
-    )
-    yield family(
-        "kafka_log_log_logendoffset",
-        "Offset of a log's next record.",
-        [log.log_end_offset for log in logs],
-    )
-    yield family(
-        "kafka_log_log_numlogsegments", "Segments of a log.", [len(log.segments) for log in logs]
-    )
-    partition = "kafka_cluster_partition_"
-    states = [each.state if each.state.is_leader else None for each in seen]
-    yield family(
-        partition + "replicascount",
+_OF_REPLICAS: Final = (
+    ("kafka_log_log_size", "Bytes of a log.", attrgetter("size")),
+    ("kafka_log_log_logstartoffset", "First offset of a log.", attrgetter("start_offset")),
+    ("kafka_log_log_logendoffset", "Offset of a log's next record.", attrgetter("end_offset")),
+    ("kafka_log_log_numlogsegments", "Segments of a log.", attrgetter("segments")),
+    (
+        "kafka_cluster_partition_replicascount",
         "Replicas, where this broker leads; else 0.",
-        [0 if state is None else len(state.view.replicas) for state in states],
-    )
-    yield family(
-        partition + "insyncreplicascount",
+        attrgetter("replicas"),
+    ),
+    (
+        "kafka_cluster_partition_insyncreplicascount",
         "ISR size, where this broker leads; else 0.",
-        [0 if state is None else len(state.view.isr) for state in states],
-    )
-    yield family(
-        partition + "underreplicated",
+        attrgetter("in_sync"),
+    ),
+    (
+        "kafka_cluster_partition_underreplicated",
         "1 where the ISR of a led partition lacks some.",
-        [int(each.under_replicated) for each in seen],
-    )
-    # Below 0 where this broker does not lead: neither below min.insync.replicas nor just there.
-    missing = [_missing(each) if each.state.is_leader else -1 for each in seen]
-    yield family(
-        partition + "underminisr",
+        attrgetter("under_replicated"),
+    ),
+    (
+        "kafka_cluster_partition_underminisr",
         "1 where it is below min.insync.replicas.",
-        [int(count > 0) for count in missing],
-    )
-    yield family(
-        partition + "atminisr",
+        attrgetter("under_min_isr"),
+    ),
+    (
+        "kafka_cluster_partition_atminisr",
         "1 where it is just min.insync.replicas.",
-        [int(count == 0) for count in missing],
-    )
-    yield family(
-        partition + "laststableoffsetlag",
+        attrgetter("at_min_isr"),
+    ),
+    (
+        "kafka_cluster_partition_laststableoffsetlag",
         "Records that read_committed waits for.",
-        [
-            0 if state is None else state.high_watermark - log.stable_offset(state.high_watermark)
-            for state, log in zip(states, logs, strict=True)
-        ],
-    )
-
-
-def _of_leaders(rows: _Rows) -> Iterator[Family]:
-    led, family = rows.replicas, rows.family
-    views = [each.state.view for each in led]
-    exported = "kafka_topic_partition_"
-    yield family(
-        exported + "current_offset",
+        attrgetter("stable_lag"),
+    ),
+)
+_OF_LEADERS: Final = (
+    (
+        "kafka_topic_partition_current_offset",
         "High watermark of a partition.",
-        [each.state.high_watermark for each in led],
-    )
-    yield family(
-        exported + "oldest_offset",
+        attrgetter("high_watermark"),
+    ),
+    (
+        "kafka_topic_partition_oldest_offset",
         "First offset of a partition.",
-        [each.log.log_start_offset for each in led],
-    )
-    yield family(
-        exported + "in_sync_replica", "Replicas in the ISR.", [len(view.isr) for view in views]
-    )
-    yield family(
-        exported + "replicas", "Replicas of a partition.", [len(view.replicas) for view in views]
-    )
-    yield family(exported + "leader", "The leader's broker id.", [view.leader for view in views])
-    yield family(
-        exported + "leader_is_preferred",
+        attrgetter("start_offset"),
+    ),
+    ("kafka_topic_partition_in_sync_replica", "Replicas in the ISR.", attrgetter("in_sync")),
+    ("kafka_topic_partition_replicas", "Replicas of a partition.", attrgetter("replicas")),
+    ("kafka_topic_partition_leader", "The leader's broker id.", attrgetter("leader")),
+    (
+        "kafka_topic_partition_leader_is_preferred",
         "1 where the first replica leads.",
-        [int(view.leader == view.replicas[0]) for view in views],
-    )
-    yield family(
-        exported + "under_replicated_partition",
+        attrgetter("is_preferred"),
+    ),
+    (
+        "kafka_topic_partition_under_replicated_partition",
         "1 where the ISR lacks replicas.",
-        [int(len(view.isr) < len(view.replicas)) for view in views],
-    )
+        attrgetter("under_replicated"),
+    ),
+)
+
+
+def _families(
+    kept: _Rows, rows: list[_Row], what: Sequence[tuple[str, str, Callable[[_Row], int]]]
+) -> Iterator[Family]:
+    for name, words, value in what:
+        yield kept.family(name, words, list(map(value, rows)))

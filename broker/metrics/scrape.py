@@ -64,6 +64,8 @@ class Scrape:
         node = self._node
         found = node.coordinators.group_figures() if node.is_broker else []
         ends = await self._ends.of({at for group in found for at in group.offsets})
+        for _ in self._partitions.look(node.replicas) if node.is_broker else ():
+            await node.clock.sleep(0)
         families: Iterator[Family] = self._families(found, ends)
         if self._allowed:
             families = filter(None, map(self._allow, families))
@@ -94,7 +96,7 @@ class Scrape:
             yield from traffic(node.replicas.index.traffic)
             yield from disks(node)
             yield from isr_changes(node.data_plane.alter_partition)
-            yield from self._partitions.gather(node.replicas, self._partitions_max)
+            yield from self._partitions.gather(self._partitions_max)
             yield from cleaner(node.cleaner, node.logs, node.clock.wall_ms())
             yield from groups(found, ends)
             yield from self._transactions()

@@ -151,40 +151,6 @@ def test_the_process_and_the_quorum(cluster: LocalCluster) -> None:
     assert len(epochs) == 1
 
 
-def is_zero(cluster: LocalCluster, name: str) -> bool:
-    return total(cluster, name) == 0
-
-
-def test_the_cleaner_and_transactions(cluster: LocalCluster) -> None:
-    producer = Producer(
-        {"bootstrap.servers": cluster.bootstrap, "transactional.id": "singer", "log_level": 0}
-    )
-    producer.init_transactions(30)
-    producer.begin_transaction()
-    producer.produce("hymns", "one")
-    producer.flush(30)
-    # Three replicas remember the producer, in the topic while its transaction is open.
-    assert total(cluster, "kafka_server_replicamanager_produceridcount") >= 3
-    producer.commit_transaction(30)
-    of = "kafka_coordinator_transaction_transactionmarkerchannelmanager_"
-    for name in ("unknowndestinationqueuesize", "logappendretryqueuesize"):
-        until(partial(is_zero, cluster, of + name), f"{name} is empty", 30)
-    # The parser has its own name for a counter whose name does not end in _total.
-    of = "kafka_server_addpartitionstotxnmanager_"
-    assert total(cluster, of + "verificationtimems_count_total") >= 1
-    assert total(cluster, of + "verificationfailurerate_total") == 0
-    assert total(cluster, "kafka_server_replicamanager_partitionswithlatetransactionscount") == 0
-    for node_id in cluster.node_ids:
-        found = scrape(cluster, node_id)
-        for kind in ("group", "transaction"):
-            of = f"kafka_server_{kind}_coordinator_metrics_partition_load_time_"
-            assert found[of + "max"].samples[0].value >= found[of + "avg"].samples[0].value >= 0
-        assert found["kafka_log_logcleaner_deadthreadcount"].samples[0].value == 0
-        uncleanable = found["kafka_log_logcleanermanager_uncleanable_partitions_count"]
-        assert [each.value for each in uncleanable.samples] == [0]
-        assert found["kafka_log_logcleanermanager_time_since_last_run_ms"].samples[0].value < 60_000
-
-
 def test_health(cluster: LocalCluster) -> None:
     for node_id in cluster.node_ids:
         assert get(url(cluster, node_id, "/health/live")) == (200, '{"status": "UP"}\n')
@@ -264,3 +230,38 @@ def test_top_looks_twice(cluster: LocalCluster, capsys: pytest.CaptureFixture[st
     for words in ("Brokers", "Topics (2)", "Groups (1)", TOPIC, GROUP, "0 without a leader"):
         assert words in text
     assert main(["top", "--bootstrap-server", cluster.bootstrap, "--looks", "0"]) == 1
+
+
+def is_zero(cluster: LocalCluster, name: str) -> bool:
+    return total(cluster, name) == 0
+
+
+def test_the_cleaner_and_transactions(cluster: LocalCluster) -> None:
+    """Last in this file: it makes topics that the others do not expect."""
+    producer = Producer(
+        {"bootstrap.servers": cluster.bootstrap, "transactional.id": "singer", "log_level": 0}
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce("hymns", "one")
+    producer.flush(30)
+    # Three replicas remember the producer, in the topic while its transaction is open.
+    assert total(cluster, "kafka_server_replicamanager_produceridcount") >= 3
+    producer.commit_transaction(30)
+    of = "kafka_coordinator_transaction_transactionmarkerchannelmanager_"
+    for name in ("unknowndestinationqueuesize", "logappendretryqueuesize"):
+        until(partial(is_zero, cluster, of + name), f"{name} is empty", 30)
+    # The parser has its own name for a counter whose name does not end in _total.
+    of = "kafka_server_addpartitionstotxnmanager_"
+    assert total(cluster, of + "verificationtimems_count_total") >= 1
+    assert total(cluster, of + "verificationfailurerate_total") == 0
+    assert total(cluster, "kafka_server_replicamanager_partitionswithlatetransactionscount") == 0
+    for node_id in cluster.node_ids:
+        found = scrape(cluster, node_id)
+        for kind in ("group", "transaction"):
+            of = f"kafka_server_{kind}_coordinator_metrics_partition_load_time_"
+            assert found[of + "max"].samples[0].value >= found[of + "avg"].samples[0].value >= 0
+        assert found["kafka_log_logcleaner_deadthreadcount"].samples[0].value == 0
+        uncleanable = found["kafka_log_logcleanermanager_uncleanable_partitions_count"]
+        assert [each.value for each in uncleanable.samples] == [0]
+        assert found["kafka_log_logcleanermanager_time_since_last_run_ms"].samples[0].value < 60_000
