@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.group.service import GroupCoordinatorService
     from raftka.broker.coordinators.group.shard import GroupFigures
     from raftka.broker.coordinators.group.share.service import ShareGroupService
-    from raftka.broker.coordinators.share.service import ShareCoordinatorService
+    from raftka.broker.coordinators.share.service import ShareCoordinatorService, ShareFigures
     from raftka.broker.coordinators.transaction.marker_sender import MarkerSender
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.metadata_loader import Publisher
@@ -295,6 +295,10 @@ class Coordinators:
             "group": self.groups.host.loads if "groups" in made else (),
             "transaction": self.transactions.loads if "transactions" in made else (),
         }
+
+    def share_figures(self) -> list[ShareFigures]:
+        """Of the share-partitions whose state this broker keeps, for metrics."""
+        return self.share_states.figures() if "share_states" in self.__dict__ else []
 
     def _coordinator(self, transactional_id: str) -> int | None:
         """The broker that leads the id's partition of __transaction_state, as far as is known."""

@@ -2,14 +2,17 @@
 
 A group's lag is what lies between its committed offset and the end that a consumer may read, which
 the partition's leader knows: this broker where it leads, otherwise it is asked (end_offsets.py).
+The ends are asked for after the offsets were read, so that no lag is negative. Share groups have
+theirs from the state that their share coordinator keeps, on the broker that keeps it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from raftka.broker.metrics.arrivals import Position
 from raftka.broker.metrics.families import Family, Sample, gauge, labels
 from raftka.model.ids import TopicPartition
 
@@ -20,7 +23,19 @@ _STATES = ("PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead
 """Of classic groups; the newer kinds have others."""
 
 
-def groups(found: list[GroupFigures], ends: Mapping[TopicPartition, int]) -> Iterator[Family]:
+def group_positions(found: list[GroupFigures]) -> Iterator[Position]:
+    """How far the groups have come that commit offsets."""
+    for group in found:
+        for at, offset in group.offsets.items():
+            yield Position(group.group_id, at, offset)
+
+
+def groups(
+    found: list[GroupFigures],
+    shares: Sequence[Position],
+    ends: Mapping[TopicPartition, int],
+    seconds: Mapping[Position, float],
+) -> Iterator[Family]:
     """`ends` has the high watermarks that are known; a partition without one has no lag."""
     manager = "kafka_coordinator_group_groupmetadatamanager_"
     yield gauge((manager + "numgroups",), "Groups that this broker coordinates.", len(found))
@@ -33,30 +48,47 @@ def groups(found: list[GroupFigures], ends: Mapping[TopicPartition, int]) -> Ite
         "Offsets that are committed.",
         sum(len(each.offsets) for each in found),
     )
-    members: list[Sample] = []
+    yield from _positions([*group_positions(found), *shares], ends, seconds)
+    members: list[Sample] = [
+        (labels(consumergroup=each.group_id), each.member_count) for each in found
+    ]
+    yield Family(("kafka_consumergroup_members",), "gauge", "Members of a group.", members)
+
+
+def _positions(
+    positions: Iterable[Position],
+    ends: Mapping[TopicPartition, int],
+    seconds: Mapping[Position, float],
+) -> Iterator[Family]:
     offsets: list[Sample] = []
     lags: list[Sample] = []
-    offset_sums: list[Sample] = []
-    lag_sums: list[Sample] = []
-    for group in found:
-        members.append((labels(consumergroup=group.group_id), group.member_count))
-        by_topic: Counter[str] = Counter()
-        lag_by_topic: Counter[str] = Counter()
-        for at, offset in group.offsets.items():
-            where = labels(consumergroup=group.group_id, topic=at.topic, partition=at.partition)
-            offsets.append((where, offset))
-            by_topic[at.topic] += offset
-            if at in ends:
-                lag = max(0, ends[at] - offset)
-                lags.append((where, lag))
-                lag_by_topic[at.topic] += lag
-        for topic, total in by_topic.items():
-            offset_sums.append((labels(consumergroup=group.group_id, topic=topic), total))
-        for topic, total in lag_by_topic.items():
-            lag_sums.append((labels(consumergroup=group.group_id, topic=topic), total))
+    waits: list[Sample] = []
+    offset_sums: Counter[tuple[str, str]] = Counter()
+    lag_sums: Counter[tuple[str, str]] = Counter()
+    for each in positions:
+        at, key = each.at, (each.group_id, each.at.topic)
+        where = labels(consumergroup=each.group_id, topic=at.topic, partition=at.partition)
+        offsets.append((where, each.offset))
+        offset_sums[key] += each.offset
+        if at in ends:
+            lag = each.lag(ends[at])
+            lags.append((where, lag))
+            lag_sums[key] += lag
+        if each in seconds:
+            waits.append((where, seconds[each]))
     of = "kafka_consumergroup_"
-    yield Family((of + "members",), "gauge", "Members of a group.", members)
     yield Family((of + "current_offset",), "gauge", "Offset that a group committed.", offsets)
-    yield Family((of + "current_offset_sum",), "gauge", "Their sum over a topic.", offset_sums)
+    yield _sums(of + "current_offset_sum", offset_sums)
     yield Family((of + "lag",), "gauge", "Records that a group has still to read.", lags)
-    yield Family((of + "lag_sum",), "gauge", "Their sum over a topic.", lag_sums)
+    yield _sums(of + "lag_sum", lag_sums)
+    yield Family(
+        (of + "lag_seconds",), "gauge", "How long the first record that waits has waited.", waits
+    )
+
+
+def _sums(name: str, sums: Counter[tuple[str, str]]) -> Family:
+    samples: list[Sample] = [
+        (labels(consumergroup=group_id, topic=topic), total)
+        for (group_id, topic), total in sums.items()
+    ]
+    return Family((name,), "gauge", "Their sum over a topic.", samples)

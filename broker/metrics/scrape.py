@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from raftka.broker.metrics.arrivals import Arrivals, Position
 from raftka.broker.metrics.cleaner import cleaner
 from raftka.broker.metrics.cluster import brokers, controller, disks, node_state
 from raftka.broker.metrics.connections import connections
 from raftka.broker.metrics.end_offsets import EndOffsets
 from raftka.broker.metrics.families import Family, text_of
-from raftka.broker.metrics.groups import groups
+from raftka.broker.metrics.groups import group_positions, groups
 from raftka.broker.metrics.partitions import PartitionFamilies, isr_changes, traffic
 from raftka.broker.metrics.process import ProcessFigures, process
 from raftka.broker.metrics.quorum import QuorumMetrics
@@ -26,11 +27,14 @@ from raftka.broker.metrics.transactions import (
     producers,
     verification,
 )
+from raftka.model.errors import KafkaError
+from raftka.model.ids import TopicPartition
+from raftka.model.ports import bytes_of
+from raftka.model.record_batch import HEADER_BYTES, parse_header
 
 if TYPE_CHECKING:
     from raftka.broker.coordinators.group.shard import GroupFigures
     from raftka.broker.node import Node
-    from raftka.model.ids import TopicPartition
     from raftka.net.request_stats import RequestStats
     from raftka.net.server import Server
 
@@ -54,6 +58,7 @@ class Scrape:
         self._figures = figures
         self._quorum = QuorumMetrics()
         self._ends = EndOffsets(node)
+        self._arrivals = Arrivals(self._first_ms)
         self._partitions = PartitionFamilies()
         self._partitions_max = node.config.int("raftka.metrics.partitions.max")
         allowed = node.config.names("prometheus.metrics.reporter.allowlist")
@@ -63,10 +68,14 @@ class Scrape:
         """The exposition of this moment."""
         node = self._node
         found = node.coordinators.group_figures() if node.is_broker else []
-        ends = await self._ends.of({at for group in found for at in group.offsets})
+        shares = self._shares()
+        wanted = {at for group in found for at in group.offsets}
+        ends = await self._ends.of(wanted | {each.at for each in shares})
+        lags = [*group_positions(found), *shares]
+        seconds = self._arrivals.seconds(lags, ends, node.clock.wall_ms())
         for _ in self._partitions.look(node.replicas) if node.is_broker else ():
             await node.clock.sleep(0)
-        families: Iterator[Family] = self._families(found, ends)
+        families: Iterator[Family] = self._families(found, shares, ends, seconds)
         if self._allowed:
             families = filter(None, map(self._allow, families))
         chunks: list[bytes] = []
@@ -82,8 +91,37 @@ class Scrape:
         chunks.append("".join(pieces).encode())
         return b"".join(chunks)
 
+    def _shares(self) -> list[Position]:
+        """How far the share groups have come whose state this broker keeps."""
+        node = self._node
+        if not node.is_broker:
+            return []
+        names = node.image.topic_names
+        return [
+            Position(key.group_id, TopicPartition(name, key.partition), start, done)
+            for key, start, done in node.coordinators.share_figures()
+            if (name := names.get(key.topic_id)) is not None
+        ]
+
+    def _first_ms(self, at: TopicPartition, offset: int) -> int | None:
+        """When the record at an offset was written, where this broker leads the partition."""
+        replica = self._node.replicas.get(*at)
+        if replica is None or not replica.state.is_leader:
+            return None
+        try:
+            found = replica.log.read(offset, HEADER_BYTES, replica.state.high_watermark)
+        except KafkaError:
+            return None  # The log begins later: nobody can say how long its loss has waited.
+        if not found.pieces:
+            return None
+        return parse_header(bytes_of(found.pieces[0])[:HEADER_BYTES]).base_timestamp
+
     def _families(
-        self, found: list[GroupFigures], ends: Mapping[TopicPartition, int]
+        self,
+        found: list[GroupFigures],
+        shares: list[Position],
+        ends: Mapping[TopicPartition, int],
+        seconds: Mapping[Position, float],
     ) -> Iterator[Family]:
         node = self._node
         yield from node_state(node)
@@ -98,7 +136,7 @@ class Scrape:
             yield from isr_changes(node.data_plane.alter_partition)
             yield from self._partitions.gather(self._partitions_max)
             yield from cleaner(node.cleaner, node.logs, node.clock.wall_ms())
-            yield from groups(found, ends)
+            yield from groups(found, shares, ends, seconds)
             yield from self._transactions()
             if "client_metrics" in node.__dict__:
                 # Loaded by the first client that pushed something (KIP-714).

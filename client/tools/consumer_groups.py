@@ -65,7 +65,7 @@ options.add_argument(
 options.add_argument(
     "--type", nargs="?", const="", metavar="TYPES", help="With --list: the type, or only these."
 )
-options.flag("--verbose", help="With --describe: more columns.")
+options.flag("--verbose", help="With --describe: more columns, and how long records wait.")
 options.number("--timeout", help="How long to wait for the brokers, in ms.")
 options.flag("--dry-run", help="Show the new offsets, change nothing (the default).")
 options.flag("--execute", help="Change the offsets.")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from raftka.client.admin import Admin, GroupDescription, GroupMember
+from raftka.client.admin import Admin, GroupDescription, GroupMember, ShareOffset
 from raftka.client.consumer.group_messages import by_topic
 from raftka.client.tools.group_tables import log_ends
 from raftka.client.tools.options import Options, admin_settings, require
@@ -30,6 +30,12 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 async def _work(found: argparse.Namespace) -> None:
     async with Admin(admin_settings(found)) as admin:
+        kinds = {each.group_id: each.type.lower() for each in await admin.list_groups()}
+        if kinds.get(found.group) == "share":
+            described = (await admin.describe_share_groups([found.group]))[found.group]
+            positions = await admin.list_share_group_offsets(found.group)
+            print("\n".join(explain_share(described, positions)))
+            return
         group = (await admin.describe_groups([found.group]))[found.group]
         committed = await admin.list_group_offsets(found.group)
         owned = {target for member in group.members for target in member.assignment}
@@ -51,9 +57,7 @@ class Positions(NamedTuple):
 
 def explain(group: GroupDescription, positions: Positions) -> Iterator[str]:
     """What the group waits for, line by line; the first says how it stands."""
-    members = len(group.members)
-    epoch = "" if group.epoch is None else f", in epoch {group.epoch}"
-    yield f"{group.group_id} is {group.state}: {members} member{'s' * (members != 1)}{epoch}."
+    yield _standing(group)
     if group.state == "Empty":
         yield "It waits for a member: nobody reads for it."
     elif group.state == "PreparingRebalance":
@@ -67,6 +71,38 @@ def explain(group: GroupDescription, positions: Positions) -> Iterator[str]:
         )
     yield from _waiting_members(group)
     yield from _unread(group, positions)
+
+
+def explain_share(
+    group: GroupDescription, positions: Mapping[TopicPartition, ShareOffset]
+) -> Iterator[str]:
+    """What a share group waits for (KIP-932), line by line; the first says how it stands."""
+    yield _standing(group)
+    if not group.members:
+        yield "It waits for a member: nobody works for it."
+    for member in group.members:
+        if not member.assignment:
+            yield (
+                f"{_name(member)} has no partitions: the topics that it subscribes to do not"
+                " exist, or their state is being begun and comes with its next heartbeat."
+            )
+    owned = {target for member in group.members for target in member.assignment}
+    new = [t for t in sorted(owned) if t not in positions or positions[t].start_offset is None]
+    if new:
+        yield (
+            f"In {_names(new)} nobody has fetched yet: the first fetch decides where the group"
+            " begins (share.auto.offset.reset)."
+        )
+    lags = {target: each.lag for target, each in positions.items() if each.lag}
+    orphans = [target for target in sorted(lags) if target not in owned]
+    if orphans and group.members:
+        yield f"No member has {_names(orphans)}, where records wait: nobody subscribes to it."
+    if lags:
+        worst = max(sorted(lags), key=lambda target: lags[target] or 0)
+        total = sum(lag or 0 for lag in lags.values())
+        yield f"{total} records are to be done, most of all in {worst} ({lags[worst]})."
+    elif group.members and not new:
+        yield "It waits for nothing but records: all that there are are done."
 
 
 def _waiting_members(group: GroupDescription) -> Iterator[str]:
@@ -111,6 +147,12 @@ def _unread(group: GroupDescription, positions: Positions) -> Iterator[str]:
             )
     if group.state == "Stable" and not any(map(positions.behind, owned)):
         yield "It waits for nothing but records: it has read all there are."
+
+
+def _standing(group: GroupDescription) -> str:
+    members = len(group.members)
+    epoch = "" if group.epoch is None else f", in epoch {group.epoch}"
+    return f"{group.group_id} is {group.state}: {members} member{'s' * (members != 1)}{epoch}."
 
 
 def _name(member: GroupMember) -> str:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import trio
 
 from raftka.client.admin import Admin, GroupDescription, GroupMember
-from raftka.client.consumer import LATEST
+from raftka.client.config import CONSUMER
+from raftka.client.consumer import LATEST, Consumer
 from raftka.client.consumer.group_messages import by_topic
-from raftka.client.tools.options import ToolError, UsageError, whole_number
+from raftka.client.tools.options import (
+    ToolError,
+    UsageError,
+    known_settings,
+    read_properties,
+    whole_number,
+)
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
+from raftka.net.clock import system_clock
 
 _MISSING = "-"
+_EPOCH_COLUMN = 3
+_READ_S = 3.0
 _UNSETTLED = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling")
 
 
@@ -28,7 +40,7 @@ async def describe(admin: Admin, groups: Sequence[str], found: argparse.Namespac
         elif found.state is not None:
             print("\n" + "\n".join(_state(group, found.verbose)))
         else:
-            rows = await _offset_rows(admin, group)
+            rows = await _offset_rows(admin, group, found)
             if rows:
                 print("\n" + "\n".join(_offsets(rows, found.verbose)))
     return 0
@@ -74,7 +86,9 @@ def _mention_state(group: GroupDescription) -> None:
         print(f"\nWarning: Consumer group '{group.group_id}' is rebalancing.", file=sys.stderr)
 
 
-async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]:
+async def _offset_rows(
+    admin: Admin, group: GroupDescription, found: argparse.Namespace
+) -> list[list[str]]:
     """Members with most partitions first, then the partitions without a member."""
     committed = await admin.list_group_offsets(group.group_id)
     owners: dict[TopicPartition, GroupMember] = {}
@@ -82,6 +96,10 @@ async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]
         owners |= dict.fromkeys(member.assignment, member)
     targets = list(owners) + [target for target in sorted(committed) if target not in owners]
     ends = await log_ends(admin, targets)
+    waits: Mapping[TopicPartition, float] = {}
+    if found.verbose:
+        unread = {t: o.offset for t, o in committed.items() if o.offset < ends.get(t, 0)}
+        waits = await seconds_unread(found, unread)
     rows: list[list[str]] = []
     for target in targets:
         offset, end = committed.get(target), ends.get(target)
@@ -100,9 +118,49 @@ async def _offset_rows(admin: Admin, group: GroupDescription) -> list[list[str]]
                 owner.member_id if owner else _MISSING,
                 owner.host if owner else _MISSING,
                 owner.client_id if owner else _MISSING,
+                _seconds(lag, waits.get(target)),
             ]
         )
     return rows
+
+
+def _seconds(lag: int | None, waits_s: float | None) -> str:
+    if lag == 0:
+        return "0"
+    return _MISSING if lag is None or waits_s is None else f"{waits_s:.1f}"
+
+
+async def seconds_unread(
+    found: argparse.Namespace, offsets: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, float]:
+    """For how long the record at each of these offsets has been there, by its own timestamp.
+
+    Those that cannot be read in a moment are left out. Never negative: clocks may differ.
+    """
+    missing = dict(offsets)
+    ages: dict[TopicPartition, float] = {}
+    if not missing:
+        return ages
+    settings = known_settings(CONSUMER, read_properties(found.command_config))
+    settings |= {
+        "bootstrap.servers": found.bootstrap_server,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "max.partition.fetch.bytes": 1024,
+    }
+    async with Consumer(settings) as consumer:
+        consumer.assign(missing)
+        for target, offset in missing.items():
+            consumer.seek(target, offset)
+        with trio.move_on_after(_READ_S):
+            while missing:
+                for record in await consumer.poll(_READ_S):
+                    target = TopicPartition(record.topic, record.partition)
+                    if missing.pop(target, None) is not None:
+                        now_ms = system_clock().wall_ms()
+                        ages[target] = max(0, now_ms - record.timestamp_ms) / 1000
+                        consumer.pause([target])
+    return ages
 
 
 async def log_ends(admin: Admin, targets: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
@@ -128,12 +186,14 @@ def _offsets(rows: Sequence[Sequence[str]], verbose: bool) -> list[str]:
         Column("LAG", 15),
         Column("CONSUMER-ID", 15, grows=True),
         Column("HOST", 15, grows=True),
-        Column("CLIENT-ID", 0),
+        Column("CLIENT-ID", 15, grows=True),
+        Column("LAG-SECONDS", 0),
     ]
     if not verbose:
-        place = 3
-        del columns[place]
-        rows = [[cell for index, cell in enumerate(row) if index != place] for row in rows]
+        # As Apache Kafka has it; how long records have waited is ours, and comes last.
+        del columns[-1], columns[_EPOCH_COLUMN]
+        columns[-1] = Column("CLIENT-ID", 0)
+        rows = [[*row[:_EPOCH_COLUMN], *row[_EPOCH_COLUMN + 1 : -1]] for row in rows]
     return lines(columns, rows)
 
 

@@ -7,7 +7,7 @@ which comes when all of them are committed. Operations are applied in the order 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from raftka.broker.coordinators.host import CoordinatorHost, coordinator_error
 from raftka.broker.coordinators.runtime import CoordinatorLog, ShardRuntime
@@ -18,7 +18,7 @@ from raftka.broker.coordinators.share.shard import ShareStateShard
 from raftka.broker.coordinators.share.state import Change, ShareState
 from raftka.broker.share.key import SharePartitionKey
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import SHARE_STATE_TOPIC
+from raftka.model.ids import NO_OFFSET, SHARE_STATE_TOPIC
 from raftka.model.ports import Clock
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.net.protocol.message import Response
@@ -38,6 +38,16 @@ from raftka.net.protocol.messages import (
     write_share_group_state as writing,
 )
 from raftka.net.router import Pending
+
+
+class ShareFigures(NamedTuple):
+    """What metrics show of a share-partition."""
+
+    key: SharePartitionKey
+    start_offset: int
+    complete_count: int
+    """How many offsets from the start on are done."""
+
 
 Runtime = ShardRuntime[ShareStateShard]
 Operation = Callable[[Runtime, SharePartitionKey, Any, Any], None]
@@ -127,6 +137,15 @@ class ShareCoordinatorService:
         self.on_partition_elected = self._host.on_partition_elected
         self.on_partition_resigned = self._host.on_partition_resigned
         self.loaded = self._host.loaded
+
+    def figures(self) -> list[ShareFigures]:
+        """The share-partitions that this broker keeps the state of, for metrics."""
+        return [
+            ShareFigures(key, state.start_offset, max(state.complete_count, 0))
+            for runtime in self._host.loaded()
+            for key, state in runtime.shard.states().items()
+            if state.start_offset != NO_OFFSET
+        ]
 
     def initialize(self, request: initializing.InitializeShareGroupStateRequest) -> Pending:
         """Answered with an InitializeShareGroupStateResponse."""

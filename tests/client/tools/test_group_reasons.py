@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from raftka.client.admin import GroupDescription, GroupMember
+from raftka.client.admin import GroupDescription, GroupMember, ShareOffset
 from raftka.client.metadata import Broker
-from raftka.client.tools.group_reasons import Positions, explain
+from raftka.client.tools.group_reasons import Positions, explain, explain_share
 from raftka.model.ids import TopicPartition
 
 AT = Broker(1, "localhost", 9092)
@@ -57,3 +57,36 @@ def test_other_states() -> None:
     assert "has not heard of epoch 5" in said(group("Reconciling", behind))
     positions = Positions(dict.fromkeys(places(3), 1), dict.fromkeys(places(3), 2))
     assert "No member has t-3" in said(group("Stable", member("a", (0,), (0,), 5)), positions)
+
+
+def share_said(
+    *members: GroupMember, positions: dict[TopicPartition, ShareOffset], state: str = "Stable"
+) -> str:
+    described = GroupDescription("w", state, "share", "simple", members, AT, 5, 5)
+    return "\n".join(explain_share(described, positions))
+
+
+def worker(name: str, *partitions: int) -> GroupMember:
+    return GroupMember(name, None, "c", "/h", places(*partitions), 5)
+
+
+def test_what_a_share_group_has_to_do() -> None:
+    positions = {
+        TopicPartition("t", 0): ShareOffset(4, 0, 9),
+        TopicPartition("t", 1): ShareOffset(7, 0, 0),
+        TopicPartition("u", 0): ShareOffset(0, 0, 3),
+    }
+    words = share_said(worker("a", 0, 1), worker("b"), positions=positions)
+    assert "w is Stable: 2 members, in epoch 5." in words
+    assert "b (c/h) has no partitions" in words
+    assert "No member has u-0, where records wait" in words
+    assert "12 records are to be done, most of all in t-0 (9)." in words
+
+
+def test_a_share_group_that_waits_for_a_member_or_for_its_first_fetch() -> None:
+    nothing = {TopicPartition("t", 0): ShareOffset(None, 0, None)}
+    assert "It waits for a member" in share_said(positions=nothing, state="Empty")
+    words = share_said(worker("a", 0), positions=nothing)
+    assert "In t-0 nobody has fetched yet" in words
+    done = {TopicPartition("t", 0): ShareOffset(3, 0, 0)}
+    assert "nothing but records" in share_said(worker("a", 0), positions=done)
