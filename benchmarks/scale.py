@@ -105,7 +105,7 @@ class StandIn:
                 broker_id=self._node_id, broker_epoch=epoch, current_metadata_offset=_CAUGHT_UP
             )
             version = channel.version_for(BrokerHeartbeatRequest)
-            answer = await channel.request(beat, version, 5.0)
+            answer = await channel.request(beat, version, 2.0)
             if answer.error_code:
                 break
             if not answer.is_fenced:
@@ -135,12 +135,22 @@ async def create(admin: Admin, first: int, count: int) -> None:
     everyone = (*NODES, *STAND_INS)
     for topic in range(first // _WIDTH, (first + count) // _WIDTH):
         assignments = {index: [everyone[index % len(everyone)]] for index in range(_WIDTH)}
-        try:
-            await admin.create_topics([NewTopic(f"wide-{topic}", assignments=assignments)])
-        except SomeFailed as error:
-            # The first attempt was done, and its answer lost.
-            if error.code is not ErrorCode.TOPIC_ALREADY_EXISTS:
-                raise
+        problem: ErrorCode | None = None
+        while True:
+            try:
+                await admin.create_topics([NewTopic(f"wide-{topic}", assignments=assignments)])
+                break
+            except SomeFailed as error:
+                if error.code is ErrorCode.TOPIC_ALREADY_EXISTS:
+                    break  # The first attempt was done, and its answer lost.
+                # A stand-in is fenced for a while where the controller was replaced.
+                passing = (ErrorCode.NOT_CONTROLLER, ErrorCode.INVALID_REPLICA_ASSIGNMENT)
+                if not error.retriable and error.code not in passing:
+                    raise
+                if error.code is not problem:
+                    problem = error.code
+                    report(f"  trying again to create wide-{topic}", problem.name)
+                await trio.sleep(0.1)
 
 
 async def step(cluster: LocalCluster, admin: Admin, before: int, total: int) -> None:
