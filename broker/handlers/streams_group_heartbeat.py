@@ -30,9 +30,7 @@ def refusal(
     request: StreamsGroupHeartbeatRequest, error: KafkaError
 ) -> StreamsGroupHeartbeatResponse:
     """An error of the whole request."""
-    return StreamsGroupHeartbeatResponse(
-        error_code=int(error.code), error_message=error.message, status=None
-    )
+    return StreamsGroupHeartbeatResponse(error_code=int(error.code), error_message=error.message)
 
 
 @handles(StreamsGroupHeartbeatRequest, versions=(0, 1), access=PER_RESOURCE, refusal=refusal)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from raftka.broker.coordinators.group.any_group import GroupType, not_found
 from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.streams import target
 from raftka.broker.coordinators.group.streams.group import StreamsGroup, StreamsMember
-from raftka.broker.coordinators.group.streams.heartbeat import not_found
 from raftka.broker.coordinators.group.streams.settings import ASSIGNOR
 from raftka.broker.coordinators.group.streams.tasks import Task, Tasks
 from raftka.net.protocol.messages import streams_group_describe as messages
@@ -18,19 +19,35 @@ def describe(core: Core, group_id: str) -> messages.DescribedGroup:
     """A streams group. Raises KafkaError GROUP_ID_NOT_FOUND."""
     group = core.groups.get(group_id)
     if not isinstance(group, StreamsGroup):
-        raise not_found(group_id, group)
+        raise not_found(group_id, group, GroupType.STREAMS)
     return messages.DescribedGroup(
         group_id=group_id,
         group_state=group.state_name,
         group_epoch=group.epoch,
         assignment_epoch=group.assignment_epoch,
-        topology=None if group.topology is None else _topology(group.topology),
+        topology=_topology(core, group),
         members=[_member(group, member) for member in group.members.values()],
         assignor_name=ASSIGNOR,
     )
 
 
-def _topology(topology: value.StreamsGroupTopologyValue) -> messages.Topology:
+def _topology(core: Core, group: StreamsGroup) -> messages.Topology | None:
+    """With the partitions of internal topics, where those are known."""
+    topology, found = group.topology, target.configured(core, group)
+    if topology is None:
+        return None
+    counts = found.partitions if found is not None and found.is_ready else {}
+
+    def info(topic: value.TopicInfo) -> messages.TopicInfo:
+        return messages.TopicInfo(
+            name=topic.name,
+            partitions=counts.get(topic.name, topic.partitions),
+            replication_factor=topic.replication_factor,
+            topic_configs=[
+                messages.KeyValue(key=each.key, value=each.value) for each in topic.topic_configs
+            ],
+        )
+
     return messages.Topology(
         epoch=topology.epoch,
         subtopologies=[
@@ -38,21 +55,10 @@ def _topology(topology: value.StreamsGroupTopologyValue) -> messages.Topology:
                 subtopology_id=each.subtopology_id,
                 source_topics=sorted(each.source_topics),
                 repartition_sink_topics=sorted(each.repartition_sink_topics),
-                state_changelog_topics=list(map(_topic, each.state_changelog_topics)),
-                repartition_source_topics=list(map(_topic, each.repartition_source_topics)),
+                state_changelog_topics=list(map(info, each.state_changelog_topics)),
+                repartition_source_topics=list(map(info, each.repartition_source_topics)),
             )
             for each in sorted(topology.subtopologies, key=lambda each: each.subtopology_id)
-        ],
-    )
-
-
-def _topic(topic: value.TopicInfo) -> messages.TopicInfo:
-    return messages.TopicInfo(
-        name=topic.name,
-        partitions=topic.partitions,
-        replication_factor=topic.replication_factor,
-        topic_configs=[
-            messages.KeyValue(key=each.key, value=each.value) for each in topic.topic_configs
         ],
     )
 

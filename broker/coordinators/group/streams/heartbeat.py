@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from raftka.broker.coordinators.group import kinds
-from raftka.broker.coordinators.group.any_group import AnyGroup
+from raftka.broker.coordinators.group.any_group import AnyGroup, GroupType, not_found
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group
 from raftka.broker.coordinators.group.streams import checking, endpoints, membership, target
@@ -126,14 +126,9 @@ def _find(core: Core, group_id: str, *, joins: bool) -> tuple[StreamsGroup, AnyG
         return StreamsGroup(group_id), None
     if joins and isinstance(found, Group) and found.is_empty:
         return StreamsGroup(group_id), found
-    raise not_found(group_id, found)
-
-
-def not_found(group_id: str, group: AnyGroup | None) -> KafkaError:
-    """As Kafka refuses an operation on a streams group that is not there, or is none."""
-    if group is None:
-        return KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Streams group {group_id} not found.")
-    return KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a streams group.")
+    if found is None:
+        raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Streams group {group_id} not found.")
+    raise not_found(group_id, found, GroupType.STREAMS)
 
 
 # ---- the member
@@ -315,7 +310,7 @@ _KNOWS_TAGS_FROM = 1
 def _leave(core: Core, request: StreamsGroupHeartbeatRequest, now: Moment) -> Beat:
     group = core.groups.get(request.group_id)
     if not isinstance(group, StreamsGroup):
-        raise not_found(request.group_id, group)
+        raise not_found(request.group_id, group, GroupType.STREAMS)
     if request.instance_id is None:
         member = group.member(request.member_id)
     else:

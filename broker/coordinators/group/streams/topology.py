@@ -104,7 +104,7 @@ def configure(topology: StreamsGroupTopologyValue, count: Count) -> Configured:
         problem = Problem(
             StatusCode.MISSING_INTERNAL_TOPICS, f"Internal topics are missing: {names}"
         )
-    partitions = {topic: known(topic) for topic in source_topics(topology)}
+    partitions = {topic: known(topic) for topic in required_topics(topology)}
     return Configured(dict(sorted(tasks.items())), stateful, partitions, missing, problem)
 
 

@@ -37,6 +37,9 @@ def test_the_first_member_runs_everything() -> None:
     world.quiet()
     assert world.owners() == dict.fromkeys(ALL, "m1")
     assert world.streams.state_name == "Stable"
+    shown = world.shown().topology
+    assert shown is not None and shown.subtopologies is not None
+    assert shown.subtopologies[0].state_changelog_topics[0].partitions == 4
     assert (one.epoch, world.streams.epoch) == (2, 2)
 
 

@@ -76,7 +76,7 @@ def test_a_number_of_partitions_that_is_given() -> None:
 def test_everything_is_there() -> None:
     found = of(word_count(), text=3, words=3, counts=3)
     assert found.is_ready and not found.missing
-    assert found.partitions == {"text": 3, "words": 3}
+    assert found.partitions == {"text": 3, "words": 3, "counts": 3}
 
 
 def test_a_source_is_missing() -> None:
