@@ -282,7 +282,7 @@ class Cluster:
                 await self.clock.sleep(pause - waited)
 
     def _warn(self, failures: int) -> None:
-        """Warn at once, then ever more rarely: a user who waits wants to know why."""
+        """Warn at once, then ever more rarely: the user should know why nothing happens."""
         if failures & (failures - 1) == 0:
             log.warning("%s (attempt %d)", self.unreachable(), failures)
 

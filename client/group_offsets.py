@@ -16,7 +16,7 @@ class OffsetAndMetadata(NamedTuple):
 
 
 class GroupMetadata(NamedTuple):
-    """A consumer's place in its group, by which a coordinator tells it from a former owner.
+    """A consumer's place in its group, by which a coordinator fences a former owner.
 
     `Consumer.group_metadata` gives it, `Producer.send_offsets_to_transaction` takes it (KIP-447).
     """

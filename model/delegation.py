@@ -40,7 +40,7 @@ class DelegationToken(NamedTuple):
 
 
 def token_hmac(secret: str, token_id: str) -> bytes:
-    """What whoever has the token knows."""
+    """The secret that a holder of the token proves to know (SCRAM's password)."""
     return hmac.digest(secret.encode(), token_id.encode(), "sha512")
 
 

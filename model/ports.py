@@ -201,8 +201,8 @@ def bytes_of(piece: Piece) -> Buffer:
 
 
 SHORTEST_WAIT_S: Final = 0.0005
-"""Rounding can leave a remainder so small that adding it does not move a clock: who waits for
-that would wait in vain, and for ever when time is virtual."""
+"""Rounding can leave a remainder so small that adding it does not move a clock: a task
+that waits for it would wait in vain, and for ever when time is virtual."""
 
 
 class BrokenConnection(Exception):

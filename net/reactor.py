@@ -7,8 +7,8 @@ sends once on each that has answers. Whatever has to wait (an async handler, a p
 read) leaves the reactor for a task of its own, and comes back when it is done.
 
 Fairness: a turn takes one receive from each connection, at most one buffer (128 KB, or one larger
-frame), so a peer that floods has its share and no more; a turn that has received a megabyte is cut,
-so that answers leave and the other tasks of the node run.
+frame), so a peer that floods the node gets its share only; a turn that has received a megabyte is
+cut, so that answers leave and the other tasks of the node run.
 """
 
 from __future__ import annotations

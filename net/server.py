@@ -33,7 +33,7 @@ _AUTHENTICATION_S = 30.0
 log = get_logger(__name__)
 
 Secure = Callable[[Connection], Awaitable[tuple[Connection, Principal]]]
-"""Makes a stream of a connection that TLS protects, and says who is at its other end."""
+"""Performs the TLS handshake: gives the encrypted stream and the peer's principal."""
 
 Preamble = Callable[[Connection, bytes, Session], Awaitable[None]]
 

@@ -191,7 +191,7 @@ async def _serve(config: Config, disk: Disk, around: Around | None) -> int:
 
 
 def _figures(config: Config) -> ProcessFigures | None:
-    """What a scraper is told of the process; None where none can ask."""
+    """The process's own metrics; None without an endpoint to scrape."""
     if metrics_endpoint(config) is None:
         return None
     from raftka.process_figures import process_figures

@@ -80,7 +80,7 @@ class World:
         self.reached: dict[str, int] = {}
         """Rare situations, and how often they came up."""
         self.quiet = trio.Event()
-        """Set when producers shall send no more."""
+        """Set when producers must stop sending."""
         self.unregistering: set[int] = set()
         """Brokers whose unregistration was asked for; the request may arrive late."""
         self.ended = trio.Event()

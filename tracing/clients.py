@@ -35,7 +35,7 @@ class Clients:
         """The newest answer a client got: by client, API and partition."""
         self.newest_failed: dict[str, int] = {}
         self.trouble: dict[str, int] = {}
-        """What last went wrong for whoever asks: a broken connection, an error in an answer, a
+        """What last went wrong for the caller: a broken connection, an error in an answer, a
         request that was not answered in time."""
 
     # Requests and answers.

@@ -58,7 +58,7 @@ def merge(files: Iterable[Iterable[str]]) -> Iterator[Event]:
 
 
 def _message(event: Event, sender: str) -> tuple[Any, ...]:
-    """The key under which both sides find a message. It does not need to know who is who."""
+    """The key under which both sides find a message. It needs no node ids."""
     way = event["side"] if event["protocol"] == "kafka" else sender
     return event["connection"], event["number"], way
 

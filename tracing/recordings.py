@@ -159,7 +159,7 @@ def _least_ways(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]
 
 
 def _messages(recordings: Sequence[Recording]) -> Iterator[tuple[tuple[Any, ...], bool, float]]:
-    """((kind, sender, receiver, what tells it from others), whether sent, when) of all messages."""
+    """((kind, sender, receiver, what distinguishes it), whether sent, when) of all messages."""
     for found in recordings:
         for sample in found.samples:
             match sample.content:

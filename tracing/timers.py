@@ -1,9 +1,9 @@
 """Timers as events: set, pushed back, fired.
 
-That one fires is heard from whoever waits for it (model/timers.py). That it is set and pushed back
-is seen on the wire: an election timer by what a leader sends, a lease by what voters answer, a
-session by heartbeats, a replica's lag by its fetches. Many pushes are one event, so that a trace is
-not full of them.
+That one fires is reported by the task that waits for it (model/timers.py). That it is set and
+pushed back is seen on the wire: an election timer by what a leader sends, a lease by what voters
+answer, a session by heartbeats, a replica's lag by its fetches. Many pushes are one event, so that
+a trace is not full of them.
 """
 
 from __future__ import annotations

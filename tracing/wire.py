@@ -95,7 +95,7 @@ class _Direction:
         self._asks = sent == link.dialed
         self._greeted = False
         self._lost = False
-        """Whether something came that nobody understands: no more is looked at."""
+        """Whether something came that no codec understands: the rest is not parsed."""
 
     def take(self, data: bytes) -> None:
         if self._lost:

@@ -35,7 +35,7 @@ NOT_TO_RETRY = frozenset(
 _TIMEOUTS: Final = 2
 """How often brokers may answer that they waited in vain before the caller hears of it."""
 _SILENCE_S: Final = 5.0
-"""How long a retried error is kept from a person who waits; most pass sooner."""
+"""How long a retried error is retried before the user sees a line about it; most pass sooner."""
 
 
 class AdminBase(Client):

@@ -31,7 +31,7 @@ _CLASSIC_MEMBER = 0
 """The MemberType of a member that speaks the classic protocol."""
 
 _DEAD = "Dead"
-"""How brokers before version 6 of DescribeGroups tell that there is no such group."""
+"""The state that brokers before version 6 of DescribeGroups answer for an unknown group."""
 
 
 @dataclass(frozen=True, slots=True)

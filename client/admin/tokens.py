@@ -57,7 +57,7 @@ class TokenOperations(AdminBase):
         renewers: Sequence[Principal] = (),
         max_lifetime_ms: int = -1,
     ) -> Token:
-        """A token of `owner`, by default of whoever asks; -1 lasts as long as the cluster allows.
+        """A token of `owner`, by default of the caller; -1 lasts as long as the cluster allows.
 
         Raises KafkaError.
         """

@@ -169,7 +169,7 @@ class Batch:
     # Its deliveries
 
     def watch(self, delivery: Delivery) -> Watch:
-        """Remember the delivery, to notify whoever waits for it."""
+        """Remember the delivery, to notify the tasks that wait for it."""
         return self._watched.setdefault(delivery, Watch())
 
     def metadata(self, index: int, timestamp_ms: int) -> RecordMetadata:

@@ -40,7 +40,7 @@ class Answered(Protocol):
     error: BaseException | None
 
     def watch(self, delivery: Delivery) -> Watch:
-        """Remember the delivery, to notify whoever waits for it."""
+        """Remember the delivery, to notify the tasks that wait for it."""
         ...
 
     def metadata(self, index: int, timestamp_ms: int) -> RecordMetadata:

@@ -259,7 +259,7 @@ class Producer(Client):
         return self._cluster.view.topics.get(topic) or await self._layout_of(topic, None)
 
     async def close(self) -> None:
-        """Take no more records, and wait until each has its answer: up to delivery.timeout.ms.
+        """Refuse further records, and wait until each has its answer: up to delivery.timeout.ms.
 
         A transaction that is open is aborted, one that is being committed is committed.
 

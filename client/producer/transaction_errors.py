@@ -26,7 +26,7 @@ class MustAbort(TransactionError):
 
 
 class MustClose(TransactionError):
-    """This producer is of no more use: close it, and what it did not commit is aborted.
+    """This producer can do nothing more: close it; what it did not commit is aborted.
 
     The message says whether another one may be opened at once or what must be put right before.
     """

@@ -93,7 +93,7 @@ class TransactionState:
         self._require(call, Phase.OPEN)
 
     def commit(self) -> None:
-        """Take no more records; also again, without an answer so far.
+        """Refuse further records; also when repeated because no answer has come so far.
 
         Raises MustAbort when the transaction failed.
         """
@@ -165,7 +165,7 @@ class TransactionState:
 
     @property
     def needs_end(self) -> bool:
-        """Whether the coordinator must be told of the end.
+        """Whether an EndTxn must be sent to the coordinator.
 
         It knows nothing of a transaction that nothing joined, and takes no EndTxn from a producer
         whose id it has forgotten.

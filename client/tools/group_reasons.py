@@ -132,7 +132,7 @@ def _waiting_members(group: GroupDescription) -> Iterator[str]:
 
 
 def _unread(group: GroupDescription, positions: Positions) -> Iterator[str]:
-    """Partitions with records that are still to be read, by who has them."""
+    """Partitions with records that are still to be read, by the member that owns them."""
     owned = {target for member in group.members for target in member.assignment}
     orphans = [t for t in sorted(positions.committed) if t not in owned and positions.behind(t)]
     if orphans and group.members:

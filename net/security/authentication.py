@@ -4,8 +4,8 @@
 
 Before it is through, a connection asks ApiVersions, SaslHandshake and SaslAuthenticate, and nothing
 else. A session with an end is renewed by the same two requests, under the same principal and
-mechanism (KIP-368); whoever asks on past the end is cut off. After version 0 of SaslHandshake
-tokens come without a request around them.
+mechanism (KIP-368); a client that sends requests past the end is disconnected. After version 0 of
+SaslHandshake tokens come without a request around them.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ class TlsListener:
         self._under_way: Counter[str] = Counter()
 
     async def secure(self, connection: Connection) -> tuple[Connection, Principal]:
-        """The stream that is secured, and who is at its other end.
+        """The encrypted stream and the peer's principal.
 
         Raises CloseConnection, BrokenConnection.
         """

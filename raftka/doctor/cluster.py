@@ -109,7 +109,7 @@ def _quorum(facts: Facts) -> Iterator[Finding]:
     count = len(quorum.voters)
     if count > 1 and count % 2 == 0:
         yield Finding(
-            f"the quorum has {count} voters: no more may fail than of {count - 1}",
+            f"the quorum has {count} voters: it tolerates as many failures as one of {count - 1}",
             "add or remove one: kafka-metadata-quorum add-controller, remove-controller",
         )
     if count == 1 and len(facts.brokers) > 1:

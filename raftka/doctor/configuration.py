@@ -127,8 +127,8 @@ def _voters(config: Config) -> Iterator[Finding]:
     voters = quorum_voters(config)
     if len(voters) > 1 and len(voters) % 2 == 0:
         yield Finding(
-            f"controller.quorum.voters names {len(voters)} voters: no more may fail than of"
-            f" {len(voters) - 1}",
+            f"controller.quorum.voters names {len(voters)} voters: it tolerates as many"
+            f" failures as one of {len(voters) - 1}",
             "use an odd number of voters: 3 or 5",
         )
     hosts = {voter.endpoint.host for voter in voters.values()}

@@ -1,7 +1,7 @@
 """`python -m raftka.processes.child`: one node under `raftka server --processes N`.
 
 The supervisor writes the node's settings to its standard input, as one line of JSON, and keeps it
-open: when it ends, the supervisor is gone, and the node shuts down as if it were told to.
+open: when it ends, the supervisor is gone, and the node shuts down as after SIGTERM.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""After a disk error: a log that may have a hole or a torn end takes no more appends.
+"""After a disk error: a log that may have a hole or a torn end takes no further appends.
 
 What a failed write left in the file is unknown, and what a failed sync was for may be lost for
 good, whatever a later sync returns. So the log directory is offline until a new process has

@@ -31,7 +31,7 @@ def shape(dice: Random) -> dict[str, str]:
 
 
 def compacted(dice: Random) -> dict[str, str]:
-    """In some runs of a topic the last value of each key is kept, and no more than that."""
+    """In some runs of a topic the last value of each key is kept, and nothing else."""
     if dice.random() > 0.2:
         return {}
     configs = {

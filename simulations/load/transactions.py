@@ -84,7 +84,7 @@ class TransactorTask:
         self.done.set()
 
     def stir(self) -> None:
-        """End a pause: begin the next transaction now, or see that there shall be no more."""
+        """End a pause: begin the next transaction now, or find that the load is over."""
         self._stirred.set()
 
     def abandon(self) -> None:

@@ -33,5 +33,5 @@ def of_log_line(words: str, is_leaderless: Callable[[], bool]) -> Iterator[str]:
         yield "metadata snapshot loaded"
     elif "wrote a snapshot" in words:
         yield "metadata snapshot written"
-    elif "starting anew" in words:
+    elif "starting again" in words:
         yield "follower started again"

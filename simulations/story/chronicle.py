@@ -123,7 +123,7 @@ class Chronicle:
 
     @cached_property
     def by_id(self) -> dict[int, Event]:
-        """The events by their ids; used once there are no more."""
+        """The events by their ids; used once all are there."""
         return {event["id"]: event for event in self.events if event["id"]}
 
     def write(self, text: str, /) -> None:

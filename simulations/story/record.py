@@ -1,4 +1,4 @@
-"""What is known about one record: its producer, which clients know it, who has it twice or not."""
+"""What is known about one record: its producer, which clients know it, which got it twice."""
 
 from __future__ import annotations
 
