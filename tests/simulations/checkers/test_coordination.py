@@ -111,6 +111,17 @@ def test_a_follower_that_is_late_is_told_of_nothing_new() -> None:
     assert scene.told.names == []
 
 
+def test_a_copy_of_what_a_cleaning_has_left_of_a_transaction_begins_none() -> None:
+    """The first batch was removed at the leader; its transaction is complete by now."""
+    scene = Coordinated()
+    scene.write("n2", record(0, State.ONGOING, T0), key=LOG)
+    scene.write("n1", data(0), data(1), marker(2))
+    scene.write("n2", record(1, State.PREPARE_COMMIT, T0), key=LOG)
+    scene.write("n2", record(2, State.COMPLETE_COMMIT), key=LOG)
+    scene.write("n3", data(1))
+    assert scene.told.names == []
+
+
 def pending_offset(offset: int) -> bytes:
     """Producer 9 has committed an offset of t-0 for a group, in a transaction."""
     entry = Record(0, 1000, offset_key("g", "t", 0), b"\0\1", ())
