@@ -113,6 +113,8 @@ class Plan:
     """How many entries of the metadata log travel in one message."""
     network_delay_s: float = 0.0003
     split_rate: float = 0.02
+    bridge_port: int = 0
+    """Where clients from outside find node 1, and node n n - 1 ports later; 0: nowhere."""
 
     def dumps(self) -> str:
         """Readable JSON: one line for each step."""

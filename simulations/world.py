@@ -21,6 +21,7 @@ from raftka.simulations.machines.determinism import current_clock, sleep
 from raftka.simulations.machines.endings import describe, is_refusal
 from raftka.simulations.machines.machine import DATA, Machine
 from raftka.simulations.machines.network import Fabric
+from raftka.simulations.machines.outside import Outside
 from raftka.simulations.oversight import Oversight
 from raftka.simulations.plan import ConsumerPlan, Plan, ProducerPlan
 from raftka.simulations.trace import Trace
@@ -102,6 +103,8 @@ class World:
             rules_off=rules_off,
             on_crash=self._crashed,
         )
+        self.cluster.bridge_port = plan.bridge_port
+        self.outside = Outside(self.fabric)
         for node in plan.nodes:
             machine = self.cluster.add(node.node_id, node.roles)
             machine.rack = node.rack

@@ -38,6 +38,8 @@ def main(argv: list[str]) -> int:
             for each in titles():
                 print(f"{each['number']:2}  {each['name']:24}{each['title']['en']}")
             return 0
+        if options.bridge is not None:
+            _check_bridge(options)
         if options.attach is not None and (options.what or options.export is not None):
             raise UnusableFile("--attach shows running nodes: name no lesson, and no --export")
         if options.export is not None:
@@ -72,11 +74,27 @@ def _parser() -> argparse.ArgumentParser:
         help="show running nodes instead, live: what their recorders and Kafka's APIs answer",
     )
     parser.add_argument(
+        "--bridge",
+        metavar="PORT",
+        type=int,
+        help="virtual brokers on 127.0.0.1, from this port on, for real clients, live",
+    )
+    parser.add_argument(
+        "--save", metavar="FILE", help="write the session of --bridge there at the end"
+    )
+    parser.add_argument(
         "--command-config", metavar="FILE", help="a client's properties for --attach (security)"
     )
     parser.add_argument("--open", action="store_true", help="open a browser, too")
     parser.add_argument("--list", action="store_true", help="name the lessons")
     return parser
+
+
+def _check_bridge(options: argparse.Namespace) -> None:
+    if options.what or options.export is not None or options.attach is not None:
+        raise UnusableFile("--bridge runs a cluster of its own: name no lesson, nor --attach")
+    if not 1024 <= options.bridge <= 65_000:
+        raise UnusableFile("--bridge takes a port from 1024 to 65000")
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -96,6 +114,8 @@ def _data(options: argparse.Namespace) -> dict[str, Any]:
     }
     if options.attach is not None:
         data |= {"attach": options.attach, "lessons": [], "scenarios": [], "places": places()}
+    if options.bridge is not None:
+        data["bridge"] = options.bridge
     return data if options.lang is None else {**data, "lang": options.lang}
 
 
@@ -104,6 +124,7 @@ def _serve(options: argparse.Namespace) -> int:
         import trio
 
         from raftka.learn import attached, server
+        from raftka.learn.bridging import BridgeFailed, Bridging
     except ModuleNotFoundError as error:
         print(f"raftka learn: {error}; {_NEEDS}", file=sys.stderr)
         return 1
@@ -116,13 +137,33 @@ def _serve(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise UnusableFile(str(error)) from error
 
+    bridging = None
+    if options.bridge is not None:
+        save = None if options.save is None else Path(options.save)
+        bridging = Bridging(options.bridge, save)
+
     def told(url: str) -> None:
         print(f"{url}\nOpen it in a browser. Ctrl-C ends it.", flush=True)
         if options.open:
             webbrowser.open(url)
 
     async def run() -> None:
-        await server.run(data, host=options.host, port=options.port, told=told, attached=nodes)
+        await server.run(
+            data,
+            host=options.host,
+            port=options.port,
+            told=told,
+            attached=nodes,
+            bridging=bridging,
+        )
 
-    trio.run(run)
-    return 0
+    failures: list[BaseException] = []
+    try:
+        trio.run(run)
+    except* BridgeFailed as group:
+        failures += group.exceptions
+    except* KeyboardInterrupt:
+        pass  # Ctrl-C is how it ends.
+    for failure in failures:
+        print(f"raftka learn: {failure}", file=sys.stderr)
+    return 1 if failures else 0

@@ -24,6 +24,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from raftka.learn.attached import Attached
+from raftka.learn.bridging import Bridging
 from raftka.learn.export import page
 from raftka.learn.teacher import LINE_MAX
 
@@ -34,7 +35,12 @@ _POLICY: Final = (
 _NO_TOKEN: Final = "This page needs the token: open the address that raftka learn has printed.\n"
 
 
-def app(data: Mapping[str, Any], token: str, attached: Attached | None = None) -> Starlette:
+def app(
+    data: Mapping[str, Any],
+    token: str,
+    attached: Attached | None = None,
+    bridging: Bridging | None = None,
+) -> Starlette:
     """The page at /, its engine at /engine; both need the token. Where nodes are attached, they
     take the engine's place."""
 
@@ -44,7 +50,10 @@ def app(data: Mapping[str, Any], token: str, attached: Attached | None = None) -
     async def show(request: Request) -> Response:
         if not is_known(request.query_params.get("token")):
             return PlainTextResponse(_NO_TOKEN, status_code=403)
-        html = page({**data, "socket": f"/engine?token={token}"})
+        sockets = {"socket": f"/engine?token={token}"}
+        if bridging is not None:
+            sockets["bridge_socket"] = f"/bridge?token={token}"
+        html = page({**data, **sockets})
         return HTMLResponse(
             html,
             headers={
@@ -68,7 +77,24 @@ def app(data: Mapping[str, Any], token: str, attached: Attached | None = None) -
             await _answers(socket, process)
             nursery.cancel_scope.cancel()
 
-    return Starlette(routes=[Route("/", show), WebSocketRoute("/engine", engine)])
+    async def bridge(socket: WebSocket) -> None:
+        if bridging is None or not is_known(socket.query_params.get("token")):
+            await socket.close(1008)
+            return
+        await socket.accept()
+        try:
+            while True:
+                await socket.send_text(await bridging.ask(await socket.receive_text()))
+        except WebSocketDisconnect:
+            return
+
+    return Starlette(
+        routes=[
+            Route("/", show),
+            WebSocketRoute("/engine", engine),
+            WebSocketRoute("/bridge", bridge),
+        ]
+    )
 
 
 async def _look(socket: WebSocket, attached: Attached) -> None:
@@ -129,6 +155,7 @@ async def run(
     port: int,
     told: Callable[[str], None],
     attached: Attached | None = None,
+    bridging: Bridging | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; `told` gets the address to open. Raises OSError: the port is taken."""
@@ -141,7 +168,10 @@ async def run(
         if attached is not None:
             await stack.enter_async_context(attached)
         nursery = await stack.enter_async_context(trio.open_nursery())
-        bound: list[str] = await nursery.start(_serve, app(data, token, attached), config)
+        if bridging is not None:
+            await nursery.start(bridging.run)
+        application = app(data, token, attached, bridging)
+        bound: list[str] = await nursery.start(_serve, application, config)
         where = bound[0].removeprefix("http://")
         url = f"http://{where}/?token={token}"
         told(url)

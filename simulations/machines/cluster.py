@@ -68,6 +68,8 @@ class Cluster:
         self.trace = trace
         self.machines: dict[int, Machine] = {}
         self.settings = dict(settings)
+        self.bridge_port = 0
+        """See `Plan.bridge_port`."""
         self._rules_off = rules_off
         self.watch = watch
         self._on_crash = on_crash
@@ -128,7 +130,18 @@ class Cluster:
             found_at = "controller.quorum.voters"
             addresses = [f"{c.node_id}@{c.host}:{CONTROLLER_PORT}" for c in self.controllers]
         replicas = str(min(3, len(self.brokers)))
-        properties = {
+        properties: dict[str, str] = {}
+        if self.bridge_port and machine.is_broker:
+            port = self.bridge_port + machine.node_id - 1
+            advertised = f"{listeners[0]},BRIDGE://127.0.0.1:{port}"
+            listeners.append(f"BRIDGE://{machine.host}:{port}")
+            properties = {
+                "advertised.listeners": advertised,
+                "inter.broker.listener.name": "PLAINTEXT",
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+                "BRIDGE:PLAINTEXT",
+            }
+        properties |= {
             "process.roles": machine.roles,
             "node.id": str(machine.node_id),
             # Four within a lease: more of them show nothing here, where faults are events.

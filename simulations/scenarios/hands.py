@@ -14,6 +14,7 @@ from raftka.client.admin.partitions import ElectionType
 from raftka.model.ids import TopicPartition
 from raftka.simulations.load.workload import CLIENT_ERRORS, HandProducer, make_admin
 from raftka.simulations.machines.machine import Machine
+from raftka.simulations.machines.outside import CONNECTIONS_MAX
 from raftka.simulations.machines.virtual_clock import Impossible
 from raftka.simulations.plan import ProducerPlan
 from raftka.simulations.runs.run import heal
@@ -114,6 +115,20 @@ class Hands:
         task = HandProducer(self.world, plan)
         self.world.producers.append(task)
         self._begin(task.run)
+
+    def hear_from_outside(
+        self, machine: Machine, connection: int, data: bytes, *, end: bool
+    ) -> None:
+        """Bytes of a real client on its connection to a node, which the first ones open."""
+        world = self.world
+        known = world.outside.connections
+        if connection not in known and len(known) >= CONNECTIONS_MAX:
+            raise Impossible(f"a run has at most {CONNECTIONS_MAX} connections from outside")
+        if not world.plan.bridge_port:
+            raise Impossible("nodes listen for clients from outside in sessions with 'bridge' only")
+        port = world.plan.bridge_port + machine.node_id - 1
+        assert world.nursery is not None
+        world.outside.take(world.nursery, connection, machine.host, port, data, end=end)
 
     def elect(self, target: TopicPartition | None, *, unclean: bool) -> None:
         """Ask for an election, in one partition or in all."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from raftka.simulations.sessions.session import ACTIONS_MAX, SECONDS_MAX, SEED_MAX
-from raftka.simulations.sessions.verbs import VERBS, Parameter
+from raftka.simulations.sessions.verbs import BASE64_MAX, VERBS, Parameter
 
 FILE: Final = Path(__file__).with_name("schema.json")
 
@@ -23,6 +23,7 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
     "topic": _TEXT,
     "partition": {"type": "string", "pattern": "^[a-zA-Z0-9._-]{1,249}-[0-9]{1,9}$"},
     "acks": {"enum": ["all", "1", "0", 1, 0]},
+    "bytes": {"type": "string", "contentEncoding": "base64", "maxLength": BASE64_MAX},
     "flag": {"type": "boolean"},
     "count": {"type": "integer", "minimum": 1, "maximum": 10_000},
     "seconds": {"type": "number", "minimum": 0, "maximum": 60},
@@ -62,6 +63,7 @@ def schema() -> dict[str, Any]:
                 "items": {"oneOf": [_action(name, moment) for name in VERBS]},
             },
             "until_s": moment,
+            "bridge": {"type": "integer", "minimum": 1024, "maximum": 65000},
         },
         "allOf": [
             {"not": {"required": pair}}

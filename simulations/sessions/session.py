@@ -23,6 +23,7 @@ SEED_MAX: Final = (1 << 53) - 1
 """The largest integer that every reader of JSON keeps exactly."""
 FIELDS: Final = (
     *("scenario", "plan", "lesson", "seed", "settings", "rules_off", "script", "until_s"),
+    "bridge",
 )
 
 
@@ -57,6 +58,8 @@ class Session:
     """In the order of time."""
     until_s: float | None = None
     """When it ends; None: when the scenario or plan does."""
+    bridge: int | None = None
+    """Clients from outside find node 1 at this port of 127.0.0.1, and node n n - 1 ports later."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -75,6 +78,8 @@ class Session:
             found["script"] = [action.as_dict() for action in self.script]
         if self.until_s is not None:
             found["until_s"] = self.until_s
+        if self.bridge is not None:
+            found["bridge"] = self.bridge
         return found
 
 
@@ -93,6 +98,7 @@ def read_session(value: object) -> Session:
         settings=_settings(fields),
         rules_off=_rules(fields),
         until_s=fields.number("until_s", 0.0, SECONDS_MAX) if fields.has("until_s") else None,
+        bridge=fields.integer("bridge", 1024, 65_000) if fields.has("bridge") else None,
     )
     if session.plan is not None and not fields.has("seed"):
         session = replace(session, seed=session.plan.seed)

@@ -87,6 +87,7 @@ def ready(value: object, lessons: Lessons = no_lessons) -> Ready:
         plan,
         settings={**plan.settings, **session.settings},
         rules_off=tuple(dict.fromkeys((*plan.rules_off, *session.rules_off))),
+        bridge_port=session.bridge or plan.bridge_port,
     )
     check_settings(plan.settings)
     found = Ready(session, plan, scenario)

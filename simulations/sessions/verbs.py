@@ -6,6 +6,7 @@ The verbs are those of scenarios (simulations/scenarios/hands.py).
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ from raftka.simulations.scenarios.hands import Hands, Way
 from raftka.simulations.sessions.fields import Fields, unknown
 
 Arguments = Mapping[str, Any]
+BASE64_MAX: Final = 4 * ((65536 + 2) // 3)
+"""Characters of the bytes of one action, at most."""
 _ACKS: Final = {"all": -1, "1": 1, "0": 0}
 _PARTITION: Final = re.compile(r"([a-zA-Z0-9._-]{1,249})-(\d{1,9})")
 
@@ -25,7 +28,7 @@ class Parameter(NamedTuple):
     """A field of an action."""
 
     kind: str
-    """node, host, topic, partition, seconds, milliseconds, count, flag, acks or settings."""
+    """node, host, topic, partition, seconds, milliseconds, count, flag, acks, bytes, settings."""
     meaning: str
     is_needed: bool = True
     default: Any = None
@@ -172,6 +175,11 @@ def _produce(hands: Hands, arguments: Arguments) -> None:
     hands.produce(topic, arguments["records"], _ACKS[arguments["acks"]])
 
 
+def _bytes(hands: Hands, arguments: Arguments) -> None:
+    machine, data = _machine(hands, arguments), b64decode(arguments.get("base64", ""))
+    hands.hear_from_outside(machine, arguments["connection"], data, end=arguments["end"])
+
+
 def _elect(hands: Hands, arguments: Arguments) -> None:
     target = None
     if "partition" in arguments:
@@ -252,6 +260,16 @@ VERBS: Final[Mapping[str, Verb]] = {
             "acks": Parameter("acks", "what it waits for: all, 1 or 0", False, "all"),
         },
         _produce,
+    ),
+    "bytes": Verb(
+        "what a client from outside sends on a connection (raftka learn --bridge)",
+        {
+            **_node("to whom"),
+            "connection": Parameter("count", "its number; the first bytes open it"),
+            "base64": Parameter("bytes", "what is sent, at most 65536 bytes", False),
+            "end": Parameter("flag", "the client ends it behind them", False, False),
+        },
+        _bytes,
     ),
     "elect": Verb(
         "ask for an election of partition leaders",
@@ -334,12 +352,24 @@ def _acks(fields: Fields, name: str) -> str:
     return text
 
 
+def _base64(fields: Fields, name: str) -> str:
+    text = fields.values[name]
+    if not isinstance(text, str) or len(text) > BASE64_MAX:
+        raise fields.error(f"{fields.where}: {name}: text of at most {BASE64_MAX} characters")
+    try:
+        b64decode(text, validate=True)
+    except ValueError as error:
+        raise fields.error(f"{fields.where}: {name} is no base64: {error}") from error
+    return text
+
+
 _READ: Final[Mapping[str, Callable[[Fields, str], Any]]] = {
     "node": Fields.text,
     "host": Fields.text,
     "topic": Fields.text,
     "partition": _partition,
     "acks": _acks,
+    "bytes": _base64,
     "flag": Fields.flag,
     "count": lambda fields, name: fields.integer(name, 1, 10_000),
     "seconds": lambda fields, name: fields.number(name, 0.0, 60.0),

@@ -4,6 +4,7 @@
 import { computed, signal } from "@preact/signals";
 import { type Answer, Engine, EngineRefused, type EngineSource } from "./engine";
 import type { Inevitable, RecordedRun, ScriptEntry, SessionData, Violated } from "./model/recorded";
+import { actLive, isLive } from "./bridge";
 import { beside, ghost, type Loaded, load, loaded, notice, pause, play, position, seek, selected, stateNow } from "./store";
 import { refusal } from "./words/errors";
 import { say } from "./words/say";
@@ -59,7 +60,7 @@ export async function connect(source: EngineSource): Promise<void> {
   }
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (error instanceof EngineRefused) return refusal(error.error);
   if (error instanceof Error && /^closed/.test(error.message)) return say("engine.broke");
   return error instanceof Error ? error.message : String(error);
@@ -91,6 +92,7 @@ function changed(script: (script: ScriptEntry[]) => ScriptEntry[]): SessionData 
 
 /** Does something at the playhead, and shows what comes of it. Whether it was possible. */
 export async function act(action: Omit<ScriptEntry, "at_s">): Promise<boolean> {
+  if (isLive.value) return await actLive(action);
   const { t } = position.value;
   const at_s = Number(t.toFixed(6));
   const session = changed((script) => [...script.filter((each) => each.at_s <= at_s), { ...action, at_s } as ScriptEntry]);

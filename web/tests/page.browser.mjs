@@ -82,7 +82,7 @@ for (const [width, lang] of [[1440, "en-US"], [820, "pt-BR"], [390, "en-US"]]) {
       const acked = window.raftka.events().filter((event) => event.kind === "ack").at(-1);
       window.raftka.why(acked.id);
     });
-    for (const tab of ["lesson", "why", "hands", "rules"]) {
+    for (const tab of ["lesson", "why", "hands", "rules", "many"]) {
       await page.locator(`#tab-${tab}`).click();
       await page.evaluate(AXE);
       const found = await page.evaluate(async () => (await window.axe.run(document)).violations

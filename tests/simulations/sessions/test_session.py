@@ -133,6 +133,6 @@ def test_every_rule_says_what_holds_and_where_it_is_from() -> None:
 def test_every_verb_is_listed_with_its_parameters() -> None:
     assert {each["name"] for each in verbs.listed()} == {
         *("kill", "power-loss", "pause", "resume", "restart", "stop", "cut", "heal", "wipe"),
-        *("full-disk", "slow-disk", "clock-jump", "produce", "elect", "alter-config"),
+        *("full-disk", "slow-disk", "clock-jump", "produce", "bytes", "elect", "alter-config"),
     }
     json.dumps(verbs.listed())

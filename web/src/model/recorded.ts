@@ -108,6 +108,9 @@ export interface PageData {
   /** Running nodes that are shown instead of a recording: their addresses. */
   attach?: string;
   places?: Record<string, string>;
+  /** The port of the first virtual broker for real clients, and where the page asks for it. */
+  bridge?: number;
+  bridge_socket?: string;
   /** What to open first: a lesson's name. */
   open?: string;
 }

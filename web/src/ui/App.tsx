@@ -1,9 +1,10 @@
 // The page.
 
 import { isAttached, look, view } from "../attached";
+import { goLive, isLive, keep, status } from "../bridge";
 import { at as lessonAt, lesson } from "../lesson";
 import { open, openFile, page, runs } from "../catalogue";
-import { difference, engineState } from "../session";
+import { busy, difference, engine, engineState, record } from "../session";
 import { share } from "../link";
 import { beside, hasRun, helpOpen, loaded, notice, projector, tab, type Tab } from "../store";
 import { type Key, lang, say, seconds } from "../words/say";
@@ -11,6 +12,7 @@ import { Console } from "./Console";
 import { Hands } from "./Hands";
 import { Help, Legend } from "./Help";
 import { Lesson } from "./Lesson";
+import { Many } from "./Many";
 import { Rules } from "./Rules";
 import { Stage } from "./Stage";
 import { Subtitles } from "./Subtitles";
@@ -35,6 +37,21 @@ function Facts() {
   return <p class="facts">{facts.join(" · ")}</p>;
 }
 
+function Live() {
+  const now = status.value;
+  const bridge = page.value.bridge;
+  if (now === null || bridge === undefined) return null;
+  const words = now.ended ? say("bridge.ended") : now.full ? say("bridge.full") : say("bridge.clients", { count: now.clients });
+  return (
+    <>
+      <span class="badge good" role="status">{isLive.value ? "●" : "❚❚"} 127.0.0.1:{bridge} · {words}</span>
+      {isLive.value
+        ? <button type="button" class="quiet" disabled={busy.value || engine.value === null} onClick={() => void keep(record)}>{say("bridge.keep")}</button>
+        : <button type="button" class="quiet" onClick={goLive}>{say("bridge.live")}</button>}
+    </>
+  );
+}
+
 function Head() {
   const now = loaded.value.run.lesson?.name;
   return (
@@ -44,6 +61,7 @@ function Head() {
         <Facts />
       </div>
       <nav>
+        <Live />
         {runs.value.length > 1 && (
           <select
             aria-label={say("head.lessons")}
@@ -74,7 +92,7 @@ function Head() {
 
 function Panel() {
   const tabs: [Tab, Key][] = [["why", "tab.why"]];
-  if (!isAttached.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"]);
+  if (!isAttached.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"], ["many", "tab.many"]);
   if (lesson.value !== null) tabs.unshift(["lesson", "tab.lesson"]);
   const chosen = tabs.some(([name]) => name === tab.value) ? tab.value : "why";
   const turn = (event: KeyboardEvent) => {
@@ -101,6 +119,7 @@ function Panel() {
         {chosen === "why" && <Why />}
         {chosen === "hands" && <Hands />}
         {chosen === "rules" && <Rules />}
+        {chosen === "many" && <Many />}
       </div>
     </aside>
   );

@@ -1,6 +1,7 @@
 // Hands: what can be done to the cluster at the playhead, by verbs of the script; and forks.
 
 import { useSignal } from "@preact/signals";
+import { isLive } from "../bridge";
 import type { ScriptEntry } from "../model/recorded";
 import { act, busy, difference, engine, fork, hosts, type Parameter, undo, type Verb, verbs } from "../session";
 import { beside, ghost, loaded, position, stateNow } from "../store";
@@ -118,7 +119,7 @@ function Form() {
   return (
     <form class="do" onSubmit={(event) => { event.preventDefault(); void doIt(); }}>
       <div class="verbs" role="radiogroup" aria-label={say("hands.title")}>
-        {verbs.value.map((each) => (
+        {verbs.value.filter((each) => each.name !== "bytes").map((each) => (
           <label key={each.name} class={`verb${each.name === verb.name ? " taken" : ""}`}>
             <input type="radio" name="verb" value={each.name} checked={each.name === verb.name} onChange={() => { chosen.value = each.name; values.value = {}; }} />
             <span>{verbName(each.name)}</span>
@@ -157,7 +158,7 @@ function SettingFork() {
 export function Hands() {
   if (engine.value === null) return <div class="hands"><p>{say("hands.none")}</p></div>;
   const script = loaded.value.run.session.script ?? [];
-  if (Object.keys(loaded.value.run.session).length === 0) return <div class="hands"><p>{say("hands.no-session")}</p></div>;
+  if (Object.keys(loaded.value.run.session).length === 0 && !isLive.value) return <div class="hands"><p>{say("hands.no-session")}</p></div>;
   return (
     <div class="hands">
       <p class="soft-words">{say("hands.hint", { t: seconds(position.value.t) })}</p>

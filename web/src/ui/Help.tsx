@@ -18,6 +18,7 @@ const KEYS: [string, Key][] = [
   ["L", "help.l"],
   ["H", "help.h"],
   ["R", "help.r"],
+  ["M", "help.m"],
   ["P", "help.p"],
   ["G", "help.g"],
   ["S", "help.s"],

@@ -63,13 +63,14 @@ export function Timeline() {
   useEffect(() => {
     const still = document.createElement("canvas");
     let drawn = "";
+    let accent = "";
     const draw = () => {
       const target = canvas.current;
       if (target === null) return;
       const ratio = (window.devicePixelRatio || 1) * scale.value;
       const now = windowNow();
       const view: View = { width: Math.floor(width.current / scale.value), height: heightOf(), label: LABEL, lane: LANE, axis: AXIS, from: now.from, to: now.to };
-      const key = JSON.stringify([view, recording.value.length, lang.value, projector.value, selected.value, drawing, difference.value, getComputedStyle(document.documentElement).colorScheme]);
+      const key = JSON.stringify([view, recording.value.length, lang.value, projector.value, selected.value, drawing, difference.value]);
       if (key !== drawn) {
         drawn = key;
         still.width = target.width = Math.round(view.width * ratio);
@@ -78,6 +79,8 @@ export function Timeline() {
         const context = still.getContext("2d")!;
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
         paint(context, view, lanes, ghosts, selected.value, difference.value);
+        // Asked for here and not for each frame: it has the browser bring all styles up to date.
+        accent = getComputedStyle(target).getPropertyValue("--accent");
       }
       const context = target.getContext("2d")!;
       context.setTransform(1, 0, 0, 1, 0, 0);
@@ -87,7 +90,7 @@ export function Timeline() {
       const x = LABEL + ((t - now.from) / (now.to - now.from)) * (view.width - LABEL - 8);
       if (x < LABEL - 1 || x > view.width) return;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.fillStyle = getComputedStyle(target).getPropertyValue("--accent");
+      context.fillStyle = accent;
       context.fillRect(x - 1, 8, 2, view.height - 8);
       context.beginPath();
       context.moveTo(x - 6, 2);

@@ -30,6 +30,7 @@ const KEYS: Record<string, (event: KeyboardEvent) => void> = {
   l: () => (tab.value = "lesson"),
   h: () => (tab.value = "hands"),
   r: () => (tab.value = "rules"),
+  m: () => (tab.value = "many"),
   p: () => (projector.value = !projector.value),
   g: () => (lang.value = lang.value === "en" ? "pt" : "en"),
   s: () => void share(),

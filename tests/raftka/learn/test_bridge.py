@@ -1,0 +1,106 @@
+"""`raftka learn --bridge`: bytes of real sockets reach virtual brokers, and stay in the session."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from raftka.learn.bridge import Bridge, open_session
+from raftka.learn.recording import of_session
+from raftka.local_ports import free_ports
+from raftka.net.protocol import codec
+from raftka.net.protocol.messages.metadata import MetadataResponse
+from raftka.simulations.sessions.errors import SessionError
+from raftka.simulations.sessions.show import ready
+
+pytestmark = pytest.mark.wire
+_VERSION = 1
+
+
+def free_port() -> int:
+    """The first of three in a row."""
+    while True:
+        (port,) = free_ports(1)
+        try:
+            for each in (port, port + 1, port + 2):
+                socket.create_server(("127.0.0.1", each)).close()
+        except OSError:
+            continue
+        return port
+
+
+@pytest.fixture
+def bridge() -> Iterator[Bridge]:
+    found = Bridge(open_session(free_port()))
+    yield found
+    found.close()
+
+
+def exchanged(bridge: Bridge, sock: socket.socket, request: bytes) -> bytes:
+    """The answer to a request, while the bridge takes turns."""
+    sock.setblocking(False)
+    sock.sendall(struct.pack(">i", len(request)) + request)
+    answer = b""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        bridge.turn()
+        try:
+            answer += sock.recv(1 << 16)
+        except BlockingIOError:
+            continue
+        if len(answer) >= 4 and len(answer) == 4 + struct.unpack(">i", answer[:4])[0]:
+            return answer[4:]
+    raise AssertionError("the bridge does not answer")
+
+
+def test_a_client_finds_the_brokers_and_is_played_again_without_it(bridge: Bridge) -> None:
+    port = bridge.handle({"id": 1, "op": "session"})["session"]["bridge"]
+    while bridge.handle({"op": "events", "from": 0})["now_s"] < 1.5:
+        bridge.turn()  # Nobody listens before the nodes have started.
+    header = struct.pack(">hhih", 3, _VERSION, 7, 4) + b"test"
+    with socket.create_connection(("127.0.0.1", port + 1)) as sock:
+        answer = exchanged(bridge, sock, header + struct.pack(">i", 0))
+    number, found = codec.decode_response(MetadataResponse, _VERSION, memoryview(answer))
+    assert number == 7
+    addresses = {each.node_id: (each.host, each.port) for each in found.brokers}
+    assert addresses == {number: ("127.0.0.1", port + number - 1) for number in (1, 2, 3)}
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(b"\x16\x03\x01 this is no Kafka")
+        for _ in range(20):
+            bridge.turn()
+    killed = bridge.handle({"id": 2, "op": "do", "action": {"do": "kill", "node": "n3"}})
+    assert killed["ok"]
+    refused = bridge.handle({"id": 3, "op": "do", "action": {"do": "kill", "node": "n9"}})
+    assert refused["error"]["code"] == "bad-session"
+    assert bridge.handle("nonsense")["ok"] is False
+    for _ in range(20):
+        bridge.turn()
+    told = bridge.handle({"id": 4, "op": "events", "from": 0})
+    assert told["next"] == len(told["events"]) > 100 and not told["ended"]
+    kept = bridge.handle({"id": 5, "op": "session"})
+    assert {each["do"] for each in kept["session"]["script"]} == {"bytes", "kill"}
+    again = of_session(json.loads(json.dumps(kept["session"])))
+    assert again.hash == kept["hash"]
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ({"base64": "?"}, "is no base64"),
+        ({"base64": "A" * 100_000}, "at most 87384 characters"),
+        ({"base64": 7}, "at most"),
+        ({"connection": 0}, "connection"),
+    ],
+)
+def test_bytes_of_a_script_are_checked_before_it_runs(
+    action: dict[str, object], words: str
+) -> None:
+    whole = {"at_s": 1.0, "do": "bytes", "node": "n1", "connection": 1, **action}
+    session = {"scenario": "lost-leader", "bridge": 19092, "script": [whole]}
+    with pytest.raises(SessionError, match=words):
+        ready(session)

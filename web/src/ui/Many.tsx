@@ -1,0 +1,82 @@
+// A hundred seeds as dots: each is a run, and opens it.
+
+import { begin, cancel, impossible, measured, type Measured, measuredOf, openSeed, running, SEEDS } from "../many";
+import { busy, engine } from "../session";
+import { loaded } from "../store";
+import { say, seconds } from "../words/say";
+
+type Figure = "election_s" | "outage_s" | "lost";
+const WIDTH = 340;
+const ROW = 96;
+const FIGURES: Figure[] = ["election_s", "outage_s", "lost"];
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
+
+function shown(figure: Figure, value: number): string {
+  return figure === "lost" ? String(value) : `${seconds(value, value < 1 ? 3 : 2)} s`;
+}
+
+function Dots({ figure, runs }: { figure: Figure; runs: Measured[] }) {
+  const known = runs.filter((each) => each[figure] !== null);
+  const values = known.map((each) => each[figure]!);
+  const top = Math.max(...values, figure === "lost" ? 1 : 0.001);
+  const stacks = new Map<number, number>();
+  const title = say(`many.${figure}`);
+  return (
+    <figure>
+      <figcaption>
+        <strong>{title}</strong>{" "}
+        {values.length > 0 && <small>{say("many.summary", { median: shown(figure, median(values)), most: shown(figure, Math.max(...values)) })}</small>}
+      </figcaption>
+      <svg viewBox={`0 0 ${WIDTH} ${ROW}`} width="100%" role="group" aria-label={title}>
+        <line class="axis" x1={6} x2={WIDTH - 6} y1={ROW - 18} y2={ROW - 18} />
+        <text class="small" x={6} y={ROW - 4} style="text-anchor: start">0</text>
+        <text class="small" x={WIDTH - 6} y={ROW - 4} style="text-anchor: end">{shown(figure, top)}</text>
+        {known.map((each) => {
+          const bin = Math.round((each[figure]! / top) * 48);
+          const height = stacks.get(bin) ?? 0;
+          stacks.set(bin, height + 1);
+          const label = say("many.dot", { seed: each.seed, value: shown(figure, each[figure]!) });
+          const press = () => void openSeed(each.seed);
+          const isBad = each.lost > 0;
+          const x = 8 + bin * ((WIDTH - 16) / 48);
+          const y = ROW - 24 - Math.min(height, 14) * 4.6;
+          return (
+            <g key={each.seed} class={`dot${isBad ? " bad" : ""}`} role="button" tabIndex={0} aria-label={label} onClick={press} onKeyDown={(event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } }}>
+              <title>{label}</title>
+              {isBad ? <path d={`M${x - 3} ${y - 3}l6 6m0 -6l-6 6`} /> : <circle cx={x} cy={y} r={3} />}
+            </g>
+          );
+        })}
+      </svg>
+    </figure>
+  );
+}
+
+export function Many() {
+  const isSession = Object.keys(loaded.value.run.session).length > 0;
+  if (engine.value === null || !isSession) return <div class="many"><p>{say("many.none")}</p></div>;
+  const runs = measured.value;
+  const lost = runs.filter((each) => each.lost > 0).length;
+  return (
+    <div class="many">
+      <h2>{say("many.title", { count: SEEDS })}</h2>
+      <p class="soft-words">{say("many.hint")}</p>
+      <p>
+        {running.value
+          ? <button type="button" class="quiet" onClick={cancel}>{say("many.cancel")}</button>
+          : <button type="button" class="primary" disabled={busy.value} onClick={() => void begin()}>{say("many.begin", { count: SEEDS })}</button>}
+      </p>
+      {(running.value || runs.length > 0) && (
+        <p role="status">{say("many.done", { done: runs.length, count: SEEDS, lost })}{impossible.value > 0 && ` ${say("many.impossible", { count: impossible.value })}`}</p>
+      )}
+      {runs.length > 0 && FIGURES.map((figure) => <Dots key={figure} figure={figure} runs={runs} />)}
+      {runs.length > 0 && measuredOf.value?.seed !== undefined && (
+        <button type="button" class="quiet" disabled={busy.value} onClick={() => void openSeed(measuredOf.value!.seed!)}>{say("many.back", { seed: measuredOf.value.seed })}</button>
+      )}
+    </div>
+  );
+}
