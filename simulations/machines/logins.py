@@ -1,7 +1,8 @@
 """Clusters that ask for a login: who may log in, and how nodes and clients of a run do.
 
 Listeners of brokers ask for SCRAM, and the authorizer goes by ACLs; controllers listen to nodes
-alone. A plan whose settings name the authorizer is such a cluster.
+alone. A plan whose settings enable the mechanism is such a cluster; one that names the authorizer
+alone goes by ACLs without logins.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from raftka.net.security.dialing import Login, SecuredNetwork, login_of
 from raftka.net.security.scram import ScramClient
 
 MECHANISM: Final = "SCRAM-SHA-256"
-_AUTHORIZER: Final = "authorizer.class.name"
+_MECHANISMS: Final = "sasl.enabled.mechanisms"
 _MODULE: Final = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 NODE: Final = "node"
@@ -50,10 +51,10 @@ def settings() -> dict[str, str]:
     return {
         "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
-        "sasl.enabled.mechanisms": MECHANISM,
+        _MECHANISMS: MECHANISM,
         "sasl.mechanism.inter.broker.protocol": MECHANISM,
         f"listener.name.plaintext.{MECHANISM.lower()}.sasl.jaas.config": jaas,
-        _AUTHORIZER: "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         # On the controllers' listener, which only nodes reach, nobody logs in.
         "super.users": f"User:{NODE};User:ANONYMOUS",
     }
@@ -61,7 +62,7 @@ def settings() -> dict[str, str]:
 
 def are_asked_for(settings: Mapping[str, str]) -> bool:
     """Whether the brokers of a cluster with these settings ask for a login."""
-    return _AUTHORIZER in settings
+    return _MECHANISMS in settings
 
 
 def password(user: str) -> str:
