@@ -9,5 +9,8 @@ trace (docs/trace.md), folded in the browser. Where there is an engine it can al
 - `export.py`: one file with recordings inside, for mail, slides and a class without a network
 - `teacher.py`: requests of a page with an engine; `server.py` carries them over a WebSocket (the
   extra raftka[learn]); playground.html carries them to Pyodide
+- `explaining.py`: what a run broke or lost: the story, THE MOMENT, until when it could be saved
+- `attached.py`: running nodes, by what they answer; `harmless.py`: their bytes as text
+- `bridge.py`: a process whose virtual brokers real clients talk to; `bridging.py` asks it
 - `command.py`: the command line
 """
