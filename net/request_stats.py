@@ -22,6 +22,11 @@ _INTRODUCTION: Final = "ApiVersions"
 """A client says by it what it is, and so it is not known before it was answered."""
 _SPOKEN_MAX: Final = 500
 """A connection that asks in more versions of APIs than there are means no good."""
+_VERSIONS_MAX: Final = 64
+"""Of one API. Requests are counted before their versions are checked, and no client may make a
+series for each of 65,536 numbers."""
+_OTHER_VERSIONS: Final = -1
+"""Stands for all the others."""
 
 
 class Histogram:
@@ -96,7 +101,8 @@ class Timing:
         self._began_s = now()
         self._handled_s: float | None = None
         """When the handler returned, if that was without the answer."""
-        api.versions[version] += 1
+        known = version in api.versions or len(api.versions) < _VERSIONS_MAX
+        api.versions[version if known else _OTHER_VERSIONS] += 1
 
     def waits(self) -> None:
         """The handler has returned, and the answer is not known yet."""

@@ -306,7 +306,7 @@ class SharePartition:
     def buried(self, first: int, last: int) -> None:
         """The dead letter queue has the records of these offsets, or cannot take them."""
         for each in self._ranges.between(first, last):
-            if each.state is Delivery.ARCHIVING:
+            if each.state is Delivery.ARCHIVING and not each.write:
                 self._change([each], Delivery.ARCHIVED)
         self._ranges.tidy()
         self._advance()

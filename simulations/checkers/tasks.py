@@ -47,7 +47,7 @@ class TaskChecker:
         """A member begins to work on a task."""
         self.taken += 1
         for other in self.holders(task):
-            if other.member == claim.member:
+            if other.member == claim.member and other.role == claim.role:
                 continue
             if other.role == claim.role == "active":
                 self._report(

@@ -61,3 +61,14 @@ def test_an_answer_with_an_error() -> None:
     timing.answered(Answer())
     assert stats.apis["EndTxn"].waited.count == 1
     assert stats.apis["EndTxn"].errors == {6: 1}
+
+
+def test_made_up_versions_are_counted_as_one() -> None:
+    stats = RequestStats(lambda: 1.0)
+    session = Session("h:1", "L")
+    for version in range(1000):
+        stats.begin("Fetch", version, session, None)
+    stats.begin("Fetch", 17, session, None)
+    versions = stats.apis["Fetch"].versions
+    assert len(versions) == 65 and versions[17] == 2
+    assert versions[-1] == 1000 - 64

@@ -321,6 +321,20 @@ def test_what_is_delivered_too_often_is_a_dead_letter() -> None:
     assert world.fetch(strict=True) == [(1, 1, 1)], "it is delivered to nobody meanwhile"
 
 
+def test_a_letter_of_before_does_not_archive_what_is_only_being_rejected() -> None:
+    world = World(buries=True)
+    world.fetch()
+    world.say(REJECT, 0, 9)
+    world.machine.buried(0, 9)
+    assert world.machine.start_offset == 0
+    world.refuses = KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    world.settle()
+    world.refuses = None
+    world.say(ACCEPT, 0, 9)
+    world.settle()
+    assert world.states() == [] and world.written[-1].start_offset == 10
+
+
 def test_a_gap_is_no_dead_letter() -> None:
     world = World(buries=True)
     world.fetch()

@@ -68,7 +68,7 @@ def join(
         )
         core.outbox.answer(ticket, answer)
         return
-    member, is_new = _member(core, group, request, client)
+    member, is_new = _member(core, group, request, client, now)
     before = member.says
     says = replace(
         before,
@@ -128,16 +128,14 @@ def _joined(member: Member) -> JoinGroupResponse:
 
 
 def _member(
-    core: Core, group: ConsumerGroup, request: JoinGroupRequest, client: Client
+    core: Core, group: ConsumerGroup, request: JoinGroupRequest, client: Client, now: Moment
 ) -> tuple[Member, bool]:
     """The member that joins, in the group by now, and whether it is new there."""
     instance_id = request.group_instance_id
     known = group.static_member(instance_id)
     new_id = request.member_id or f"{instance_id or client.client_id}-{core.new_uuid()}"
-    if instance_id is None:
+    if known is None:
         found = group.members.get(new_id)
-    elif known is None:
-        found = None
     elif request.member_id:
         found = _validated(group, request.member_id, instance_id)
     elif known.says.classic is None and known.epoch != STATIC_LEAVE_EPOCH:
@@ -147,7 +145,7 @@ def _member(
         )
     else:
         found = Member(new_id)
-        membership.replace_static(core, group, known, found)
+        membership.replace_static(core, group, known, found, now)
         written.write_member(core, group, found)
     if found is not None:
         return found, False

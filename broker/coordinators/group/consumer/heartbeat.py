@@ -83,7 +83,7 @@ def heartbeat(
     member = found.member
     member.may_describe = caller.may_describe
     if found.replaces is not None:
-        membership.replace_static(core, group, found.replaces, member)
+        membership.replace_static(core, group, found.replaces, member, now)
     elif found.is_new:
         group.add(member)
     before = member.assigned

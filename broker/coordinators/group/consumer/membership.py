@@ -105,7 +105,8 @@ def _find_static(
     known = group.static_member(instance_id)
     if epoch == 0:
         if known is None:
-            return Found(Member(member_id), is_new=member_id not in group.members)
+            there = group.members.get(member_id)
+            return Found(there or Member(member_id), is_new=there is None)
         if known.member_id == member_id:
             return Found(known, is_new=False)
         if known.epoch != STATIC_LEAVE_EPOCH and known.says.classic is None:
@@ -128,22 +129,28 @@ def _find_static(
     return Found(known, is_new=False)
 
 
-def replace_static(core: Core, group: ConsumerGroup, old: Member, new: Member) -> None:
+def replace_static(core: Core, group: ConsumerGroup, old: Member, new: Member, now: Moment) -> None:
     """A static member has come back under another member id: it keeps its share.
 
-    What the old process had to give back it no longer has.
+    What the old process had to give back it no longer has. A member that had the new id until now,
+    and joins again as this one, leaves its own share to the others.
     """
     share = group.targets.get(old.member_id, NOTHING)
     assigned, says = old.assigned, old.says
     cancel_timers(core, group, old.member_id)
     written.write_member_gone(core, group, old.member_id)
     group.remove(old.member_id)
+    cancel_timers(core, group, new.member_id)
+    former = group.remove(new.member_id)
     new.says = says
     new.state = MemberState.STABLE
     group.add(new)
     group.targets[new.member_id] = share
     group.give(new, assigned, {})
     written.write_target(core, group, new.member_id)
+    if former is not None:
+        forget_unused_regexes(core, group)
+        bump(core, group, f"{new.member_id} takes the place of {old.member_id}", now)
 
 
 # ---- leaving

@@ -90,7 +90,7 @@ def heartbeat(
         written.write_topology(core, group)
     member = found.member
     if found.replaces is not None:
-        membership.replace_static(core, group, found.replaces, member)
+        membership.replace_static(core, group, found.replaces, member, now)
     elif found.is_new:
         group.add(member)
     before = member.assigned

@@ -130,16 +130,21 @@ def _check_epoch(core: Core, member: StreamsMember, epoch: int, owned: Tasks | N
     )
 
 
-def replace_static(core: Core, group: StreamsGroup, old: StreamsMember, new: StreamsMember) -> None:
+def replace_static(
+    core: Core, group: StreamsGroup, old: StreamsMember, new: StreamsMember, now: Moment
+) -> None:
     """A static member has come back under another member id: it keeps its share.
 
-    What the old process had to give back it no longer has.
+    What the old process had to give back it no longer has. A member that had the new id until now,
+    and joins again as this one, leaves its own share to the others.
     """
     share = group.target_of(old.member_id)
     assigned, says = old.assigned, old.says
     cancel_timers(core, group, old.member_id)
     written.write_member_gone(core, group, old.member_id)
     group.remove(old.member_id)
+    cancel_timers(core, group, new.member_id)
+    former = group.remove(new.member_id)
     new.says = says
     group.add(new)
     group.targets[new.member_id] = share
@@ -147,6 +152,8 @@ def replace_static(core: Core, group: StreamsGroup, old: StreamsMember, new: Str
     written.write_member(core, group, new)
     written.write_target(core, group, new.member_id)
     written.write_current(core, group, new)
+    if former is not None:
+        target.bump(core, group, f"{new.member_id} takes the place of {old.member_id}", now)
 
 
 # ---- leaving

@@ -221,8 +221,11 @@ def _decide_partitions(topology: StreamsGroupTopologyValue, count: Count) -> dic
             ]
             _copartition(set(names), fixed, count, decided)
     for each in topology.subtopologies:
-        for topic in each.state_changelog_topics:
-            decided[topic.name] = max(_count_of(name, count, decided) for name in _inputs(each))
+        if each.state_changelog_topics:
+            most = max(_count_of(name, count, decided) for name in _inputs(each))
+            decided.update(
+                dict.fromkeys((topic.name for topic in each.state_changelog_topics), most)
+            )
     return decided
 
 
@@ -248,12 +251,24 @@ def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> di
             "Failed to compute number of partitions for all repartition topics, because a"
             " repartition source topic is never used as a sink topic.",
         )
+    reads: dict[str, list[Subtopology]] = {}
+    for each in topology.subtopologies:
+        for name in _inputs(each):
+            reads.setdefault(name, []).append(each)
+    # A round looks only at the readers of what the round before has found: the topology is a
+    # client's, and may be a long chain.
+    turn, served = list(topology.subtopologies), set[int]()
     while open_ones:
-        known = {}
-        for name in sorted(open_ones):
-            partitions = _by_writers(name, topology, count, decided, open_ones)
-            if partitions is not None:
-                known[name] = partitions
+        known: dict[str, int] = {}
+        for each in turn:
+            if id(each) in served:
+                continue
+            written = open_ones.intersection(each.repartition_sink_topics)
+            most = _largest_input(each, count, decided, open_ones) if written else None
+            if most is not None:
+                known.update({name: max(most, known.get(name, most)) for name in written})
+            if most is not None or not written:
+                served.add(id(each))
         if not known:
             raise _Unusable(
                 StatusCode.MISSING_INTERNAL_TOPICS,
@@ -261,26 +276,20 @@ def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> di
                 " loops in the topology that cannot be resolved.",
             )
         decided.update(known)
-        open_ones -= known.keys()
+        open_ones.difference_update(known)
+        turn = list({id(each): each for name in known for each in reads.get(name, ())}.values())
     return decided
 
 
-def _by_writers(
-    name: str,
-    topology: StreamsGroupTopologyValue,
-    count: Count,
-    decided: Mapping[str, int],
-    open_ones: set[str],
+def _largest_input(
+    subtopology: Subtopology, count: Count, decided: Mapping[str, int], open_ones: set[str]
 ) -> int | None:
-    """As many as the largest input of the subtopologies that write it; None: not known yet."""
-    inputs = [
-        topic
-        for each in topology.subtopologies
-        if name in each.repartition_sink_topics
-        for topic in _inputs(each)
+    """The partitions of its largest input; None while no input's are known."""
+    found = [
+        decided.get(topic) or count(topic)
+        for topic in _inputs(subtopology)
         if topic not in open_ones
     ]
-    found = [decided.get(topic) or count(topic) for topic in inputs]
     return max(filter(None, found), default=None)
 
 

@@ -230,6 +230,32 @@ def test_a_static_member_that_comes_back_has_its_share_and_nobody_moves() -> Non
     settle(back, other)
 
 
+def test_a_member_that_takes_a_static_ones_place_leaves_its_own_share_to_the_others() -> None:
+    world = ConsumerWorld()
+    one, other = Client(world, "m1"), Client(world, "m3")
+    static = Client(world, "s1", fields={"instance_id": "i"})
+    settle(one, other, static)
+    static.leave(-2)
+    one.epoch, one.owned, one.fields = 0, {}, {"instance_id": "i"}
+    settle(one, other)
+    assert one.owned["t"] | other.owned["t"] == set(range(6))
+    assert not one.owned["t"] & other.owned["t"]
+    assert world.group().static_members == {"i": "m1"}
+    world.log_is_true()
+
+
+def test_a_member_that_joins_again_with_an_instance_id_of_its_own_stays_one_member() -> None:
+    world = ConsumerWorld()
+    one, other = Client(world, "m1"), Client(world, "m2")
+    settle(one, other)
+    one.epoch, one.owned, one.fields = 0, {}, {"instance_id": "i"}
+    settle(one, other)
+    assert one.owned["t"] | other.owned["t"] == set(range(6))
+    assert world.group().members["m1"].says.instance_id == "i"
+    assert world.group().static_members == {"i": "m1"}
+    world.log_is_true()
+
+
 def test_an_instance_id_that_is_in_use_is_not_taken_over() -> None:
     world = ConsumerWorld()
     Client(world, "s1", fields={"instance_id": "i"}).beat()

@@ -201,6 +201,30 @@ def test_a_static_member_keeps_its_tasks() -> None:
     assert not world.violations
 
 
+def test_a_member_that_takes_a_static_ones_place_leaves_its_own_tasks_to_the_others() -> None:
+    world = StreamsWorld()
+    one, static = world.member("m1"), world.member("m2", instance_id="i1")
+    other = world.member("m3")
+    world.quiet()
+    world.bye(static, -2)
+    one.fenced()
+    one.instance_id = "i1"
+    world.quiet()
+    assert one.tasks | other.tasks == ALL and not one.tasks & other.tasks
+    for group in (world.streams, world.replayed().core.groups[GROUP]):
+        assert isinstance(group, StreamsGroup)
+        assert set(group.members) == {"m1", "m3"} and group.static_members == {"i1": "m1"}
+        assert {task for task in ALL if group.is_run(task)} == ALL
+        for mine in (one, other):
+            assert set(group.members[mine.member_id].assigned.tasks().active["0"]) == {
+                partition for _, partition in mine.owned["active"]
+            }
+    assert not world.violations
+    world.bye(other)
+    world.quiet()
+    assert one.owned["active"] == ALL
+
+
 def test_endpoints_are_told_when_they_change() -> None:
     world = StreamsWorld()
     request = world.member("m1").request()

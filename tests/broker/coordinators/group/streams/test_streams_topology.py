@@ -145,3 +145,39 @@ def test_many_topics_are_not_all_named() -> None:
     found = of(StreamsGroupTopologyValue(epoch=0, subtopologies=[many]))
     assert found.problem is not None
     assert found.problem.words == "Source topics t0, t1, t2 and 2 additional topics are missing."
+
+
+def test_a_long_chain_is_decided_with_one_look_at_each_of_its_subtopologies() -> None:
+    length = 2000
+    chain = [
+        Subtopology(
+            subtopology_id=f"{n:04}",
+            source_topics=[] if n else ["text"],
+            repartition_source_topics=[TopicInfo(name=f"r{n}")] if n else [],
+            repartition_sink_topics=[f"r{n + 1}"] if n < length - 1 else [],
+        )
+        for n in range(length)
+    ]
+    asked = 0
+
+    def count(topic: str) -> int | None:
+        nonlocal asked
+        asked += 1
+        return {"text": 3}.get(topic)
+
+    found = configure(StreamsGroupTopologyValue(epoch=0, subtopologies=chain[::-1]), count)
+    assert set(found.tasks.values()) == {3} and len(found.missing) == length - 1
+    assert asked < 10 * length
+
+
+def test_the_largest_input_of_all_writers_counts() -> None:
+    def writes(name: str, source: str) -> Subtopology:
+        return Subtopology(
+            subtopology_id=name, source_topics=[source], repartition_sink_topics=["r"]
+        )
+
+    reader = Subtopology(subtopology_id="2", repartition_source_topics=[TopicInfo(name="r")])
+    subtopologies = [writes("0", "large"), writes("1", "small"), reader]
+    for some in (subtopologies, subtopologies[::-1]):
+        found = of(StreamsGroupTopologyValue(epoch=0, subtopologies=some), large=5, small=2)
+        assert found.tasks == {"0": 5, "1": 2, "2": 5}
