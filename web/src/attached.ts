@@ -4,7 +4,9 @@ import { computed, signal } from "@preact/signals";
 import { page } from "./catalogue";
 import { Engine, EngineRefused, type EngineSource } from "./engine";
 import type { TraceEvent } from "./model/trace";
-import { load, loaded, playing, position, recording, seek, selected } from "./store";
+import { load, loaded, notice, playing, position, recording, seek, selected } from "./store";
+import { refusal } from "./words/errors";
+import { say } from "./words/say";
 
 export interface Broker {
   id: number;
@@ -153,7 +155,8 @@ async function detailed(body: Record<string, unknown>, of: string): Promise<void
       ? { kind: "settings", of, rows: answer["configs"] as Setting[] }
       : { kind: "messages", of, start: Number(answer["start"]), end: Number(answer["end"]), rows: answer["messages"] as Message[] };
   } catch (error) {
-    failed(error);
+    // Of this one thing only: the next look says whether the cluster is silent.
+    notice.value = say("engine.refused", { reason: error instanceof EngineRefused ? refusal(error.error) : say("engine.broke") });
   } finally {
     loading.value = false;
   }

@@ -1,11 +1,11 @@
 // Virtual brokers for real clients (`raftka learn --bridge`): the page follows the run as it goes on.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { page } from "./catalogue";
 import { type Answer, Engine, EngineRefused, type EngineSource } from "./engine";
 import { castOf } from "./model/cast";
 import { Pace } from "./model/pace";
-import type { ScriptEntry, SessionData } from "./model/recorded";
+import type { RecordedRun, ScriptEntry, SessionData } from "./model/recorded";
 import { load, loaded, notice, playing, position, seek, show } from "./store";
 import { refusal } from "./words/errors";
 import { say } from "./words/say";
@@ -19,27 +19,39 @@ export interface Status {
 
 /** What the bridge says of itself; null where there is none. */
 export const status = signal<Status | null>(null);
-/** Whether the page shows the run that goes on; else a session of it that was kept. */
-export const isLive = signal(false);
+const live = signal<RecordedRun | null>(null);
+/** Whether the page shows the run that goes on; else a lesson, say, or a session that was kept. */
+export const isLive = computed(() => live.value !== null && loaded.value.run === live.value);
 
 const EACH_MS = 400;
+/** Refusals after which nothing follows. */
+const OVER = new Set(["engine-gone", "ended"]);
 let port: Engine | null = null;
 let read = 0;
 
 function begin(): void {
   read = 0;
-  isLive.value = true;
-  loaded.value = load({ commit: page.value.commit ?? "", hash: "", session: {}, events: [], places: page.value.places ?? {}, lesson: null, violations: [] }, true);
+  const begun = load({ commit: page.value.commit ?? "", hash: "", session: {}, events: [], places: page.value.places ?? {}, lesson: null, violations: [] }, true);
+  live.value = begun.run;
+  loaded.value = begun;
   seek(0);
+}
+
+function refused(error: unknown): void {
+  notice.value = say("engine.refused", { reason: error instanceof EngineRefused ? refusal(error.error) : say("engine.broke") });
 }
 
 async function follow(): Promise<void> {
   if (port === null) return;
   try {
-    if (isLive.value) take(await port.request({ op: "events", from: read }));
+    const asked = live.value;
+    if (isLive.value) {
+      const answer = await port.request({ op: "events", from: read });
+      if (isLive.value && asked === live.value) take(answer);
+    }
   } catch (error) {
-    notice.value = say("engine.refused", { reason: error instanceof EngineRefused ? refusal(error.error) : say("engine.broke") });
-    if (!(error instanceof EngineRefused)) return;
+    refused(error);
+    if (!(error instanceof EngineRefused) || OVER.has(error.error.code)) return;
   }
   window.setTimeout(() => void follow(), EACH_MS);
 }
@@ -67,10 +79,10 @@ export async function actLive(action: Omit<ScriptEntry, "at_s">): Promise<boolea
   if (port === null) return false;
   try {
     await port.request({ op: "do", action });
-    seek(loaded.value.recording.end_s);
+    if (isLive.value) seek(loaded.value.recording.end_s);
     return true;
   } catch (error) {
-    notice.value = say("engine.refused", { reason: error instanceof EngineRefused ? refusal(error.error) : say("engine.broke") });
+    refused(error);
     return false;
   }
 }
@@ -78,11 +90,14 @@ export async function actLive(action: Omit<ScriptEntry, "at_s">): Promise<boolea
 /** The run until now, run again without any client: it can be changed and forked like any other. */
 export async function keep(record: (session: SessionData) => Promise<Parameters<typeof show>[0]>): Promise<void> {
   if (port === null) return;
-  const answer = await port.request({ op: "session" });
-  isLive.value = false;
-  const run = await record(answer["session"] as SessionData);
-  show(run, run.session.until_s ?? 0);
-  notice.value = say(run.hash === answer["hash"] ? "bridge.same" : "bridge.differs", { hash: run.hash });
+  try {
+    const answer = await port.request({ op: "session" });
+    const run = await record(answer["session"] as SessionData);
+    show(run, run.session.until_s ?? 0);
+    notice.value = say(run.hash === answer["hash"] ? "bridge.same" : "bridge.differs", { hash: run.hash });
+  } catch (error) {
+    refused(error);
+  }
 }
 
 export const goLive = begin;

@@ -13,3 +13,5 @@ export { fill, lang } from "./words/say";
 export { sentence } from "./words/sentences";
 export { Engine } from "./engine";
 export { decode, encode } from "./link";
+export { BINS, DEEP, places } from "./model/dots";
+export { clock } from "./model/clock";

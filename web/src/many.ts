@@ -19,6 +19,8 @@ export interface Measured {
 export const SEEDS = 100;
 /** Processes beside the page's own engine, where a server can start them. */
 const HELPERS = 2;
+/** Refusals that say nothing of a seed. */
+const WITHOUT_ENGINE = new Set(["engine-gone", "no-engine"]);
 
 export const measured = signal<Measured[]>([]);
 export const running = signal(false);
@@ -60,7 +62,7 @@ export async function begin(): Promise<void> {
           if (mine !== wanted) return;
           measured.value = [...measured.value, { seed, election_s: value(answer["election_s"]), outage_s: value(answer["outage_s"]), lost: Number(answer["lost"]) }];
         } catch (error) {
-          if (!(error instanceof EngineRefused)) throw error;
+          if (!(error instanceof EngineRefused) || WITHOUT_ENGINE.has(error.error.code)) throw error;
           impossible.value += 1;
         }
       }

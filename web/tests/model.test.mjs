@@ -124,3 +124,22 @@ test("answers find their requests, events come as they arrive, and errors are er
   await assert.rejects(late, /closed/);
   await assert.rejects(engine.request({ op: "run" }), /closed/);
 });
+
+test("a hundred dots of one value stand apart, the nearest bins first", () => {
+  for (const value of [0, 0.5, 1]) {
+    const stand = page.places(new Array(100).fill(value), 1);
+    assert.equal(new Set(stand.map(({ bin, height }) => `${bin} ${height}`)).size, 100);
+    const wanted = Math.round(value * (page.BINS - 1));
+    assert.ok(stand.slice(0, page.DEEP).every(({ bin }) => bin === wanted));
+    assert.ok(stand.every(({ bin, height }) => bin >= 0 && bin < page.BINS && height < page.DEEP));
+  }
+  const most = page.BINS * page.DEEP;
+  assert.equal(page.places(new Array(most).fill(1), 1).length, most);
+  assert.equal(page.places(new Array(most + 1).fill(1), 1).length, most + 1);
+});
+
+test("a timestamp of strangers is a time or none, and never an exception", () => {
+  assert.equal(page.clock(0), "1970-01-01 00:00:00.000");
+  assert.equal(page.clock(8.64e15), "+275760-09-13 00:00:00.000");
+  for (const none of [-1, 8.64e15 + 2, 2 ** 63, Number.NaN]) assert.equal(page.clock(none), "–");
+});

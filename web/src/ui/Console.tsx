@@ -6,6 +6,7 @@ import { useSignal } from "@preact/signals";
 import {
   type Broker, detail, type Group, loading, look, lookedAt, messagesOf, type Partition, settingsOfBroker, settingsOfTopic, silence, withoutRecorder,
 } from "../attached";
+import { clock } from "../model/clock";
 import { lang, say } from "../words/say";
 
 const names = (ids: number[]) => (ids.length === 0 ? "–" : ids.map((id) => `n${id}`).join(" "));
@@ -130,7 +131,7 @@ function DetailBox() {
                 {[...now.rows].reverse().map((each) => (
                   <tr key={each.offset}>
                     <th scope="row" class="number">{count(each.offset)}</th>
-                    <td>{each.timestamp_ms < 0 ? "–" : new Date(each.timestamp_ms).toISOString().replace("T", " ").slice(0, 23)}</td>
+                    <td>{clock(each.timestamp_ms)}</td>
                     <td>{bytes(each.key)}</td>
                     <td>{bytes(each.value)}{each.headers.length > 0 && <small class="headers">{each.headers.map(([name, value]) => <bdi key={name}>{name}: {value}</bdi>)}</small>}</td>
                   </tr>

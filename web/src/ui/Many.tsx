@@ -1,6 +1,7 @@
 // A hundred seeds as dots: each is a run, and opens it.
 
 import { begin, cancel, impossible, measured, type Measured, measuredOf, openSeed, running, SEEDS } from "../many";
+import { BINS, places } from "../model/dots";
 import { busy, engine } from "../session";
 import { loaded } from "../store";
 import { say, seconds } from "../words/say";
@@ -23,7 +24,7 @@ function Dots({ figure, runs }: { figure: Figure; runs: Measured[] }) {
   const known = runs.filter((each) => each[figure] !== null);
   const values = known.map((each) => each[figure]!);
   const top = Math.max(...values, figure === "lost" ? 1 : 0.001);
-  const stacks = new Map<number, number>();
+  const stand = places(values, top);
   const title = say(`many.${figure}`);
   return (
     <figure>
@@ -35,15 +36,13 @@ function Dots({ figure, runs }: { figure: Figure; runs: Measured[] }) {
         <line class="axis" x1={6} x2={WIDTH - 6} y1={ROW - 18} y2={ROW - 18} />
         <text class="small" x={6} y={ROW - 4} style="text-anchor: start">0</text>
         <text class="small" x={WIDTH - 6} y={ROW - 4} style="text-anchor: end">{shown(figure, top)}</text>
-        {known.map((each) => {
-          const bin = Math.round((each[figure]! / top) * 48);
-          const height = stacks.get(bin) ?? 0;
-          stacks.set(bin, height + 1);
+        {known.map((each, at) => {
+          const { bin, height } = stand[at]!;
           const label = say("many.dot", { seed: each.seed, value: shown(figure, each[figure]!) });
           const press = () => void openSeed(each.seed);
           const isBad = each.lost > 0;
-          const x = 8 + bin * ((WIDTH - 16) / 48);
-          const y = ROW - 24 - Math.min(height, 14) * 4.6;
+          const x = 8 + bin * ((WIDTH - 16) / (BINS - 1));
+          const y = ROW - 24 - height * 4.6;
           return (
             <g key={each.seed} class={`dot${isBad ? " bad" : ""}`} role="button" tabIndex={0} aria-label={label} onClick={press} onKeyDown={(event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } }}>
               <title>{label}</title>

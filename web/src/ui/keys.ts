@@ -45,7 +45,7 @@ function takesKeys(target: EventTarget | null): boolean {
 
 export function listen(): void {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || takesKeys(event.target)) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || takesKeys(event.target)) return;
     const target = event.target;
     const presses = event.key === " " && target instanceof HTMLElement && target.tagName === "BUTTON";
     if (presses || (helpOpen.value && event.key !== "Escape")) return;
