@@ -34,6 +34,15 @@ _ANSWERED: Final = {
     APIS[key].name: (each.min_version, each.max_version) for key, each in PROMISES.items()
 }
 """By API, the versions that this release answers."""
+_NOT_UNDERSTOOD: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""Raised by an answer that is not of this form, or no JSON."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ class Spoken:
 
     def __str__(self) -> str:
         known = f" (client.id {some(self.client_ids)})" if self.client_ids else ""
-        return f"{self.software} {self.version}{known}"
+        return _shown(f"{self.software} {self.version}{known}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ async def gather(admin: Admin, brokers: Iterable[Node]) -> Clients:
             found.extend(await trio.to_thread.run_sync(_get, host, port, abandon_on_cancel=True))
         except (BrokenConnection, KafkaError, OSError, http.client.HTTPException) as error:
             unknown[broker.id] = str(error)
-        except (ValueError, TypeError, KeyError) as error:
+        except _NOT_UNDERSTOOD as error:
             unknown[broker.id] = f"what its metrics listener answers is not understood: {error}"
 
     async with trio.open_nursery() as nursery:
@@ -99,8 +108,8 @@ def _get(host: str, port: int) -> list[Spoken]:
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/clients", headers={"Connection": "close"})
-        answer = connection.getresponse()
-        body = answer.read(_BYTES_MAX)
+        with connection.getresponse() as answer:
+            body = answer.read(_BYTES_MAX)
     finally:
         connection.close()
     if answer.status == http.client.NOT_FOUND:
@@ -163,7 +172,12 @@ def lines(clients: Clients) -> Iterator[str]:
         spoken = ", ".join(f"{api} {_ranges(v)}" for api, v in sorted(each.versions.items()))
         yield from textwrap.wrap(spoken, _WIDTH, initial_indent="    ", subsequent_indent="    ")
     for broker_id, why in (clients.unknown or {}).items():
-        yield f"  Of broker {broker_id} the clients are not known: {why}"
+        yield f"  Of broker {broker_id} the clients are not known: {_shown(why)}"
+
+
+def _shown(text: str) -> str:
+    """Words of clients for a terminal, which obeys some characters: those are escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _ranges(versions: Iterable[int]) -> str:

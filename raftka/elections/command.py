@@ -81,7 +81,7 @@ async def _of_running_nodes(found: argparse.Namespace) -> list[Recording]:
     """
     settings = admin_settings(found)
     async with Admin(settings) as admin:
-        cluster = await admin.describe_cluster()
+        cluster = await admin.describe_cluster(include_fenced=True)
         quorum = await admin.describe_quorum()
     nodes = {node.id: node.endpoint for node in cluster.nodes}
     for id_, listeners in sorted(quorum.endpoints.items()):

@@ -45,6 +45,8 @@ SETTINGS_MAX: Final = 1000
 _TEXT_MAX: Final = 2000
 _HEADERS_MAX: Final = 20
 _RECORDER_PATIENCE_S: Final = 2.0
+_SHARED_S: Final = 0.9
+"""How long a look is new enough for other pages; each asks once a second."""
 _MESSAGES_PATIENCE_S: Final = 5.0
 _PARTITION: Final = re.compile(r"([a-zA-Z0-9._-]{1,249})-(\d{1,9})")
 
@@ -67,7 +69,16 @@ class Attached:
         self._known: set[Endpoint] = set()
         self._contents: dict[int, RecorderContent] = {}
         """The newest that each node has answered: what a node that died had seen stays."""
+        self._looked: Answer | None = None
+        self._looked_at = 0.0
+        self._recorders_turn = trio.Lock()
+        self._asked: frozenset[Endpoint] = frozenset()
+        self._asked_at = 0.0
+        self._silent: Mapping[str, str] = {}
         self._began_unix_s: float | None = None
+        self._merged_of: str | None = None
+        self._trace_known: Answer = {}
+        """The events of the recorders whose stamp is `_merged_of`."""
 
     async def handle(self, request: object) -> Answer:
         """The answer to one request; it never raises for what a page or the cluster does."""
@@ -104,10 +115,12 @@ class Attached:
     # The console.
 
     async def _look(self) -> Answer:
-        async with self._turn:  # Pages share one look at a time.
-            found = await take(self._admin, trio.current_time())
-        self._known = {Endpoint(each.host, each.port) for each in found.brokers}
-        return look_of(found)
+        async with self._turn:  # Pages share one look a second.
+            if self._looked is None or trio.current_time() >= self._looked_at + _SHARED_S:
+                found = await take(self._admin, trio.current_time())
+                self._known = {Endpoint(each.host, each.port) for each in found.brokers}
+                self._looked, self._looked_at = look_of(found), trio.current_time()
+            return self._looked
 
     async def _configs(self, request: Mapping[str, Any]) -> Answer:
         broker, topic = request.get("broker"), request.get("topic")
@@ -160,25 +173,34 @@ class Attached:
     # The recorders.
 
     async def _trace(self, have: object) -> Answer:
-        asked = sorted({*self._named, *self._known}, key=str)
-        found = await recorder_contents(self._settings, asked, patience_s=_RECORDER_PATIENCE_S)
+        async with self._recorders_turn:  # A whole recorder is much: pages share it, too.
+            asked = frozenset({*self._named, *self._known})
+            if asked != self._asked or trio.current_time() >= self._asked_at + _SHARED_S:
+                await self._ask_recorders(asked)
+            contents = self._contents
+            stamp = ",".join(
+                f"{node}:{each.events[-1][0] if each.events else 0}"
+                for node, each in sorted(contents.items())
+            )
+            known = {"stamp": stamp, "silent": _bounded(self._silent)}
+            if not contents or stamp == have:
+                return known
+            if stamp != self._merged_of:
+                # In a thread: thousands of events take a while, and pages wait for other answers.
+                self._trace_known = await trio.to_thread.run_sync(self._merged, contents)
+                self._merged_of = stamp
+            return {**known, "now_unix_s": time.time(), **self._trace_known}
+
+    async def _ask_recorders(self, asked: frozenset[Endpoint]) -> None:
+        endpoints = sorted(asked, key=str)
+        found = await recorder_contents(self._settings, endpoints, patience_s=_RECORDER_PATIENCE_S)
         for answer in found.values():
             if isinstance(answer, RecorderContent):
                 self._contents[answer.node_id] = answer
-        contents = dict(self._contents)
-        silent = {str(at): each for at, each in found.items() if isinstance(each, str)}
-        stamp = ",".join(
-            f"{node}:{each.events[-1][0] if each.events else 0}"
-            for node, each in sorted(contents.items())
-        )
-        if not contents or stamp == have:
-            return {"stamp": stamp, "silent": _bounded(silent)}
-        # In a thread: thousands of events take a while, and other pages wait for their answers.
-        return await trio.to_thread.run_sync(self._merged, stamp, silent, contents)
+        self._silent = {str(at): each for at, each in found.items() if isinstance(each, str)}
+        self._asked, self._asked_at = asked, trio.current_time()
 
-    def _merged(
-        self, stamp: str, silent: Mapping[str, str], contents: Mapping[int, RecorderContent]
-    ) -> Answer:
+    def _merged(self, contents: Mapping[int, RecorderContent]) -> Answer:
         merged = merge([recording_of(each) for each in contents.values()])
         if self._began_unix_s is None:
             self._began_unix_s = merged.began_unix_s
@@ -190,13 +212,7 @@ class Attached:
             events = events[left:]
             self._began_unix_s += events[0]["t"]
             events = [{**each, "t": round(each["t"] - events[0]["t"], 6)} for each in events]
-        return {
-            "stamp": stamp,
-            "silent": _bounded(silent),
-            "began_unix_s": self._began_unix_s,
-            "now_unix_s": time.time(),
-            "trace": events,
-        }
+        return {"began_unix_s": self._began_unix_s, "trace": events}
 
 
 def endpoint_of(server: str) -> Endpoint:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from raftka.learn.recording import brought_by
+from raftka.simulations.machines.outside import CONNECTIONS_MAX
 from raftka.simulations.scenarios import stage
 from raftka.simulations.sessions.errors import SessionError
 from raftka.simulations.sessions.session import ACTIONS_MAX, SECONDS_MAX, Action, read_action
@@ -96,7 +97,12 @@ class Bridge:
 
     @property
     def is_full(self) -> bool:
-        """Whether the script takes nothing more."""
+        """Whether nobody new is served."""
+        return self._is_script_full or self._last >= CONNECTIONS_MAX
+
+    @property
+    def _is_script_full(self) -> bool:
+        """Whether the script takes nothing more, of anybody."""
         return len(self._script) >= ACTIONS_MAX - CLIENTS_MAX or self._bytes >= SCRIPT_BYTES_MAX
 
     def turn(self) -> None:
@@ -197,7 +203,7 @@ class Bridge:
         except OSError:
             data = b""
         arguments: dict[str, Any] = {"node": client.node, "connection": client.number, "end": False}
-        if self.is_full or not data:
+        if self._is_script_full or not data:
             self._forget(client)
             arguments["end"] = True
         if data and not arguments["end"]:

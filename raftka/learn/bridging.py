@@ -38,34 +38,50 @@ class Bridging:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         try:
-            first = json.loads(await self._line())
+            try:
+                first = json.loads(await self._line())
+            except trio.BrokenResourceError:
+                raise BridgeFailed(f"--bridge {self.port}: its process did not start") from None
             if "failed" in first:
                 raise BridgeFailed(f"--bridge {self.port}: {first['failed']}: name another port")
             self._is_ready = True
             task_status.started()
             await self._process.wait()
+            raise BridgeFailed(f"--bridge {self.port}: its process has ended; the session is lost")
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _ANSWER_S):
-                if self._save is not None and self._is_ready and self._process.poll() is None:
-                    answer = json.loads(await self.ask('{"op":"session"}'))
-                    self._save.write_text(json.dumps(answer["session"]) + "\n")
-                if self._process.poll() is None:
-                    self._process.kill()
-                    await self._process.wait()
+            with trio.CancelScope(shield=True):
+                try:
+                    if self._save is not None and self._is_ready and self._process.poll() is None:
+                        await self._keep(self._save)
+                finally:
+                    if self._process.poll() is None:
+                        self._process.kill()
+                        await self._process.wait()
+
+    async def _keep(self, file: Path) -> None:
+        """Raises BridgeFailed."""
+        answer = json.loads(await self.ask('{"op":"session"}'))
+        if not answer["ok"]:
+            why = answer["error"]["message"]
+            raise BridgeFailed(f"--bridge {self.port}: the session was not saved: {why}")
+        await trio.Path(file).write_text(json.dumps(answer["session"]) + "\n")
 
     async def ask(self, line: str) -> str:
         """The answer to one request, both lines of JSON."""
         assert self._process is not None and self._process.stdin is not None
         async with self._turn:
             # An answer belongs to its request: whoever is cancelled in between would leave it.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _ANSWER_S):
+            deadline = trio.current_time() + _ANSWER_S
+            with trio.CancelScope(shield=True, deadline=deadline) as scope:
                 try:
                     await self._process.stdin.send_all(line.replace("\n", " ").encode() + b"\n")
                     return await self._line()
                 except trio.BrokenResourceError:
                     pass
+            if scope.cancelled_caught:
+                self._process.kill()  # A late answer would be taken for that of the next request.
         error: dict[str, Any] = {"code": "ended", "message": "the bridge has ended"}
-        return json.dumps({"id": None, "ok": False, "error": error})
+        return json.dumps({"id": _id_of(line), "ok": False, "error": error})
 
     async def _line(self) -> str:
         assert self._process is not None and self._process.stdout is not None
@@ -77,3 +93,12 @@ class Bridging:
         line, _, rest = self._kept.partition(b"\n")
         self._kept = bytearray(rest)
         return line.decode()
+
+
+def _id_of(line: str) -> str | int | float | None:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    id_ = request.get("id") if isinstance(request, dict) else None
+    return id_ if isinstance(id_, str | int | float) else None

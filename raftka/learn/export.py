@@ -25,8 +25,8 @@ def page(data: Mapping[str, Any]) -> str:
     """The built page with data for it inside."""
     html = files("raftka.learn").joinpath("page.html").read_text(encoding="utf-8")
     assert html.count(_SLOT) == 1, "page.html was built from something else: build web/ again"
-    # In a script element, only "</" would end it.
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    # In a script element, "</script" would end it, and "<!--" with "<script" hide its end.
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return html.replace(_SLOT, _SLOT.replace("{}", text))
 
 

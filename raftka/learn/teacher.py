@@ -12,6 +12,7 @@ Pure: what carries the lines (a WebSocket, a worker with Pyodide) is somebody el
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -48,19 +49,23 @@ class Teacher:
 
     def handle(self, request: object) -> Iterator[Answer]:
         """The answers to one request; the last one has `ok`."""
-        if not isinstance(request, Mapping) or request.get("op") not in self._own:
+        op = request.get("op") if isinstance(request, Mapping) else None
+        if not isinstance(request, Mapping) or not isinstance(op, str) or op not in self._own:
             yield from self._engine.handle(request)
             return
         id_ = request.get("id")
         if not isinstance(id_, str | int | float | None):
             id_ = None
         try:
-            for answer in self._own[request["op"]](self, request):
+            for answer in self._own[op](self, request):
                 yield {"id": id_, **answer}
         except SessionError as error:
             yield {"id": id_, "ok": False, "error": error.as_dict()}
         except (WrongLesson, NotInTrace) as error:
             yield _refusal(id_, "wrong-lesson", str(error))
+        except Exception:
+            # A defect of a lesson or of the simulator: it must not take the engine with it.
+            yield _refusal(id_, "internal", traceback.format_exc())
 
     def close(self) -> None:
         """Ends all sessions."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-from raftka.elections.command import told
+import pytest
+
+from raftka.client.admin import Admin
+from raftka.client.admin.nodes import ClusterDescription, Node
+from raftka.elections.command import main, told
 from raftka.elections.history import Election, elections
 
 T0 = 1_796_000_000.0
@@ -231,3 +236,23 @@ def test_a_controller_that_resigned_left_from_its_farewell_on() -> None:
     ]
     assert found.without_leader_s is not None
     assert round(found.without_leader_s, 3) == 0.05
+
+
+def test_a_broker_that_is_fenced_is_asked_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def cluster(_: object, *, include_fenced: bool = False) -> ClusterDescription:
+        nodes = (Node(1, "h", 1), Node(2, "h", 2, fenced=True))
+        return ClusterDescription("c", 1, nodes if include_fenced else nodes[:1])
+
+    async def quorum(_: object) -> SimpleNamespace:
+        return SimpleNamespace(endpoints={})
+
+    async def contents(_: object, endpoints: Any, **__: object) -> dict[Any, str]:
+        return {each: f"{each} is silent" for each in endpoints}
+
+    monkeypatch.setattr(Admin, "describe_cluster", cluster)
+    monkeypatch.setattr(Admin, "describe_quorum", quorum)
+    monkeypatch.setattr("raftka.elections.command.recorder_contents", contents)
+    assert main(["--bootstrap-server", "h:1"]) == 1
+    assert "h:1 is silent; h:2 is silent" in capsys.readouterr().err

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import trio
 
+from raftka.client.admin.recorders import RecorderContent
 from raftka.learn.attached import MESSAGES_MAX, Attached, endpoint_of
 from raftka.model.ids import Endpoint
 from raftka.testing import Cluster
+from raftka.top.sample import Sample
 
 pytestmark = pytest.mark.wire
 
@@ -81,6 +83,39 @@ async def test_a_cluster_that_does_not_answer_is_an_answer() -> None:
         async with Attached("127.0.0.1:1", {}) as attached:
             answer = await attached.handle({"id": "a", "op": "look"})
     assert answer["id"] == "a" and answer["error"]["code"] == "unreachable"
+
+
+async def test_pages_share_a_look_a_second(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    asked: list[str] = []
+
+    async def take(*_: object) -> Sample:
+        asked.append("look")
+        await trio.sleep(0.1)
+        return Sample(0.0, "c", 1, 1, (), {}, {}, {})
+
+    async def contents(
+        config: object, endpoints: list[Endpoint], **_: object
+    ) -> dict[Endpoint, RecorderContent | str]:
+        asked.append("recorders")
+        await trio.sleep(0.1)
+        return {each: RecorderContent(1) for each in endpoints}
+
+    monkeypatch.setattr("raftka.learn.attached.take", take)
+    monkeypatch.setattr("raftka.learn.attached.recorder_contents", contents)
+    attached = Attached("127.0.0.1:1", {})
+
+    async def page(op: str) -> None:
+        for _ in range(2):
+            assert (await attached.handle({"op": op, "have": "1:0"}))["ok"]
+            await trio.sleep(1)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(page, "look")
+            nursery.start_soon(page, "trace")
+    assert sorted(asked) == ["look"] * 2 + ["recorders"] * 2
 
 
 def test_addresses_are_host_and_port() -> None:

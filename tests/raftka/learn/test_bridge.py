@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import struct
 import time
 from collections.abc import Iterator
 
 import pytest
+import trio
 
 from raftka.learn.bridge import Bridge, open_session
+from raftka.learn.bridging import BridgeFailed, Bridging
 from raftka.learn.recording import of_session
 from raftka.local_ports import free_ports
 from raftka.net.protocol import codec
@@ -86,6 +89,51 @@ def test_a_client_finds_the_brokers_and_is_played_again_without_it(bridge: Bridg
     assert {each["do"] for each in kept["session"]["script"]} == {"bytes", "kill"}
     again = of_session(json.loads(json.dumps(kept["session"])))
     assert again.hash == kept["hash"]
+
+
+def test_a_run_has_so_many_connections_and_says_when_it_has_them(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raftka.learn.bridge.CONNECTIONS_MAX", 1)
+    port = bridge.handle({"op": "session"})["session"]["bridge"]
+    assert not bridge.handle({"op": "events", "from": 0})["full"]
+    with socket.create_connection(("127.0.0.1", port)) as first:
+        while not bridge.handle({"op": "events", "from": 0})["full"]:
+            bridge.turn()
+        with socket.create_connection(("127.0.0.1", port)) as second:
+            second.settimeout(0.01)
+            while True:
+                bridge.turn()
+                try:
+                    assert second.recv(1) == b""
+                    break
+                except TimeoutError:
+                    continue
+        first.sendall(b"x")
+        while not (script := bridge.handle({"op": "session"})["session"]["script"]):
+            bridge.turn()
+    assert script[0]["base64"] == "eA=="  # Who was there is still heard.
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_bridge_that_dies_or_stands_still_is_over_and_says_so(
+    how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridging = Bridging(free_port())
+    with (
+        trio.fail_after(60),
+        pytest.RaisesGroup(pytest.RaisesExc(BridgeFailed, match="the session is lost")),
+    ):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(bridging.run)
+            answer = json.loads(await bridging.ask('{"id":4,"op":"session"}'))
+            assert answer["id"] == 4 and answer["ok"]
+            monkeypatch.setattr("raftka.learn.bridging._ANSWER_S", 0.3)
+            assert bridging._process is not None
+            bridging._process.send_signal(how)
+            with trio.CancelScope(shield=True):
+                answer = json.loads(await bridging.ask('{"id":5,"op":"session"}'))
+    assert answer["id"] == 5 and answer["error"]["code"] == "ended"
 
 
 @pytest.mark.parametrize(

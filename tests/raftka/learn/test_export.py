@@ -54,6 +54,9 @@ def test_what_ends_a_script_element_stays_inside_it() -> None:
     line = json.dumps({"id": 1, "t": 0, "kind": "log", "node": "n1", "words": "</script><b>"})
     html = export([Recording([line], {"scenario": "</script>"})])
     assert data_of(html)["runs"][0]["session"] == {"scenario": "</script>"}
+    html = export([Recording([line], {"scenario": "<!--<script>"})])
+    assert "<!--<script" not in html
+    assert data_of(html)["runs"][0]["session"] == {"scenario": "<!--<script>"}
 
 
 def test_a_scenario_and_its_seed_make_the_hash_of_the_command_line() -> None:

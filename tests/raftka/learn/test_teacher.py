@@ -40,10 +40,33 @@ def test_what_is_impossible_is_an_error_with_its_id_and_the_engine_lives_on() ->
         teacher, {"id": "a", "op": "record", "session": {**SESSION, "script": script}}
     )
     assert refused["id"] == "a" and refused["error"]["code"] == "impossible"
-    for wrong in ({"op": "record"}, {"op": "record", "session": {"lesson": "nothing"}}, {}, 7):
+    nothing = {"op": "record", "session": {"lesson": "nothing"}}
+    wrongs: list[object] = [{"op": "record"}, nothing, {"op": ["record"]}, {"op": {}}, {}, 7]
+    for wrong in wrongs:
         assert answers(teacher, wrong)[-1]["ok"] is False
     assert [json.loads(each)["ok"] for each in teacher.lines("nonsense")] == [False]
     assert answers(teacher, {"op": "verbs"})[-1]["ok"]
+    teacher.close()
+
+
+@pytest.mark.parametrize("script", [[], [{"at_s": 0.1, "do": "kill", "node": "n2"}]])
+def test_a_lesson_that_raises_is_an_error_unless_hands_have_made_another_story_of_it(
+    script: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*_: object) -> None:
+        raise KeyError("of the lesson")
+
+    monkeypatch.setattr("raftka.learn.recording.lessons.told", told)
+    teacher = Teacher()
+    session = {"lesson": "kill", "until_s": 0.5, "script": script}
+    *_, answer = answers(teacher, {"id": 3, "op": "record", "session": session})
+    assert answer["id"] == 3
+    if script:
+        assert answer["ok"] and answer["run"]["lesson"] is None
+    else:
+        assert answer["error"]["code"] == "internal"
+        assert "KeyError: 'of the lesson'" in answer["error"]["message"]
+    assert answers(teacher, {"op": "lessons"})[-1]["ok"]
     teacher.close()
 
 
