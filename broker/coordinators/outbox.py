@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from raftka.model.control_records import EndMarker
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.record_batch import HEADER_BYTES
 from raftka.storage.verification import Guard
 
 Record = tuple[bytes, bytes | None]
@@ -96,6 +97,18 @@ class Outbox:
             )
         self._seal()
         self._before.append(Batch(tuple(records), atomic=True))
+
+    def check_fits(self, record: Record, code: ErrorCode, what: str) -> None:
+        """Raises KafkaError `code` for a record of a request that no batch holds.
+
+        The log would refuse the batch, and with it all that the shard has decided.
+        """
+        size = HEADER_BYTES + batch_bytes([record])
+        if size > self.bytes_max:
+            raise KafkaError(
+                code,
+                f"{what} takes {size} bytes; one record holds {self.bytes_max} (message.max.bytes)",
+            )
 
     def __bool__(self) -> bool:
         """Whether there are records to append."""

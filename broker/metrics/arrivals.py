@@ -43,19 +43,22 @@ class Arrivals:
         self._ends: dict[TopicPartition, deque[tuple[int, int]]] = {}
         """(when, end) for each partition, the oldest first."""
 
-    def seconds(
-        self, positions: Iterable[Position], ends: Mapping[TopicPartition, int], now_ms: int
-    ) -> dict[Position, float]:
-        """For how long each group's first unread record has waited, 0 without one.
-
-        Never negative. What is not known, because no scrape has seen it come, is as old as the
-        first scrape at least, and that is said.
-        """
+    def look(self, ends: Mapping[TopicPartition, int], now_ms: int) -> None:
+        """A scrape has seen these ends; partitions without one are forgotten."""
         self._ends = {at: self._ends.get(at, deque(maxlen=_SAMPLES)) for at in ends}
         for at, end in ends.items():
             samples = self._ends[at]
             if not samples or samples[-1][1] != end:
                 samples.append((now_ms, end))
+
+    def seconds(
+        self, positions: Iterable[Position], ends: Mapping[TopicPartition, int], now_ms: int
+    ) -> dict[Position, float]:
+        """For how long each group's first unread record has waited, 0 without one; after `look`.
+
+        Never negative. What is not known, because no scrape has seen it come, is as old as the
+        first scrape at least, and that is said.
+        """
         found: dict[Position, float] = {}
         for each in positions:
             if each.at in ends:

@@ -29,7 +29,7 @@ from raftka.broker.metrics.transactions import (
 )
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
-from raftka.model.ports import bytes_of
+from raftka.model.ports import FileRegion, bytes_of
 from raftka.model.record_batch import HEADER_BYTES, parse_header
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _SLICE: Final = 32 * 1024
 """Characters between two checkpoints."""
+_POSITIONS: Final = 200
+"""Positions of groups, each of which may read a batch's header, between two checkpoints."""
 
 
 class Scrape:
@@ -72,7 +74,13 @@ class Scrape:
         wanted = {at for group in found for at in group.offsets}
         ends = await self._ends.of(wanted | {each.at for each in shares})
         lags = [*group_positions(found), *shares]
-        seconds = self._arrivals.seconds(lags, ends, node.clock.wall_ms())
+        now_ms = node.clock.wall_ms()
+        self._arrivals.look(ends, now_ms)
+        seconds: dict[Position, float] = {}
+        for first in range(0, len(lags), _POSITIONS):
+            if first:
+                await node.clock.sleep(0)
+            seconds |= self._arrivals.seconds(lags[first : first + _POSITIONS], ends, now_ms)
         for _ in self._partitions.look(node.replicas) if node.is_broker else ():
             await node.clock.sleep(0)
         families: Iterator[Family] = self._families(found, shares, ends, seconds)
@@ -110,11 +118,15 @@ class Scrape:
             return None
         try:
             found = replica.log.read(offset, HEADER_BYTES, replica.state.high_watermark)
-        except KafkaError:
-            return None  # The log begins later: nobody can say how long its loss has waited.
-        if not found.pieces:
+            if not found.pieces:
+                return None
+            piece = found.pieces[0]
+            if isinstance(piece, FileRegion):
+                piece = piece._replace(size=HEADER_BYTES)  # A log gives out whole batches.
+            return parse_header(bytes_of(piece)[:HEADER_BYTES]).base_timestamp
+        except (KafkaError, OSError):
+            # The log begins later, or its files have gone: nobody can say how long its loss waits.
             return None
-        return parse_header(bytes_of(found.pieces[0])[:HEADER_BYTES]).base_timestamp
 
     def _families(
         self,

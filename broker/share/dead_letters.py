@@ -45,6 +45,8 @@ _FIRST_BACKOFF_S: Final = 1.0
 _MOST_BACKOFF_S: Final = 30.0
 _ALL: Final = -1
 _READ_BYTES: Final = 1024 * 1024
+_READS_MAX: Final = 4
+"""For one batch of dead letters: nothing else runs meanwhile."""
 _RECORDS_MAX: Final = 1_000
 _RECORD_OVERHEAD: Final = 64
 _BATCH_OVERHEAD: Final = 61
@@ -244,13 +246,20 @@ class DeadLetters:
         records: list[Record] = []
         taken: list[tuple[int, int]] = []
         size = _BATCH_OVERHEAD
+        found: dict[int, Record] = {}
+        read_to, reads = -1, 0
         for letter in letters:
             last = min(letter.last, letter.first + _RECORDS_MAX - 1)
-            found = (
-                records_of(grave.replica, letter.first, last, _READ_BYTES, most_bytes)
-                if copies
-                else {}
-            )
+            if copies:
+                if last > read_to:
+                    if reads == _READS_MAX:
+                        break
+                    reads += 1
+                    most = letter.first + _RECORDS_MAX - 1
+                    found, read_to = records_of(
+                        grave.replica, letter.first, most, _READ_BYTES, most_bytes
+                    )
+                last = min(last, read_to)
             for offset in range(letter.first, last + 1):
                 source = found.get(offset)
                 record = Record(

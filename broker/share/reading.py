@@ -58,27 +58,41 @@ class Batches:
 
 def records_of(
     replica: Replica, first: int, last: int, max_bytes: int, batch_bytes_max: int
-) -> dict[int, Record]:
-    """The records of these offsets that can be read, by offset, for a copy of each.
+) -> tuple[dict[int, Record], int]:
+    """(the records of these offsets, for a copy of each; how far that goes, at least to `first`).
 
-    From at most `max_bytes` of the log, and one batch; a batch that decompresses to more than
-    `batch_bytes_max` is left out.
+    From at most `max_bytes` of the log, and one batch, and no more than about that of records.
+    Left out is what cannot be read, and a batch that decompresses to more than `batch_bytes_max`.
     """
     found: dict[int, Record] = {}
+    size, read_to = 0, last
     try:
         slice_ = replica.log.read(first, max_bytes, replica.state.high_watermark)
         data = b"".join(map(bytes_of, slice_.pieces))
         for header, batch in iter_batches(data):
             if header.base_offset > last:
+                return found, last
+            if size >= max_bytes:
                 break
-            if not header.is_control:
-                records = iter_records(batch, batch_bytes_max)
-                found |= {each.offset: each for each in records if first <= each.offset <= last}
+            read_to = min(last, max(first, header.last_offset))
+            if header.is_control:
+                continue
+            try:
+                for each in iter_records(batch, batch_bytes_max):
+                    if first <= each.offset <= last:
+                        found[each.offset] = each
+                        size += len(each.key or b"") + len(each.value or b"")
+            except KafkaError as error:
+                log.info(
+                    f"{replica.topic_partition}: the batch at offset {header.base_offset} is not"
+                    f" copied whole: {error}"
+                )
     except (KafkaError, OSError) as error:
         log.info(
             f"{replica.topic_partition}: offsets {first} to {last} are not copied whole: {error}"
         )
-    return found
+        return found, last
+    return found, read_to
 
 
 def read(

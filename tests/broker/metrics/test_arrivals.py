@@ -29,12 +29,17 @@ def test_a_clock_that_is_ahead_makes_no_negative_time() -> None:
 
 def test_former_scrapes_say_when_a_record_elsewhere_had_come() -> None:
     arrivals = Arrivals(lambda at, offset: None)
+
+    def scraped(position: Position, end: int, now_ms: int) -> dict[Position, float]:
+        arrivals.look({T: end}, now_ms)
+        return arrivals.seconds([position], {T: end}, now_ms)
+
     position = Position("g", T, 5)
-    assert arrivals.seconds([position], {T: 5}, 1_000) == {position: 0.0}
-    assert arrivals.seconds([position], {T: 6}, 16_000) == {position: 0.0}
-    assert arrivals.seconds([position], {T: 8}, 31_000) == {position: 15.0}
+    assert scraped(position, 5, 1_000) == {position: 0.0}
+    assert scraped(position, 6, 16_000) == {position: 0.0}
+    assert scraped(position, 8, 31_000) == {position: 15.0}
     further = Position("g", T, 7)
-    assert arrivals.seconds([further], {T: 8}, 46_000) == {further: 15.0}
+    assert scraped(further, 8, 46_000) == {further: 15.0}
 
 
 def test_a_partition_whose_end_nobody_knows_is_left_out() -> None:

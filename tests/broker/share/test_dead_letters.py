@@ -9,12 +9,15 @@ import pytest
 import trio
 
 from raftka.broker.node import Node
+from raftka.broker.replication.replica import Replica
+from raftka.broker.share import dead_letters
+from raftka.broker.share.reading import records_of
 from raftka.client.admin.configs import Alteration, Resource, ResourceType
 from raftka.client.admin.features import FeatureUpdate, UpgradeType
 from raftka.client.admin.topics import NewTopic
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import bytes_of
-from raftka.model.records import Record, iter_batches, iter_records
+from raftka.model.records import Record, encode_batch, iter_batches, iter_records
 from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
 from raftka.simulation import Stage, run_scenario
 from raftka.simulations.machines.machine import Machine
@@ -23,6 +26,10 @@ from tests.support.share_member import Member
 
 REJECT = 3
 QUEUE = "dlq.t"
+_COPIED = {
+    "errors.deadletterqueue.topic.name": QUEUE,
+    "errors.deadletterqueue.copy.record.enable": "true",
+}
 Story = Callable[[Stage, Member], Awaitable[None]]
 
 
@@ -196,6 +203,61 @@ def test_large_records_go_in_as_many_batches_as_the_queue_takes() -> None:
             "errors.deadletterqueue.copy.record.enable": "true",
         },
     )
+
+
+def test_all_are_copied_in_pieces_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "_READ_BYTES", 300)
+
+    async def story(stage: Stage, member: Member) -> None:
+        for _ in range(5):
+            await member.client.ask(produced("t", 100), 9)
+        assert (await member.take())[-1][1] == 7
+        await member.acknowledge(0, 7, REJECT)
+        await stage.until(lambda: len(queued(stage)) == 8)
+        assert [record.value for record in queued(stage)] == [b"x" * 100] * 8
+
+    with_member(story, group=_COPIED, errors_deadletterqueue_auto_create_topics_enable="true")
+
+
+def test_letters_that_are_near_each_other_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(replica: Replica, first: int, *rest: int) -> tuple[dict[int, Record], int]:
+        asked.append(first)
+        return records_of(replica, first, *rest)
+
+    monkeypatch.setattr(dead_letters, "records_of", counted)
+
+    async def story(stage: Stage, member: Member) -> None:
+        for _ in range(5):
+            await member.client.ask(produced("t", 100), 9)
+        await member.take()
+        await member.fetch(said=[(n, n, 1 if n % 2 else REJECT) for n in range(8)], max_wait_ms=0)
+        await stage.until(lambda: len(queued(stage)) == 4)
+        assert [record.value for record in queued(stage)] == [b"x" * 100] * 4
+
+    with_member(story, group=_COPIED, errors_deadletterqueue_auto_create_topics_enable="true")
+    assert asked == [0]
+
+
+def test_what_cannot_be_decompressed_within_bounds_leaves_the_others_their_copies() -> None:
+    async def story(stage: Stage, member: Member) -> None:
+        async with stage.admin() as admin:
+            configs = {"errors.deadletterqueue.group.enable": "true", "max.message.bytes": "900"}
+            await admin.create_topics([NewTopic(QUEUE, 1, 1, configs)])
+        large = encode_batch([Record(0, 1, b"k", b"x" * 5000)], compression="gzip")
+        request = produced("t", 100)
+        request.topic_data[0].partition_data[0].records = large
+        await member.client.ask(request, 9)
+        await member.client.ask(produced("t", 100), 9)
+        assert (await member.take())[-1][1] == 4
+        await member.acknowledge(0, 4, REJECT)
+        await stage.until(lambda: len(queued(stage)) == 5)
+        small = b"x" * 100
+        values = [record.value for record in queued(stage)]
+        assert values == [small, small, small, None, small]
+
+    with_member(story, group=_COPIED)
 
 
 @pytest.mark.parametrize("rules_off", [(), ("share-dead-letters-first",)], ids=["on", "off"])

@@ -73,6 +73,11 @@ def heartbeat(
     found = membership.find_member(
         core, group, member_id, request.member_epoch, request.instance_id, owned
     )
+    before = (found.replaces or found.member).says
+    says = _said(before, request, caller)
+    if says != before:
+        record = written.member_record(group.group_id, member_id, says)
+        core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "what the member says of itself")
     # Nothing has been changed up to here: what is refused leaves no trace.
     if replaced is not None:
         begin(core, replaced, group)
@@ -86,8 +91,7 @@ def heartbeat(
         membership.replace_static(core, group, found.replaces, member, now)
     elif found.is_new:
         group.add(member)
-    before = member.assigned
-    says = _said(member, request, caller)
+    had = member.assigned
     _subscribe(core, group, member, says, found, now)
     if group.epoch > group.assignment_epoch:
         assign(core, group, now)
@@ -100,9 +104,7 @@ def heartbeat(
         and request.topic_partitions is not None
     )
     # Most heartbeats change nothing: the member has the very same partitions.
-    changed = member.assigned is not before and as_partitions(member.assigned) != as_partitions(
-        before
-    )
+    changed = member.assigned is not had and as_partitions(member.assigned) != as_partitions(had)
     interval_ms = ConsumerSettings(core, group.group_id).heartbeat_interval_ms(now)
     return _answer(member, interval_ms, with_assignment=is_full or changed)
 
@@ -207,9 +209,10 @@ def _group(
 # ---- subscriptions
 
 
-def _said(member: Member, request: ConsumerGroupHeartbeatRequest, caller: Caller) -> Subscription:
+def _said(
+    before: Subscription, request: ConsumerGroupHeartbeatRequest, caller: Caller
+) -> Subscription:
     """What the member says of itself by now: what a heartbeat leaves out is as before."""
-    before = member.says
     names, regex = request.subscribed_topic_names, request.subscribed_topic_regex
     return replace(
         before,

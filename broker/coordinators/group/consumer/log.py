@@ -98,7 +98,11 @@ def write_group(core: Core, group: ConsumerGroup) -> None:
 
 def write_member(core: Core, group: ConsumerGroup, member: Member) -> None:
     """Write what a member says of itself."""
-    says = member.says
+    core.outbox.records.append(member_record(group.group_id, member.member_id, member.says))
+
+
+def member_record(group_id: str, member_id: str, says: Subscription) -> Record:
+    """What `write_member` writes."""
     classic = says.classic
     value = MemberValue(
         instance_id=says.instance_id,
@@ -118,8 +122,7 @@ def write_member(core: Core, group: ConsumerGroup, member: Member) -> None:
             ],
         ),
     )
-    key = MemberKey(group_id=group.group_id, member_id=member.member_id)
-    core.outbox.records.append(_record(MEMBER, key, value))
+    return _record(MEMBER, MemberKey(group_id=group_id, member_id=member_id), value)
 
 
 def write_target(core: Core, group: ConsumerGroup, member_id: str) -> None:

@@ -7,6 +7,7 @@ for others. Partitions are assigned when the share coordinator has begun their s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn
 
 from raftka.broker.coordinators.group.any_group import GroupType, not_found
@@ -20,6 +21,7 @@ from raftka.broker.coordinators.group.share.group import (
     ShareMember,
     TopicState,
 )
+from raftka.broker.coordinators.shard import STRING_BYTES_MAX
 from raftka.broker.coordinators.timers import Moment
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
@@ -111,6 +113,9 @@ def _check(request: messages.ShareGroupHeartbeatRequest) -> None:
         _invalid("MemberEpoch is invalid.")
     if request.member_epoch == _JOINS and not request.subscribed_topic_names:
         _invalid("SubscribedTopicNames must be set in first request.")
+    for name in (request.member_id, request.rack_id, *(request.subscribed_topic_names or ())):
+        if name is not None and len(name.encode()) > STRING_BYTES_MAX:
+            _invalid(f"a name of more than {STRING_BYTES_MAX} bytes")
 
 
 def _invalid(words: str) -> NoReturn:
@@ -174,15 +179,26 @@ def _take_over(
     client_id: str,
     client_host: str,
 ) -> bool:
-    """Whether a request says something new of its member."""
-    before = (member.topics, member.rack_id, member.client_id, member.client_host)
-    if request.subscribed_topic_names is not None:
-        member.topics = frozenset(request.subscribed_topic_names)
-    if request.rack_id is not None:
-        member.rack_id = request.rack_id
+    """Whether a request says something new of its member.
+
+    Raises KafkaError INVALID_REQUEST, with nothing changed, for more than a record holds.
+    """
+    names, rack_id = request.subscribed_topic_names, request.rack_id
+    said = replace(
+        member,
+        topics=member.topics if names is None else frozenset(names),
+        rack_id=member.rack_id if rack_id is None else rack_id,
+        client_id=client_id,
+        client_host=client_host,
+    )
+    if not is_new and said == member:
+        return False
+    core.outbox.check_fits(
+        log.member_record(group, said), ErrorCode.INVALID_REQUEST, "what the member says of itself"
+    )
+    member.topics, member.rack_id = said.topics, said.rack_id
     member.client_id, member.client_host = client_id, client_host
-    after = (member.topics, member.rack_id, member.client_id, member.client_host)
-    return is_new or before != after
+    return True
 
 
 def _answered(assigned: Assignment) -> messages.Assignment:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NoReturn
 
+from raftka.broker.coordinators.group.core import Core
+from raftka.broker.coordinators.group.streams import log as written
 from raftka.broker.coordinators.group.streams.group import (
     JOIN_EPOCH,
     STATIC_LEAVE_EPOCH,
+    Description,
     StreamsGroup,
 )
 from raftka.broker.coordinators.group.streams.tasks import Tasks
@@ -98,6 +101,12 @@ def _check_lengths(request: StreamsGroupHeartbeatRequest) -> None:
     names += [text for tag in request.client_tags or () for text in (tag.key, tag.value)]
     for subtopology in () if request.topology is None else request.topology.subtopologies:
         names += [subtopology.subtopology_id, *subtopology.source_topics]
+        names += subtopology.repartition_sink_topics
+        for topic in (*subtopology.repartition_source_topics, *subtopology.state_changelog_topics):
+            names += [
+                topic.name,
+                *(text for each in topic.topic_configs for text in (each.key, each.value)),
+            ]
     for name in names:
         if name is not None and len(name.encode()) > STRING_BYTES_MAX:
             _invalid(f"a name of more than {STRING_BYTES_MAX} bytes")
@@ -193,6 +202,25 @@ def new_topology(
     if group.topology.epoch <= found.epoch and _by_id(group.topology) != _by_id(found):
         _invalid("Topology updates are not supported yet.")
     return None
+
+
+def check_fits(
+    core: Core,
+    group: StreamsGroup,
+    member_id: str,
+    topology: StreamsGroupTopologyValue | None,
+    says: Description | None,
+) -> None:
+    """Refuse what no record could hold: a topology, and what a member says; None if unchanged.
+
+    Raises KafkaError STREAMS_INVALID_TOPOLOGY, INVALID_REQUEST.
+    """
+    if topology is not None:
+        record = written.topology_record(group.group_id, topology)
+        core.outbox.check_fits(record, ErrorCode.STREAMS_INVALID_TOPOLOGY, "the topology")
+    if says is not None:
+        record = written.member_record(group.group_id, member_id, says)
+        core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "what the member says of itself")
 
 
 def _by_id(topology: StreamsGroupTopologyValue) -> tuple[int, dict[str, object]]:

@@ -78,6 +78,9 @@ def heartbeat(
     topology = checking.new_topology(group, request.topology)
     if topology is None:
         checking.check_owned(target.configured(core, group), owned)
+    before = (found.replaces or found.member).says
+    says = _said(before, request, caller)
+    checking.check_fits(core, group, request.member_id, topology, None if says == before else says)
     # Nothing has been changed up to here: what is refused leaves no trace.
     if replaced is not None:
         kinds.bury(core, replaced)
@@ -93,8 +96,8 @@ def heartbeat(
         membership.replace_static(core, group, found.replaces, member, now)
     elif found.is_new:
         group.add(member)
-    before = member.assigned
-    moved = _describe(core, group, found, request, caller, now)
+    had = member.assigned
+    moved = _describe(core, group, found, says, now)
     _note_offsets(member, request)
     target.follow(core, group, now, topics=False)
     target.compute(core, group, now)
@@ -103,7 +106,7 @@ def heartbeat(
     if request.shutdown_application:
         group.shutdown_by = member.member_id
     has = member.assigned.tasks()
-    changed = member.assigned is not before and has != before.tasks()
+    changed = member.assigned is not had and has != had.tasks()
     if (changed or moved) and member.says.endpoint is not None:
         group.endpoint_epoch += 1
     if changed or moved:
@@ -138,13 +141,11 @@ def _describe(
     core: Core,
     group: StreamsGroup,
     found: membership.Found,
-    request: StreamsGroupHeartbeatRequest,
-    caller: Caller,
+    says: Description,
     now: Moment,
 ) -> bool:
     """Take over what the member says; whether its endpoint is another one."""
     member, before = found.member, found.member.says
-    says = _said(before, request, caller)
     if found.is_new or says != before:
         group.describe(member, says)
         written.write_member(core, group, member)

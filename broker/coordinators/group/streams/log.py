@@ -93,12 +93,21 @@ def write_group(core: Core, group: StreamsGroup) -> None:
 def write_topology(core: Core, group: StreamsGroup) -> None:
     """The topology that the group's members run."""
     assert group.topology is not None
-    _write(core, _topology_key(group.group_id), codec.encode_versioned(group.topology, 0))
+    core.outbox.records.append(topology_record(group.group_id, group.topology))
+
+
+def topology_record(group_id: str, topology: StreamsGroupTopologyValue) -> Record:
+    """What `write_topology` writes."""
+    return _topology_key(group_id), codec.encode_versioned(topology, 0)
 
 
 def write_member(core: Core, group: StreamsGroup, member: StreamsMember) -> None:
     """What a member says of itself."""
-    says = member.says
+    core.outbox.records.append(member_record(group.group_id, member.member_id, member.says))
+
+
+def member_record(group_id: str, member_id: str, says: Description) -> Record:
+    """What `write_member` writes."""
     value = StreamsGroupMemberMetadataValue(
         instance_id=says.instance_id,
         rack_id=says.rack_id,
@@ -112,7 +121,7 @@ def write_member(core: Core, group: StreamsGroup, member: StreamsMember) -> None
         else Endpoint(host=says.endpoint[0], port=says.endpoint[1]),
         client_tags=[KeyValue(key=key, value=value) for key, value in says.tags],
     )
-    _write(core, _member_key(group.group_id, member.member_id), codec.encode_versioned(value, 0))
+    return _member_key(group_id, member_id), codec.encode_versioned(value, 0)
 
 
 def write_target_epoch(core: Core, group: StreamsGroup) -> None:
