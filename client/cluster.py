@@ -29,7 +29,11 @@ from raftka.model.ports import AuthenticationFailed, BrokenConnection, Clock, Di
 from raftka.net.channel import Channel
 from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest
-from raftka.net.protocol.messages.find_coordinator import FindCoordinatorRequest
+from raftka.net.protocol.messages.find_coordinator import (
+    Coordinator,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
 from raftka.net.protocol.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -234,17 +238,26 @@ class Cluster:
         """
         request = FindCoordinatorRequest(key=key, key_type=key_type, coordinator_keys=[key])
 
-        async def ask(channel: Channel) -> Broker:
+        async def ask(channel: Channel) -> Coordinator | FindCoordinatorResponse:
             version = channel.version_for(FindCoordinatorRequest)
             answer = await channel.request(request, version, self.request_timeout_s)
-            found = answer.coordinators[0] if version >= 4 else answer
-            if found.error_code != ErrorCode.NONE:
-                raise KafkaError(ErrorCode(found.error_code), found.error_message)
-            return Broker(found.node_id, found.host, found.port)
+            return answer.coordinators[0] if version >= 4 else answer
 
-        broker = await self.ask_any(ask)
-        self._coordinated[broker.endpoint] = key, key_type
+        # An error is an answer too: no other broker is asked because of one.
+        found = await self.ask_any(ask)
+        if found.error_code != ErrorCode.NONE:
+            raise KafkaError(ErrorCode(found.error_code), found.error_message)
+        broker = Broker(found.node_id, found.host, found.port)
+        self._coordinates(broker.endpoint, key, key_type)
         return broker
+
+    def _coordinates(self, endpoint: Endpoint, key: str, key_type: int) -> None:
+        """A broker coordinates this key now; another one that did so before has lost it."""
+        for other, known in list(self._coordinated.items()):
+            if known == (key, key_type) and other != endpoint:
+                del self._coordinated[other]
+                self._losses.lost(other, self.clock.monotonic())
+        self._coordinated[endpoint] = key, key_type
 
     # The task
 
@@ -287,11 +300,14 @@ class Cluster:
             log.warning("%s (attempt %d)", self.unreachable(), failures)
 
     async def _ask_layout(self) -> ClusterView:
-        return await self.ask_any(self._layout_by)
+        # Merged into the view of this moment: what came while brokers were asked is kept.
+        answer, complete = await self.ask_any(self._layout_by)
+        return self.view.merged(answer, complete=complete)
 
-    async def _layout_by(self, channel: Channel) -> ClusterView:
+    async def _layout_by(self, channel: Channel) -> tuple[MetadataResponse, bool]:
+        """What one broker says, and whether that is every topic."""
         if self.config.controllers:
-            return self.view.merged(await self._ask_controllers(channel), complete=False)
+            return await self._ask_controllers(channel), False
         everything = self._all_topics
         topics = [MetadataRequestTopic(name=name) for name in self._topics]
         request = MetadataRequest(
@@ -301,7 +317,7 @@ class Cluster:
         answer = await self.ask(channel, request)
         if not answer.brokers:
             raise BrokenConnection(f"{channel.peer} knows of no broker yet")
-        return self.view.merged(answer, complete=everything)
+        return answer, everything
 
     async def _ask_controllers(self, channel: Channel) -> MetadataResponse:
         """Controllers serve no Metadata: DescribeCluster lists them (KIP-919)."""
@@ -347,11 +363,11 @@ class Cluster:
         """Find out whether others have become coordinators in place of brokers that are silent."""
         try:
             for endpoint in silent:
-                found = await self.find_coordinator(*self._coordinated[endpoint])
-                if found.endpoint != endpoint:
-                    self._losses.lost(endpoint, self.clock.monotonic())
-        except (BrokenConnection, KafkaError) as error:
-            log.debug("no coordinator in place of one that is silent: %s", error)
+                try:
+                    if (known := self._coordinated.get(endpoint)) is not None:
+                        await self.find_coordinator(*known)
+                except (BrokenConnection, KafkaError) as error:
+                    log.debug("no coordinator in place of one that is silent: %s", error)
         finally:
             self._looking = False
         self._leave_silent()

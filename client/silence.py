@@ -26,7 +26,7 @@ import trio
 from raftka.client.metadata import Broker, ClusterView
 from raftka.model.errors import KafkaError
 from raftka.model.ids import Endpoint
-from raftka.model.ports import BrokenConnection, Clock
+from raftka.model.ports import AuthenticationFailed, BrokenConnection, Clock
 
 R = TypeVar("R")
 
@@ -78,7 +78,8 @@ async def first_answer(
     """The first answer that any of these attempts gives.
 
     The next one begins when one fails, and when none has answered for `patience_s`; those that
-    come too late are cancelled. Raises the last BrokenConnection or KafkaError when all fail.
+    come too late are cancelled. When all fail, raises the first KafkaError
+    or AuthenticationFailed, which a broker gave for a reason, or else the last BrokenConnection.
     """
     answers: list[R] = []
     failures: list[BrokenConnection | KafkaError] = []
@@ -108,4 +109,5 @@ async def first_answer(
         nursery.cancel_scope.cancel()
     if answers:
         return answers[0]
-    raise failures[-1]
+    reasons = (each for each in failures if isinstance(each, KafkaError | AuthenticationFailed))
+    raise next(reasons, failures[-1])

@@ -196,6 +196,8 @@ local FAR = 160
 local function same_shape(p, last, index, count)
   local safe = last - FAR
   if p > safe then return index end
+  count = min(count, 0x100000)  -- Beyond that, offset deltas have four bytes.
+  if index >= count then return index end
   local s = length_of(p, 0)
   local t_at = s + 1
   local t = length_of(p, t_at)

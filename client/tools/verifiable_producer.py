@@ -54,7 +54,11 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 def _settings(found: argparse.Namespace) -> dict[str, object]:
     # Kafka's own producer of this name does not try again by itself: each try is visible.
-    settings: dict[str, object] = {"client.id": "verifiable-producer"}
+    settings: dict[str, object] = {
+        "client.id": "verifiable-producer",
+        "retries": 0,
+        "enable.idempotence": False,
+    }
     settings |= settings_from(found, PRODUCER, "producer.config")
     settings["bootstrap.servers"] = found.bootstrap_server
     settings["acks"] = "-1" if found.acks is None else found.acks

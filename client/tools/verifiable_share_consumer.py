@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from raftka.client.admin import Admin, Alteration, Resource, ResourceType
 from raftka.client.config import SHARE_CONSUMER
 from raftka.client.share import AcknowledgeType, ShareConsumer, ShareRecord
-from raftka.client.tools.options import Options, UsageError, require
+from raftka.client.tools.options import Options, UsageError, admin_settings, require
 from raftka.client.tools.running import run, words
 from raftka.client.tools.verifiable import counts, event, settings_from, text
 from raftka.model.errors import KafkaError
@@ -103,7 +103,7 @@ async def _work(found: argparse.Namespace) -> int:
 
 async def _begin_at(found: argparse.Namespace) -> None:
     strategy = found.offset_reset_strategy
-    async with Admin({"bootstrap.servers": found.bootstrap_server}) as admin:
+    async with Admin(admin_settings(found)) as admin:
         alteration = Alteration("share.auto.offset.reset", strategy)
         await admin.incremental_alter_configs(
             {Resource(ResourceType.GROUP, found.group_id): [alteration]}

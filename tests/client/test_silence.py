@@ -246,3 +246,16 @@ async def test_a_late_answer_of_the_first_still_counts(autojump_clock: object) -
     assert await first_answer([slow, fails], VirtualClock(), 1.0) == "slow"
     with pytest.raises(KafkaError):
         await first_answer([fails, fails], VirtualClock(), 1.0)
+
+
+async def test_a_reason_outweighs_brokers_that_cannot_be_reached(autojump_clock: object) -> None:
+    async def refuses() -> str:
+        raise KafkaError(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+
+    async def is_gone() -> str:
+        raise BrokenConnection("b3")
+
+    with pytest.raises(KafkaError, match="GROUP_AUTHORIZATION_FAILED"):
+        await first_answer([is_gone, refuses, is_gone], VirtualClock(), 1.0)
+    with pytest.raises(BrokenConnection):
+        await first_answer([is_gone, is_gone], VirtualClock(), 1.0)

@@ -146,6 +146,26 @@ def test_a_flaw_among_records_of_one_shape_is_found(seed: int) -> None:
         data[place] = before
 
 
+def test_offset_deltas_of_four_bytes_are_compared_whole() -> None:
+    """Three bytes of a delta say nothing of what is beyond 2^20."""
+    walk = compiled_walk()
+    if walk is None:
+        pytest.skip("no LuaJIT on this machine")
+    limit = 1 << 20
+
+    def one(delta: bytes) -> bytes:
+        body = b"\0\0" + delta + b"\1\0\0"
+        return bytes([2 * len(body)]) + body
+
+    right = b"".join(one(varint(n)) for n in range(limit))
+    again = b"".join(one(bytes([n << 1 | 0x80, 0x80, 0])) for n in range(20))
+    # The end of a batch is walked in another way: what is looked at here is before it.
+    end = b"".join(one(varint(limit + 20 + n)) for n in range(60))
+    well = b"".join(one(varint(limit + n)) for n in range(20))
+    assert walk.survey(bytearray(right + again + end), 0, limit + 80) is None
+    assert walk.survey(bytearray(right + well + end), 0, limit + 80) == (0, 0, False)
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("writable", [True, False])
 def test_buffers_of_either_kind_are_read(
