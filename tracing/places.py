@@ -24,6 +24,7 @@ _ROOMS: Final = (
 
 _LINES: Final = {
     "leader-silent": ("raftka.kraft.raft.elections", "Elections.may_start_election"),
+    "leader-resigned": ("raftka.kraft.raft.elections", "Elections.leader_gone"),
     "link-broke": ("raftka.kraft.raft.elections", "Elections.leader_gone"),
     "vote-granted": ("raftka.kraft.raft.elections", "Elections.receive_request_vote"),
     "majority": ("raftka.kraft.raft.elections", "Elections.receive_response_vote"),

@@ -135,9 +135,16 @@ class CutConnection:
         return getattr(self._connection, name)
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
-        """Bytes that came before a cut may arrive after it: they were on their way."""
+        """Bytes that reach a cut are lost, and the connection with them once the cut is over.
+
+        Raises BrokenConnection then. Handed over after a `heal`, they would be copied from a leader
+        that was killed meanwhile.
+        """
         size = await self._connection.receive_into(buffer, at_least)
-        await self._passable()
+        if self._faults.is_cut(self._port):
+            await self._passable()
+            self._connection.close()
+            raise BrokenConnection(f"{self.peer}: bytes were lost while the link was cut")
         return size
 
     def receive_now(self, buffer: bytearray | memoryview) -> int | None:

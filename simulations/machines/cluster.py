@@ -9,7 +9,9 @@ from typing import Any
 import trio
 
 # Imported by a node when it is first needed; here files are out of reach while nodes run.
+import raftka.broker.coordinators.replicated_log
 import raftka.broker.replication.leader_fetcher
+import raftka.model.settings.sasl_rules
 import raftka.storage.cleaning.job  # noqa: F401
 from raftka.broker import coordination, routes
 from raftka.broker.serve import serve

@@ -104,6 +104,9 @@ RULES: Final[Mapping[str, str]] = {
     "lost-transaction": "of a committed transaction, all records can be read",
     "zombie-write": "a partition takes nothing from a producer's former epoch",
     "stale-marker": "a partition takes no marker from a former coordinator",
+    "cyclic-information-flow": "committed transactions can be put in an order in which each reads"
+    " only what came before it",
+    "limits-recover": "quotas and throttles that are taken back end by the time all is healed",
     "processed-twice": "what is made from one record in transactions is committed once",
     "input-lost": "offsets that a transaction commits pass no record that nothing was made from",
     "transaction-without-consent": "a transaction begins in a partition when its coordinator has"

@@ -18,6 +18,7 @@ from raftka.broker.routes import routes
 from raftka.model.access import ANONYMOUS, PER_RESOURCE, Principal
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection, Piece
+from raftka.model.rules import ALL_HOLD
 from raftka.net import router
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol import codec
@@ -50,6 +51,7 @@ class Controller:
     def __init__(self) -> None:
         self.contexts: list[Any] = []
         self.is_active_controller = True
+        self.rules_off = ALL_HOLD
         table: router.Router[Any] = router.Router()
 
         @table.handles(CreateTopicsRequest, versions=(2, 7), access=PER_RESOURCE, forward=True)
