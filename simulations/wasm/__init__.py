@@ -23,6 +23,9 @@ compares the two Pythons, and a test takes the real things away under CPython.
 `patterns.py`, for google-re2, which has no wheel: `re`. RE2 bounds the time of strangers' patterns;
 the only clients here are the run's own.
 
+`passwords.py`, for hashlib.pbkdf2_hmac, which needs OpenSSL: the same key, slower. Clusters that
+ask for a login derive their users' keys by it.
+
 Nothing stands in for lupa (model/record_walk.py walks in Python where it is missing), nor for
 fcntl, resource or mmap, which only the real disk and real processes import.
 """

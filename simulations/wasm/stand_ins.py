@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
 
-from raftka.simulations.wasm import checksums, operating, patterns
+from raftka.simulations.wasm import checksums, operating, passwords, patterns
 
 _PACKAGES: Final[dict[str, Callable[[], ModuleType]]] = {
     "crc32c": checksums.module,
@@ -23,4 +23,5 @@ def take_their_places() -> list[str]:
     for name in missing:
         sys.modules[name] = _PACKAGES[name]()
     operating.take_place()
+    passwords.take_place()
     return missing

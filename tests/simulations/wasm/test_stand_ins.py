@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from raftka.kraft.raft.port import ReplicaKey
 from raftka.kraft.raft.seams import Peer
 from raftka.simulations.runs import golden
 from raftka.simulations.sessions.engine import Engine
-from raftka.simulations.wasm import checksums, operating, patterns
+from raftka.simulations.wasm import checksums, operating, passwords, patterns
 from raftka.simulations.wasm.served import Served
 
 ROOT = Path(__file__).parents[3]
@@ -54,6 +55,14 @@ from raftka.simulations.runs import golden
 plan = next(path for path in golden.plans() if path.stem == "single-node")
 print(json.dumps([missing, record_walk.load() is None, sys.platform, golden.found(plan)]))
 """
+
+
+@pytest.mark.parametrize("name", ["sha256", "sha512"])
+@pytest.mark.parametrize("iterations", [1, 2, 4096])
+def test_keys_of_passwords_are_those_of_openssl(name: str, iterations: int) -> None:
+    expected = hashlib.pbkdf2_hmac(name, b"secret", b"salt of it", iterations)
+    assert passwords.pbkdf2_hmac(name, b"secret", b"salt of it", iterations) == expected
+
 
 SHORT_COUNTS = """
 import itertools, json
