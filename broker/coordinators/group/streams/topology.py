@@ -251,24 +251,25 @@ def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> di
             "Failed to compute number of partitions for all repartition topics, because a"
             " repartition source topic is never used as a sink topic.",
         )
-    reads: dict[str, list[Subtopology]] = {}
-    for each in topology.subtopologies:
+    reads: dict[str, list[int]] = {}
+    for number, each in enumerate(topology.subtopologies):
         for name in _inputs(each):
-            reads.setdefault(name, []).append(each)
+            reads.setdefault(name, []).append(number)
     # A round looks only at the readers of what the round before has found: the topology is a
     # client's, and may be a long chain.
-    turn, served = list(topology.subtopologies), set[int]()
+    turn, served = list(range(len(topology.subtopologies))), set[int]()
     while open_ones:
         known: dict[str, int] = {}
-        for each in turn:
-            if id(each) in served:
+        for number in turn:
+            if number in served:
                 continue
-            written = open_ones.intersection(each.repartition_sink_topics)
+            each = topology.subtopologies[number]
+            written = sorted(open_ones.intersection(each.repartition_sink_topics))
             most = _largest_input(each, count, decided, open_ones) if written else None
             if most is not None:
                 known.update({name: max(most, known.get(name, most)) for name in written})
             if most is not None or not written:
-                served.add(id(each))
+                served.add(number)
         if not known:
             raise _Unusable(
                 StatusCode.MISSING_INTERNAL_TOPICS,
@@ -277,7 +278,7 @@ def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> di
             )
         decided.update(known)
         open_ones.difference_update(known)
-        turn = list({id(each): each for name in known for each in reads.get(name, ())}.values())
+        turn = list(dict.fromkeys(each for name in known for each in reads.get(name, ())))
     return decided
 
 
