@@ -23,7 +23,8 @@ Place = tuple[bytes, int]
 """Topic id, partition."""
 
 ALIVE_S: Final = 2.0
-"""Who was answered so recently is in no doubt: sessions of simulated members are longer."""
+"""A member whose heartbeat of so recently was answered is in no doubt: its session is longer, and
+begins when the coordinator has the heartbeat, however late it answers."""
 _GONE: Final = (
     ErrorCode.UNKNOWN_MEMBER_ID,
     ErrorCode.FENCED_MEMBER_EPOCH,
@@ -36,7 +37,8 @@ _GONE: Final = (
 class _Member:
     epoch: int = 0
     may_read: set[Place] = field(default_factory=set)
-    answered_at: float = -1e9
+    alive_at: float = -1e9
+    """When it sent the last heartbeat that was answered."""
 
 
 @dataclass
@@ -64,6 +66,8 @@ class CoordinatedGroups:
         self._members: dict[tuple[str, str], _Member] = {}
         self._owners: dict[tuple[str, Place], _Owner] = {}
         """Who was given each partition last, in which epoch."""
+        self._beats: dict[int, tuple[Any, float]] = {}
+        """Heartbeats under way, and when they were sent."""
         self._commits: dict[int, tuple[Any, dict[Place, _Owner]]] = {}
         """Commits under way, with the owners when they were sent."""
         watched.request("ConsumerGroupHeartbeat", self._beat_sent)
@@ -73,6 +77,7 @@ class CoordinatedGroups:
 
     def _beat_sent(self, client: str, server: str, request: Any) -> None:
         member = self._members.setdefault((request.group_id, request.member_id), _Member())
+        self._beats[id(request)] = (request, trio.current_time())
         if request.member_epoch <= 0:
             member.may_read.clear()
         elif request.topic_partitions is not None:
@@ -85,12 +90,13 @@ class CoordinatedGroups:
     def _beat_answered(self, client: str, server: str, request: Any, response: Any) -> None:
         group = request.group_id
         member = self._members[(group, request.member_id)]
+        _, sent_at = self._beats.pop(id(request))
         if response.error_code in _GONE:
             member.may_read.clear()
         if response.error_code or request.member_epoch < 0:
             return
         member.epoch = response.member_epoch
-        member.answered_at = trio.current_time()
+        member.alive_at = max(member.alive_at, sent_at)
         if response.assignment is None:
             return
         for topic in response.assignment.topic_partitions:
@@ -110,7 +116,7 @@ class CoordinatedGroups:
         if before is None or before.member_id == member_id or before.epoch > member.epoch:
             return
         other = self._members[(group, before.member_id)]
-        alive = trio.current_time() - other.answered_at < ALIVE_S
+        alive = trio.current_time() - other.alive_at < ALIVE_S
         if place in other.may_read and alive and not self._is_excused(group):
             self._report(
                 "handed-out-early",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import trio
 import trio.testing
 
+from raftka.net.protocol import codec
 from raftka.net.protocol.messages.consumer_group_heartbeat import (
     Assignment,
     ConsumerGroupHeartbeatRequest,
@@ -22,8 +23,9 @@ from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitResponseTopic,
 )
 from raftka.simulations.checkers.coordinated import CoordinatedGroups
-from raftka.simulations.observers.kafka_wire import Watched
+from raftka.simulations.observers.kafka_wire import Conversation, Watched
 from tests.support.scene import Told, converse
+from tests.support.wire import joined
 
 TOPIC = bytes(15) + b"t"
 
@@ -115,6 +117,22 @@ async def test_a_silent_or_fenced_owner_has_nothing(
     group.beat("c", 0, [2], next_epoch=2)
     group.beat("c", 2, error=110)
     group.beat("b", 2, [0, 2], next_epoch=3)
+    assert group.told.names == []
+
+
+async def test_a_session_begins_with_the_heartbeat_and_not_with_its_late_answer(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A coordinator that stood still answers, and ends the session in the same moment."""
+    group = Group()
+    group.beat("a", 0, [0], next_epoch=1)
+    talk = Conversation("c", "n1", group.watched)
+    request = ConsumerGroupHeartbeatRequest(group_id="g", member_id="a", member_epoch=1)
+    talk.asks(joined(codec.encode_request(request, 1, 7, "client")))
+    await trio.sleep(4)
+    answer = ConsumerGroupHeartbeatResponse(member_id="a", member_epoch=1)
+    talk.answers(joined(codec.encode_response(answer, 1, 7)))
+    group.beat("b", 0, [0], next_epoch=2)
     assert group.told.names == []
 
 
