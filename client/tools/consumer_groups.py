@@ -8,21 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from raftka.client.admin import Admin, GroupListing, SomeFailed
-from raftka.client.tools import group_tables
+from raftka.client.tools import group_actions, group_tables
 from raftka.client.tools.group_resets import SCENARIOS, reset_offsets
 from raftka.client.tools.options import (
     Options,
-    ToolError,
     UsageError,
     admin_settings,
     exclude,
     given,
     require,
 )
-from raftka.client.tools.running import run, words
+from raftka.client.tools.running import run
 from raftka.client.tools.tables import Column, lines
-from raftka.model.errors import KafkaError
-from raftka.model.ids import TopicPartition
 
 _ACTIONS = ("list", "describe", "delete", "reset-offsets", "delete-offsets", "validate-regex")
 _STATES = (
@@ -55,13 +52,7 @@ options.many("--topic", metavar="TOPIC", help="A topic, or topic:0,1,2 for parti
 options.flag("--all-topics", help="All topics that the group has read, for --reset-offsets.")
 options.flag("--members", help="With --describe: the members.")
 options.flag("--offsets", help="With --describe: the offsets (the default).")
-options.add_argument(
-    "--state",
-    nargs="?",
-    const="",
-    metavar="STATES",
-    help="With --describe or --list: the state; with --list also only groups in these.",
-)
+group_actions.state_option(options)
 options.add_argument(
     "--type", nargs="?", const="", metavar="TYPES", help="With --list: the type, or only these."
 )
@@ -107,13 +98,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
         action = "describe" if found.describe else "delete"
         raise UsageError(f"Option [{action}] takes one of these options: [group], [all-groups]")
     if found.describe:
-        if len(given(found, "members", "offsets", "state")) > 1:
-            raise UsageError(
-                "Option [describe] takes at most one of these options: [members], [offsets],"
-                " [state]"
-            )
-        if found.state:
-            raise UsageError("Option [describe] does not take a value for [state]")
+        group_actions.check_description(found)
     if found.delete:
         exclude(found, "delete", "topic")
     if found.delete_offsets:
@@ -212,19 +197,8 @@ async def _delete(admin: Admin, groups: Sequence[str]) -> int:
     try:
         await admin.delete_groups(groups)
     except SomeFailed as error:
-        print("\nError: Deletion of some consumer groups failed:", file=sys.stderr)
-        for group, outcome in error.outcomes.items():
-            if isinstance(outcome, KafkaError):
-                print(
-                    f"* Group '{group}' could not be deleted due to: {words(outcome)}",
-                    file=sys.stderr,
-                )
         deleted = [g for g, outcome in error.outcomes.items() if outcome is None]
-        if deleted:
-            print(
-                f"\nThese consumer groups were deleted successfully: {', '.join(deleted)}",
-                file=sys.stderr,
-            )
+        group_actions.report_refused("consumer", group_actions.refusals(error), deleted)
         return 1
     names = ", ".join(f"'{group}'" for group in groups)
     print(f"Deletion of requested consumer groups ({names}) was successful.")
@@ -233,27 +207,4 @@ async def _delete(admin: Admin, groups: Sequence[str]) -> int:
 
 async def _delete_offsets(admin: Admin, group: str, topics: Sequence[str]) -> int:
     targets = await group_tables.partitions_of(admin, topics)
-    outcomes: dict[TopicPartition, KafkaError | None] = dict.fromkeys(targets)
-    try:
-        await admin.delete_group_offsets(group, targets)
-    except SomeFailed as error:
-        outcomes |= error.outcomes
-        print(
-            "\nError: Encountered some partition-level error, see the follow-up details.",
-            file=sys.stderr,
-        )
-    except KafkaError as error:
-        raise ToolError(f"{error.code.name}: {words(error)}") from error
-    else:
-        print(f"Request succeeded for deleting offsets from group {group}.")
-    rows = [
-        [
-            target.topic,
-            str(target.partition),
-            "Successful" if outcome is None else f"Error: {words(outcome)}",
-        ]
-        for target, outcome in sorted(outcomes.items())
-    ]
-    columns = [Column("TOPIC", 15, grows=True), Column("PARTITION", 10), Column("STATUS", 15)]
-    print("\n" + "\n".join(lines(columns, rows)))
-    return 1 if any(outcome is not None for outcome in outcomes.values()) else 0
+    return await group_actions.forget_offsets(admin, group, targets)

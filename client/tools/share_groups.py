@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from raftka.client.admin import Admin, GroupDescription, GroupListing, SomeFailed
-from raftka.client.tools import group_resets, group_tables
+from raftka.client.tools import group_actions, group_resets, group_tables
 from raftka.client.tools.options import (
     Options,
     ToolError,
@@ -50,13 +50,7 @@ options.many("--topic", metavar="TOPIC", help="A topic, or topic:0,1,2 for parti
 options.flag("--all-topics", help="All topics of the group, for --reset-offsets.")
 options.flag("--members", help="With --describe: the members.")
 options.flag("--offsets", help="With --describe: the offsets (the default).")
-options.add_argument(
-    "--state",
-    nargs="?",
-    const="",
-    metavar="STATES",
-    help="With --describe or --list: the state; with --list also only groups in these.",
-)
+group_actions.state_option(options)
 options.flag("--verbose", help="With --describe: more columns.")
 options.number("--timeout", bits=64, help="How long to wait for the brokers, in ms.")
 options.flag("--dry-run", help="Show the new offsets, change nothing.")
@@ -109,12 +103,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 def _check_description(found: argparse.Namespace) -> None:
     if not (found.group or found.all_groups):
         raise UsageError("Option [describe] takes one of these options: [all-groups], [group]")
-    if len(given(found, "members", "offsets", "state")) > 1:
-        raise UsageError(
-            "Option [describe] takes at most one of these options: [members], [offsets], [state]"
-        )
-    if found.state:
-        raise UsageError("Option [describe] does not take a value for [state]")
+    group_actions.check_description(found)
 
 
 def _check_reset(found: argparse.Namespace) -> None:
@@ -135,7 +124,8 @@ async def _work(found: argparse.Namespace) -> int:
         settings["default.api.timeout.ms"] = found.timeout
     async with Admin(settings) as admin:
         if found.list:
-            await _list(admin, found)
+            listed = await _share_groups(admin, found.state or ())
+            group_actions.print_listed(listed, with_state=found.state is not None)
             return 0
         groups = sorted(set(found.group))
         if found.all_groups:
@@ -151,17 +141,6 @@ async def _work(found: argparse.Namespace) -> int:
 
 async def _share_groups(admin: Admin, states: Sequence[str] = ()) -> list[GroupListing]:
     return await admin.list_groups(states=states, types=[_TYPE])
-
-
-async def _list(admin: Admin, found: argparse.Namespace) -> None:
-    listed = await _share_groups(admin, found.state or ())
-    if found.state is None:
-        for listing in listed:
-            print(listing.group_id)
-        return
-    columns = [Column("GROUP", 15, grows=True), Column("STATE", 0)]
-    rows = [[listing.group_id, listing.state] for listing in listed]
-    print("\n".join(lines(columns, rows)))
 
 
 async def _describe(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
@@ -255,24 +234,13 @@ async def _delete(admin: Admin, groups: Sequence[str]) -> int:
     try:
         await admin.delete_groups(wanted)
     except SomeFailed as error:
-        failed |= {
-            group: words(outcome)
-            for group, outcome in error.outcomes.items()
-            if isinstance(outcome, KafkaError)
-        }
+        failed |= group_actions.refusals(error)
     deleted = [group for group in wanted if group not in failed]
     if not failed:
         names = ", ".join(f"'{group}'" for group in deleted)
         print(f"Deletion of requested share groups ({names}) was successful.")
         return 0
-    print("\nError: Deletion of some share groups failed:", file=sys.stderr)
-    for group, reason in failed.items():
-        print(f"* Group '{group}' could not be deleted due to: {reason}", file=sys.stderr)
-    if deleted:
-        print(
-            f"\nThese share groups were deleted successfully: {', '.join(deleted)}",
-            file=sys.stderr,
-        )
+    group_actions.report_refused("share", failed, deleted)
     return 1
 
 

@@ -16,10 +16,9 @@ from raftka.client.admin import (
     StreamsAssignment,
     StreamsGroupDescription,
 )
-from raftka.client.tools.group_tables import log_ends, partitions_of
+from raftka.client.tools import group_actions, group_tables
 from raftka.client.tools.options import (
     Options,
-    ToolError,
     UsageError,
     admin_settings,
     exclude,
@@ -29,7 +28,6 @@ from raftka.client.tools.options import (
 from raftka.client.tools.running import run, words
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import TopicPartition
 
 _ACTIONS = ("list", "describe", "delete", "delete-offsets")
 _STATES = ("Assigning", "Dead", "Empty", "NotReady", "Reconciling", "Stable")
@@ -56,13 +54,7 @@ options.many(
 )
 options.flag("--members", help="With --describe: the members and their tasks.")
 options.flag("--offsets", help="With --describe: the offsets (the default).")
-options.add_argument(
-    "--state",
-    nargs="?",
-    const="",
-    metavar="STATES",
-    help="With --describe or --list: the state; with --list also only groups in these.",
-)
+group_actions.state_option(options)
 options.flag("--verbose", help="With --describe: more columns.")
 options.number("--timeout", help="How long to wait for the brokers, in ms.")
 
@@ -86,19 +78,13 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
         )
     require(found, "bootstrap-server")
     if found.list:
-        found.state = _states(found.state)
+        found.state = group_tables.names(found.state, _STATES, "state")
         return found
     if not (found.group or found.all_groups):
         action = given(found, *_ACTIONS)[0]
         raise UsageError(f"Option [{action}] takes one of these options: [group], [all-groups]")
     if found.describe:
-        if len(given(found, "members", "offsets", "state")) > 1:
-            raise UsageError(
-                "Option [describe] takes at most one of these options: [members], [offsets],"
-                " [state]"
-            )
-        if found.state:
-            raise UsageError("Option [describe] does not take a value for [state]")
+        group_actions.check_description(found)
     else:
         for name in ("members", "offsets", "state"):
             exclude(found, name, *_ACTIONS)
@@ -109,24 +95,14 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     return found
 
 
-def _states(text: str | None) -> list[str] | None:
-    """The states in a list; an empty list stands for all. Raises UsageError."""
-    if text is None:
-        return None
-    by_lower = {name.lower(): name for name in _STATES}
-    names = [word.strip() for word in text.split(",") if word.strip()]
-    if any(name.lower() not in by_lower for name in names):
-        raise UsageError(f"Invalid state list '{text}'. Valid states are: {', '.join(_STATES)}")
-    return [by_lower[name.lower()] for name in names]
-
-
 async def _work(found: argparse.Namespace) -> int:
     settings = admin_settings(found)
     if found.timeout is not None:
         settings["default.api.timeout.ms"] = found.timeout
     async with Admin(settings) as admin:
         if found.list:
-            _print_listed(await _listed(admin, found.state or ()), found.state is not None)
+            listed = await _listed(admin, found.state or ())
+            group_actions.print_listed(listed, with_state=found.state is not None)
             return 0
         groups = found.group or [each.group_id for each in await _listed(admin)]
         if found.describe:
@@ -138,15 +114,6 @@ async def _work(found: argparse.Namespace) -> int:
 
 async def _listed(admin: Admin, states: Sequence[str] = ()) -> list[GroupListing]:
     return await admin.list_groups(states=states, types=["streams"])
-
-
-def _print_listed(listed: Sequence[GroupListing], with_state: bool) -> None:
-    if not with_state:
-        for listing in listed:
-            print(listing.group_id)
-        return
-    columns = [Column("GROUP", 15, grows=True), Column("STATE", 0)]
-    print("\n".join(lines(columns, [[each.group_id, each.state] for each in listed])))
 
 
 # ---- describe
@@ -229,8 +196,10 @@ async def _offsets(admin: Admin, group: StreamsGroupDescription, verbose: bool) 
     }
     committed = await admin.list_group_offsets(group.group_id)
     listed = set(await admin.list_topics())
-    targets = sorted({*committed, *await partitions_of(admin, sorted(inputs & listed))})
-    ends = await log_ends(admin, targets)
+    targets = sorted(
+        {*committed, *await group_tables.partitions_of(admin, sorted(inputs & listed))}
+    )
+    ends = await group_tables.log_ends(admin, targets)
     columns = [
         Column("GROUP", 15, grows=True),
         Column("TOPIC", 15, grows=True),
@@ -296,9 +265,7 @@ async def _delete(admin: Admin, groups: Sequence[str], only: Sequence[str]) -> i
             problems[group] = words(outcome)
     deleted = [group for group, outcome in outcomes.items() if outcome is None]
     if problems:
-        print("\nError: Deletion of some streams groups failed:", file=sys.stderr)
-        for group, why in problems.items():
-            print(f"* Group '{group}' could not be deleted due to: {why}", file=sys.stderr)
+        group_actions.report_refused("streams", problems)
     if deleted:
         names = "', '".join(deleted)
         print(f"Deletion of requested streams groups ('{names}') was successful.")
@@ -333,28 +300,5 @@ async def _delete_offsets(admin: Admin, group: str, found: argparse.Namespace) -
     if found.all_input_topics:
         targets = sorted(await admin.list_group_offsets(group))
     else:
-        targets = await partitions_of(admin, found.input_topic)
-    outcomes: dict[TopicPartition, KafkaError | None] = dict.fromkeys(targets)
-    try:
-        await admin.delete_group_offsets(group, targets)
-    except SomeFailed as error:
-        outcomes |= error.outcomes
-        print(
-            "\nError: Encountered some partition-level error, see the follow-up details.",
-            file=sys.stderr,
-        )
-    except KafkaError as error:
-        raise ToolError(f"{error.code.name}: {words(error)}") from error
-    else:
-        print(f"Request succeeded for deleting offsets from group {group}.")
-    rows = [
-        [
-            target.topic,
-            str(target.partition),
-            "Successful" if outcome is None else f"Error: {words(outcome)}",
-        ]
-        for target, outcome in sorted(outcomes.items())
-    ]
-    columns = [Column("TOPIC", 15, grows=True), Column("PARTITION", 10), Column("STATUS", 15)]
-    print("\n" + "\n".join(lines(columns, rows)))
-    return 1 if any(outcome is not None for outcome in outcomes.values()) else 0
+        targets = await group_tables.partitions_of(admin, found.input_topic)
+    return await group_actions.forget_offsets(admin, group, targets)
