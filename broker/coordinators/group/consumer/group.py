@@ -9,9 +9,9 @@ import enum
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 
+from raftka.broker.coordinators.group import fencing
 from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.model.dataclass import dataclass
-from raftka.model.errors import ErrorCode, KafkaError
 
 Partitions = Mapping[bytes, frozenset[int]]
 """Partitions by topic id; a topic without partitions is left out."""
@@ -166,10 +166,7 @@ class ConsumerGroup:
         """Raises KafkaError UNKNOWN_MEMBER_ID."""
         found = self.members.get(member_id)
         if found is None:
-            raise KafkaError(
-                ErrorCode.UNKNOWN_MEMBER_ID,
-                f"Member {member_id} is not a member of group {self.group_id}.",
-            )
+            raise fencing.unknown_member(member_id, self.group_id)
         return found
 
     def static_member(self, instance_id: str | None) -> Member | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from raftka.broker.coordinators.group import fencing
 from raftka.broker.coordinators.group.any_group import GroupType, not_found
 from raftka.broker.coordinators.group.consumer import log as written
 from raftka.broker.coordinators.group.consumer import membership
@@ -326,16 +327,8 @@ def _leave(
     if instance_id is None:
         member = group.member(request.member_id)
     else:
-        found = group.static_member(instance_id)
-        if found is None:
-            raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
-        member = found
-        if member.member_id != request.member_id:
-            raise KafkaError(
-                ErrorCode.FENCED_INSTANCE_ID,
-                f"Static member {request.member_id} with instance id {instance_id} was fenced by"
-                f" member {member.member_id}.",
-            )
+        known = group.static_member(instance_id)
+        member = fencing.owner_of_instance(known, request.member_id, instance_id)
     if epoch == STATIC_LEAVE_EPOCH:
         membership.leave_for_a_while(core, group, member)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raftka.broker.coordinators.group import rebalance
+from raftka.broker.coordinators.group import fencing, rebalance
 from raftka.broker.coordinators.group.consumer import log as written
 from raftka.broker.coordinators.group.consumer import migration
 from raftka.broker.coordinators.group.consumer.group import (
@@ -48,13 +48,7 @@ def check_epoch(core: Core, member: Member, epoch: int, owned: Partitions | None
         places = ((topic_id, index) for topic_id, found in owned.items() for index in found)
         if contains(member.assigned, places):
             return
-    compared = "greater" if epoch > member.epoch else "smaller"
-    raise KafkaError(
-        ErrorCode.FENCED_MEMBER_EPOCH,
-        f"The consumer group member has a {compared} member epoch ({epoch}) than the one known by"
-        f" the group coordinator ({member.epoch}). The member must abandon all its partitions and"
-        " rejoin.",
-    )
+    raise fencing.fenced_epoch("consumer", epoch, member.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +105,11 @@ def _find_static(
             return Found(known, is_new=False)
         if known.epoch != STATIC_LEAVE_EPOCH and known.says.classic is None:
             # One of the classic protocol says nothing when it stops: it is replaced.
-            raise KafkaError(
-                ErrorCode.UNRELEASED_INSTANCE_ID,
-                f"Static member {member_id} with instance id {instance_id} cannot join the group"
-                f" because the instance id is owned by {known.member_id} member.",
-            )
+            raise fencing.unreleased_instance(member_id, instance_id, known.member_id)
         return Found(Member(member_id), is_new=True, replaces=known)
-    if known is None:
-        raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
-    if known.member_id != member_id:
-        raise KafkaError(
-            ErrorCode.FENCED_INSTANCE_ID,
-            f"Static member {member_id} with instance id {instance_id} was fenced by member"
-            f" {known.member_id}.",
-        )
-    check_epoch(core, known, epoch, owned)
-    return Found(known, is_new=False)
+    member = fencing.owner_of_instance(known, member_id, instance_id)
+    check_epoch(core, member, epoch, owned)
+    return Found(member, is_new=False)
 
 
 def replace_static(core: Core, group: ConsumerGroup, old: Member, new: Member, now: Moment) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
+from raftka.broker.coordinators.group import fencing
 from raftka.broker.coordinators.group.any_group import GroupType, not_found
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.share import log
@@ -138,10 +139,7 @@ def find(core: Core, group_id: str, *, or_make: bool = False) -> ShareGroup:
 def _known(group: ShareGroup, member_id: str) -> ShareMember:
     member = group.members.get(member_id)
     if member is None:
-        raise KafkaError(
-            ErrorCode.UNKNOWN_MEMBER_ID,
-            f"Member {member_id} is not a member of group {group.group_id}.",
-        )
+        raise fencing.unknown_member(member_id, group.group_id)
     return member
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 
+from raftka.broker.coordinators.group import fencing
 from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.broker.coordinators.group.streams.tasks import (
     NO_TASKS,
@@ -21,7 +22,6 @@ from raftka.broker.coordinators.group.streams.tasks import (
 )
 from raftka.broker.coordinators.group.streams.topology import Configured, source_topics
 from raftka.model.dataclass import dataclass
-from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages.streams_group_heartbeat import EndpointToPartitions
 from raftka.net.protocol.messages.streams_group_topology_value import StreamsGroupTopologyValue
 
@@ -170,10 +170,7 @@ class StreamsGroup:
         """Raises KafkaError UNKNOWN_MEMBER_ID."""
         found = self.members.get(member_id)
         if found is None:
-            raise KafkaError(
-                ErrorCode.UNKNOWN_MEMBER_ID,
-                f"Member {member_id} is not a member of group {self.group_id}.",
-            )
+            raise fencing.unknown_member(member_id, self.group_id)
         return found
 
     def static_member(self, instance_id: str | None) -> StreamsMember | None:

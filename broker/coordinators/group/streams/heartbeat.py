@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from raftka.broker.coordinators.group import kinds
+from raftka.broker.coordinators.group import fencing, kinds
 from raftka.broker.coordinators.group.any_group import AnyGroup, GroupType, not_found
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group
@@ -315,7 +315,8 @@ def _leave(core: Core, request: StreamsGroupHeartbeatRequest, now: Moment) -> Be
     if request.instance_id is None:
         member = group.member(request.member_id)
     else:
-        member = membership.static_member(group, request.member_id, request.instance_id)
+        known = group.static_member(request.instance_id)
+        member = fencing.owner_of_instance(known, request.member_id, request.instance_id)
     if request.shutdown_application:
         group.shutdown_by = request.member_id
     if request.member_epoch == STATIC_LEAVE_EPOCH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raftka.broker.coordinators.group import fencing
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.streams import log as written
 from raftka.broker.coordinators.group.streams import target
@@ -84,29 +85,11 @@ def _find_static(
         if known.member_id == member_id:
             return Found(known, is_new=False)
         if known.epoch != STATIC_LEAVE_EPOCH:
-            raise KafkaError(
-                ErrorCode.UNRELEASED_INSTANCE_ID,
-                f"Static member {member_id} with instance id {instance_id} cannot join the group"
-                f" because the instance id is owned by {known.member_id} member.",
-            )
+            raise fencing.unreleased_instance(member_id, instance_id, known.member_id)
         return Found(StreamsMember(member_id), is_new=True, replaces=known)
-    member = static_member(group, member_id, instance_id)
+    member = fencing.owner_of_instance(known, member_id, instance_id)
     _check_epoch(core, member, epoch, owned)
     return Found(member, is_new=False)
-
-
-def static_member(group: StreamsGroup, member_id: str, instance_id: str) -> StreamsMember:
-    """The member of that instance id. Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID."""
-    known = group.static_member(instance_id)
-    if known is None:
-        raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
-    if known.member_id != member_id:
-        raise KafkaError(
-            ErrorCode.FENCED_INSTANCE_ID,
-            f"Static member {member_id} with instance id {instance_id} was fenced by member"
-            f" {known.member_id}.",
-        )
-    return known
 
 
 def _check_epoch(core: Core, member: StreamsMember, epoch: int, owned: Tasks | None) -> None:
@@ -121,13 +104,7 @@ def _check_epoch(core: Core, member: StreamsMember, epoch: int, owned: Tasks | N
         pairs = zip(member.assigned, owned, strict=True)
         if all(contains(assigned, some) for assigned, some in pairs):
             return
-    compared = "greater" if epoch > member.epoch else "smaller"
-    raise KafkaError(
-        ErrorCode.FENCED_MEMBER_EPOCH,
-        f"The streams group member has a {compared} member epoch ({epoch}) than the one known by"
-        f" the group coordinator ({member.epoch}). The member must abandon all its partitions and"
-        " rejoin.",
-    )
+    raise fencing.fenced_epoch("streams", epoch, member.epoch)
 
 
 def replace_static(
