@@ -41,8 +41,6 @@ MALLORY: Final = "mallory"
 EVE: Final = "eve"
 """Logs in, and may do nothing."""
 USERS: Final = (NODE, LOAD, MALLORY, EVE)
-STRANGER: Final = "stranger"
-"""Has no password."""
 
 
 def settings() -> dict[str, str]:
