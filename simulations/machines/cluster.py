@@ -254,7 +254,7 @@ class Cluster:
     def _ended(self, machine: Machine, process: Process) -> None:
         process.done.set()
         if machine.process is process:
-            machine.process = None
+            machine.end_process()
         if process.life.is_alive:
             process.life.end()
             machine.medium.locks.clear()
@@ -288,7 +288,7 @@ class Cluster:
     def _end(self, machine: Machine, kind: str, cause: int | None) -> None:
         process = machine.process
         self._tell(machine, kind, cause)
-        machine.process = None
+        machine.end_process()
         self.on_unclean_end(machine)
         if process is not None:
             process.life.resume()

@@ -53,7 +53,7 @@ class Machine:
         self.clock_rate = 1.0
         self.wall_offset_ms = 0
         self._highest_wall_ms = 0
-        """Before the wall clock was set, the latest that it had shown."""
+        """The latest that the wall clock had shown before it was set, or its process ended."""
         self._jumped_back: tuple[float, int] = (0.0, 0)
         """When the wall clock was last set back, and by how much."""
         self.process: Process | None = None
@@ -77,9 +77,17 @@ class Machine:
         if self.process is not None:
             self.process.clock.wall_offset_ms = self.wall_offset_ms
 
+    def end_process(self) -> None:
+        """Its process is no longer there."""
+        self._highest_wall_ms = self.highest_wall_ms()
+        self.process = None
+
     def highest_wall_ms(self) -> int:
         """The latest that its wall clock has ever shown."""
         clock = SimClock(rate=self.clock_rate, wall_offset_ms=self.wall_offset_ms)
+        if self.process is not None:
+            # A process keeps the rate that the clock had when it started.
+            clock = self.process.clock
         return max(self._highest_wall_ms, clock.wall_ms())
 
     def latest_wall_ms(self) -> int:
