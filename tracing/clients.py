@@ -1,4 +1,4 @@
-"""What clients are asked to do, the requests that carry it, and the answers that they get."""
+"""What applications ask of clients, the requests that carry it, and the responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Write = Callable[..., int]
 
 
 class Clients:
-    """The clients that one trace observes."""
+    """The clients observed by one trace."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -35,15 +35,16 @@ class Clients:
         """The newest answer a client got: by client, API and partition."""
         self.newest_failed: dict[str, int] = {}
         self.trouble: dict[str, int] = {}
-        """What last went wrong for the caller: a broken connection, an error in an answer, a
-        request that was not answered in time."""
+        """The caller's latest failure: a broken connection, an error code, a request that timed
+        out.
+        """
 
     # Requests and answers.
 
     def sending(
         self, connection: str, client: str, message: Message, fields: Fields
     ) -> tuple[int | None, list[int]]:
-        """What a Produce request follows from; one that sends a record again is marked so."""
+        """The cause of a Produce request; a retry is marked as one."""
         found = list(self._records_of(client, message.body))
         if not found:
             return None, []
@@ -66,21 +67,21 @@ class Clients:
             self._answered.put(record, event)
 
     def broken(self, connection: str) -> None:
-        """No answers come by this connection any longer."""
+        """The connection is closed: its outstanding requests get no response."""
         for place in [place for place in self._sent if place[0] == connection]:
             del self._sent[place]
 
     def _records_of(self, client: str, request: Any) -> Iterator[int]:
         if self._produced:
             for _, batch in batches_of(request.topic_data, "partition_data"):
-                # A batch that lies has no records to speak of: its leader refuses it.
+                # A malformed batch has no records to trace: the leader rejects it.
                 with suppress(KafkaError):
                     for record in iter_records(batch):
                         event = self._produced.get((client, record.value or b""))
                         if event is not None:
                             yield event
 
-    # What clients themselves tell.
+    # What the clients report themselves.
 
     def produced(self, client: str, topic: str, record: int, value: bytes) -> int:
         """A client got a record to send."""
@@ -94,7 +95,7 @@ class Clients:
         """A client learned that a record is stored."""
         produce, cause = self._produced.get((client, value)), None
         if produce is not None:
-            # Several answers may have come at once: the record's own counts, not the newest.
+            # Several responses may arrive together: use the record's own, not the newest one.
             cause = self._answered.get(produce)
         self._write(
             "ack",
@@ -107,7 +108,7 @@ class Clients:
         )
 
     def failed(self, client: str, record: int, value: bytes, error: str) -> None:
-        """A client learned that a record is not, or may not be, stored."""
+        """A client learned that a record was not stored, or may not have been."""
         produce = self._produced.get((client, value))
         found = [] if produce is None else [self._answered.get(produce), produce]
         found += [self.trouble.get(client), self._sent_before.get(produce or 0)]
@@ -118,7 +119,7 @@ class Clients:
         self.newest_failed[client] = event
 
     def failure(self, kind: str, client: str) -> int | None:
-        """What another event about a failure follows from."""
+        """The cause of a failure's event."""
         newest = self.newest_failed if kind == "send-failed" else self.trouble
         return newest.get(client)
 

@@ -1,4 +1,6 @@
-"""Why a leader was elected, a broker fenced or an ISR shrunk: from messages, disks and faults."""
+"""Finds why a leader was elected, a broker fenced or an ISR shrunk, from messages, disks and
+faults.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _TROUBLES: Final = frozenset(
         *("full-disk", "write-error", "fsync-error", "lost-pages", "clock-jump", "corruption"),
     }
 )
-"""Faults after which a node may be heard late, or not at all."""
+"""Faults that delay or silence a node."""
 _BROKERS: Final = frozenset({"broker-fenced", "broker-unfenced", "broker-registered"})
 _ABOUT_PARTITIONS: Final = frozenset(
     {
@@ -37,24 +39,24 @@ _ABOUT_PARTITIONS: Final = frozenset(
 
 
 class Elections:
-    """The events that elections and changes of the metadata may follow from."""
+    """The events that may cause elections and metadata changes."""
 
     def __init__(self) -> None:
         self.down: dict[str, int] = {}
         """The event that ended or stopped a node, until it starts again."""
         self._lost: dict[str, int] = {}
-        """The newest connection to a node that broke."""
+        """The latest broken connection to a node."""
         self._lost_by: dict[tuple[str, str], int] = {}
-        """The same, by who lost it."""
+        """The same, by the node that lost it."""
         self._leads: dict[str, str] = {}
-        """Whose append-entries a node heard last."""
+        """The leader whose append-entries a node received last."""
         self._votes: dict[tuple[str, int], dict[str, int]] = {}
         """The votes a candidate got in a term, and their events."""
         self._asked: Memory[tuple[str, str, int]] = Memory()
         """A candidate's request: by voter, candidate and term."""
         self._vote_events: Memory[tuple[str, int]] = Memory()
         self._entries: Memory[tuple[str, int]] = Memory()
-        """The event that put an entry of the quorum on a node's disk: by node and index."""
+        """The event that wrote a raft entry to a node's disk: by node and index."""
         self._brought: Memory[tuple[str, int]] = Memory()
         """The message that brought the entry."""
         self._heard: dict[str, int] = {}
@@ -62,7 +64,7 @@ class Elections:
         self._requests: Memory[tuple[str, str]] = Memory()
         """The newest request about a partition, topic or broker: by API and name."""
         self.cuts: dict[tuple[str, str], int] = {}
-        """The ways that let nothing pass now, and the events that cut them."""
+        """The links that are cut now, and the events that cut them."""
         self.begun: dict[str, int] = {}
         """The event of a node's newest start."""
         self.led: dict[str, int] = {}
@@ -72,11 +74,11 @@ class Elections:
         self.timers = Timers(lambda *a, **k: 0, self.silencers)
         """Replaced by the observer, which can write."""
         self._silent: dict[tuple[str, str], int] = {}
-        """That a node hears nothing of another, by the two; only flight recorders know it."""
+        """The silence of one node towards another, by the pair; only flight recorders record it."""
         self._resigned: dict[str, tuple[str, int]] = {}
-        """Who told a node that it resigns as its leader, and the message."""
+        """The leader that announced its resignation to a node, and the message."""
         self._session_over: dict[str, int] = {}
-        """The timer by which a node was found silent."""
+        """The timer that found a node silent."""
         self._resumed: dict[str, int] = {}
         self._brokers: list[tuple[float, int, int]] = []
         """(when, event, broker) of changes of brokers at the present moment."""
@@ -93,7 +95,7 @@ class Elections:
         self._lost[peer] = self._lost_by[node, peer] = event
 
     def fell_silent(self, node: str, peer: str, event: int) -> None:
-        """`node` notices that it hears nothing of `peer`."""
+        """`node` notices that `peer` is silent."""
         self._silent[node, peer] = event
 
     def heard_again(self, node: str, peer: str) -> int | None:
@@ -125,7 +127,7 @@ class Elections:
     def of_message(
         self, node: str, api: str, side: str, fields: Fields, request: int | None
     ) -> tuple[int | None, list[int]]:
-        """What a message of the quorum follows from."""
+        """The cause of a raft message."""
         own = self._vote_events.get((node, fields["term"])) if api == "vote" else None
         if side == "response":
             stored = self._entries.get((node, fields.get("next_index", 0) - 1))
@@ -140,10 +142,10 @@ class Elections:
         return self._vote_events.get((node, fields["term"])), []
 
     def of_disk(self, node: str, kind: str, fields: Fields) -> int | None:
-        """What a write of the quorum follows from; a vote is given its reason."""
+        """The cause of a raft write; a vote also gets its reason."""
         if kind == "quorum-append":
-            # A follower's came with a request; a leader's own stand in the term that it was
-            # elected in.
+            # A follower got the entry in a request; a leader's own entry carries the term of its
+            # election.
             found = self._brought.get((node, fields["last_index"]))
             return found or self._vote_events.get((node, fields["term"])) or self.begun.get(node)
         if kind == "quorum-commit":
@@ -173,13 +175,14 @@ class Elections:
         return self._stands_because(node)
 
     def _has_resigned(self, node: str) -> int | None:
-        """The message by which the leader that a node follows has resigned."""
+        """The message with which the node's leader resigned."""
         found = self._resigned.get(node)
         return found[1] if found is not None and found[0] == self._leads.get(node) else None
 
     def _stands_because(self, node: str) -> int | None:
-        """What makes a node stand for election: its leader's farewell or broken link, or its
-        timer."""
+        """Why a node stands for election: its leader resigned, the link broke, or its timer
+        fired.
+        """
         if (resigned := self._has_resigned(node)) is not None:
             return resigned
         lost = self._lost_by.get((node, self._leads.get(node, "")))
@@ -189,7 +192,7 @@ class Elections:
         return timer if self._resumed.get(node, 0) > lost else lost
 
     def silencers(self, node: str, other: str) -> list[int]:
-        """What keeps a node from hearing another, as far as this trace shows: newest last."""
+        """What silences one node towards another, as far as this trace shows; newest last."""
         found = [
             self.down.get(other),
             self._resumed.get(node),
@@ -232,7 +235,7 @@ class Elections:
                 self._requests.put((api, each.get("partition") or each["topic"]), event)
 
     def cause_of(self, kind: str, node: str | None, fields: Fields, now: float) -> int | None:
-        """The cause of an event that was given none; more causes may be added."""
+        """Finds a cause for an event that has none; may add further causes."""
         if kind == "controller-elected" and node is not None:
             votes = self._votes.get((node, fields["epoch"]), {})
             fields["votes"] = sorted({node, *votes})

@@ -1,4 +1,4 @@
-"""The records inside of an entry of the metadata log, by name, for its event."""
+"""Names the records inside a metadata log entry, for its event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES_MAX: Final = 20
 
 
 def names_of(command: bytes) -> list[str]:
-    """What an entry holds: its records, or what it is for; nothing for what cannot be read."""
+    """An entry's records, or its purpose; nothing for an unreadable entry."""
     kind = command[:1]
     if kind != REGULAR:
         return ["voters" if kind == MEMBERSHIP else "leader"]

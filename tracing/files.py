@@ -1,5 +1,6 @@
-"""The disk port of a process, watched: what logs of partitions and journals of the quorum gain
-and lose. The files themselves are the disk's; only logs and journals are looked at."""
+"""Observes a process's disk port: what partition logs and quorum journals append and truncate.
+Calls pass through to the disk; only logs and journals are observed.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ OnEvent = Callable[[str, dict[str, Any]], None]
 
 
 class _Traced:
-    """A file that passes every call on."""
+    """A file that forwards every call."""
 
     def __init__(self, inner: File) -> None:
         self.path = inner.path
@@ -85,7 +86,7 @@ class TracedSegment(_Traced):
             self._safely(self._truncated, *cut)
 
     def _cut(self, size: int) -> tuple[bytes, int] | None:
-        """The head of the first batch that goes, and how much goes."""
+        """The header of the first truncated batch, and how many bytes are truncated."""
         before = self._inner.size()
         return (self._inner.read(61, size), before - size) if size < before else None
 
@@ -103,7 +104,7 @@ class TracedSegment(_Traced):
 
 
 class TracedJournal(_Traced):
-    """A file of the quorum's journal; an event is written once what it holds is durable."""
+    """A file of the quorum's journal; its events are written once their entries are durable."""
 
     def __init__(self, inner: File, disk: TracedDisk) -> None:
         super().__init__(inner)
@@ -157,7 +158,7 @@ class TracedJournal(_Traced):
 
 
 class TracedDisk:
-    """A process's disk port, watched."""
+    """A process's disk port, observed."""
 
     watches_segments = True
     """Whether partitions' logs are watched beside the quorum's journals."""
@@ -177,7 +178,7 @@ class TracedDisk:
         self._state = (0, -1)
 
     def safely(self, path: str) -> Safely:
-        """Protects a file from errors of its watcher."""
+        """Shields a file from errors of its observer."""
         return Safely(path, self._lock)
 
     def voted(self, term: int, voted_for: int) -> None:

@@ -39,7 +39,7 @@ _CUT_LIST: Final = 12
 
 
 class Unreadable(Exception):
-    """A file that is no flight recorder's; the message says why."""
+    """The file is not a flight recorder's; the message says why."""
 
 
 class Entry(NamedTuple):
@@ -70,8 +70,9 @@ class FlightFile:
     """A recorder's file, open for writing by its node alone (the directory's lock is held)."""
 
     def __init__(self, path: str, node_id: int) -> None:
-        """Go on with the file of an earlier process; begin again where it is none. Raises OSError,
-        also when the disk has no room for all of it."""
+        """Continue an earlier process's file, or create it. Raises OSError, also when the disk
+        lacks room.
+        """
         header = _header(node_id)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -86,7 +87,9 @@ class FlightFile:
         self._last_sample = self._find_last(RING_OF_SAMPLES)
 
     def _find_last(self, ring: Ring) -> int:
-        """From the note of it, which a power loss may have left behind; else by looking at all."""
+        """The newest number, from its note in the header; a scan when a power loss left a stale
+        note.
+        """
         number = int.from_bytes(self._map[ring.note : ring.note + 8], "little")
         if number and _entry(self._map, ring, number) is None:
             return max((each.number for each in _entries(self._map, ring)), default=0)
@@ -108,8 +111,9 @@ class FlightFile:
         return self._last_sample
 
     def after(self, ring: Ring, number: int, last: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        """Slots that are newer than `number`, up to `last`, the oldest first: their JSON, at least
-        one and at most so many bytes; damaged ones are left out."""
+        """The JSON of the slots after `number`, up to `last`, oldest first: at least one slot and
+        at most this many bytes; damaged slots are skipped.
+        """
         found: list[tuple[int, bytes]] = []
         for wanted in range(max(number, last - ring.slots, 0) + 1, last + 1):
             if (whole := _whole(self._map, ring, wanted)) is None or whole[0] != wanted:
@@ -121,11 +125,11 @@ class FlightFile:
         return found
 
     def event(self, number: int, content: Mapping[str, Any]) -> None:
-        """Write an event. What does not fit is cut: long texts and lists."""
+        """Write an event; long texts and lists are truncated to fit the slot."""
         self._write(RING_OF_EVENTS, number, _fitting(content, EVENT_BYTES - _SLOT.size))
 
     def sample(self, content: list[Any]) -> None:
-        """Write a sample of the clock; one that does not fit is left out."""
+        """Write a clock sample; one that does not fit is dropped."""
         data = _json(content)
         if len(data) <= SAMPLE_BYTES - _SLOT.size:
             self._last_sample += 1
@@ -138,12 +142,12 @@ class FlightFile:
         self._map[ring.note : ring.note + 8] = number.to_bytes(8, "little")
 
     def close(self) -> None:
-        """Unmap it; what was written stays."""
+        """Unmap the file; its content stays."""
         self._map.close()
 
 
 class Recording(NamedTuple):
-    """What a file holds: the oldest first."""
+    """A file's content, oldest first."""
 
     node_id: int
     events: list[Entry]
@@ -176,14 +180,14 @@ def _entries(data: bytes | mmap.mmap, ring: Ring) -> Iterator[Entry]:
 
 
 def _entry(data: bytes | mmap.mmap, ring: Ring, number: int) -> Entry | None:
-    """What is in the slot of this number, if it is whole; it may have another number."""
+    """The content of this number's slot if it is intact; it may belong to another number."""
     if (whole := _whole(data, ring, number)) is None:
         return None
     return entry_of(*whole)
 
 
 def entry_of(number: int, content: bytes) -> Entry | None:
-    """A slot's content, read; None when it is no JSON."""
+    """A slot's content, parsed; None when it is not JSON."""
     try:
         return Entry(number, json.loads(content))
     except (ValueError, RecursionError):

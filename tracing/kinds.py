@@ -1,5 +1,6 @@
-"""Every kind of event and its fields: what docs/trace.md says, as data. A test compares both with
-what runs write."""
+"""Every kind of event and its fields: docs/trace.md as data. A test compares both with real
+runs.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ COMMON: Final = ("id", "t", "kind", "node", "cause", "after")
 
 
 class Kind(NamedTuple):
-    """What an event has beside the common fields."""
+    """An event's fields besides the common ones."""
 
     fields: tuple[str, ...] = ()
     """Always."""
     optional: tuple[str, ...] = ()
-    """Where there is something to tell."""
+    """Present only when it has a value."""
     is_open: bool = False
-    """Whether it has fields that its contents name."""
+    """Whether its content names further fields."""
 
 
 def _kind(fields: str = "", optional: str = "", *, is_open: bool = False) -> Kind:
@@ -26,7 +27,7 @@ def _kind(fields: str = "", optional: str = "", *, is_open: bool = False) -> Kin
 _MESSAGE: Final = "connection number protocol api side"
 _OF_KAFKA: Final = "bytes version correlation_id client_id"
 _COMMITTED: Final = "metadata_offset decided_s"
-"""Of what all nodes learn from the metadata log, in a flight recorder."""
+"""In a flight recorder: what every node learns from the metadata log."""
 _DECIDED: Final = "reason code with rule where"
 
 KINDS: Final[dict[str, Kind]] = {

@@ -1,4 +1,4 @@
-"""One event as it is written: the fields that every event has, in their order, then its own."""
+"""One event as written: the common fields in order, then its own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The fields of a message that its event shows: the few that explain what follows from it.
+"""Selects the few fields of a message that its event shows: those that explain its effects.
 
-Partitions are called topic-index; while the name of a topic id is unknown, the id stands for it.
+Partitions are named topic-index; the topic id replaces an unknown name.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PLAIN: Final = (
     "election_type",
     "voter_id",
 )
-"""Fields of messages that are told as they are, whichever message has them."""
+"""Fields that are shown unchanged, whichever message has them."""
 
 _OF_PARTITIONS: Final = (
     "fetch_offset",
@@ -75,7 +75,7 @@ _OF_PARTITIONS: Final = (
 
 _ERRORS: Final = {int(code): code.name for code in ErrorCode}
 _UNSET: Final = (None, -1, (1 << 63) - 1)
-"""Values that say nothing."""
+"""Values that carry no information."""
 
 _LISTS: Final = ("topics", "topic_data", "responses", "replica_election_results", "offsets")
 _PARTITIONS: Final = (
@@ -193,7 +193,7 @@ def of_raft(message: Fields) -> tuple[str, str, Fields]:
         if name in message:
             fields[name] = message[name]
     if side == "response" and api == "vote":
-        fields["granted"] = True  # A vote that is not granted is not answered.
+        fields["granted"] = True  # A voter does not answer when it refuses.
     if "next_index" in message:
         fields["next_index"] = message["next_index"]
     if "previous_index" in message:

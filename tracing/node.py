@@ -72,7 +72,7 @@ class TraceFile:
         self._timer = Safely("timers", self._lock)
         self._file_failed = False
         self._newest = 0
-        """The newest event that is no line of the log, which such a line follows."""
+        """The newest event other than a log line: the cause of the next log line."""
 
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
@@ -96,11 +96,11 @@ class TraceFile:
             return self._last_id
 
     def timer_fired(self, timer: str, about: str) -> None:
-        """Take a timer that has run out (model/timers.py)."""
+        """Record a timer that fired (model/timers.py)."""
         self._timer(self.observer.timer_fired, self._host, timer, about)
 
     def line(self, line: Line) -> None:
-        """Take a line of the log (model/logs.py)."""
+        """Record a log line (model/logs.py)."""
         self._line(self._logged, line)
 
     def _logged(self, line: Line) -> None:
@@ -179,7 +179,7 @@ class TraceFile:
 
 
 def trace_to(path: str, config: Config, monotonic: Callable[[], float]) -> TraceFile:
-    """Begin a trace that also takes every line of the log. Raises OSError."""
+    """Begin a trace that also records every log line. Raises OSError."""
     host = f"n{config.int('node.id')}"
     peers = {
         f"{endpoint[0]}:{endpoint[1]}": f"n{node_id}"

@@ -23,7 +23,7 @@ from raftka.tracing.timers import Timers
 from raftka.tracing.wire import Ends, Link, Message, TracedNetwork
 
 _AFTER_MAX: Final = 50
-"""Events that one event names as further causes, at most."""
+"""The most further causes that one event names."""
 
 
 class Write(Protocol):
@@ -35,7 +35,7 @@ class Write(Protocol):
 
 
 class Observer:
-    """All that passes the ports of one node, or of a whole simulation."""
+    """Everything that passes the ports of one node, or of a whole simulation."""
 
     def __init__(
         self,
@@ -76,14 +76,14 @@ class Observer:
         self.failed = self.clients.failed
         self.read = self.clients.read
         self._touched: dict[str, dict[str, int]] = {}
-        """Per node: partitions that something has happened to, and the event."""
+        """Per node: the partitions that changed, and the event."""
         self._marks: dict[tuple[str, str], tuple[int, int]] = {}
         """High watermark and its event, by node and partition."""
         self._epochs: dict[tuple[str, str], int] = {}
         self._commits: dict[tuple[str, int], Fields] = {}
         """What commits of offsets ask for, until they are answered."""
         self._orders: dict[str, int] = {}
-        """What a client does for somebody: the event that its requests follow from."""
+        """On whose behalf a client acts: the event that causes its requests."""
         self._last_answer: Memory[tuple[str, str]] = Memory()
         """The newest answer on a connection: by its name and API."""
 
@@ -158,7 +158,7 @@ class Observer:
                 link.requests.pop(message.correlation_id, None)
 
     def broken(self, link: Link, reason: str) -> None:
-        """A connection has ended on this side, and what was on its way to it is lost."""
+        """A connection closed on this side; messages in flight to it are lost."""
         cause = None
         if reason != "closed here":
             cause = self._write(
@@ -188,7 +188,7 @@ class Observer:
     def _causes(
         self, link: Link, message: Message, api: str, side: str, fields: Fields
     ) -> tuple[int | None, list[int]]:
-        """What an outgoing message follows from: the main cause, and what else it waited for."""
+        """The cause of an outgoing message, and what else it waited for."""
         node = link.node
         if message.protocol == "raft":
             cause = link.last_request if side == "response" else None
@@ -213,7 +213,7 @@ class Observer:
         return self._orders.get(node, self._otherwise(node)), []
 
     def _otherwise(self, node: str) -> int | None:
-        """Else a request follows from what last went wrong for its sender, or from its start."""
+        """Otherwise a request is caused by its sender's latest failure, or by its start."""
         found = (self.clients.trouble.get(node), self.elections.begun.get(node))
         return max((each for each in found if each is not None), default=None)
 
@@ -227,20 +227,20 @@ class Observer:
         return max((*found, begun))
 
     def _why_refused(self, fields: Fields) -> Iterator[int]:
-        """An answer with an error about a partition follows from its newest election, too."""
+        """A partition's error response is also caused by its latest election."""
         for each in fields.get("partitions", ()):
             if "error" in each and (led := self.elections.led.get(each.get("partition", ""))):
                 yield led
 
     def _new_leaders(self, fields: Fields, since: int) -> Iterator[int]:
-        """A fetch that names a partition follows from an election since the last one."""
+        """A fetch that adds a partition is caused by the election since the last fetch."""
         for each in fields.get("partitions", ()):
             led = self.elections.led.get(each.get("partition", ""))
             if led is not None and led > since:
                 yield led
 
     def _why_altered(self, node: str, fields: Fields) -> Iterator[int]:
-        """A leader's request for another ISR follows from a replica's lag, or from its fetches."""
+        """A leader's AlterPartition is caused by a replica's lag, or by its fetches."""
         for each in fields.get("partitions", ()):
             partition = each.get("partition", "")
             found = (
@@ -387,7 +387,7 @@ class Observer:
         while len(touched) > 64:
             touched.pop(next(iter(touched)))
 
-    # What clients are asked to do, and the answers that they get.
+    # What applications ask of clients, and the results.
 
     def ordered(self, client: str, event: int) -> None:
         """A client acts for an administrator's operation or a fault."""

@@ -47,8 +47,9 @@ _LONGEST_REST_S: Final = 0.1
 """Of a voter that hears its leader: raftka.quorum.heartbeat.ms."""
 _VOTES: Final = frozenset({"request_vote", "response_vote"})
 _PARTITIONS_A_BATCH: Final = 200
-"""So many partitions of one batch of metadata are events of their own: a failover must not wait for
-its record, nor push all before it out."""
+"""The most partitions of one metadata batch that get an event each: recording must not delay a
+failover, nor push older events out of the ring.
+"""
 _SAMPLES_OF: Final = 16
 """One in so many messages is a sample, the same ones on both sides."""
 _TAKEN: Final = frozenset({"id", "t", "kind", "node", "cause", "level", "words", "after"})
@@ -76,7 +77,7 @@ class Recorder:
         self._elections = Elections()
         self._image: MetadataImage | None = None
         self._lock = threading.RLock()
-        """Journals are synced in threads."""
+        """Threads sync the journals."""
         self._lines = Safely("log lines in the flight recorder", self._lock)
         self._elected: Memory[tuple[str, int]] = Memory()
         """The event of a leader: by partition and epoch."""
@@ -166,8 +167,7 @@ class Recorder:
             node.replicas.role_listeners.append(self)
 
     def after(self, event: int, sample: int, max_bytes: int) -> Recorded:
-        """As RecorderReader. Slots of samples are small: they get what the events leave, and a
-        quarter at least."""
+        """See RecorderReader. Samples get the bytes that events leave, and at least a quarter."""
         file = self._file
         assert file is not None
         with self._lock:
@@ -187,7 +187,7 @@ class Recorder:
         replica.wait_for(end, first, 0)
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """As RoleListener: the waiter was released."""
+        """See RoleListener: the waiter was released."""
 
     def first_acknowledged(self, partition: TopicPartition, epoch: int, offset: int) -> None:
         """A new leader's first record is committed: a producer with acks=all is answered."""
@@ -209,7 +209,7 @@ class Recorder:
     def _published(self, node: Node, image: MetadataImage, delta: MetadataDelta) -> None:
         before, self._image = self._image, image
         if before is None or not before.offset or image.offset <= self._known_offset:
-            return  # What is there already, or was recorded by an earlier process.
+            return  # Already present, or recorded by an earlier process.
         stamp = delta.stamp
         if image.epoch != before.epoch:
             leader = node.active_controller_id if stamp is None else stamp.controller
@@ -252,11 +252,11 @@ class Recorder:
         self._messages(self._link_broken, replica_id)
 
     def stood_still(self, rested_s: float, late_s: float) -> None:
-        """As QuorumWatch: it was stopped, or got no processor."""
+        """See QuorumWatch: the process was stopped, or got no CPU time."""
         self._messages(self._stood_still, rested_s, late_s)
 
     def _stood_still(self, rested_s: float, late_s: float) -> None:
-        # It stopped somewhere in the rest that it meant to take.
+        # The process stopped somewhere within its planned sleep.
         meant_s = min(rested_s - late_s, _LONGEST_REST_S)
         since = self._now() - rested_s + meant_s / 2
         seconds = round(self._now() - since, 3)

@@ -25,7 +25,9 @@ _OF_ALL: Final = {
     "leader-elected": ("partition",),
     "isr-changed": ("partition",),
 }
-"""What every node learns from the metadata, and the fields that tell events of one batch apart."""
+"""What every node learns from the metadata, and the fields that distinguish the events of one
+batch.
+"""
 _NOT_SHOWN: Final = frozenset({"t", "cause", "also"})
 _MOMENTS: Final = ("since_s", "last_heard_s")
 """Fields that are moments of the node's own clock."""
@@ -121,7 +123,7 @@ def clock_offsets(recordings: Sequence[Recording]) -> dict[int, float]:
     for first in recordings:
         if first.node_id in offsets:
             continue
-        offsets[first.node_id] = 0.0  # Others that no message reaches are compared with nothing.
+        offsets[first.node_id] = 0.0  # Nodes without a matched message keep their own clock.
         waiting = [first.node_id]
         while waiting:
             node = waiting.pop()
@@ -134,7 +136,7 @@ def clock_offsets(recordings: Sequence[Recording]) -> dict[int, float]:
                 if there is not None and back is not None:
                     ahead = (there - back) / 2
                 else:
-                    # One direction only: nothing is known of the way's time, which is short.
+                    # Only one direction is known: take the latency, which is short, for zero.
                     ahead = there if there is not None else -(back or 0.0)
                 offsets[other] = offsets[node] + ahead
                 waiting.append(other)
@@ -191,7 +193,9 @@ def _way(kind: str, node: int, peer: int, is_sent: bool, what: tuple[Any, ...]) 
 def _one_of_each(
     seen: Sequence[_Seen],
 ) -> tuple[list[_Seen], dict[tuple[int, int], _Seen]]:
-    """Of what all nodes saw the earliest; and what stands for each that is left out."""
+    """The earliest event of those that all nodes saw, and the substitute for each one that is
+    dropped.
+    """
     kept: list[_Seen] = []
     first: dict[tuple[Any, ...], _Seen] = {}
     stands_for: dict[tuple[int, int], _Seen] = {}

@@ -1,5 +1,6 @@
-"""Between a node and its watcher: an error of the watcher is logged once and ends the watching,
-never the node."""
+"""Isolates a node from its observer: an observer's error is logged once and ends the observation,
+never the node.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Since when a node of the quorum hears nothing of another, found from their heartbeats.
+"""Finds since when one voter has been silent towards another, from their heartbeats.
 
-A leader shows itself to all others, and each of them answers: so it listens for their answers, and
-they for it. Nobody listens for a node that has no reason to speak. What cut them off, or stopped
-one, happened between the last message and the one that did not come: half of the usual pause after
-the last is nearest to all of that.
+The leader sends heartbeats and followers answer them, so each side expects the other. No node
+expects messages from one that has no reason to send. What cut them off, or stopped one, happened
+between the last message and the one that did not come: half of the usual pause after the last is
+nearest to all of that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 SILENT_S: Final = 0.6
-"""So long without a word is a silence: shorter than elections take, longer than a busy moment."""
+"""Without a message for this long a node is silent: shorter than an election timeout, longer than a
+busy moment.
+"""
 _USUAL_PAUSES: Final = 4
 """Or so many pauses, when an election began for less."""
 _LONGEST_PAUSE_S: Final = 0.3
@@ -28,7 +30,7 @@ class Silence(NamedTuple):
 
 
 class _Peer:
-    """What is known of one that is listened for."""
+    """What a node knows of a peer whose heartbeats it expects."""
 
     __slots__ = ("heard_s", "is_silent", "pause_s")
 
@@ -39,7 +41,7 @@ class _Peer:
 
 
 class Listening:
-    """One node's ear: pure, called with its clock's time. Times in seconds."""
+    """One node's silence detector: pure, called with its clock's time. Times in seconds."""
 
     def __init__(self) -> None:
         self._peers: dict[int, _Peer] = {}
@@ -47,21 +49,21 @@ class Listening:
         """Whose heartbeats this node waits for; None while it leads, or knows nobody who does."""
 
     def heard_leader(self, peer: int, now: float) -> None:
-        """A leader showed itself."""
+        """A leader's heartbeat arrived."""
         if self._leader != peer:
             self._peers.clear()
             self._leader = peer
         self._heard(peer, now)
 
     def heard_follower(self, peer: int, now: float) -> None:
-        """An answer to this leader's heartbeat."""
+        """A follower answered this leader's heartbeat."""
         if peer in self._peers:
             self._heard(peer, now)
 
     def showed_itself(self, peer: int, now: float) -> Silence | None:
         """This node leads, and has sent a heartbeat: the silence of the other, when it is new."""
         if self._leader is not None:
-            # The leader before may be silent still, since then.
+            # The former leader may still be silent, since then.
             self._peers = {peer: each for peer, each in self._peers.items() if each.is_silent}
             self._leader = None
         known = self._peers.get(peer)
@@ -85,7 +87,7 @@ class Listening:
             self._leader = None
 
     def stood_still(self) -> None:
-        """This node itself did not run: what it missed meanwhile is nobody's silence."""
+        """This node itself was stopped: what it missed meanwhile is not its peers' silence."""
         self._peers.clear()
         self._leader = None
 

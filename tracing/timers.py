@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 _PUSHES_A_EVENT: Final = 20
-"""So many times one is pushed back before there is an event for it."""
+"""One event per this many resets of a timer."""
 
 
 class Write(Protocol):
