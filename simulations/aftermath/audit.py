@@ -1,4 +1,4 @@
-"""The end of a run: what every broker reports and has on its disks, compared with what is known.
+"""The end of a run: what every broker reports and has on its disks, compared with the history.
 
 The metadata that each broker answers with must be the committed one, and hold what administrators
 were acknowledged; a topic that was created again has nothing of its former lives; no broker keeps
@@ -35,7 +35,7 @@ AUDIT_S: Final = 30.0
 _LOOK_S: Final = 0.2
 _TOPIC: Final = 2
 _EFFECTS: Final = 0.4
-"""In how many runs settings are changed to see that they do something."""
+"""The share of runs in which settings are changed to check that they take effect."""
 
 
 async def check(world: World) -> None:

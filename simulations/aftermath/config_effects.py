@@ -1,4 +1,4 @@
-"""Whether a changed setting takes effect, and no longer has one after it is removed.
+"""Checks that a changed setting takes effect, and stops doing so after it is removed.
 
 What brokers report about a setting is one thing, what they do is another. `max.message.bytes`
 shows in one request to the leader.
@@ -62,8 +62,9 @@ class Effect:
         return f"whose {_NAME} is {there or 'not given any more'}"
 
     def _leader_ms(self) -> int:
-        """The leader's idea of the present: clocks may be hours apart, and a record from too
-        far in the future is refused (message.timestamp.after.max.ms)."""
+        """The leader's own time: clocks may be hours apart, and the leader refuses a record from
+        too far in the future (message.timestamp.after.max.ms).
+        """
         partition = self._world.image.partition(self._topic, 0)
         machine = self._world.cluster.machines.get(partition.leader) if partition else None
         process = machine.process if machine is not None else None

@@ -58,7 +58,7 @@ async def check(world: World) -> None:
 
 
 async def _answered(world: World) -> None:
-    """Producers may have much left to send, but each must make progress."""
+    """Producers may have a long queue, but each must make progress."""
     started = moved = trio.current_time()
     left = -1
     while (stuck := _answers(world)) is not None:
@@ -80,7 +80,7 @@ async def _within(
     *,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait until nothing is a problem; an operator does something `meanwhile`, with each look."""
+    """Poll until no problem is left; an operator runs `meanwhile` before each poll."""
     started = trio.current_time()
     while (stuck := problem()) is not None:
         if trio.current_time() - started > limit_s:
@@ -95,8 +95,9 @@ async def _within(
 
 
 def _start_again(world: World) -> None:
-    """Brokers that a late order has unregistered after they were healed: who gave the order starts
-    them again. Some have ended by themselves, as they should; others do not know yet."""
+    """Brokers that a late UnregisterBroker removed after they were healed: the operator restarts
+    them. Some have shut down already, as they should; others have not noticed yet.
+    """
     for machine in world.cluster.brokers:
         if machine.node_id not in world.unregistering or machine.broken:
             continue
@@ -240,7 +241,7 @@ async def _read_to(
             target = TopicPartition(record.topic, record.partition)
             found[target][record.offset] = identity(record.value, record.headers)
         for target in tuple(left):
-            # What stood at the end may have been cleaned away.
+            # The cleaner may have removed the last records.
             if await consumer.position(target) >= ends[target]:
                 left.discard(target)
 
@@ -288,7 +289,7 @@ def _readers(world: World) -> Stuck | None:
     """Each single reader has read everything that was acknowledged, and so has each group."""
     for task in world.consumers:
         if task.plan.settings.get("isolation.level") == "read_committed":
-            continue  # Whether it may see the last record is for the transactions to say.
+            continue  # The check of transactions decides whether it may see the last record.
         for key, history in world.history.partitions.items():
             if key[0] not in task.plan.topics or max(history.acked, default=-1) < history.start:
                 continue

@@ -1,4 +1,4 @@
-"""The end of a run: each transaction has ended, and all of it is there, or nothing."""
+"""The end of a run: each transaction has ended, with all of its records visible or none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raftka.simulations.violation import Exit
 from raftka.simulations.world import World
 
 _ENDED_S: Final = 60.0
-"""More than transaction.timeout.ms, and the coordinators' look at it."""
+"""More than transaction.timeout.ms and the interval at which coordinators check it."""
 _READ_S: Final = 60.0
 _LOOK_S: Final = 0.5
 
@@ -40,7 +40,7 @@ async def check(world: World) -> None:
             found = await _read(world, targets)
         if scope.cancelled_caught:
             world.stop("audit", f"reading took more than {_READ_S:g} s", Exit.LIVENESS)
-        # What was acknowledged as committed and cannot be read is lost, whatever keeps it.
+        # An acknowledged commit that cannot be read is lost, whatever the reason.
         world.witnesses.atomicity.final_read(found)
         if is_late and not world.witnesses.coordinators_lost():
             _stuck(world, targets)
@@ -60,7 +60,7 @@ def _config(world: World, name: str, isolation: str) -> dict[str, object]:
 
 
 async def _all_ended(world: World, targets: list[TopicPartition]) -> None:
-    """Wait until nothing holds a last stable offset back."""
+    """Wait until no transaction holds back a last stable offset."""
     everything = _config(world, "measurer", "read_uncommitted")
     committed = _config(world, "committed-measurer", COMMITTED_ONLY)
     async with (
@@ -119,7 +119,7 @@ async def _check_transformers(world: World, found: Places) -> None:
             world.note("transformer is excused")
             continue
         if OFFSETS_TOPIC not in world.image.topics:
-            continue  # Too few brokers were ever there for it: the group has committed nothing.
+            continue  # Never enough brokers were up for the group to commit.
         async with make_admin(world, "accountant-admin") as admin:
             committed = await admin.list_group_offsets(plan.reads_as)
         inputs = {what: at for what, at in found.items() if at[0].topic == plan.source}

@@ -6,8 +6,8 @@ Two properties that hold at every moment, long before a client reads a record or
   (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
 - A high watermark covers only committed records. What a broker reports to a consumer,
   as leader or as a follower nearby (KIP-392), is what it serves; what it writes
-  (replication-offset-checkpoint) is what it restarts with. And it covers nothing that is not there:
-  no replica's high watermark is beyond the end of its own log.
+  (replication-offset-checkpoint) is what it restarts with. No replica's high watermark is beyond
+  its own log end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class AgreementChecker:
         self._replicas = replicas
         self._report = report
         self._agreed: dict[tuple[str, Key], int] = {}
-        """Up to where each replica's log was found to be what clients know."""
+        """Up to which offset each replica's log was found to match what clients know."""
         logs.on_append.append(self._appended)
 
     def forget(self, topic: str) -> None:
@@ -82,7 +82,7 @@ class AgreementChecker:
             )
 
     def _forget_after(self, replica: ReplicaMirror, offset: int) -> None:
-        """What was compared beyond an append has been truncated meanwhile."""
+        """A truncation removed records that were compared already: compare again from there."""
         place = (replica.host, replica.key)
         if self._agreed.get(place, 0) > offset:
             self._agreed[place] = offset

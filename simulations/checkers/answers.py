@@ -56,9 +56,9 @@ class AnswerChecker:
         self._min_isr = min_isr
         self._may_begin_at = may_begin_at
         self._high_watermarks: dict[tuple[str, Key], tuple[tuple[int, int], int]] = {}
-        """What a host has told last: ((process, leader epoch), high watermark)."""
+        """The last value a host reported: ((process, leader epoch), high watermark)."""
         self._proposed: dict[Key, tuple[int, set[int]]] = {}
-        """Whom the leader has asked to have in the ISR: (leader epoch, brokers)."""
+        """The ISR that the leader last requested: (leader epoch, brokers)."""
         self._sessions: dict[tuple[str, int], tuple[int | None, int]] = {}
         """(leader's host, follower) -> (process, broker epoch) that began to fetch last."""
         watched.request("Fetch", self._session_begins)
@@ -82,7 +82,7 @@ class AnswerChecker:
         reign, high_watermark = found
         return high_watermark if reign == (self._life_of(server), partition.leader_epoch) else -1
 
-    # What Fetch responses say.
+    # Fetch responses.
 
     def _fetched(self, client: str, server: str, request: Any, response: Any) -> None:
         if response.error_code or not response.responses:
@@ -155,13 +155,13 @@ class AnswerChecker:
     def _check_copies(
         self, key: Key, partition: PartitionImage, leader: str, high_watermark: int
     ) -> None:
-        """What became committed in this epoch is on at least min.insync.replicas disks."""
+        """A record committed in this epoch is on at least min.insync.replicas disks."""
         self.looks.at("committed-on-too-few")
         needed = min(self._min_isr(key[0]), len(partition.replicas))
         copies = []
         for broker_id in partition.replicas:
             mirror = self._logs.replica(f"n{broker_id}", key)
-            # A machine that lost some of its disk since then may have had it.
+            # A machine that has lost part of its disk since may have had it.
             has_it = mirror is not None and mirror.end_offset >= high_watermark
             if has_it or self._is_excused(key, broker_id):
                 copies.append(broker_id)
@@ -218,7 +218,7 @@ class AnswerChecker:
                     about=About(key, header.last_offset, node=server, other=client),
                 )
 
-    # Which replicas may join the ISR.
+    # Replicas that may join the ISR.
 
     def _isr_proposed(self, client: str, server: str, request: Any) -> None:
         for topic in request.topics:
@@ -269,7 +269,8 @@ class AnswerChecker:
         fetched = self._sessions.get((f"n{after.leader}", joined))
         broker = self._metadata.image.brokers.get(joined)
         if life is None or broker is None:
-            return  # The controller does not know yet whether it still lives, and as which process.
+            return  # The controller does not know yet whether the broker still runs, and as which
+            process.
         if fetched is not None and (fetched[0] == life or fetched[1] == broker.epoch):
             return
         last = "no process" if fetched is None else f"a process that is gone (epoch {fetched[1]})"

@@ -1,4 +1,4 @@
-"""What clients of transactions saw, held against each other: all of a transaction, or nothing.
+"""Compares what transactional clients saw: all of a transaction, or nothing.
 
 By the names of Jepsen's work on Kafka: an aborted read (G1a) gives a reader of committed records
 one of a transaction that was aborted, or that nobody has asked to commit; a torn transaction has
@@ -40,15 +40,15 @@ class Transaction:
     number: int
     fate: Fate = Fate.OPEN
     records: dict[bytes, tuple[Key, int]] = field(default_factory=dict)
-    """By what a record is: where, once that is acknowledged."""
+    """The place of each record, by its value, once it is acknowledged."""
     sources: dict[bytes, tuple[Key, int]] = field(default_factory=dict)
-    """The inputs that a transformer has made records from."""
+    """The inputs from which a transformer made records."""
     has_read: set[int] = field(default_factory=set)
     """The numbers of transactions whose records were read within this one."""
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """Its name in messages."""
         return f"transaction {self.number} of {self.producer}"
 
 
@@ -66,8 +66,9 @@ class Atomicity:
         is_excused: Callable[[Key], bool],
         may_be_gone: Callable[[Key, int], bool],
     ) -> None:
-        """`is_excused`: a partition has lost so much that nothing is promised any longer.
-        `may_be_gone`: a record was deleted on purpose, or a cleaning may have removed it."""
+        """`is_excused`: a partition lost more disks than its promises cover. `may_be_gone`: a
+        record was deleted on purpose, or the cleaner may have removed it.
+        """
         self.looks = Looks()
         self.transactions: list[Transaction] = []
         self._of: dict[bytes, Transaction] = {}
@@ -88,7 +89,7 @@ class Atomicity:
         self._of[what] = transaction
 
     def wrote(self, transaction: Transaction, what: bytes, key: Key, offset: int) -> None:
-        """It is stored."""
+        """The record is stored."""
         transaction.records[what] = (key, offset)
 
     # Readers of committed records.
@@ -102,7 +103,7 @@ class Atomicity:
         *,
         within: Transaction | None = None,
     ) -> None:
-        """A reader of committed records was given one, perhaps within a transaction of its own."""
+        """A read_committed consumer received a record, perhaps within its own transaction."""
         transaction = self._of.get(what)
         if transaction is None:
             return
@@ -129,7 +130,7 @@ class Atomicity:
         self._check_order()
 
     def _check_order(self) -> None:
-        """Does any of those that were committed come after itself?"""
+        """Whether any committed transaction depends on itself."""
         after: dict[int, set[int]] = {}
         last: dict[str, int] = {}
         for each in self.transactions:

@@ -1,10 +1,10 @@
 """A compacted log equals the last value of every key, on each replica and as a consumer reads it.
 
-What a log stands for is known from its appends (observers/origins.py), what is left of it from the
-file that a cleaning has put in the place of others. Whatever is missing needs a reason: a later
-record with the same key, committed; or, of a record without a value, a delete horizon that was
-written down and has passed on its broker's clock (KIP-534). What is left is what was written, at
-its offset. Of every producer the last batch is there, if empty: its sequence is still needed.
+The appends give a log's full history (observers/origins.py); the cleaned file gives what is left of
+it. Whatever is missing needs a reason: a later record with the same key, committed; or, of a record
+without a value, a delete horizon that was written down and has passed on its broker's clock
+(KIP-534). What is left is what was written, at its offset. Of every producer the last batch is
+there, if empty: its sequence is still needed.
 
 Sources: Kafka's documentation, "Log Compaction"; KIP-58, KIP-534, KIP-98.
 """
@@ -36,7 +36,7 @@ _PRODUCER_EXPIRATION_MS: Final = 86_400_000
 
 
 class CompactionChecker:
-    """Looks at what cleanings put in, and at compacted logs as a whole."""
+    """Checks each cleaned segment, and compacted logs as a whole."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class CompactionChecker:
     # A leader's appends.
 
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
-        """No record without a key gets into a compacted log."""
+        """No record without a key is appended to a compacted log."""
         origins = self._logs.origins.get(replica.key)
         for batch in batches if origins is not None else ():
             self.looks("key-missing")
@@ -95,7 +95,7 @@ class CompactionChecker:
     def _cleaned(
         self, replica: ReplicaMirror, segment: SegmentMirror, replaced: Sequence[SegmentMirror]
     ) -> None:
-        """A cleaned segment has taken the place of others."""
+        """A cleaned segment replaced others."""
         self._note("segment cleaned")
         if self._is_excused(replica.key, replica.host):
             return
@@ -205,7 +205,7 @@ class CompactionChecker:
             )
 
     def _check_committed(self, replica: ReplicaMirror, superseded_by: int) -> None:
-        """What took another record's place cannot be cut off again."""
+        """A record that replaced another one is committed: a truncation must not remove it."""
         partition = self._metadata.image.partition(*replica.key)
         if partition is not None and superseded_by >= 0:
             what = f"has removed records of {replica.name} because of one at {superseded_by}"
@@ -248,7 +248,7 @@ class CompactionChecker:
                     about=About(replica.key, batch.base_offset, node=replica.host),
                 )
 
-    # A log as a whole.
+    # Whole logs.
 
     def check_replica(self, replica: ReplicaMirror, files: Mapping[str, Inode]) -> None:
         """A replica whose broker has recovered holds the last value of every key."""
@@ -266,8 +266,8 @@ class CompactionChecker:
             found = held.get(last.key or b"", [])
             if last.offset < start or (found and found[-1].offset == last.offset):
                 continue
-            # Who was away for longer than delete.retention.ms copies a log without the tombstone,
-            # in Apache Kafka as well.
+            # A follower that was away for longer than delete.retention.ms copies a log without the
+            # tombstone, as in Apache Kafka.
             is_right = last.value is None and (not found or last.offset in replica.never_had)
             if not is_right and (last.value is not None or found[-1].offset >= start):
                 self._report(
@@ -282,7 +282,7 @@ class CompactionChecker:
     def _check_clean_section(
         self, replica: ReplicaMirror, held: Mapping[bytes, list[Entry]], cleaned_to: int
     ) -> None:
-        """Of what the cleaner says that it is clean, each key is there once."""
+        """In the part that the cleaner calls clean, each key occurs once."""
         start = self._may_begin_at(replica.key)
         for key, all_found in held.items():
             found = [entry for entry in all_found if entry.offset >= start]
@@ -322,7 +322,7 @@ class CompactionChecker:
 
 
 class _Later:
-    """Which record comes after which of the same key, in what a log stands for."""
+    """For each record of a log's history, the next one with the same key."""
 
     def __init__(self, origins: Iterable[Origin]) -> None:
         """The last batch first."""
@@ -355,7 +355,9 @@ class _Later:
 
 
 def _entries(data: bytes) -> list[Entry]:
-    """The records of a batch; of one that the disk has damaged none, which others look at."""
+    """The records of a batch; none of a batch that the disk damaged, which other checkers
+    report.
+    """
     try:
         return list(entries(data))
     except (IndexError, KafkaError):
@@ -363,7 +365,7 @@ def _entries(data: bytes) -> list[Entry]:
 
 
 def _cleaned_to(files: Mapping[str, Inode]) -> dict[Key, int]:
-    """Up to where each log is clean, as the cleaner has written it down."""
+    """Up to which offset each log is clean, by the cleaner's checkpoint."""
     inode = files.get(_CHECKPOINT)
     lines = bytes(inode.data).decode("ascii").split("\n")[2:-1] if inode is not None else []
     fields = [line.split() for line in lines if line]

@@ -1,9 +1,9 @@
 """Groups of the consumer protocol (KIP-848), as seen on the wire: one owner for each partition.
 
 From the moment at which a coordinator's answer gives a partition to a member, the member may read
-it, until it sends a heartbeat that no longer names it, joins again, leaves, or is fenced. While it
-may and shows life, nobody else is given the partition; and once another has it, the former owner
-commits nothing there any longer.
+it, until it sends a heartbeat that no longer names it, joins again, leaves, or is fenced. Meanwhile
+no other member gets the partition, as long as the owner's heartbeats go on; once another has it,
+the former owner can no longer commit there.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ Place = tuple[bytes, int]
 """Topic id, partition."""
 
 ALIVE_S: Final = 2.0
-"""A member whose heartbeat of so recently was answered is in no doubt: its session is longer, and
-begins when the coordinator has the heartbeat, however late it answers."""
+"""A member certainly owns its partitions this long after an answered heartbeat: its session is
+longer, and begins when the coordinator gets the heartbeat, however late it answers.
+"""
 _GONE: Final = (
     ErrorCode.UNKNOWN_MEMBER_ID,
     ErrorCode.FENCED_MEMBER_EPOCH,

@@ -1,10 +1,11 @@
-"""Coordinators of transactions and of groups: what their logs say, held against the partitions.
+"""Compares the logs of transaction and group coordinators with the partitions.
 
 - A transaction begins in a partition with its coordinator's consent: by then the coordinator's log
-  has the partition in that transaction (KIP-890). Nobody would ever end one that it lacks.
+  has the partition in that transaction (KIP-890). No coordinator would ever end a transaction that
+  it does not know.
 - A transaction is complete in the coordinator's log when each of its partitions has its marker.
-- Who asks for stable offsets is given none while a transaction that has not ended holds another
-  one for the same partition (KIP-447).
+- A client that requires stable offsets gets none while an open transaction has a pending offset for
+the same partition (KIP-447).
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class CoordinationChecker:
     # Offsets.
 
     def _held(self, server: str, request: Any) -> _Held:
-        """The pending offsets in the log of the coordinator that is asked."""
+        """The pending offsets in the log of the coordinator that answers."""
         held: _Held = {}
         for group in {each.group_id for each in request.groups or ()} or {request.group_id}:
             key = self._offsets_log(group)

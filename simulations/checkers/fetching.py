@@ -27,17 +27,18 @@ from raftka.simulations.observers.partition_log import Key, PartitionLogs
 from raftka.simulations.violation import About, Report
 
 HELD_MAX_S: Final = 1.5
-"""So long after the first look a broker that runs has answered."""
+"""A running broker answers within this long after the first check."""
 _NOTHING_MAX: Final = 2
-"""The answer that is under way may have been made up before there was something."""
+"""The response in flight may have been composed before the record arrived."""
 _EXTRA_TURNS: Final = 2
 """The first answer of a session does not change the order, and one may be under way."""
 _NEVER: Final = float("inf")
 _THROTTLED: Final = "leader.replication.throttled.replicas"
 _RATE: Final = "leader.replication.throttled.rate"
 _LATE_S: Final = 15.0
-"""So long after a change of limits or ISRs a leader may act on the former ones: one that no longer
-hears of changes leads until its session ends, and a quota looks back over its windows."""
+"""This long after a change of limits or ISRs a leader may still act on the old ones: a leader that
+is cut off leads until its session ends, and a quota averages over its windows.
+"""
 
 
 class FetchChecker:
@@ -80,7 +81,9 @@ class FetchChecker:
             self._talks.append(talk)
 
     def fetch_answered(self, talk: FetchTalk, asked: Asked, response: Any) -> None:
-        """Which partitions have records, but are passed over while others are served repeatedly?"""
+        """Finds partitions that have records, but are passed over while others are served
+        repeatedly.
+        """
         if talk.wanted is None or talk.waits_for_more:
             return
         self.looks("partition-passed-over")
@@ -123,7 +126,7 @@ class FetchChecker:
             )
 
     def look(self) -> None:
-        """Does a fetch wait although there are records that it may read?"""
+        """Finds a fetch that waits although there are records that it may read."""
         now = trio.current_time()
         self._talks = [talk for talk in self._talks if talk.flow is not None and talk.flow.is_open]
         for talk in self._talks:

@@ -24,7 +24,7 @@ _OFFSET_ENTRY: Final = struct.Struct(">ii")
 _TIME_ENTRY: Final = struct.Struct(">qi")
 _EPOCHS: Final = "leader-epoch-checkpoint"
 _CRC_FROM: Final = 21
-"""Of a batch, where the bytes begin that its checksum covers."""
+"""Where in a batch the bytes begin that its checksum covers."""
 
 
 class FileChecker:
@@ -36,7 +36,7 @@ class FileChecker:
         self._report = report
 
     def check_running(self, host: str, files: Mapping[str, Inode]) -> None:
-        """What holds at any time on a machine whose broker has recovered."""
+        """Check what always holds once a machine's broker has recovered."""
         for mirror in self._logs.on(host):
             batches = mirror.batches()
             self.looks("epoch-cache-differs", "log-not-contiguous")
@@ -46,7 +46,7 @@ class FileChecker:
                 self._check_epochs(mirror, batches, inode)
 
     def check_stopped(self, host: str, files: Mapping[str, Inode]) -> None:
-        """What also holds after a clean shutdown."""
+        """Check what holds only after a clean shutdown."""
         self.check_running(host, files)
         for mirror in self._logs.on(host):
             for path, base_offset, batches in mirror.segments():
@@ -152,7 +152,7 @@ class FileChecker:
         before = (-2, -1)
         for timestamp, relative in _TIME_ENTRY.iter_unpack(inode.data):
             offset = base_offset + relative
-            # A look-up begins here when all that is before is older than what is looked for.
+            # A look-up starts here when everything before is older than its target.
             late = [b for b in batches if b.last_offset < offset and b.max_timestamp > timestamp]
             ends = batches[-1].last_offset if batches else -1
             if late or timestamp <= before[0] or relative < before[1] or offset > ends:

@@ -1,4 +1,4 @@
-"""What clients saw, compared: no server is asked.
+"""Compares what clients saw, without asking a server.
 
 The names are those of Jepsen's checker for Kafka: inconsistent-offsets, lost-write, duplicate,
 nonmonotonic-poll, poll-skip, unseen.
@@ -31,7 +31,7 @@ class PartitionHistory:
     """By offset, acks=1: a promise that a leader's crash may break."""
     read_end: int = 0
     start: int = 0
-    """Up to where records may be gone: retention, or an administrator, has deleted them."""
+    """Up to which offset retention or an administrator may have deleted records."""
 
 
 class History:
@@ -57,7 +57,7 @@ class History:
         self._committed: dict[tuple[str, Key], int] = {}
         self._consumed: dict[tuple[str, Key], int] = {}
         self.excused: Callable[[Key], bool] = lambda key: False
-        """Whether a partition has lost so much that nothing is promised any more."""
+        """Whether a partition lost more disks than its promises cover."""
         self.may_pass: Callable[[Key, int, int], bool] = lambda key, start, end: False
         self.may_be_gone: Callable[[Key, int], bool] = lambda key, offset: False
         """Whether a cleaning may have removed what was at an offset."""

@@ -1,6 +1,6 @@
-"""Producer ids: each is given to one producer, whichever controller gave it out.
+"""Producer ids: each is given to one producer, whichever controller allocates it.
 
-Records of two producers with one id would be taken for each other's repetitions (KIP-98).
+With one id, a leader would take one producer's records for the other's retries (KIP-98).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ Report = Callable[[str, str], None]
 
 
 class ProducerIds:
-    """Checks the blocks that controllers give to brokers, and the ids that producers get."""
+    """Checks the blocks of ids that controllers allocate to brokers, and the ids that producers
+    get.
+    """
 
     def __init__(
         self, watched: Watched, report: Report, *, is_excused: Callable[[], bool] = lambda: False
@@ -27,7 +29,7 @@ class ProducerIds:
         self._blocks: list[tuple[int, int, str]] = []
         """(first id, the one after the last, who has it)"""
         self._owners: dict[tuple[int, int], str] = {}
-        """Who got an id with an epoch."""
+        """Which producer got an id with an epoch."""
         watched.answer("AllocateProducerIds", self._allocated)
         watched.answer("InitProducerId", self._given)
 

@@ -1,4 +1,4 @@
-"""What administrators were acknowledged, for a comparison with the cluster at the end.
+"""Keeps what administrators had acknowledged, for a comparison with the cluster at the end.
 
 Each thing that can be changed is a register: a topic with its number of partitions, a setting with
 its value. A change that was acknowledged, and that no other overlapped, leaves one value that it
@@ -50,7 +50,7 @@ class Ledger:
     def __init__(self) -> None:
         self.registers: dict[Thing, Register] = {}
         self.begins_at: dict[TopicPartition, tuple[int, float]] = {}
-        """Where DeleteRecords said that a partition begins now, and when."""
+        """The log start that DeleteRecords answered for a partition, and when."""
         self.former: dict[str, set[str]] = {}
         """By topic: lives of it that have ended for good."""
         self.lives: dict[str, Life] = {}

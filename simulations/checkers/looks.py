@@ -1,10 +1,10 @@
-"""How often a checker has looked at what, by the rules that it looks for: violations' names."""
+"""Counts how often a checker checked each rule, by the names of violations."""
 
 from __future__ import annotations
 
 
 class Looks(dict[str, int]):
-    """By rule, how often it was looked at; a comparison may be about several."""
+    """How often each rule was checked; one comparison may count for several."""
 
     checks = 0
     """How many comparisons were made."""

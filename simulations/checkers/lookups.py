@@ -1,4 +1,4 @@
-"""What ListOffsets tells consumers: log start and end, and offsets by time.
+"""What ListOffsets returns to consumers: log start and end, and offsets by time.
 
 The end is the high watermark: every in-sync replica has the records before it, also those
 that clients knew when they asked. A look-up by time finds the first record that is late enough.
@@ -43,7 +43,7 @@ class LookUps:
         self._answers = answers
         self._report = report
         self._known: dict[int, tuple[Any, dict[Key, int]]] = {}
-        """Where what clients know of ended, when each question was asked."""
+        """The end of what clients knew when each request was sent."""
         watched.request("ListOffsets", self._asked)
         watched.answer("ListOffsets", self._told)
 
@@ -101,7 +101,7 @@ class LookUps:
         return int(server[1:]) not in truth.losers
 
     def _check_time(self, key: Key, server: str, timestamp: int, data: Any) -> None:
-        """No batch known to clients that lies before the answer is late enough."""
+        """No batch known to clients before the returned offset is late enough."""
         mirror = self._logs.replica(server, key)
         truth = self._replicas.truth(key)
         if mirror is None:

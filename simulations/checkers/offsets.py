@@ -41,7 +41,7 @@ class _Value(NamedTuple):
     """A value that a register may hold."""
 
     commit: int
-    """Which commit brings it; 0 for what was there before the first."""
+    """The commit that set it; 0 for the value before the first commit."""
     offset: int
 
 
@@ -50,7 +50,7 @@ class _Commit(NamedTuple):
     number: int
     values: dict[Place, _Value]
     older: dict[Place, frozenset[_Value]]
-    """What was acknowledged when it was sent: this one comes after that."""
+    """The commits acknowledged before it was sent: it follows them."""
     log_end: int
     """Where the coordinator's log ended when it was sent: its record goes there or beyond."""
 
@@ -70,9 +70,10 @@ class CommittedOffsets:
         log_end: Callable[[str, str], int],
         check_stored: Callable[[str, str, int], None],
     ) -> None:
-        """`is_excused`: a group's coordinator may have lost its state with its disks. `log_end`, of
-        a group and a host: where the log with the group's offsets ends. `check_stored`, of the
-        same: whether its in-sync replicas have more than so much."""
+        """`is_excused`: a group's coordinator may have lost its state with its disks.
+        `log_end(group, host)`: the end of the log with the group's offsets. `check_stored(group,
+        host)`: whether its in-sync replicas have that much.
+        """
         self.looks = Looks()
         self._report = report
         self._is_excused = is_excused
@@ -83,7 +84,7 @@ class CommittedOffsets:
         """Topics that were deleted: their offsets go sooner or later."""
         self._may_hold: dict[Place, set[_Value]] = {}
         self._acknowledged: dict[Place, set[_Value]] = {}
-        """Those of `_may_hold` whose commit has its answer."""
+        """The entries of `_may_hold` whose commit was answered."""
         self._told_at: dict[_Value, str] = {}
         self._commits: dict[int, _Commit] = {}
         self._fetches: dict[int, tuple[Any, dict[Place, set[_Value]]]] = {}

@@ -1,11 +1,10 @@
-"""A producer's acknowledged offset is where its batch is, also when the batch was sent before.
+"""An acknowledged batch is at the acknowledged offset, also after retries.
 
 A batch that is sent again after a lost answer, a timeout or an election is not appended again: its
 answer is the offset that the leader remembers (KIP-98). The leader's memory follows the log through
 copies, truncations and restarts, or another record stands at the acknowledged offset.
 Each answer is compared with the log on the leader's disk at the moment at which it is sent: a batch
 with the CRC of the one that was sent begins at that offset.
-offset told begins a batch with the CRC of the one that was sent.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class ProducedOffsets:
         is_excused: Callable[[Key], bool],
         note: Callable[[str], None],
     ) -> None:
-        """`is_excused`: a partition has lost so much that no promise is left."""
+        """`is_excused`: a partition lost more disks than its promises cover."""
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -46,7 +45,9 @@ class ProducedOffsets:
         self._is_excused = is_excused
         self._note = note
         self._told: dict[tuple[Key, int, int, int], str] = {}
-        """Who answered for a batch last: by partition, producer id, epoch and first sequence."""
+        """The host that answered last for a batch: by partition, producer id, epoch and first
+        sequence.
+        """
         watched.answer("Produce", self._answered)
 
     def _answered(self, client: str, server: str, request: Any, response: Any) -> None:

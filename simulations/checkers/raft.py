@@ -25,7 +25,7 @@ from raftka.simulations.violation import About, Report
 class CommittedEntry(NamedTuple):
     term: int
     digest: bytes
-    leader: str  # Who announced it first.
+    leader: str  # The host that announced it first.
     at_s: float
     announced_in: int
     """The term in which that was."""
@@ -60,11 +60,11 @@ class RaftChecker:
         self.leaders: dict[int, str] = {}
         """By term."""
         self.on_elected: Callable[[str, int], None] = lambda host, term: None
-        """Told of each leader with its term, when it shows itself."""
+        """Called with each leader and its term at the leader's first message."""
         self.resigned: dict[str, float] = {}
-        """When leaders said that they lead no longer."""
+        """When leaders announced their resignation."""
         self.led_at: dict[str, float] = {}
-        """When each leader showed itself last."""
+        """When each leader sent its last message."""
         self._trace = trace
         self._report = report
         self._on_committed = on_committed

@@ -35,7 +35,7 @@ class Truth:
     order: list[int] = field(default_factory=list)
     """Their base offsets, ascending."""
     witnesses: dict[int, str] = field(default_factory=dict)
-    """Who was told, of which record, when; by base offset."""
+    """Which client learned of which record, and when; by base offset."""
     losers: set[int] = field(default_factory=set)
     """Brokers whose disks lost some of the log, and that are not back in sync yet."""
     unclean: set[int] = field(default_factory=set)
@@ -43,7 +43,7 @@ class Truth:
     start: int = 0
     """Where the log begins, after records were deleted on purpose."""
     excused_at: float = -1.0
-    """When so many disks were lost that nothing is promised any more."""
+    """When more disks were lost than the partition's promises cover."""
 
 
 class ReplicaChecker:
@@ -98,7 +98,7 @@ class ReplicaChecker:
         for key in [key for key in self.truths if key[0] == topic]:
             del self.truths[key]
 
-    # What clients learned.
+    # Records that clients learned of.
 
     def told(self, key: Key, offset: int, witness: str) -> None:
         """A client knows the record at `offset`: acknowledged with acks=all, or read."""
@@ -274,7 +274,7 @@ class ReplicaChecker:
         if self.promises_nothing(key):
             self.losses.append(f"{trio.current_time():.3f} s: {story}")
             self._trace.event("allowed-loss", partition=f"{key[0]}-{key[1]}", story=story)
-            # From here on only the logs of the survivors count.
+            # From here on only the surviving replicas' logs count.
             partition = self._metadata.image.partition(*key)
             leader = partition.leader if partition is not None else -1
             mirror = self._logs.replica(f"n{leader}", key)

@@ -1,7 +1,7 @@
-"""Deletions at the front of logs: only what a topic's settings or an administrator allow.
+"""Deletions at the front of logs: only those that a topic's settings or an administrator allow.
 
-Whole segments go, at each replica by its own clock. What was deleted may be missing from then on
-everywhere; what was deleted too early, or before it was committed, is a loss like any other.
+Each replica deletes whole segments by its own clock. A deleted record may then be missing
+everywhere; one deleted too early, or before it was committed, is lost like any other.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class RetentionChecker:
         self._min_isr = min_isr
         self._may_begin_at = may_begin_at
         self.given_up: dict[Key, int] = {}
-        """Up to where administrators have asked for records to be deleted."""
+        """The offsets below which administrators asked to delete records."""
         self._all: set[Key] = set()
-        """Partitions of which all that is committed shall go, whenever the request arrives."""
+        """Partitions whose committed records will be deleted when the request arrives."""
         logs.on_retired = self._retired
         logs.on_append.append(self._appended)
 

@@ -1,10 +1,10 @@
-"""What a share group owes its members (KIP-932), by what they were given and what they said. Pure.
+"""The promises of a share group (KIP-932), checked against deliveries and acknowledgements. Pure.
 
-- What was acknowledged is never delivered again.
-- While a member holds a record, no other is given it by the same leader.
+- An acknowledged record is never delivered again.
+- While one member has acquired a record, the same leader delivers it to no other.
 - No record is delivered more often than the limit.
-- What was neither acknowledged, nor perhaps, nor delivered as often as the limit, is still to come:
-  nothing is skipped.
+- A record that was not acknowledged, and not delivered up to the limit, is delivered again: none is
+skipped.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class ShareChecker:
         self._report = report
         self._held: dict[Where, _Held] = {}
         self._over: dict[Where, float] = {}
-        """What was acknowledged for sure, and when."""
+        """Records certainly acknowledged, and when."""
         self._counts: dict[Where, int] = {}
         self._doubtful: set[Where] = set()
-        """What was acknowledged, by a request whose outcome is unknown."""
+        """Records acknowledged by a request whose outcome is unknown."""
 
     @property
     def over_count(self) -> int:
@@ -107,7 +107,7 @@ class ShareChecker:
         self._doubtful.add(where)
 
     def missing(self, all_records: Iterable[Where]) -> list[Where]:
-        """What the group has still to be given."""
+        """The records that the group still has to deliver."""
         return [
             where
             for where in all_records

@@ -1,10 +1,11 @@
-"""What a streams group owes its members (KIP-1071), by what they were given. Pure.
+"""The promises of a streams group (KIP-1071), checked against its assignments. Pure.
 
 - A task has one member that runs it.
 - A process has a task once, in whatever role.
-- After quiet every task is run.
+- Once the group is quiet, every task has an owner.
 
-A member has what it was given until it gives it back, or until its session may have ended.
+A member owns a task from its assignment until it gives the task back, or until its session may have
+ended.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Transactions in the logs: nothing is stable from an open one on, and nobody writes for a former
-self.
+"""Transactions in the logs: nothing is stable beyond an open one, and no fenced producer writes.
 
 - The last stable offset of an answer passes no transaction that is open in the log of the broker
   that answers, nor one whose marker is not below the high watermark (KIP-98).
-- In a log the epochs of a producer never go back, markers included: who was fenced writes no more
-  (zombie-write). Neither do the epochs of the coordinators that wrote a producer's markers
+- In a log the epochs of a producer never go back, markers included: a fenced producer can no longer
+write (zombie-write). Neither do the epochs of the coordinators that wrote a producer's markers
   (stale-marker).
 """
 
@@ -65,7 +64,7 @@ class TransactionChecker:
 
     def _fetched(self, client: str, server: str, request: Any, response: Any) -> None:
         if request.replica_id >= 0 or request.replica_state.replica_id >= 0:
-            return  # A follower copies what is not stable as well, and needs no such offset.
+            return  # A follower also copies unstable records, and needs no such offset.
         names = self._metadata.image.topic_names
         for topic in response.responses:
             name = names.get(topic.topic_id, topic.topic)

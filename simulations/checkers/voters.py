@@ -1,4 +1,4 @@
-"""The quorum's voter sets: which set counts where, and the rules for changing them (KIP-853).
+"""The quorum's voter sets: which set is in force where, and the rules for changing them (KIP-853).
 
 A set is in force on a node from when it is in that node's log, committed or not. It changes by one
 voter at a time, no change begins before the one before is committed, and none before the leader has

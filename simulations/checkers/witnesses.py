@@ -241,8 +241,9 @@ class Witnesses:
                 checker.forget(topic.name)
 
     def may_pass(self, key: Key, start: int, end: int) -> bool:
-        """Whether consumers may be given nothing of what is between two offsets: markers, and what
-        a cleaning has removed."""
+        """Whether a consumer may find no record between two offsets: only markers, or cleaned
+        records.
+        """
         is_marker, may_be_gone = self.transactions.is_marker, self.compaction.may_be_gone
         return all(is_marker(key, at) or may_be_gone(key, at) for at in range(start, end))
 
@@ -363,7 +364,7 @@ class Witnesses:
 
 
 def _java_hash(text: str) -> int:
-    """What Java's String.hashCode gives for ASCII."""
+    """Java's String.hashCode, for ASCII."""
     code = 0
     for character in text:
         code = (31 * code + ord(character)) & 0xFFFFFFFF

@@ -1,8 +1,7 @@
 """After a disk error: a log that may have a hole or a torn end takes no further appends.
 
-What a failed write left in the file is unknown, and what a failed sync was for may be lost for
-good, whatever a later sync returns. So the log directory is offline until a new process has
-recovered it (KIP-112).
+A failed write leaves unknown bytes, and a failed sync may lose its data for good, whatever a later
+sync returns. So the log directory is offline until a new process has recovered it (KIP-112).
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ class FailedWrites:
         self.looks = Looks()
         self._report = report
         self._failed: dict[tuple[str, str], str] = {}
-        """The first file that was refused something, by host and log directory; of the process
-        that runs now."""
+        """The first file with an I/O error in the present process, by host and log directory."""
         logs.on_append.append(self._appended)
 
     def failed(self, host: str, path: str) -> None:

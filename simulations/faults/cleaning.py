@@ -16,7 +16,7 @@ from raftka.simulations.world import World
 
 _PATIENCE_S: Final = 15.0
 _MOMENT_S: Final = 0.002
-"""About as long as a disk takes for what a step waits for."""
+"""About as long as the disk operation of a step takes."""
 
 
 async def power_lost_at(

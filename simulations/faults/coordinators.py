@@ -1,4 +1,4 @@
-"""Faults of coordinators: what they have sent arrives when another one is in their place."""
+"""Faults of coordinators: their messages arrive after another one replaced them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def late_marker(world: World, dice: Random, cause: int) -> None:
         return
     process = held.coordinator.process
     world.trace.event("markers-held", node=held.coordinator.host, cause=cause)
-    # It stands still with its connections open: what it has sent is not taken back.
+    # It is paused with its connections open: its messages still arrive.
     world.cluster.pause(held.coordinator, cause)
     if await _written_by_another(world, held, within_s=_WAIT_S):
         world.note("markers of a former coordinator arrive late")

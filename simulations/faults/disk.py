@@ -1,4 +1,6 @@
-"""Faults of disks. Those that lose data notify the checkers, which know what a cluster owes."""
+"""Faults of disks. Those that lose data notify the checkers, which know what the cluster
+promises.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,7 @@ async def lost_pages(world: World, dice: Random, cause: int) -> None:
     faults.loses_pages, faults.sync_error_rate = True, dice.uniform(0.3, 1)
     await trio.sleep(dice.uniform(0.1, 2))
     faults.loses_pages, faults.sync_error_rate = False, 0.0
-    # A process that went on as if nothing had happened has time to promise what is not there.
+    # A process that wrongly goes on gets time to acknowledge records that are gone.
     await trio.sleep(dice.uniform(0, 2))
     if machine.is_running and dice.random() < 0.5:
         world.cluster.lose_power(machine, cause)

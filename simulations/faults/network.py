@@ -37,8 +37,9 @@ async def _cut_for(world: World, pairs: Ways, seconds: float, cause: int) -> Non
 
 
 async def come_back(world: World, dice: Random, pairs: Ways, cause: int) -> None:
-    """Heal at once, or host by host, or slowly: a returning node learns of its successor before it
-    reaches it, or the other way round, and does not catch up at once."""
+    """Heal at once, host by host, or slowly: a returning node may learn of its successor before or
+    after it reaches it, and does not catch up at once.
+    """
     slow_s = dice.choice([0.0, *(2 * [dice.uniform(0.02, 0.4)])])
     if dice.random() < 0.7:
         between = sorted({frozenset(pair) for pair in pairs}, key=sorted)

@@ -24,11 +24,11 @@ class Fault:
     kind: str
     group: str
     chance: float
-    """That a run has it at all."""
+    """The probability that a run has this fault."""
     rate: float
     """Its mean number a minute in a run that has it; the rate itself is drawn around this."""
     at_least_once: bool
-    """Whether a run that has it has it once at the least, however few faults it has otherwise."""
+    """Whether a run that has it strikes at least once, however low its rate."""
     inflict: Inflict
     meaning: str
 

@@ -1,4 +1,4 @@
-"""What administrators and clients do at times, and what they may rely on afterwards."""
+"""Occasional requests of administrators and clients, and what they may rely on afterwards."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _delay_followers(world: World, dice: Random, target: TopicPartition) -> None
 
 
 async def _delete_too_much(world: World, dice: Random, target: TopicPartition, cause: int) -> None:
-    """No client may delete what is not committed: it would be gone before it existed."""
+    """No client may delete an uncommitted record."""
     end = max((mirror.end_offset for mirror in world.logs.replicas(target)), default=0)
     offset = end + dice.choice([1, _FAR])
     world.note("deletion beyond the high watermark asked for")
@@ -197,8 +197,9 @@ async def _write(world: World, dice: Random, life: Life, topic: str, partitions:
 
 
 def _knows(world: World, producer: Producer, topic: str) -> bool:
-    """Whether a producer means the present topic. A broker that has not learned that the one
-    before it was deleted still reports that one, and takes records for it."""
+    """Whether a producer knows the present topic. A broker that has not learned of the deletion
+    still reports the former topic, and takes records for it.
+    """
     theirs, ours = producer.cluster.view.topics.get(topic), world.image.topics.get(topic)
     return theirs is not None and ours is not None and theirs.id == ours.topic_id
 

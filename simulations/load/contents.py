@@ -1,4 +1,4 @@
-"""What records are made of: a value determines its record, so that a reader can judge it alone.
+"""The content of records: a value determines its record, so that a reader can check it alone.
 
 Key, headers and time of a record follow from what it is. Whatever compresses, stores, sends or
 decodes it must return the same. A compacted topic's records all have keys: some that come again
@@ -45,7 +45,7 @@ def contents(what: bytes, number: int, *, compacted: bool) -> Contents:
 
 
 def identity(value: bytes | None, headers: Iterable[Header]) -> bytes:
-    """What a record says that it is; nothing where it does not."""
+    """A record's identity, by its own content; None without one."""
     if value is not None:
         return value
     return next((said for name, said in headers if name == _IS and said is not None), b"")

@@ -37,7 +37,7 @@ class Odds(NamedTuple):
     """How a kind of fault is drawn."""
 
     chance: float
-    """That a run has it at all."""
+    """The probability that a run has it."""
     rate: float
     """Its mean number a minute then."""
     at_least_once: bool

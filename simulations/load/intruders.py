@@ -1,4 +1,4 @@
-"""Clients that try what they may not, at every broker and under every fault.
+"""Clients that try what they are not allowed, at every broker and under every fault.
 
 eve logs in and has no ACL, mallory may do everything with topics but write, the stranger does not
 log in, and somebody tries mallory's name with another password. Whatever they ask is refused, or
@@ -170,12 +170,12 @@ _EVES: Final = (
 
 
 class Intruder(NamedTuple):
-    """Somebody, and what this one may not do."""
+    """A client, and what it is not allowed to do."""
 
     name: str
     tries: tuple[Callable[[str], Try], ...]
     user: str | None = None
-    """Who logs in; None when nobody does."""
+    """The user that logs in; None without a login."""
     secret: str | None = None
     """The password that is tried, when it is not the user's."""
 
@@ -244,7 +244,7 @@ def check(world: World, intruder: Intruder, where: str, tried: Try, answer: Any)
 
 
 def permissions() -> list[Acl]:
-    """What the users of simulations/machines/logins.py may do, and what not."""
+    """The ACLs of the users in simulations/machines/logins.py."""
     kinds = (ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID)
     everything = [ResourcePattern(kind, WILDCARD) for kind in kinds]
     everything.append(ResourcePattern(ResourceType.CLUSTER, CLUSTER_NAME))

@@ -75,7 +75,7 @@ LIES: Final[dict[str, Lie]] = {
 
 
 KEYLESS: Final = "records without a key"
-"""A lie only where a topic is compacted."""
+"""Invalid only on a compacted topic."""
 
 
 def lying_batch(lie: str, at_ms: int) -> bytes:

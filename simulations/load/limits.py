@@ -12,12 +12,12 @@ from random import Random
 from typing import Final
 
 _SMALL: Final = [1, 300, 1000, 4000]
-"""Bytes; the least is less than any batch."""
+"""Bytes; the smallest is below any batch's size."""
 _NAMES: Final = ("fetch.max.bytes", "max.partition.fetch.bytes")
 
 
 def of_brokers(dice: Random) -> dict[str, str]:
-    """What a follower asks a leader for, and how many sessions a leader keeps."""
+    """The fetch limits of followers, and how many sessions a leader keeps."""
     found = {}
     if dice.random() < 0.3:
         found["replica.fetch.response.max.bytes"] = str(dice.choice(_SMALL))

@@ -23,7 +23,7 @@ VOTERS_MAX = 5
 LATE_S = 31.0
 """How long a controller goes on trying to change the voters, whether or not anybody still asks."""
 EXTRA_MACHINES_MAX = 2
-"""So many more than the plan has: each costs time."""
+"""At most this many more than the plan has: each costs time."""
 
 
 def replica_on(world: World, machine: Machine) -> Member:
