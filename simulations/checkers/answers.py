@@ -269,7 +269,7 @@ class AnswerChecker:
         fetched = self._sessions.get((f"n{after.leader}", joined))
         broker = self._metadata.image.brokers.get(joined)
         if life is None or broker is None:
-            return  # The controller does not know yet whether the broker runs, and as which process.
+            return  # The controller does not know yet whether, and as which process, it runs.
         if fetched is not None and (fetched[0] == life or fetched[1] == broker.epoch):
             return
         last = "no process" if fetched is None else f"a process that is gone (epoch {fetched[1]})"
