@@ -232,7 +232,7 @@ class Cluster:
         return await channel.request(request, version, limit_s + wait_s, wait_s=wait_s)
 
     async def find_coordinator(self, key: str, key_type: int) -> Broker:
-        """Who coordinates a group or transactional id. Raises KafkaError, BrokenConnection."""
+        """The coordinator of a group or transactional id. Raises KafkaError, BrokenConnection."""
         request = FindCoordinatorRequest(key=key, key_type=key_type, coordinator_keys=[key])
 
         async def ask(channel: Channel) -> Coordinator | FindCoordinatorResponse:

@@ -19,7 +19,7 @@ from raftka.client.settings import (
 
 _INT_MAX = 2**31 - 1
 MAX_IN_FLIGHT_IDEMPOTENT = 5
-"""Batches of one producer and partition that a broker remembers to tell duplicates (KIP-98)."""
+"""Batches of one producer and partition that a broker remembers to detect duplicates (KIP-98)."""
 
 
 def _table(*settings: Setting) -> dict[str, Setting]:

@@ -136,7 +136,7 @@ class ClusterView:
         return replace(self, version=self.version + 1, topics=topics, brokers=brokers)
 
     def without(self, names: Iterable[str]) -> ClusterView:
-        """The view without some topics, once no caller needs them any longer."""
+        """The view without some topics, once no caller needs them."""
         gone = frozenset(names)
         return replace(
             self,

@@ -43,7 +43,7 @@ class Client:
         self._cluster = Cluster(config, network, self._clock, self._dice)
         self._nursery: trio.Nursery | None = None
         self._works = False
-        """Whether the background tasks run, so that there is somebody to wait for."""
+        """Whether the background tasks run, so that a caller may wait for them."""
 
     @property
     def cluster(self) -> Cluster:

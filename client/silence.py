@@ -1,4 +1,4 @@
-"""What a client does about a broker that owes an answer and says nothing.
+"""What a client does about a broker that does not answer.
 
 A process that stands still and a host without power leave their connections open, and a request
 would wait for request.timeout.ms. The rules here end that wait as soon as the rest of the cluster

@@ -207,7 +207,7 @@ class _Delivery:
 
 
 def _look_at(result: asyncio.Future[Any]) -> None:
-    """Nobody has to await a delivery: its error is no complaint of asyncio's then."""
+    """A caller need not await a delivery, and asyncio must not warn about its error then."""
     if not result.cancelled():
         result.exception()
 

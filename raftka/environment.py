@@ -13,7 +13,7 @@ from typing import Final
 _PREFIX: Final = "KAFKA_"
 _NOT_SETTINGS: Final = frozenset(
     {
-        # Of the JVM, its logging and the start scripts.
+        # Variables of the JVM, its logging and the start scripts.
         "KAFKA_VERSION",
         "KAFKA_HOME",
         "KAFKA_OPTS",

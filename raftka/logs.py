@@ -82,7 +82,7 @@ def render_json(line: Line) -> str:
 
 
 def _plain(value: object) -> object:
-    """What JSON has no word for."""
+    """Values that JSON cannot represent."""
     return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
 
 

@@ -35,7 +35,7 @@ log = get_logger(__name__)
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
-"""Of what a serving node makes, nearly all is gone by the next request, without the collector."""
+"""Reference counting frees nearly all that a serving node allocates before the next request."""
 
 
 class Around(Protocol):

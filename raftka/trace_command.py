@@ -88,7 +88,7 @@ def recording_of(content: RecorderContent) -> Recording:
 
 
 def recording(path: Path) -> Recording:
-    """Of a log directory, a server.properties or a recorder's file."""
+    """The recording in a log directory, one named by server.properties, or a recorder's file."""
     if path.suffix == ".properties":
         path = Path(make_config(read_file(str(path))).text("metadata.log.dir"))
     candidates = (path, path / flight_file.NAME, path.parent / flight_file.NAME)

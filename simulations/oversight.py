@@ -141,7 +141,7 @@ class Oversight:
         return {name: looks.checks for name, looks in self._looks().items()}
 
     def rules(self) -> dict[str, int]:
-        """By the name of a violation, how often somebody looked for it."""
+        """How often each violation was checked for, by its name."""
         found: Counter[str] = Counter()
         for looks in self._looks().values():
             found.update(looks)

@@ -47,7 +47,7 @@ class Detail:
         self.looks: Callable[[], dict[str, int]] = dict
         """How often each checker has compared something so far."""
         self.rules: Callable[[], dict[str, int]] = dict
-        """The same by rule: the names of violations that somebody looked for."""
+        """The same by rule: the names of the violations that were checked for."""
         self._looked: dict[str, int] = {}
         self._rules_looked_at: dict[str, int] = {}
         self._next_look_s = 1.0
@@ -85,7 +85,7 @@ class Detail:
         self.observer.ordered(client, self._numbers[cause])
 
     def asked(self, client: str, name: str) -> None:
-        """A client is made that asks for something on nobody's behalf: that is where it begins."""
+        """A client is created without a cause: its chain of causes begins here."""
         event = self._newest[""] = self.write("operation", operation=name, name=client)
         self.observer.ordered(client, event)
 

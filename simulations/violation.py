@@ -24,17 +24,17 @@ class About:
 
     partition: tuple[str, int] | None = None
     offset: int | None = None
-    """Of the record, in `partition`."""
+    """The record's offset in `partition`."""
     elsewhere: int | None = None
     """Where the same record, or its neighbour, is too."""
     node: str | None = None
-    """Who did it, or is stuck."""
+    """The host that did it, or is stuck."""
     other: str | None = None
     """With whom."""
     term: int | None = None
-    """Of the quorum."""
+    """A term of the quorum."""
     index: int | None = None
-    """Of an entry of the metadata log."""
+    """The index of a metadata log entry."""
     group: str | None = None
 
 

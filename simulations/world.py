@@ -72,7 +72,7 @@ class World:
         self.on_violation: list[Callable[[], None]] = []
         """Called when there is one, before anything ends."""
         self.voters_settled_at = 0.0
-        """When no change of the voters is under way any more; infinity while one is asked for."""
+        """When the last change of voters ended; infinity while one is under way."""
         self.faults_fired: dict[str, int] = {}
         self.last_id = max((node.node_id for node in plan.nodes), default=0)
         """Machines that join later get the ids after this one."""

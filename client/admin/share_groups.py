@@ -24,13 +24,13 @@ _PROTOCOL: str = "share"
 
 @dataclass(frozen=True, slots=True)
 class ShareOffset:
-    """How far a share group has come in a partition; None for what nobody knows yet."""
+    """A share group's progress in a partition; None for a value that is not known yet."""
 
     start_offset: int | None
     """The first offset that is not done."""
     leader_epoch: int
     lag: int | None
-    """How many records are to be done."""
+    """How many records remain to be acknowledged."""
 
 
 class ShareGroupOperations(GroupOperations):

@@ -1,7 +1,7 @@
-"""Delegation tokens (KIP-48): by which somebody logs in as their owner, for a while.
+"""Delegation tokens (KIP-48): with one, a client logs in as the token's owner for a while.
 
 A token's id is the user and its `password` the password of a SCRAM login whose sasl.jaas.config has
-tokenauth="true". Whoever asks must be logged in, and not by a token.
+tokenauth="true". The requester must be authenticated, and not by a token.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Token(NamedTuple):
     hmac: bytes
     owner: Principal
     requester: Principal
-    """Who asked for it; brokers before KIP-373 do not say, and it is the owner."""
+    """The requester; the owner, with brokers before KIP-373, which do not report it."""
     renewers: tuple[Principal, ...]
     issued_ms: int
     expires_ms: int

@@ -1,4 +1,4 @@
-"""Transactions: which there are, what they hold, and ending those that nobody ends (KIP-664)."""
+"""Transactions: list and describe them, and abort hanging ones (KIP-664)."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TransactionOperations(AdminBase):
     async def describe_transactions(
         self, transactional_ids: Iterable[str]
     ) -> dict[str, TransactionDescription]:
-        """Raises SomeFailed, with TRANSACTIONAL_ID_NOT_FOUND for ids that nobody uses."""
+        """Raises SomeFailed, with TRANSACTIONAL_ID_NOT_FOUND for unknown ids."""
         outcomes: dict[str, TransactionDescription | KafkaError] = {}
         for id in transactional_ids:
             try:

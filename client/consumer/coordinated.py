@@ -336,7 +336,7 @@ class CoordinatedMember:
         found: dict[str, list[int]] = {}
         for target in self._assignment.partitions:
             found.setdefault(target.topic, []).append(target.partition)
-        # A topic that is gone has no id any longer, and nobody waits for its partitions.
+        # A deleted topic has no id, and its partitions are not waited for.
         return [
             TopicPartitions(topic_id=topics[name].id, partitions=indexes)
             for name, indexes in found.items()

@@ -29,7 +29,7 @@ class Accumulator:
         self.on_release: Callable[[], None] = lambda: None
         """Called when memory became free."""
         self.is_abandoned = False
-        """Nobody waits for answers any more: the producer was closed."""
+        """The producer was closed: no task waits for responses."""
         self._active: dict[TopicPartition, PartitionQueue] = {}
         self._flushing = 0
 

@@ -1,7 +1,6 @@
-"""What the caller of `Producer.send` gets: the fate of one record, read from that of its batch.
-
-A batch is answered once for all its records, so nothing is done for each record until somebody asks
-for it: only those that are awaited or have callbacks are remembered by their batch.
+"""What the caller of `Producer.send` gets: the outcome of one record, read from that of its batch.
+A batch is acknowledged once for all its records, so a record costs nothing until a caller asks for
+it: the batch remembers only records that are awaited or have callbacks.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class RecordMetadata(NamedTuple):
 
 
 class Watch:
-    """Whoever waits for one record of a batch."""
+    """The waiters for one record of a batch."""
 
     __slots__ = ("callbacks", "event")
 

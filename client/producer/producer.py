@@ -90,7 +90,7 @@ class Producer(Client):
         self._cluster.on_change = self._sender.wake
         self._freed = trio.Event()
         self.since_checkpoint = 0
-        """Records since other tasks could run; whoever lets them run otherwise sets it to 0."""
+        """Records sent since other tasks could run; a checkpoint elsewhere resets it to 0."""
         self._closed = False
 
     async def send(
@@ -169,10 +169,9 @@ class Producer(Client):
         await self._transactional().initialize()
 
     def begin_transaction(self) -> None:
-        """Begin a transaction: what is sent from now on is read by all or by nobody.
-
-        Nobody: consumers with isolation.level = read_committed. Raises KafkaError when another one
-        is open, and MustAbort, MustClose for what ended that one.
+        """Begin a transaction: consumers with isolation.level = read_committed read all or none of
+        what is sent from now on. Raises KafkaError when another one is open, and MustAbort,
+        MustClose for what ended that one.
         """
         self._transactional().begin()
 

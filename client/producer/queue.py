@@ -146,7 +146,7 @@ class PartitionQueue:
         return True
 
     def hurry(self) -> None:
-        """Nothing speaks against another attempt any longer: skip the pauses."""
+        """A retry may succeed now: skip the back-off."""
         for batch in self.pending:
             batch.not_before = 0.0
 

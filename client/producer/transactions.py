@@ -191,7 +191,7 @@ class Transactions:
                     await self.abort()
                 return
             except TransactionError:
-                # Noted as it came: whoever begins the next transaction hears of it.
+                # Keep the error: beginning the next transaction raises it.
                 return
         log.warning(
             "transactional id %s: no answer of its coordinator within %g s to the end of its"

@@ -13,9 +13,9 @@ class AcknowledgeType(enum.IntEnum):
     ACCEPT = 1
     """It is done."""
     RELEASE = 2
-    """Somebody else shall have it, or this member once more."""
+    """Release: the broker delivers it to another member, or to this one again."""
     REJECT = 3
-    """Nobody can do it: it is not delivered again."""
+    """Reject: it cannot be processed and is not delivered again."""
     RENEW = 4
     """It takes longer: hold it for this member (KIP-1222)."""
 
@@ -33,7 +33,7 @@ class Said(NamedTuple):
 
 
 class Acknowledgements:
-    """Of one partition: offsets that were delivered, and what has been said of them."""
+    """One partition's delivered offsets and their acknowledgements."""
 
     __slots__ = ("_open", "_said")
 
@@ -70,7 +70,7 @@ class Acknowledgements:
         self._said.clear()
 
     def take(self) -> list[Said]:
-        """What the broker shall hear now."""
+        """The acknowledgements to send now."""
         said, self._said = self._said, {}
         found: list[Said] = []
         for offset in sorted(said):

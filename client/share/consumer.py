@@ -110,8 +110,8 @@ class ShareConsumer(Client):
         return {TopicPartition(name, index) for name, index in names if name is not None}
 
     async def poll(self, timeout_s: float = _POLL_S) -> list[ShareRecord]:
-        """Records that nobody else has, max.poll.records of them at most; none when the time is
-        over.
+        """Records acquired for this member, at most max.poll.records; none when the timeout
+        expires.
 
         Raises KafkaError: of the group, or ILLEGAL_STATE when records of the last poll are not
         acknowledged in explicit mode.

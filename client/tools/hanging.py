@@ -1,4 +1,4 @@
-"""Which open transactions nobody will end. Pure.
+"""Finds hanging transactions, which no coordinator will end. Pure.
 
 A transaction hangs in a partition when its coordinator does not know that the partition is in it:
 no marker will come, and the last stable offset stays where it is (KIP-664).

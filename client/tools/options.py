@@ -108,7 +108,7 @@ class Options(argparse.ArgumentParser):
     def _joined(self, words: Sequence[str]) -> list[str]:
         """Values that begin with a dash, as in `--by-duration -P1D`, joined to their option.
 
-        Kafka's tools take the word after such an option as its value, whatever it begins with.
+        Kafka's tools take the argument after such an option as its value, whatever it begins with.
         """
         joined: list[str] = []
         for word in words:
@@ -270,7 +270,7 @@ def whole_number(text: str, bits: int = 32) -> int:
 
 
 def shortened(text: str) -> str:
-    """What a user typed, for a message: an absurdly long word only in part."""
+    """A user's input, for a message: a very long one is shortened."""
     return text if len(text) <= 100 else f"{text[:100]}... ({len(text)} characters)"
 
 

@@ -35,7 +35,7 @@ def is_password(name: str) -> bool:
 def read_passwords(
     found: argparse.Namespace, user: str, added: Mapping[str, str], removed: Sequence[str]
 ) -> PasswordJob:
-    """What a command line asks for. Raises UsageError, in words that show no password."""
+    """The request of a command line. Raises UsageError, whose message shows no password."""
     if not user:
         raise UsageError(
             "The use of --entity-default or --user-defaults is not allowed with User SCRAM"

@@ -52,7 +52,7 @@ KINDS: Final[Mapping[str, _Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class QuotaJob:
-    """What the command line asks for: entities by type, and what shall become of their quotas."""
+    """The request of a command line: entities by type, and the changes of their quotas."""
 
     found: argparse.Namespace
     entities: tuple[tuple[str, str | None], ...]

@@ -26,7 +26,7 @@ P = TypeVar("P")
 
 INTERRUPTED = 128 + signal.SIGINT
 DEBUG = "RAFTKA_DEBUG"
-"""An environment variable: tools show the traceback of an error that nobody foresaw."""
+"""An environment variable: tools then show the traceback of an unexpected error."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -78,8 +78,8 @@ async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
 async def lift_throttles(admin: Admin, leaving: Sequence[int]) -> None:
     """Remove what `set_throttles` has set for moves away from these brokers.
 
-    They are in its lists of replicas by name: whoever set them need not be asked. The rates go with
-    the last such list.
+    Its lists name the replicas, so no other state is needed. The rates are removed with the last
+    list.
     """
     topics = [Resource(ResourceType.TOPIC, name) for name in await admin.list_topics()]
     if not topics:

@@ -29,7 +29,7 @@ SETTINGS: Final = {
     "num.partitions": "3",
     "group.initial.rebalance.delay.ms": "0",
 }
-"""Of every node; all else is Kafka's default."""
+"""Settings of every node; all others are Kafka's defaults."""
 
 
 def main(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""What is wrong with the settings of one node, on the machine where it is to run."""
+"""Finds what is wrong with one node's settings, on the machine where it will run."""
 
 from __future__ import annotations
 

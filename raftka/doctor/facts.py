@@ -81,7 +81,7 @@ async def gather(admin: Admin, now_ms: int) -> Facts:
 
 
 async def _unreachable(brokers: list[Node]) -> dict[int, str]:
-    """The brokers whose advertised address nobody answers, as seen from here."""
+    """The brokers whose advertised address does not answer, as seen from here."""
     found: dict[int, str] = {}
 
     async def knock(broker: Node) -> None:

@@ -36,13 +36,13 @@ _CORDONED: Final = "cordoned.log.dirs"
 
 @dataclass(frozen=True)
 class Wish:
-    """Who leaves, and where to."""
+    """The brokers that leave, and those that take over."""
 
     leaving: tuple[int, ...]
     sites: tuple[int, ...] = ()
     """The only brokers that may take replicas; all others when there are none."""
     successors: Mapping[int, int] = field(default_factory=dict)
-    """Who takes everything of one that leaves."""
+    """For a broker that leaves, the one that takes all its replicas."""
     throttle: int | None = None
     """Bytes a second that each broker may send and take for the moves."""
 
@@ -60,7 +60,7 @@ class State:
     sites: tuple[Site, ...]
     """Live brokers."""
     lost: frozenset[TopicPartition]
-    """Those of `on_leaving` that have no leader, whose records nobody can copy."""
+    """Those of `on_leaving` without a leader, from which no broker can copy."""
     known: frozenset[int]
     """All brokers that are registered, and that replicas name."""
 

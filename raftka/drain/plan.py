@@ -36,8 +36,9 @@ def plan(
 ) -> dict[TopicPartition, list[int]]:
     """The new replicas of each partition that has one on a broker that leaves.
 
-    `current` is where all partitions of the cluster are, and shall be once ongoing reassignments
-    are done. `successors` names for some that leave who takes all of theirs. Raises NoPlace.
+    `current` has the replicas of all partitions, as they will be after ongoing reassignments.
+    `successors` names, for some brokers that leave, the one that takes all their replicas. Raises
+    NoPlace.
     """
     racks = {site.broker_id: site.rack for site in sites if site.broker_id not in leaving}
     held = Counter(broker for replicas in current.values() for broker in replicas)

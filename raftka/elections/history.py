@@ -1,7 +1,7 @@
-"""Elections of both kinds, told from events: pure.
+"""Elections of controllers and partition leaders, reconstructed from events. Pure.
 
-Events are those of flight recorders (tracing/recordings.py) and of the metadata log; an election is
-told from what was noticed first to the first record that a producer had acknowledged under the new
+Events are those of flight recorders (tracing/recordings.py) and of the metadata log; an election
+spans from the first symptom to the first record that a producer had acknowledged under the new
 leader.
 """
 
@@ -23,7 +23,7 @@ _TOLD: Final = frozenset(
         *("broker-unfenced", "silence"),
     }
 )
-"""Of the causes, what a person is shown; messages between them say nothing more."""
+"""The causes that are shown; messages between them add nothing."""
 _CAUSES: Final = (
     ("broker-gone", "the connection broke and the port is refused"),
     ("broker-absent", "the connection broke and the port is refused"),
@@ -51,7 +51,7 @@ _BY_WORDS: Final = (
     ("rebalance", "the preferred leader came back"),
     ("new partition", "the partition is new"),
 )
-"""The same by the words of a reason that was written before there were codes."""
+"""The same by the text of a reason from before reasons had codes."""
 _STOPPED: Final = "an operator stopped the controller"
 _STOPS: Final = re.compile(r"^broker \d+ is shutting down;|^node \d+ has shut down")
 _EARLIER_S: Final = 30.0
@@ -77,7 +77,7 @@ class Election:
     at_s: float
     """When it was decided, by the wall clock of the controller that wrote it."""
     leader: int
-    """-1: nobody."""
+    """-1: none."""
     before: int | None
     """The leader before; None where that is not known."""
     epoch: int
@@ -141,7 +141,7 @@ class _History:
         before = self._swap("controller", leader)
         steps, why_silent = self._chain(event)
         chain = [*steps, _step(event, f"n{leader} is the controller")]
-        # While it hands over it still leads: nobody does from the first vote or broken link on.
+        # A resigning leader still leads; the gap begins with the first vote or broken link.
         noticed = chain[0].at_s if len(chain) > 1 else None
         cause = _first_of(_OF_CONTROLLERS, reason, str.__contains__) + why_silent
         if (told_to_stop := self._told_to_stop(before, event["at_s"])) is not None:

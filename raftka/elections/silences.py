@@ -1,7 +1,6 @@
-"""Silences of nodes, and what they were: a node that stood still, or a network that was cut. Pure.
-
-Others know since when a node was silent; only its own recorder knows why. One that stood still says
-so when it runs again. One that was cut off ran on, and noticed that it heard nobody.
+"""Explains why a node was silent: its process was stopped, or its network was cut. Pure. Its peers'
+recorders know since when it was silent; only its own knows why. A process that was stopped records
+that when it runs again. One that was cut off kept running and recorded that its peers were silent.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ class Silence(NamedTuple):
 
 
 class Silences:
-    """Those that the events tell of; moments are seconds since 1970."""
+    """The silences in the events; times are seconds since 1970."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._heard_of: dict[str, list[Event]] = {}
-        """That others heard nothing of a node."""
+        """Its peers found a node silent."""
         self._noticed_by: dict[str, list[Event]] = {}
-        """That a node heard nothing of others."""
+        """A node found its peers silent."""
         self._stood_still: dict[str, list[Event]] = {}
         for event in events:
             if event["kind"] == "silence":
@@ -39,8 +38,9 @@ class Silences:
                 self._stood_still.setdefault(event["node"], []).append(event)
 
     def of(self, host: str, after_s: float, until_s: float) -> float | None:
-        """Since when a node was silent, of the silences that began between the two moments; the
-        last one who heard it counts, and a node that stood still itself heard nobody."""
+        """Since when a node was silent, among silences that began between the two times. The last
+        peer that heard it counts, except peers that were stopped themselves.
+        """
         found = [
             float(event["since_s"])
             for event in self._heard_of.get(host, ())
@@ -49,7 +49,7 @@ class Silences:
         return max(found, default=None)
 
     def why(self, host: str, since_s: float) -> Silence | None:
-        """What that silence was; None when nobody recorded it."""
+        """The reason of that silence; None when no recorder has it."""
         for event in self._stood_still.get(host, ()):
             began = event["since_s"]
             if began - _SAME_S <= since_s <= began + event["seconds"]:

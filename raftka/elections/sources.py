@@ -1,4 +1,4 @@
-"""Where elections are told from: flight recorders, and the metadata log behind them."""
+"""Sources of elections: flight recorders, and the metadata log for what they no longer have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an election is told in: steps, from events."""
+"""The steps of an election, from events."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ class Step:
     """Seconds since 1970."""
     words: str
     node: str | None = None
-    """Who noticed or did it; None for what the cluster agreed on."""
+    """The node that noticed or did it; None for a decision of the cluster."""

@@ -37,7 +37,7 @@ NODES: Final = 3
 CLIENTS_MAX: Final = 100
 """Connected at once."""
 SCRIPT_BYTES_MAX: Final = 2_000_000
-"""Of what clients have sent: a session has to fit into a request, and into a file."""
+"""Bytes that clients may send: a session must fit into a request and a file."""
 _CHUNK: Final = 49_152
 _UNSENT_MAX: Final = 16 << 20
 _TICK_S: Final = 0.002
@@ -47,7 +47,7 @@ _EVENTS_MAX: Final = 2000
 
 
 def open_session(port: int, seed: int = 7) -> dict[str, Any]:
-    """A cluster with nothing in it, for whoever comes."""
+    """An empty cluster."""
     nodes = [{"node_id": each, "roles": "broker,controller"} for each in range(1, NODES + 1)]
     # Clients' clocks are those of today, the nodes' are not.
     settings = {**stage.SETTINGS, "log.message.timestamp.after.max.ms": str((1 << 63) - 1)}
@@ -97,7 +97,7 @@ class Bridge:
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody new is served."""
+        """Whether new clients are refused."""
         return self._is_script_full or self._last >= CONNECTIONS_MAX
 
     @property

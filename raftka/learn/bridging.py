@@ -70,7 +70,7 @@ class Bridging:
         """The answer to one request, both lines of JSON."""
         assert self._process is not None and self._process.stdin is not None
         async with self._turn:
-            # An answer belongs to its request: whoever is cancelled in between would leave it.
+            # Shielded: a cancelled caller would leave its answer for the next request.
             deadline = trio.current_time() + _ANSWER_S
             with trio.CancelScope(shield=True, deadline=deadline) as scope:
                 try:

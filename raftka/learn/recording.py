@@ -107,7 +107,7 @@ def of_session(
 ) -> Recording:
     """Runs a session to its end. `told` gets the events while they come.
 
-    A lesson that nobody has interfered with is told with its words. Raises SessionError, and for
+    A lesson without a script of hands is shown with its own text. Raises SessionError, and for
     such a lesson WrongLesson and NotInTrace.
     """
     engine = Engine(commit=commit(), lessons=brought_by(lesson))

@@ -81,7 +81,7 @@ class Cluster(LocalCluster):
         self._cuts: set[frozenset[int]] = set()
         self._sync_delay_s: dict[int, float] = {}
         self._controls: dict[int, socket.socket] = {}
-        """By which each node's process is told its faults."""
+        """The sockets that carry each node's faults."""
         self._messages = 0
 
     @property

@@ -236,7 +236,7 @@ class SlowFile:
         self._faults = faults
 
     def sync(self) -> None:
-        """Sync, late; callers do it beside the event loop, where a wait harms nobody else."""
+        """Sync, late; callers do so in a thread, where a wait does not hold up the event loop."""
         time.sleep(self._faults.sync_delay_s)
         self._file.sync()
 

@@ -1,10 +1,10 @@
 """Compares what transactional clients saw: all of a transaction, or nothing.
 
 By the names of Jepsen's work on Kafka: an aborted read (G1a) gives a reader of committed records
-one of a transaction that was aborted, or that nobody has asked to commit; a torn transaction has
-some of its records read, and the others by nobody, ever (of which an intermediate read, G1b, is the
-view in passing); a lost one was acknowledged and has none. What a transformer reads, writes and
-commits in one transaction happens once: an input that is behind the committed offset has its output
+one of a transaction that was aborted, or that no producer asked to commit; of a torn transaction
+some records are read, and the others never (of which an intermediate read, G1b, is the view in
+passing); a lost one was acknowledged and has none. What a transformer reads, writes and commits in
+one transaction happens once: an input that is behind the committed offset has its output
 (input-lost), once (processed-twice), and an output's input is behind that offset
 (offset-commit-lost). No transaction comes, through what others have read, after itself (G1c:
 cyclic-information-flow).

@@ -327,7 +327,7 @@ class _Later:
     def __init__(self, origins: Iterable[Origin]) -> None:
         """The last batch first."""
         self.last: dict[bytes, Entry] = {}
-        """Of each key; records of transactions that are open or aborted do not count."""
+        """The last record of each key; records of open or aborted transactions do not count."""
         self.void: set[int] = set()
         """Offsets of those."""
         self._next: dict[int, int] = {}

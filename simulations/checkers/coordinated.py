@@ -66,7 +66,7 @@ class CoordinatedGroups:
         self._topic_id = topic_id
         self._members: dict[tuple[str, str], _Member] = {}
         self._owners: dict[tuple[str, Place], _Owner] = {}
-        """Who was given each partition last, in which epoch."""
+        """The last owner of each partition, and its member epoch."""
         self._beats: dict[int, tuple[Any, float]] = {}
         """Heartbeats under way, and when they were sent."""
         self._commits: dict[int, tuple[Any, dict[Place, _Owner]]] = {}

@@ -28,7 +28,7 @@ class GroupChecker:
         self._generations: dict[str, int] = {}
         """The newest generation of each group of which a member has its assignment."""
         self._owners: dict[str, dict[Key, str]] = {}
-        """Who owns what in that generation."""
+        """The owner of each partition in that generation."""
         self._commits: dict[int, tuple[Any, int]] = {}
         """Commits under way, with the newest generation when they were sent."""
         watched.answer("JoinGroup", self._joined)

@@ -40,7 +40,7 @@ class Life:
     """A topic from its creation to its deletion, and what was written to it in that time."""
 
     name: str
-    """Whose records are of this life."""
+    """The producers whose records belong to this life."""
     acked: dict[tuple[TopicPartition, int], bytes] = field(default_factory=dict)
 
 

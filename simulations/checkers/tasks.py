@@ -75,7 +75,7 @@ class TaskChecker:
             self.dropped(member, task)
 
     def holders(self, task: Task) -> list[Claim]:
-        """Who has the task, as far as the coordinator can know."""
+        """The members that own the task, as far as the coordinator can know."""
         now_s = self._now()
         return [
             claim
@@ -84,7 +84,7 @@ class TaskChecker:
         ]
 
     def idle(self, tasks: Iterable[Task]) -> list[Task]:
-        """Those that nobody runs."""
+        """Tasks without an owner."""
         return [
             task
             for task in tasks

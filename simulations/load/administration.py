@@ -71,7 +71,7 @@ async def delete_records(world: World, dice: Random, cause: int) -> None:
 
 
 async def _delete_of_compacted(world: World, target: TopicPartition, cause: int) -> None:
-    """Where nothing is deleted by age or size, nobody may delete records either, as in Kafka."""
+    """Without cleanup.policy=delete a client may not delete records either, as in Kafka."""
     async with make_admin(world, "deleter", cause) as admin:
         try:
             await admin.delete_records({target: 1})

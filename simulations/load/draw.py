@@ -297,7 +297,9 @@ def _possible(
     kinds: Mapping[str, Odds], quorum: str, cleans: bool, has_disks: bool
 ) -> Mapping[str, Odds]:
     """Voters come and go where the quorum's format allows it; elsewhere the request is refused.
-    Nobody crashes while cleaning where there is nothing to clean, nor loses one disk of one."""
+    A plan without compaction has no crash while cleaning; one with one disk loses no disk of
+    several.
+    """
     wrong = ["quorum-change" if quorum != "static" else "voter-"]
     if not cleans:
         wrong.append("crash-while-cleaning")

@@ -1,7 +1,8 @@
-"""A member of a streams group as a state machine: what it asks, what it does with answers. Pure.
+"""A member of a streams group as a state machine: its requests, and its reactions to responses.
+Pure.
 
 It does what the thread of a Kafka Streams application does (KIP-1071): joins with its topology,
-gives back tasks that it shall no longer have, says so with its next heartbeat, and takes new ones.
+gives up tasks that were revoked, confirms that with its next heartbeat, and takes new ones.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class StreamsMember:
             }
 
     def work(self) -> None:
-        """Give back what it shall not have; with nothing to give back, take what is new."""
+        """Give up revoked tasks; without any, take the assigned ones."""
         if self.target is None:
             return
         surplus = [(role, t) for role in ROLES for t in self.owned[role] - self.target[role]]

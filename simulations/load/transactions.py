@@ -160,7 +160,7 @@ class TransactorTask:
             self._aborted()
         finally:
             if transaction.fate is Fate.OPEN:
-                # Nobody but this life could have it committed, and this one does not.
+                # Only this life could commit it, and it does not.
                 transaction.fate = Fate.ABORTED
             self.open = 0
 
@@ -227,8 +227,9 @@ class TransformerTask(TransactorTask):
     vanishes = 0.3
     """Often: the next member of its group finds offsets that are pending (KIP-447)."""
     _renamed = 0.4
-    """How often the life after is a process with another transactional.id. That one fences nobody,
-    so that the offsets stay pending until transaction.timeout.ms."""
+    """How often the next life has another transactional.id: it fences no producer, so that offsets
+    stay pending until transaction.timeout.ms.
+    """
 
     def __init__(self, world: World, plan: TransactorPlan) -> None:
         super().__init__(world, plan)

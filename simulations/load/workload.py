@@ -41,8 +41,7 @@ def report_corrupt(world: World, client: str, error: BaseException) -> None:
 
 
 def report_refused(world: World, client: str, error: BaseException) -> None:
-    """ACLs let the load do everything, at every broker that serves: before it knows them, a broker
-    serves nobody."""
+    """ACLs allow the load everything; a broker that does not know them yet denies everything."""
     if isinstance(error, KafkaError) and error.code in REFUSALS.values():
         world.report("allowed-but-refused", f"{client} may do what it asked, and got: {error}")
 
@@ -164,7 +163,7 @@ class ProducerTask:
 
 
 class HandProducer(ProducerTask):
-    """Sends its `records_per_burst` records once, as somebody asked for by hand."""
+    """Sends its `records_per_burst` records once: the verb `produce` of a session."""
 
     async def run(self) -> None:
         """Send them, and wait for the answers."""

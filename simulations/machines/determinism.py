@@ -34,7 +34,7 @@ R = TypeVar("R")
 _run: Any = _trio_run
 _traps: Any = _trio_traps
 _TURNS_A_MOMENT = 500_000
-"""So many turns at one moment are a loop that waits for nothing."""
+"""This many turns without progress of time are an endless loop."""
 _TURNS_A_LOOK = 4096
 """How often an interrupt from the keyboard is looked for."""
 
@@ -249,9 +249,8 @@ def _age(task: Any) -> int:
 
 
 class Running(Generic[T]):
-    """A run that stands still whenever its clock holds it, and goes on when it is told to.
-
-    While it stands still nothing of it is in force: several may take turns in one process.
+    """A run that stops when its clock holds it, and can be resumed. While it is stopped its
+    replacements are not in force: several runs may take turns in one process.
     """
 
     def __init__(
@@ -262,7 +261,7 @@ class Running(Generic[T]):
         self._loop = _Loop(seed)
         self._found: list[T] = []
         self._context: dict[str, Any] = {}
-        """trio's, while this run stands still."""
+        """trio's own functions, while this run is stopped."""
         self._steps: Generator[float, Any, None] | None = None
         self._runner: Any = None
 

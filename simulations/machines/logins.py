@@ -53,7 +53,7 @@ def settings() -> dict[str, str]:
         "sasl.mechanism.inter.broker.protocol": MECHANISM,
         f"listener.name.plaintext.{MECHANISM.lower()}.sasl.jaas.config": jaas,
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        # On the controllers' listener, which only nodes reach, nobody logs in.
+        # The controllers' listener, which only nodes reach, needs no login.
         "super.users": f"User:{NODE};User:ANONYMOUS",
     }
 

@@ -110,7 +110,7 @@ class Inode:
         return lost
 
     def read_again(self) -> None:
-        """No process has the file open any longer: from now on it is what the medium has."""
+        """The last process closed the file: from now on readers see what the medium has."""
         if self.medium is not None:
             for change in self.unsynced:
                 change.apply(self.medium)
@@ -164,7 +164,7 @@ class DiskFaults:
     full: bool = False
     write_error_rate: float = 0.0
     dead: str = ""
-    """A directory that is a disk of its own, which takes and gives nothing any longer."""
+    """A directory that is a disk of its own, and has failed."""
 
     def is_dead(self, path: str) -> bool:
         """Whether a path is on the disk that has failed."""
@@ -190,7 +190,9 @@ class Medium:
         self._durable_names: dict[str, Inode] = {}
         self._durable_directories: set[str] = {"/"}
         self.was_interrupted = False
-        """Whether it ever lost power or pages: what nobody reads again may be as it was then."""
+        """Whether it ever lost power or pages: files that recovery does not read may be as they
+        were then.
+        """
         self.on_error: Callable[[str], None] = lambda path: None
         """Called with the path when a write or a sync has failed, after what came of it."""
         self._names_log: list[NameChange] = []

@@ -115,8 +115,9 @@ class Fabric:
             stream.pump()
 
     def cut_service(self, client: str, server: str, port: int) -> None:
-        """Nothing passes on connections of a client to that port of a server any longer, in either
-        direction, and no new one is established. Other traffic between the hosts passes."""
+        """Cut a client from one port of a server, in both directions; new connections fail too.
+        Other traffic between the hosts passes.
+        """
         service = (client, server, port)
         self.closed_services.add(service)
         for stream in self._connections:

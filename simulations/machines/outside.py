@@ -1,4 +1,4 @@
-"""Clients that are no part of the run: bytes of real ones, put into the network at their moments.
+"""Real clients outside the run, whose bytes enter the simulated network at recorded times.
 
 A broker's listener for them is BRIDGE (`Plan.bridge_port`), which advertises an address on this
 machine. What a client sends is an action of the session's script, so that the same session gives

@@ -117,7 +117,7 @@ class Stream:
         self._closed = False
         self._dead = False
         self._room: trio.Event | None = None
-        """Set when what is sent has made room for more, while somebody waits for that."""
+        """Set when the send window has room again, while a sender waits."""
         self._receiver: trio.lowlevel.Task | None = None
         self.watcher: Watcher | None = None
         """What waits for bytes on behalf of a poller's owner."""

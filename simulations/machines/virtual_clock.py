@@ -1,4 +1,4 @@
-"""The clock of a simulation, and one that holds its run still and lets somebody act in between."""
+"""The clock of a simulation, and one that can stop its run and perform actions in between."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class VirtualClock(trio.abc.Clock):
         self.stalled = 0
         """Turns in which time did not advance."""
         self.is_held = False
-        """Whether the run stands still (`Running`)."""
+        """Whether the run is stopped (`Running`)."""
         self.gave_up = ""
         """Why the run was ended."""
         self.scope = trio.CancelScope()
-        """Of everything that runs; cancelled when nothing would ever happen again."""
+        """The scope of everything that runs; cancelled when no event is left."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
 
@@ -73,7 +73,7 @@ class VirtualClock(trio.abc.Clock):
 
 
 class Act(NamedTuple):
-    """Something that somebody does at a moment."""
+    """An action at a moment."""
 
     at_s: float
     perform: Callable[[], None]
@@ -81,10 +81,9 @@ class Act(NamedTuple):
 
 
 class Impossible(Exception):
-    """What somebody wants to do cannot be done now; the words say why. Nothing was changed.
-
-    `code` with `values` is the same for whoever says it in another language (`refused.<code>` of
-    the page's words)."""
+    """The action is impossible now; the message says why, and nothing was changed. `code` with
+    `values` is the message for other languages (`refused.<code>` of the page's words).
+    """
 
     def __init__(self, words: str, code: str = "", **values: object) -> None:
         super().__init__(words)
@@ -93,24 +92,24 @@ class Impossible(Exception):
 
 
 class HeldClock(VirtualClock):
-    """Stands still at a moment, and performs acts between the events.
+    """Stops at a moment, and performs actions between events.
 
-    Everything that the run itself does at a moment comes before an act of that moment. So
-    an act leaves all that is traced before it as it was, whether the run stood still there or not.
+    Everything that the run itself does at a moment comes before an act of that moment. So an action
+    leaves the earlier trace unchanged, whether the run stopped there or not.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.acts: list[Act] = []
-        """Those that are to come, in order."""
+        """Future actions, in order."""
         self.until_s = 0.0
-        """Stand still before anything later than this."""
+        """Stop before any later event."""
         self.acts_at_end = False
         """Whether acts of exactly that moment are performed."""
         self.is_enough: Callable[[], bool] = lambda: False
-        """Asked when all of a moment is done: stand still there?"""
+        """Called when a moment is complete: whether to stop there."""
         self.refused: tuple[Act, Impossible] | None = None
-        """The act that turned out to be impossible, for which the run stands still."""
+        """The action that turned out to be impossible, at which the run stopped."""
 
     def advance(self, deadline: float) -> None:
         """As VirtualClock's, up to what was allowed."""

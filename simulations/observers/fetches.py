@@ -39,7 +39,7 @@ class Wanted:
         self.passed = 0
         """In how many answers since."""
         self.nothing = 0
-        """In how many of those nobody was served."""
+        """How many of those served no partition."""
 
     def served(self) -> None:
         """It was served, or has no records at present."""

@@ -135,7 +135,7 @@ class ReplicaMirror:
     # Called by segments.
 
     def cleaning(self, base_offset: int, path: str) -> SegmentMirror:
-        """A cleaning begins to write what shall replace a segment."""
+        """The cleaner begins to write a segment's replacement."""
         self._logs.cleaning(self, CleaningStep.BEGUN)
         return SegmentMirror(self, base_offset, path, is_cleaned=True)
 
@@ -236,7 +236,7 @@ OnCleaned = Callable[[ReplicaMirror, SegmentMirror, list[SegmentMirror]], None]
 
 
 class FutureCopy:
-    """A log on its way to another directory: what happens to it is nobody's promise."""
+    """A future log, on its way to another directory: nothing is promised of it."""
 
     def __init__(self, host: str, key: Key, logs: PartitionLogs) -> None:
         self._host = host

@@ -26,7 +26,7 @@ _SWAP = ".log.swap"
 PATH: Final = re.compile(r".*/([^/]+)-(\d+)/(\d{20})\.log(\.cleaned)?")
 """Topic, partition, base offset, and whether a cleaning writes it."""
 FUTURE: Final = re.compile(r".*/([^/]+)-(\d+)\.[0-9a-f]{32}-future/(\d{20})\.log")
-"""Of a log on its way to another directory: nobody is served from it."""
+"""The file of a future log, which serves no reads."""
 
 
 class Owner(Protocol):

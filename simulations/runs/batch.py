@@ -26,7 +26,7 @@ from raftka.simulations.story.replay import explain
 from raftka.simulations.violation import Exit
 
 _FAILURES_KEPT = 1000
-"""Failing seeds that are told one by one at the end; each is told when it fails, too."""
+"""Failing seeds that are listed at the end; each is also reported when it fails."""
 _ERROR = re.compile(r"[\w.]+(Error|Exception|Touched|Journal|Connection)\b")
 _SEEDS_A_PROCESS = 50
 """A worker is replaced after so many, whatever it may have leaked."""

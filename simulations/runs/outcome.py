@@ -41,7 +41,7 @@ class Outcome:
     controller_election_s: list[float] = field(default_factory=list)
     """From when a controller was gone until there was another, each time."""
     partition_election_s: list[float] = field(default_factory=list)
-    """The same of partitions whose leader's place was taken by somebody else at once."""
+    """The same for partitions that got another leader at once."""
     counts: Counter[str] = field(default_factory=Counter)
 
     @property

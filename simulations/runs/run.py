@@ -74,7 +74,7 @@ def plan_for(options: Options) -> Plan:
 
 
 class Live:
-    """A run of a plan, which stands still where its clock holds it."""
+    """A run of a plan, which stops where its clock holds it."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Live:
         return self.has_ended
 
     def ask(self, question: Callable[[World], R]) -> R:
-        """The answer to a question about the run where it stands still."""
+        """Evaluate a question about the run at the moment where it stopped."""
         return self._running.ask(lambda: question(self._worlds[0]))
 
     def outcome(self) -> Outcome:

@@ -1,7 +1,5 @@
-"""What somebody does to a cluster by hand: the verbs of scenarios and of a session's script.
-
-Each writes an event, which is the cause of what it brings about. What cannot be done now is
-refused before anything has changed.
+"""The verbs of scenarios and of a session's script. Each writes an event, which is the cause of its
+effects. An impossible action is refused before anything has changed.
 """
 
 from __future__ import annotations
@@ -95,7 +93,7 @@ class Hands:
         machine.suspect = True
 
     def fail_directory(self, machine: Machine, path: str) -> None:
-        """One disk of several fails: nothing is written to it or read from it any longer."""
+        """One disk of several fails: all reads and writes on it fail."""
         self.world.trace.event("directory-failed", node=machine.host, path=path)
         machine.medium.faults.dead = path
         machine.suspect = True

@@ -133,7 +133,7 @@ async def scenario(stage: Stage) -> None:
         await stage.run(seconds=3)
         victim = stage.leader_of(SHARE_STATE_TOPIC if number == 1 else "t")
         if number == _ROUNDS - 1:
-            # What its members say now can reach nobody who keeps it.
+            # The members' acknowledgements cannot reach a coordinator now.
             for other in stage.nodes:
                 if other is not victim:
                     stage.cut(victim, other)

@@ -1,4 +1,4 @@
-"""A follower's process stands still, its connections stay open: the leader goes on without it after
+"""A follower's process is stopped, its connections stay open: the leader goes on without it after
 two seconds of silence, long before the controller fences it, and lets it in when it is back."""
 
 from raftka.simulations.scenarios.stage import Stage

@@ -1,4 +1,4 @@
-"""A leader's process stands still, its connections stay open: clients with Kafka's request
+"""A leader's process is stopped, its connections stay open: clients with Kafka's request
 timeout of 30 s ask the other brokers, and go on with the new leader as soon as there is one."""
 
 from raftka.simulations.scenarios.stage import Stage
@@ -7,7 +7,7 @@ SETTINGS = {"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms":
 _FENCED_S = 9.9
 """Until the controller has fenced the broker, and clients have found out."""
 _ELECTED_S = 2.0
-"""More where the controller stands still as well: the next one gives every broker its session."""
+"""Longer when the controller is stopped as well: the next one grants every broker a session."""
 
 
 async def scenario(stage: Stage) -> None:

@@ -245,7 +245,7 @@ class Stage:
         return homes == [path + name]
 
     def fail_directory(self, machine: Machine, path: str) -> None:
-        """One disk of several fails: nothing is written to it or read from it any longer."""
+        """One disk of several fails: all reads and writes on it fail."""
         self.hands.fail_directory(machine, path)
 
     def slow_disk(self, machine: Machine, seconds: float) -> None:

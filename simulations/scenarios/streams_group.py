@@ -113,7 +113,7 @@ class _Caller(Client):
     async def beat(
         self, member: StreamsMember, *, leaves: bool = False
     ) -> StreamsGroupHeartbeatResponse | None:
-        """One heartbeat; None when nobody answers as the coordinator."""
+        """One heartbeat; None when no broker answers as the coordinator."""
         request = member.leaving() if leaves else member.request()
         cluster: Cluster = self._cluster
         try:

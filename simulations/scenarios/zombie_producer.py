@@ -1,5 +1,7 @@
 """A producer is cut off in the middle of a transaction, and another takes over its transactional
-id. When the first comes back, nothing of it is taken, and nobody reads any of it as committed."""
+id. When the first comes back, brokers refuse its writes, and no read_committed consumer gets
+any.
+"""
 
 from raftka.client.producer.transaction_errors import MustRetry, TransactionError
 from raftka.simulations.scenarios.stage import Stage

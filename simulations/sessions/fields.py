@@ -46,7 +46,7 @@ class Fields:
         return SessionError(self.code, words)
 
     def only(self, names: Iterable[str]) -> None:
-        """Refuse fields that nobody reads: a misspelt one would silently do nothing."""
+        """Refuse unknown fields: a misspelt one would silently do nothing."""
         for name in self.values:
             if name not in names:
                 raise self.error(f"{self.where}: {unknown('field', str(name), names)}")

@@ -1,4 +1,4 @@
-"""Reads a plan that somebody sent: types, names and sizes are checked before anything runs."""
+"""Reads a received plan: types, names and sizes are checked before anything runs."""
 
 from __future__ import annotations
 

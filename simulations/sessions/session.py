@@ -29,7 +29,7 @@ FIELDS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """What somebody does, and when. Two that do the same at the same moment are still two."""
+    """An action and its time. Two equal actions at the same moment are still two."""
 
     at_s: float
     do: str
@@ -43,7 +43,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Session:
-    """What is run, and what somebody does to it."""
+    """What is run, and the script of actions."""
 
     seed: int = 1
     scenario: str | None = None

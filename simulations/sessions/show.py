@@ -1,4 +1,4 @@
-"""A session while it runs: a run that stands still, and goes on until it is told to stop."""
+"""A session while it runs: a run that can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _scenario(session: Session) -> Lesson:
 
 
 class Refused(SessionError):
-    """An action of the script is impossible at its moment; the run stands still before it."""
+    """An action of the script is impossible at its moment; the run stopped before it."""
 
     def __init__(self, action: Action, why: Impossible) -> None:
         super().__init__("impossible", f"{action.do} at {action.at_s:.6g} s: {why}")
@@ -192,8 +192,9 @@ class Show:
             raise Refused(self._actions.pop(self.fired), why)
 
     async def _tell(self, scenario: Callable[[Stage], Awaitable[None]], world: World) -> None:
-        """Run a scenario. What it expects need not come once somebody has interfered: then the
-        cluster is held to its promises, not to the scenario's story."""
+        """Run a scenario. After an action of the script its expectations may fail: then only the
+        invariants count, not the scenario's story.
+        """
         stage = Stage(world)
         try:
             await scenario(stage)

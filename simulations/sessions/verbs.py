@@ -35,7 +35,7 @@ class Parameter(NamedTuple):
 
 
 class Verb(NamedTuple):
-    """Something that somebody can do to a cluster."""
+    """An action on a cluster."""
 
     meaning: str
     parameters: Mapping[str, Parameter]

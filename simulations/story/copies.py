@@ -25,7 +25,7 @@ class State:
     isr: tuple[int, ...] = ()
     elr: tuple[int, ...] = ()
     has: frozenset[str] = frozenset()
-    """Whose disk has the record."""
+    """The brokers whose disks have the record."""
     sighting: Sighting | None = None
     """What changed, if it is that."""
 

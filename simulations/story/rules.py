@@ -162,7 +162,7 @@ RULES: Final[Mapping[str, str]] = {
     "metadata-recover": "once everything is healed, all nodes have all of the metadata",
     "replicas-recover": "once everything is healed, followers reach their leaders",
     "audit": "once everything is healed, everything can be read",
-    # Who may do what.
+    # Authorization.
     "denied-but-served": "whoever has no permission, no login or a wrong password"
     " is served nothing",
     "allowed-but-refused": "a client that ACLs allow something is served by every broker"

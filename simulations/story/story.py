@@ -61,7 +61,7 @@ class Story:
     record: dict[str, Any] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     title: str = ""
-    """Of the timeline."""
+    """Lines of the timeline."""
     columns: tuple[str, ...] = ()
     timeline: list[Row] = field(default_factory=list)
     left_out: int = 0

@@ -1,8 +1,8 @@
 """`raftka simulate --story`: a run as a person would tell it, whether it held or not.
 
-It is told while the run goes on, from the events of its trace: what was done to the cluster, what
-the cluster decided and why, and what its clients noticed. Events of one moment and one reason are
-one sentence.
+It is written while the run proceeds, from the events of its trace: what was done to the cluster,
+what the cluster decided and why, and what its clients noticed. Events of one moment and one reason
+are one sentence.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raftka.simulations.trace_file import Sink
 Event = Mapping[str, Any]
 
 LINES_MAX: Final = 120
-"""Of a page or two: what matters least is left out."""
+"""Lines of a page or two: the least important ones are left out."""
 _WIDTH: Final = 96
 _MARGIN: Final = 12
 _WEIGHTS: Final[Mapping[str, int]] = {
@@ -196,7 +196,7 @@ class _Both(Telling):
 
 
 def telling(sink: Sink | None, *, wanted: bool) -> Sink | None:
-    """The sink of a run, which tells it, too, if that is wanted."""
+    """The sink of a run, which also writes the story on request."""
     if not wanted:
         return sink
     return Telling() if sink is None else _Both(sink)

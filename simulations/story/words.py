@@ -11,7 +11,7 @@ from raftka.simulations.story.chronicle import LINKS
 Event = Mapping[str, Any]
 
 _NAME: Final = 28
-"""Of ids of members, which are random at their ends."""
+"""Characters of member ids, which end in random ones."""
 
 _PLAIN: Final[Mapping[str, str]] = {
     "serving": "{node} serves",
