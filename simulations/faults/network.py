@@ -37,9 +37,8 @@ async def _cut_for(world: World, pairs: Ways, seconds: float, cause: int) -> Non
 
 
 async def come_back(world: World, dice: Random, pairs: Ways, cause: int) -> None:
-    """Heal at once, host by host, or slowly: a returning node may learn of its successor before or
-    after it reaches it, and does not catch up at once.
-    """
+    """Heal at once, or host by host, or slowly: a returning node learns of its successor before it
+    reaches it, or the other way round, and does not catch up at once."""
     slow_s = dice.choice([0.0, *(2 * [dice.uniform(0.02, 0.4)])])
     if dice.random() < 0.7:
         between = sorted({frozenset(pair) for pair in pairs}, key=sorted)
@@ -121,9 +120,7 @@ async def isolate(world: World, dice: Random, cause: int) -> None:
 
 @fault("stranded-leader", "network", chance=0.5, rate=2.5)
 async def stranded_leader(world: World, dice: Random, cause: int) -> None:
-    """a partition's leader reaches no other node but all clients: no follower copies what it
-    appends
-    """
+    """a partition's leader reaches no other node but all clients: what it takes, nobody copies"""
     target = led_by_enough(world, dice)
     leader = world.leader_of(*target)
     if leader is None:
