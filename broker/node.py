@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from raftka.broker.share.service import ShareService
     from raftka.broker.telemetry import Telemetry
     from raftka.kraft.raft.quorum import Quorum
-    from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece
+    from raftka.model.ports import Clock, Connection, Dice, Disk, Network, Piece, Tls
     from raftka.model.rules import RulesOff
     from raftka.model.scram import ScramCredential
     from raftka.model.settings import Config
@@ -113,6 +113,7 @@ class Node:
         disk: Disk,
         network: Network,
         rules_off: RulesOff,
+        tls: Tls | None = None,
         first_scram: Mapping[ScramKey, ScramCredential] = NO_CREDENTIALS,
     ) -> None:
         self.config = config
@@ -128,13 +129,17 @@ class Node:
         self.dice = dice
         self.disk = disk
         self.network = network
-        self.broker_network = network_for(config, network, clock, dice, controllers=False)
+        self.broker_network = network_for(
+            *(self.listener_settings, config, network, clock, dice), tls=tls, controllers=False
+        )
         """By which this node reaches brokers; it speaks what their listener asks for."""
-        self.controller_network = network_for(config, network, clock, dice, controllers=True)
+        self.controller_network = network_for(
+            *(self.listener_settings, config, network, clock, dice), tls=tls, controllers=True
+        )
         """The same for controllers."""
         self._first_scram = first_scram
         self.tls = {
-            name: tls_for(partial(self.listener_settings, name), each.protocol, clock)
+            name: tls_for(partial(self.listener_settings, name), each.protocol, clock, tls)
             for name, each in self.listeners.items()
         }
         """By the name of a listener, what secures its connections; None where nothing does."""

@@ -15,14 +15,15 @@ from raftka.model.scram import HASHES, NUMBERS, ScramCredential
 from raftka.model.settings.config import Problem, WrongSettings
 from raftka.model.settings.listener_settings import ListenerSettings
 from raftka.model.settings.listeners import protocol_map
+from raftka.model.tls_settings import Store, TlsSettings
 
 if TYPE_CHECKING:
     from raftka.kraft.sections.scram import ScramKey
     from raftka.model.access import Principal
-    from raftka.model.ports import Clock, Connection, Dice, Network
+    from raftka.model.ports import Clock, Connection, Dice, Network, Tls
     from raftka.model.settings import Config
     from raftka.net.security.authentication import Authentication, Offer, Rules
-    from raftka.net.security.certificates import Certificates, TlsSettings
+    from raftka.net.security.contexts import Certificates
     from raftka.net.security.dialing import Login
     from raftka.net.security.scram import Known
 
@@ -35,9 +36,19 @@ TokenLookUp = Callable[[int, str], "Known | None"]
 
 
 def network_for(
-    config: Config, network: Network, clock: Clock, dice: Dice, *, controllers: bool
+    settings: Callable[[str], ListenerSettings],
+    config: Config,
+    network: Network,
+    clock: Clock,
+    dice: Dice,
+    *,
+    tls: Tls | None,
+    controllers: bool,
 ) -> Network:
-    """The network by which this node reaches the brokers, or the controllers."""
+    """The network by which this node reaches the brokers, or the controllers.
+
+    `settings` gives those of a listener as they are now: certificates may be replaced.
+    """
     if controllers:
         listener = next(iter(config.names("controller.listener.names")), "")
         mechanism = config.text("sasl.mechanism.controller.protocol")
@@ -49,25 +60,24 @@ def network_for(
         return network
     from raftka.net.security.dialing import SecuredNetwork
 
-    settings = ListenerSettings(config, listener)
     login = None
     if protocol.startswith("SASL_"):
-        login = own_login(settings, mechanism, network, clock, dice)
+        login = own_login(ListenerSettings(config, listener), mechanism, network, clock, dice)
     client_id = f"raftka-node-{config.int('node.id')}"
     wrap = None
     if protocol.endswith("SSL"):
-        from raftka.net.security import tls
+        from raftka.net.security.tls import connect
 
-        certificates = _certificates(lambda: settings, clock, server=False)
+        certificates = _certificates(lambda: settings(listener), clock, tls, server=False)
 
         async def wrap(connection: Connection, host: str) -> Connection:
-            return await tls.connect(connection, certificates.context(), host)
+            return await connect(connection, certificates.context(), host)
 
     return SecuredNetwork(network, clock, client_id, login=login, wrap=wrap)
 
 
 def tls_for(
-    settings: Callable[[], ListenerSettings], protocol: str, clock: Clock
+    settings: Callable[[], ListenerSettings], protocol: str, clock: Clock, tls: Tls | None
 ) -> Callable[[Connection], Awaitable[tuple[Connection, Principal]]] | None:
     """What secures each connection of a listener; None where TLS is not asked for.
 
@@ -78,7 +88,7 @@ def tls_for(
     from raftka.net.security.names import NameRules
     from raftka.net.security.tls import TlsListener
 
-    certificates = _certificates(settings, clock, server=True)
+    certificates = _certificates(settings, clock, tls, server=True)
     try:
         rules = NameRules(settings().text("ssl.principal.mapping.rules") or "DEFAULT")
     except ValueError as error:
@@ -87,12 +97,16 @@ def tls_for(
 
 
 def _certificates(
-    settings: Callable[[], ListenerSettings], clock: Clock, *, server: bool
+    settings: Callable[[], ListenerSettings], clock: Clock, tls: Tls | None, *, server: bool
 ) -> Certificates:
-    from raftka.net.security.certificates import Certificates
+    from raftka.net.security.contexts import Certificates
 
+    if tls is None:
+        from raftka.net.security.openssl import OpenSsl
+
+        tls = OpenSsl()
     try:
-        return Certificates(lambda: tls_settings(settings()), clock.monotonic, server=server)
+        return Certificates(lambda: tls_settings(settings()), clock.monotonic, tls, server=server)
     except (ValueError, OSError) as error:
         name = f"listener {settings().listener}"
         raise WrongSettings([Problem(name, None, f"TLS cannot be set up: {error}")]) from error
@@ -100,8 +114,6 @@ def _certificates(
 
 def tls_settings(settings: ListenerSettings) -> TlsSettings:
     """What a listener's ssl.* settings say. Raises ValueError."""
-    from raftka.net.security.certificates import Store, TlsSettings
-
     text = settings.text
     return TlsSettings(
         Store(

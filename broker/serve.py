@@ -34,7 +34,7 @@ from raftka.broker.security import authentication_for
 from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import Uuid
 from raftka.model.logs import get_logger
-from raftka.model.ports import Clock, Dice, Disk, Listener, Network
+from raftka.model.ports import Clock, Dice, Disk, Listener, Network, Tls
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
 from raftka.model.settings.listener_settings import ListenerSettings
@@ -64,6 +64,7 @@ async def serve(
     disk: Disk,
     network: Network,
     shutdown: trio.Event,
+    tls: Tls | None = None,
     composed: Callable[[Node], None] | None = None,
     ready: Callable[[Node], None] | None = None,
     rules_off: RulesOff = ALL_HOLD,
@@ -71,9 +72,9 @@ async def serve(
 ) -> None:
     """Run a node until `shutdown` is set and leadership has moved away.
 
-    `composed` is called once the node has its directories and its services, before anything
-    runs. `ready` is called when the node serves: a broker once it is unfenced, a controller once it
-    listens. Cancelling is a crash, as far as the cluster can tell.
+    `tls` is OpenSSL unless it is given. `composed` is called once the node has its directories and
+    its services, before anything runs. `ready` is called when the node serves: a broker once it is
+    unfenced, a controller once it listens. Cancelling is a crash, as far as the cluster can tell.
 
     Raises what keeps a node from starting: FormatError for its directories, OSError for its
     ports, KafkaError when the controllers refuse it.
@@ -90,6 +91,7 @@ async def serve(
             dice=dice,
             disk=disk,
             network=network,
+            tls=tls,
             rules_off=rules_off,
         )
         _compose(node, directories)

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from raftka.model.settings.config import Problem, WrongSettings
 from raftka.model.settings.sasl_rules import jaas_options
+from raftka.model.tls_settings import Store, TlsSettings
 from raftka.net.security.authentication import Offer
-from raftka.net.security.certificates import Store, TlsSettings, make_context
 from raftka.net.security.http import Http
 from raftka.net.security.issuer_keys import FileKeys, UrlKeys
 from raftka.net.security.oauth import MECHANISM, OAuthServer
+from raftka.net.security.openssl import OpenSsl
 from raftka.net.security.token_source import Credentials, path_of, source_of
 from raftka.net.security.tokens import Bearer, TokenRules, accepted
 
 if TYPE_CHECKING:
-    import ssl
-
-    from raftka.model.ports import Clock, Network
+    from raftka.model.ports import Clock, Network, TlsContext
     from raftka.model.settings.listener_settings import ListenerSettings
     from raftka.net.security.dialing import Login
 
@@ -105,7 +104,7 @@ def _http(settings: ListenerSettings, network: Network, clock: Clock) -> Http:
 
     prefix = f"listener.name.{settings.listener.lower()}.{MECHANISM.lower()}"
 
-    def context() -> ssl.SSLContext:
+    def context() -> TlsContext:
         own = {
             name: found
             for name in ("type", "location", "password", "certificates")
@@ -117,6 +116,6 @@ def _http(settings: ListenerSettings, network: Network, clock: Clock) -> Http:
             own.get("password"),
             own.get("certificates"),
         )
-        return make_context(TlsSettings(truststore=store), server=False)
+        return OpenSsl().context(TlsSettings(truststore=store), server=False)
 
     return Http(network, clock, context)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raftka.client.settings import ClientConfig, ConfigError, Setting, names, optional_text, text
-from raftka.model.ports import Clock, Connection, Dice, Network
+from raftka.model.ports import Clock, Connection, Dice, Network, TlsContext
 from raftka.model.scram import HASHES
 from raftka.model.settings.jaas import parse_jaas
+from raftka.model.tls_settings import Store, TlsSettings
 
 if TYPE_CHECKING:
     from raftka.net.security.dialing import Login
@@ -104,8 +105,8 @@ def secured(config: ClientConfig, network: Network, clock: Clock, dice: Dice) ->
     return SecuredNetwork(network, clock, config.text("client.id"), login=login, wrap=wrap)
 
 
-def _tls_context(config: ClientConfig) -> Any:
-    from raftka.net.security.certificates import Store, TlsSettings, make_context
+def _tls_context(config: ClientConfig) -> TlsContext:
+    from raftka.net.security.openssl import OpenSsl
 
     maybe = config.optional_text
     settings = TlsSettings(
@@ -128,7 +129,7 @@ def _tls_context(config: ClientConfig) -> Any:
         checks_host=config.text("ssl.endpoint.identification.algorithm") != "",
     )
     try:
-        return make_context(settings, server=False)
+        return OpenSsl().context(settings, server=False)
     except (ValueError, OSError) as error:
         raise ConfigError(f"TLS cannot be set up: {error}") from error
 

@@ -1,8 +1,8 @@
-"""The four things that a node takes from outside: a clock, dice, a disk and a network.
+"""What a node takes from outside: a clock, dice, a disk, a network, and what speaks TLS.
 
-Production hands in the real ones (net/transport.py, storage/posix.py), the simulator its own
-(simulations/), and nothing else differs between the two. Code that needs time, chance, a file or
-a peer takes it from here and from nowhere else; a test enforces it.
+Production hands in the real ones (net/transport.py, storage/posix.py, net/security/openssl.py),
+the simulator its own (simulations/), and nothing else differs between the two. Code that needs
+time, chance, a file or a peer takes it from here and from nowhere else; a test enforces it.
 
 Errors: files and directories raise OSError as the operating system does; connections raise
 `BrokenConnection`; a connection or listener closed on this side raises `trio.ClosedResourceError`.
@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+from raftka.model.tls_settings import TlsSettings
 
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
@@ -300,6 +302,74 @@ class Network(Protocol):
 
     def poller(self) -> Poller | None:
         """What watches connections of this network; None when it has no such thing."""
+        ...
+
+
+class TlsFailure(Exception):
+    """TLS comes to no agreement with the other side, or no longer understands it; why, in words."""
+
+
+class TlsStream(Protocol):
+    """One side of one TLS connection without I/O: its user's bytes in clear on one side, on the
+    other those of the network, which somebody else moves."""
+
+    def shake_hands(self) -> bool:
+        """Go on with the handshake; False while the other side has to say more. Raises TlsFailure.
+
+        Also after a failure there may be bytes to send: the alert that names the reason.
+        """
+        ...
+
+    @property
+    def subject(self) -> str | None:
+        """The distinguished name in the other side's certificate; None when it showed none."""
+        ...
+
+    def read(self, buffer: bytearray | memoryview) -> int | None:
+        """Clear bytes that are there already; None when more has to come first, 0 at the end.
+
+        Raises TlsFailure.
+        """
+        ...
+
+    def write(self, data: Buffer) -> None:
+        """Clear bytes for the other side. Raises TlsFailure."""
+        ...
+
+    def finish(self) -> None:
+        """Announce that nothing more will be written (close_notify). Never raises."""
+        ...
+
+    def take(self, data: Buffer) -> None:
+        """What the network brought; nothing at the end of the stream."""
+        ...
+
+    def give(self) -> bytes:
+        """What the network has to carry; empty when there is nothing."""
+        ...
+
+
+class TlsContext(Protocol):
+    """Keys, certificates and versions, for any number of connections."""
+
+    def server(self) -> TlsStream:
+        """The side that was connected to."""
+        ...
+
+    def client(self, host: str) -> TlsStream:
+        """The side that connected to a host. Raises TlsFailure for no name of a host."""
+        ...
+
+
+class Tls(Protocol):
+    """What speaks TLS, and reads keys and certificates."""
+
+    def context(self, settings: TlsSettings, *, server: bool) -> TlsContext:
+        """Raises ValueError, in words that show no secret; OSError for files."""
+        ...
+
+    def seen(self, settings: TlsSettings) -> object:
+        """What is equal as long as `context` would make the same again. Raises OSError."""
         ...
 
 

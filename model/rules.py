@@ -99,6 +99,7 @@ class Rule(enum.Enum):
     # Who may do what.
     LOGIN_COMES_FIRST = "nothing but a login is answered before one, where it is asked for"
     PASSWORDS_ARE_PROVED = "a login by SCRAM proves that the client knows the password"
+    CERTIFICATES_ARE_VERIFIED = "a certificate counts that is in its time, of a trusted authority"
     ACLS_ARE_ENFORCED = "a client does what an ACL allows it, and nothing else (KIP-11)"
     DENY_OUTWEIGHS_ALLOW = "what an ACL denies, no other ACL allows (KIP-11)"
     PRINCIPAL_IS_FORWARDED = "a forwarded request is its client's, and not the broker's (KIP-590)"

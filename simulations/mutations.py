@@ -20,8 +20,9 @@ class Mutant:
     rules_off: RulesOff
     is_of_liveness: bool = False
     """What it breaks is that something happens at last: a run that does not recover shows it."""
-    asks_for_logins: bool = False
-    """Only a cluster whose brokers ask for a login can show it: every run has one."""
+    asks_for_logins: str = ""
+    """Only a cluster whose brokers ask who one is can show it: every run has one, and this is what
+    its brokers' listener speaks."""
 
 
 _ALL: Final = (
@@ -215,31 +216,37 @@ _ALL: Final = (
         "login-not-awaited",
         "a listener with SASL answers requests before the login",
         frozenset({Rule.LOGIN_COMES_FIRST}),
-        asks_for_logins=True,
+        asks_for_logins="SASL_PLAINTEXT",
     ),
     Mutant(
         "password-not-proved",
         "a login by SCRAM succeeds with any password",
         frozenset({Rule.PASSWORDS_ARE_PROVED}),
-        asks_for_logins=True,
+        asks_for_logins="SASL_PLAINTEXT",
+    ),
+    Mutant(
+        "certificate-not-verified",
+        "a handshake succeeds with any certificate, or with none",
+        frozenset({Rule.CERTIFICATES_ARE_VERIFIED}),
+        asks_for_logins="SSL",
     ),
     Mutant(
         "denied-but-served",
         "a node serves what no ACL allows",
         frozenset({Rule.ACLS_ARE_ENFORCED}),
-        asks_for_logins=True,
+        asks_for_logins="SSL",
     ),
     Mutant(
         "allow-outweighs-deny",
         "an ACL that denies is overlooked where another allows",
         frozenset({Rule.DENY_OUTWEIGHS_ALLOW}),
-        asks_for_logins=True,
+        asks_for_logins="SASL_PLAINTEXT",
     ),
     Mutant(
         "principal-lost-in-forwarding",
         "a controller takes a forwarded request for the broker's own",
         frozenset({Rule.PRINCIPAL_IS_FORWARDED}),
-        asks_for_logins=True,
+        asks_for_logins="SASL_SSL",
     ),
 )
 MUTANTS: Final = {mutant.name: mutant for mutant in _ALL}

@@ -27,6 +27,7 @@ from raftka.simulations.machines.machine import CONTROLLER_PORT, METADATA, Machi
 from raftka.simulations.machines.medium import Watcher
 from raftka.simulations.machines.network import Fabric
 from raftka.simulations.machines.stream import Flow, Taps, both
+from raftka.simulations.machines.tls_records import clear
 from raftka.simulations.observers import situations, topic_id
 from raftka.simulations.observers.leadership_history import LeadershipHistory
 from raftka.simulations.observers.metadata import ObservedMetadata
@@ -177,9 +178,9 @@ class Oversight:
         """The taps of a new connection; `flow` is the client's side of it."""
         talk = self.witnesses.conversation(client, server, flow)
         if port != CONTROLLER_PORT or not client.startswith("n"):
-            return talk.asks, talk.answers
+            return clear(talk.asks), clear(talk.answers)
         asks, answers = self.raft.taps(client, server)
-        return both(asks, talk.asks), both(answers, talk.answers)
+        return clear(both(asks, talk.asks)), clear(both(answers, talk.answers))
 
     def watch_file(self, host: str, path: str) -> Watcher | None:
         """The watcher of a new file, if an observer wants one."""

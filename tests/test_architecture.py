@@ -57,7 +57,7 @@ REAL_WORLD = {
     # Files of tokens and of issuers' keys, as those of certificates.
     "net/security/issuer_keys.py",
     "net/security/token_source.py",
-    "net/security/tls.py",
+    "net/security/openssl.py",
     "net/transport.py",
     "storage/apart.py",
     "storage/apart_process.py",

@@ -20,7 +20,7 @@ from raftka.tracing.files import TracedDisk
 from raftka.tracing.memory import Memory
 from raftka.tracing.messages import Fields, Names, of_kafka, of_raft
 from raftka.tracing.timers import Timers
-from raftka.tracing.wire import Ends, Link, Message, TracedNetwork
+from raftka.tracing.wire import Clear, Ends, Link, Message, TracedNetwork
 
 _AFTER_MAX: Final = 50
 """The most further causes that one event names."""
@@ -87,9 +87,9 @@ class Observer:
         self._last_answer: Memory[tuple[str, str]] = Memory()
         """The newest answer on a connection: by its name and API."""
 
-    def network(self, node: str, inner: Network) -> Network:
-        """A process's network port, observed."""
-        return TracedNetwork(inner, node, self, self._ends, self._lock)
+    def network(self, node: str, inner: Network, clear: Clear | None = None) -> Network:
+        """A process's network port, observed; `clear` is as TracedNetwork has it."""
+        return TracedNetwork(inner, node, self, self._ends, self._lock, clear)
 
     def disk(self, node: str, inner: Disk) -> Disk:
         """A process's disk port, observed."""

@@ -22,6 +22,11 @@ from raftka.tracing.safely import Safely
 _SIZE = 4
 _NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
 """What nodes call themselves when they ask each other."""
+_FRAME_MAX = 1 << 28
+"""What would be longer is not cut into frames so, as a stream of TLS is not."""
+Tap = Callable[[bytes], None]
+Clear = Callable[[Tap], Tap]
+"""What opens one direction of a connection: the bytes as they pass come in, clear ones go out."""
 
 
 class Ends(NamedTuple):
@@ -87,7 +92,8 @@ class Link:
 class _Direction:
     """Cuts one direction's bytes into messages."""
 
-    def __init__(self, link: Link, sent: bool, listening: Listening) -> None:
+    def __init__(self, link: Link, sent: bool, listening: Listening, clear: Clear | None) -> None:
+        self.take: Tap = self._taken if clear is None else clear(self._taken)
         self._link = link
         self._sent = sent
         self._listening = listening
@@ -97,7 +103,7 @@ class _Direction:
         self._lost = False
         """Whether something came that no codec understands: the rest is not parsed."""
 
-    def take(self, data: bytes) -> None:
+    def _taken(self, data: bytes) -> None:
         if self._lost:
             return
         self._data += data
@@ -109,6 +115,10 @@ class _Direction:
                 del self._data[:_SIZE]
         while len(self._data) >= _SIZE:
             end = _SIZE + int.from_bytes(self._data[:_SIZE], "big")
+            if end > _FRAME_MAX:
+                self._lost = True
+                self._data.clear()
+                return
             if len(self._data) < end:
                 return
             frame = bytes(self._data[_SIZE:end])
@@ -190,14 +200,21 @@ def _carried(envelope: Any) -> tuple[str, Any]:
 class TracedConnection:
     """A connection that reports what passes."""
 
-    def __init__(self, inner: Connection, link: Link, listening: Listening, safely: Safely) -> None:
+    def __init__(
+        self,
+        inner: Connection,
+        link: Link,
+        listening: Listening,
+        safely: Safely,
+        clear: Clear | None = None,
+    ) -> None:
         self.peer = inner.peer
         self.inner = inner
         self._link = link
         self._listening = listening
         self._safely = safely
-        self._out = _Direction(link, True, listening)
-        self._in = _Direction(link, False, listening)
+        self._out = _Direction(link, True, listening, clear)
+        self._in = _Direction(link, False, listening, clear)
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         """As the port says."""
@@ -311,14 +328,16 @@ class TracedNetwork:
         listening: Listening,
         ends: Callable[[Connection, bool], Ends | None],
         lock: AbstractContextManager[Any] | None = None,
+        clear: Clear | None = None,
     ) -> None:
         """`ends` names a connection, given whether this side dialed; None for one that is over.
-        The observer holds `lock`."""
+        The observer holds `lock`. `clear` opens what is encrypted, where somebody can."""
         self._inner = inner
         self._node = node
         self._listening = listening
         self._ends = ends
         self._lock = lock
+        self._clear = clear
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
         """As the port says."""
@@ -340,4 +359,4 @@ class TracedNetwork:
         if ends is None:
             return connection
         link, safely = Link(self._node, ends, dialed), Safely(f"connection {ends.name}", self._lock)
-        return TracedConnection(connection, link, self._listening, safely)
+        return TracedConnection(connection, link, self._listening, safely, self._clear)

@@ -1,8 +1,7 @@
 """Keys and certificates as settings name them, made into what OpenSSL works with.
 
 PEM in files or in the settings themselves (KIP-651), and PKCS12; JKS stores, which only Java reads,
-are refused with the command that converts them. A context is made again when a file or a setting
-has changed, for the connections that begin from then on.
+are refused with the command that converts them.
 """
 
 from __future__ import annotations
@@ -10,16 +9,13 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
-from raftka.model.logs import get_logger
-
-log = get_logger(__name__)
+from raftka.model.tls_settings import Store, TlsSettings
 
 _JKS: Final = b"\xfe\xed\xfe\xed"
-_LOOKS_AGAIN_S: Final = 1.0
 _VERSIONS: Final = {
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
@@ -29,29 +25,6 @@ _CLIENT_AUTH: Final = {
     "requested": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
-
-
-class Store(NamedTuple):
-    """A keystore or a truststore, as Kafka's settings name it."""
-
-    type: str = "JKS"
-    location: str | None = None
-    password: str | None = None
-    certificates: str | None = None
-    """PEM in the setting itself."""
-    key: str | None = None
-    key_password: str | None = None
-
-
-class TlsSettings(NamedTuple):
-    """All that a context is made of."""
-
-    keystore: Store = Store()
-    truststore: Store = Store()
-    protocols: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
-    ciphers: tuple[str, ...] = ()
-    client_auth: str = "none"
-    checks_host: bool = True
 
 
 def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
@@ -65,6 +38,8 @@ def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
         )
     versions = sorted(_VERSIONS[each] for each in settings.protocols)
     context.minimum_version, context.maximum_version = versions[0], versions[-1]
+    # A client could have a server agree on keys again and again (TLS 1.2), at no cost of its own.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     if names := [openssl_name(each) for each in settings.ciphers if not _is_of_13(each)]:
         try:
             context.set_ciphers(":".join(names))
@@ -217,43 +192,3 @@ def _hidden_file(data: bytes) -> Iterator[str]:
         file.write(data)
         file.flush()
         yield file.name
-
-
-class Certificates:
-    """The context of one listener, or of one client."""
-
-    def __init__(
-        self, settings: Callable[[], TlsSettings], now: Callable[[], float], *, server: bool
-    ) -> None:
-        """Raises as `make_context`. `settings` are asked again from time to time."""
-        self._settings = settings
-        self._now = now
-        self._server = server
-        self._made_of = self._seen()
-        self._context = make_context(settings(), server=server)
-        self._looked_s = now()
-
-    def context(self) -> ssl.SSLContext:
-        """The one to use now. What is wrong with new files is logged, and the old ones stay."""
-        now_s = self._now()
-        if now_s - self._looked_s >= _LOOKS_AGAIN_S:
-            self._looked_s = now_s
-            try:
-                seen = self._seen()
-                if seen != self._made_of:
-                    self._context = make_context(self._settings(), server=self._server)
-                    self._made_of = seen
-                    log.info("certificates were replaced: new connections use the new ones")
-            except (ValueError, OSError) as error:
-                log.error(f"certificates cannot be replaced, the old ones stay in use: {error}")
-        return self._context
-
-    def _seen(self) -> object:
-        """What would change with another certificate."""
-        settings = self._settings()
-        files = []
-        for store in (settings.keystore, settings.truststore):
-            if store.location is not None:
-                stat = os.stat(store.location)
-                files.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        return settings, files

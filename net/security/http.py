@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 import h11
 import trio
 
-from raftka.model.ports import BrokenConnection, Clock, Connection, Network
+from raftka.model.ports import BrokenConnection, Clock, Connection, Network, TlsContext
 from raftka.net.security import tls
 
 _READ_BYTES: Final = 16 * 1024
@@ -42,7 +41,7 @@ class Http:
         self,
         network: Network,
         clock: Clock,
-        context: Callable[[], ssl.SSLContext],
+        context: Callable[[], TlsContext],
         *,
         timeout_s: float = 10.0,
         most_bytes: int = 1024 * 1024,
@@ -80,7 +79,7 @@ class Http:
         assert limit.cancelled_caught
         raise BrokenConnection(f"{url}: no answer within {self._timeout_s:g} s")
 
-    def _made(self) -> ssl.SSLContext:
+    def _made(self) -> TlsContext:
         try:
             return self._context()
         except (ValueError, OSError) as error:

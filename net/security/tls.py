@@ -1,4 +1,4 @@
-"""TLS over the connection port: a stream over a stream, whatever is below (OpenSSL's memory BIOs).
+"""TLS over the connection port: a stream over a stream, whatever is below.
 
 What is sent is encrypted piece by piece; what the stream below does not take at once stays here as
 ciphertext and goes first the next time, since it cannot be encrypted a second time.
@@ -6,10 +6,10 @@ ciphertext and goes first the next time, since it cannot be encrypted a second t
 
 from __future__ import annotations
 
-import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, cast
+from contextlib import suppress
+from typing import Final
 
 from raftka.model.access import ANONYMOUS, Principal
 from raftka.model.ports import (
@@ -19,9 +19,12 @@ from raftka.model.ports import (
     Connection,
     FileRegion,
     Piece,
+    TlsContext,
+    TlsFailure,
+    TlsStream,
 )
 from raftka.net.router import CloseConnection
-from raftka.net.security.names import NameRules, Subject, distinguished_name
+from raftka.net.security.names import NameRules
 
 _CHUNK: Final = 256 * 1024
 _RECEIVE: Final = 64 * 1024
@@ -31,51 +34,39 @@ _AT_ONCE: Final = 256
 _AT_ONCE_OF_ONE_ADDRESS: Final = 32
 """Handshakes under way: each costs the server much more than the client."""
 
-MakeContext = Callable[[], ssl.SSLContext]
-
 
 class TlsConnection:
     """One side of a TLS stream over `inner`; both sides shake hands first."""
 
-    def __init__(
-        self, inner: Connection, context: ssl.SSLContext, *, server: bool, host: str | None = None
-    ) -> None:
+    def __init__(self, inner: Connection, stream: TlsStream) -> None:
         self.peer = inner.peer
         self._inner = inner
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server, server_hostname=host
-        )
+        self._tls = stream
         self._buffer = bytearray(_RECEIVE)
         self._unsent: list[Piece] = []
         """Ciphertext that the stream below has not taken yet."""
+        self._agreed = False
+        """Whether the hands were shaken, and this side has not closed."""
 
     async def shake_hands(self) -> None:
-        """Raises ssl.SSLError, BrokenConnection."""
+        """Raises TlsFailure, BrokenConnection."""
         while True:
             try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            except ssl.SSLError:
+                self._agreed = self._tls.shake_hands()
+            except TlsFailure:
                 # The alert that says why goes out, if it can.
                 await self._flush()
                 raise
-            else:
-                await self._flush()
-                return
             await self._flush()
+            if self._agreed:
+                return
             if not await self._receive():
                 raise BrokenConnection(f"{self.peer}: it went away during the TLS handshake")
 
     @property
     def subject(self) -> str | None:
         """The distinguished name in the peer's certificate; None when it showed none."""
-        found = self._tls.getpeercert()
-        if not found or "subject" not in found:
-            return None
-        return distinguished_name(cast(Subject, found["subject"]))
+        return self._tls.subject
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         while (size := self._decrypted(buffer)) is None:
@@ -98,13 +89,9 @@ class TlsConnection:
     def _decrypted(self, buffer: bytearray | memoryview) -> int | None:
         """What is there already; None when more has to come first, 0 at the end."""
         try:
-            return cast(int, self._tls.read(len(buffer), cast(bytearray, buffer)))
-        except ssl.SSLWantReadError:
-            return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return 0
-        except ssl.SSLError as error:
-            raise BrokenConnection(f"{self.peer}: TLS: {reason(error)}") from error
+            return self._tls.read(buffer)
+        except TlsFailure as error:
+            raise BrokenConnection(f"{self.peer}: TLS: {error}") from error
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         if self._unsent:
@@ -114,7 +101,7 @@ class TlsConnection:
         chunks = _chunks(pieces)
         for chunk in chunks:
             self._encrypt(chunk)
-            self._unsent = self._inner.send_now([self._outgoing.read()])
+            self._unsent = self._inner.send_now([self._tls.give()])
             if self._unsent:
                 # An empty piece has the caller come back for the ciphertext.
                 return list(chunks) or [b""]
@@ -127,18 +114,26 @@ class TlsConnection:
         await self._flush()
 
     def close(self) -> None:
+        if self._agreed:
+            self._agreed = False
+            if not self._unsent:
+                # The other side then knows that nobody cut the stream short; if it can be had at
+                # once, for a peer that takes nothing keeps nobody from closing.
+                self._tls.finish()
+                with suppress(BrokenConnection):
+                    self._inner.send_now([self._tls.give()])
         self._inner.close()
 
     def _encrypt(self, chunk: bytes | bytearray | memoryview) -> None:
         try:
             if len(chunk):
                 self._tls.write(chunk)
-        except ssl.SSLError as error:
-            raise BrokenConnection(f"{self.peer}: TLS: {reason(error)}") from error
+        except TlsFailure as error:
+            raise BrokenConnection(f"{self.peer}: TLS: {error}") from error
 
     async def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._unsent.append(self._outgoing.read())
+        if data := self._tls.give():
+            self._unsent.append(data)
         unsent, self._unsent = self._unsent, []
         if unsent:
             await self._inner.send(unsent)
@@ -150,10 +145,7 @@ class TlsConnection:
 
     def _take(self, size: int) -> None:
         """So many bytes have come; none at the end of the stream."""
-        if size:
-            self._incoming.write(memoryview(self._buffer)[:size])
-        else:
-            self._incoming.write_eof()
+        self._tls.take(memoryview(self._buffer)[:size])
 
 
 def _chunks(pieces: Sequence[Piece]) -> Iterator[bytes | bytearray | memoryview]:
@@ -171,37 +163,20 @@ def _chunks(pieces: Sequence[Piece]) -> Iterator[bytes | bytearray | memoryview]
             yield piece
 
 
-def reason(error: ssl.SSLError) -> str:
-    """What went wrong, in words for people."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted: {error.verify_message}"
-    words = (error.reason or str(error)).replace("_", " ").lower()
-    if "alert" in words and ("certificate" in words or "unknown ca" in words):
-        return f"the other side does not accept this side's certificate ({words})"
-    if words in (
-        "wrong version number",
-        "http request",
-        "record layer failure",
-    ):
-        return f"the other side does not speak TLS ({words})"
-    return words
-
-
-async def connect(connection: Connection, context: ssl.SSLContext, host: str) -> TlsConnection:
+async def connect(connection: Connection, context: TlsContext, host: str) -> TlsConnection:
     """The client's side. Raises AuthenticationFailed, BrokenConnection."""
-    secured = TlsConnection(connection, context, server=False, host=host)
     try:
+        secured = TlsConnection(connection, context.client(host))
         await secured.shake_hands()
-    except (ssl.SSLError, ssl.CertificateError, ValueError) as error:
-        words = reason(error) if isinstance(error, ssl.SSLError) else str(error)
-        raise AuthenticationFailed(f"{connection.peer}: TLS: {words}") from error
+    except TlsFailure as error:
+        raise AuthenticationFailed(f"{connection.peer}: TLS: {error}") from error
     return secured
 
 
 class TlsListener:
     """Shakes hands with the clients of one listener, with so many at a time."""
 
-    def __init__(self, context: MakeContext, rules: NameRules, clock: Clock) -> None:
+    def __init__(self, context: Callable[[], TlsContext], rules: NameRules, clock: Clock) -> None:
         """`context` gives the one that is to be used now; certificates may be replaced."""
         self._context = context
         self._rules = rules
@@ -221,13 +196,13 @@ class TlsListener:
             raise CloseConnection("too many TLS handshakes are under way; try again in a moment")
         self._under_way[address] += 1
         try:
-            secured = TlsConnection(connection, self._context(), server=True)
+            secured = TlsConnection(connection, self._context().server())
             with self._clock.within(_HANDSHAKE_S) as limit:
                 await secured.shake_hands()
             if limit.cancelled_caught:
                 raise CloseConnection(f"no TLS handshake within {_HANDSHAKE_S:g} s")
-        except ssl.SSLError as error:
-            raise CloseConnection(f"the TLS handshake failed: {reason(error)}") from error
+        except TlsFailure as error:
+            raise CloseConnection(f"the TLS handshake failed: {error}") from error
         finally:
             self._under_way[address] -= 1
             if not self._under_way[address]:

@@ -1,8 +1,10 @@
 """Clients that try what they are not allowed, at every broker and under every fault.
 
-eve logs in and has no ACL, mallory may do everything with topics but write, the stranger does not
-log in, and somebody tries mallory's name with another password. Whatever they ask is refused, or
-the connection ends; an answer that says NONE, or shows a topic or a record, is a violation.
+eve is known and has no ACL, mallory may do everything with topics but write, the stranger does not
+log in, and somebody tries a known name with another password, or a certificate that somebody else
+has signed. Where brokers speak TLS, some come without it, with a certificate of former times, or
+stop in the middle of a handshake. Whatever they ask is refused, or the connection ends; an answer
+that says NONE, or shows a topic or a record, is a violation.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import trio
 
 from raftka.client.admin.acls import Acl, AclEntry, ResourcePattern
 from raftka.model.access import CLUSTER_NAME, WILDCARD, Operation, Permission, ResourceType
-from raftka.model.ports import BrokenConnection, Network
+from raftka.model.ports import BrokenConnection, Connection, Network
 from raftka.model.records import Record, encode_batch
 from raftka.net.channel import Channel
 from raftka.net.protocol.message import Request
@@ -35,10 +37,11 @@ from raftka.net.protocol.messages.produce import (
     ProduceRequest,
     TopicProduceData,
 )
-from raftka.simulations.machines import logins
+from raftka.simulations.machines import logins, tls_records
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.machines.machine import BROKER_PORT
+from raftka.simulations.machines.tls_records import HANDSHAKE, Writer
 from raftka.simulations.world import World
 
 _TIMEOUT_S: Final = 4.0
@@ -178,14 +181,30 @@ class Intruder(NamedTuple):
     """The user that logs in; None without a login."""
     secret: str | None = None
     """The password that is tried, when it is not the user's."""
+    is_late: bool = False
+    """Whether the certificate that is shown has expired."""
+    without_tls: bool = False
+    half_way: bool = False
+    """Whether it says only the first bytes of a handshake, and waits."""
 
 
-INTRUDERS: Final = (
+_ALL: Final = (
     Intruder("eve", _EVES, logins.EVE),
     Intruder("mallory", (_produce,), logins.MALLORY),
     Intruder("stranger", (_metadata, _all_topics, _produce)),
     Intruder("guesser", (_metadata, _fetch), logins.LOAD, "a guess"),
 )
+_WITH_TLS: Final = (
+    Intruder("plain", (_metadata,), without_tls=True),
+    Intruder("half", (), half_way=True),
+)
+_LATE: Final = Intruder("late", (_metadata, _create), logins.NODE, is_late=True)
+
+
+def intruders(protocol: str) -> tuple[Intruder, ...]:
+    """Those who try at brokers that speak `protocol`."""
+    late = (_LATE,) if protocol == "SSL" else ()
+    return (*_ALL, *(_WITH_TLS if protocol.endswith("SSL") else ()), *late)
 
 
 async def intrude(world: World, intruder: Intruder) -> None:
@@ -211,11 +230,20 @@ async def _visit(
     clock = SimClock()
     network: Network = world.fabric.host(intruder.name)
     if (detail := world.trace.detail) is not None:
-        network = detail.observer.network(intruder.name, network)
-    if intruder.user is not None:
-        network = logins.logged_in(network, clock, dice, intruder.user, intruder.secret)
+        network = detail.observer.network(intruder.name, network, tls_records.clear)
+    protocol = world.cluster.asks_for_logins
+    if protocol is not None and not (intruder.without_tls or intruder.half_way):
+        shown = None
+        if intruder.is_late:
+            shown = logins.expired(logins.NODE, clock.wall_ms())
+        network = logins.as_user(
+            *(network, clock, dice, protocol, intruder.user), secret=intruder.secret, shown=shown
+        )
     with trio.fail_after(5 * _TIMEOUT_S):
         connection = await network.connect(where, BROKER_PORT, timeout_s=_TIMEOUT_S)
+        if intruder.half_way:
+            await _hang(world, dice, connection)
+            return
         channel = Channel(connection, intruder.name, clock)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(channel.run)
@@ -226,6 +254,17 @@ async def _visit(
             finally:
                 channel.close("it has tried everything")
                 nursery.cancel_scope.cancel()
+
+
+async def _hang(world: World, dice: Random, connection: Connection) -> None:
+    """Half a handshake; the node lets go of whoever does not go on."""
+    hello = Writer().record(HANDSHAKE, b'{"kind": "hello", "versions": ["TLSv1.3"], "host": "n1"}')
+    try:
+        await connection.send([hello[: dice.randrange(1, len(hello))]])
+        if not await connection.receive_into(bytearray(1)):
+            world.note("intruder refused")
+    finally:
+        connection.close()
 
 
 def check(world: World, intruder: Intruder, where: str, tried: Try, answer: Any) -> None:

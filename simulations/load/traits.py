@@ -151,7 +151,7 @@ def disks(dice: Random) -> dict[str, str]:
 
 def logged_in(dice: Random) -> dict[str, str]:
     """In some runs brokers ask for a login, and go by ACLs."""
-    return logins.settings() if dice.random() < 0.15 else {}
+    return logins.settings(dice.choice(logins.PROTOCOLS)) if dice.random() < 0.15 else {}
 
 
 def housekeeping(dice: Random) -> dict[str, str]:

@@ -22,7 +22,7 @@ from raftka.model import compression
 from raftka.model.ports import Disk, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config, read_config
-from raftka.simulations.machines import logins
+from raftka.simulations.machines import logins, tls_records
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.endings import describe, split
@@ -37,6 +37,7 @@ from raftka.simulations.machines.machine import (
 )
 from raftka.simulations.machines.medium import Medium, Watcher
 from raftka.simulations.machines.network import Fabric
+from raftka.simulations.machines.tls import SimTls
 from raftka.simulations.trace import Trace
 from raftka.storage import meta_properties
 
@@ -84,9 +85,10 @@ class Cluster:
         self._nursery: trio.Nursery | None = None
 
     @property
-    def asks_for_logins(self) -> bool:
-        """Whether brokers do (simulations/machines/logins.py)."""
-        return logins.are_asked_for(self.settings)
+    def asks_for_logins(self) -> str | None:
+        """What the brokers speak that ask who one is; None for those that do not
+        (simulations/machines/logins.py)."""
+        return logins.protocol_of(self.settings)
 
     @property
     def brokers(self) -> list[Machine]:
@@ -161,6 +163,7 @@ class Cluster:
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": "2000",
             "group.initial.rebalance.delay.ms": "500",
             **self.settings,
+            **logins.of_node(self.settings, machine.host),
         }
         if machine.rack:
             properties["broker.rack"] = machine.rack
@@ -212,7 +215,7 @@ class Cluster:
         network: Network = self.fabric.host(machine.host, process.life)
         if (detail := self.trace.detail) is not None:
             disk = detail.observer.disk(machine.host, disk)
-            network = detail.observer.network(machine.host, network)
+            network = detail.observer.network(machine.host, network, tls_records.clear)
         dice = Random(machine.dice.getrandbits(64))
 
         def ready(node: Any) -> None:
@@ -239,6 +242,7 @@ class Cluster:
                     disk=disk,
                     network=network,
                     shutdown=process.shutdown,
+                    tls=SimTls(process.clock.wall_ms, self._rules_off),
                     ready=ready,
                     rules_off=self._rules_off,
                 )

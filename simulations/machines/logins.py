@@ -1,8 +1,10 @@
-"""Clusters that ask for a login: who may log in, and how nodes and clients of a run do.
+"""Clusters that ask who one is: who may come in, and how nodes and clients of a run do.
 
-Listeners of brokers ask for SCRAM, and the authorizer goes by ACLs; controllers listen to nodes
-alone. A plan whose settings enable the mechanism is such a cluster; one that names the authorizer
-alone goes by ACLs without logins.
+Listeners of brokers speak SASL_PLAINTEXT, SASL_SSL or SSL: they ask for SCRAM, for a certificate,
+or for SCRAM over TLS, and the authorizer goes by ACLs. Controllers listen to nodes alone; where
+brokers speak TLS they do so too, and want a certificate. A plan whose settings map the brokers'
+listener to one of these is such a cluster; one that names the authorizer alone goes by ACLs
+without logins.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from typing import Final
 
 # Imported by a node when it is first needed; here files are out of reach while nodes run.
 import raftka.net.security.authentication
+import raftka.net.security.contexts
 import raftka.net.security.plain  # noqa: F401
 from raftka.broker.security import nonce
 from raftka.kraft.sections.scram import ScramKey
-from raftka.model.ports import Clock, Network
+from raftka.model.ports import Clock, Connection, Network
 from raftka.model.scram import (
     MIN_ITERATIONS,
     NUMBERS,
@@ -25,8 +28,11 @@ from raftka.model.scram import (
     credential_of,
     salted_password,
 )
+from raftka.model.tls_settings import Store, TlsSettings
+from raftka.net.security import tls
 from raftka.net.security.dialing import Login, SecuredNetwork, login_of
 from raftka.net.security.scram import ScramClient
+from raftka.simulations.machines.tls import Certificate, SimTls
 
 MECHANISM: Final = "SCRAM-SHA-256"
 _MECHANISMS: Final = "sasl.enabled.mechanisms"
@@ -43,24 +49,70 @@ EVE: Final = "eve"
 USERS: Final = (NODE, LOAD, MALLORY, EVE)
 
 
-def settings() -> dict[str, str]:
+PROTOCOLS: Final = ("SASL_PLAINTEXT", "SASL_SSL", "SSL")
+"""What the brokers' listener speaks."""
+_MAP: Final = "listener.security.protocol.map"
+_AUTHORITY: Final = "cluster"
+_HOUR_MS: Final = 3_600_000
+
+
+def settings(protocol: str) -> dict[str, str]:
     """What makes a cluster such a one."""
-    jaas = f'{_MODULE} required username="{NODE}" password="{password(NODE)}";'
-    return {
-        "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    has_tls = protocol.endswith("SSL")
+    found = {
+        _MAP: f"PLAINTEXT:{protocol},CONTROLLER:{'SSL' if has_tls else 'PLAINTEXT'}",
         "inter.broker.listener.name": "PLAINTEXT",
-        _MECHANISMS: MECHANISM,
-        "sasl.mechanism.inter.broker.protocol": MECHANISM,
-        f"listener.name.plaintext.{MECHANISM.lower()}.sasl.jaas.config": jaas,
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        # The controllers' listener, which only nodes reach, needs no login.
-        "super.users": f"User:{NODE};User:ANONYMOUS",
+        # A controllers' listener without TLS, which only nodes reach, needs no login.
+        "super.users": f"User:{NODE}" if has_tls else f"User:{NODE};User:ANONYMOUS",
     }
+    if protocol.startswith("SASL_"):
+        jaas = f'{_MODULE} required username="{NODE}" password="{password(NODE)}";'
+        found |= {
+            _MECHANISMS: MECHANISM,
+            "sasl.mechanism.inter.broker.protocol": MECHANISM,
+            f"listener.name.plaintext.{MECHANISM.lower()}.sasl.jaas.config": jaas,
+        }
+    if has_tls:
+        found |= {
+            "ssl.keystore.type": "PEM",
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.certificates": _AUTHORITY,
+            "ssl.principal.mapping.rules": "RULE:^CN=([a-z]+),.*$/$1/,DEFAULT",
+            "ssl.client.auth": "required" if protocol == "SSL" else "none",
+            "listener.name.controller.ssl.client.auth": "required",
+        }
+    return found
 
 
-def are_asked_for(settings: Mapping[str, str]) -> bool:
-    """Whether the brokers of a cluster with these settings ask for a login."""
-    return _MECHANISMS in settings
+def protocol_of(settings: Mapping[str, str]) -> str | None:
+    """What the brokers of a cluster with these settings speak; None when they ask for no login."""
+    first = settings.get(_MAP, "").partition(",")[0]
+    protocol = first.partition(":")[2]
+    return protocol if protocol in PROTOCOLS else None
+
+
+def of_node(settings: Mapping[str, str], host: str) -> dict[str, str]:
+    """What a node of that host has beside: its certificate, where the cluster speaks TLS."""
+    if not (protocol_of(settings) or "").endswith("SSL"):
+        return {}
+    own = certificate(NODE, host)
+    return {"ssl.keystore.certificate.chain": own.text, "ssl.keystore.key": own.key}
+
+
+def certificate(user: str, host: str = "client") -> Certificate:
+    """One that the cluster's authority has signed."""
+    return Certificate(f"CN={user},OU={host}", (host,), _AUTHORITY)
+
+
+def forged(user: str) -> Certificate:
+    """One that somebody else has signed."""
+    return certificate(user)._replace(authority="elsewhere")
+
+
+def expired(user: str, now_ms: float) -> Certificate:
+    """One that was good an hour ago."""
+    return certificate(user)._replace(until_ms=now_ms - _HOUR_MS)
 
 
 def password(user: str) -> str:
@@ -79,16 +131,41 @@ def credentials() -> Mapping[ScramKey, ScramCredential]:
     return found
 
 
-def logged_in(
-    network: Network, clock: Clock, dice: Random, user: str, secret: str | None = None
+def as_user(
+    network: Network,
+    clock: Clock,
+    dice: Random,
+    protocol: str,
+    user: str | None,
+    *,
+    secret: str | None = None,
+    shown: Certificate | None = None,
 ) -> Network:
-    """A network on which each connection is one of that user; `secret` is tried as a password that
-    is not the user's."""
+    """A network on which each connection speaks `protocol`, and is one of that user.
+
+    `secret` is tried as a password that is not the user's, and `shown` is the certificate in the
+    place of the user's own. None as `user`: nobody logs in, and shows no certificate but `shown`.
+    """
+    login = wrap = None
+    if user is not None and protocol.startswith("SASL_"):
+        login = _login(user, secret, dice)
+    elif user is not None and shown is None:
+        shown = certificate(user) if secret is None else forged(user)
+    if protocol.endswith("SSL"):
+        store = Store() if shown is None else Store(certificates=shown.text, key=shown.key)
+        made = TlsSettings(store, Store(certificates=_AUTHORITY))
+        context = SimTls(clock.wall_ms).context(made, server=False)
+
+        async def wrap(connection: Connection, host: str) -> Connection:
+            return await tls.connect(connection, context, host)
+
+    return SecuredNetwork(network, clock, user or "stranger", login=login, wrap=wrap)
+
+
+def _login(user: str, secret: str | None, dice: Random) -> Login:
     if secret is None:
-        login = login_of(MECHANISM, user, password(user), lambda: nonce(dice))
-    else:
-        login = Login(MECHANISM, lambda: _Guess(user, secret, nonce(dice)))
-    return SecuredNetwork(network, clock, user, login=login)
+        return login_of(MECHANISM, user, password(user), lambda: nonce(dice))
+    return Login(MECHANISM, lambda: _Guess(user, secret, nonce(dice)))
 
 
 class _Guess:

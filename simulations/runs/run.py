@@ -22,7 +22,7 @@ from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.draw import Odds, draw
 from raftka.simulations.load.exchange import ExchangerTask
-from raftka.simulations.load.intruders import INTRUDERS, intrude, permissions
+from raftka.simulations.load.intruders import intrude, intruders, permissions
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.load.transactions import TransactorTask, TransformerTask
 from raftka.simulations.load.workload import (
@@ -68,8 +68,8 @@ def plan_for(options: Options) -> Plan:
     """Draw the plan of a seed."""
     odds = {kind: Odds(each.chance, each.rate, each.at_least_once) for kind, each in FAULTS.items()}
     plan = draw(options, odds)
-    if options.mutation is not None and MUTANTS[options.mutation].asks_for_logins:
-        plan = replace(plan, settings={**plan.settings, **logins.settings()})
+    if options.mutation is not None and (spoken := MUTANTS[options.mutation].asks_for_logins):
+        plan = replace(plan, settings={**plan.settings, **logins.settings(spoken)})
     return plan if options.control is None else CONTROLS[options.control].change(plan)
 
 
@@ -298,8 +298,8 @@ def _transactor(world: World, plan: TransactorPlan) -> TransactorTask:
 def start_intruders(world: World) -> None:
     """Those who may not, where logins are asked for."""
     assert world.nursery is not None
-    if world.cluster.asks_for_logins:
-        for each in INTRUDERS:
+    if (protocol := world.cluster.asks_for_logins) is not None:
+        for each in intruders(protocol):
             world.nursery.start_soon(intrude, world, each)
 
 

@@ -13,16 +13,13 @@ import trio
 
 from raftka.model.access import ANONYMOUS, Principal
 from raftka.model.ports import BrokenConnection, Connection, Piece
+from raftka.model.tls_settings import Store, TlsSettings
 from raftka.net.router import CloseConnection
 from raftka.net.security import tls
-from raftka.net.security.certificates import (
-    Certificates,
-    Store,
-    TlsSettings,
-    make_context,
-    openssl_name,
-)
+from raftka.net.security.certificates import make_context, openssl_name
+from raftka.net.security.contexts import Certificates
 from raftka.net.security.names import NameRules
+from raftka.net.security.openssl import OpenSsl
 from tests.support.certificates import Authority
 from tests.support.memory_network import MemoryConnection, VirtualClock
 
@@ -85,7 +82,7 @@ async def secured(
 ) -> tuple[Connection, Connection, Principal]:
     """(the client's stream, the server's, who the client is)."""
     inner, outer = ends or pair()
-    context = make_context(server, server=True)
+    context = OpenSsl().context(server, server=True)
     listener = tls.TlsListener(lambda: context, NameRules(rules), VirtualClock())
     found: list[tuple[Connection, Principal]] = []
 
@@ -94,7 +91,7 @@ async def secured(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
-        mine = await tls.connect(inner, make_context(client, server=False), "127.0.0.1")
+        mine = await tls.connect(inner, OpenSsl().context(client, server=False), "127.0.0.1")
     ((theirs, who),) = found
     return mine, theirs, who
 
@@ -171,7 +168,7 @@ async def refused(authority: Authority, client: TlsSettings, server: TlsSettings
     """What both sides say of a handshake that fails."""
     words: list[str] = []
     inner, outer = pair()
-    context = make_context(server, server=True)
+    context = OpenSsl().context(server, server=True)
     listener = tls.TlsListener(lambda: context, NameRules("DEFAULT"), VirtualClock())
 
     async def serve() -> None:
@@ -185,7 +182,7 @@ async def refused(authority: Authority, client: TlsSettings, server: TlsSettings
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
         try:
-            mine = await tls.connect(inner, make_context(client, server=False), "127.0.0.1")
+            mine = await tls.connect(inner, OpenSsl().context(client, server=False), "127.0.0.1")
             with trio.move_on_after(5):
                 await mine.receive_into(bytearray(1))
         except BrokenConnection as error:
@@ -217,7 +214,7 @@ async def test_certificates_that_are_wrong_are_refused_in_words(
 
 
 async def test_handshakes_of_one_address_are_bounded(authority: Authority) -> None:
-    context = make_context(settings(authority), server=True)
+    context = OpenSsl().context(settings(authority), server=True)
     listener = tls.TlsListener(lambda: context, NameRules("DEFAULT"), VirtualClock())
     async with trio.open_nursery() as nursery:
         for _ in range(32):
@@ -286,7 +283,7 @@ def test_new_files_are_used_and_wrong_ones_are_not(authority: Authority, tmp_pat
     file.write_text((authority.folder / "node.pem").read_text())
     made = settings(authority, keystore=Store("PEM", str(file)))
     now = [0.0]
-    certificates = Certificates(lambda: made, lambda: now[0], server=True)
+    certificates = Certificates(lambda: made, lambda: now[0], OpenSsl(), server=True)
     first = certificates.context()
     now[0] = 2.0
     assert certificates.context() is first

@@ -36,6 +36,7 @@ WHERE: dict[str, tuple[float, dict[str, float]]] = {
     "write-not-verified": (60, {}),
     "login-not-awaited": (5, {}),
     "password-not-proved": (8, {}),
+    "certificate-not-verified": (5, {}),
     "denied-but-served": (5, {}),
     "allow-outweighs-deny": (5, {}),
     "principal-lost-in-forwarding": (8, {}),

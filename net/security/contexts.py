@@ -1,0 +1,55 @@
+"""The context of TLS that is to be used now: another one when a file or a setting has changed.
+
+Connections that are open go on with the certificates with which they began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from raftka.model.logs import get_logger
+from raftka.model.ports import Tls, TlsContext
+from raftka.model.tls_settings import TlsSettings
+
+log = get_logger(__name__)
+
+_LOOKS_AGAIN_S: Final = 1.0
+
+
+class Certificates:
+    """The context of one listener, or of one client."""
+
+    def __init__(
+        self,
+        settings: Callable[[], TlsSettings],
+        now: Callable[[], float],
+        tls: Tls,
+        *,
+        server: bool,
+    ) -> None:
+        """`settings` are asked again from time to time. Raises as `Tls.context`."""
+        self._settings = settings
+        self._now = now
+        self._tls = tls
+        self._server = server
+        made_of = settings()
+        self._made_of = made_of, tls.seen(made_of)
+        self._context = tls.context(made_of, server=server)
+        self._looked_s = now()
+
+    def context(self) -> TlsContext:
+        """The one to use now. What is wrong with new files is logged, and the old ones stay."""
+        now_s = self._now()
+        if now_s - self._looked_s >= _LOOKS_AGAIN_S:
+            self._looked_s = now_s
+            try:
+                settings = self._settings()
+                seen = settings, self._tls.seen(settings)
+                if seen != self._made_of:
+                    self._context = self._tls.context(settings, server=self._server)
+                    self._made_of = seen
+                    log.info("certificates were replaced: new connections use the new ones")
+            except (ValueError, OSError) as error:
+                log.error(f"certificates cannot be replaced, the old ones stay in use: {error}")
+        return self._context
