@@ -13,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from raftka.model.control_records import read_end_marker
-from raftka.model.crc import crc32c
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import Disk, read_file
-from raftka.model.record_batch import ATTRIBUTES_AT, HEADER, HEADER_BYTES, MAGIC, BatchHeader
+from raftka.model.record_batch import BatchHeader
 from raftka.model.rules import Rule
 from raftka.storage.cleaning import plan
+from raftka.storage.cleaning.chunks import Chunk, chunks
 from raftka.storage.cleaning.offset_map import OffsetMap, fingerprint
+from raftka.storage.cleaning.runs import Runs, runs_for
 from raftka.storage.cleaning.sieve import LastOfProducer, Sieve
 from raftka.storage.cleaning.swap import CLEANED
 from raftka.storage.cleaning.transactions import TransactionsPassed
@@ -30,8 +31,6 @@ from raftka.storage.transaction_index import AbortedTransaction, decode, encode
 
 TASK: Final = "raftka.storage.cleaning.job:steps"
 """The name under which Disk.begin finds `steps`."""
-
-_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,10 @@ def run(disk: Disk, job: Job) -> Iterator[Step]:
     """The steps of a job."""
     offset_map = OffsetMap(job.map_bytes)
     aborted = _aborted_transactions(disk, job)
-    yield from _build_map(disk, job, offset_map, aborted)
+    runs = runs_for(sum(size for _, size in job.segments))
+    if not job.holds(Rule.LAST_VALUE_STAYS) or not job.holds(Rule.TOMBSTONES_WAIT):
+        runs = None
+    yield from _build_map(disk, job, offset_map, aborted, runs)
     end_offset = offset_map.latest + 1
     if end_offset <= job.first_dirty_offset:
         raise KafkaError(
@@ -123,7 +125,7 @@ def run(disk: Disk, job: Job) -> Iterator[Step]:
         tombstones_wait=job.holds(Rule.TOMBSTONES_WAIT),
     )
     for group in groups:
-        yield from _clean_group(disk, job, group, sieve, transactions)
+        yield from _clean_group(disk, job, group, sieve, transactions, runs)
 
 
 def _last_of_producers(job: Job) -> dict[int, LastOfProducer]:
@@ -138,6 +140,7 @@ def _clean_group(
     group: Sequence[plan.Source],
     sieve: Sieve,
     transactions: TransactionsPassed,
+    runs: Runs | None,
 ) -> Iterator[Step]:
     """Write the segment that takes the place of `group`, durably."""
     cleaned = Segment(
@@ -157,21 +160,16 @@ def _clean_group(
     transactions.kept = []
     moved = 0
     for source in group:
-        for batches, size in _chunks(disk, job.directory, source.base_offset, source.size):
+        for chunk in chunks(disk, job.directory, source.base_offset, source.size):
             kept = []
             position = cleaned.size
-            for header, batch in batches:
-                rest = sieve.sift(header, batch)
-                if rest is not None:
-                    kept.append(rest)
-                    latest = header.max_timestamp
-                    if rest is not batch:
-                        latest = BatchHeader._make(HEADER.unpack_from(rest)).max_timestamp
-                    cleaned.note_batch(position, len(rest), header.last_offset, latest)
-                    position += len(rest)
+            for header, rest, latest in sieve.sift_chunk(chunk, runs):
+                kept.append(rest)
+                cleaned.note_batch(position, len(rest), header.last_offset, latest)
+                position += len(rest)
             if kept:
                 cleaned.file.write(kept, cleaned.size)
-            moved += size + position - cleaned.size
+            moved += chunk.size + position - cleaned.size
             cleaned.size = position
             if moved >= job.step_bytes:
                 yield Step(moved)
@@ -201,7 +199,11 @@ def _write(disk: Disk, path: str, data: bytes) -> None:
 
 
 def _build_map(
-    disk: Disk, job: Job, offset_map: OffsetMap, aborted: list[AbortedTransaction]
+    disk: Disk,
+    job: Job,
+    offset_map: OffsetMap,
+    aborted: list[AbortedTransaction],
+    runs: Runs | None,
 ) -> Iterator[Step]:
     """Read the dirty section, as much of it as the map can take."""
     transactions = TransactionsPassed(
@@ -212,27 +214,51 @@ def _build_map(
     for (base, size), end in zip(job.segments, ends, strict=True):
         if end <= job.first_dirty_offset:
             continue
-        for batches, chunk_bytes in _chunks(disk, job.directory, base, size):
-            for header, batch in batches:
-                if header.last_offset < job.first_dirty_offset:
-                    continue
-                if header.is_control:
-                    marker = read_end_marker(header, batch)
-                    if marker is not None:
-                        transactions.has_nothing_left(header, commits=marker.commit)
-                elif not transactions.is_aborted(header) and not _add(
-                    offset_map, header, batch, job
-                ):
-                    yield Step(moved + chunk_bytes)
-                    return
-                offset_map.latest = header.last_offset
-            moved += chunk_bytes
+        for chunk in chunks(disk, job.directory, base, size):
+            if not _add_chunk(offset_map, chunk, job, runs, transactions):
+                yield Step(moved + chunk.size)
+                return
+            moved += chunk.size
             if moved >= job.step_bytes:
                 yield Step(moved)
                 moved = 0
         # Where an earlier cleaning left a gap at the end, the map speaks for that too.
         offset_map.latest = max(offset_map.latest, end - 1)
     yield Step(moved)
+
+
+def _add_chunk(
+    offset_map: OffsetMap,
+    chunk: Chunk,
+    job: Job,
+    runs: Runs | None,
+    transactions: TransactionsPassed,
+) -> bool:
+    """Put the keys of a chunk into the map; False when it is full."""
+    batches, start = chunk.batches, job.first_dirty_offset
+    index = at = 0
+    if runs is not None:
+        runs.turn_to(chunk)
+    while index < len(batches):
+        header, batch = batches[index]
+        if runs is not None and header.base_offset >= start:
+            taken = runs.note_keys(index, at, offset_map, transactions)
+            if taken:
+                at += sum(each.size for each, _ in batches[index : index + taken])
+                index += taken
+                offset_map.latest = batches[index - 1][0].last_offset
+                continue
+        index, at = index + 1, at + header.size
+        if header.last_offset < start:
+            continue
+        if header.is_control:
+            marker = read_end_marker(header, batch)
+            if marker is not None:
+                transactions.has_nothing_left(header, commits=marker.commit)
+        elif not transactions.is_aborted(header) and not _add(offset_map, header, batch, job):
+            return False
+        offset_map.latest = header.last_offset
+    return True
 
 
 def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, job: Job) -> bool:
@@ -256,60 +282,6 @@ def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, job: Job
             if is_tombstone:
                 offset_map.tombstones.add(header.base_offset)
     return True
-
-
-def _chunks(
-    disk: Disk, directory: str, base_offset: int, size: int
-) -> Iterator[tuple[list[tuple[BatchHeader, memoryview]], int]]:
-    """(batches, their bytes) of a segment, in pieces of about a megabyte.
-
-    Raises KafkaError CORRUPT_MESSAGE at the first batch that is not what was written.
-    """
-    path = f"{directory}/{file_name(base_offset, '.log')}"
-    file = disk.open(path)
-    try:
-        wanted, position, expected = _CHUNK_BYTES, 0, base_offset
-        while position < size:
-            data = memoryview(file.read(min(wanted, size - position), position))
-            batches: list[tuple[BatchHeader, memoryview]] = []
-            at = 0
-            while at + HEADER_BYTES <= len(data):
-                header = BatchHeader._make(HEADER.unpack_from(data, at))
-                length = header.size
-                if length < HEADER_BYTES or position + at + length > size:
-                    raise _corrupt(path, position + at)
-                if at + length > len(data):
-                    break
-                batch = data[at : at + length]
-                last_offset = header.last_offset
-                if (
-                    header.magic != MAGIC
-                    or crc32c(batch[ATTRIBUTES_AT:]) != header.crc
-                    or not expected <= header.base_offset <= last_offset
-                    or last_offset - base_offset > plan.MAX_RELATIVE_OFFSET
-                ):
-                    raise _corrupt(path, position + at)
-                expected = last_offset + 1
-                batches.append((header, batch))
-                at += length
-            if not batches:
-                if wanted >= size:
-                    raise _corrupt(path, position)
-                wanted *= 8  # a batch larger than a chunk
-                continue
-            wanted = _CHUNK_BYTES
-            yield batches, at
-            position += at
-    finally:
-        file.close()
-
-
-def _corrupt(path: str, position: int) -> KafkaError:
-    return KafkaError(
-        ErrorCode.CORRUPT_MESSAGE,
-        f"{path} is corrupt at position {position}: it is left as it is. Let this replica be "
-        "copied from another one.",
-    )
 
 
 def _aborted_transactions(disk: Disk, job: Job) -> list[AbortedTransaction]:

@@ -47,7 +47,12 @@ class OffsetMap:
         """The section has been read."""
         self.survivors = array("q", sorted(self.offsets.values()))
 
+    def places_of(self, first: int, last: int) -> tuple[int, int]:
+        """Where the offsets from `first` to `last`, all of the section, lie in `survivors`."""
+        start = bisect_left(self.survivors, first)
+        return start, bisect_right(self.survivors, last, start)
+
     def survivors_in(self, first: int, last: int) -> array[int]:
         """Which of the offsets from `first` to `last`, all of the section, stay."""
-        start = bisect_left(self.survivors, first)
-        return self.survivors[start : bisect_right(self.survivors, last, start)]
+        start, end = self.places_of(first, last)
+        return self.survivors[start:end]

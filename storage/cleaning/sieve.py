@@ -10,7 +10,7 @@ segments keep saying where they end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from raftka.model import compression as codecs
@@ -19,15 +19,16 @@ from raftka.model.ids import NO_TIMESTAMP
 from raftka.model.record_batch import (
     COMPRESSION_MASK,
     DELETE_HORIZON_BIT,
+    HEADER,
     LOG_APPEND_TIME_BIT,
     BatchHeader,
 )
 from raftka.model.records import Record, encode_record, iter_records, seal
+from raftka.storage.cleaning.chunks import Chunk
 from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
+from raftka.storage.cleaning.runs import Bytes, Runs
 from raftka.storage.cleaning.transactions import TransactionsPassed
-from raftka.storage.cleaning.walk import boundaries, records_of, time_of, walk
-
-Bytes = bytes | bytearray | memoryview
+from raftka.storage.cleaning.walk import malformed, records_of, walk
 
 _NO_OFFSET: Final = -1
 
@@ -95,6 +96,37 @@ class Sieve:
         self._retention_ms = delete_retention_ms
         self._tombstones_wait = tombstones_wait
 
+    def sift_chunk(
+        self, chunk: Chunk, runs: Runs | None
+    ) -> Iterator[tuple[BatchHeader, Bytes, int]]:
+        """(header as it was, what stays, its largest time) of each batch of which something does.
+
+        What stays has to be used before the next chunk. Raises KafkaError as `sift`.
+        """
+        batches = chunk.batches
+        index = at = 0
+        if runs is not None:
+            runs.turn_to(chunk)
+        while index < len(batches):
+            if runs is not None:
+                run = runs.sift(index, at, self._map, self._first_dirty_offset, self._transactions)
+                for header, stays, latest in run:
+                    at += header.size
+                    rest = self._empty(header) if stays is None else stays
+                    if rest is not None:
+                        yield header, rest, latest
+                index += len(run)
+                if run:
+                    continue
+            header, batch = batches[index]
+            rest = self.sift(header, batch)
+            if rest is not None:
+                latest = header.max_timestamp
+                if rest is not batch:
+                    latest = BatchHeader._make(HEADER.unpack_from(rest)).max_timestamp
+                yield header, rest, latest
+            index, at = index + 1, at + header.size
+
     def sift(self, header: BatchHeader, batch: memoryview) -> Bytes | None:
         """What stays of the batch: itself, another one at the same offsets, or None.
 
@@ -157,18 +189,16 @@ class Sieve:
             return batch
         if not kept:
             return self._empty(header)
-        if header.record_count == header.last_offset_delta + 1:
-            data = records_of(header, batch)
-            ends = boundaries(header, data)
-            places = [offset - header.base_offset for offset in kept]
-            thinned = _thinned(
-                header,
-                [time_of(data, ends[place]) for place in places],
-                [data[ends[place] : ends[place + 1]] for place in places],
-            )
-            if thinned is not None:
-                return thinned
         wanted = frozenset(kept)
+        data = records_of(header, batch)
+        found = [each for each in walk(header, data) if each[2] in wanted]
+        if len(found) != len(kept):
+            raise malformed(header)
+        thinned = _thinned(
+            header, [each[3] for each in found], [data[each[0] : each[1]] for each in found]
+        )
+        if thinned is not None:
+            return thinned
         records = [record for record in iter_records(batch) if record.offset in wanted]
         return self._rebuilt(header, records, sets_horizon=False)
 
@@ -176,6 +206,8 @@ class Sieve:
         self, header: BatchHeader, records: list[Record], *, sets_horizon: bool = True
     ) -> bytes:
         """The batch with these records and, if it has no delete horizon yet, with one."""
+        if not records:
+            raise malformed(header)
         base = records[0].timestamp
         attributes = header.attributes
         if sets_horizon:

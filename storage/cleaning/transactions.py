@@ -39,6 +39,19 @@ class TransactionsPassed:
         self._committing.add(header.producer_id)
         return False
 
+    def are_committed(self, header: BatchHeader) -> bool:
+        """Take note of a batch whose records surely count; False leaves it to `is_aborted`.
+
+        It may be asked ahead, and again: what it notes a marker alone undoes.
+        """
+        if self._aborted and self._aborted[-1].first_offset <= header.last_offset:
+            return False
+        if header.is_transactional:
+            if header.producer_id in self._aborting:
+                return False
+            self._committing.add(header.producer_id)
+        return True
+
     def has_nothing_left(self, header: BatchHeader, *, commits: bool) -> bool:
         """Take note of an end marker; whether no batch of its transaction was seen."""
         self._advance(header.last_offset)

@@ -71,9 +71,9 @@ def walk(header: BatchHeader, data: bytes) -> list[Place]:
                 raise IndexError("a record is shorter than its key")
             position = end
     except IndexError as error:
-        raise _malformed(header) from error
+        raise malformed(header) from error
     if position != len(data):
-        raise _malformed(header)
+        raise malformed(header)
     return found
 
 
@@ -123,43 +123,14 @@ def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bo
                 raise IndexError("a record is shorter than its key")
             position = end
     except IndexError as error:
-        raise _malformed(header) from error
+        raise malformed(header) from error
     if position != len(data):
-        raise _malformed(header)
+        raise malformed(header)
     return has_tombstone
 
 
-def boundaries(header: BatchHeader, data: bytes) -> list[int]:
-    """Where each record begins, and where the last one ends."""
-    found = [0]
-    add = found.append
-    position = 0
-    try:
-        for _ in range(header.record_count):
-            size = data[position]
-            if size < 0x80:
-                position += 1 + (size >> 1)
-            elif (more := data[position + 1]) < 0x80:
-                position += 2 + ((size & 0x7F | more << 7) >> 1)
-            else:
-                size, position = read_varint(data, position)
-                position += size
-            add(position)
-    except IndexError as error:
-        raise _malformed(header) from error
-    if position != len(data):
-        raise _malformed(header)
-    return found
-
-
-def time_of(data: bytes, start: int) -> int:
-    """The time of the record at `start`, as its distance from the batch's base."""
-    while data[start] & 0x80:
-        start += 1
-    return read_varint(data, start + 2)[0]
-
-
-def _malformed(header: BatchHeader) -> KafkaError:
+def malformed(header: BatchHeader) -> KafkaError:
+    """The error for a batch whose records are not what its header says."""
     return KafkaError(
         ErrorCode.CORRUPT_MESSAGE,
         f"The records of the batch at offset {header.base_offset} do not fill it exactly.",

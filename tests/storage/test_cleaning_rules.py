@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from random import Random
 
 import pytest
@@ -12,7 +11,7 @@ from raftka.model.record_batch import parse_header
 from raftka.model.records import Record, encode_batch, iter_records
 from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
 from raftka.storage.cleaning.plan import Dirt, SegmentView, Source, group, measure
-from raftka.storage.cleaning.walk import boundaries, note_keys, records_of, time_of, walk
+from raftka.storage.cleaning.walk import note_keys, records_of, walk
 from raftka.storage.config import LogConfig
 from raftka.storage.transaction_index import AbortedTransaction, decode, encode
 
@@ -100,9 +99,7 @@ def test_records_are_where_the_decoder_finds_them(seed: int) -> None:
         record.timestamp for record in expected
     ]
     assert [tombstone for *_, tombstone in found] == [record.value is None for record in expected]
-    ends = boundaries(header, data)
-    assert [(start, end) for start, end, *_ in found] == list(pairwise(ends))
-    assert [time_of(data, start) for start in ends[:-1]] == [each[3] for each in found]
+    assert b"".join(data[start:end] for start, end, *_ in found) == data
     offsets: dict[bytes, int] = {}
     keyed = [record for record in expected if record.key is not None]
     assert note_keys(header, data, offsets) == any(record.value is None for record in keyed)
@@ -114,9 +111,8 @@ def test_records_that_do_not_fill_their_batch_are_refused() -> None:
     header = parse_header(batch)
     data = records_of(header, batch)
     for bad in (data[:-1], data + b"x", data[1:], b""):
-        for read in (walk, boundaries):
-            with pytest.raises(KafkaError):
-                read(header, bad)
+        with pytest.raises(KafkaError):
+            walk(header, bad)
         with pytest.raises(KafkaError):
             note_keys(header, bad, {})
 
