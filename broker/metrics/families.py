@@ -19,7 +19,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SLICE: Final = 500
 """Samples in one piece of text: how long a scrape keeps the event loop at most."""
 
-Kept = dict[tuple[str, int], tuple[list[float], str]]
+Kept = dict[tuple[str, int], tuple[Sequence[float], bytes]]
 """By a metric's name and the first sample of a piece: its values, and its text."""
 
 
@@ -32,11 +32,11 @@ class Column(NamedTuple):
 
     where: Sequence[str]
     """Labels as `labels` writes them."""
-    values: list[float]
+    values: Sequence[float]
     kept: Kept
     """The text of the scrape before, under the same `where`."""
 
-    def lines(self, name: str) -> Iterator[str]:
+    def lines(self, name: str) -> Iterator[bytes]:
         """The text of the samples, in pieces."""
         for start in range(0, len(self.values), _SLICE):
             values = self.values[start : start + _SLICE]
@@ -44,7 +44,7 @@ class Column(NamedTuple):
             if known is None or known[0] != values:
                 where = self.where[start : start + _SLICE]
                 text = "".join([f"{name}{a} {b}\n" for a, b in zip(where, values, strict=True)])
-                known = self.kept[name, start] = (values, text)
+                known = self.kept[name, start] = (values, text.encode())
             yield known[1]
 
 
@@ -80,19 +80,18 @@ def counter(names: tuple[str, ...], help: str, value: float) -> Family:
     return Family(names, "counter", help, (("", value),))
 
 
-def text_of(families: Iterable[Family]) -> Iterator[str]:
+def text_of(families: Iterable[Family]) -> Iterator[bytes]:
     """The exposition in pieces that each take well under a millisecond to write."""
     for family in families:
         for name in family.names:
-            yield f"# HELP {name} {_help(family.help)}\n# TYPE {name} {family.kind}\n"
+            yield f"# HELP {name} {_help(family.help)}\n# TYPE {name} {family.kind}\n".encode()
             samples = family.samples
             if isinstance(samples, Column):
                 yield from samples.lines(name)
                 continue
             for start in range(0, len(samples), _SLICE):
-                yield "".join(
-                    [f"{name}{where} {value}\n" for where, value in samples[start : start + _SLICE]]
-                )
+                some = samples[start : start + _SLICE]
+                yield "".join([f"{name}{where} {value}\n" for where, value in some]).encode()
 
 
 def _help(text: str) -> str:

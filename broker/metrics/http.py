@@ -7,7 +7,7 @@ that says nothing is closed after a minute, and only so many are open at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 import h11
@@ -37,7 +37,8 @@ class Page(NamedTuple):
 
     status: int
     content_type: str
-    body: bytes
+    body: Sequence[bytes]
+    """In pieces, which go to the socket as they are."""
 
 
 class HttpServer:
@@ -119,14 +120,15 @@ async def _next_request(protocol: h11.Connection, connection: Connection) -> h11
 async def _send(
     protocol: h11.Connection, connection: Connection, page: Page, *, with_body: bool = True
 ) -> None:
+    size = sum(map(len, page.body))
     head = h11.Response(
         status_code=page.status,
         reason=_REASONS.get(page.status, b""),
-        headers=[("Content-Type", page.content_type), ("Content-Length", str(len(page.body)))],
+        headers=[("Content-Type", page.content_type), ("Content-Length", str(size))],
     )
     pieces = [protocol.send(head)]
-    if with_body:
-        pieces.append(protocol.send(h11.Data(data=page.body)))
+    for piece in page.body if with_body else ():
+        pieces += protocol.send_with_data_passthrough(h11.Data(data=piece)) or ()
     pieces.append(protocol.send(h11.EndOfMessage()))
     await connection.send([piece for piece in pieces if piece])
 
@@ -142,10 +144,10 @@ async def _refuse(
 
 
 def _text(status: int, words: str) -> Page:
-    return Page(status, "text/plain; charset=utf-8", words.encode())
+    return Page(status, "text/plain; charset=utf-8", [words.encode()])
 
 
-def metrics_page(text: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[Page]]:
+def metrics_page(text: Callable[[], Awaitable[Sequence[bytes]]]) -> Callable[[], Awaitable[Page]]:
     """/metrics."""
 
     async def page() -> Page:
@@ -160,7 +162,7 @@ def health_page(problems: Callable[[], list[str]]) -> Callable[[], Awaitable[Pag
     async def page() -> Page:
         found = problems()
         body = {"status": "DOWN", "reasons": found} if found else {"status": "UP"}
-        return Page(503 if found else 200, "application/json", json.dumps(body).encode() + b"\n")
+        return Page(503 if found else 200, "application/json", [json.dumps(body).encode(), b"\n"])
 
     return page
 
@@ -169,13 +171,13 @@ def json_page(values: Callable[[], object]) -> Callable[[], Awaitable[Page]]:
     """Values of JSON, as they are now."""
 
     async def page() -> Page:
-        return Page(200, "application/json", json.dumps(values()).encode() + b"\n")
+        return Page(200, "application/json", [json.dumps(values()).encode(), b"\n"])
 
     return page
 
 
 def pages(
-    text: Callable[[], Awaitable[bytes]],
+    text: Callable[[], Awaitable[Sequence[bytes]]],
     problems: Callable[[], list[str]],
     clients: Callable[[], object] = list,
 ) -> dict[str, Callable[[], Awaitable[Page]]]:

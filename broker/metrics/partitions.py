@@ -7,10 +7,9 @@ counts a partition once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
-from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from raftka.broker.metrics.families import Column, Family, Kept, Sample, gauge, labels
 from raftka.broker.metrics.names import meter
@@ -87,60 +86,65 @@ class _Rows:
             self.where = [labels(topic=each.topic, partition=each.index) for each in replicas]
             self.kept = {}
 
-    def family(self, name: str, words: str, values: list[float]) -> Family:
+    def family(self, name: str, words: str, values: Sequence[float]) -> Family:
         """A gauge of each of the replicas."""
         return Family((name,), "gauge", words, Column(self.where, values, self.kept))
 
 
-class _Row(NamedTuple):
-    """One replica's values, taken in one look: its objects are then near the processor once."""
-
-    size: int
-    start_offset: int
-    end_offset: int
-    segments: int
-    replicas: int
-    in_sync: int
-    under_replicated: int
-    under_min_isr: int
-    at_min_isr: int
-    stable_lag: int
-    high_watermark: int
-    leader: int
-    is_preferred: int
-    is_reassigning: int
+_VALUES: Final = (
+    *("size", "start_offset", "end_offset", "segments", "replicas", "in_sync"),
+    *("under_replicated", "under_min_isr", "at_min_isr", "stable_lag", "high_watermark"),
+    *("leader", "is_preferred", "is_reassigning"),
+)
+"""What a look takes of each replica, in this order."""
+Row = tuple[int, ...]
+Columns = Mapping[str, Sequence[int]]
+"""The values of all replicas, by their name."""
 
 
-def _row(replica: Replica) -> _Row:
-    """Where this broker does not lead, what only a leader knows is 0, as in Kafka."""
+def _row(replica: Replica) -> Row:
+    """Where this broker does not lead, what only a leader knows is 0, as in Kafka.
+
+    All in one look: the replica's objects are then near the processor once. A plain tuple, for one
+    with names takes as long to make as all that it holds.
+    """
     log, state = replica.log, replica.state
     bounds = log.bounds
     segments = log.segments.listed
     size = segments[0].size if len(segments) == 1 else log.size
     if not state.is_leader:
         end = bounds.end
-        return _Row(size, bounds.start, end, len(segments), 0, 0, 0, 0, 0, 0, 0, NO_BROKER, 0, 0)
+        return (size, bounds.start, end, len(segments), 0, 0, 0, 0, 0, 0, 0, NO_BROKER, 0, 0)
     view, high_watermark = state.view, state.high_watermark
     replicas, in_sync = len(view.replicas), len(view.isr)
     missing = min(state.min_isr, replicas) - in_sync
     stable_lag = 0
     if log.transactions.first_unstable < high_watermark:
         stable_lag = high_watermark - log.stable_offset(high_watermark)
-    return _Row(
+    return (
         size,
         bounds.start,
         bounds.end,
         len(segments),
         replicas,
         in_sync,
-        int(in_sync < replicas),
-        int(missing > 0),
-        int(missing == 0),
+        1 if in_sync < replicas else 0,
+        1 if missing > 0 else 0,
+        1 if missing == 0 else 0,
         stable_lag,
         high_watermark,
         view.leader,
-        int(view.leader == view.replicas[0]),
-        int(view.is_reassigning),
+        1 if view.leader == view.replicas[0] else 0,
+        1 if view.is_reassigning else 0,
+    )
+
+
+def _columns(rows: list[Row]) -> Columns:
+    """The same by value."""
+    return (
+        dict(zip(_VALUES, zip(*rows, strict=True), strict=True))
+        if rows
+        else dict.fromkeys(_VALUES, ())
     )
 
 
@@ -151,7 +155,7 @@ class PartitionFamilies:
         self._found: list[Replica] = []
         self._hosted: list[Replica] = []
         self._offline = 0
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
         self._all = _Rows()
         self._led = _Rows()
 
@@ -162,7 +166,7 @@ class PartitionFamilies:
             self._found = found
             self._hosted = sorted(found, key=lambda replica: replica.topic_partition)
         self._offline = replicas.index.offline_count
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for start in range(0, len(self._hosted), _LOOK):
             rows += map(_row, self._hosted[start : start + _LOOK])
             yield
@@ -170,121 +174,125 @@ class PartitionFamilies:
 
     def gather(self, most: int) -> Iterator[Family]:
         """Of what was looked at: of each replica, for the first `most` by name."""
-        rows = self._rows
-        yield from _of_all(rows, self._offline, most)
-        hosted, rows = self._hosted[:most], rows[:most]
+        hosted, columns = self._hosted, _columns(self._rows)
+        yield from _of_all(columns, self._offline, most)
+        if len(hosted) > most:
+            hosted, columns = hosted[:most], {name: of[:most] for name, of in columns.items()}
         self._all.follow(hosted)
-        yield from _families(self._all, rows, _OF_REPLICAS)
-        led = [row.leader != NO_BROKER for row in rows]
-        self._led.follow(list(compress(hosted, led)))
-        yield from _families(self._led, list(compress(rows, led)), _OF_LEADERS)
+        yield from _families(self._all, columns, _OF_REPLICAS)
+        led = [leader != NO_BROKER for leader in columns["leader"]]
+        if not all(led):
+            hosted = list(compress(hosted, led))
+            columns = {name: tuple(compress(of, led)) for name, of in columns.items()}
+        self._led.follow(hosted)
+        yield from _families(self._led, columns, _OF_LEADERS)
 
 
-def _of_all(rows: list[_Row], offline_count: int, most: int) -> Iterator[Family]:
-    manager = "kafka_server_replicamanager_"
-    yield gauge(
-        (manager + "leadercount",),
-        "Partitions led.",
-        sum(row.leader != NO_BROKER for row in rows),
+def _of_all(columns: Columns, offline_count: int, most: int) -> Iterator[Family]:
+    hosted = len(columns["leader"])
+    sums = (
+        ("leadercount", "Partitions led.", hosted - columns["leader"].count(NO_BROKER)),
+        ("partitioncount", "Partitions hosted.", hosted),
+        (
+            "underreplicatedpartitions",
+            "Partitions led whose ISR lacks replicas.",
+            sum(columns["under_replicated"]),
+        ),
+        (
+            "underminisrpartitioncount",
+            "Partitions led with an ISR smaller than min.insync.replicas.",
+            sum(columns["under_min_isr"]),
+        ),
+        (
+            "atminisrpartitioncount",
+            "Partitions led with an ISR of just min.insync.replicas.",
+            sum(columns["at_min_isr"]),
+        ),
+        (
+            "offlinereplicacount",
+            "Replicas on log directories that have failed.",
+            offline_count,
+        ),
+        (
+            "reassigningpartitions",
+            "Partitions led that are being reassigned.",
+            sum(columns["is_reassigning"]),
+        ),
     )
-    yield gauge((manager + "partitioncount",), "Partitions hosted.", len(rows))
-    yield gauge(
-        (manager + "underreplicatedpartitions",),
-        "Partitions led whose ISR lacks replicas.",
-        sum(row.under_replicated for row in rows),
-    )
-    yield gauge(
-        (manager + "underminisrpartitioncount",),
-        "Partitions led with an ISR smaller than min.insync.replicas.",
-        sum(row.under_min_isr for row in rows),
-    )
-    yield gauge(
-        (manager + "atminisrpartitioncount",),
-        "Partitions led with an ISR of just min.insync.replicas.",
-        sum(row.at_min_isr for row in rows),
-    )
-    yield gauge(
-        (manager + "offlinereplicacount",),
-        "Replicas on log directories that have failed.",
-        offline_count,
-    )
-    yield gauge(
-        (manager + "reassigningpartitions",),
-        "Partitions led that are being reassigned.",
-        sum(row.is_reassigning for row in rows),
-    )
+    for name, words, value in sums:
+        yield gauge((f"kafka_server_replicamanager_{name}",), words, value)
     yield gauge(
         ("raftka_metrics_partitions_left_out",),
         "Replicas without series of their own: raftka.metrics.partitions.max.",
-        max(0, len(rows) - most),
+        max(0, hosted - most),
     )
 
 
 _OF_REPLICAS: Final = (
-    ("kafka_log_log_size", "Bytes of a log.", attrgetter("size")),
-    ("kafka_log_log_logstartoffset", "First offset of a log.", attrgetter("start_offset")),
-    ("kafka_log_log_logendoffset", "Offset of a log's next record.", attrgetter("end_offset")),
-    ("kafka_log_log_numlogsegments", "Segments of a log.", attrgetter("segments")),
+    ("kafka_log_log_size", "Bytes of a log.", "size"),
+    ("kafka_log_log_logstartoffset", "First offset of a log.", "start_offset"),
+    ("kafka_log_log_logendoffset", "Offset of a log's next record.", "end_offset"),
+    ("kafka_log_log_numlogsegments", "Segments of a log.", "segments"),
     (
         "kafka_cluster_partition_replicascount",
         "Replicas, where this broker leads; else 0.",
-        attrgetter("replicas"),
+        "replicas",
     ),
     (
         "kafka_cluster_partition_insyncreplicascount",
         "ISR size, where this broker leads; else 0.",
-        attrgetter("in_sync"),
+        "in_sync",
     ),
     (
         "kafka_cluster_partition_underreplicated",
         "1 where the ISR of a led partition lacks some.",
-        attrgetter("under_replicated"),
+        "under_replicated",
     ),
     (
         "kafka_cluster_partition_underminisr",
         "1 where it is below min.insync.replicas.",
-        attrgetter("under_min_isr"),
+        "under_min_isr",
     ),
     (
         "kafka_cluster_partition_atminisr",
         "1 where it is just min.insync.replicas.",
-        attrgetter("at_min_isr"),
+        "at_min_isr",
     ),
     (
         "kafka_cluster_partition_laststableoffsetlag",
         "Records that read_committed waits for.",
-        attrgetter("stable_lag"),
+        "stable_lag",
     ),
 )
 _OF_LEADERS: Final = (
     (
         "kafka_topic_partition_current_offset",
         "High watermark of a partition.",
-        attrgetter("high_watermark"),
+        "high_watermark",
     ),
     (
         "kafka_topic_partition_oldest_offset",
         "First offset of a partition.",
-        attrgetter("start_offset"),
+        "start_offset",
     ),
-    ("kafka_topic_partition_in_sync_replica", "Replicas in the ISR.", attrgetter("in_sync")),
-    ("kafka_topic_partition_replicas", "Replicas of a partition.", attrgetter("replicas")),
-    ("kafka_topic_partition_leader", "The leader's broker id.", attrgetter("leader")),
+    ("kafka_topic_partition_in_sync_replica", "Replicas in the ISR.", "in_sync"),
+    ("kafka_topic_partition_replicas", "Replicas of a partition.", "replicas"),
+    ("kafka_topic_partition_leader", "The leader's broker id.", "leader"),
     (
         "kafka_topic_partition_leader_is_preferred",
         "1 where the first replica leads.",
-        attrgetter("is_preferred"),
+        "is_preferred",
     ),
     (
         "kafka_topic_partition_under_replicated_partition",
         "1 where the ISR lacks replicas.",
-        attrgetter("under_replicated"),
+        "under_replicated",
     ),
 )
 
 
 def _families(
-    kept: _Rows, rows: list[_Row], what: Sequence[tuple[str, str, Callable[[_Row], int]]]
+    kept: _Rows, columns: Columns, what: Sequence[tuple[str, str, str]]
 ) -> Iterator[Family]:
     for name, words, value in what:
-        yield kept.family(name, words, list(map(value, rows)))
+        yield kept.family(name, words, columns[value])

@@ -15,8 +15,8 @@ def test_prometheus_reads_every_name_and_sample() -> None:
         [(labels(topic="a", partition=i), i) for i in range(1200)],
     )
     others = [gauge(("two",), "Two.", 2.5), counter(("three_total",), "", 3)]
-    text = "".join(text_of([family, *others]))
-    found = {each.name: each for each in text_string_to_metric_families(text)}
+    text = b"".join(text_of([family, *others]))
+    found = {each.name: each for each in text_string_to_metric_families(text.decode())}
     assert sorted(found) == ["one", "one_persec", "three", "two"]
     assert found["one"].type == "counter"
     assert found["one"].documentation == "Some help."
@@ -28,8 +28,8 @@ def test_prometheus_reads_every_name_and_sample() -> None:
 
 def test_labels_hold_any_text() -> None:
     name = 'a "group"\\ of\nlines ü'
-    text = "".join(text_of([Family(("x",), "gauge", "y", [(labels(group=name), 1)])]))
-    (found,) = text_string_to_metric_families(text)
+    text = b"".join(text_of([Family(("x",), "gauge", "y", [(labels(group=name), 1)])]))
+    (found,) = text_string_to_metric_families(text.decode())
     assert found.samples[0].labels == {"group": name}
 
 
@@ -44,13 +44,13 @@ def test_a_column_is_written_again_where_its_values_have_changed() -> None:
     where = [labels(partition=number) for number in range(1200)]
     values: list[float] = [0] * 1200
 
-    def written() -> list[str]:
+    def written() -> list[bytes]:
         return list(text_of([Family(("x",), "gauge", "y", Column(where, list(values), kept))]))
 
     before = written()
     values[700] = 5
     after = written()
     assert [a is b for a, b in zip(before[1:], after[1:], strict=True)] == [True, False, True]
-    (found,) = text_string_to_metric_families("".join(after))
+    (found,) = text_string_to_metric_families(b"".join(after).decode())
     assert [each.value for each in found.samples] == values
     assert [each.labels["partition"] for each in found.samples] == list(map(str, range(1200)))

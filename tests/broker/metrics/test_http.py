@@ -31,8 +31,8 @@ def with_server(
     test: Callable[[Callable[[], Awaitable[Connection]]], Awaitable[None]],
     problems: list[str] | None = None,
 ) -> None:
-    async def text() -> bytes:
-        return b"up 1\n"
+    async def text() -> list[bytes]:
+        return [b"up", b" 1\n"]
 
     async def main() -> None:
         fabric = Fabric(random.Random(1))
