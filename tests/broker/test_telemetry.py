@@ -177,7 +177,7 @@ def test_what_is_kept_is_bounded_and_sums_are_added_up() -> None:
         kept.take(("a", "1"), [Point("org.apache.kafka.x", (), 2.0, True)], 1000)
     (point,) = kept.shown(1000)["a", "1"].values()
     assert point.value == 6.0
-    text = "".join(text_of(clients(kept, 1000)))
+    text = b"".join(text_of(clients(kept, 1000))).decode()
     assert 'kafka_client_x_total{client_id="a",client_instance_id="1"} 6.0' in text
     assert kept.shown(1000 + SHOWN_MS) != {}, "also of a client that has ended"
     assert kept.shown(1001 + SHOWN_MS) == {}

@@ -11,7 +11,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import trio
@@ -100,7 +100,7 @@ def versions(context: Context[None], request: ApiVersionsRequest) -> ApiVersions
     return ApiVersionsResponse()
 
 
-ROUTES = [
+ROUTES: list[Route[Any]] = [
     Route(12, "Heartbeat", HeartbeatRequest, 0, 4, NOTHING, heartbeat),
     Route(18, "ApiVersions", ApiVersionsRequest, 0, 4, NOTHING, versions),
     Route(17, "SaslHandshake", SaslHandshakeRequest, 0, 1, NOTHING, sasl_handshake, is_async=True),
