@@ -1,5 +1,5 @@
-"""Hostile handshakes of TLS: each ends by itself, all others go on undisturbed, and what a client can
-have a node keep is bounded."""
+"""Hostile handshakes of TLS: each ends by itself, all others go on undisturbed, and what a client
+can have a node keep is bounded."""
 
 from __future__ import annotations
 
