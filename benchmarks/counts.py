@@ -1,13 +1,15 @@
-"""Where a replicated record's round goes: calls and system calls of a leader and its followers.
+"""Where the time of a request goes: calls and system calls of a leader and its followers.
 
     python -m benchmarks.counts
     python -m benchmarks.counts --case rf3-tiny-32 rf3-16k --functions 25
+    python -m benchmarks.counts --case tiny-4x32 --metrics
 
-Three nodes, acks=all, the cases of benchmarks.broker. Counts repeat from run to run where times do
-not: `sys.setprofile` counts calls of Python functions and of functions in C in the thread of the
-event loop, `strace -c` (if there is one) the system calls of the whole process in a turn of its
-own. Everything is for each request of a producer. Profiled nodes are slow, so fewer requests come
-together in one turn than on fast ones: the counts are an upper bound.
+The cases of benchmarks.broker; with `--metrics` the nodes keep what a scraper may ask for. Counts
+repeat from run to run where times do not: `sys.setprofile` counts calls of Python functions and of
+functions in C in the thread of the event loop, `strace -c` (if there is one) the system calls of
+the whole process in a turn of its own. Everything is for each request of a producer. Profiled nodes
+are slow, so fewer requests come together in one turn than on fast ones: the counts are an upper
+bound.
 """
 
 from __future__ import annotations
@@ -30,17 +32,22 @@ from typing import Any, BinaryIO
 
 from benchmarks.broker import Target, batch, create_topic, load, produce_frame
 from raftka.local_cluster import LocalCluster
+from raftka.local_ports import free_ports
 
 _FOLDER = "RAFTKA_COUNTS"
 """The variable of the environment with the folder that counted nodes write to."""
 _CASES = {
-    "rf3-latency": (100, 1, 1),
-    "rf3-tiny-32": (100, 32, 1),
-    "rf3-tiny-4x32": (100, 4, 32),
-    "rf3-16k": (16 << 10, 4, 4),
-    "rf3-128k": (128 << 10, 4, 2),
+    "latency-1": (1, 100, 1, 1),
+    "tiny-32": (1, 100, 32, 1),
+    "tiny-4x32": (1, 100, 4, 32),
+    "rf3-latency": (3, 100, 1, 1),
+    "rf3-tiny-32": (3, 100, 32, 1),
+    "rf3-tiny-4x32": (3, 100, 4, 32),
+    "rf3-16k": (3, 16 << 10, 4, 4),
+    "rf3-128k": (3, 128 << 10, 4, 2),
 }
-"""Bytes of a batch, connections, requests in flight on each."""
+"""Nodes (acks=1 on one, acks=all on three), bytes of a batch, connections, requests in flight on
+each."""
 
 
 class Profile:
@@ -155,20 +162,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--case", nargs="*", choices=sorted(_CASES), default=["rf3-tiny-32"])
     parser.add_argument("--seconds", type=float, default=3.0, help="for each count")
     parser.add_argument("--functions", type=int, default=0, help="how many of each node to list")
+    parser.add_argument("--metrics", action="store_true", help="nodes with a metrics listener")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         os.environ[_FOLDER] = folder
         for name in options.case:
-            size, *shape = _CASES[name]
-            frame = produce_frame(batch(size), -1)
+            nodes, size, *shape = _CASES[name]
+            frame = produce_frame(batch(size), -1 if nodes > 1 else 1)
             with (
                 tempfile.TemporaryDirectory() as directory,
-                CountedCluster(directory, nodes=3) as cluster,
+                CountedCluster(directory, nodes=nodes) as cluster,
             ):
+                if options.metrics:
+                    setting = "prometheus.metrics.reporter.listener"
+                    for node_id, port in zip(cluster.node_ids, free_ports(nodes), strict=True):
+                        cluster.configure(node_id, {setting: f"http://127.0.0.1:{port}"})
                 cluster.start(60)
                 pids = [process.pid for process in cluster.processes.values()]
                 target = Target("raftka", f"127.0.0.1:{cluster.ports[1]}", pids)
-                create_topic(target, 3)
+                create_topic(target, nodes)
                 load(target, frame, 1.0, *shape)
                 print(name, flush=True)
                 calls(target, frame, (shape[0], shape[1]), options.seconds, options.functions)

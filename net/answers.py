@@ -28,6 +28,13 @@ class Turn:
         self._depth = 0
         self._ready: list[Answers] = []
         self._last: list[Callable[[], None]] = []
+        self.when_sent: Callable[[], None] | None = None
+        """Called at the end of each turn, when its answers have left."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether answers are being collected."""
+        return self._depth > 0
 
     def begin(self) -> None:
         """Open a turn, or a turn within the one that is open; `end` must follow."""
@@ -66,6 +73,8 @@ class Turn:
         ready, self._ready = self._ready, []
         for answers in ready:
             answers.flush()
+        if self.when_sent is not None:
+            self.when_sent()
 
 
 class _Slot:
@@ -118,7 +127,9 @@ class Answers:
             self._waiting.append(slot)
         elif pieces:
             self._unsent += pieces
-            self._mark()
+            if not self._queued:
+                self._queued = True
+                self._turn.add(self)
 
     def reserve(self) -> Callable[[list[Piece]], None]:
         """A place for the next answer; the function takes it when it is ready."""

@@ -95,6 +95,8 @@ class Dispatcher(Generic[NodeT]):
         self._stats = stats
         self._node = node
         self._routes = routes
+        self._used: dict[int, Route[NodeT]] = {}
+        """The routes that were asked for: found without a call."""
         self._forward = forward
         self._authorizer = authorizer
         self._meter = meter
@@ -113,7 +115,7 @@ class Dispatcher(Generic[NodeT]):
                 return self._take_token(bytes(frame), session, authentication, outlet)
             authentication.check(int.from_bytes(frame[:2]))
         header = codec.decode_request_header(frame)
-        route = self._routes.get(header.api_key)
+        route = self._used.get(header.api_key) or self._find(header.api_key)
         if route is None or len(frame) > route.max_bytes:
             raise _not_taken(route, header.api_key, len(frame), session)
         waits = route.is_async
@@ -122,11 +124,16 @@ class Dispatcher(Generic[NodeT]):
             frame = memoryview(bytes(frame))
         version = header.api_version
         context = Context(
-            self._node, session, version, header.correlation_id, header.client_id, frame
-        )
-        if self._stats is not None:
-            context.timing = self._stats.begin(route.name, version, session, header.client_id)
-        context.authorizer = self._authorizer
+            self._node, session, version, header.correlation_id, header.client_id, frame,
+            self._authorizer,
+        )  # fmt: skip
+        stats = self._stats
+        if stats is not None:
+            if stats.version != version or stats.name != route.name:
+                stats.begin_run(route.name, version)
+            stats.count += 1
+            if session.asked is not stats.series:
+                stats.meet(session, header.client_id)
         if not route.min_version <= version <= route.max_version:
             outlet.put(_in_version_0(context, route))
             return None
@@ -147,11 +154,31 @@ class Dispatcher(Generic[NodeT]):
                 answer = route.handler(context, request)
         except Exception as error:
             answer, waits = _failed(context, route, request, error), False
-        metering, timing = context.metering, context.timing
+        metering = context.metering
         if metering is not None:
             metering.pause()
-        if timing is not None and (waits or isinstance(answer, Pending)):
-            timing.waits()
+        if type(answer) is list:
+            # Written by hand: the answer to most requests of a busy node.
+            if metering is not None:
+                metering.finish(answer, route.request.RESPONSE, outlet)
+            outlet.put(answer)
+            return None
+        return self._answer(context, route, request, answer, outlet, waits=waits)
+
+    def _answer(
+        self,
+        context: Context[NodeT],
+        route: Route[NodeT],
+        request: Request[Any],
+        answer: Returned,
+        outlet: Outlet,
+        *,
+        waits: bool,
+    ) -> Awaitable[None] | None:
+        """Answer with a message, now or later; what has to be awaited for that."""
+        stats, metering = self._stats, context.metering
+        if stats is not None and (waits or isinstance(answer, Pending)):
+            context.timing = stats.waits()
         if waits:
             waiting = cast(Awaitable[Answer], answer)
             if not route.concurrent:
@@ -160,10 +187,19 @@ class Dispatcher(Generic[NodeT]):
         elif isinstance(answer, Pending):
             answer.on_resolved(_fill_later(context, route, outlet))
         else:
-            if metering is not None or timing is not None:
-                _account(context, route, answer, outlet)
+            if metering is not None:
+                metering.finish(answer, route.request.RESPONSE, outlet)
+            if stats is not None:
+                stats.series.api.failed(answer)
             outlet.put(encode_answer(context, answer))
         return None
+
+    def _find(self, api_key: int) -> Route[NodeT] | None:
+        """The route of an API that is asked for the first time."""
+        route = self._routes.get(api_key)
+        if route is not None:
+            self._used[api_key] = route
+        return route
 
     async def _take_token(
         self, token: bytes, session: Session, authentication: Authenticating, outlet: Outlet

@@ -39,7 +39,7 @@ from raftka.net.protocol.message import Request, Response
 from raftka.net.session import Session
 
 if TYPE_CHECKING:
-    from raftka.net.request_stats import Timing
+    from raftka.net.request_stats import Waiting
 
 log = get_logger(__name__)
 
@@ -159,12 +159,12 @@ class Context(Generic[NodeT]):
     client_id: str | None
     frame: memoryview
     """The request as it came, header included; valid as long as the request's own views."""
-    metering: Metering | None = None
-    """What measures the request; None on a node without quotas."""
-    timing: Timing | None = None
-    """What times it; None on a node whose metrics nobody can ask for."""
     authorizer: Authorizer | None = None
     """None where everybody may do everything."""
+    metering: Metering | None = None
+    """What measures the request; None on a node without quotas."""
+    timing: Waiting | None = None
+    """What times it where it waits; None on a node whose metrics nobody can ask for."""
 
     @property
     def listener(self) -> str:

@@ -81,8 +81,10 @@ class Session:
     """Where the listener asks for SASL."""
     software: tuple[str, str] = ("", "")
     """The name and version of the client's software, if it has said them (KIP-511)."""
-    spoken: set[tuple[str, int]] = field(default_factory=set)
-    """(API, version) each that it asked in, where that is counted (net/client_software.py)."""
+    asked: object = None
+    """The series of its last request (net/request_stats.py), where requests are counted."""
+    spoken: set[object] = field(default_factory=set)
+    """The series of all its requests, there (net/client_software.py)."""
     client_address: str = ""
     """The host of `peer`, unless it is given: an IP address, in simulation a name."""
     held: dict[Held, None] = field(default_factory=dict)

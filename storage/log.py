@@ -18,7 +18,7 @@ from raftka.model.ports import Dice, Disk
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.storage.appending import AppendInfo
 from raftka.storage.bounds import Bounds
-from raftka.storage.config import LogConfig
+from raftka.storage.config import MAX_LONG, LogConfig
 from raftka.storage.flusher import Flusher
 from raftka.storage.health import Health, LogOwner
 from raftka.storage.leader_epochs import LeaderEpochCache
@@ -73,6 +73,8 @@ class Log:
             recovery_point=recovery_point, now_ms=now_ms,
         )  # fmt: skip
         self._config = config
+        self.counts_for_flush = config.flush_messages != MAX_LONG
+        """Whether flush.messages is set, so that an append may have to flush."""
         self._tail = Tail(segments[-1], config, dice)
         self._reader = LogReader(bounds, self.segments, self._tail, health)
         self._ends = LogEnds(
@@ -110,6 +112,7 @@ class Log:
     @config.setter
     def config(self, config: LogConfig) -> None:
         self._config = self._ends.config = config
+        self.counts_for_flush = config.flush_messages != MAX_LONG
         self._tail.configure(config)
         self._writer.configure(config)
 

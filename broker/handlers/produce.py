@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from raftka.storage.log import AppendInfo
 
 _ALL: Final = -1
+_ACKS: Final = (1, _ALL, 0)
 _BY_ID: Final = 13
 _ZSTD_FROM: Final = 7
 _NONE: Final[Set[str | bytes]] = frozenset()
@@ -63,7 +64,11 @@ def produce(
     acks = request.acks
     if request.transactional_id is not None and verified is None:
         return _verify_first(context, request)
-    refusal = _refusal(request) if verified is None else verified.refusal or _refusal(request)
+    refusal = None if verified is None else verified.refusal
+    if refusal is None and acks not in _ACKS:
+        # Each partition gets this error.
+        words = f"acks must be -1, 0 or 1, not {acks}"
+        refusal = KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, words)
     if context.metering is not None:
         context.metering.produced(len(context.frame))
         if acks == 0:
@@ -126,23 +131,18 @@ def _named_once(
 
     Of a partition that is named more than once the last records count, as in Kafka.
     """
+    topics = request.topic_data
+    if len(topics) == 1 and len(topics[0].partition_data) == 1:
+        only = topics[0]
+        return [(only.topic_id if by_id else only.name, only.partition_data[0])]
     named: list[tuple[str | bytes, PartitionProduceData]] = [
         (topic.topic_id if by_id else topic.name, data)
-        for topic in request.topic_data
+        for topic in topics
         for data in topic.partition_data
     ]
     if len(named) > 1:
         named = list({(name, data.index): (name, data) for name, data in named}.values())
     return named
-
-
-def _refusal(request: ProduceRequest) -> KafkaError | None:
-    """What is wrong with the request as a whole; each partition gets this error."""
-    if request.acks not in (-1, 0, 1):
-        return KafkaError(
-            ErrorCode.INVALID_REQUIRED_ACKS, f"acks must be -1, 0 or 1, not {request.acks}"
-        )
-    return None
 
 
 def _verify_first(context: Context, request: ProduceRequest) -> Returned:

@@ -28,7 +28,7 @@ class Reporter:
         """Requests are counted from now on: before the node's own listeners open."""
         self._node = node
         self._listener = listener
-        node.request_stats = stats = RequestStats(node.clock.monotonic)
+        node.request_stats = stats = RequestStats(node.clock.monotonic, node.turn)
         scrape = Scrape(node, stats, node.servers, figures)
         self._server = HttpServer(
             node.clock, pages(scrape.text, lambda: not_ready(node), lambda: _clients(node, stats))

@@ -1,7 +1,9 @@
 """Requests by API: Kafka's RequestMetrics, and a histogram for other quantiles.
 
 Kafka's stages: `local` is the handler's own time, `remote` the wait for other nodes or for records,
-`total` all of it. A request waits in no queue here and its answer in none, so those stages are 0.
+`total` all from the arrival to the answer. Requests that arrive together are handled in one turn
+and answered together: each waits for the others within `total`, and in no queue, so those stages
+are 0.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def requests(stats: RequestStats) -> Iterator[Family]:
                 (labels(request=name, quantile=share), durations.quantile_s(share) * 1000)
                 for share in _QUANTILES
             ]
-            counts.append((labels(request=name), api.at_once.count + api.waited.count))
+            counts.append((labels(request=name), api.total.count))
         yield Family((f"{_METRICS}{stage}timems",), "gauge", words, quantiles)
         yield Family((f"{_METRICS}{stage}timems_count",), "counter", words, counts)
     yield Family(
@@ -78,7 +80,7 @@ def _stage(api: ApiStats, stage: str) -> Histogram:
     if stage == "total":
         return api.total
     if stage == "local":
-        return api.at_once + api.local
+        return api.local
     return api.remote if stage == "remote" else _NOTHING
 
 

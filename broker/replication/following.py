@@ -17,7 +17,6 @@ from raftka.model.ids import NO_EPOCH, NO_OFFSET
 from raftka.model.logs import get_logger
 from raftka.model.rules import Rule, RulesOff
 from raftka.net.protocol.messages.fetch import FetchPartition, PartitionData
-from raftka.storage.config import MAX_LONG
 
 log = get_logger(__name__)
 
@@ -110,9 +109,7 @@ class Following:
         if records and not isinstance(records, list):
             partition_log.append_as_follower(records, now_ms)
             replica.traffic.replication_bytes_in += len(records)
-            if partition_log.config.flush_messages != MAX_LONG and partition_log.needs_flush(
-                now_ms
-            ):
+            if partition_log.counts_for_flush and partition_log.needs_flush(now_ms):
                 # Before the next fetch, which acknowledges them to the leader.
                 partition_log.flush(now_ms)
         self._take_marks(data)

@@ -17,7 +17,6 @@ from raftka.model.control_records import EndMarker, encode_end_marker
 from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
 from raftka.model.ports import Buffer
-from raftka.storage.config import MAX_LONG
 
 if TYPE_CHECKING:
     from raftka.storage.log import AppendInfo, Log
@@ -114,7 +113,7 @@ class Replica:
             traffic = self.traffic
             traffic.messages_in += info.records
             traffic.bytes_in += info.bytes
-            if log.config.flush_messages != MAX_LONG and log.needs_flush(now_ms):
+            if log.counts_for_flush and log.needs_flush(now_ms):
                 log.flush(now_ms)
             moved = state.leader_appended(info.last_offset + 1, now_s)
             if self.followers:

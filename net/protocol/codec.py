@@ -79,8 +79,17 @@ def decode_request(cls: type[M], version: int, frame: Buffer, offset: int) -> M:
     librdkafka (2.16, asking Metadata for all topics) leaves some there, and Apache Kafka does not
     look at them. Raises MalformedMessage.
     """
-    message, position = _decode(cls, version, frame, offset)
-    if position > len(frame):
+    end = len(frame)
+    message: M
+    try:
+        decoder = cls.DECODERS.get(version) or _compiled_decoder(cls, version)
+        try:
+            message, position = decoder(frame, offset, end)
+        except UnicodeDecodeError:
+            message, position = _read_leniently(cls, version, frame, offset)
+    except (Flaw, *READ_ERRORS) as error:
+        raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
+    if position > end:
         raise MalformedMessage(f"{cls.__name__} v{version}: ends early")
     return message
 
@@ -91,8 +100,7 @@ def _decode(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M,
         try:
             return decoder(buffer, offset, len(buffer))
         except UnicodeDecodeError:
-            lenient = _LENIENT.get((cls, version)) or _lenient_decoder(cls, version)
-            return cast(tuple[M, int], lenient(buffer, offset, len(buffer)))
+            return _read_leniently(cls, version, buffer, offset)
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"{cls.__name__} v{version}: {error}") from error
 
@@ -240,11 +248,13 @@ _LENIENT: Final[dict[tuple[type[Message], int], Any]] = {}
 """Decoders that read strings which are no UTF-8 too, made when the first such message comes."""
 
 
-def _lenient_decoder(cls: type[Message], version: int) -> Any:
-    from raftka.net.protocol.decoder import compile_decoder
+def _read_leniently(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M, int]:
+    decoder = _LENIENT.get((cls, version))
+    if decoder is None:
+        from raftka.net.protocol.decoder import compile_decoder
 
-    decoder = _LENIENT[cls, version] = compile_decoder(cls, version, lenient=True)
-    return decoder
+        decoder = _LENIENT[cls, version] = compile_decoder(cls, version, lenient=True)
+    return cast(tuple[M, int], decoder(buffer, offset, len(buffer)))
 
 
 def _compiled_encoder(cls: type[Message], version: int) -> Any:

@@ -7,6 +7,7 @@ tells (Response.HEADER_FLEXIBLE_FROM).
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import Final, NamedTuple
 
 from raftka.model.ports import Buffer
@@ -39,6 +40,10 @@ class RequestHeader(NamedTuple):
     """Where in the frame the message itself begins."""
 
 
+_header: Final = partial(tuple.__new__, RequestHeader)
+"""A NamedTuple's own constructor is a call more."""
+
+
 def decode_request_header(frame: Buffer) -> RequestHeader:
     """Read the header of a frame (without the frame's size field).
 
@@ -62,6 +67,6 @@ def decode_request_header(frame: Buffer) -> RequestHeader:
             offset += 1
             if count:
                 offset = skip_tags(frame, offset, len(frame), count)
-        return RequestHeader(key, version, correlation_id, client_id, offset)
+        return _header((key, version, correlation_id, client_id, offset))
     except (Flaw, *READ_ERRORS) as error:
         raise MalformedMessage(f"request header: {error}") from error

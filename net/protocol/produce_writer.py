@@ -21,6 +21,8 @@ _FLEXIBLE_HEAD: Final = struct.Struct(">iiBB")
 """Size, correlation id, no tags, one topic."""
 _ONE: Final = struct.pack(">i", 1)
 _FLEXIBLE_ONE: Final = b"\x02"
+_SHORT: Final = tuple(bytes((length,)) for length in range(128))
+"""Varints of one byte."""
 _OLD: Final = struct.Struct(">ihqq")
 """Index, error code, base offset, log append time."""
 _PART: Final = struct.Struct(">ihqqq")
@@ -46,7 +48,8 @@ def write_produced(
     if version >= SINCE_FLEXIBLE:
         if isinstance(topic, str):
             name = topic.encode()
-            topic = write_varint(len(name) + 1) + name
+            length = len(name) + 1
+            topic = (_SHORT[length] if length < 128 else write_varint(length)) + name
         body = b"".join(
             (
                 topic,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from raftka.net.answers import Turn
 from raftka.net.client_software import OTHER, UNKNOWN
 from raftka.net.request_stats import RequestStats
 from raftka.net.session import Session
@@ -13,14 +14,20 @@ def session(name: str = "", version: str = "") -> Session:
     return Session(peer="h:1", listener="L", software=(name, version))
 
 
+def ask(stats: RequestStats, name: str, version: int, who: Session, client_id: str | None) -> None:
+    stats.begin_run(name, version)
+    stats.count += 1
+    stats.meet(who, client_id)
+
+
 def test_versions_are_kept_by_software() -> None:
-    stats = RequestStats(lambda: 0.0)
+    stats = RequestStats(lambda: 0.0, Turn())
     one, two = session("rdkafka", "2"), session()
     for version in (4, 4, 7):
-        stats.begin("Fetch", version, one, "shop")
+        ask(stats, "Fetch", version, one, "shop")
     # Not known before it is answered: the next request says whose it was.
-    stats.begin("ApiVersions", 3, two, None)
-    stats.begin("Produce", 3, two, None)
+    ask(stats, "ApiVersions", 3, two, None)
+    ask(stats, "Produce", 3, two, None)
     found = list(stats.software.report({("rdkafka", "2"): 5}))
     assert found == [
         {
@@ -41,9 +48,9 @@ def test_versions_are_kept_by_software() -> None:
 
 
 def test_a_million_names_take_little_room() -> None:
-    stats = RequestStats(lambda: 0.0)
+    stats = RequestStats(lambda: 0.0, Turn())
     for i in range(5_000):
-        stats.begin("Fetch", i, session("n" * 10_000 + str(i), str(i)), f"{i}" * 1_000)
+        ask(stats, "Fetch", i, session("n" * 10_000 + str(i), str(i)), f"{i}" * 1_000)
     found = list(stats.software.report({}))
     assert len(found) <= 201
     (other,) = (each for each in found if each["software"] == OTHER)

@@ -8,20 +8,22 @@ import trio
 
 from raftka.model.access import NOTHING
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.answers import Turn
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from raftka.net.request_stats import ApiStats, RequestStats
 from raftka.net.router import Context, Pending, Router
 from raftka.net.session import Session
-from tests.support.asking import answered, ask
+from tests.support.asking import ask
 
 SESSION = Session(peer="client:1", listener="PLAINTEXT")
 REQUEST = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
 
 
-def with_stats(router: Router[None]) -> tuple[Dispatcher[None], ApiStats]:
-    stats = RequestStats(lambda: 1.0)
-    return Dispatcher(None, router.all(), stats=stats), stats.of("Heartbeat")
+def with_stats(router: Router[None]) -> tuple[Dispatcher[None], ApiStats, Turn]:
+    turn = Turn()
+    stats = RequestStats(lambda: 1.0, turn)
+    return Dispatcher(None, router.all(), stats=stats), stats.of("Heartbeat"), turn
 
 
 def test_an_answer_at_once_and_one_that_is_pending() -> None:
@@ -33,14 +35,15 @@ def test_an_answer_at_once_and_one_that_is_pending() -> None:
         found: HeartbeatResponse | Pending = answers.pop(0)
         return found
 
-    dispatcher, api = with_stats(router)
+    dispatcher, api, turn = with_stats(router)
+    turn.begin()
     assert ask(dispatcher, SESSION, REQUEST, 4)[0].message.error_code == 25
-    assert (api.at_once.count, api.waited.count) == (1, 0)
     answer, _ = ask(dispatcher, SESSION, REQUEST, 4)
-    assert (answer.is_waiting, api.waited.count) == (True, 0)
+    turn.end()
+    assert (answer.is_waiting, api.total.count, api.remote.count) == (True, 1, 0)
     pending.resolve(HeartbeatResponse())
     assert answer.message.error_code == 0
-    assert (api.at_once.count, api.waited.count) == (1, 1)
+    assert (api.total.count, api.remote.count, api.local.count) == (2, 1, 2)
     assert api.errors == {25: 1}
     assert api.versions == {4: 2}
 
@@ -53,12 +56,16 @@ def test_what_an_async_handler_raises_is_counted_as_its_error() -> None:
         await trio.lowlevel.checkpoint()
         raise KafkaError(ErrorCode.NOT_COORDINATOR)
 
-    dispatcher, api = with_stats(router)
+    dispatcher, api, turn = with_stats(router)
 
     async def main() -> None:
-        answer = await answered(dispatcher, SESSION, REQUEST, 4)
-        assert answer.error_code == ErrorCode.NOT_COORDINATOR
+        turn.begin()
+        answer, waiting = ask(dispatcher, SESSION, REQUEST, 4)
+        turn.end()
+        assert waiting is not None
+        await waiting
+        assert answer.message.error_code == ErrorCode.NOT_COORDINATOR
 
     trio.run(main)
     assert api.errors == {ErrorCode.NOT_COORDINATOR: 1}
-    assert (api.at_once.count, api.waited.count, api.remote.count) == (0, 1, 1)
+    assert (api.total.count, api.remote.count) == (1, 1)
