@@ -12,5 +12,7 @@ trace (docs/trace.md), folded in the browser. Where there is an engine it can al
 - `explaining.py`: what a run broke or lost: the story, THE MOMENT, until when it could be saved
 - `attached.py`: running nodes, by what they answer; `harmless.py`: their bytes as text
 - `bridge.py`: a process whose virtual brokers real clients talk to; `bridging.py` asks it
+- `classroom.py`: predictions of a class, and how much its students may know; `class_server.py` has
+  the pages of teacher and students
 - `command.py`: the command line
 """

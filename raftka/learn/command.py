@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from raftka.client.settings import ConfigError
 from raftka.client.tools.options import ToolError, read_properties
 from raftka.learn import lessons
-from raftka.learn.export import TooLong, export, packed
+from raftka.learn.export import TooLong, export, packed, titles_of
 from raftka.learn.lessons import WrongLesson
 from raftka.learn.places import places
-from raftka.learn.recording import record
+from raftka.learn.recording import Recording, record
 from raftka.learn.teacher import titles
 from raftka.learn.telling import NotInTrace
 from raftka.simulations.runs.user_file import UnusableFile
@@ -42,6 +43,8 @@ def main(argv: list[str]) -> int:
             _check_bridge(options)
         if options.attach is not None and (options.what or options.export is not None):
             raise UnusableFile("--attach shows running nodes: name no lesson, and no --export")
+        if options.class_:
+            _check_class(options)
         if options.export is not None:
             return _export(options)
         return _serve(options)
@@ -85,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--command-config", metavar="FILE", help="a client's properties for --attach (security)"
     )
+    parser.add_argument(
+        "--class",
+        dest="class_",
+        action="store_true",
+        help="a link for students per lesson, whose predictions are counted (docs/teaching.md)",
+    )
     parser.add_argument("--open", action="store_true", help="open a browser, too")
     parser.add_argument("--list", action="store_true", help="name the lessons")
     return parser
@@ -97,6 +106,18 @@ def _check_bridge(options: argparse.Namespace) -> None:
         raise UnusableFile("--bridge takes a port from 1024 to 65000")
 
 
+def _check_class(options: argparse.Namespace) -> None:
+    others = (options.export, options.attach, options.bridge)
+    if any(each is not None for each in others) or options.seed is not None:
+        raise UnusableFile("--class takes lessons, --host, --port and --lang, and nothing else")
+    known = set(lessons.names())
+    for each in options.what:
+        if each not in known and not each.endswith(".py"):
+            raise UnusableFile(
+                f"--class takes lessons, and {each} is none: see raftka learn --list"
+            )
+
+
 def _export(options: argparse.Namespace) -> int:
     names = options.what or [lessons.names()[0]]
     text = export([record(each, seed=options.seed) for each in names], options.lang)
@@ -105,12 +126,12 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data(options: argparse.Namespace) -> dict[str, Any]:
+def _data(options: argparse.Namespace, recordings: Sequence[Recording]) -> dict[str, Any]:
     data: dict[str, Any] = {
         "commit": commit(),
         "lessons": titles(),
         "scenarios": list(NAMES),
-        "runs": [packed(record(each, seed=options.seed)) for each in options.what],
+        "runs": [packed(each) for each in recordings],
     }
     if options.attach is not None:
         data |= {"attach": options.attach, "lessons": [], "scenarios": [], "places": places()}
@@ -121,14 +142,14 @@ def _data(options: argparse.Namespace) -> dict[str, Any]:
 
 def _serve(options: argparse.Namespace) -> int:
     try:
-        import trio
-
         from raftka.learn import attached, server
         from raftka.learn.bridging import BridgeFailed, Bridging
     except ModuleNotFoundError as error:
         print(f"raftka learn: {error}; {_NEEDS}", file=sys.stderr)
         return 1
-    data = _data(options)
+    if options.class_:
+        return _teach(options)
+    data = _data(options, [record(each, seed=options.seed) for each in options.what])
     nodes = None
     if options.attach is not None:
         settings = read_properties(options.command_config)
@@ -157,10 +178,43 @@ def _serve(options: argparse.Namespace) -> int:
             bridging=bridging,
         )
 
+    return _until_ended(run, BridgeFailed)
+
+
+def _teach(options: argparse.Namespace) -> int:
+    """Serve a class."""
+    from raftka.learn import class_server
+    from raftka.learn.classroom import Classroom, Exercise
+
+    recordings = [record(each) for each in options.what]
+    found = [Exercise.of(each) for each in recordings]
+    names = [each.name for each in found] or list(lessons.names())
+    classroom = Classroom(names)
+    for each in found:
+        classroom.add(each)
+    data = _data(options, recordings)
+    if found:
+        data["lessons"] = titles_of(data["runs"])
+
+    def told(teacher: str, students: str) -> None:
+        print(f"For you:      {teacher}\nFor students: {students}{names[0]}")
+        print("Your page lists a link for each lesson. Ctrl-C ends the class.", flush=True)
+        if options.open:
+            webbrowser.open(teacher)
+
+    async def run() -> None:
+        await class_server.run(data, classroom, host=options.host, port=options.port, told=told)
+
+    return _until_ended(run, class_server.NotRecorded)
+
+
+def _until_ended(run: Callable[[], Awaitable[None]], expected: type[Exception]) -> int:
+    import trio
+
     failures: list[BaseException] = []
     try:
         trio.run(run)
-    except* BridgeFailed as group:
+    except* expected as group:
         failures += group.exceptions
     except* KeyboardInterrupt:
         pass  # Ctrl-C is how it ends.

@@ -63,8 +63,9 @@ def export(recordings: Sequence[Recording], lang: str | None = None) -> str:
     return html
 
 
-def _data(packs: Sequence[Mapping[str, Any]], lang: str | None) -> dict[str, Any]:
-    lessons = [
+def titles_of(packs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lessons among packed recordings, as a page lists them."""
+    return [
         {
             "name": pack["lesson"]["name"],
             "number": pack["lesson"]["number"],
@@ -73,7 +74,10 @@ def _data(packs: Sequence[Mapping[str, Any]], lang: str | None) -> dict[str, Any
         for pack in packs
         if pack["lesson"] is not None
     ]
-    data: dict[str, Any] = {"runs": packs, "lessons": lessons}
+
+
+def _data(packs: Sequence[Mapping[str, Any]], lang: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = {"runs": packs, "lessons": titles_of(packs)}
     return data if lang is None else {**data, "lang": lang}
 
 

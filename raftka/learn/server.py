@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -20,7 +21,7 @@ from hypercorn.trio import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from raftka.learn.attached import Attached
@@ -35,41 +36,57 @@ _POLICY: Final = (
 _NO_TOKEN: Final = "This page needs the token: open the address that raftka learn has printed.\n"
 
 
-def app(
-    data: Mapping[str, Any],
-    token: str,
-    attached: Attached | None = None,
-    bridging: Bridging | None = None,
-) -> Starlette:
+HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Of every page."""
+
+
+class Pages:
     """The page at /, its engine at /engine; both need the token. Where nodes are attached, they
     take the engine's place."""
 
-    def is_known(given: str | None) -> bool:
-        return given is not None and secrets.compare_digest(given.encode(), token.encode())
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        token: str,
+        attached: Attached | None = None,
+        bridging: Bridging | None = None,
+    ) -> None:
+        self.data = dict(data)
+        self.token: Final = token
+        self._attached = attached
+        self._bridging = bridging
 
-    async def show(request: Request) -> Response:
-        if not is_known(request.query_params.get("token")):
+    def routes(self) -> list[BaseRoute]:
+        """What is served."""
+        return [
+            Route("/", self._show),
+            WebSocketRoute("/engine", self._engine),
+            WebSocketRoute("/bridge", self._bridge),
+        ]
+
+    def is_known(self, given: str | None) -> bool:
+        """Whether this is the token."""
+        return given is not None and secrets.compare_digest(given.encode(), self.token.encode())
+
+    async def _show(self, request: Request) -> Response:
+        if not self.is_known(request.query_params.get("token")):
             return PlainTextResponse(_NO_TOKEN, status_code=403)
-        sockets = {"socket": f"/engine?token={token}"}
-        if bridging is not None:
-            sockets["bridge_socket"] = f"/bridge?token={token}"
-        html = page({**data, **sockets})
-        return HTMLResponse(
-            html,
-            headers={
-                "Content-Security-Policy": _POLICY,
-                "Referrer-Policy": "no-referrer",
-                "Cache-Control": "no-store",
-            },
-        )
+        sockets = {"socket": f"/engine?token={self.token}"}
+        if self._bridging is not None:
+            sockets["bridge_socket"] = f"/bridge?token={self.token}"
+        return HTMLResponse(page({**self.data, **sockets}), headers=HEADERS)
 
-    async def engine(socket: WebSocket) -> None:
-        if not is_known(socket.query_params.get("token")):
+    async def _engine(self, socket: WebSocket) -> None:
+        if not self.is_known(socket.query_params.get("token")):
             await socket.close(1008)
             return
         await socket.accept()
-        if attached is not None:
-            await _look(socket, attached)
+        if self._attached is not None:
+            await _look(socket, self._attached)
             return
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(_worker)
@@ -77,8 +94,9 @@ def app(
             await _answers(socket, process)
             nursery.cancel_scope.cancel()
 
-    async def bridge(socket: WebSocket) -> None:
-        if bridging is None or not is_known(socket.query_params.get("token")):
+    async def _bridge(self, socket: WebSocket) -> None:
+        bridging = self._bridging
+        if bridging is None or not self.is_known(socket.query_params.get("token")):
             await socket.close(1008)
             return
         await socket.accept()
@@ -87,14 +105,6 @@ def app(
                 await socket.send_text(await bridging.ask(await socket.receive_text()))
         except WebSocketDisconnect:
             return
-
-    return Starlette(
-        routes=[
-            Route("/", show),
-            WebSocketRoute("/engine", engine),
-            WebSocketRoute("/bridge", bridge),
-        ]
-    )
 
 
 async def _look(socket: WebSocket, attached: Attached) -> None:
@@ -159,23 +169,37 @@ async def run(
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; `told` gets the address to open. Raises OSError: the port is taken."""
-    token = secrets.token_urlsafe(12)
-    config = Config()
-    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
-    config.websocket_max_message_size = LINE_MAX
-    config.accesslog = config.errorlog = None
     async with AsyncExitStack() as stack:
         if attached is not None:
             await stack.enter_async_context(attached)
         nursery = await stack.enter_async_context(trio.open_nursery())
         if bridging is not None:
             await nursery.start(bridging.run)
-        application = app(data, token, attached, bridging)
-        bound: list[str] = await nursery.start(_serve, application, config)
-        where = bound[0].removeprefix("http://")
-        url = f"http://{where}/?token={token}"
+        pages = Pages(data, secrets.token_urlsafe(12), attached, bridging)
+        application = Starlette(routes=pages.routes())
+        where: str = await nursery.start(partial(listen, application, host, port, LINE_MAX))
+        url = f"http://{where}/?token={pages.token}"
         told(url)
         task_status.started(url)
+
+
+async def listen(
+    application: Starlette,
+    host: str,
+    port: int,
+    message_max: int,
+    *,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; the status is `HOST:PORT`. A page's message has at most so many bytes.
+    Raises OSError: the port is taken."""
+    config = Config()
+    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    config.websocket_max_message_size = message_max
+    config.accesslog = config.errorlog = None
+    async with trio.open_nursery() as nursery:
+        bound: list[str] = await nursery.start(_serve, application, config)
+        task_status.started(bound[0].removeprefix("http://"))
 
 
 async def _serve(

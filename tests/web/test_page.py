@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,6 +105,29 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         RAFTKA_RED=str(red),
         CHROMIUM=CHROMIUM,
     )
+
+
+@needs_node
+@needs_chromium
+@pytest.mark.wire
+def test_a_class_in_browsers() -> None:
+    served = subprocess.Popen(
+        [sys.executable, "-m", "raftka", "learn", "--class", "kill"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert served.stdout is not None
+        teacher, students = (served.stdout.readline().split()[-1] for _ in range(2))
+        node(
+            *("--test", "tests/class.browser.mjs"),
+            RAFTKA_TEACHER=teacher,
+            RAFTKA_STUDENTS=students,
+            CHROMIUM=CHROMIUM,
+        )
+    finally:
+        served.kill()
+        served.communicate()
 
 
 @needs_node

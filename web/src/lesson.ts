@@ -53,9 +53,14 @@ export function arrived(): void {
   selected.value = step.event;
 }
 
+/** A question whose answer this page does not have: the teacher opens it. */
+function isClosed(step: Ask | Reveal | null): boolean {
+  return step?.kind === "ask" && step.right === undefined;
+}
+
 export function next(): void {
   const now = lesson.value;
-  if (now === null || at.value >= now.steps.length) return;
+  if (now === null || at.value >= now.steps.length || isClosed(current.value)) return;
   at.value += 1;
   const step = current.value;
   if (step !== null) approach(step);

@@ -5,6 +5,7 @@ import { render } from "preact";
 import { api } from "./api";
 import { attach } from "./attached";
 import { openBridge } from "./bridge";
+import { sitDown, teach } from "./classroom";
 import { open, openRun, page, runs, teacher } from "./catalogue";
 import { type EngineSource, socketSource } from "./engine";
 import { decode, sameSession, warning } from "./link";
@@ -41,6 +42,8 @@ async function start(): Promise<void> {
   const inside = link === null ? first : data.runs?.find((run) => sameSession(run.session, link.session)) ?? first;
   if (inside !== undefined) await openRun(await unpack(inside), link?.t);
   const source = window.raftkaEngine ?? (data.socket === undefined ? undefined : socketSource(data.socket));
+  if (data.seat !== undefined) sitDown(data.seat);
+  if (data.classroom !== undefined) teach(data.classroom.socket);
   if (data.bridge_socket !== undefined) await openBridge(socketSource(data.bridge_socket));
   if (data.attach !== undefined && source !== undefined) attach(source);
   else if (source !== undefined) void connectTo(source, link?.session !== undefined && inside === undefined ? link : null);

@@ -11,7 +11,7 @@ import type { State } from "./model/state";
 import { Recording, type TraceEvent } from "./model/trace";
 import { followed, why } from "./model/why";
 
-export type Tab = "lesson" | "why" | "hands" | "rules" | "many";
+export type Tab = "lesson" | "why" | "hands" | "rules" | "many" | "class";
 export type Speed = "story" | number;
 export const SPEEDS: Speed[] = [0.001, 0.01, 0.1, "story", 1, 10];
 

@@ -27,3 +27,15 @@ export async function openFile(file, { width = 1280, locale = "en-US", hash = ""
   await page.evaluate(() => window.raftka.ready);
   return { page, done: async () => { assert.deepEqual(wrong, []); await context.close(); } };
 }
+
+/** A page of a server; `done` holds it to what it may do: it asks nobody but that server. */
+export async function openAddress(address, { width = 1280, locale = "en-US" } = {}) {
+  const context = await browser.newContext({ locale, viewport: { width, height: 800 }, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("request", (request) => new URL(request.url()).host === new URL(address).host || wrong.push(request.url()));
+  await page.goto(address);
+  await page.evaluate(() => window.raftka.ready);
+  return { page, done: async () => { assert.deepEqual(wrong, []); await context.close(); } };
+}

@@ -23,7 +23,8 @@ export interface Ask {
   kind: "ask";
   key: string;
   answers: string[];
-  right: string;
+  /** Not there on a student's page before the teacher has opened it. */
+  right?: string;
   /** The run stands still here until there is an answer. */
   t: number;
   with?: Record<string, string | number>;
@@ -111,6 +112,10 @@ export interface PageData {
   /** The port of the first virtual broker for real clients, and where the page asks for it. */
   bridge?: number;
   bridge_socket?: string;
+  /** A student's page: where it votes, and hears what was opened. */
+  seat?: string;
+  /** A teacher's page: where it hears counts and opens answers, and what students' links begin with. */
+  classroom?: { socket: string; students: string };
   /** What to open first: a lesson's name. */
   open?: string;
 }

@@ -4,10 +4,12 @@ import { isAttached, look, view } from "../attached";
 import { goLive, isLive, keep, status } from "../bridge";
 import { at as lessonAt, lesson } from "../lesson";
 import { open, openFile, page, runs } from "../catalogue";
+import { isSeat, isTeacher } from "../classroom";
 import { busy, difference, engine, engineState, record } from "../session";
 import { share } from "../link";
 import { beside, hasRun, helpOpen, loaded, notice, projector, tab, type Tab } from "../store";
 import { type Key, lang, say, seconds } from "../words/say";
+import { Class } from "./Class";
 import { Console } from "./Console";
 import { Hands } from "./Hands";
 import { Help, Legend } from "./Help";
@@ -82,7 +84,7 @@ function Head() {
         {isAttached.value && (["console", "stage"] as const).map((name) => (
           <button key={name} type="button" class="quiet" aria-pressed={view.value === name} onClick={() => (view.value = name)}>{say(`console.view.${name}`)}</button>
         ))}
-        {hasRun.value && !isAttached.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
+        {hasRun.value && !isAttached.value && !isSeat.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
         <button type="button" class="quiet wide-only" aria-pressed={projector.value} onClick={() => (projector.value = !projector.value)}>{say("head.projector")}</button>
         <button type="button" class="quiet" aria-label={say("head.help")} title={say("head.help")} onClick={() => (helpOpen.value = true)}>?</button>
       </nav>
@@ -92,8 +94,9 @@ function Head() {
 
 function Panel() {
   const tabs: [Tab, Key][] = [["why", "tab.why"]];
-  if (!isAttached.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"], ["many", "tab.many"]);
+  if (!isAttached.value && !isSeat.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"], ["many", "tab.many"]);
   if (lesson.value !== null) tabs.unshift(["lesson", "tab.lesson"]);
+  if (isTeacher.value) tabs.push(["class", "tab.class"]);
   const chosen = tabs.some(([name]) => name === tab.value) ? tab.value : "why";
   const turn = (event: KeyboardEvent) => {
     const direction = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -120,6 +123,7 @@ function Panel() {
         {chosen === "hands" && <Hands />}
         {chosen === "rules" && <Rules />}
         {chosen === "many" && <Many />}
+        {chosen === "class" && <Class />}
       </div>
     </aside>
   );
@@ -140,6 +144,7 @@ function Welcome() {
           </ol>
         </>
       )}
+      {isTeacher.value && <Class />}
       <p>{say("open.hint")}</p>
       <label class="file">
         <span class="primary">{say("open.choose")}</span>

@@ -1,6 +1,7 @@
 // Every key, in a list.
 
 import { useEffect, useRef } from "preact/hooks";
+import { isTeacher } from "../classroom";
 import { helpOpen } from "../store";
 import { type Key, say } from "../words/say";
 
@@ -19,6 +20,7 @@ const KEYS: [string, Key][] = [
   ["H", "help.h"],
   ["R", "help.r"],
   ["M", "help.m"],
+  ["C", "help.c"],
   ["P", "help.p"],
   ["G", "help.g"],
   ["S", "help.s"],
@@ -37,7 +39,7 @@ export function Help() {
     <dialog ref={dialog} class="help" aria-labelledby="help-title" onClose={() => (helpOpen.value = false)}>
       <h2 id="help-title">{say("help.title")}</h2>
       <dl>
-        {KEYS.map(([key, words]) => (
+        {KEYS.filter(([key]) => key !== "C" || isTeacher.value).map(([key, words]) => (
           <div key={key}>
             <dt>{key.split(" ").map((each) => <kbd key={each}>{each}</kbd>)}</dt>
             <dd>{say(words)}</dd>

@@ -2,8 +2,10 @@
 
 import { at, answer, askWords, back, begin, current, given, lastAsk, lesson, next, revealWords, words } from "../lesson";
 import { runs, openNext } from "../catalogue";
+import { isSeat, isTeacher } from "../classroom";
 import { playing, selected, tab } from "../store";
 import { say } from "../words/say";
+import { Prediction, Predictions, StudentLink } from "./Class";
 
 function Paragraphs({ text }: { text: string }) {
   return <>{text.trim().split(/\n\s*\n/).map((each) => <p key={each}>{each.replace(/\s+/g, " ")}</p>)}</>;
@@ -13,6 +15,7 @@ function Story() {
   return (
     <>
       <Paragraphs text={words.value?.story ?? ""} />
+      {isTeacher.value && lesson.value !== null && <StudentLink name={lesson.value.name} />}
       <div class="moves">
         <button type="button" class="primary" onClick={next}>{say("lesson.start")}</button>
       </div>
@@ -26,6 +29,8 @@ function Question() {
   const { question, answers } = askWords(step);
   const chosen = given.value[at.value];
   if (playing.value) return <p class="watching">{say("lesson.watch")}…</p>;
+  if (isSeat.value) return <Prediction ask={step} />;
+  if (isTeacher.value) return <Predictions ask={step} />;
   return (
     <form onSubmit={(event) => { event.preventDefault(); next(); }}>
       <fieldset>
@@ -59,7 +64,7 @@ function Verdict() {
     <p class={`verdict ${isRight ? "right" : "wrong"}`}>
       <span aria-hidden="true">{isRight ? "✓" : "→"}</span>{" "}
       {isRight ? say("lesson.right") : say("lesson.wrong", { answer: said.get(asked.answer) ?? "" })}{" "}
-      {!isRight && say("lesson.correct", { answer: said.get(asked.ask.right) ?? "" })}
+      {!isRight && say("lesson.correct", { answer: said.get(asked.ask.right ?? "") ?? "" })}
     </p>
   );
 }
@@ -88,7 +93,7 @@ function Takeaway() {
       <Paragraphs text={words.value?.takeaway ?? ""} />
       <div class="moves">
         <button type="button" class="quiet" onClick={begin}>{say("lesson.again")}</button>
-        <button type="button" class="quiet" onClick={() => { tab.value = "hands"; }}>{say("lesson.explore")}</button>
+        {!isSeat.value && <button type="button" class="quiet" onClick={() => { tab.value = "hands"; }}>{say("lesson.explore")}</button>}
         {runs.value.length > 1 && <button type="button" class="primary" onClick={openNext}>{say("lesson.next-lesson")}</button>}
       </div>
     </>

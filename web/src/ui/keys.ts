@@ -1,5 +1,6 @@
 // Keys for everything; `?` lists them (Help.tsx).
 
+import { isTeacher } from "../classroom";
 import { share } from "../link";
 import {
   hasRun, helpOpen, isAck, isElection, isLoss, isMoment, pause, projector, recording, seek, select, step, tab,
@@ -31,6 +32,7 @@ const KEYS: Record<string, (event: KeyboardEvent) => void> = {
   h: () => (tab.value = "hands"),
   r: () => (tab.value = "rules"),
   m: () => (tab.value = "many"),
+  c: () => { if (isTeacher.value) tab.value = "class"; },
   p: () => (projector.value = !projector.value),
   g: () => (lang.value = lang.value === "en" ? "pt" : "en"),
   s: () => void share(),
