@@ -7,7 +7,7 @@ import type { ScriptEntry } from "./model/recorded";
 import type { State } from "./model/state";
 import { act } from "./session";
 import { lang } from "./words/say";
-import { advance, chosen, loaded, pause, play, position, recording, seek, seekTo, select, stateNow } from "./store";
+import { advance, chosen, loaded, pause, play, position, recording, seek, seekTo, select, type Speed, speed, stateNow } from "./store";
 
 /** A state without Maps and linked logs, so that it can leave the page. */
 function plain(state: State): unknown {
@@ -64,6 +64,11 @@ export const api = {
   position: () => ({ ...position.value }),
   events: () => recording.value.events,
   play,
+  /** How fast it plays: a factor, or "story". */
+  speed: (wanted?: Speed) => {
+    if (wanted !== undefined) speed.value = wanted;
+    return speed.value;
+  },
   pause,
   advance,
   lang: (wanted?: "en" | "pt") => {
