@@ -45,8 +45,9 @@ def with_(exercise: Exercise) -> Classroom:
 
 def secrets_of(exercise: Exercise, opened: int) -> list[str]:
     """Words that tell what comes after so many questions."""
-    steps, asked, found = exercise.about["lesson"]["steps"], 0, []
-    for step in steps:
+    asked = 0
+    found: list[str] = []
+    for step in exercise.about["lesson"]["steps"]:
         asked += step["kind"] == "ask"
         if step["kind"] == "reveal" and asked > opened:
             found += [words["reveal"][step["key"]] for words in _tables(exercise)]
@@ -78,8 +79,8 @@ def test_what_is_sent_ends_at_the_question_that_is_not_opened(exercise: Exercise
     whole = exercise.sent(2)
     assert len(events_of(whole)) == len(exercise.lines) and whole["hash"]
     assert whole["lesson"]["words"] == exercise.about["lesson"]["words"] | {
-        language: {key: table[key] for key in ("title", "story", "takeaway", "ask", "reveal")}
-        for language, table in exercise.about["lesson"]["words"].items()
+        language: {key: words[key] for key in ("title", "story", "takeaway", "ask", "reveal")}
+        for language, words in exercise.about["lesson"]["words"].items()
     }
 
 
