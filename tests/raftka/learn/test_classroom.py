@@ -45,9 +45,8 @@ def with_(exercise: Exercise) -> Classroom:
 
 def secrets_of(exercise: Exercise, opened: int) -> list[str]:
     """Words that tell what comes after so many questions."""
-    asked = 0
-    found: list[str] = []
-    for step in exercise.about["lesson"]["steps"]:
+    steps, asked, found = exercise.about["lesson"]["steps"], 0, []
+    for step in steps:
         asked += step["kind"] == "ask"
         if step["kind"] == "reveal" and asked > opened:
             found += [words["reveal"][step["key"]] for words in _tables(exercise)]
@@ -79,8 +78,8 @@ def test_what_is_sent_ends_at_the_question_that_is_not_opened(exercise: Exercise
     whole = exercise.sent(2)
     assert len(events_of(whole)) == len(exercise.lines) and whole["hash"]
     assert whole["lesson"]["words"] == exercise.about["lesson"]["words"] | {
-        language: {key: words[key] for key in ("title", "story", "takeaway", "ask", "reveal")}
-        for language, words in exercise.about["lesson"]["words"].items()
+        language: {key: table[key] for key in ("title", "story", "takeaway", "ask", "reveal")}
+        for language, table in exercise.about["lesson"]["words"].items()
     }
 
 
@@ -92,9 +91,10 @@ def test_a_seat_has_one_vote_until_the_answer_is_opened(exercise: Exercise) -> N
     (counted,) = classroom.of_teacher()
     assert counted["counts"] == [{"one": 0, "two": 1, "three": 1}, {"yes": 0, "no": 0}]
     assert classroom.of_student(name, "a") == {"opened": 0, "votes": ["two", None]}
-    for question, answer in ((1, "yes"), (0, "four"), (0, ["two"]), (None, "two"), (False, "two")):
+    wrongs: list[tuple[object, object]] = [(1, "yes"), (0, "four"), (0, ["two"]), (None, "two")]
+    for question, wrong in (*wrongs, (False, "two")):
         with pytest.raises(Refused):
-            classroom.vote(name, "a", question, answer)
+            classroom.vote(name, "a", question, wrong)
     classroom.open(name, 1)
     assert classroom.opened(name) == 0
     classroom.open(name, 0)
