@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -226,80 +227,86 @@ def run_in(page: str) -> dict[str, Any]:
     return run
 
 
+def said(secrets: list[str], text: str) -> list[str]:
+    """Those of the words that are in a text of JSON."""
+    return [each for each in secrets if json.dumps(each)[1:-1] in text]
+
+
+@dataclass
+class Day:
+    """A class in which forty students sit."""
+
+    exercise: Exercise
+    teacher: str
+    students: str
+    voted: int = 0
+    everybody: trio.Event = field(default_factory=trio.Event)
+    """All of them have predicted."""
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    """What they got when the answer was opened."""
+
+    async def student(self, number: int) -> None:
+        """Vote, be cut off, come back, and see what is opened."""
+        status, page, cookie = await get(f"{self.students}{self.exercise.name}")
+        assert status == 200 and cookie
+        target = urlsplit(f"{self.students}{self.exercise.name}").path + "/seat"
+        mine = ("one", "two")[number % 2]
+        async with opened(self.students, target, cookie) as seat:
+            assert seat is not None
+            (first,) = await seat.hear()
+            assert (first["opened"], first["votes"]) == (0, [None, None])
+            self._has_no_answer(page, seat.raw, first["run"])
+            await seat.send({"question": 0, "vote": mine})
+            await seat.until(lambda each: each["votes"][0] is not None)
+        async with opened(self.students, target, cookie) as seat:
+            assert seat is not None
+            (back,) = await seat.hear()
+            assert back["votes"][0] == mine
+            if number < 10:
+                await seat.send({"question": 0, "vote": "three"})
+                await seat.until(lambda each: each["votes"][0] == "three")
+            self.voted += 1
+            if self.voted == STUDENTS:
+                self.everybody.set()
+            told = await seat.until(lambda each: each["opened"] == 1 and "run" in each)
+            self.runs.append(told["run"])
+            assert said(secrets_of(self.exercise, 1), seat.raw) == []
+            await seat.send({"question": 0, "vote": "one"})
+            refused = await seat.until(lambda each: "refused" in each)
+            assert refused["refused"] == "closed"
+
+    def _has_no_answer(self, page: str, raw: str, sent: dict[str, Any]) -> None:
+        """Not in the page, nor in the bytes of its connection."""
+        assert urlsplit(self.teacher).query not in page
+        assert "/class?" not in page and "/engine?" not in page
+        for run in (run_in(page), sent):
+            limit_s = run["lesson"]["steps"][-1]["t"]
+            assert max(event["t"] for event in events_of(run)) <= limit_s
+            assert '"right"' not in json.dumps(run)
+        assert said(secrets_of(self.exercise, 0), page + raw) == []
+
+
 @pytest.mark.wire
 async def test_forty_students_predict_and_see_no_answer_before_it_is_opened(
     exercise: Exercise,
 ) -> None:
-    name = exercise.name
     with trio.fail_after(120):
-        async with serving(with_(exercise)) as (teacher, students):
-            target = urlsplit(f"{students}{name}").path + "/seat"
-            token = urlsplit(teacher).query
-            voted = [0]
-            everybody = trio.Event()
-            reopened: list[dict[str, Any]] = []
-
-            async def student(number: int) -> None:
-                status, page, cookie = await get(f"{students}{name}")
-                assert status == 200 and cookie
-                assert token not in page and "/class?" not in page and "/engine?" not in page
-                async with opened(students, target, cookie) as seat:
-                    assert seat is not None
-                    (first,) = await seat.hear()
-                    assert (first["opened"], first["votes"]) == (0, [None, None])
-                    for run in (run_in(page), first["run"]):
-                        limit_s = run["lesson"]["steps"][-1]["t"]
-                        assert max(event["t"] for event in events_of(run)) <= limit_s
-                    before = page + seat.raw
-                    secret = [json.dumps(each)[1:-1] for each in secrets_of(exercise, 0)]
-                    assert [each for each in secret if each in before] == []
-                    assert (
-                        '"right"'
-                        not in before.replace('text-align:"right"', "")
-                        .partition('id="raftka-data"')[2]
-                        .partition("</script>")[0]
-                    )
-                    await seat.send({"question": 0, "vote": ("one", "two")[number % 2]})
-                    await seat.until(lambda each: each["votes"][0] is not None)
-                # It was cut off, and comes back: with the same cookie its vote is still there.
-                async with opened(students, target, cookie) as seat:
-                    assert seat is not None
-                    (back,) = await seat.hear()
-                    assert back["votes"][0] == ("one", "two")[number % 2]
-                    if number < 10:
-                        await seat.send({"question": 0, "vote": "three"})
-                        await seat.until(lambda each: each["votes"][0] == "three")
-                    voted[0] += 1
-                    if voted[0] == STUDENTS:
-                        everybody.set()
-                    told = await seat.until(lambda each: each["opened"] == 1)
-                    if "run" not in told:
-                        told = await seat.until(lambda each: "run" in each)
-                    reopened.append(told)
-                    secret = [json.dumps(each)[1:-1] for each in secrets_of(exercise, 1)]
-                    assert [each for each in secret if each in seat.raw] == []
-                    await seat.send({"question": 0, "vote": "one"})
-                    refused = await seat.until(lambda each: "refused" in each)
-                    assert refused["refused"] == "closed"
-
-            async with trio.open_nursery() as nursery:
-                for number in range(STUDENTS):
-                    nursery.start_soon(student, number)
-                async with opened(teacher, f"/class?{token}") as desk:
-                    assert desk is not None
-                    await everybody.wait()
-                    counts = {"one": 15, "two": 15, "three": 10}
-                    counted = await desk.until(
-                        lambda each: each["exercises"][0]["counts"][0] == counts
-                    )
-                    assert counted["exercises"][0]["present"] == STUDENTS
-                    await desk.send({"open": name, "question": 0})
-                    await desk.until(lambda each: each["exercises"][0]["opened"] == 1)
-                    assert not re.search(r"[0-9a-f]{16}", desk.raw), "a seat is told"
-            assert len(reopened) == STUDENTS
-            asked = exercise.asks[0]
-            for told in reopened:
-                assert told["run"]["lesson"]["steps"][0]["right"] == asked["right"]
+        async with serving(with_(exercise)) as (teacher, students), trio.open_nursery() as nursery:
+            day = Day(exercise, teacher, students)
+            for number in range(STUDENTS):
+                nursery.start_soon(day.student, number)
+            async with opened(teacher, f"/class?{urlsplit(teacher).query}") as desk:
+                assert desk is not None
+                await day.everybody.wait()
+                counts = {"one": 15, "two": 15, "three": 10}
+                told = await desk.until(lambda each: each["exercises"][0]["counts"][0] == counts)
+                assert told["exercises"][0]["present"] == STUDENTS
+                await desk.send({"open": exercise.name, "question": 0})
+                await desk.until(lambda each: each["exercises"][0]["opened"] == 1)
+                assert not re.search(r"[0-9a-f]{16}", desk.raw), "a seat is told"
+        assert len(day.runs) == STUDENTS
+        rights = {run["lesson"]["steps"][0]["right"] for run in day.runs}
+        assert rights == {exercise.asks[0]["right"]}
 
 
 @pytest.mark.wire

@@ -12,7 +12,12 @@ export interface TraceEvent {
   [field: string]: unknown;
 }
 
+/** Kinds of events that a node's badge stands for while it does not lead the quorum. */
+const LIVES = new Set(["kill", "power-loss", "pause", "resume", "start", "serving", "crashed", "stopped", "shutdown", "quorum-vote"]);
+
 export class Recording {
+  /** Positions of events that badges stand for, by node, for leaders of the quorum and for others. */
+  private readonly badges = new Map<string, number[]>();
   readonly events: TraceEvent[] = [];
   private readonly positions = new Map<number, number>();
   /** For each message sent, by its event's id: how it ended. */
@@ -28,6 +33,10 @@ export class Recording {
       const position = this.events.length;
       this.events.push(event);
       this.positions.set(event.id, position);
+      if (event.node !== undefined) {
+        if (LIVES.has(event.kind)) this.note(`${event.node} lives`, position);
+        else if (event.kind === "controller-elected") this.note(`${event.node} leads`, position);
+      }
       if (event.cause !== undefined) {
         this.child(event.cause, position);
         if (event.kind === "message-received" || event.kind === "message-lost") {
@@ -71,6 +80,15 @@ export class Recording {
     return low;
   }
 
+  /** The newest of the first `count` events that a node's badge stands for. */
+  badge(node: string, leads: boolean, count: number): number | undefined {
+    const known = this.badges.get(`${node} ${leads ? "leads" : "lives"}`) ?? [];
+    for (let at = known.length - 1; at >= 0; at--) {
+      if (known[at]! < count) return this.events[known[at]!]!.id;
+    }
+    return undefined;
+  }
+
   /** What names this event as its cause, in order. */
   effects(id: number): TraceEvent[] {
     return (this.children.get(id) ?? []).map((position) => this.events[position]!);
@@ -84,6 +102,12 @@ export class Recording {
       if (cause !== undefined && cause.id < event.id) found.push(cause);
     }
     return found;
+  }
+
+  private note(badge: string, position: number): void {
+    const known = this.badges.get(badge);
+    if (known === undefined) this.badges.set(badge, [position]);
+    else known.push(position);
   }
 
   private child(cause: number, position: number): void {

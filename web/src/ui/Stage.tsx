@@ -2,20 +2,25 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { chosen, scale } from "../store";
-import { useView } from "./view";
-import { say } from "../words/say";
-import type { Client } from "../model/state";
+import { chosen, scale, selected } from "../store";
+import { useRun, useView } from "./view";
+import { lang, say } from "../words/say";
+import type { Client, State } from "../model/state";
 import { Arrows } from "./Arrows";
 import { asks } from "./asks";
 import { type Layout, layoutOf, METADATA } from "./layout";
 import { LogRow, MetadataRow } from "./Logs";
 import { Messages } from "./Messages";
+import { useKept } from "./kept";
 import { NodeMark } from "./NodeMark";
 
 
 function Cuts({ layout }: { layout: Layout }) {
   const { state } = useView();
+  return useKept([layout, [...state.cuts].join()], () => drawCuts(layout, state));
+}
+
+function drawCuts(layout: Layout, state: State): preact.JSX.Element {
   const seen: preact.JSX.Element[] = [];
   for (const cut of state.cuts) {
     const [source, target] = cut.split(">");
@@ -48,43 +53,46 @@ const ABSENT: Client = {
 };
 
 function Clients({ layout }: { layout: Layout }) {
+  return <g>{layout.clients.map((name) => <ClientMark key={name} layout={layout} name={name} />)}</g>;
+}
+
+function ClientMark({ layout, name }: { layout: Layout; name: string }) {
   const { state, asks: isAsked } = useView();
-  return (
-    <g>
-      {layout.clients.map((name) => {
-        const client = state.clients[name] ?? ABSENT;
-        const { x, y } = layout.places[name]!;
-        const pending = client.produced - client.acked - client.failed;
-        const offsets = Object.values(client.offsets);
-        const reads = !/^(producer|writer)/.test(name) && (client.kind === "consumer" || name.startsWith("consumer"));
-        const did = reads
-          ? offsets.length > 0 ? say("client.read", { offset: Math.max(...offsets) }) : say("client.nothing")
-          : say("client.acked", { count: client.acked });
-        const waits = !reads && pending > 0 ? say("client.pending", { count: pending }) : "";
-        const leaders = [...new Set(Object.values(client.believes))];
-        const belief = leaders.length > 0 ? say("client.believes", { leader: leaders.join(", ") }) : "";
-        return (
-          <g key={name} {...asks(isAsked ? client.lastEvent : undefined)} transform={`translate(${x} ${y})`}>
-            <rect class={`client ${reads ? "consumer" : "producer"}`} x={-52} y={-15} width={104} height={30} rx={reads ? 15 : 5} />
-            <text class="client-name" y={4}>{say(reads ? "client.reader" : "client.writer")} {numberOf(name)}</text>
-            <text class="small" y={31}>{did}</text>
-            {!layout.narrow && <text class="small soft" y={46}>{[belief, waits].filter((each) => each !== "").join(" · ")}</text>}
-            {layout.narrow && belief !== "" && <text class="small soft" y={44}>{leaders.map((each) => `→ ${each}`).join(" ")}</text>}
-          </g>
-        );
-      })}
-    </g>
-  );
+  const client = state.clients[name] ?? ABSENT;
+  const { produced, acked, failed, kind } = client;
+  const last = isAsked ? client.lastEvent : undefined;
+  const offset = Math.max(-1, ...Object.values(client.offsets));
+  const leaders = [...new Set(Object.values(client.believes))];
+  const belief = leaders.join(", ");
+  const isChosen = selected.value === last;
+  return useKept([layout, lang.value, kind, produced, acked, failed, offset, belief, last, isChosen], () => {
+    const { x, y } = layout.places[name]!;
+    const pending = produced - acked - failed;
+    const reads = !/^(producer|writer)/.test(name) && (kind === "consumer" || name.startsWith("consumer"));
+    const did = reads
+      ? offset >= 0 ? say("client.read", { offset }) : say("client.nothing")
+      : say("client.acked", { count: acked });
+    const waits = !reads && pending > 0 ? say("client.pending", { count: pending }) : "";
+    const believes = belief === "" ? "" : say("client.believes", { leader: belief });
+    return (
+      <g {...asks(last)} transform={`translate(${x} ${y})`}>
+        <rect class={`client ${reads ? "consumer" : "producer"}`} x={-52} y={-15} width={104} height={30} rx={reads ? 15 : 5} />
+        <text class="client-name" y={4}>{say(reads ? "client.reader" : "client.writer")} {numberOf(name)}</text>
+        <text class="small" y={31}>{did}</text>
+        {!layout.narrow && <text class="small soft" y={46}>{[believes, waits].filter((each) => each !== "").join(" · ")}</text>}
+        {layout.narrow && belief !== "" && <text class="small soft" y={44}>{leaders.map((each) => `→ ${each}`).join(" ")}</text>}
+      </g>
+    );
+  });
 }
 
 function Board({ layout }: { layout: Layout }) {
-  const { state } = useView();
   return (
     <g>
       {layout.rows.map(({ name, y }) =>
         name === METADATA
-          ? <MetadataRow key={name} layout={layout} state={state} y={y} />
-          : <LogRow key={name} layout={layout} state={state} partition={name} y={y} />,
+          ? <MetadataRow key={name} layout={layout} y={y} />
+          : <LogRow key={name} layout={layout} partition={name} y={y} />,
       )}
     </g>
   );
@@ -93,7 +101,7 @@ function Board({ layout }: { layout: Layout }) {
 export function Stage() {
   const place = useRef<HTMLDivElement>(null);
   const width = useMemo(() => signal(900), []);
-  const { run, asks: isAsked } = useView();
+  const { run, asks: isAsked } = useRun();
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => {
       if (entry !== undefined) width.value = Math.max(300, Math.floor(entry.contentRect.width));
@@ -101,7 +109,8 @@ export function Stage() {
     if (place.current !== null) observer.observe(place.current);
     return () => observer.disconnect();
   }, []);
-  const layout = layoutOf(run.cast, Math.floor(width.value / scale.value));
+  const room = Math.floor(width.value / scale.value);
+  const layout = useMemo(() => layoutOf(run.cast, room), [run.cast, room]);
   return (
     <section class="stage" ref={place} aria-label={say("stage.label")}>
       <svg viewBox={`0 0 ${layout.width} ${layout.height}`} height={layout.height * scale.value} width={layout.width * scale.value} class={isAsked && chosen.value !== null ? "asked" : ""}>

@@ -35,6 +35,10 @@ function Button({ icon, label, onPress, words }: { icon: IconName; label: Key; o
   );
 }
 
+function Clock() {
+  return <output class="clock" aria-live="off">{say("time.at", { t: seconds(position.value.t, 4) })}</output>;
+}
+
 export function Transport() {
   if (!hasRun.value) return null;
   return (
@@ -48,7 +52,7 @@ export function Transport() {
         <Button icon="step" label="time.step" onPress={() => step(1)} />
         <Button icon="next" label="time.next" onPress={() => jumpTo(1, isMoment)} />
       </div>
-      <output class="clock" aria-live="off">{say("time.at", { t: seconds(position.value.t, 4) })}</output>
+      <Clock />
       <div class="group jumps">
         <Button icon="election" label="time.next-election" onPress={() => jumpTo(1, isElection)} words />
         <Button icon="loss" label="time.next-loss" onPress={() => jumpTo(1, isLoss)} words />
