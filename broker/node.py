@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from raftka.model.settings import Config
     from raftka.net.admission import Admission
     from raftka.net.dispatch import Dispatcher
+    from raftka.net.request_spans import Spans
     from raftka.net.request_stats import RequestStats
     from raftka.net.router import Context
     from raftka.net.security.scram import Known
@@ -88,6 +89,8 @@ class Node:
     admission: Admission
     request_stats: RequestStats | None = None
     """None where nobody can ask for metrics."""
+    spans: Spans | None = None
+    """Of requests; None where nobody collects them."""
     recorder: RecorderReader | None = None
     """What this node's flight recorder holds; None where there is none."""
     is_stopping = False

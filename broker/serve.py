@@ -136,6 +136,11 @@ async def _run(
         from raftka.broker.metrics.reporter import Reporter
 
         reporter = Reporter(node, await node.network.listen(*where), process_figures)
+    exporter = None
+    if node.config.optional_text("raftka.otlp.traces.endpoint"):
+        from raftka.broker.span_exporter import exporter_of
+
+        exporter = exporter_of(node)
     bound = await _bind(node, "controller")
     # A port that another process has is noticed before the broker registers. They are
     # taken for good when it can serve: a client that waits in a backlog would find no other.
@@ -145,6 +150,8 @@ async def _run(
         nursery.start_soon(node.channels.run)
         if reporter is not None:
             nursery.start_soon(reporter.run)
+        if exporter is not None:
+            nursery.start_soon(exporter.run)
         if node.is_controller:
             await nursery.start(node.controller.run)
         for name, listener in bound.items():
@@ -348,15 +355,16 @@ def _server(node: Node, name: str) -> Server:
     # kept waiting.
     serves_clients = kind == "broker"
     settings = ListenerSettings(node.config, name)
+    dispatcher = Dispatcher(
+        node,
+        routes(kind),
+        forward=node.forward,
+        authorizer=node.authorizer,
+        stats=node.request_stats,
+        meter=node.quotas if serves_clients else None,
+    )
     server = Server(
-        Dispatcher(
-            node,
-            routes(kind),
-            forward=node.forward,
-            authorizer=node.authorizer,
-            stats=node.request_stats,
-            meter=node.quotas if serves_clients else None,
-        ),
+        dispatcher if node.spans is None else node.spans.around(dispatcher, name),
         name=name,
         turn=node.turn,
         clock=node.clock,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -21,11 +21,13 @@ from raftka.net.admission import Admission
 from raftka.net.answers import Answers, Turn
 from raftka.net.connection import FrameReader, FrameTooLarge
 from raftka.net.conversation import Conversation
-from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.codec import MalformedMessage
 from raftka.net.reactor import Reactor
 from raftka.net.router import CloseConnection
 from raftka.net.session import Authenticating, Session
+
+if TYPE_CHECKING:
+    from raftka.net.request_spans import Dispatches
 
 _AUTHENTICATION_S = 30.0
 """How long a client may take to say who it is."""
@@ -49,7 +51,7 @@ class Server:
 
     def __init__(
         self,
-        dispatcher: Dispatcher[Any],
+        dispatcher: Dispatches,
         *,
         name: str,
         turn: Turn,

@@ -7,10 +7,12 @@ from typing import Final
 from raftka.model.settings.rows import (
     BOOLEAN,
     CLUSTER_WIDE,
+    DOUBLE,
     INT,
     INT_MAX,
     LIST,
     LONG,
+    PASSWORD,
     PER_BROKER,
     PROTOCOL_MAP,
     READ_ONLY,
@@ -21,6 +23,7 @@ from raftka.model.settings.rows import (
     OneOf,
     Patterns,
     at_least,
+    between,
 )
 from raftka.model.settings.setting import Setting
 
@@ -51,6 +54,13 @@ NODE_SETTINGS: Final[tuple[Setting, ...]] = (
             "The most bytes of metrics that a client may send at once (KIP-714)."),
     Setting("raftka.metrics.partitions.max", INT, 10000, at_least(0), READ_ONLY,
             "Partitions with metrics of their own; those beyond are in the sums only."),
+    Setting("raftka.otlp.traces.endpoint", STRING, None, None, READ_ONLY,
+            "Where spans of requests are sent, by OTLP over HTTP, as http://host:4318/v1/traces."
+            " Not given: nowhere, and there are none."),
+    Setting("raftka.otlp.traces.ratio", DOUBLE, 0.01, between(0, 1), READ_ONLY,
+            "The share of requests that have spans."),
+    Setting("raftka.otlp.headers", PASSWORD, None, None, READ_ONLY,
+            "HTTP headers that go with spans, as name=value with commas between."),
     Setting("broker.rack", STRING, None, None, READ_ONLY,
             "The rack or zone of this broker: replicas are spread over racks, consumers may "
             "fetch nearby."),
