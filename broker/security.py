@@ -15,13 +15,13 @@ from raftka.model.scram import HASHES, NUMBERS, ScramCredential
 from raftka.model.settings.config import Problem, WrongSettings
 from raftka.model.settings.listener_settings import ListenerSettings
 from raftka.model.settings.listeners import protocol_map
-from raftka.model.tls_settings import Store, TlsSettings
 
 if TYPE_CHECKING:
     from raftka.kraft.sections.scram import ScramKey
     from raftka.model.access import Principal
     from raftka.model.ports import Clock, Connection, Dice, Network, Tls
     from raftka.model.settings import Config
+    from raftka.model.tls_settings import TlsSettings
     from raftka.net.security.authentication import Authentication, Offer, Rules
     from raftka.net.security.contexts import Certificates
     from raftka.net.security.dialing import Login
@@ -114,6 +114,8 @@ def _certificates(
 
 def tls_settings(settings: ListenerSettings) -> TlsSettings:
     """What a listener's ssl.* settings say. Raises ValueError."""
+    from raftka.model.tls_settings import Store, TlsSettings
+
     text = settings.text
     return TlsSettings(
         Store(

@@ -10,7 +10,6 @@ from raftka.client.settings import ClientConfig, ConfigError, Setting, names, op
 from raftka.model.ports import Clock, Connection, Dice, Network, TlsContext
 from raftka.model.scram import HASHES
 from raftka.model.settings.jaas import parse_jaas
-from raftka.model.tls_settings import Store, TlsSettings
 
 if TYPE_CHECKING:
     from raftka.net.security.dialing import Login
@@ -106,6 +105,7 @@ def secured(config: ClientConfig, network: Network, clock: Clock, dice: Dice) ->
 
 
 def _tls_context(config: ClientConfig) -> TlsContext:
+    from raftka.model.tls_settings import Store, TlsSettings
     from raftka.net.security.openssl import OpenSsl
 
     maybe = config.optional_text

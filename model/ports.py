@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from raftka.model.tls_settings import TlsSettings
+if TYPE_CHECKING:
+    from raftka.model.tls_settings import TlsSettings
 
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
