@@ -6,8 +6,9 @@ those, not this.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.net.router import Listeners
 
 

@@ -7,9 +7,10 @@ and answers without it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from raftka.model.errors import ErrorCode
+from raftka.model.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from raftka.net.protocol.messages.describe_cluster import RecorderAfter, RecorderPart

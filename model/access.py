@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from raftka.model.errors import ErrorCode
+from raftka.model.named_tuple import NamedTuple
 
 
 class Principal(NamedTuple):

@@ -9,8 +9,9 @@ Messages"; Kafka's protocol documentation, "Control Batches".
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import BatchHeader
 from raftka.model.records import Record, encode_batch, iter_records

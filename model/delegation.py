@@ -6,11 +6,10 @@ delegation.token.secret.key, which all nodes have: so the metadata holds nothing
 
 from __future__ import annotations
 
-import hmac
 from base64 import b64encode
-from typing import NamedTuple
 
 from raftka.model.access import Principal
+from raftka.model.named_tuple import NamedTuple
 
 
 class DelegationToken(NamedTuple):
@@ -41,6 +40,8 @@ class DelegationToken(NamedTuple):
 
 def token_hmac(secret: str, token_id: str) -> bytes:
     """The secret that a holder of the token proves to know (SCRAM's password)."""
+    import hmac  # With OpenSSL, which most nodes do without.
+
     return hmac.digest(secret.encode(), token_id.encode(), "sha512")
 
 

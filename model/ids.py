@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final, NamedTuple, NewType
+from typing import Final, NewType
+
+from raftka.model.named_tuple import NamedTuple
 
 Uuid = NewType("Uuid", bytes)
 """16 bytes. Kafka writes a uuid as unpadded URL-safe base64 (22 characters)."""

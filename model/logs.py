@@ -18,7 +18,9 @@ import enum
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from raftka.model.named_tuple import NamedTuple
 
 ROOT: Final = "root"
 

@@ -12,7 +12,9 @@ A reason of two is a cause and what follows from it: its code is "broker-silent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from raftka.model.named_tuple import NamedTuple
 
 Packed = tuple[Any, ...]
 """A reason as records hold it: (code, ((name, value), ...)), or () for none."""

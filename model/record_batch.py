@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.compression import NAMES as COMPRESSIONS
 from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.named_tuple import NamedTuple
 
 Buffer = bytes | bytearray | memoryview
 

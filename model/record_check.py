@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.record_batch import HEADER_BYTES
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ key, value, headers. Source: Kafka's protocol documentation, "Record"; KIP-82 (h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from raftka.model import compression as codecs
 from raftka.model.crc import crc32c
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.record_batch import (
     ATTRIBUTES_AT,
     CONTROL_BIT,

@@ -7,7 +7,9 @@ Who reads a credential cannot log in with it: the client proves that it knows th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from raftka.model.named_tuple import NamedTuple
 
 HASHES: Final[Mapping[str, str]] = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 """By mechanism, the name of its hash."""

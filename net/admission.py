@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.net.session import host_of
 
 

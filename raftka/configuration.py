@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -105,7 +106,7 @@ def make_config(properties: Mapping[str, str]) -> Config:
         if found.get(name):
             parts = (each.strip() for each in found[name].split(","))
             found[name] = ",".join(str(Path(each).absolute()) for each in parts if each)
-    return read_config(found, hostname=_hostname())
+    return read_config(found, hostname=_hostname)
 
 
 def is_single(config: Config) -> bool:
@@ -116,6 +117,7 @@ def is_single(config: Config) -> bool:
     return len(named) == 1 and "controller" in config.names("process.roles")
 
 
+@cache
 def _hostname() -> str:
     """This host's name, or localhost when the name does not resolve: clients could not use it."""
     name = socket.gethostname()

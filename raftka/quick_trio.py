@@ -1,30 +1,67 @@
-"""Imports trio without the program that it would start.
+"""Imports trio without what a server does not need at its start: a fifth of trio's own time.
 
 trio asks `ctypes.util.find_library` where pthread_setname_np is, which on Linux forks, runs
-`ldconfig -p` and reads what it prints: an eighth of the time in which a node starts. With glibc the
-answer is always the same. Where it is not (musl), trio goes without names for its threads, as it
-does whenever it finds nothing. The module that it asks, with tempfile behind it, is left out too.
+`ldconfig -p` and reads what it prints. With glibc the answer is always the same. Where it is not
+(musl), trio goes without names for its threads, as it does whenever it finds nothing.
+
+trio's own TLS and DTLS bring in ssl, whose constants become 300 members of enumerations, and
+OpenSSL with its 4 MB. They are imported when their names are first used. raftka uses none of them:
+its TLS is `net/security/tls.py`, which is loaded with the first listener that has it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from importlib import import_module
 from types import ModuleType
+from typing import Final
+
+_LATER: Final = ("trio._dtls", "trio._ssl", "trio._highlevel_ssl_helpers")
+"""Of trio's own modules, only its `__init__` and the last of these import them."""
 
 
 def import_trio() -> None:
     """Call it before anything else imports trio; later it does nothing."""
     if "trio" in sys.modules or sys.platform != "linux":
         return
-    asked = sys.modules.get("ctypes.util")
-    stand_in = ModuleType("ctypes.util")
-    vars(stand_in)["find_library"] = lambda name: f"lib{name}.so.0"
-    sys.modules["ctypes.util"] = vars(ctypes)["util"] = stand_in
+    left_out: dict[str, str] = {}
+    stand_ins = {name: _stand_in(name, left_out) for name in _LATER}
+    finder = stand_ins["ctypes.util"] = ModuleType("ctypes.util")
+    vars(finder)["find_library"] = lambda name: f"lib{name}.so.0"
+    real = {name: sys.modules.get(name) for name in stand_ins}
+    sys.modules.update(stand_ins)
+    vars(ctypes)["util"] = finder
     try:
-        import trio  # noqa: F401
+        import trio
     finally:
-        # Whatever imports it later gets the real one.
-        del sys.modules["ctypes.util"], vars(ctypes)["util"]
-        if asked is not None:
-            sys.modules["ctypes.util"] = vars(ctypes)["util"] = asked
+        # Whatever imports them later gets the real ones.
+        del vars(ctypes)["util"]
+        for name, module in real.items():
+            del sys.modules[name]
+            if module is not None:
+                sys.modules[name] = module
+        if (util := real["ctypes.util"]) is not None:
+            vars(ctypes)["util"] = util
+    for name in left_out:
+        del vars(trio)[name]
+
+    def import_now(name: str) -> object:
+        if name not in left_out:
+            raise AttributeError(f"module 'trio' has no attribute {name!r}")
+        return getattr(import_module(left_out[name]), name)
+
+    vars(trio)["__getattr__"] = import_now
+
+
+def _stand_in(module: str, left_out: dict[str, str]) -> ModuleType:
+    """Has every name that is asked of it, and notes whose it is."""
+    made = ModuleType(module)
+
+    def note(name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        left_out[name] = module
+
+    vars(made)["__getattr__"] = note
+    return made

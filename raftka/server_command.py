@@ -13,11 +13,12 @@ import os
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from raftka import logs
 from raftka.configuration import Unreadable, gather, is_single, make_config
 from raftka.model.logs import get_logger
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings import WrongSettings
 from raftka.model.settings.listeners import listeners, metrics_endpoint
 from raftka.model.version import __version__

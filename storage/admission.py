@@ -10,11 +10,12 @@ KIP-467 for the records that are named).
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model import compression as codecs
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_TIMESTAMP, TopicPartition
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.record_batch import (
     COMPRESSION_MASK,
     CREATE_TIME,

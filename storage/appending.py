@@ -7,10 +7,11 @@ LogValidator). What is in the records is the subject of storage/admission.py.
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET, NO_TIMESTAMP, TopicPartition
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import (
     HEADER_BYTES,

@@ -8,8 +8,8 @@ only when all of that is on the disk. Usually replication protects what lies beh
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Disk
 from raftka.storage.bounds import Bounds
 from raftka.storage.config import LogConfig

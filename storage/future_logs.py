@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.ids import TopicPartition
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Dice, Disk
 from raftka.storage.config import LogConfig
 from raftka.storage.log import Log

@@ -7,9 +7,10 @@ holds is found by the places that appending noted; the rest by index and headers
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import FileRegion
 from raftka.storage import lookup
 from raftka.storage.bounds import Bounds

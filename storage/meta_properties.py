@@ -6,9 +6,10 @@ directory that belongs to another cluster or node is refused in words.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.ids import Uuid, parse_uuid, uuid_text
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Disk, read_file, write_atomically
 from raftka.model.settings.properties import parse_properties
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.record_batch import advance_sequence
 from raftka.storage.producer_snapshot import SnapshotEntry
 

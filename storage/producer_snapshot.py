@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.crc import crc32c
+from raftka.model.named_tuple import NamedTuple
 
 VERSION: Final = 1
 SUFFIX: Final = ".snapshot"

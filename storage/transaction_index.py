@@ -16,8 +16,9 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Disk, read_file
 from raftka.storage.index import IndexDisagrees
 

@@ -18,9 +18,10 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from raftka.model.crc import crc32c
+from raftka.model.named_tuple import NamedTuple
 
 NAME: Final = "flight-recorder"
 """In the directory of the metadata log's log directory (metadata.log.dir)."""

@@ -8,7 +8,9 @@ nearest to all of that.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from raftka.model.named_tuple import NamedTuple
 
 SILENT_S: Final = 0.6
 """Without a message for this long a node is silent: shorter than an election timeout, longer than a

@@ -9,9 +9,10 @@ under a quota of that id.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.kraft.sections.client_quotas import CLIENT_ID, USER, QuotaEntity
+from raftka.model.named_tuple import NamedTuple
 
 _ANY: Final = None
 

@@ -9,7 +9,9 @@ follow from these numbers, so clients see Kafka's only if every step is Kafka's.
 from __future__ import annotations
 
 from math import floor
-from typing import Final, NamedTuple
+from typing import Final
+
+from raftka.model.named_tuple import NamedTuple
 
 MOST_THROTTLE_MS: Final = 2**31 - 1
 """What the protocol's field can hold."""

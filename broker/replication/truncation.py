@@ -7,9 +7,10 @@ cutting at the high watermark loses acknowledged records, or leaves the logs dif
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from raftka.model.ids import NO_EPOCH, NO_OFFSET
+from raftka.model.named_tuple import NamedTuple
 
 
 class EpochEnd(NamedTuple):

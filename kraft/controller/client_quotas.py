@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.kraft.controller.result import Result
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import ClientQuotaRecord, MetadataRecord
 from raftka.kraft.sections.client_quotas import CLIENT_ID, IP, USER, QuotaEntity
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.named_tuple import NamedTuple
 
 PRODUCER_BYTE_RATE: Final = "producer_byte_rate"
 CONSUMER_BYTE_RATE: Final = "consumer_byte_rate"

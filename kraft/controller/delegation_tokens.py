@@ -6,7 +6,7 @@ The order of the checks, and what they answer, are Apache Kafka's (DelegationTok
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.kraft.controller.result import Result
 from raftka.kraft.image import MetadataImage
@@ -15,6 +15,7 @@ from raftka.kraft.sections.tokens import record_of
 from raftka.model.access import Principal
 from raftka.model.delegation import DelegationToken
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.named_tuple import NamedTuple
 
 USER: Final = "User"
 """The only type of principal that tokens are given to."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import NamedTuple
 
 from raftka.kraft.controller.election import Election, PartitionPlan
 from raftka.kraft.controller.result import Result, Rules
@@ -25,6 +24,7 @@ from raftka.kraft.records import (
 )
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import UNASSIGNED_DIRECTORY
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.reasons import Why
 from raftka.model.rules import Rule
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.kraft.raft.codec import Message
 from raftka.kraft.raft.elections import NEVER
@@ -31,6 +31,7 @@ from raftka.kraft.raft.setup import Setup
 from raftka.kraft.raft.snapshots import Snapshot
 from raftka.kraft.raft.store import Store
 from raftka.model import timers
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Dice
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 

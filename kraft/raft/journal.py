@@ -12,13 +12,14 @@ before it can be removed once a snapshot covers them.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, overload
+from typing import Final, overload
 
 from raftka.kraft.raft import records
 from raftka.kraft.raft.codec import Entry
 from raftka.kraft.raft.port import ReplicaKey
 from raftka.kraft.raft.records import INDEX, POSITION, STATE, VERSION, Kind
 from raftka.model.ids import ZERO_UUID
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Disk, File, read_file
 
 FORMAT: Final = 1

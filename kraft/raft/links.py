@@ -8,7 +8,7 @@ comes back is found at once, and no node is flooded.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import trio
 
@@ -26,6 +26,7 @@ from raftka.kraft.raft.link import (
 )
 from raftka.kraft.raft.port import ReplicaKey
 from raftka.model.logs import get_logger
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import BrokenConnection, Clock, Connection, Dice, Network
 
 log = get_logger(__name__)

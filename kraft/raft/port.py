@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import ZERO_UUID, Endpoint
+from raftka.model.named_tuple import NamedTuple
 
 
 class ReplicaKey(NamedTuple):

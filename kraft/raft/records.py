@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import enum
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.crc import crc32c
+from raftka.model.named_tuple import NamedTuple
 
 MARKER: Final = b"\xafJ"
 _HEAD: Final = struct.Struct(">2sII")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from raftka.kraft.records import (
     AccessControlEntryRecord,
@@ -12,6 +12,7 @@ from raftka.kraft.records import (
 )
 from raftka.kraft.sections.section import ReplayError, Section
 from raftka.model.access import Operation, PatternType, Permission, ResourceType
+from raftka.model.named_tuple import NamedTuple
 
 N = TypeVar("N", Operation, PatternType, Permission, ResourceType)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
@@ -17,6 +17,7 @@ from raftka.kraft.records import (
 from raftka.kraft.sections.section import ReplayError, Section
 from raftka.model.dataclass import dataclass
 from raftka.model.ids import Endpoint
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.reasons import Packed
 
 

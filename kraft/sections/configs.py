@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 from raftka.kraft.records import ConfigRecord, MetadataRecord
 from raftka.kraft.sections.section import Section
+from raftka.model.named_tuple import NamedTuple
 
 TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4

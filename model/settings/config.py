@@ -5,9 +5,10 @@ A value only: model/settings/reading.py makes it from what was written, and chec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings.catalog import BROKER, TOPIC
 from raftka.model.settings.setting import Value, to_text
 
@@ -55,7 +56,7 @@ class Config:
         broker: Mapping[str, str],
         default: Mapping[str, str],
         *,
-        hostname: str,
+        hostname: Callable[[], str],
         values: Mapping[str, Value],
         notices: tuple[str, ...] = (),
         set_aside: tuple[Problem, ...] = (),
@@ -67,7 +68,7 @@ class Config:
         self.default = default
         """Dynamic settings of all brokers."""
         self.hostname = hostname
-        """What stands for this host where a listener names none."""
+        """What stands for this host where a listener names none; looked up only then."""
         self.notices = notices
         """What the people who started the node should know about its file."""
         self.set_aside = set_aside

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
 from raftka.model.logs import levels
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings.catalog import BROKER, TOPIC, broker_synonyms
 from raftka.model.settings.config import Config
 from raftka.model.settings.group import GROUP, INTERNAL

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.errors import ErrorCode
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings.altering import parsed, refuse
 from raftka.model.settings.catalog import BROKER, nearest
 from raftka.model.settings.config import Config
@@ -25,15 +26,13 @@ from raftka.model.settings.setting import Setting, Value
 
 EARLIEST: Final = "earliest"
 LATEST: Final = "latest"
-_DURATION: Final = re.compile(
-    r"by_duration:P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE
-)
+_DURATION: Final = r"(?i)by_duration:P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
 _PARTS_S: Final = (86_400, 3_600, 60, 1)
 
 
 def duration_ms(text: str) -> int | None:
     """The time of `by_duration:PnDTnHnMnS` (ISO 8601) in ms; None for anything else."""
-    found = _DURATION.fullmatch(text)
+    found = re.fullmatch(_DURATION, text)
     if found is None or not any(found.groups()):
         return None
     parts = zip(found.groups(), _PARTS_S, strict=True)

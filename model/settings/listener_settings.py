@@ -6,8 +6,7 @@ The names of listeners and mechanisms are in small letters there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings.catalog import BROKER
 from raftka.model.settings.config import Config
 from raftka.model.settings.setting import Value

@@ -7,9 +7,10 @@ served so far; every other protocol is refused with an explanation.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from raftka.model.ids import Endpoint
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings.config import Config
 from raftka.model.settings.setting import http_address
 
@@ -58,7 +59,7 @@ def listeners(config: Config) -> list[Listener]:
     for each in bound:
         advertised = told.get(each.name) or each.endpoint
         if not advertised.host or (each.name not in told and advertised.host in ANYWHERE):
-            advertised = Endpoint(config.hostname, advertised.port)
+            advertised = Endpoint(config.hostname(), advertised.port)
         found.append(
             Listener(
                 each.name,

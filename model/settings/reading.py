@@ -10,7 +10,7 @@ Metadata may hold such a setting all the same, from another release: it is set a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -29,7 +29,9 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _PLUGIN_PREFIXES: Final = (LISTENER_PREFIX, "metrics.jmx.", "confluent.", "rlmm.", "rsm.")
 
 
-def read_config(properties: Mapping[str, str], *, hostname: str = "localhost") -> Config:
+def read_config(
+    properties: Mapping[str, str], *, hostname: Callable[[], str] = lambda: "localhost"
+) -> Config:
     """The settings of a file. Raises WrongSettings, with all that is wrong at once."""
     given = dict(properties)
     # A node has one id under two names; each is shown where only the other is given.

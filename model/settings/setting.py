@@ -8,7 +8,9 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+from raftka.model.named_tuple import NamedTuple
 
 Value = bool | int | float | str | tuple[str, ...] | None
 """A setting's value after parsing; a list is a tuple, None stands for Kafka's null."""

@@ -5,7 +5,9 @@ Written by `python -m raftka.net.protocol.generate` from schema/: change those t
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from raftka.model.named_tuple import NamedTuple
 
 
 class Api(NamedTuple):

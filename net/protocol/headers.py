@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Buffer
 from raftka.model.text import decode_text
 from raftka.net.protocol.apis import APIS

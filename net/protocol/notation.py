@@ -25,9 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Final, NamedTuple
+from typing import Final
 
 from raftka.model.dataclass import dataclass
+from raftka.model.named_tuple import NamedTuple
 from raftka.net.protocol.message import NEVER
 
 INTEGERS: Final = frozenset({"int8", "int16", "int32", "int64", "uint16", "uint32"})

@@ -167,7 +167,7 @@ class Cluster:
         }
         if machine.rack:
             properties["broker.rack"] = machine.rack
-        return read_config(properties, hostname=machine.host)
+        return read_config(properties, hostname=lambda: machine.host)
 
     def high_watermark(self, host: str, partition: str) -> int | None:
         """The node's own high watermark, for traces only: None when it has no such replica."""

@@ -189,6 +189,6 @@ def check_settings(settings: Mapping[str, str]) -> None:
         **settings,
     }
     try:
-        read_config(properties, hostname="n1")
+        read_config(properties, hostname=lambda: "n1")
     except WrongSettings as error:
         raise SessionError("bad-session", f"the session: settings: {error}") from error

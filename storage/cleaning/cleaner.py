@@ -11,12 +11,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.model.internal_topics import INTERNAL_TOPICS
+from raftka.model.named_tuple import NamedTuple
 from raftka.model.ports import Clock, Disk
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.cleaning import plan, swap

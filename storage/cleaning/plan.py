@@ -6,8 +6,9 @@ Numbers in, a decision out; storage/cleaning/cleaner.py carries it out. Sources:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from raftka.model.named_tuple import NamedTuple
 from raftka.storage.config import LogConfig
 
 MAX_RELATIVE_OFFSET: Final = 2**31 - 1

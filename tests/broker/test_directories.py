@@ -28,7 +28,7 @@ def paths(tmp_path: Path) -> list[str]:
 
 
 def config(paths: list[str]) -> Config:
-    return Config({}, {}, {}, hostname="h", values={"log.dirs": tuple(paths), "node.id": 1})
+    return Config({}, {}, {}, hostname=lambda: "h", values={"log.dirs": tuple(paths), "node.id": 1})
 
 
 def break_disk(path: str) -> None:

@@ -198,9 +198,17 @@ import dataclasses
 made = []
 make = dataclasses._process_class
 dataclasses._process_class = lambda cls, *rest: made.append(cls.__module__) or make(cls, *rest)
+import typing
+tuples = []
+make_tuple = typing.NamedTupleMeta.__new__
+def count(cls, name, bases, body):
+    tuples.append(body["__module__"])
+    return make_tuple(cls, name, bases, body)
+typing.NamedTupleMeta.__new__ = count
 import raftka.server_command as command
 def ready():
-    print(json.dumps({"modules": sorted(sys.modules), "started": started, "made": made}))
+    print(json.dumps({"modules": sorted(sys.modules), "started": started, "made": made,
+        "tuples": tuples}))
     sys.stdout.flush()
     os._exit(0)
 command._settle = ready
@@ -224,16 +232,18 @@ def test_a_start_loads_what_it_needs_and_starts_no_program(tmp_path: Path) -> No
     assert found["started"] == [], "trio's look for pthread takes longer than forming a quorum"
     slow = [name for name in found["made"] if name.startswith("raftka")]
     assert len(slow) <= 8, "use raftka.model.dataclass: each of these takes a millisecond"
+    slow = [name for name in found["tuples"] if name.startswith("raftka")]
+    assert slow == [], "use raftka.model.named_tuple"
     modules = set(found["modules"])
     heavy = {"argparse", "asyncio", "rich", "lupa", "tomllib", "cryptography", "jwt", "h11"}
-    heavy |= {"cramjam", "raftka.storage.cleaning.job"}
+    heavy |= {"cramjam", "raftka.storage.cleaning.job", "ssl", "hashlib"}
     assert not heavy & modules
     handlers = {name for name in modules if name.startswith("raftka.broker.handlers.")}
     assert {name.rpartition(".")[2] for name in handlers} == {
         "broker_heartbeat",
         "broker_registration",
     }
-    assert sum(name.startswith("raftka") for name in modules) <= 275
+    assert sum(name.startswith("raftka") for name in modules) <= 276
 
 
 def test_a_service_manager_hears_when_the_node_serves_and_stops(server: Server) -> None:

@@ -194,7 +194,8 @@ async def test_a_group_that_nobody_has_looked_for_yet_gets_its_topic(world: Worl
     groups = world.groups.service
     groups.publish(MetadataImage(topics=TOPICS), MetadataDelta(IMAGE))
     world.node.image = MetadataImage(topics=TOPICS)
-    world.node.config = Config({}, {}, {}, hostname="h", values={"offsets.topic.num.partitions": 2})
+    count = {"offsets.topic.num.partitions": 2}
+    world.node.config = Config({}, {}, {}, hostname=str, values=count)
 
     async def create(request: CreateTopicsRequest, *, timeout_s: float) -> CreateTopicsResponse:
         (wanted,) = request.topics

@@ -204,7 +204,8 @@ def test_a_pure_broker_and_a_pure_controller_are_fine() -> None:
 
 def test_listeners_have_kind_protocol_and_advertised_address() -> None:
     node = read_config(
-        {**NODE, "listeners": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://[::1]:9093"}, hostname="here"
+        {**NODE, "listeners": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://[::1]:9093"},
+        hostname=lambda: "here",
     )
     broker, controller = listeners(node)
     assert (broker.name, broker.kind, broker.protocol) == ("PLAINTEXT", "broker", "PLAINTEXT")
