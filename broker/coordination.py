@@ -1,5 +1,5 @@
 """The coordinators of one broker, composed: of groups, of transactions and of share-partitions,
-with those who ask for them.
+with their clients.
 
 Markers end transactions in partitions, and partitions ask whether they are in one. Each service is
 imported and made when it is first wanted, by a request or by a partition of its topic that this
@@ -314,7 +314,7 @@ class Coordinators:
     # ---- what the broker calls
 
     def start(self, tasks: trio.Nursery) -> None:
-        """Run the services in tasks of their own, also those that are yet to be made."""
+        """Run the services in tasks of their own, also those that are made later."""
         self._tasks = tasks
         for run in self._running:
             tasks.start_soon(run)

@@ -20,7 +20,7 @@ _SECRET: Final = "delegation.token.secret.key"
 
 def check_may_ask(context: Context) -> None:
     """Raise KafkaError DELEGATION_TOKEN_REQUEST_NOT_ALLOWED for a client that has not proved who it
-    is, or has by a token: nobody shall live on by a token that would expire.
+    is, or has by a token: it could go on for ever by getting new tokens.
 
     What a broker has passed on, it has checked.
     """

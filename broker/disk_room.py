@@ -36,7 +36,7 @@ class DiskRoom:
         """By directory that takes no records of producers, why, in words."""
 
     def check(self, directory: str) -> None:
-        """Raise KafkaError KAFKA_STORAGE_ERROR where no more records are taken."""
+        """Raise KafkaError KAFKA_STORAGE_ERROR where records are no longer taken."""
         if (words := self.full.get(directory)) is not None:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, words)
 

@@ -1,4 +1,4 @@
-"""What a node's listeners ask of whoever connects, and how the node itself logs in elsewhere.
+"""What a node's listeners ask of those that connect, and how the node itself logs in elsewhere.
 
 Made of the settings, once at the start; passwords of users are looked up in the metadata each time.
 What TLS and SASL need is imported by the first listener that asks for it.

@@ -1,8 +1,8 @@
 """Which metrics clients send, and when: subscriptions and client instances (KIP-714). Pure.
 
 A client asks what is wanted of it, and pushes that, interval by interval. One that asks or pushes
-too soon is refused; one whose subscription has changed is told so, and asks again. As many clients
-are remembered as the table holds; the one that was silent longest is forgotten first.
+too soon is refused; one whose subscription has changed gets an error, and asks again. As many
+clients are remembered as the table holds; the one that was silent longest is forgotten first.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ An ACL concerns a request when its resource (literal, prefixed, or * for all of 
 host and operation match. One that denies outweighs all that allow. With ACLs for a resource, but
 none that concerns the request, the answer is no; without any, it is
 allow.everyone.if.no.acl.found. A super user may do everything, whatever the ACLs say, and as long
-as a node does not know the ACLs, nobody else may do anything there.
+as a node does not know the ACLs, other principals may do nothing there.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Principal(NamedTuple):
 
 
 ANONYMOUS: Final = Principal("User", "ANONYMOUS")
-"""Whoever comes by a listener without authentication."""
+"""A client of a listener without authentication."""
 
 
 class Operation(enum.IntEnum):
@@ -124,10 +124,10 @@ REFUSALS: Final[Mapping[ResourceType, ErrorCode]] = {
     ResourceType.DELEGATION_TOKEN: ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED,
     ResourceType.USER: ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED,
 }
-"""What a client hears that may not do what it asks for, by the type of the resource."""
+"""The error for a client that may not do what it asks for, by the type of the resource."""
 
 NOT_ASKED: Final = -(2**31)
-"""Where an answer has a place for operations that nobody asked for."""
+"""In an answer's field for operations, when the request did not ask for them."""
 
 WILDCARD: Final = "*"
 """In an ACL, every host, or as a literal name every resource."""

@@ -1,6 +1,6 @@
 """What is kept of a password for SCRAM (RFC 5802, RFC 7677, KIP-84): shared vocabulary.
 
-Who reads a credential cannot log in with it: the client proves that it knows the key of which
+A reader of a credential cannot log in with it: the client proves that it knows the key of which
 `stored_key` is the hash, and the server that it has `server_key`.
 """
 

@@ -14,7 +14,7 @@ Fired = Callable[[str, str], None]
 
 
 class _Watched:
-    """Who is told."""
+    """The observers that are notified."""
 
     by: Fired | None = None
 
@@ -26,13 +26,13 @@ def fired(timer: str, about: str = "") -> None:
 
 
 def watch(by: Fired) -> None:
-    """Have `by` told from now on: a process that writes a trace until it ends."""
+    """Notify `by` from now on: a process that writes a trace until it ends."""
     _Watched.by = by
 
 
 @contextmanager
 def watched(by: Fired | None) -> Iterator[None]:
-    """Have `by` told while this lasts."""
+    """Notify `by` while this lasts."""
     before, _Watched.by = _Watched.by, by
     try:
         yield

@@ -12,7 +12,7 @@ from raftka.net.dispatch import Outlet
 from raftka.net.session import Session
 
 _MAX_OUTSTANDING: Final = 1000
-"""Requests of one connection that may wait for their answer; then no more are read from it."""
+"""Requests of one connection that may wait for their answer; then reading from it stops."""
 
 Dispatch = Callable[[memoryview, Session, Outlet], Awaitable[None] | None]
 

@@ -53,7 +53,7 @@ class Reactor:
         return self._poller.watch(conversation.connection, conversation)
 
     async def run(self) -> None:
-        """Serve until cancelled; whoever cancels ends the conversations."""
+        """Serve until cancelled; the caller that cancels ends the conversations."""
         turn, take = self._turn, self._take
         while True:
             ready = await self._poller.ready()

@@ -29,7 +29,7 @@ _LAST: Final = len(BOUNDS_S)
 _INTRODUCTION: Final = "ApiVersions"
 """A client says by it what it is, and so it is not known before it was answered."""
 _SPOKEN_MAX: Final = 500
-"""A connection that asks in more versions of APIs than there are means no good."""
+"""A connection that asks in more versions of APIs than exist is hostile."""
 _VERSIONS_MAX: Final = 64
 """Of one API. Requests are counted before their versions are checked, and no client may make a
 series for each of 65,536 numbers."""

@@ -125,7 +125,7 @@ class TcpConnection:
             return
         self._closed = True
         if self._is_watched:
-            # The poller finds it at its end, and whoever asked for that then lets it go.
+            # The poller finds it at its end, and its owner then lets it go.
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         else:

@@ -56,7 +56,7 @@ class OpenTransactions:
         return AbortedTransaction(producer_id, first_offset, marker_offset, stable)
 
     def forget(self, producer_id: int) -> None:
-        """Nobody will end the producer's transaction, if it has one."""
+        """The producer's transaction, if it has one, will never be ended."""
         if self._first_offsets.pop(producer_id, None) is not None:
             self._find_first()
 

@@ -307,7 +307,7 @@ class ProducerState:
         """
         aborted = None
         if header.producer_id < 0:
-            pass  # Nobody's sequence; only the end moves.
+            pass  # Of no producer; only the end moves.
         elif header.attributes & CONTROL_BIT:
             aborted = self._ended(header, read_end_marker(header, read()))
         else:

@@ -1,8 +1,8 @@
 """Guards: proof that a transaction's first write in a partition was agreed with its coordinator.
 
 Before a producer's first batch of a transaction is appended, the coordinator is asked whether the
-partition is in the transaction, or is told to add it. A late batch of a transaction that has ended
-meanwhile must not slip in behind the marker: nobody would ever end what it opens. So the question
+partition is in the transaction, or is asked to add it. A late batch of a transaction that has ended
+meanwhile must not slip in behind the marker: what it opens would never be ended. So the question
 begins with a guard, the append that opens a transaction demands it, and any marker or first batch
 of the producer voids it. Source: KIP-890, part 1 ("VerificationGuard").
 """

@@ -26,7 +26,7 @@ _LINES_A_TURN: Final = 50
 
 
 class ElectionLog:
-    """Elections that are still to be written down."""
+    """Elections that are not logged yet."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

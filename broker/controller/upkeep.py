@@ -1,4 +1,4 @@
-"""What the active controller does by the clock, whoever is silent or not."""
+"""What the active controller does by the clock, without a request."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Outbox:
     """What the runtime hands to its `perform` once all that the shard has decided is committed;
     nothing of it is done when the shard is lost before that."""
     supersedes: bool = False
-    """Whether what is to be written says all that the log says before it: the log may begin there
+    """Whether what will be written says all that the log says before it: the log may begin there
     once that is committed. Cleared when the records are taken."""
     bytes_max: int = 2**31
     """The largest batch that the log takes; set by the runtime."""

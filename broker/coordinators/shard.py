@@ -3,7 +3,7 @@
 The shape is that of Apache Kafka's coordinator runtime (KIP-848): an operation decides on memory
 and gives (records, response); the records are appended; the response leaves when they are
 committed. State may run ahead of the log, so when an append fails the shard is thrown away and
-built again by `replay`. Nobody outside has seen what was lost.
+built again by `replay`. No client has seen what was lost.
 
 There are two kinds of operation, by what the log may refuse:
 

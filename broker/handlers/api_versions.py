@@ -28,7 +28,7 @@ from raftka.net.router import Listener, is_served_on
 # Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).
 _LISTED_FROM = {0: 0}
 _TELEMETRY = (71, 72)
-"""Clients need not send metrics that nobody collects (KIP-714)."""
+"""Clients need not send metrics that are not collected (KIP-714)."""
 
 
 def of_other_versions(context: Context) -> ApiVersionsResponse:

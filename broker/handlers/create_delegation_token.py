@@ -26,7 +26,7 @@ _ID_BYTES: Final = 16
 def refusal(
     request: CreateDelegationTokenRequest, error: KafkaError
 ) -> CreateDelegationTokenResponse:
-    """An error of the whole request, which names nobody."""
+    """An error of the whole request, which names no principal."""
     return CreateDelegationTokenResponse(error_code=int(error.code))
 
 

@@ -48,7 +48,7 @@ def describe_log_dirs(context: Context, request: DescribeLogDirsRequest) -> Desc
 
 def _logs(node: Node, path: str) -> Iterator[tuple[Log, int]]:
     """The logs in a directory, each with the offset that it should reach: the high watermark that
-    a replica knows, and of one on its way here the end of the log that it is to replace."""
+    a replica knows, and of one on its way here the end of the log that it will replace."""
     for log in node.logs:
         if log.directory.startswith(path + "/"):
             replica = node.replicas.get(*log.topic_partition)

@@ -1,6 +1,6 @@
 """DescribeUserScramCredentials (key 50): for which mechanisms users have passwords (KIP-554).
 
-Any node answers from its image; what is kept of the passwords is shown to nobody.
+Any node answers from its image; what is kept of the passwords is never shown.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ async def share_group_describe(
 async def _describe(context: Context, group_id: str) -> DescribedGroup:
     context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
     described = await context.node.share_groups.describe(group_id)
-    # Who may not see one of its topics may not see the group, as Apache Kafka has it.
+    # A client that may not see one of its topics may not see the group, as Apache Kafka has it.
     names = {
         topic.topic_name for each in described.members for topic in each.assignment.topic_partitions
     }

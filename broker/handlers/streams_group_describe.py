@@ -57,7 +57,7 @@ async def _describe(context: Context, group_id: str) -> DescribedGroup:
         names.update(each.source_topics, each.repartition_sink_topics)
         names.update(topic.name for topic in each.repartition_source_topics)
         names.update(topic.name for topic in each.state_changelog_topics)
-    # Who may not see one of its topics may not see the group, as Apache Kafka has it.
+    # A client that may not see one of its topics may not see the group, as Apache Kafka has it.
     for name in sorted(names):
         if not context.may(Operation.DESCRIBE, ResourceType.TOPIC, name, quietly=True):
             raise KafkaError(

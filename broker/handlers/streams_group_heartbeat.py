@@ -87,7 +87,7 @@ def _topics(topology: Topology) -> Iterable[str]:
 
 
 async def _create(context: Context, beat: Beat) -> None:
-    """Create what is missing; what cannot be created is told with the status that it lacks."""
+    """Create what is missing; what cannot be created is named in the status that it lacks."""
     wanted = {topic.name: topic for topic in beat.missing}
     denied: list[str] = []
     if not context.may_with_cluster(Operation.CREATE, quietly=True):

@@ -124,7 +124,7 @@ def _commit(
 
 
 def _as_known(code: ErrorCode, version: int) -> ErrorCode:
-    """The answer of a transaction's coordinator as a client of the group's is told it."""
+    """The answer of a transaction's coordinator as a client of the group's gets it."""
     if code in _COORDINATOR_AWAY:
         return ErrorCode.COORDINATOR_NOT_AVAILABLE
     if code is ErrorCode.CONCURRENT_TRANSACTIONS and version < _JOINS_FROM:

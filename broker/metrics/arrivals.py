@@ -31,7 +31,7 @@ class Position(NamedTuple):
     order."""
 
     def lag(self, end: int) -> int:
-        """Records that are to be read, never negative: `end` may be older than the offset."""
+        """Records that wait to be read, never negative: `end` may be older than the offset."""
         return max(0, end - self.offset - self.done_beyond)
 
 

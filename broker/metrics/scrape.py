@@ -123,7 +123,7 @@ class Scrape:
                 piece = piece._replace(size=HEADER_BYTES)  # A log gives out whole batches.
             return parse_header(bytes_of(piece)[:HEADER_BYTES]).base_timestamp
         except (KafkaError, OSError):
-            # The log begins later, or its files have gone: nobody can say how long its loss waits.
+            # The log begins later, or its files have gone: how long its loss has waited is unknown.
             return None
 
     def _families(

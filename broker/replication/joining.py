@@ -3,7 +3,7 @@
 The leader of a partition asks before a producer's first write of a transaction: whether the
 producer has made the partition join, or with transaction.version 2 to have it join now. Questions
 to one coordinator share requests, with a few under way at a time. An answer says for each partition
-NONE or why not; who asked decides what its client hears.
+NONE or why not; the partition's leader decides what its client is answered.
 """
 
 from __future__ import annotations

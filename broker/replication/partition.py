@@ -294,8 +294,8 @@ class PartitionState(ReplicaView):
     def without(self, silent_id: int) -> IsrProposal | None:
         """Propose to go on without a follower that has gone silent while it lacks records.
 
-        None where it holds all there is, so nobody waits for it, and where those that remain would
-        be fewer than min.insync.replicas, so nothing would be gained.
+        None where it holds all there is, so no record waits for it, and where those that remain
+        would be fewer than min.insync.replicas, so nothing would be gained.
         """
         isr = self.view.isr
         if self.pending is not None or not self.is_leader or silent_id not in isr:

@@ -1,4 +1,4 @@
-"""Tells the controller which log directory each replica is in (AssignReplicasToDirs, KIP-858).
+"""Reports to the controller which log directory each replica is in (AssignReplicasToDirs, KIP-858).
 
 Only a broker with several directories does: when the only one fails, the broker ends. What was not
 said when a directory fails is said all the same; the controller knows by then that it is offline.
@@ -44,7 +44,7 @@ Key = tuple[bytes, int]
 
 
 class Placements:
-    """What is still to be said. `run` must be running for it to be."""
+    """What was not reported yet; `run` must be running."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Producer ids for idempotent producers, handed out from blocks of the controller's (KIP-730).
 
-A broker asks for a block when the last one is used up, so that most producers start without a word
-to the controller. Ids are unique in the cluster for good: a block that a broker did not use up is
-lost with its process.
+A broker asks for a block when the last one is used up, so that most producers start without a
+request to the controller. Ids are unique in the cluster for good: what a broker did not use of a
+block is lost with its process.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Fetching(Protocol):
 
 
 class RoleListener(Protocol):
-    """Wants to know which partitions this broker leads, as the group coordinator does."""
+    """Is notified of the partitions that this broker leads, as the group coordinator does."""
 
     def became_leader(self, replica: Replica) -> None:
         """This broker leads it, in the epoch of the replica's present view."""
@@ -104,7 +104,7 @@ class ReplicaManager:
         self.logs = logs
         self.fetching: Fetching | None = None
         self.placements: Placements | None = None
-        """Tells the controller which replica is in which log directory."""
+        """Reports to the controller which replica is in which log directory."""
         self.role_listeners: list[RoleListener] = []
         self.rules_off = rules_off
         self._clock = clock

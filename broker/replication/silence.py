@@ -60,7 +60,7 @@ class _Heard:
 
 
 class Silence:
-    """Told by looks, `LOOK_EVERY_S` apart. `most_s` is replica.lag.time.max.ms."""
+    """Learns by looks, `LOOK_EVERY_S` apart. `most_s` is replica.lag.time.max.ms."""
 
     def __init__(self, allowed_s: float, most_s: float) -> None:
         self.links: dict[int, Link] = {}

@@ -1,6 +1,6 @@
 """What a transactional producer's request waits for before its records are appended (KIP-890).
 
-A partition in which the producer's transaction is not open yet must have its coordinator's word:
+A partition in which the producer's transaction is not open yet needs its coordinator to confirm
 that the producer has made the partition join, or with transaction.version 2 (Produce 12) that it
 joins now. The guard of each partition is taken before the question leaves, so that a marker which
 overtakes the answer makes it void (storage/verification.py).
@@ -303,7 +303,7 @@ def _keep_records(request: ProduceRequest) -> None:
 
 
 def _for_producer(code: ErrorCode, version: int) -> KafkaError | None:
-    """What the producer is answered for the coordinator's word; None when it may write.
+    """The producer's answer that follows from the coordinator's; None when it may write.
 
     What its version of Produce does not know becomes an error that it retries, or gives up for.
     """

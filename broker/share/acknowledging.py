@@ -85,7 +85,7 @@ class Acknowledging:
         try:
             led = self._partitions.find(key)
             if led.machine is None:
-                # What another leader gave out is with nobody here.
+                # What another leader gave out, no member has acquired here.
                 raise KafkaError(
                     ErrorCode.INVALID_RECORD_STATE,
                     f"{key} has just been taken over: the records are not acquired",

@@ -16,7 +16,7 @@ from typing import NamedTuple
 class Delivery(enum.IntEnum):
     """What has become of a record in a share group; the values are those of Kafka's records.
 
-    Nobody is told of ACQUIRED: a new leader takes such a record as available.
+    ACQUIRED is never written: a new leader takes such a record as available.
     """
 
     AVAILABLE = 0

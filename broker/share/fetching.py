@@ -94,7 +94,7 @@ class ShareFetching:
                 self._acquire(reads)
                 self._is_queued = False
                 if not self._found and not self._errors:
-                    continue  # All of it was for nobody: what is behind it?
+                    continue  # Nothing of it was for the group: what is behind it?
             self._respond()
             return True
         if is_last:

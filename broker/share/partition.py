@@ -65,7 +65,7 @@ class SharePartition:
         is_new: bool = False,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`is_new`: the coordinator does not know the start offset yet, and will be told."""
+        """`is_new`: the coordinator does not know the start offset yet; the first write has it."""
         self.limits = ShareLimits()
         self.state_epoch = state_epoch
         self._ranges = Ranges(start_offset)
@@ -212,7 +212,7 @@ class SharePartition:
 
         All of it counts, or nothing. Offsets before the start are passed over: the log has lost
         them, or they are complete. Raises KafkaError INVALID_RECORD_STATE for what the member does
-        not hold, INVALID_REQUEST for what nobody was given.
+        not hold, INVALID_REQUEST for what no member was given.
         """
         changes: list[tuple[list[Range], int]] = []
         for first, last, kind in pieces(said):
@@ -388,7 +388,7 @@ class SharePartition:
             done(error)
 
     def abandon(self, error: KafkaError) -> None:
-        """This broker no longer leads the partition: nobody knows what becomes of the rest."""
+        """This broker no longer leads the partition: what becomes of the rest is unknown."""
         waiting, self._waiting = self._waiting, []
         if self._writing is not None:
             waiting = [*self._writing.waiting, *waiting]

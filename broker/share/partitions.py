@@ -1,7 +1,7 @@
 """All share-partitions that this broker leads: reads their state, keeps their time, writes.
 
 A share-partition is read from its coordinator when a member first asks for it, and forgotten when
-this broker no longer leads it; whoever waits for it is notified at the end of the turn.
+this broker no longer leads it; fetches that wait for it are notified at the end of the turn.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Range:
         self.write = SETTLED
         """The write that must be committed before the state holds."""
         self.cause: Cause | None = None
-        """Why it is to be a dead letter; None again when it is on its way to the queue."""
+        """Why it becomes a dead letter; None again when it is on its way to the queue."""
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""What ShareFetch and ShareAcknowledge have in common: who may, and who leads instead."""
+"""What ShareFetch and ShareAcknowledge have in common: permissions, and which leader to ask."""
 
 from __future__ import annotations
 

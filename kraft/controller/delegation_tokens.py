@@ -95,7 +95,7 @@ def expire(
 
 
 def forget_expired(image: MetadataImage, now_ms: int) -> Result[int]:
-    """Tokens that nobody can use any more go; how many."""
+    """Remove tokens that can no longer be used; how many."""
     gone: list[MetadataRecord] = [
         RemoveDelegationTokenRecord(token_id)
         for token_id, token in image.tokens.items()

@@ -110,7 +110,7 @@ class Link:
     connection: Connection
     replica: ReplicaKey
     dialed: bool
-    """Whether this side called."""
+    """Whether this side dialed."""
     since: float
     unread: bytearray = field(default_factory=bytearray)
     closed: trio.Event = field(default_factory=trio.Event)

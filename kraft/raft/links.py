@@ -1,7 +1,7 @@
 """Keeping one link to every replica that this node should talk to.
 
 Voters dial each other, the one with the lesser id a moment later; all others dial the voters.
-A call that fails is repeated after a delay that doubles, up to a quarter of a second: a voter that
+A dial that fails is repeated after a delay that doubles, up to a quarter of a second: a voter that
 comes back is found at once, and no node is flooded.
 """
 
@@ -87,7 +87,7 @@ class Links:
                 link.close()
 
     def want(self, targets: Iterable[Target]) -> None:
-        """From now on keep links to these, and stop calling others; links that are up stay."""
+        """From now on keep links to these, and stop dialing others; links that are up stay."""
         wanted = sorted(set(targets), key=lambda target: (target.host, target.port))
         if wanted != self._wanted:
             self._wanted = wanted
@@ -95,8 +95,8 @@ class Links:
 
     def renew(self, older_than_s: float) -> None:
         """End the links that are older than this and that this side made, or would make now: their
-        targets are called again. Over a connection that the other side has lost nothing ever comes,
-        not even its end. A voter that called this node while it was one, too, does not call it as
+        targets are dialed again. Over a connection that the other side has lost nothing ever comes,
+        not even its end. A voter that dialed this node while it was one, too, does not dial it as
         an observer, and while the link that it made stands neither side dials."""
         now = self._clock.monotonic()
         wanted = {target.node_id for target in self._wanted}
@@ -116,7 +116,7 @@ class Links:
                 self._calling[target] = trio.CancelScope()
                 self._nursery.start_soon(self._keep_calling, target, self._calling[target])
 
-    # Calling.
+    # Dialing.
 
     async def _keep_calling(self, target: Target, scope: trio.CancelScope) -> None:
         delay, complaint = 0.0, ""

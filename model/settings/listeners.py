@@ -1,7 +1,7 @@
 """Listeners, voters and bootstrap servers: the addresses that settings name.
 
-Source: Apache Kafka's rules for a node in KRaft mode (KIP-103, KIP-631, KIP-853). Only PLAINTEXT is
-served so far; every other protocol is refused with an explanation.
+Source: Apache Kafka's rules for a node in KRaft mode (KIP-103, KIP-631, KIP-853). What TLS and SASL
+need besides: sasl_rules.py, listener_settings.py.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ class Response(Message):
     API_KEY: ClassVar[int]
     API_NAME: ClassVar[str]
     HEADER_FLEXIBLE_FROM: ClassVar[int]
-    """The first version whose header ends with tagged fields. That of ApiVersions never does: who
-    asks does not know yet what we speak (KIP-511)."""
+    """The first version whose header ends with tagged fields. That of ApiVersions never does: the
+    client does not know yet what we speak (KIP-511)."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -177,7 +177,7 @@ class TlsListener:
     """Shakes hands with the clients of one listener, with so many at a time."""
 
     def __init__(self, context: Callable[[], TlsContext], rules: NameRules, clock: Clock) -> None:
-        """`context` gives the one that is to be used now; certificates may be replaced."""
+        """`context` gives the present one; certificates may be replaced."""
         self._context = context
         self._rules = rules
         self._clock = clock

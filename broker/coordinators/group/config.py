@@ -44,7 +44,7 @@ class ConsumerConfig:
     session_timeout_ms: int = 45_000
     heartbeat_interval_ms: int = 5_000
     heartbeat_interval_is_set: bool = False
-    """Somebody has set it; otherwise it is the longest that a member is told."""
+    """The operator has set it; otherwise it is the longest that a member is given."""
     assignment_interval_ms: int = 1_000
     max_size: int = 2**31 - 1
     assignors: tuple[str, ...] = ("uniform", "range")

@@ -115,7 +115,7 @@ class Group:
         return self.state is GroupState.EMPTY and not self.pending_joins
 
     def check_deleting_offsets(self) -> None:
-        """Raises KafkaError NON_EMPTY_GROUP for members whose subscription nobody here can read."""
+        """Raises KafkaError NON_EMPTY_GROUP for members whose subscription is not readable."""
         if self.state is not GroupState.EMPTY and not self.is_consumer_group:
             raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {self.group_id!r} has members")
 

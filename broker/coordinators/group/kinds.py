@@ -114,7 +114,7 @@ class Decoded(NamedTuple):
 
 
 def decode(key: Buffer, value: Buffer | None) -> Decoded | None:
-    """A record of a group of any kind; None for key types that nobody here knows.
+    """A record of a group of any kind; None for unknown key types.
 
     Raises MalformedMessage for a known one that cannot be read, a newer layout included.
     """

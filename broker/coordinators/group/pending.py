@@ -1,7 +1,7 @@
 """Offsets that are committed in a transaction which is still open (KIP-98). Pure.
 
 They count when their transaction commits, and are forgotten when it aborts. Until then a reader who
-asks for stable offsets is told to wait (KIP-447). Of several commits for one partition, in
+asks for stable offsets must retry (KIP-447). Of several commits for one partition, in
 transactions or without, the one that came last in the log counts, in whatever order the
 transactions end.
 """

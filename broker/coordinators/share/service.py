@@ -302,7 +302,7 @@ class _Ticket:
         self._gathered.one_less()
 
     def fail(self, error: KafkaError) -> None:
-        """The log has not taken it, or nobody knows."""
+        """The log has refused it, or its outcome is unknown."""
         self.refuse(coordinator_error(error))
 
     def refuse(self, error: KafkaError) -> None:

@@ -258,7 +258,7 @@ class ShareStateShard:
         self._record(records.update(key, found.snapshot_epoch, change), now)
 
     def _snapshot(self, key: SharePartitionKey, state: ShareState, now: Moment) -> None:
-        """Write all that is known of a share-partition; updates stand on that from now on."""
+        """Write all that is known of a share-partition; updates build on that from now on."""
         self._begin(
             key,
             replace(state, snapshot_epoch=state.snapshot_epoch + 1, written_ms=now.wall_ms),

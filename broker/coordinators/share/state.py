@@ -25,7 +25,7 @@ class ShareState:
     complete_count: int = UNKNOWN_COUNT
     """How many offsets from the start on are complete (KIP-1226)."""
     snapshot_epoch: int = 0
-    """Which of its snapshots it stands on."""
+    """Which of its snapshots it builds on."""
     created_ms: int = 0
     written_ms: int = 0
 

@@ -223,7 +223,7 @@ def sync(
 
 
 def _is_behind(group: ConsumerGroup, member: Member) -> bool:
-    """Whether there is a newer target; who gives something back finishes that first."""
+    """Whether there is a newer target; a member that gives something back finishes that first."""
     return (
         member.epoch < group.assignment_epoch
         and member.state is not MemberState.UNREVOKED_PARTITIONS

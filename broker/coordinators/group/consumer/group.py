@@ -75,7 +75,7 @@ class Member:
     """Transient: whether its principal may see a topic, as of its last heartbeat."""
 
     def owned(self) -> Iterator[tuple[bytes, int]]:
-        """All partitions that nobody else may have while this member is there."""
+        """All partitions that no other member may have while this one is there."""
         for partitions in (self.assigned, self.revoking):
             for topic_id, indexes in partitions.items():
                 for index in indexes:
@@ -236,7 +236,7 @@ class ConsumerGroup:
         return frozenset(each for each in found if each)
 
     def resolve(self, regex: str, resolved: ResolvedRegex | None) -> None:
-        """The topics of an expression are known; None: nobody uses it."""
+        """The topics of an expression are known; None: no member uses it."""
         if resolved is None:
             self.regexes.pop(regex, None)
         else:

@@ -96,7 +96,7 @@ def heartbeat(
     _subscribe(core, group, member, says, found, now)
     if group.epoch > group.assignment_epoch:
         assign(core, group, now)
-    # Whoever joins has nothing, whatever it had before.
+    # A member that joins has nothing, whatever it had before.
     reconcile(core, group, member, owned if request.member_epoch else NOTHING, now)
     membership.keep_alive(core, group, member, now)
     is_full = request.member_epoch == 0 or (

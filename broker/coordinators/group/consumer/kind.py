@@ -69,7 +69,7 @@ class ConsumerKind:
         return tombstones(group)
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """Nobody: heartbeats are answered at once."""
+        """No requests: heartbeats are answered at once."""
         return ()
 
     def check_commit(
@@ -125,7 +125,7 @@ def _stale(member: Member, epoch: int, *, illegal: bool) -> KafkaError:
 
 def _fence(core: Core, member: Member, epoch: int, *, illegal: bool) -> PartitionFence:
     """A member that has not heard of its newer epoch yet may commit what it has had since before
-    (KIP-1251): nobody else can have read on there."""
+    (KIP-1251): no other member can have read on there."""
     refused = ErrorCode.ILLEGAL_GENERATION if illegal else ErrorCode.STALE_MEMBER_EPOCH
 
     def check(topic: str, index: int) -> ErrorCode:

@@ -171,7 +171,7 @@ def _written(owned: Owned) -> list[TopicPartitions]:
 
 
 def write_regex(core: Core, group: ConsumerGroup, regex: str) -> None:
-    """Write the topics of a regular expression, or that nobody uses it any longer."""
+    """Write the topics of a regular expression, or that no member uses it any longer."""
     resolved = group.regexes.get(regex)
     value = None
     if resolved is not None:

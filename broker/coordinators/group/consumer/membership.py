@@ -153,7 +153,7 @@ def leave(core: Core, group: ConsumerGroup, member: Member, reason: str, now: Mo
 
 
 def leave_for_a_while(core: Core, group: ConsumerGroup, member: Member) -> None:
-    """A static member is stopped and will be back within its session: nobody gets its share."""
+    """A static member is stopped and will be back within its session: its share is kept."""
     core.timers.cancel(("rebalance", group.group_id, member.member_id))
     member.epoch = STATIC_LEAVE_EPOCH
     member.state = MemberState.STABLE
@@ -162,7 +162,7 @@ def leave_for_a_while(core: Core, group: ConsumerGroup, member: Member) -> None:
 
 
 def forget_unused_regexes(core: Core, group: ConsumerGroup) -> None:
-    """Drop what was resolved for expressions by which nobody subscribes any longer."""
+    """Drop what was resolved for expressions by which no member subscribes any longer."""
     used = group.used_regexes()
     for regex in [each for each in group.regexes if each not in used]:
         group.resolve(regex, None)

@@ -15,7 +15,7 @@ from raftka.kraft.image import (
 )
 
 _HEARTBEATS_PER_S: Final = 200
-"""How many a coordinator's partition asks for, where nobody has set an interval."""
+"""How many a coordinator's partition asks for, where no interval is set."""
 _QUICK_INTERVAL_MS: Final = 500
 
 
@@ -46,7 +46,7 @@ class ConsumerSettings:
         """How long a member waits before its next heartbeat.
 
         By its next heartbeat a member learns of its new share: the longer the interval, the longer
-        a rebalance. Where nobody has set one, it is as short as the number of members allows, and
+        a rebalance. Where none is set, it is as short as the number of members allows, and
         never longer than Kafka's default.
         """
         settings = self._core.config.consumer

@@ -34,7 +34,7 @@ def assign(core: Core, group: ConsumerGroup, now: Moment) -> None:
     if group.epoch == group.assignment_epoch:
         return
     if not group.members:
-        # Nobody gets anything, in whatever epoch.
+        # No member gets anything, in whatever epoch.
         group.assignment_epoch = group.epoch
         group.assigned_at_ms = now.wall_ms
         written.write_target_epoch(core, group)

@@ -59,7 +59,7 @@ def _share_out(
     most_members = -(-total // len(places))
     found: dict[str, set[Place]] = {member_id: set() for member_id in members}
     held: Counter[Place] = Counter(dict.fromkeys(places, 0))
-    # Who had the most keeps the most, so that those with one more than others stay the same.
+    # The member with the most keeps the most: those with one more than others stay the same.
     for rank, member_id in enumerate(sorted(members, key=lambda each: -len(had[each]))):
         quota = least + (rank < more)
         for place in places:

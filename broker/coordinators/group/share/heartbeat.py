@@ -1,7 +1,7 @@
 """ShareGroupHeartbeat: join, stay in or leave a share group (KIP-932).
 
 A change of members, of what they want or of the topics' partitions raises the group's epoch and
-makes a new assignment at once; each member gets its part with its next heartbeat, without waiting
+makes a new assignment at once; each member gets its share with its next heartbeat, without waiting
 for others. Partitions are assigned when the share coordinator has begun their state.
 """
 
@@ -212,7 +212,7 @@ def _answered(assigned: Assignment) -> messages.Assignment:
 
 
 def refresh(core: Core, group: ShareGroup, now: Moment, *, is_changed: bool) -> None:
-    """Follow the topics: begin states that are missing, and assign anew if anything is new."""
+    """Follow the topics: begin missing states, and assign again if anything has changed."""
     lost = [each for each in group.initialized if each not in core.image.topic_names]
     lost += [each for each in group.initializing if each not in core.image.topic_names]
     for topic_id in lost:
@@ -233,7 +233,7 @@ def refresh(core: Core, group: ShareGroup, now: Moment, *, is_changed: bool) -> 
 
 
 def _missing_states(core: Core, group: ShareGroup) -> Assignment:
-    """Partitions that members want, and whose state nobody has asked for."""
+    """Partitions that members want, and whose state was not asked for yet."""
     found: Assignment = {}
     for name in sorted(group.subscribed()):
         topic = core.image.topics.get(name)
@@ -246,7 +246,7 @@ def _missing_states(core: Core, group: ShareGroup) -> Assignment:
 
 
 def _assign(core: Core, group: ShareGroup, now: Moment) -> None:
-    """Raise the epoch, and give every member its part."""
+    """Raise the epoch, and give every member its share."""
     records = core.outbox.records
     group.epoch += 1
     records.append(log.group_record(group))

@@ -58,7 +58,7 @@ class ShareKind:
         return log.tombstones(group)
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """Nobody waits in a share group."""
+        """No requests: heartbeats are answered at once."""
         return ()
 
     def check_commit(self, core: Core, group: AnyGroup, by: Committing, now: Moment) -> None:

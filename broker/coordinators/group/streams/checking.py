@@ -191,7 +191,7 @@ def new_topology(
 ) -> StreamsGroupTopologyValue | None:
     """The topology that the group takes over from a member; None if it keeps its own.
 
-    A member of an earlier one joins, and is told that it is stale. Raises KafkaError
+    A member of an earlier one joins, and its answer says that it is stale. Raises KafkaError
     INVALID_REQUEST for a later one: a group has its topology for good.
     """
     if topology is None:

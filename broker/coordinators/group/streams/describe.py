@@ -12,7 +12,7 @@ from raftka.net.protocol.messages import streams_group_describe as messages
 from raftka.net.protocol.messages import streams_group_topology_value as value
 
 NOT_STORED = 1
-"""As a status of a topology's description: nobody keeps one."""
+"""As a status of a topology's description: this broker keeps none."""
 
 
 def describe(core: Core, group_id: str) -> messages.DescribedGroup:

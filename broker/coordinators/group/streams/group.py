@@ -31,7 +31,7 @@ LEAVE_EPOCH = -1
 STATIC_LEAVE_EPOCH = -2
 """The same of a static member that will come back within its session."""
 FIRST_EPOCH = 1
-"""Of a group that nobody has joined: whoever waits for the first assignment has an epoch, too."""
+"""Before the first assignment: a member that waits for it has an epoch, too."""
 NO_TOPOLOGY = -1
 
 
@@ -113,7 +113,7 @@ class StreamsGroup:
     endpoint_epoch: int = 0
     """Transient: goes up when a member's endpoint, or what it has, changes."""
     endpoints: dict[str, EndpointToPartitions] = field(default_factory=dict)
-    """Transient: what members are told of those with an endpoint, by member id."""
+    """Transient: what answers say of members with an endpoint, by member id."""
     assign_not_before_s: float = 0.0
     """Transient: when the next target may be computed, in monotonic seconds."""
     _active: dict[Task, StreamsMember] = field(default_factory=dict)

@@ -58,7 +58,7 @@ class StreamsKind:
         return tombstones(group)
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """Nobody: heartbeats are answered at once."""
+        """No requests: heartbeats are answered at once."""
         return ()
 
     def check_commit(
@@ -110,7 +110,7 @@ def _fence(
     group: StreamsGroup, member: StreamsMember, epoch: int, refused: ErrorCode
 ) -> PartitionFence:
     """A member that has not heard of its newer epoch yet may commit for tasks that it has had
-    since before (KIP-1251): nobody else can have read on there."""
+    since before (KIP-1251): no other member can have read on there."""
     subtopologies = source_topics(group.topology)
 
     def check(topic: str, index: int) -> ErrorCode:

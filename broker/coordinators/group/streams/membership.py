@@ -145,7 +145,7 @@ def leave(core: Core, group: StreamsGroup, member: StreamsMember, why: str, now:
 
 
 def leave_for_a_while(core: Core, group: StreamsGroup, member: StreamsMember) -> None:
-    """A static member is stopped and will be back within its session: nobody gets its share."""
+    """A static member is stopped and will be back within its session: its share is kept."""
     core.timers.cancel(("give back tasks", group.group_id, member.member_id))
     member.epoch = STATIC_LEAVE_EPOCH
     member.state = MemberState.STABLE

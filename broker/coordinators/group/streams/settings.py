@@ -21,7 +21,7 @@ _TASK_OFFSET_INTERVAL_MS: Final = 60_000
 _ACCEPTABLE_RECOVERY_LAG: Final = 10_000
 """Kafka's defaults, which a group may have otherwise, and a broker may not."""
 _HEARTBEATS_PER_S: Final = 200
-"""How many a coordinator's partition asks for, where nobody has set an interval."""
+"""How many a coordinator's partition asks for, where no interval is set."""
 _QUICK_INTERVAL_MS: Final = 500
 
 
@@ -87,7 +87,7 @@ class StreamsSettings:
         """How long a member waits before its next heartbeat.
 
         By its next heartbeat a member learns of its new tasks: the longer the interval, the longer
-        a rebalance. Where nobody has set one, it is as short as the number of members allows, and
+        a rebalance. Where none is set, it is as short as the number of members allows, and
         never longer than Kafka's default.
         """
         broker = self._broker

@@ -107,7 +107,7 @@ def compute(core: Core, group: StreamsGroup, now: Moment) -> None:
         interval_ms = StreamsSettings(core, group.group_id).assignment_interval_ms
         group.assign_not_before_s = now.monotonic_s + interval_ms / 1000
         _share_out(core, group)
-    # Without members nobody gets anything, in whatever epoch.
+    # Without members there is nothing to assign, in whatever epoch.
     group.assignment_epoch = group.epoch
     group.assigned_at_ms = now.wall_ms
     written.write_target_epoch(core, group)
