@@ -135,8 +135,11 @@ async def transact(
                 found.aborted += 1
                 found.unsure.discard(number)
             except MustRetry:
-                await producer.commit_transaction()
-                found.committed.add(number)
+                if await _committed(producer):
+                    found.committed.add(number)
+                else:
+                    found.aborted += 1
+                    found.unsure.discard(number)
             except MustAbort:
                 found.aborted += 1
                 found.unsure.discard(number)
@@ -144,6 +147,19 @@ async def transact(
                 found.committed.add(number)
             found.unsure -= found.committed
             await trio.sleep(10 * _PAUSE_S)
+
+
+async def _committed(producer: Producer) -> bool:
+    """Repeat a commit until it has a result: whether the transaction is committed."""
+    while True:
+        try:
+            await producer.commit_transaction()
+            return True
+        except MustRetry:
+            continue
+        except MustAbort:
+            await producer.abort_transaction()
+            return False
 
 
 class _GivesUp(Exception):

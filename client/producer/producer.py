@@ -34,6 +34,7 @@ from raftka.client.producer.batch import BATCH_OVERHEAD, record_size
 from raftka.client.producer.delivery import Delivery
 from raftka.client.producer.partitioner import StickyPartitioner, partition_for_key
 from raftka.client.producer.sender import Sender
+from raftka.client.producer.transaction_errors import MustRetry
 from raftka.client.producer.transactions import Transactions
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -212,17 +213,24 @@ class Producer(Client):
         """`async with producer.transaction():` commits at the end, and aborts after an error.
 
         A cancellation is such an error, unless the coordinator was already asked to commit. Raises
-        what begin_transaction and commit_transaction raise.
+        what begin_transaction and commit_transaction raise; after MustRetry from the commit, call
+        commit_transaction until it has a result.
         """
         transactions = self._transactional()
         await transactions.finish_abort()
         transactions.begin()
         try:
             yield
-            await transactions.commit()
+            try:
+                await transactions.commit()
+            except MustRetry as error:
+                unanswered = error
+            else:
+                return
         except BaseException:
             await transactions.end_in_order()
             raise
+        raise unanswered
 
     def _transactional(self) -> Transactions:
         if not self._works or self._closed:

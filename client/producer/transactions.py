@@ -272,11 +272,12 @@ class Transactions:
             self.state.spoil(error, renew=True)
 
     def _no_answer(self, call: str) -> MustRetry:
-        why = (
-            str(self._cluster.unreachable())
-            if self._cluster.last_error is not None
-            else f"the coordinator of transactional id {self.id} has not answered"
-        )
+        if self._cluster.last_error is not None:
+            why = str(self._cluster.unreachable())
+        elif self.state.phase is Phase.COMMITTING:
+            why = f"{len(self._accumulator.unfinished())} batches of records are not stored yet"
+        else:
+            why = f"the coordinator of transactional id {self.id} has not answered"
         return MustRetry(
             ErrorCode.REQUEST_TIMED_OUT,
             f"{call} has no result within max.block.ms = {self._max_block_s * 1000:g}: {why}. Call"

@@ -9,7 +9,7 @@ import trio
 
 from raftka.client.config import producer_config
 from raftka.client.group_offsets import GroupMetadata
-from raftka.client.producer import MustAbort, MustClose, MustRetry, Producer, ProducerFenced
+from raftka.client.producer import MustAbort, MustClose, Producer, ProducerFenced
 from raftka.client.settings import ConfigError
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -330,29 +330,6 @@ async def test_a_forgotten_producer_id_is_renewed_by_the_abort(
         async with producer.transaction():
             await producer.send("t", b"w")
     assert len(asked(cluster, InitProducerIdRequest)) == 2
-
-
-async def test_no_answer_within_max_block_says_to_call_again(
-    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
-) -> None:
-    cluster.create("t")
-    busy = ErrorCode.CONCURRENT_TRANSACTIONS
-    async with Producer({**CONFIG, "max.block.ms": 1_000}, **world) as producer:
-        cluster.transactions.refusal = lambda request: busy
-        with pytest.raises(MustRetry, match="init_transactions"):
-            await producer.init_transactions()
-        cluster.transactions.refusal = lambda request: ErrorCode.NONE
-        await producer.init_transactions()
-        producer.begin_transaction()
-        await (await producer.send("t", b"v"))
-        cluster.transactions.refusal = lambda request: busy
-        with pytest.raises(MustRetry, match="commit_transaction"):
-            await producer.commit_transaction()
-        with pytest.raises(KafkaError, match="again"):
-            await producer.abort_transaction()
-        cluster.transactions.refusal = lambda request: ErrorCode.NONE
-        await producer.commit_transaction()
-    assert cluster.transactions.ends == [True]
 
 
 async def test_a_refused_id_closes_the_producer(
