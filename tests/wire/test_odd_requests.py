@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from raftka.local_cluster import LocalCluster
-from tests.wire.odd_requests import outcomes
+from tests.wire import odd_limits, odd_requests, odd_transactions
 
 pytestmark = pytest.mark.wire
 
-GOLDEN = Path(__file__).parent / "golden" / "odd_requests.txt"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_odd_requests_are_answered_as_kafka_answers_them(single: LocalCluster) -> None:
-    lines = GOLDEN.read_text().splitlines()
+    lines = (GOLDEN / "odd_requests.txt").read_text().splitlines()
     expected = dict(line.rsplit(":", 1) for line in lines)
-    found = outcomes(single.ports[1])
+    found = odd_requests.outcomes(single.ports[1])
     differs = {
         name: (codes.strip(), found.get(name))
         for name, codes in expected.items()
@@ -25,3 +26,13 @@ def test_odd_requests_are_answered_as_kafka_answers_them(single: LocalCluster) -
     }
     assert differs == {}
     assert found.keys() == expected.keys()
+
+
+@pytest.mark.parametrize("asks", [odd_transactions, odd_limits])
+def test_each_state_is_answered_as_kafka_answers_it(asks: ModuleType, single: LocalCluster) -> None:
+    """Transactions, quotas, log directories, and settings of topics that look at batches."""
+    name = asks.__name__.rpartition(".")[2]
+    expected = (GOLDEN / f"{name}.txt").read_text().splitlines()
+    found = [f"{asked}: {words}" for asked, words in asks.outcomes(single.ports[1]).items()]
+    assert [line for line in found if line not in expected] == []
+    assert found == expected
