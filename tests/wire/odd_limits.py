@@ -115,6 +115,29 @@ def quotas(talk: Talk) -> None:
         talk.say(f"quotas: take back {name}", altered(entities[name], *ops), 1)
 
 
+def _put(
+    talk: Talk, topic: str, codec: str, time_ms: int, size: int, key: bytes | None = b"k"
+) -> tuple[Any, Any]:
+    """(the answer to a batch, the header of what is stored)"""
+    batch = encode_batch([Record(0, time_ms, key, bytes(size))] * 2, compression=codec)
+    data = produce.PartitionProduceData(index=0, records=batch)
+    where = produce.TopicProduceData(name=topic, partition_data=[data])
+    request = produce.ProduceRequest(acks=-1, timeout=5000, topic_data=[where])
+    answer = talk.raw(request, 9).responses[0].partition_responses[0]
+    if answer.error_code:
+        return answer, None
+    one = fetch.FetchPartition(
+        partition=0, fetch_offset=answer.base_offset, partition_max_bytes=1 << 20
+    )
+    asked = fetch.FetchRequest(
+        max_wait=0,
+        min_bytes=1,
+        topics=[fetch.FetchTopic(topic=topic, partitions=[one])],
+    )
+    stored = talk.raw(asked, 11).responses[0].partitions[0].records
+    return answer, parse_header(bytes(stored))
+
+
 def batches(talk: Talk) -> None:
     """Topics whose settings look at batches, and what is stored."""
     now = int(time.time() * 1000)
@@ -148,25 +171,6 @@ def batches(talk: Talk) -> None:
     while "error_code=5" in talk.words(talk.raw(all_topics, 9)) and time.monotonic() < until:
         time.sleep(0.1)
 
-    def put(name: str, codec: str, time_ms: int, size: int, key: bytes | None) -> tuple[Any, Any]:
-        batch = encode_batch([Record(0, time_ms, key, bytes(size))] * 2, compression=codec)
-        data = produce.PartitionProduceData(index=0, records=batch)
-        topic = produce.TopicProduceData(name=names[name], partition_data=[data])
-        request = produce.ProduceRequest(acks=-1, timeout=5000, topic_data=[topic])
-        answer = talk.raw(request, 9).responses[0].partition_responses[0]
-        if answer.error_code:
-            return answer, None
-        one = fetch.FetchPartition(
-            partition=0, fetch_offset=answer.base_offset, partition_max_bytes=1 << 20
-        )
-        asked = fetch.FetchRequest(
-            max_wait=0,
-            min_bytes=1,
-            topics=[fetch.FetchTopic(topic=names[name], partitions=[one])],
-        )
-        stored = talk.raw(asked, 11).responses[0].partitions[0].records
-        return answer, parse_header(bytes(stored))
-
     for name in settings:
         for codec in ("none", "gzip", "zstd"):
             for when, time_ms in {
@@ -176,7 +180,7 @@ def batches(talk: Talk) -> None:
                 "in 1970": 0,
                 "never": -1,
             }.items():
-                answer, header = put(name, codec, time_ms, 100, b"k")
+                answer, header = _put(talk, names[name], codec, time_ms, 100)
                 said = f"{answer.error_code} {answer.log_append_time >= 0}"
                 said += f" {len(answer.record_errors)} {answer.error_message is not None}"
                 if header is not None:
@@ -184,10 +188,10 @@ def batches(talk: Talk) -> None:
                     said += f" {header.compression} {header.timestamp_type} {kept}"
                 talk.lines[f"batch: {name}, {codec}, {when}"] = said
         for codec in ("none", "gzip"):
-            answer, header = put(name, codec, now, 1500, b"k")
+            answer, header = _put(talk, names[name], codec, now, 1500)
             said = f"{answer.error_code}" + (f" {header.compression}" if header else "")
             talk.lines[f"batch: {name}, {codec}, 3 KB"] = said
-        answer, _ = put(name, "none", now, 10, None)
+        answer, _ = _put(talk, names[name], "none", now, 10, None)
         talk.lines[f"batch: {name}, without a key"] = (
             f"{answer.error_code} {sorted(each.batch_index for each in answer.record_errors)}"
         )
