@@ -102,7 +102,7 @@ def _believe(_: object, view: memoryview, header: object, now_ms: int) -> tuple[
     return view, NOW_MS, -1
 
 
-def _none_newer(batch: memoryview, count: int) -> int:
+def _none_newer(batch: memoryview) -> int:
     return 0
 
 

@@ -32,6 +32,7 @@ MAGIC: Final = 2
 MAGIC_AT: Final = 16
 CRC_AT: Final = 17
 ATTRIBUTES_AT: Final = 21
+RECORD_COUNT_AT: Final = 57
 """Where the bytes begin that the CRC covers."""
 
 LENGTH_OVERHEAD: Final = 12

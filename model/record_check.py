@@ -58,7 +58,7 @@ def survey(batch: memoryview, start: int, count: int) -> Survey:
     """
     walk = compiled_walk()
     if walk is not None:
-        found = walk.survey(bytearray(batch) if batch.readonly else batch, start, count)
+        found = walk.survey(id(batch), start, count)
         if found is not None:
             return Survey._make(found)
     oldest = newest = None
@@ -76,7 +76,7 @@ def survey(batch: memoryview, start: int, count: int) -> Survey:
     return Survey(oldest, newest, all_keyed)
 
 
-def newest_delta(batch: memoryview, count: int) -> int:
+def newest_delta(batch: memoryview) -> int:
     """The largest time delta of the records of an uncompressed batch, in ms.
 
     -1 for anything that the compiled pass does not see through at once, and for a largest delta
@@ -84,9 +84,7 @@ def newest_delta(batch: memoryview, count: int) -> int:
     way of nearly all batches of several records, where each object costs as much as ten records.
     """
     walk = compiled_walk()
-    if walk is None or batch.readonly:
-        return -1
-    return walk.newest(batch, HEADER_BYTES, count)
+    return -1 if walk is None else walk.newest(id(batch))
 
 
 Shape = tuple[int, int, int, int, int, int]
@@ -113,7 +111,7 @@ def learn_shape(batch: memoryview, size: int) -> int:
     delta = only_delta(batch, size)
     if delta < 0:
         SHAPES[head] = _NO_SHAPE
-        return newest_delta(batch, 1)
+        return newest_delta(batch)
     at = HEADER_BYTES + (6 if head[0] > 0x7F else 5)
     key_length = batch[at - 1]
     if key_length != 1:

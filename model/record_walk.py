@@ -3,7 +3,8 @@
 Python needs about half a microsecond for a record, which for a batch of 128 KB is as much as the
 rest of its work together. LuaJIT, through `lupa`, needs a hundredth. It is loaded when the
 first batch of several records comes, so that a start and an idle node pay nothing; without it
-(no wheel for the platform, no memory that may be executed), model/record_check.py does it all.
+(no wheel for the platform, no memory that may be executed, another layout of memoryviews),
+model/record_check.py does it all.
 
 The function below confirms only what it understands completely, and may return no answer:
 record_check.py then checks again and finds the words. It reads memory by address, so every read is
@@ -13,26 +14,31 @@ there is room behind them. `tests/model/test_record_check.py` compares it with t
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from raftka.model import lua
-from raftka.model.ports import Buffer
+from raftka.model.record_batch import HEADER_BYTES, RECORD_COUNT_AT
 
 
 class Walk(NamedTuple):
-    """The compiled passes over a writable buffer, from where its records begin, of their number."""
+    """The compiled passes. Each takes the id of a memoryview, which is the address of the object:
+    the caller keeps the view, so that its bytes stay where they are."""
 
-    survey: Callable[[Buffer, int, int], tuple[int, int, bool] | None]
-    """(smallest time delta, largest, whether every record has a key), or None for whatever is not
-    plainly well-formed."""
-    newest: Callable[[Buffer, int, int], int]
-    """The largest time delta alone; -1 for one below 0 too."""
+    survey: Callable[[int, int, int], tuple[int, int, bool] | None]
+    """(smallest time delta, largest, whether every record has a key) of the records from a place
+    on, of their number; None for whatever is not plainly well-formed."""
+    newest: Callable[[int], int]
+    """The largest time delta alone of a whole batch; -1 for one below 0 too."""
 
 
 _WARM: Final = 400
+_FEW: Final = 16
 
 _SOURCE: Final = b"""
+local bswap, pointers = bit.bswap, ffi.typeof("const uint8_t* const*")
+
 local LARGEST = 0x1fffffffffffff
 
 -- No read of any_shape reaches further than this from where it begins.
@@ -129,44 +135,43 @@ local function groups(word)
   return bor(band(word, 0x7f), rshift(band(word, 0x7f00), 1), rshift(band(word, 0x7f0000), 2))
 end
 
--- No read of same_shape reaches further than this from where its record begins: fields of at most
--- nine bytes, a key of at most 127, and five more.
-local FAR = 160
-
--- The records from `index` on, as long as their fields have as many bytes as those of the one at
--- `p`, keys are short, time deltas are not negative, and there are no headers: (the first that is
--- otherwise, where it begins, smallest time delta, largest, 1 if one has no key). Nearly all
--- records of nearly all batches are so. All that is compared comes together in one word, since each
--- branch that is taken now and then would be a trace of its own.
-local function same_shape(p, last, index, count)
-  local safe = last - FAR
-  if p > safe then return index end
-  count = min(count, 0x100000)  -- Beyond that, offset deltas have four bytes.
-  if index >= count then return index end
-  local s = length_of(p, 0)
+-- The records from `index` on that begin at `at`, as long as their fields have as many bytes as
+-- those of the first, keys are short, time deltas are not negative, and there are no headers: (the
+-- first that is otherwise, where it begins, twice the smallest time delta, twice the largest, 1 if
+-- one has no key). Nearly all records of nearly all batches are so. All that is compared comes
+-- together in one word, since each branch that is taken now and then would be a trace of its own.
+-- Positions are numbers: a pointer that changes would be an object at each way into the loop.
+local function same_shape(p, at, size, index, count)
+  local oldest, newest, keyless = 0x7fffffff, 0, 0
+  if at + REACH > size then return index, at, oldest, newest, keyless end
+  local s = length_of(p, at)
   local t_at = s + 1
-  local t = length_of(p, t_at)
+  local t = length_of(p, at + t_at)
   local o_at = t_at + t
-  local o = length_of(p, o_at)
+  if s + t > 6 then return index, at, oldest, newest, keyless end
+  local o = length_of(p, at + o_at)
   local k_at = o_at + o
-  local key = p[k_at]
-  if s + t + o > 9 or key > 127 then return index end
-  local v = length_of(p, k_at + 1 + rshift(key, 1))
-  if v > 3 then return index end
+  if o > 3 or at + k_at >= size then return index, at, oldest, newest, keyless end
+  local v_at = at + k_at + 1 + rshift(p[at + k_at], 1)
+  if v_at + 4 > size then return index, at, oldest, newest, keyless end
+  local v = length_of(p, v_at)
+  if v > 3 then return index, at, oldest, newest, keyless end
   local s_mask, t_mask, o_mask, v_mask = MASK[s], MASK[t], MASK[o], MASK[v]
   local s_more, t_more, o_more, v_more = MORE[s], MORE[t], MORE[o], MORE[v]
+  -- A record has at least so many bytes, so that what is before its value is read within it.
+  local least = size - (k_at + v + 2)
   local beyond = v + 2  -- the value's length, the count of headers, and one for the key's length
-  local oldest, newest, keyless, stopped = 0x7fffffff, 0, 0, count
+  local stopped = count
   for i = index, count - 1 do
-    if p > safe then stopped = i break end
-    local whole = band(cast(words, p)[0], s_mask)
-    local stop = p + s + rshift(groups(whole), 1)
-    if stop > last then stopped = i break end
-    local time = band(cast(words, p + t_at)[0], t_mask)
-    local offset = band(cast(words, p + o_at)[0], o_mask)
-    key = p[k_at]
-    local value_at = p + k_at + rshift(key, 1)
-    local value = band(cast(words, value_at + 1)[0], v_mask)
+    if at > least then stopped = i break end
+    local whole = band(cast(words, p + at)[0], s_mask)
+    local stop = at + s + rshift(groups(whole), 1)
+    local key = p[at + k_at]
+    local value_at = at + k_at + rshift(key, 1)
+    if stop > size or value_at + 5 > size then stopped = i break end
+    local time = band(cast(words, p + (at + t_at))[0], t_mask)
+    local offset = band(cast(words, p + (at + o_at))[0], o_mask)
+    local value = band(cast(words, p + (value_at + 1))[0], v_mask)
     local double = 2 * i
     local expected = bor(
       band(double, 0x7f), lshift(band(double, 0x3f80), 1), lshift(band(double, 0x1fc000), 2), o_more
@@ -177,38 +182,36 @@ local function same_shape(p, last, index, count)
       bxor(offset, expected),
       band(key, bor(arshift(lshift(key, 31), 31), 0x80), -2),  -- 1 (no key), or even and short
       bxor(band(value, ODD), v_more),
-      stop[-1]  -- the count of headers
+      bxor(value_at + rshift(groups(value), 1) + beyond, stop)
     )
-    if differs ~= 0 or value_at + rshift(groups(value), 1) + beyond ~= stop then
-      stopped = i
-      break
-    end
+    if differs ~= 0 or p[stop - 1] ~= 0 then stopped = i break end  -- the count of headers
     time = groups(time)
     oldest, newest, keyless = min(oldest, time), max(newest, time), bor(keyless, key)
-    p = stop
+    at = stop
   end
-  return stopped, p, oldest / 2, newest / 2, keyless
+  return stopped, at, oldest, newest, keyless
 end
 
--- (smallest time delta, largest, whether every record has a key) or nothing.
-local function walk(address, size, count)
-  if count < 1 then return end
-  local first = cast(bytes, address)
-  local at, oldest, newest, keyless, index, patience = 0, LARGEST, -LARGEST, 0, 0, 4
+-- The records from `index` on, which must fill the batch: (smallest time delta, largest, 1 if one
+-- has no key) or nothing.
+local function walk_on(p, at, size, index, count)
+  local oldest, newest, keyless, patience = LARGEST, -LARGEST, 0, 4
   repeat
-    local stopped, p, low, high, no_key = same_shape(first + at, first + size, index, count)
+    -- Beyond 2^20, offset deltas have four bytes.
+    local stopped, after, low, high, no_key =
+      same_shape(p, at, size, index, max(index, min(count, 0x100000)))
     if stopped > index then
-      oldest, newest, keyless = min(oldest, low), max(newest, high), bor(keyless, no_key)
-      index, at = stopped, tonumber(p - first)
+      oldest, newest, keyless = min(oldest, low / 2), max(newest, high / 2), bor(keyless, no_key)
+      index, at = stopped, after
     else
       patience = patience - 1
     end
     if index < count then
       if patience > 0 then
-        at, low, no_key = any_shape(first, at, size, index)
+        at, low, no_key = any_shape(p, at, size, index)
         index, high = index + 1, low
       else
-        at, low, high, no_key = any_shapes(first, at, size, index, count)
+        at, low, high, no_key = any_shapes(p, at, size, index, count)
         index = count
       end
       if not at then return end
@@ -216,51 +219,95 @@ local function walk(address, size, count)
     end
   until index == count
   if at ~= size then return end
+  return oldest, newest, keyless
+end
+
+-- A memoryview's bytes, and how many they are.
+local function bytes_of(view)
+  local object = cast(bytes, view)
+  return cast(pointers, object + BUFFER_AT)[0], cast(words, object + SIZE_AT)[0]
+end
+
+-- (smallest time delta, largest, whether every record has a key) or nothing, of `count` records
+-- from `start` on.
+local function survey(view, start, count)
+  local p, size = bytes_of(view)
+  if count < 1 or size < start then return end
+  local oldest, newest, keyless = walk_on(p, start, size, 0, count)
+  if not oldest then return end
   return oldest, newest, band(keyless, 1) == 0
 end
 
--- The largest time delta alone, -1 for one below 0 and for nothing: each number that goes to Python
--- or comes back costs as much as several records.
-local function newest(address, size, count)
-  local _, found = walk(address, size, count)
-  return found and max(found, -1) or -1
+-- The largest time delta alone of a batch, -1 for one below 0 and for nothing: each number that
+-- goes to Python or comes back costs as much as several records. Offset deltas have one byte up to
+-- 64, and two up to 8192. No loop but that of same_shape: so all of it is one compiled trace.
+local function newest(view)
+  local p, size = bytes_of(view)
+  if size < HEADER then return -1 end
+  local count = bswap(cast(words, p + COUNT_AT)[0])
+  if count < 1 then return -1 end
+  local index, at, _, found = same_shape(p, HEADER, size, 0, min(count, 64))
+  if index == 64 and count > 64 then
+    local _, more
+    index, at, _, more = same_shape(p, at, size, 64, min(count, 8192))
+    found = max(found, more)
+  end
+  found = rshift(found, 1)
+  if index == count then
+    if at ~= size then return -1 end
+    return found
+  end
+  local _, more = walk_on(p, at, size, index, count)
+  if not more then return -1 end
+  if index == 0 then found = -1 end
+  found = max(found, more)
+  return found
 end
 
-return walk, newest
+return survey, newest
 """
 
 
 def load() -> Walk | None:
     """The compiled pass; None where this machine has none."""
-    try:
-        from ctypes import addressof, c_char
-    except ImportError:
+    places = _places()
+    if places is None:
         return None
-    compiled: Any = lua.load(_SOURCE)
+    known = (*places, HEADER_BYTES, RECORD_COUNT_AT)
+    head = b"local BUFFER_AT, SIZE_AT, HEADER, COUNT_AT = %d, %d, %d, %d\n" % known
+    compiled: Any = lua.load(head + _SOURCE)
     if compiled is None:
         return None
-    compiled_walk, compiled_newest = compiled
-    at_address = c_char.from_buffer
-
-    def survey(batch: Buffer, start: int, count: int) -> tuple[int, int, bool] | None:
-        size = len(batch) - start
-        if size <= 0:
-            return None
-        found: tuple[int, int, bool] | None = compiled_walk(
-            addressof(at_address(batch, start)), size, count
-        )
-        return found
-
-    def newest(batch: Buffer, start: int, count: int) -> int:
-        size = len(batch) - start
-        if size <= 0:
-            return -1
-        found: int = compiled_newest(addressof(at_address(batch, start)), size, count)
-        return found
-
-    passes = Walk(survey, newest)
+    passes = Walk(*compiled)
     _warm_up(passes)
     return passes
+
+
+def _places() -> tuple[int, int] | None:
+    """Where in a memoryview object the address of its bytes is, and their number.
+
+    They are looked for in three views, rather than known: an interpreter that keeps them otherwise
+    has no compiled pass. To ask ctypes for each batch's address would cost as much as the call of
+    the pass itself.
+    """
+    try:
+        from ctypes import addressof, c_char, string_at
+    except ImportError:
+        return None
+    views = [memoryview(bytearray(size))[at:] for size, at in ((40, 0), (900, 7), (70_000, 61))]
+    objects = [string_at(id(view), memoryview.__basicsize__) for view in views]
+    found = []
+    for numbers in ([addressof(c_char.from_buffer(view)) for view in views], map(len, views)):
+        words = [struct.pack("=q", number) for number in numbers]
+        places = [
+            at
+            for at in range(0, memoryview.__basicsize__ - 7, 8)
+            if all(each[at : at + 8] == word for each, word in zip(objects, words, strict=True))
+        ]
+        if not places:
+            return None
+        found.append(places[0])
+    return found[0], found[1]
 
 
 def _warm_up(passes: Walk) -> None:
@@ -270,12 +317,15 @@ def _warm_up(passes: Walk) -> None:
     records. After many batches of one record with headers it would give these loops up for good.
     """
     for end in (b"\0", b"\4" + b"\x0aindex\2v" * 2):
-        data = bytearray()
-        for index in range(_WARM):
-            body = b"\0\0%b\1\x50%b%b" % (_varint(2 * index), bytes(40), end)
-            data += _varint(2 * len(body)) + body
-        for _ in range(6):
-            passes.newest(data, 0, _WARM)
+        for count, times in ((_WARM, 6), (_FEW, 400)):
+            data = bytearray(HEADER_BYTES)
+            data[RECORD_COUNT_AT:] = struct.pack(">i", count)
+            for index in range(count):
+                body = b"\0\0%b\1\x50%b%b" % (_varint(2 * index), bytes(40), end)
+                data += _varint(2 * len(body)) + body
+            view = memoryview(data)
+            for _ in range(times):
+                passes.newest(id(view))
 
 
 def _varint(number: int) -> bytes:

@@ -106,9 +106,9 @@ class LeaderChecks:
                     or view[after] != byte_after
                     or view[size - 1]
                 ):
-                    newest = newest_delta(view, 1)
+                    newest = newest_delta(view)
         else:
-            newest = newest_delta(view, count)
+            newest = newest_delta(view)
         if (
             newest < 0
             or base_timestamp + newest != max_timestamp

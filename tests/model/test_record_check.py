@@ -47,6 +47,15 @@ def without_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_check, "compiled_walk", lambda: None)
 
 
+def agrees(data: memoryview) -> None:
+    """The largest time delta alone is the slow one's, or left to it."""
+    walk, count = compiled_walk(), int.from_bytes(data[57:61], "big", signed=True)
+    assert walk is not None
+    found = walk.newest(id(data))
+    slow = slowly(data, count) if count > 0 else None
+    assert found == -1 or (slow is not None and found == slow.newest)
+
+
 @given(st.lists(records, min_size=1, max_size=80))
 @settings(max_examples=100, deadline=None)
 def test_what_is_written_is_well_formed_for_both(written: list[Record]) -> None:
@@ -56,7 +65,7 @@ def test_what_is_written_is_well_formed_for_both(written: list[Record]) -> None:
     assert slowly(data, len(written)) == expected
     assert survey(data, HEADER_BYTES, len(written)) == expected
     if (walk := compiled_walk()) is not None:
-        assert walk.survey(data, HEADER_BYTES, len(written)) == expected, "left to the slow one"
+        assert walk.survey(id(data), HEADER_BYTES, len(written)) == expected, "left to the slow one"
 
 
 @given(st.integers(0, 2**32))
@@ -68,8 +77,9 @@ def test_the_compiled_pass_takes_nothing_that_the_slow_one_refuses(seed: int) ->
         pytest.skip("no LuaJIT on this machine")
     data = memoryview(bytearray(mutate(Random(seed))))
     count = int.from_bytes(data[57:61], "big", signed=True)
+    agrees(data)
     for declared in (count, count - 1, count + 1):
-        found = walk.survey(data, HEADER_BYTES, declared)
+        found = walk.survey(id(data), HEADER_BYTES, declared)
         if found is not None:
             assert found == slowly(data, declared)
         if len(data) > HEADER_BYTES and declared == 1:
@@ -93,6 +103,34 @@ def test_any_bytes_are_refused_or_read(garbage: bytes, count: int) -> None:
         assert survey(data, HEADER_BYTES, count) == expected
 
 
+@given(st.binary(max_size=400), st.integers(-3, 70))
+@settings(max_examples=500, deadline=None)
+def test_the_largest_delta_of_any_bytes_is_the_slow_ones(garbage: bytes, count: int) -> None:
+    """Also of a batch without all of its header."""
+    if (walk := compiled_walk()) is None:
+        pytest.skip("no LuaJIT on this machine")
+    whole = bytes(57) + count.to_bytes(4, "big", signed=True) + garbage
+    agrees(memoryview(whole))
+    short = memoryview(bytes(garbage[:60]))
+    assert walk.newest(id(short)) == -1
+
+
+@pytest.mark.parametrize("count", [2, 63, 64, 65, 128, 129, 8191, 8192, 8193, 8300])
+def test_batches_of_every_length_are_seen_through_at_once(count: int) -> None:
+    """Offset deltas have one byte, then two, then three; the last records are small ones."""
+    if (walk := compiled_walk()) is None:
+        pytest.skip("no LuaJIT on this machine")
+    made = b"".join(record(n, delta=n % 60, value=octets(b"vvv")) for n in range(count))
+    data = memoryview(batch(made, count))
+    assert walk.newest(id(data)) == min(count - 1, 59)
+    wrong = bytearray(data)
+    wrong[-1] ^= 2
+    view = memoryview(wrong)
+    assert walk.newest(id(view)) == -1
+    longer = memoryview(bytes(data) + b"\0")
+    assert walk.newest(id(longer)) == -1
+
+
 def test_every_byte_of_a_small_batch_may_be_any() -> None:
     """All 256 values at each place of two records with a header: the passes agree."""
     walk = compiled_walk()
@@ -106,7 +144,7 @@ def test_every_byte_of_a_small_batch_may_be_any() -> None:
             data[place] = value
             expected = slowly(data, 2)
             refused += expected is None
-            if walk is not None and (found := walk.survey(data, HEADER_BYTES, 2)) is not None:
+            if walk is not None and (found := walk.survey(id(data), HEADER_BYTES, 2)) is not None:
                 assert found == expected
     assert refused > 1000
 
@@ -135,14 +173,16 @@ def test_a_flaw_among_records_of_one_shape_is_found(seed: int) -> None:
         )
     )
     expected = slowly(data, count)
-    assert walk.survey(data, HEADER_BYTES, count) == expected == (0, (count - 1) // 3, bool(key))
-    assert walk.newest(data, HEADER_BYTES, count) == (count - 1) // 3
+    assert expected == (0, (count - 1) // 3, bool(key))
+    assert walk.survey(id(data), HEADER_BYTES, count) == expected
+    assert walk.newest(id(data)) == (count - 1) // 3
     for _ in range(4):
         place = dice.randrange(HEADER_BYTES, len(data))
         before, data[place] = data[place], dice.randrange(256)
-        found = walk.survey(data, HEADER_BYTES, count)
+        found = walk.survey(id(data), HEADER_BYTES, count)
         if found is not None:
             assert found == slowly(data, count)
+        agrees(data)
         data[place] = before
 
 
@@ -162,8 +202,10 @@ def test_offset_deltas_of_four_bytes_are_compared_whole() -> None:
     # The end of a batch is walked in another way: what is looked at here is before it.
     end = b"".join(one(varint(limit + 20 + n)) for n in range(60))
     well = b"".join(one(varint(limit + n)) for n in range(20))
-    assert walk.survey(bytearray(right + again + end), 0, limit + 80) is None
-    assert walk.survey(bytearray(right + well + end), 0, limit + 80) == (0, 0, False)
+    wrong = memoryview(right + again + end)
+    assert walk.survey(id(wrong), 0, limit + 80) is None
+    good = memoryview(right + well + end)
+    assert walk.survey(id(good), 0, limit + 80) == (0, 0, False)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -200,7 +242,7 @@ def test_values_of_every_size(length: int) -> None:
         data = memoryview(bytearray(batch(made, count)))
         assert survey(data, HEADER_BYTES, count) == (0, 0, True)
         if (walk := compiled_walk()) is not None:
-            assert walk.survey(data, HEADER_BYTES, count) == (0, 0, True)
+            assert walk.survey(id(data), HEADER_BYTES, count) == (0, 0, True)
     alone = memoryview(batch(record(value=octets(bytes(length))), 1))
     assert only_delta(alone, len(alone)) == (0 if length < 8170 else -1)
 
