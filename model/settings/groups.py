@@ -52,7 +52,7 @@ GROUP_SETTINGS: Final[tuple[Setting, ...]] = (
             "The longest consumer.session.timeout.ms that a group may have."),
     Setting("group.consumer.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY,
             "How long members of the consumer protocol wait between heartbeats. Where it is not"
-            " set, they are told less while they are few, so that rebalances are quick."),
+            " set, small groups get a shorter one, so that rebalances are quick."),
     Setting("group.consumer.min.heartbeat.interval.ms", INT, 5000, at_least(1), READ_ONLY,
             "The shortest consumer.heartbeat.interval.ms that a group may have."),
     Setting("group.consumer.max.heartbeat.interval.ms", INT, 15000, at_least(1), READ_ONLY,

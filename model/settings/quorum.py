@@ -23,11 +23,11 @@ QUORUM_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("controller.quorum.election.timeout.ms", INT, 1000, at_least(0), READ_ONLY,
             "How long a candidate waits for votes before it stands again."),
     Setting("controller.quorum.fetch.timeout.ms", INT, 2000, at_least(0), READ_ONLY,
-            "How long without a word from the leader before an election."),
+            "How long a voter hears nothing from the leader before it stands for election."),
     Setting("raftka.quorum.heartbeat.ms", INT, 100, at_least(10), READ_ONLY,
-            "How often the quorum's leader shows itself to the other nodes: they, and it, know to"
-            " half of that when one fell silent. At most a quarter of the election timeout, and at"
-            " least 10 ms for each node, so that a large cluster has no more of them."),
+            "How often the quorum's leader sends a heartbeat to the other nodes: when one fell"
+            " silent is known to half of that. At most a quarter of the election timeout, and at"
+            " least 10 ms for each node, so that their number does not grow with the cluster."),
     Setting("broker.heartbeat.interval.ms", INT, 2000, None, READ_ONLY,
             "How often a broker sends a heartbeat to the active controller."),
     Setting("broker.session.timeout.ms", INT, 9000, None, READ_ONLY,

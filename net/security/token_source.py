@@ -118,6 +118,6 @@ def source_of(
     if credentials is None:
         raise ValueError(
             "sasl.oauthbearer.client.credentials.client.id and .client.secret are not set: the"
-            " issuer gives nobody else a token"
+            " issuer gives no token without them"
         )
     return IssuedTokens(url, credentials, http(), clock)

@@ -37,7 +37,7 @@ class Ends:
         partition = self._image().partition(topic, index)
         if partition is None or not partition.has_leader:
             raise KafkaError(
-                ErrorCode.LEADER_NOT_AVAILABLE, f"{topic}-{index} has no leader that could tell"
+                ErrorCode.LEADER_NOT_AVAILABLE, f"{topic}-{index} has no leader to ask"
             )
         wanted = ListOffsetsPartition(partition_index=index, timestamp=LATEST)
         request = ListOffsetsRequest(
