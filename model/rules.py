@@ -65,6 +65,7 @@ class Rule(enum.Enum):
     ONE_OWNER_PER_PARTITION = "a partition is handed out when its last owner has given it back"
     MEMBER_EPOCH_FENCES = "a member of an earlier epoch is fenced, and its commits are refused"
     REVOKED_IS_CONFIRMED = "a member gives back what it says that it no longer has"
+    REVOCATION_HAS_AN_END = "a member that gives nothing back in its rebalance timeout is out"
 
     # Groups of the streams protocol (KIP-1071).
     ONE_OWNER_PER_TASK = "a task is handed out when the member that ran it has given it back"
@@ -94,6 +95,7 @@ class Rule(enum.Enum):
     SHARE_LOCK_EXCLUDES = "an acquired record is delivered to nobody else until its lock is over"
     SHARE_DELIVERIES_END = "a record is archived when it was delivered as often as the limit says"
     SHARE_DEAD_LETTERS_FIRST = "a record is archived when the dead letter queue has it (KIP-1191)"
+    SHARE_STATE_IS_SUMMED_UP = "a share state log is cut in front of a snapshot of each state"
     SHARE_STATE_IS_READ = "a share-partition's new leader goes on from what the one before wrote"
 
     # Who may do what.

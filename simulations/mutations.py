@@ -23,6 +23,8 @@ class Mutant:
     asks_for_logins: str = ""
     """Only a cluster whose brokers ask who one is can show it: every run has one, and this is what
     its brokers' listener speaks."""
+    needs: str | None = None
+    """Only a group of this kind (plan.GROUP_KINDS) can show it: every run has one."""
 
 
 _ALL: Final = (
@@ -185,6 +187,67 @@ _ALL: Final = (
         "member-epoch-ignored",
         "a coordinator takes commits of members of an earlier epoch (KIP-848)",
         frozenset({Rule.MEMBER_EPOCH_FENCES}),
+    ),
+    Mutant(
+        "revocation-awaited-for-ever",
+        "a coordinator waits without end for a member that gives nothing back (KIP-848)",
+        frozenset({Rule.REVOCATION_HAS_AN_END}),
+        is_of_liveness=True,
+        needs="reluctant",
+    ),
+    Mutant(
+        "task-owner-not-awaited",
+        "a coordinator hands out tasks that their last owner still runs (KIP-1071)",
+        frozenset({Rule.ONE_OWNER_PER_TASK}),
+        needs="streams",
+    ),
+    Mutant(
+        "task-twice-in-a-process",
+        "a process gets several copies of a task's state (KIP-1071)",
+        frozenset({Rule.TASK_ONCE_PER_PROCESS}),
+        needs="streams",
+    ),
+    Mutant(
+        "share-lock-ignored",
+        "a record that a member of a share group has is given to another (KIP-932)",
+        frozenset({Rule.SHARE_LOCK_EXCLUDES}),
+        needs="share",
+    ),
+    Mutant(
+        "share-delivered-for-ever",
+        "a share group is given a record however often it was delivered (KIP-932)",
+        frozenset({Rule.SHARE_DELIVERIES_END}),
+        needs="share",
+    ),
+    Mutant(
+        "share-acknowledged-early",
+        "an acknowledgement is answered before its state is committed (KIP-932)",
+        frozenset({Rule.SHARE_ACKNOWLEDGED_IS_PERSISTED}),
+        needs="share",
+    ),
+    Mutant(
+        "share-state-not-read",
+        "a share-partition's new leader begins from nothing (KIP-932)",
+        frozenset({Rule.SHARE_STATE_IS_READ}),
+        needs="share",
+    ),
+    Mutant(
+        "share-state-pruned-away",
+        "a share coordinator cuts its log in front of a snapshot of one state, not of each",
+        frozenset({Rule.SHARE_STATE_IS_SUMMED_UP}),
+        needs="share",
+    ),
+    Mutant(
+        "share-former-leader-writes",
+        "a share coordinator takes state from a leader that was replaced (KIP-932)",
+        frozenset({Rule.SHARE_LEADER_EPOCH_FENCES}),
+        needs="share",
+    ),
+    Mutant(
+        "share-buried-without-letter",
+        "a record is archived before the dead letter queue has it (KIP-1191)",
+        frozenset({Rule.SHARE_DEAD_LETTERS_FIRST}),
+        needs="share",
     ),
     Mutant(
         "offsets-count-at-once",

@@ -92,7 +92,7 @@ class Oversight:
             at=fabric.at,
             min_isr=self.min_isr,
             resumed_at=lambda host: self.raft.excused.get(host, 0.0),
-            verifies=plan.settings.get("transaction.partition.verification.enable") != "false",
+            settings=plan.settings,
         )
         self.history.may_pass = self.witnesses.may_pass
         self.history.may_be_gone = self.witnesses.compaction.may_be_gone

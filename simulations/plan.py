@@ -13,6 +13,9 @@ from typing import Any
 DEFAULT_DURATION_S = 60.0
 QUORUMS = ("static", "standalone", "initial-controllers")
 """Voters of the settings; or voters that may change, which begin as one or as all controllers."""
+GROUP_KINDS = ("share", "streams", "reluctant")
+"""Share groups, streams groups, and consumer groups of members that keep what they must give back
+(load/reluctant.py)."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,19 @@ class ConsumerPlan:
 
 
 @dataclass(frozen=True)
+class GroupPlan:
+    """A share group or a streams group, whose members come, work and die."""
+
+    name: str
+    kind: str
+    """One of GROUP_KINDS."""
+    topics: tuple[str, ...]
+    members: int
+    configs: dict[str, str] = field(default_factory=dict)
+    """The group's own settings, as kafka-configs makes them."""
+
+
+@dataclass(frozen=True)
 class Step:
     """Something done at a moment: an operation of an administrator, or a fault."""
 
@@ -95,6 +111,7 @@ class Plan:
     producers: tuple[ProducerPlan, ...] = ()
     consumers: tuple[ConsumerPlan, ...] = ()
     transactors: tuple[TransactorPlan, ...] = ()
+    groups: tuple[GroupPlan, ...] = ()
     operations: tuple[Step, ...] = ()
     faults: tuple[Step, ...] = ()
     quorum: str = "static"
@@ -138,13 +155,15 @@ class Plan:
             "producers": ProducerPlan,
             "consumers": ConsumerPlan,
             "transactors": TransactorPlan,
+            "groups": GroupPlan,
             "operations": Step,
             "faults": Step,
         }
         for name, kind in kinds.items():
             data[name] = tuple(kind(**item) for item in data.get(name, ()))
         data["rules_off"] = tuple(data.get("rules_off", ()))
-        data["consumers"] = tuple(replace(c, topics=tuple(c.topics)) for c in data["consumers"])
+        for name in ("consumers", "groups"):
+            data[name] = tuple(replace(each, topics=tuple(each.topics)) for each in data[name])
         return cls(**data)
 
 

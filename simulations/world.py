@@ -23,7 +23,7 @@ from raftka.simulations.machines.machine import DATA, Machine
 from raftka.simulations.machines.network import Fabric
 from raftka.simulations.machines.outside import Outside
 from raftka.simulations.oversight import Oversight
-from raftka.simulations.plan import ConsumerPlan, Plan, ProducerPlan
+from raftka.simulations.plan import ConsumerPlan, GroupPlan, Plan, ProducerPlan
 from raftka.simulations.trace import Trace
 from raftka.simulations.violation import NOTHING, About, Exit, Stopped, Violation
 
@@ -62,6 +62,24 @@ class Consuming(Protocol):
         ...
 
 
+class Working(Protocol):
+    """The members of a share group or a streams group (load/group_load.py)."""
+
+    plan: GroupPlan
+
+    def start(self) -> None:
+        """Let its members begin."""
+        ...
+
+    def abandon(self) -> None:
+        """Let every member vanish, as its process would when it is killed."""
+        ...
+
+    def waits_for(self) -> str | None:
+        """After all has healed: what the group is still owed, in words."""
+        ...
+
+
 class World:
     """One run of one plan."""
 
@@ -78,6 +96,7 @@ class World:
         """Machines that join later get the ids after this one."""
         self.producers: list[Producing] = []
         self.consumers: list[Consuming] = []
+        self.groups: list[Working] = []
         self.reached: dict[str, int] = {}
         """Rare situations, and how often they came up."""
         self.quiet = trio.Event()
@@ -224,7 +243,10 @@ class World:
     def client_names(self) -> list[str]:
         """The hosts that the workload's clients are on."""
         names = [producer.name for producer in self.plan.producers]
-        return names + [consumer.name for consumer in self.plan.consumers]
+        names += [consumer.name for consumer in self.plan.consumers]
+        return names + [
+            f"{group.name}{number}" for group in self.plan.groups for number in range(group.members)
+        ]
 
     def targets(self) -> list[TopicPartition]:
         """The partitions of the workload."""

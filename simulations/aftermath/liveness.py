@@ -10,7 +10,7 @@ import trio
 from raftka.client.consumer.consumer import Consumer
 from raftka.kraft.image import PartitionImage
 from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
-from raftka.simulations.aftermath import audit
+from raftka.simulations.aftermath import audit, groups
 from raftka.simulations.checkers.history import parse
 from raftka.simulations.load import limits, throttles
 from raftka.simulations.load.contents import identity
@@ -54,6 +54,7 @@ async def check(world: World) -> None:
     await _within(world, PARTITIONS_S, "replicas", lambda: _replicas(world))
     await read_everything(world)
     await _within(world, READ_S, "readers", lambda: _readers(world))
+    await groups.check(world)
     await audit.check(world)
 
 

@@ -26,6 +26,8 @@ ALIVE_S: Final = 2.0
 """A member certainly owns its partitions this long after an answered heartbeat: its session is
 longer, and begins when the coordinator gets the heartbeat, however late it answers.
 """
+_SHOWS_LIFE_S: Final = 10.0
+"""Longer than a session of the load."""
 _GONE: Final = (
     ErrorCode.UNKNOWN_MEMBER_ID,
     ErrorCode.FENCED_MEMBER_EPOCH,
@@ -75,6 +77,15 @@ class CoordinatedGroups:
         watched.answer("ConsumerGroupHeartbeat", self._beat_answered)
         watched.request("OffsetCommit", self._commit_sent)
         watched.answer("OffsetCommit", self._commit_answered)
+
+    def has_owner(self, group: str, place: Place) -> bool:
+        """Whether a member that shows life may read a partition."""
+        now_s = trio.current_time()
+        return any(
+            place in member.may_read and now_s - member.alive_at < _SHOWS_LIFE_S
+            for (name, _), member in self._members.items()
+            if name == group
+        )
 
     def _beat_sent(self, client: str, server: str, request: Any) -> None:
         member = self._members.setdefault((request.group_id, request.member_id), _Member())

@@ -2,7 +2,9 @@
 
 - An acknowledged record is never delivered again.
 - While one member has acquired a record, the same leader delivers it to no other.
+- An acknowledgement counts only from the member that has acquired the record.
 - No record is delivered more often than the limit.
+- A dead letter is of a record that was rejected, or delivered up to the limit (KIP-1191).
 - A record that was not acknowledged, and not delivered up to the limit, is delivered again: none is
 skipped.
 """
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from raftka.model.ids import TopicPartition
+from raftka.simulations.checkers.looks import Looks
 
 Report = Callable[[str, str], None]
 """(name of a violation, its story)"""
@@ -29,19 +32,29 @@ class Where(NamedTuple):
         return f"{self.partition}@{self.offset}"
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass
 class _Held:
     """A record that a member has, and until when."""
 
     member: str
     leader_epoch: int
+    since_s: float
     until_s: float
+    is_connected: Callable[[], bool]
 
 
 class ShareChecker:
     """All deliveries and acknowledgements of one share group."""
 
-    def __init__(self, limit: int, lock_s: float, report: Report) -> None:
+    def __init__(
+        self, limit: int, lock_s: float, report: Report, looks: Looks | None = None
+    ) -> None:
+        """`limit`: of deliveries; `lock_s`: how long a member holds a record at least."""
+        self.looks = Looks() if looks is None else looks
         self._limit = limit
         self._lock_s = lock_s
         self._report = report
@@ -51,6 +64,9 @@ class ShareChecker:
         self._counts: dict[Where, int] = {}
         self._doubtful: set[Where] = set()
         """Records acknowledged by a request whose outcome is unknown."""
+        self._rejected: set[Where] = set()
+        """Records that a member has rejected, whether or not that counts."""
+        self._surely_rejected: set[Where] = set()
 
     @property
     def over_count(self) -> int:
@@ -58,9 +74,18 @@ class ShareChecker:
         return len(self._over)
 
     def delivered(
-        self, member: str, where: Where, count: int, leader_epoch: int, asked_s: float, now_s: float
+        self,
+        member: str,
+        where: Where,
+        count: int,
+        leader_epoch: int,
+        asked_s: float,
+        now_s: float,
+        is_connected: Callable[[], bool] = _always,
     ) -> None:
-        """A member is given a record, by an answer to what it has asked at `asked_s`."""
+        """A member is given a record, by an answer to what it has asked at `asked_s`; it has it
+        only as long as it `is_connected`."""
+        self.looks("acknowledged-delivered-again", "delivered-beyond-limit", "delivered-to-two")
         over_s = self._over.get(where)
         if over_s is not None and over_s <= asked_s:
             self._report(
@@ -79,6 +104,7 @@ class ShareChecker:
             and held.member != member
             and held.leader_epoch == leader_epoch
             and now_s < held.until_s
+            and held.is_connected()
         ):
             self._report(
                 "delivered-to-two",
@@ -86,7 +112,14 @@ class ShareChecker:
                 f" until {held.until_s:.3f} s",
             )
         self._counts[where] = max(count, self._counts.get(where, 0))
-        self._held[where] = _Held(member, leader_epoch, asked_s + self._lock_s)
+        until_s = asked_s + self._lock_s
+        self._held[where] = _Held(member, leader_epoch, now_s, until_s, is_connected)
+
+    def renewed(self, member: str, where: Where, said_s: float) -> None:
+        """A member was answered that it holds the record for longer, as it has said then."""
+        held = self._held.get(where)
+        if held is not None and held.member == member:
+            held.until_s = max(held.until_s, said_s + self._lock_s)
 
     def let_go(self, where: Where) -> None:
         """A member may no longer hold a record: it has released it, or has gone."""
@@ -97,14 +130,35 @@ class ShareChecker:
         for where in [where for where, held in self._held.items() if held.member == member]:
             del self._held[where]
 
-    def acknowledged(self, where: Where, now_s: float) -> None:
-        """A member was answered that a record is accepted, or rejected."""
+    def acknowledged(
+        self, where: Where, now_s: float, *, member: str = "", said_s: float = 0.0, epoch: int = -1
+    ) -> None:
+        """A member was answered that a record is accepted, or rejected, as it has said at `said_s`.
+
+        By the leader of that `epoch`; -1 where nobody knows which."""
+        self.looks("acknowledged-by-another")
+        held = self._held.get(where)
+        if (
+            held is not None
+            and held.member != member
+            and held.leader_epoch == epoch
+            and held.since_s <= said_s
+        ):
+            self._report(
+                "acknowledged-by-another",
+                f"{member} acknowledges {where} at {said_s:.3f} s, and that counts;"
+                f" {held.member} was given it at {held.since_s:.3f} s, by the same leader",
+            )
         self._over.setdefault(where, now_s)
+        if where in self._rejected:
+            self._surely_rejected.add(where)
         self._held.pop(where, None)
 
-    def in_doubt(self, where: Where) -> None:
+    def in_doubt(self, where: Where, *, is_rejected: bool = False) -> None:
         """A member has acknowledged a record, and does not know whether that counts."""
         self._doubtful.add(where)
+        if is_rejected:
+            self._rejected.add(where)
 
     def missing(self, all_records: Iterable[Where]) -> list[Where]:
         """The records that the group still has to deliver."""
@@ -115,3 +169,18 @@ class ShareChecker:
             and where not in self._doubtful
             and self._counts.get(where, 0) < self._limit
         ]
+
+    def letters_found(self, letters: Iterable[Where]) -> list[Where]:
+        """The dead letters that are in the queue; returns those of what was rejected for sure that
+        are not."""
+        found = set(letters)
+        for where in sorted(found):
+            self.looks("dead-letter-of-nobody")
+            if where not in self._rejected and self._counts.get(where, 0) < self._limit:
+                self._report(
+                    "dead-letter-of-nobody",
+                    f"there is a dead letter of {where}, which no member has rejected, and which"
+                    f" was delivered {self._counts.get(where, 0)} times; the limit is"
+                    f" {self._limit}",
+                )
+        return sorted(self._surely_rejected - found)

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from raftka.simulations.checkers.looks import Looks
+
 Task = tuple[str, int]
 """(subtopology, partition)"""
 Report = Callable[[str, str], None]
@@ -31,7 +33,14 @@ class Claim:
 class TaskChecker:
     """All tasks of one streams group."""
 
-    def __init__(self, session_s: float, now: Callable[[], float], report: Report) -> None:
+    def __init__(
+        self,
+        session_s: float,
+        now: Callable[[], float],
+        report: Report,
+        looks: Looks | None = None,
+    ) -> None:
+        self.looks = Looks() if looks is None else looks
         self._session_s = session_s
         self._now = now
         self._report = report
@@ -47,6 +56,7 @@ class TaskChecker:
     def took(self, claim: Claim, task: Task) -> None:
         """A member begins to work on a task."""
         self.taken += 1
+        self.looks("task-with-two-owners", "task-twice-in-process")
         for other in self.holders(task):
             if other.member == claim.member and other.role == claim.role:
                 continue

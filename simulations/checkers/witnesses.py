@@ -10,7 +10,7 @@ import trio
 
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage
-from raftka.model.ids import TRANSACTION_TOPIC
+from raftka.model.ids import SHARE_STATE_TOPIC, TRANSACTION_TOPIC
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.answers import AnswerChecker
 from raftka.simulations.checkers.atomicity import Atomicity
@@ -28,6 +28,7 @@ from raftka.simulations.checkers.offsets import CommittedOffsets
 from raftka.simulations.checkers.produced import ProducedOffsets
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.checkers.retention import RetentionChecker
+from raftka.simulations.checkers.share_groups import ShareGroups
 from raftka.simulations.checkers.transactions import TransactionChecker
 from raftka.simulations.checkers.writes import FailedWrites
 from raftka.simulations.machines.machine import Machine
@@ -41,6 +42,7 @@ from raftka.simulations.observers.partition_log import (
     ReplicaMirror,
 )
 from raftka.simulations.observers.registrations import Registrations
+from raftka.simulations.observers.share_states import ShareStates
 from raftka.simulations.violation import About, Report
 
 _OFFSETS_TOPIC: Final = "__consumer_offsets"
@@ -65,10 +67,10 @@ class Witnesses:
         at: Callable[[float, Callable[[], None]], None],
         min_isr: Callable[[str], int],
         resumed_at: Callable[[str], float],
-        verifies: bool,
+        settings: Mapping[str, str],
     ) -> None:
         """`note` takes rare situations, `at` calls back at a moment, `min_isr` is a topic's,
-        `resumed_at` when a host's process began or went on, `verifies` see CoordinationChecker."""
+        `resumed_at` when a host's process began or went on, `settings` are those of the brokers."""
         self.watched = Watched()
         self._machines = machines
         self._registrations = registrations
@@ -94,6 +96,7 @@ class Witnesses:
         )
         self.compaction = self._of_compaction(note)
         self.transactions, self.atomicity = self._of_transactions(report)
+        verifies = settings.get("transaction.partition.verification.enable") != "false"
         self.coordination = self._of_coordination(report, verifies)
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
@@ -114,6 +117,8 @@ class Witnesses:
             self.watched, report, is_excused=self._may_be_lost, topic_id=self._topic_id
         )
         self.offsets = self._of_offsets(report)
+        self.shares = self._of_share_groups(report, settings)
+        self.task_looks = Looks()
         self.producer_ids = ProducerIds(self.watched, report, is_excused=self.coordinators_lost)
         self.files = FileChecker(logs, report)
         self.writes = FailedWrites(logs, report)
@@ -178,6 +183,25 @@ class Witnesses:
             check_stored=self._check_stored,
         )
 
+    def _of_share_groups(self, report: Report, settings: Mapping[str, str]) -> ShareGroups:
+        ShareStates(self._logs, self._may_begin_at)
+        return ShareGroups(
+            self.watched,
+            report,
+            limit=int(settings.get("group.share.delivery.count.limit", "5")),
+            lock_s=int(settings.get("group.share.record.lock.duration.ms", "30000")) / 1000,
+            topic_name=lambda topic_id: self._metadata.image.topic_names.get(topic_id),
+            leader=self._leader_of,
+            is_excused=lambda key: (
+                self._replicas.promises_nothing(key)
+                or self.groups_lost(SHARE_STATE_TOPIC, _OFFSETS_TOPIC)
+            ),
+        )
+
+    def _leader_of(self, key: Key) -> tuple[str, int] | None:
+        found = self._metadata.image.partition(*key)
+        return None if found is None else (f"n{found.leader}", found.leader_epoch)
+
     def _fetches(self) -> FetchChecker:
         return FetchChecker(
             self.watched,
@@ -203,6 +227,8 @@ class Witnesses:
             "groups": self.groups.looks,
             "coordinated groups": self.coordinated.looks,
             "offsets": self.offsets.looks,
+            "share groups": self.shares.looks,
+            "tasks": self.task_looks,
             "producer-ids": self.producer_ids.looks,
             "files": self.files.looks,
             "writes": self.writes.looks,
@@ -329,8 +355,12 @@ class Witnesses:
 
     def _may_be_lost(self, group: str) -> bool:
         """Whether the logs of groups' offsets may have lost records, also of this group."""
+        return self.groups_lost(_OFFSETS_TOPIC)
+
+    def groups_lost(self, *topics: str) -> bool:
+        """Whether logs of these topics of coordinators may have lost records with their disks."""
         truths = self._replicas.truths
-        return any(truths[key].excused_at >= 0 for key in truths if key[0] == _OFFSETS_TOPIC)
+        return any(truths[key].excused_at >= 0 for key in truths if key[0] in topics)
 
     # The logs of __consumer_offsets.
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final, NamedTuple
 
-from raftka.simulations.load import limits, traits
+from raftka.simulations.load import groups, limits, traits
 from raftka.simulations.plan import (
     QUORUMS,
     ConsumerPlan,
@@ -44,8 +44,9 @@ class Odds(NamedTuple):
     """Whether it then comes once at the least."""
 
 
-def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
-    """The plan of a seed, with faults of these `kinds`."""
+def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) -> Plan:
+    """The plan of a seed, with faults of these `kinds`; it has a group of the kind that it
+    `needs`."""
     seed = options.seed
 
     def dice(what: str) -> Random:
@@ -74,6 +75,11 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
     transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
     group_settings, members = traits.coordinated(dice("members"), topics, options.duration_s)
+    drawn = (
+        groups.shared(dice("share group"), topics, brokers, force=needs == "share"),
+        groups.streams(dice("streams group"), topics, force=needs == "streams"),
+        groups.reluctant(dice("reluctant group"), topics, force=needs == "reluctant"),
+    )
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
@@ -88,10 +94,12 @@ def draw(options: Options, kinds: Mapping[str, Odds]) -> Plan:
             **limits.of_brokers(dice("replica limits")),
             **selector,
             **group_settings,
+            **{name: value for each in drawn for name, value in each.settings.items()},
         },
         topics=(*topics, *more_topics),
         producers=producers,
         transactors=transactors,
+        groups=tuple(group for each in drawn for group in each.groups),
         consumers=(
             *_limited(dice("consumer limits"), consumers, options.duration_s),
             *readers,

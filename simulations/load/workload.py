@@ -325,6 +325,8 @@ def abandon_clients(world: World) -> None:
         producer.abandon()
     for consumer in world.consumers:
         consumer.abandon()
+    for group in world.groups:
+        group.abandon()
 
 
 def make_admin(

@@ -44,6 +44,8 @@ class Watched:
         self.answers: dict[int, list[OnAnswer]] = {}
         self.keys: frozenset[int] = frozenset()
         self.fetches: list[FetchListener] = []
+        self.flow: Flow | None = None
+        """The client's side of the connection that the request or answer being reported is on."""
 
     def request(self, api: str, told: OnRequest) -> None:
         """Report each request of an API, by Kafka's name for it; of Fetch, those that begin a
@@ -94,6 +96,7 @@ class Conversation:
             request = self._fetch_talk().asked(frame)
         else:
             request = _decode_request(frame, key, version)
+        self._watched.flow = self._flow
         if listeners := self._watched.requests.get(key):
             first = key == _FETCH and _begins_session(frame, version)
             if first or key != _FETCH:
@@ -118,6 +121,7 @@ class Conversation:
             if not response.responses:
                 return  # Most say nothing, and reading them costs as much as others.
             request = request.request
+        self._watched.flow = self._flow
         for told in self._watched.answers[key]:
             told(self._client, self._server, request, response)
 

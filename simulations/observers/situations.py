@@ -33,5 +33,7 @@ def of_log_line(words: str, is_leaderless: Callable[[], bool]) -> Iterator[str]:
         yield "metadata snapshot loaded"
     elif "wrote a snapshot" in words:
         yield "metadata snapshot written"
+    elif "are not in the queue, and are archived" in words:
+        yield "dead letter given up"
     elif "starting again" in words:
         yield "follower started again"

@@ -20,6 +20,7 @@ from raftka.model import timers
 from raftka.model.rules import ALL_HOLD, rule_named
 from raftka.simulations.aftermath import audit, liveness, transactions
 from raftka.simulations.faults.table import FAULTS
+from raftka.simulations.load import groups
 from raftka.simulations.load.draw import Odds, draw
 from raftka.simulations.load.exchange import ExchangerTask
 from raftka.simulations.load.intruders import intrude, intruders, permissions
@@ -67,8 +68,9 @@ def _tell_nobody(_: World) -> None:
 def plan_for(options: Options) -> Plan:
     """Draw the plan of a seed."""
     odds = {kind: Odds(each.chance, each.rate, each.at_least_once) for kind, each in FAULTS.items()}
-    plan = draw(options, odds)
-    if options.mutation is not None and (spoken := MUTANTS[options.mutation].asks_for_logins):
+    mutant = None if options.mutation is None else MUTANTS[options.mutation]
+    plan = draw(options, odds, needs=None if mutant is None else mutant.needs)
+    if mutant is not None and (spoken := mutant.asks_for_logins):
         plan = replace(plan, settings={**plan.settings, **logins.settings(spoken)})
     return plan if options.control is None else CONTROLS[options.control].change(plan)
 
@@ -202,7 +204,9 @@ async def workload(
     """What a plan does: its topics, clients, operations and faults, and the checks afterwards."""
     assert world.nursery is not None
     await create_topics(world)
+    await groups.prepare(world)
     start_clients(world)
+    groups.start(world)
     start_intruders(world)
     if beside is not None:
         beside(world)

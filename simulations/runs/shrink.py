@@ -17,7 +17,7 @@ from raftka.simulations.violation import Exit
 
 T = TypeVar("T")
 RUNS_MAX: Final = 200
-_LISTS: Final = ("faults", "operations", "producers", "consumers", "topics")
+_LISTS: Final = ("faults", "operations", "producers", "consumers", "groups", "topics")
 
 
 class _Search:

@@ -10,8 +10,10 @@ from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.load.operations import OPERATIONS
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.plan import (
+    GROUP_KINDS,
     QUORUMS,
     ConsumerPlan,
+    GroupPlan,
     NodePlan,
     Plan,
     ProducerPlan,
@@ -28,6 +30,7 @@ _PARTS: Final[dict[str, tuple[type, int]]] = {
     "producers": (ProducerPlan, 100),
     "consumers": (ConsumerPlan, 100),
     "transactors": (TransactorPlan, 100),
+    "groups": (GroupPlan, 10),
     "operations": (Step, 10_000),
     "faults": (Step, 10_000),
 }
@@ -117,6 +120,10 @@ def _check(plan: Plan) -> None:
     _unique("steps", (step.name for step in steps))
     for step in steps:
         _in("plan: a step's kind", step.kind, (*FAULTS, *OPERATIONS))
+    for group in plan.groups:
+        _in("plan.groups: kind", group.kind, GROUP_KINDS)
+        if not 1 <= group.members <= 100:
+            raise _error(f"plan.groups: {group.name}: members must be from 1 to 100")
     brokers = sum("broker" in node.roles for node in plan.nodes)
     for topic in plan.topics:
         if not 1 <= topic.partitions <= 1000:
@@ -133,7 +140,7 @@ def _check(plan: Plan) -> None:
 
 
 def _clients(plan: Plan) -> Iterator[str]:
-    for group in (plan.producers, plan.consumers, plan.transactors):
+    for group in (plan.producers, plan.consumers, plan.transactors, plan.groups):
         yield from (each.name for each in group)
 
 

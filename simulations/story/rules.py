@@ -132,6 +132,14 @@ RULES: Final[Mapping[str, str]] = {
     # Share groups.
     "acknowledged-delivered-again": "a record that a share group has acknowledged is not"
     " delivered to it again (KIP-932)",
+    "acknowledged-by-another": "only the member that holds a record acknowledges it (KIP-932)",
+    "dead-letter-of-nobody": "a dead letter is of a record that was rejected, or delivered as often"
+    " as the limit says (KIP-1191)",
+    "dead-letter-missing": "what a member rejects is in the group's dead letter queue (KIP-1191)",
+    "groups-recover": "once everything is healed, groups get what they are owed: records, tasks,"
+    " partitions",
+    "partition-without-owner": "once everything is healed, each partition of a group that lives has"
+    " an owner (KIP-848)",
     "delivered-beyond-limit": "a share group is delivered a record"
     " group.share.delivery.count.limit times at most (KIP-932)",
     "task-with-two-owners": "A task of a streams group has one member that runs it: the next one is"

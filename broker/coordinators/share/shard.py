@@ -61,6 +61,7 @@ class ShareStateShard:
         self._prune_at_s: float | None = None
         self._fences_leaders = Rule.SHARE_LEADER_EPOCH_FENCES not in rules_off
         self._fences_states = Rule.SHARE_STATE_EPOCH_FENCES not in rules_off
+        self._sums_up_all = Rule.SHARE_STATE_IS_SUMMED_UP not in rules_off
 
     @property
     def outbox(self) -> Outbox:
@@ -131,7 +132,8 @@ class ShareStateShard:
         if not self._states:
             return  # There must be a record behind which the others go: the next one plans again.
         self._in_log = 0
-        for key, state in list(self._states.items()):
+        states = list(self._states.items())
+        for key, state in states if self._sums_up_all else states[:1]:
             self._snapshot(key, state, now)
         self._outbox.supersedes = True
 

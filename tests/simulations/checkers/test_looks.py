@@ -17,8 +17,6 @@ FOLDER: Final = Path(checkers.__file__).parent
 REPORTS: Final = ("_report", "_lost")
 NOT_COUNTED: Final = {"corrupt-batch-written", "unreadable-batch-written"}
 """Each batch that is written is read for them, by the mirrors of the logs."""
-OF_SCENARIOS: Final = ("shares.py", "tasks.py")
-"""A scenario makes them for itself; they stand beside no run's oversight."""
 
 
 def words(path: Path, names: tuple[str, ...], of: str = "") -> Iterator[str]:
@@ -37,8 +35,6 @@ def words(path: Path, names: tuple[str, ...], of: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
 def test_what_may_be_reported_is_looked_at_and_nothing_else(path: Path) -> None:
-    if path.name in OF_SCENARIOS:
-        return
     reported = set(words(path, REPORTS)) - NOT_COUNTED
     looked_at = set(words(path, ("looks",))) | set(words(path, ("at",), of="looks"))
     if path.name == "voters.py":

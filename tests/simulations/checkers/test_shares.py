@@ -54,3 +54,38 @@ def test_what_is_missing(checker: ShareChecker) -> None:
     checker.acknowledged(OTHER, 1.0)
     assert checker.missing([RECORD, OTHER]) == []
     assert checker.over_count == 1
+
+
+def test_only_who_holds_a_record_acknowledges_it(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.delivered("b", RECORD, 2, 0, 31.0, 32.0)
+    checker.acknowledged(RECORD, 34.0, member="a", said_s=31.5, epoch=0)
+    assert told == [], "they met on the way"
+    checker.delivered("a", OTHER, 1, 0, 0.0, 1.0)
+    checker.delivered("b", OTHER, 2, 0, 31.0, 32.0)
+    checker.acknowledged(OTHER, 34.0, member="a", said_s=33.0, epoch=0)
+    assert told == ["acknowledged-by-another"]
+
+
+def test_who_is_no_longer_connected_holds_nothing(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0, lambda: False)
+    checker.delivered("b", RECORD, 2, 0, 2.0, 3.0)
+    assert told == []
+
+
+def test_a_renewed_record_is_held_for_longer(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.renewed("a", RECORD, 20.0)
+    checker.delivered("b", RECORD, 2, 0, 40.0, 41.0)
+    assert told == ["delivered-to-two"]
+
+
+def test_dead_letters_are_of_what_was_due(checker: ShareChecker, told: list[str]) -> None:
+    checker.in_doubt(RECORD, is_rejected=True)
+    assert checker.letters_found([]) == [], "the rejection may not have counted"
+    checker.acknowledged(RECORD, 1.0)
+    assert checker.letters_found([]) == [RECORD]
+    assert checker.letters_found([RECORD]) == []
+    assert told == []
+    checker.letters_found([OTHER])
+    assert told == ["dead-letter-of-nobody"]

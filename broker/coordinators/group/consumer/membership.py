@@ -194,6 +194,8 @@ def keep_alive(core: Core, group: ConsumerGroup, member: Member, now: Moment) ->
 def watch_revocation(core: Core, group: ConsumerGroup, member: Member, now: Moment) -> None:
     """A member that must give back partitions has its rebalance timeout for it, once."""
     key = ("rebalance", group.group_id, member.member_id)
+    if Rule.REVOCATION_HAS_AN_END in core.rules_off:
+        return
     if member.state is not MemberState.UNREVOKED_PARTITIONS:
         core.timers.cancel(key)
         return

@@ -176,6 +176,8 @@ def keep_alive(core: Core, group: StreamsGroup, member: StreamsMember, now: Mome
 def watch_revocation(core: Core, group: StreamsGroup, member: StreamsMember, now: Moment) -> None:
     """A member that must give back tasks has its rebalance timeout for it, once."""
     key = ("give back tasks", group.group_id, member.member_id)
+    if Rule.REVOCATION_HAS_AN_END in core.rules_off:
+        return
     if member.state is not MemberState.UNREVOKED_TASKS:
         core.timers.cancel(key)
         return

@@ -1,0 +1,142 @@
+"""Share groups, streams groups and groups of reluctant members: drawn, prepared, started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import trio
+
+from raftka.client.admin import Alteration, AlterOp, Resource, ResourceType
+from raftka.client.admin.topics import NewTopic
+from raftka.simulations.load.reluctant import ReluctantLoad
+from raftka.simulations.load.share_group import DEAD_LETTERS, ShareGroupLoad
+from raftka.simulations.load.streams_group import StreamsGroupLoad
+from raftka.simulations.load.workload import CLIENT_ERRORS, make_admin
+from raftka.simulations.machines import logins
+from raftka.simulations.machines.determinism import sleep
+from raftka.simulations.plan import GroupPlan, TopicPlan
+from raftka.simulations.violation import Exit
+from raftka.simulations.world import Working, World
+
+
+class Drawn(NamedTuple):
+    """A group, if any, with what it needs."""
+
+    settings: Mapping[str, str] = MappingProxyType({})
+    """Of the brokers."""
+    groups: tuple[GroupPlan, ...] = ()
+
+
+NOTHING: Final = Drawn()
+_CHANCE: Final = 0.1
+"""Of each kind, that a run has it: each slows a run down by a fifth or so."""
+_PREPARE_S: Final = 60.0
+_QUEUE: Final = "dlq.work"
+_IS_QUEUE: Final = {"errors.deadletterqueue.group.enable": "true"}
+
+
+def shared(dice: Random, topics: Sequence[TopicPlan], brokers: int, *, force: bool) -> Drawn:
+    """In some runs a share group, in some of those with a dead letter queue."""
+    if dice.random() > _CHANCE and not force:
+        return NOTHING
+    settings = {
+        "group.share.delivery.count.limit": str(dice.choice([2, 3, 5])),
+        "group.share.min.record.lock.duration.ms": "1000",
+        "group.share.record.lock.duration.ms": str(dice.choice([1500, 4000])),
+        "group.share.min.heartbeat.interval.ms": "500",
+        "group.share.heartbeat.interval.ms": "1000",
+        "group.share.min.session.timeout.ms": "3000",
+        "group.share.session.timeout.ms": "6000",
+        "share.coordinator.state.topic.num.partitions": str(dice.choice([1, 1, 2])),
+        "share.coordinator.state.topic.replication.factor": str(min(3, brokers)),
+        "share.coordinator.state.topic.min.isr": str(min(2, brokers)),
+        "share.coordinator.snapshot.update.records.per.snapshot": str(dice.choice([2, 7, 500])),
+        "share.coordinator.state.topic.prune.interval.ms": str(dice.choice([1000, 5000, 300_000])),
+    }
+    configs = {"share.auto.offset.reset": "earliest"}
+    if dice.random() < 0.5:
+        configs[DEAD_LETTERS] = _QUEUE
+    names = tuple(topic.name for topic in topics)
+    group = GroupPlan("work", "share", names, dice.choice([2, 3]), configs)
+    return Drawn(settings, (group,))
+
+
+def streams(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Drawn:
+    """In some runs a streams group."""
+    if dice.random() > _CHANCE and not force:
+        return NOTHING
+    settings = {
+        "group.streams.min.session.timeout.ms": "3000",
+        "group.streams.session.timeout.ms": str(dice.choice([4000, 6000])),
+        "group.streams.min.heartbeat.interval.ms": "200",
+        "group.streams.heartbeat.interval.ms": "400",
+        "group.streams.initial.rebalance.delay.ms": str(dice.choice([0, 500])),
+        "group.streams.num.standby.replicas": str(dice.choice([0, 1])),
+    }
+    names = tuple(topic.name for topic in topics)
+    group = GroupPlan("application", "streams", names, dice.choice([2, 3, 4]))
+    return Drawn(settings, (group,))
+
+
+def reluctant(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Drawn:
+    """In some runs a consumer group whose members keep what they must give back."""
+    wide = [topic.name for topic in topics if topic.partitions > 1]
+    if (dice.random() > _CHANCE and not force) or not wide:
+        return NOTHING
+    return Drawn(groups=(GroupPlan("reluctant", "reluctant", (wide[0],), 2),))
+
+
+def make(world: World, plan: GroupPlan) -> Working:
+    """The group of a plan."""
+    kinds: dict[str, type[ShareGroupLoad | StreamsGroupLoad | ReluctantLoad]] = {
+        "share": ShareGroupLoad,
+        "streams": StreamsGroupLoad,
+        "reluctant": ReluctantLoad,
+    }
+    return kinds[plan.kind](world, plan)
+
+
+async def prepare(world: World) -> None:
+    """Make settings and queues of the plan's groups; a cluster that cannot is a violation."""
+    changes = {
+        Resource(ResourceType.GROUP, group.name): [
+            Alteration(name, value, AlterOp.SET) for name, value in group.configs.items()
+        ]
+        for group in world.plan.groups
+        if group.configs
+    }
+    if not changes:
+        return
+    queues = [
+        NewTopic(
+            group.configs[DEAD_LETTERS], 1, min(3, len(world.cluster.brokers)), dict(_IS_QUEUE)
+        )
+        for group in world.plan.groups
+        if DEAD_LETTERS in group.configs
+    ]
+    done = False
+    with trio.move_on_after(_PREPARE_S):
+        while not done:
+            async with make_admin(world, "foreman", user=logins.NODE) as admin:
+                try:
+                    new = [each for each in queues if each.name not in world.image.topics]
+                    if new:
+                        await admin.create_topics(new)
+                    await admin.incremental_alter_configs(changes)
+                    done = True
+                except CLIENT_ERRORS as error:
+                    world.trace.event("refused", node="foreman", error=str(error))
+            await sleep(0.2)
+    if not done:
+        words = f"no settings of groups could be made within {_PREPARE_S:g} s"
+        world.stop("start", words, Exit.LIVENESS)
+
+
+def start(world: World) -> None:
+    """Let the members of the plan's groups begin."""
+    world.groups += [make(world, each) for each in world.plan.groups]
+    for group in world.groups:
+        group.start()

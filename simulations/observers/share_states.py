@@ -1,0 +1,49 @@
+"""Where the logs of share-partitions' states may begin: in front of a snapshot of each state.
+
+__share_group_state is not compacted; its coordinator sums it up and cuts off what is in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from raftka.broker.coordinators.share import records
+from raftka.broker.share.key import SharePartitionKey
+from raftka.model.ids import SHARE_STATE_TOPIC
+from raftka.simulations.observers.batch_contents import CONTROL, entries
+from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
+
+_START: Final = 0
+
+
+class ShareStates:
+    """The last snapshot of each state, in the log of each replica."""
+
+    def __init__(self, logs: PartitionLogs, may_begin_at: Callable[[Key, int], None]) -> None:
+        """`may_begin_at` hears up to where a log holds nothing that is still needed."""
+        self._may_begin_at = may_begin_at
+        self._snapshots: dict[tuple[str, Key], dict[SharePartitionKey, int]] = {}
+        logs.on_append.append(self._appended)
+        logs.on_shrink.append(self._shrunk)
+
+    def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
+        if replica.key[0] != SHARE_STATE_TOPIC:
+            return
+        place = (replica.host, replica.key)
+        start = batches[0].base_offset if place in self._snapshots else _START
+        snapshots = self._snapshots.setdefault(place, {})
+        for batch, data in replica.contents(start):
+            for entry in entries(data) if not batch.attributes & CONTROL else ():
+                if entry.key is None:
+                    continue
+                match records.decode(entry.key, entry.value):
+                    case records.Snapshot(where, None):
+                        snapshots.pop(where, None)
+                    case records.Snapshot(where, _):
+                        snapshots[where] = entry.offset
+        if snapshots:
+            self._may_begin_at(replica.key, min(snapshots.values()))
+
+    def _shrunk(self, replica: ReplicaMirror) -> None:
+        self._snapshots.pop((replica.host, replica.key), None)
