@@ -297,7 +297,7 @@ def _readers(world: World) -> Stuck | None:
             if world.history.excused(key):
                 continue
             if task.plan.group is not None:
-                if _lost(world, OFFSETS_TOPIC):
+                if OFFSETS_TOPIC in world.image.topics and _lost(world, OFFSETS_TOPIC):
                     continue
                 last = world.history.consumed_to(task.plan.group, key) - 1
             else:

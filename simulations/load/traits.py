@@ -133,11 +133,11 @@ _LOSES: Final = frozenset({"cleanup.policy", "retention.ms", "retention.bytes"})
 
 def cleaner(dice: Random, topics: Iterable[TopicPlan]) -> dict[str, str]:
     """Cleaners that look often where there is something to clean; in some runs the committed
-    offsets are cleaned, too."""
+    offsets are cleaned, too: their segments end by time, for none may be as small as these logs."""
     found = {}
     often = any("cleanup.policy" in topic.configs for topic in topics)
     if dice.random() < 0.2:
-        found["offsets.topic.segment.bytes"] = str(dice.choice([1000, 4000]))
+        found["log.roll.ms"] = str(dice.choice([1500, 6000]))
         often = True
     if often:
         found["log.cleaner.backoff.ms"] = str(dice.choice([500, 2000]))
