@@ -203,3 +203,11 @@ def told_offsets(request: Any, response: Any) -> Iterator[tuple[str, str, Any]]:
         for topic in topics or () if not error_code else ():
             for partition in topic.partitions:
                 yield group, topic.name, partition
+
+
+def java_hash(text: str) -> int:
+    """Java's String.hashCode, for ASCII."""
+    code = 0
+    for character in text:
+        code = (31 * code + ord(character)) & 0xFFFFFFFF
+    return code - (1 << 32) if code >> 31 else code

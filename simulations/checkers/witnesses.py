@@ -24,7 +24,7 @@ from raftka.simulations.checkers.history import History
 from raftka.simulations.checkers.identities import ProducerIds
 from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.lookups import LookUps
-from raftka.simulations.checkers.offsets import CommittedOffsets
+from raftka.simulations.checkers.offsets import CommittedOffsets, java_hash
 from raftka.simulations.checkers.produced import ProducedOffsets
 from raftka.simulations.checkers.replicas import ReplicaChecker
 from raftka.simulations.checkers.retention import RetentionChecker
@@ -368,7 +368,7 @@ class Witnesses:
         topic = self._metadata.image.topics.get(_OFFSETS_TOPIC)
         if topic is None:
             return None
-        return _OFFSETS_TOPIC, abs(_java_hash(group)) % len(topic.partitions)
+        return _OFFSETS_TOPIC, abs(java_hash(group)) % len(topic.partitions)
 
     def _offsets_end(self, group: str, host: str) -> int:
         key = self._offsets_log(group)
@@ -391,11 +391,3 @@ class Witnesses:
             )
         what = f"acknowledged offsets of group {group} that are at {end} or beyond"
         self.answers.check_committed(key, partition, host, end + 1, what)
-
-
-def _java_hash(text: str) -> int:
-    """Java's String.hashCode, for ASCII."""
-    code = 0
-    for character in text:
-        code = (31 * code + ord(character)) & 0xFFFFFFFF
-    return code - (1 << 32) if code >> 31 else code
