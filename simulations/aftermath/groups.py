@@ -12,9 +12,8 @@ from raftka.simulations.checkers.shares import Where
 from raftka.simulations.load.share_group import DEAD_LETTERS
 from raftka.simulations.load.workload import CLIENT_ERRORS, client_ports
 from raftka.simulations.machines.determinism import sleep
-from raftka.simulations.plan import GroupPlan
 from raftka.simulations.violation import About, Exit
-from raftka.simulations.world import World
+from raftka.simulations.world import Working, World
 
 GROUPS_S: Final = 60.0
 _LOOK_S: Final = 0.5
@@ -37,7 +36,7 @@ async def check(world: World) -> None:
     await _owners(world)
     for group in world.groups:
         if DEAD_LETTERS in group.plan.configs:
-            await _letters(world, group.plan)
+            await _letters(world, group)
 
 
 async def _owners(world: World) -> None:
@@ -73,8 +72,9 @@ def _without_owner(world: World) -> str | None:
     return None
 
 
-async def _letters(world: World, plan: GroupPlan) -> None:
+async def _letters(world: World, group: Working) -> None:
     """Every dead letter was due, and of what was surely rejected there is one."""
+    plan = group.plan
     topic = plan.configs[DEAD_LETTERS]
     found = world.image.topics.get(topic)
     sources = [(name, 0) for name in (topic, *plan.topics)]
