@@ -96,8 +96,7 @@ class Witnesses:
         )
         self.compaction = self._of_compaction(note)
         self.transactions, self.atomicity = self._of_transactions(report)
-        verifies = settings.get("transaction.partition.verification.enable") != "false"
-        self.coordination = self._of_coordination(report, verifies)
+        self.coordination = self._of_coordination(report, settings)
         self.fetches = self._fetches()
         self.produced = ProducedOffsets(
             self.watched, metadata, logs, report, is_excused=replicas.promises_nothing, note=note
@@ -117,8 +116,7 @@ class Witnesses:
             self.watched, report, is_excused=self._may_be_lost, topic_id=self._topic_id
         )
         self.offsets = self._of_offsets(report)
-        self.shares = self._of_share_groups(report, settings)
-        self.task_looks = Looks()
+        self.shares, self.task_looks = self._of_share_groups(report, settings), Looks()
         self.producer_ids = ProducerIds(self.watched, report, is_excused=self.coordinators_lost)
         self.files = FileChecker(logs, report)
         self.writes = FailedWrites(logs, report)
@@ -144,7 +142,7 @@ class Witnesses:
         )
         return in_logs, seen
 
-    def _of_coordination(self, report: Report, verifies: bool) -> CoordinationChecker:
+    def _of_coordination(self, report: Report, settings: Mapping[str, str]) -> CoordinationChecker:
         return CoordinationChecker(
             self.watched,
             self._metadata,
@@ -154,7 +152,7 @@ class Witnesses:
             is_excused=self._replicas.promises_nothing,
             is_lost=self.coordinators_lost,
             offsets_log=self._offsets_log,
-            verifies=verifies,
+            verifies=settings.get("transaction.partition.verification.enable") != "false",
         )
 
     def _of_compaction(self, note: Callable[[str], None]) -> CompactionChecker:

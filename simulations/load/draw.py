@@ -75,11 +75,10 @@ def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) 
     nodes, selector, consumers = _racks(dice("racks"), nodes, _consumers(dice("consumers"), topics))
     transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
     group_settings, members = traits.coordinated(dice("members"), topics, options.duration_s)
-    drawn = (
-        groups.shared(dice("share group"), topics, brokers, force=needs == "share"),
-        groups.streams(dice("streams group"), topics, force=needs == "streams"),
-        groups.reluctant(dice("reluctant group"), topics, force=needs == "reluctant"),
-    )
+    newer = groups.draw(dice, topics, brokers, needs)
+    if transactors:
+        # It would cut the log of transactions into segments, too.
+        cleaner.pop("log.roll.ms", None)
     return Plan(
         seed=seed,
         duration_s=options.duration_s,
@@ -94,12 +93,12 @@ def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) 
             **limits.of_brokers(dice("replica limits")),
             **selector,
             **group_settings,
-            **{name: value for each in drawn for name, value in each.settings.items()},
+            **newer.settings,
         },
         topics=(*topics, *more_topics),
         producers=producers,
         transactors=transactors,
-        groups=tuple(group for each in drawn for group in each.groups),
+        groups=newer.groups,
         consumers=(
             *_limited(dice("consumer limits"), consumers, options.duration_s),
             *readers,

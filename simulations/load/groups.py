@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -87,6 +87,21 @@ def reluctant(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Draw
     if (dice.random() > _CHANCE and not force) or not wide:
         return NOTHING
     return Drawn(groups=(GroupPlan("reluctant", "reluctant", (wide[0],), 2),))
+
+
+def draw(
+    dice: Callable[[str], Random], topics: Sequence[TopicPlan], brokers: int, needs: str | None
+) -> Drawn:
+    """Groups of all kinds, each by dice of its own, one of the kind that a plan `needs` among them."""
+    drawn = (
+        shared(dice("share group"), topics, brokers, force=needs == "share"),
+        streams(dice("streams group"), topics, force=needs == "streams"),
+        reluctant(dice("reluctant group"), topics, force=needs == "reluctant"),
+    )
+    return Drawn(
+        {name: value for each in drawn for name, value in each.settings.items()},
+        tuple(group for each in drawn for group in each.groups),
+    )
 
 
 def make(world: World, plan: GroupPlan) -> Working:
