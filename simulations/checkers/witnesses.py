@@ -118,8 +118,7 @@ class Witnesses:
         self.offsets = self._of_offsets(report)
         self.shares, self.task_looks = self._of_share_groups(report, settings), Looks()
         self.producer_ids = ProducerIds(self.watched, report, is_excused=self.coordinators_lost)
-        self.files = FileChecker(logs, report)
-        self.writes = FailedWrites(logs, report)
+        self.files, self.writes = FileChecker(logs, report), FailedWrites(logs, report)
         metadata.on_change.append(self._members_changed)
         logs.on_corrupt = self._corrupt_batch_written
         logs.on_unreadable = self._unreadable_batch_written

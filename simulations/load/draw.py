@@ -76,8 +76,7 @@ def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) 
     transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
     group_settings, members = traits.coordinated(dice("members"), topics, options.duration_s)
     newer = groups.draw(dice, topics, brokers, needs)
-    if transactors:
-        # It would cut the log of transactions into segments, too.
+    if transactors:  # Their coordinators' logs would be cleaned, too.
         cleaner.pop("log.roll.ms", None)
     return Plan(
         seed=seed,

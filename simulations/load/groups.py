@@ -92,7 +92,7 @@ def reluctant(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Draw
 def draw(
     dice: Callable[[str], Random], topics: Sequence[TopicPlan], brokers: int, needs: str | None
 ) -> Drawn:
-    """Groups of all kinds, each by dice of its own, one of the kind that a plan `needs` among them."""
+    """Groups of all kinds, each by dice of its own, with one of the kind that a plan `needs`."""
     drawn = (
         shared(dice("share group"), topics, brokers, force=needs == "share"),
         streams(dice("streams group"), topics, force=needs == "streams"),
