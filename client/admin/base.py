@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
+from raftka.client.admin.outcomes import is_without_controller
 from raftka.client.cluster import ClusterUnreachable
 from raftka.client.config import admin_config
 from raftka.client.opening import Client
@@ -102,9 +103,15 @@ class AdminBase(Client):
         """Ask any broker; it forwards what only the controller may answer."""
 
         async def attempt() -> R:
-            return await self._cluster.ask(
+            answer = await self._cluster.ask(
                 await self._channel(), request, timeout_s=self._api_timeout_s
             )
+            if is_without_controller(answer):
+                raise KafkaError(
+                    ErrorCode.NOT_CONTROLLER,
+                    "the controller that was asked resigned before it had decided",
+                )
+            return answer
 
         return await self._retrying(attempt)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.message import Struct
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,3 +47,31 @@ def raise_for(code: int, message: str | None = None) -> None:
     error = error_of(code, message)
     if error is not None:
         raise error
+
+
+def is_without_controller(answer: Struct) -> bool:
+    """Whether every item of an answer is refused with NOT_CONTROLLER, or the answer as a whole.
+
+    Then nothing was decided, and another controller may be asked for all of it. Where some items
+    succeeded, what is left is the caller's to ask for again.
+    """
+    first = next(_codes(answer), ErrorCode.NONE)
+    return first == ErrorCode.NOT_CONTROLLER and set(_codes(answer)) == {first}
+
+
+def _codes(found: Struct) -> Iterator[int]:
+    """The error codes of the innermost items, or the answer's own where it has no items."""
+    own: int | None = None
+    has_items = False
+    for name in found.__slots__:
+        value = getattr(found, name)
+        if name == "error_code":
+            own = value
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, Struct):
+                    for code in _codes(item):
+                        has_items = True
+                        yield code
+    if own is not None and not has_items:
+        yield own

@@ -8,17 +8,23 @@ from typing import Any
 import pytest
 import trio
 
-from raftka.client.admin import Admin
+from raftka.client.admin import Admin, NewTopic, SomeFailed
 from raftka.client.consumer import Consumer
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 from raftka.net.protocol.message import Request, Response
+from raftka.net.protocol.messages.create_topics import (
+    CreatableTopicResult,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
 from raftka.net.protocol.messages.find_coordinator import (
     Coordinator,
     FindCoordinatorRequest,
     FindCoordinatorResponse,
 )
 from raftka.net.protocol.messages.list_groups import ListGroupsRequest
+from tests.support import scripted_cluster
 from tests.support.scripted_cluster import ScriptedCluster
 
 BOOTSTRAP = {"bootstrap.servers": "b1:9092"}
@@ -90,6 +96,72 @@ async def test_an_error_that_does_not_pass_is_said_once_while_it_is_retried(
     assert len(asked) > 10
     warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert warned == ["trying again: no leader"]
+
+
+def creating(
+    cluster: ScriptedCluster, monkeypatch: pytest.MonkeyPatch, rounds: list[dict[str, ErrorCode]]
+) -> list[CreateTopicsRequest]:
+    """Let brokers answer CreateTopics with these codes by topic; what they were asked."""
+    asked: list[CreateTopicsRequest] = []
+    others = cluster._answer
+
+    def answer(broker: int, request: Request[Any], *, failing: bool) -> Response:
+        if not isinstance(request, CreateTopicsRequest):
+            return others(broker, request, failing=failing)
+        asked.append(request)
+        codes = rounds[min(len(asked), len(rounds)) - 1]
+        topics = [CreatableTopicResult(name=n, error_code=int(c)) for n, c in codes.items()]
+        return CreateTopicsResponse(topics=topics)
+
+    monkeypatch.setattr(cluster, "_answer", answer)
+    served = (*scripted_cluster.SERVED, CreateTopicsRequest)
+    monkeypatch.setattr(scripted_cluster, "SERVED", served)
+    return asked
+
+
+RESIGNED = {"a": ErrorCode.NOT_CONTROLLER, "b": ErrorCode.NOT_CONTROLLER}
+
+
+async def test_a_request_whose_controller_resigned_goes_to_the_next_one(
+    cluster: ScriptedCluster,
+    world: dict[str, Any],
+    autojump_clock: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = dict.fromkeys(RESIGNED, ErrorCode.NONE)
+    asked = creating(cluster, monkeypatch, [RESIGNED, RESIGNED, done])
+    async with Admin(BOOTSTRAP, **world) as admin:
+        created = await admin.create_topics([NewTopic("a"), NewTopic("b")])
+    assert sorted(created) == ["a", "b"]
+    assert len(asked) == 3
+
+
+async def test_what_one_controller_has_done_is_not_asked_of_the_next(
+    cluster: ScriptedCluster,
+    world: dict[str, Any],
+    autojump_clock: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = creating(cluster, monkeypatch, [{**RESIGNED, "a": ErrorCode.NONE}])
+    async with Admin(BOOTSTRAP, **world) as admin:
+        with pytest.raises(SomeFailed) as caught:
+            await admin.create_topics([NewTopic("a"), NewTopic("b")])
+    assert caught.value.code == ErrorCode.NOT_CONTROLLER
+    assert len(asked) == 1
+
+
+async def test_controllers_that_all_resign_are_asked_until_the_time_is_over(
+    cluster: ScriptedCluster,
+    world: dict[str, Any],
+    autojump_clock: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = creating(cluster, monkeypatch, [RESIGNED])
+    async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 8_000}, **world) as admin:
+        with pytest.raises(KafkaError, match="resigned before it had decided"):
+            await admin.create_topics([NewTopic("a"), NewTopic("b")])
+    assert len(asked) > 3
+    assert trio.current_time() >= 8
 
 
 @pytest.mark.parametrize("ask", ["describe", "offsets"])

@@ -17,6 +17,13 @@ from raftka.main import main
 from raftka.model.ids import Uuid, uuid_text
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec
+from raftka.net.protocol.messages.consumer_group_member_metadata_key import (
+    ConsumerGroupMemberMetadataKey,
+)
+from raftka.net.protocol.messages.consumer_group_member_metadata_value import (
+    ClassicMemberMetadata,
+    ConsumerGroupMemberMetadataValue,
+)
 from raftka.net.protocol.messages.consumer_protocol_assignment import (
     ConsumerProtocolAssignment,
 )
@@ -87,6 +94,19 @@ def test_a_group_and_what_its_members_want_and_have() -> None:
         "userData": None,
     }
     assert told["rebalanceTimeout"] == 300000
+
+
+def test_a_member_of_a_consumer_group_has_kafkas_names() -> None:
+    classic = ClassicMemberMetadata(session_timeout_ms=45_000)
+    value = ConsumerGroupMemberMetadataValue(
+        client_id="c", client_host="/127.0.0.1", classic_member_metadata=classic
+    )
+    key = codec.encode_versioned(ConsumerGroupMemberMetadataKey(group_id="gg", member_id="m"), 5)
+    _, payload = decode_offsets(record(key, codec.encode_versioned(value, 0)))
+    assert payload is not None
+    told = json.loads(payload)["data"]
+    assert told["rebalanceTimeoutMs"] == -1
+    assert told["classicMemberMetadata"] == {"sessionTimeoutMs": 45_000, "supportedProtocols": []}
 
 
 def test_removals_and_what_is_not_known() -> None:

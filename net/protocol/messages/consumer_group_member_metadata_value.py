@@ -32,21 +32,21 @@ class ClassicProtocol(Struct):
 
 class ClassicMemberMetadata(Struct):
     LAYOUT = (
-        "session_timeout int32",
+        "session_timeout_ms int32",
         "supported_protocols []ClassicProtocol",
     )
     __slots__ = (
-        "session_timeout",
+        "session_timeout_ms",
         "supported_protocols",
     )
 
     def __init__(
         self,
         *,
-        session_timeout: int = 0,
+        session_timeout_ms: int = 0,
         supported_protocols: list[ClassicProtocol] = FRESH,
     ) -> None:
-        self.session_timeout = session_timeout
+        self.session_timeout_ms = session_timeout_ms
         self.supported_protocols = [] if supported_protocols is FRESH else supported_protocols
 
 
@@ -60,7 +60,7 @@ class ConsumerGroupMemberMetadataValue(Message):
         "client_host string",
         "subscribed_topic_names []string",
         "subscribed_topic_regex string nullable",
-        "rebalance_timeout int32 = -1",
+        "rebalance_timeout_ms int32 = -1",
         "server_assignor string nullable",
         "classic_member_metadata ClassicMemberMetadata nullable tag 0 = null",
     )
@@ -71,7 +71,7 @@ class ConsumerGroupMemberMetadataValue(Message):
         "client_host",
         "subscribed_topic_names",
         "subscribed_topic_regex",
-        "rebalance_timeout",
+        "rebalance_timeout_ms",
         "server_assignor",
         "classic_member_metadata",
     )
@@ -85,7 +85,7 @@ class ConsumerGroupMemberMetadataValue(Message):
         client_host: str = "",
         subscribed_topic_names: list[str] = FRESH,
         subscribed_topic_regex: str | None = "",
-        rebalance_timeout: int = -1,
+        rebalance_timeout_ms: int = -1,
         server_assignor: str | None = "",
         classic_member_metadata: ClassicMemberMetadata | None = None,
     ) -> None:
@@ -97,6 +97,6 @@ class ConsumerGroupMemberMetadataValue(Message):
             [] if subscribed_topic_names is FRESH else subscribed_topic_names
         )
         self.subscribed_topic_regex = subscribed_topic_regex
-        self.rebalance_timeout = rebalance_timeout
+        self.rebalance_timeout_ms = rebalance_timeout_ms
         self.server_assignor = server_assignor
         self.classic_member_metadata = classic_member_metadata

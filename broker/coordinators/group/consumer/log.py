@@ -111,12 +111,12 @@ def member_record(group_id: str, member_id: str, says: Subscription) -> Record:
         client_host=says.client_host,
         subscribed_topic_names=list(says.topics),
         subscribed_topic_regex=says.regex,
-        rebalance_timeout=says.rebalance_timeout_ms,
+        rebalance_timeout_ms=says.rebalance_timeout_ms,
         server_assignor=says.assignor,
         classic_member_metadata=None
         if classic is None
         else ClassicMemberMetadata(
-            session_timeout=classic.session_timeout_ms,
+            session_timeout_ms=classic.session_timeout_ms,
             supported_protocols=[
                 ClassicProtocol(name=name, metadata=data) for name, data in classic.protocols
             ],
@@ -262,12 +262,12 @@ def _replay_member(core: Core, key: MemberKey, value: MemberValue | None) -> Non
             value.client_host,
             tuple(value.subscribed_topic_names),
             value.subscribed_topic_regex or None,
-            value.rebalance_timeout,
+            value.rebalance_timeout_ms,
             value.server_assignor,
             None
             if said is None
             else ClassicMetadata(
-                said.session_timeout,
+                said.session_timeout_ms,
                 tuple((each.name, bytes(each.metadata)) for each in said.supported_protocols),
             ),
         ),
