@@ -166,6 +166,14 @@ class PartitionChangeRecord(MetadataRecord):
     why_changed: Packed | None = field(default=None, metadata={"version": 2})
     """Why ISR, ELR or replicas change, where they do."""
 
+    def of(self, topic_id: bytes, partition_id: int) -> PartitionChangeRecord:
+        """The same change of another partition."""
+        return PartitionChangeRecord(
+            topic_id, partition_id, self.isr, self.leader, self.replicas, self.removing_replicas,
+            self.adding_replicas, self.elr, self.last_known_elr, self.leader_recovery_state,
+            self.reason, self.directories, self.why, self.why_changed,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class RemoveTopicRecord(MetadataRecord):

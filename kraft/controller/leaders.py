@@ -34,8 +34,12 @@ def changes_after_broker(
     unfenced, and may lead what has no leader. `unclean`: it registered after an unclean shutdown
     and is no longer trusted to have what it had not synced; where `wiped` holds of a partition, not
     even with what it had synced.
+
+    Partitions in the same state share one decision: a broker that hosts ten thousand is gone by as
+    many records, and the controller must answer its quorum meanwhile.
     """
     unclean_set = frozenset() if unclean is None else frozenset((unclean,))
+    decided: dict[object, PartitionChangeRecord | None] = {}
 
     def is_live(partition: PartitionImage, replica: int) -> bool:
         if replica == returning:
@@ -51,16 +55,31 @@ def changes_after_broker(
                 min_isr = rules.min_isr(image, topic.name)
                 allows_unclean = rules.allows_unclean_election(image, topic.name)
             may_lead = partial(is_live, partition)
-            plan = PartitionPlan(topic.topic_id, index, partition, may_lead, min_isr, cause)
-            if leaving is not None:
-                plan.isr = tuple(each for each in partition.isr if each != leaving)
-            plan.unclean_shutdown = unclean_set
-            plan.wiped = unclean_set if unclean_set and wiped(partition) else frozenset()
-            if allows_unclean:
-                plan.election = Election.UNCLEAN
-            change = plan.record()
+            live = tuple(map(may_lead, partition.replicas))
+            is_wiped = bool(unclean_set) and wiped(partition)
+            state = (*_state(partition), live, min_isr, allows_unclean, is_wiped)
+            if state in decided:
+                change = decided[state]
+            else:
+                plan = PartitionPlan(topic.topic_id, index, partition, may_lead, min_isr, cause)
+                if leaving is not None:
+                    plan.isr = tuple(each for each in partition.isr if each != leaving)
+                plan.unclean_shutdown = unclean_set
+                plan.wiped = unclean_set if is_wiped else frozenset()
+                if allows_unclean:
+                    plan.election = Election.UNCLEAN
+                change = decided[state] = plan.record()
             if change is not None:
-                yield change
+                yield change.of(topic.topic_id, index)
+
+
+def _state(partition: PartitionImage) -> tuple[object, ...]:
+    """All of a partition that a `PartitionPlan` decides by, whether its replicas live apart."""
+    return (
+        partition.replicas, partition.isr, partition.leader, partition.elr,
+        partition.last_known_elr, partition.adding_replicas, partition.removing_replicas,
+        partition.leader_recovery_state,
+    )  # fmt: skip
 
 
 def _concerned(
