@@ -21,9 +21,10 @@ QUORUM_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("controller.quorum.bootstrap.servers", LIST, (), NonEmpty(), READ_ONLY,
             "Addresses at which to find the quorum, whose voters may then change."),
     Setting("controller.quorum.election.timeout.ms", INT, 1000, at_least(0), READ_ONLY,
-            "How long a candidate waits for votes before it stands again."),
+            "How long, at least, a voter hears nothing from the leader before it stands for"
+            " election; at most twice as long. A leader that no majority answers resigns then."),
     Setting("controller.quorum.fetch.timeout.ms", INT, 2000, at_least(0), READ_ONLY,
-            "How long a voter hears nothing from the leader before it stands for election."),
+            "How long an observer hears nothing from the leader before it connects again."),
     Setting("raftka.quorum.heartbeat.ms", INT, 100, at_least(10), READ_ONLY,
             "How often the quorum's leader sends a heartbeat to the other nodes: when one fell"
             " silent is known to half of that. At most a quarter of the election timeout, and at"
