@@ -38,6 +38,10 @@ class KafkaPeer:
         """Start a dead node again, on its data."""
         self._run("restart", str(self._directory), str(node))
 
+    def log(self, node: int) -> str:
+        """What a node has printed so far."""
+        return (self._directory / f"{node}.out").read_text(errors="replace")
+
     def stop(self) -> None:
         """End all nodes at once."""
         self._run("stop", str(self._directory))
