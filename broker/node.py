@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
     from raftka.broker.disk_room import DiskRoom
     from raftka.broker.lifecycle import Lifecycle
+    from raftka.broker.metadata_history import MetadataHistory
     from raftka.broker.quotas.service import Quotas
     from raftka.broker.recorded import RecorderReader
     from raftka.broker.replication.data_plane import DataPlane
@@ -233,6 +234,13 @@ class Node:
         from raftka.broker.client_metrics import ClientMetrics
 
         return ClientMetrics()
+
+    @cached_property
+    def metadata_history(self) -> MetadataHistory:
+        """What its metadata log says of leaders, for tools elsewhere."""
+        from raftka.broker.metadata_history import MetadataHistory
+
+        return MetadataHistory(self.quorum, self.node_id, self.dice)
 
     def verifies_transactions(self) -> bool:
         """Whether what opens a transaction in a partition must be agreed with its coordinator."""

@@ -10,7 +10,7 @@ would give this node an image that differs from everyone else's.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
@@ -100,6 +100,41 @@ def encode_records(
         rows.append(layout.row(record, layout.writable_version(metadata_version, own)))
     packed: bytes = msgpack.packb(rows)
     return packed
+
+
+def rows_of(payload: bytes | memoryview, ids: Collection[int]) -> bytes:
+    """The batch with the records of these ids alone, as they were written; nothing when it has
+    none. Raises UnreadableRecord."""
+    try:
+        found = msgpack.unpackb(payload, use_list=False)
+        kept = [row for row in found if row[0] in ids]
+    except (ValueError, TypeError, LookupError, msgpack.UnpackException) as error:
+        raise UnreadableRecord(f"not a batch of metadata records: {error}") from error
+    packed: bytes = msgpack.packb(kept) if kept else b""
+    return packed
+
+
+def rows_at(data: bytes, ids: Collection[int], *, is_first: bool) -> tuple[bytes, int]:
+    """The same of a batch that is read in pieces: the whole rows at the beginning of `data`, and
+    how many bytes they take; what is left is a row that begins here and ends in the next piece.
+
+    `is_first`: the piece begins with the batch. Raises UnreadableRecord.
+    """
+    unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=len(data))
+    unpacker.feed(data)
+    kept, used = [], 0
+    try:
+        if is_first:
+            unpacker.read_array_header()
+            used = unpacker.tell()
+        for row in unpacker:
+            used = unpacker.tell()
+            if row[0] in ids:
+                kept.append(row)
+    except (ValueError, TypeError, LookupError, msgpack.UnpackException) as error:
+        raise UnreadableRecord(f"not a batch of metadata records: {error}") from error
+    packed: bytes = msgpack.packb(kept) if kept else b""
+    return packed, used
 
 
 def decode_records(payload: bytes | bytearray | memoryview) -> list[MetadataRecord]:

@@ -2,8 +2,9 @@
 
 Version notes: 1 asks for brokers or controllers; 2 may include fenced brokers. Brokers' listeners
 know the brokers, controllers' listeners the controllers; for the other kind a listener answers
-MISMATCHED_ENDPOINT_TYPE. A tagged field of raftka's own asks for the node's flight recorder
-(broker/recorded.py), which takes DESCRIBE on the cluster, as what it names does elsewhere.
+MISMATCHED_ENDPOINT_TYPE. Tagged fields of raftka's own ask for the node's flight recorder
+(broker/recorded.py) and for what its metadata log says of leaders (broker/metadata_history.py),
+which takes DESCRIBE on the cluster, as what they name does elsewhere.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from raftka.net.protocol.messages.describe_cluster import (
     DescribeClusterBroker,
     DescribeClusterRequest,
     DescribeClusterResponse,
+    MetadataLogPart,
     RecorderPart,
 )
 
@@ -46,8 +48,13 @@ def describe_cluster(context: Context, request: DescribeClusterRequest) -> Descr
 
         context.require_cluster(Operation.DESCRIBE)
         recorder = [part_of(node.recorder, node.node_id, request.recorder[0])]
+    history: list[MetadataLogPart] = []
+    if request.metadata_log:
+        context.require_cluster(Operation.DESCRIBE)
+        history = [node.metadata_history.answer(request.metadata_log[0].cursor)]
     return DescribeClusterResponse(
         recorder=recorder,
+        metadata_log=history,
         error_code=int(ErrorCode.NONE),
         endpoint_type=wanted,
         cluster_id=node.cluster_id,

@@ -6,9 +6,9 @@ there: what other nodes know of the layout plays no role, and one that is silent
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -23,6 +23,7 @@ from raftka.net.channel import Channel
 from raftka.net.clock import system_clock, system_dice
 from raftka.net.protocol.messages.describe_cluster import (
     DescribeClusterRequest,
+    DescribeClusterResponse,
     RecorderAfter,
     RecorderPart,
 )
@@ -31,6 +32,7 @@ from raftka.net.transport import TcpNetwork
 PATIENCE_S: Final = 10.0
 """For all of one node's answers."""
 _BROKERS, _CONTROLLERS = 1, 2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,22 @@ class RecorderContent:
 
 
 async def recorder_contents(
+    config: Mapping[str, object], endpoints: Iterable[Endpoint], **options: Any
+) -> dict[Endpoint, RecorderContent | str]:
+    """Their recorders, as `ask_each`."""
+    return await ask_each(config, endpoints, _content, **options)
+
+
+async def ask_each(
     config: Mapping[str, object],
     endpoints: Iterable[Endpoint],
+    work: Callable[[Channel, float], Awaitable[T]],
     *,
     network: Network | None = None,
     clock: Clock | None = None,
     dice: Dice | None = None,
     patience_s: float = PATIENCE_S,
-) -> dict[Endpoint, RecorderContent | str]:
+) -> dict[Endpoint, T | str]:
     """All nodes are asked side by side; of one that does not answer, why.
 
     `config`: Kafka's admin client settings. Raises ConfigError.
@@ -58,7 +68,7 @@ async def recorder_contents(
     clock, dice = clock or system_clock(), dice or system_dice()
     settings = admin_config(config)
     asked = list(dict.fromkeys(endpoints))
-    found: dict[Endpoint, RecorderContent | str] = {}
+    found: dict[Endpoint, T | str] = {}
     network = secured(settings, network or TcpNetwork(), clock, dice)
     async with trio.open_nursery() as nursery:
         connections = Connections(nursery, settings, network, clock, dice)
@@ -68,7 +78,7 @@ async def recorder_contents(
             with clock.within(patience_s):
                 try:
                     channel = await connections.channel(endpoint)
-                    found[endpoint] = await _content(channel, patience_s)
+                    found[endpoint] = await work(channel, patience_s)
                 except (BrokenConnection, KafkaError) as error:
                     found[endpoint] = _words(endpoint, error)
 
@@ -108,15 +118,7 @@ async def _content(channel: Channel, patience_s: float) -> RecorderContent:
 
 
 async def _part(channel: Channel, after: RecorderAfter, patience_s: float) -> RecorderPart:
-    version = channel.version_for(DescribeClusterRequest)
-    answer = None
-    for kind in (_BROKERS, _CONTROLLERS):
-        request = DescribeClusterRequest(endpoint_type=kind, recorder=[after])
-        answer = await channel.request(request, version, patience_s)
-        if answer.error_code != ErrorCode.MISMATCHED_ENDPOINT_TYPE:
-            break
-    assert answer is not None
-    raise_for(answer.error_code, answer.error_message)
+    answer = await describe(channel, DescribeClusterRequest(recorder=[after]), patience_s)
     if not answer.recorder:
         raise KafkaError(
             ErrorCode.UNSUPPORTED_VERSION,
@@ -127,3 +129,22 @@ async def _part(channel: Channel, after: RecorderAfter, patience_s: float) -> Re
     part = answer.recorder[0]
     raise_for(part.error_code, part.error_message)
     return part
+
+
+async def describe(
+    channel: Channel, request: DescribeClusterRequest, patience_s: float
+) -> DescribeClusterResponse:
+    """The answer of a node whatever it is, a broker or a controller.
+
+    Raises KafkaError, BrokenConnection.
+    """
+    version = channel.version_for(DescribeClusterRequest)
+    answer = None
+    for kind in (_BROKERS, _CONTROLLERS):
+        request.endpoint_type = kind
+        answer = await channel.request(request, version, patience_s)
+        if answer.error_code != ErrorCode.MISMATCHED_ENDPOINT_TYPE:
+            break
+    assert answer is not None
+    raise_for(answer.error_code, answer.error_message)
+    return answer

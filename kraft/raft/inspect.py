@@ -65,7 +65,7 @@ def inspect(disk: Disk, directory: str) -> Inspection:
     voters = snapshot.voters if snapshot is not None else VoterSet()
     entries = []
     for command, index, term in journal.entries(1, journal.last_index + 1):
-        entries.append(_entry(command, index, term, committed))
+        entries.append(logged_entry(command, index, term, committed))
         if entries[-1].kind == "voters" and (snapshot is None or index > snapshot.index):
             voters = VoterSet.decode(entries[-1].payload)
     return Inspection(
@@ -79,7 +79,8 @@ def inspect(disk: Disk, directory: str) -> Inspection:
     )
 
 
-def _entry(command: bytes, index: int, term: int, committed: int) -> LoggedEntry:
+def logged_entry(command: bytes, index: int, term: int, committed: int) -> LoggedEntry:
+    """An entry of the journal, for whoever reads it."""
     kind, known = command[:1], index <= committed
     if kind == REGULAR:
         _, epoch, expected = STAMP.unpack_from(command)

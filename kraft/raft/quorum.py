@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
 from raftka.kraft.raft.description import describe
 from raftka.kraft.raft.driver import Driver
 from raftka.kraft.raft.engine import Engine
+from raftka.kraft.raft.inspect import LoggedEntry, logged_entry
 from raftka.kraft.raft.latency import CommitLatency
 from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import (
@@ -25,12 +26,29 @@ from raftka.kraft.raft.port import (
 )
 from raftka.kraft.raft.reconfiguration import Done, NotYet
 from raftka.kraft.raft.seams import CANDIDATE
+from raftka.kraft.raft.snapshots import payload_at
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_BROKER, Endpoint
-from raftka.model.ports import Clock, Connection, Dice, Disk, Network
+from raftka.model.ports import Clock, Connection, Dice, Disk, File, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 
 _VOTER_CHANGE_TIMEOUT_S: Final = 30.0
+
+
+class SnapshotFile(NamedTuple):
+    """A snapshot on disk; `payload_at` is where its records begin."""
+
+    offset: int
+    epoch: int
+    file: File
+    payload_at: int
+
+
+class CommittedEntries(NamedTuple):
+    """A part of the log, and the offset up to which it goes."""
+
+    entries: list[LoggedEntry]
+    last: int
 
 
 class Quorum:
@@ -171,6 +189,33 @@ class Quorum:
         if self._driver.engine is None:
             return QuorumDescription(None, 0, 1, (), ())
         return describe(self._driver.engine, self._clock.monotonic(), self._clock.wall_ms())
+
+    def open_snapshot(self) -> SnapshotFile | None:
+        """The newest durable snapshot, to be read and closed; None where there is none."""
+        engine = self._driver.engine
+        if engine is None or engine.store.snapshot is None:
+            return None
+        if (file := engine.store.open_snapshot()) is None:
+            return None
+        snapshot = engine.store.snapshot
+        return SnapshotFile(snapshot.index, snapshot.term, file, payload_at(file))
+
+    def committed_after(self, offset: int, max_bytes: int) -> CommittedEntries | None:
+        """What is committed behind an offset: one entry, and more as far as the bytes go; None when
+        the log begins later."""
+        engine = self._driver.engine
+        if engine is None:
+            return CommittedEntries([], offset)
+        if offset < engine.log.base_index:
+            return None
+        found = []
+        committed = engine.commit_index
+        while offset < committed and max_bytes > 0:
+            ((command, index, term),) = engine.log.entries(offset + 1, offset + 2)
+            found.append(logged_entry(command, index, term, committed))
+            max_bytes -= len(command)
+            offset = index
+        return CommittedEntries(found, offset)
 
     def want_snapshot(self) -> None:
         """Replace the log so far by a snapshot, as soon as this step is over. Does nothing where

@@ -20,7 +20,7 @@ from raftka.kraft.raft.membership import VoterSet
 from raftka.kraft.raft.port import Voter
 from raftka.model.crc import crc32c
 from raftka.model.dataclass import dataclass
-from raftka.model.ports import Disk, read_file, write_atomically
+from raftka.model.ports import Disk, File, read_file, write_atomically
 
 MAGIC: Final = b"RAFTKAS1"
 _PREFIX: Final = struct.Struct(">8sII")
@@ -65,6 +65,14 @@ class Snapshot:
             return cls(index, term, VoterSet.decode(voters), bytes(data[start:]))
         except (TypeError, ValueError, msgpack.UnpackException) as error:
             raise CorruptSnapshot(f"its header cannot be read: {error}") from error
+
+
+def payload_at(file: File) -> int:
+    """Where the payload begins in a snapshot's file. Raises CorruptSnapshot."""
+    head = file.read(_PREFIX.size, 0)
+    if len(head) < _PREFIX.size or not head.startswith(MAGIC):
+        raise CorruptSnapshot(f"{file.path}: it does not begin as a snapshot does")
+    return _PREFIX.size + int(_PREFIX.unpack(head)[2])
 
 
 def file_name(index: int, term: int) -> str:

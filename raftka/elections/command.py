@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 
 from raftka.client.admin import Admin
+from raftka.client.admin.metadata_logs import MetadataLog, metadata_log
+from raftka.client.admin.nodes import QuorumInfo
 from raftka.client.admin.recorders import recorder_contents
-from raftka.client.tools.options import Options, ToolError, admin_settings
+from raftka.client.tools.options import Options, ToolError, admin_settings, exclude
 from raftka.client.tools.running import run
 from raftka.configuration import Unreadable
 from raftka.elections.history import Election, elections
 from raftka.elections.sources import NothingThere, events_of
+from raftka.kraft.codec import UnreadableRecord
+from raftka.model.ids import Endpoint
 from raftka.model.settings import WrongSettings
 from raftka.trace_command import NoRecording, recording_of
 from raftka.tracing.flight_file import Recording
@@ -29,8 +33,8 @@ options = Options(
     "Which leaders were elected, controllers and partitions' leaders alike: when (UTC), why, how"
     " long there was none, and what led to it, from what was noticed first to the first"
     " acknowledgement under the new one. It asks the nodes of a running cluster for their flight"
-    " recorders (--bootstrap-server; takes DESCRIBE on the cluster), or reads recorders and"
-    " metadata logs in the directories of nodes, which may run or not; more nodes know more.",
+    " recorders and their metadata log (--bootstrap-server; takes DESCRIBE on the cluster), or"
+    " reads both in the directories of nodes, which may run or not; more nodes know more.",
 )
 options.add_argument(
     "directory",
@@ -40,6 +44,12 @@ options.add_argument(
     "Beside --bootstrap-server: of nodes that cannot answer.",
 )
 options.servers()
+options.text(
+    "--bootstrap-controller",
+    metavar="HOST:PORT",
+    help="The controllers to connect to, while no broker can answer: they know all but when the\n"
+    "first record under a new leader was acknowledged.",
+)
 options.number("--last", help="How many elections; 0 for all (default: 10).")
 options.text("--partition", metavar="TOPIC-N", help="Only those of this partition.")
 options.flag("--json", help="One JSON object a line.")
@@ -47,16 +57,24 @@ options.flag("--json", help="One JSON object a line.")
 
 def main(argv: Sequence[str]) -> int:
     """The exit code."""
-    return run(options, list(argv) or [_DEFAULT], options.read, _work)
+    return run(options, list(argv) or [_DEFAULT], _read, _work)
+
+
+def _read(argv: Sequence[str]) -> argparse.Namespace:
+    found = options.read(argv)
+    exclude(found, "bootstrap-server", "bootstrap-controller")
+    return found
 
 
 async def _work(found: argparse.Namespace) -> None:
-    answered = []
-    if found.bootstrap_server is not None:
-        answered = await _of_running_nodes(found)
+    answered: list[Recording] = []
+    log = None
+    if found.bootstrap_server or found.bootstrap_controller:
+        answered, log = await _of_running_nodes(found)
+    asked = bool(answered) or log is not None
     try:
-        told_of = elections(events_of(found.directory if answered else _named(found), answered))
-    except (NoRecording, NothingThere, Unreadable, WrongSettings) as error:
+        told_of = elections(events_of(found.directory if asked else _named(found), answered, log))
+    except (NoRecording, NothingThere, Unreadable, UnreadableRecord, WrongSettings) as error:
         raise ToolError(str(error)) from error
     if found.partition is not None:
         told_of = [each for each in told_of if found.partition in each.partitions]
@@ -73,15 +91,20 @@ def _named(found: argparse.Namespace) -> Sequence[str]:
     return list(found.directory) or [_DEFAULT]
 
 
-async def _of_running_nodes(found: argparse.Namespace) -> list[Recording]:
-    """The recorders of the brokers, and of the controllers that are none. Of a node that does not
-    answer the reason goes to stderr.
+async def _of_running_nodes(
+    found: argparse.Namespace,
+) -> tuple[list[Recording], MetadataLog | None]:
+    """The recorders of the brokers, and of the controllers that are none, and the metadata log of
+    one of them. Of a node that does not answer the reason goes to stderr.
 
     Raises ToolError when none answers, ConfigError, KafkaError.
     """
-    settings = admin_settings(found)
+    settings = admin_settings(found, controllers=found.bootstrap_controller)
     async with Admin(settings) as admin:
-        cluster = await admin.describe_cluster(include_fenced=True)
+        of_controllers = bool(found.bootstrap_controller)
+        cluster = await admin.describe_cluster(
+            controllers=of_controllers, include_fenced=not of_controllers
+        )
         quorum = await admin.describe_quorum()
     nodes = {node.id: node.endpoint for node in cluster.nodes}
     for id_, listeners in sorted(quorum.endpoints.items()):
@@ -92,11 +115,24 @@ async def _of_running_nodes(found: argparse.Namespace) -> list[Recording]:
         id_: answer for id_, where in nodes.items() if isinstance(answer := answers[where], str)
     }
     answered = [recording_of(each) for each in answers.values() if not isinstance(each, str)]
-    if not answered and not found.directory:
-        raise ToolError("; ".join(dict.fromkeys(missing.values())))
+    log = await metadata_log(settings, _best_first(nodes, quorum, missing))
+    if not answered and isinstance(log, str) and not found.directory:
+        raise ToolError("; ".join(dict.fromkeys((*missing.values(), log))))
     for id_, why in missing.items():
         print(f"raftka elections: without what n{id_} recorded: {why}", file=sys.stderr)
-    return answered
+    if isinstance(log, str):
+        print(f"raftka elections: without the metadata log: {log}", file=sys.stderr)
+        return answered, None
+    return answered, log
+
+
+def _best_first(
+    nodes: Mapping[int, Endpoint], quorum: QuorumInfo, silent: Container[int]
+) -> list[Endpoint]:
+    """Whom to ask for the metadata log: the active controller, which has all of it, then others;
+    those that have just been silent are not asked again."""
+    order = sorted(nodes, key=lambda id_: (id_ != quorum.leader_id, id_ not in quorum.endpoints))
+    return [nodes[id_] for id_ in order if id_ not in silent]
 
 
 def told(election: Election) -> str:

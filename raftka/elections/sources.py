@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from raftka.kraft.codec import UnreadableRecord
-from raftka.kraft.delta import ReplayError, replay_batch
-from raftka.kraft.image import EMPTY_IMAGE
-from raftka.kraft.raft.inspect import inspect
+from raftka.client.admin.metadata_logs import MetadataLog
+from raftka.kraft.codec import UnreadableRecord, decode_records
+from raftka.kraft.delta import MetadataDelta, ReplayError, replay_batch
+from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
+from raftka.kraft.raft.inspect import Inspection, inspect
 from raftka.kraft.raft.journal import CorruptJournal
 from raftka.kraft.snapshot import decode_snapshot
 from raftka.metadata_command import NotFound, find_log
 from raftka.storage.posix import PosixDisk
 from raftka.trace_command import NoRecording, recording
-from raftka.tracing.flight_file import Recording
+from raftka.tracing.flight_file import Entry, Recording
 from raftka.tracing.metadata import changes
 from raftka.tracing.recordings import merge
 
@@ -27,55 +28,98 @@ class NothingThere(ValueError):
     """Neither a recorder nor a metadata log where one was named; the message says what to name."""
 
 
-def events_of(directories: Sequence[str], answered: Sequence[Recording] = ()) -> list[Event]:
+def events_of(
+    directories: Sequence[str],
+    answered: Sequence[Recording] = (),
+    log: MetadataLog | None = None,
+) -> list[Event]:
     """What the nodes' recorders and metadata logs have, each once; `at_s` is seconds since 1970.
 
-    `answered` are recorders of nodes that were asked over the network. Raises NothingThere, and
-    what trace_command.recording raises for a damaged recorder.
+    `answered` are recorders of nodes that were asked over the network, `log` is the metadata log
+    of one of them. Raises NothingThere, UnreadableRecord and ReplayError for a log, and what
+    trace_command.recording raises for a damaged recorder.
     """
     recordings = list(answered)
     known_nodes = {each.node_id for each in answered}
-    logged: list[Event] = []
+    logged: list[Event] = [] if log is None else list(of_answered_log(log))
     for each in directories:
-        missing = ""
+        missing, published = "", 0
         try:
             found = recording(Path(each))
+            published = max(map(_offset, found.events), default=0)
             if found.node_id not in known_nodes:
                 known_nodes.add(found.node_id)
                 recordings.append(found)
         except NoRecording as error:
             missing = str(error)
         try:
-            logged += of_metadata_log(find_log(each))
+            logged += of_metadata_log(find_log(each), published)
         except (NotFound, CorruptJournal, ReplayError, UnreadableRecord) as error:
             if missing:
                 raise NothingThere(f"{missing}; and {error}") from error
     merged = merge(recordings)
     events = [{**event, "at_s": merged.began_unix_s + event["t"]} for event in merged.events[1:]]
+    return events + list(_not_recorded(events, logged))
+
+
+def _not_recorded(events: Sequence[Event], logged: Iterable[Event]) -> Iterator[Event]:
+    """What only a metadata log has. A recorder has the first partitions of a large batch alone:
+    the others have the causes of those that changed for the same reason."""
     known = {_key(event) for event in events}
+    causes = {
+        (event["metadata_offset"], event.get("reason")): event["cause"]
+        for event in events
+        if event["kind"] == "leader-elected" and "cause" in event and "metadata_offset" in event
+    }
     number = 0
     for event in logged:
-        if (key := _key(event)) not in known:
-            known.add(key)
-            number -= 1
-            events.append({**event, "id": number})
-    return events
+        if (key := _key(event)) in known:
+            continue
+        known.add(key)
+        number -= 1
+        cause = None
+        if event["kind"] == "leader-elected":
+            cause = causes.get((event["metadata_offset"], event.get("reason")))
+        yield {**event, "id": number} | ({} if cause is None else {"cause": cause})
 
 
-def of_metadata_log(directory: str) -> Iterator[Event]:
+def _offset(recorded: Entry) -> int:
+    content = recorded.content
+    value = content.get("metadata_offset") if isinstance(content, dict) else None
+    return value if isinstance(value, int) else 0
+
+
+def of_metadata_log(directory: str, published: int = 0) -> Iterator[Event]:
     """The elections and fences that a metadata log has, with the times of its batches; batches of
     before there were any have none, and are left out.
 
+    `published` is the offset of metadata that this node is known to have published: its log is
+    committed up to there, though its files may say so only with what is written next.
     Raises CorruptJournal, ReplayError, UnreadableRecord.
     """
     found = inspect(PosixDisk(), directory)
+    return of_inspected_log(found, max(found.committed, published))
+
+
+def of_inspected_log(found: Inspection, last: int) -> Iterator[Event]:
+    """The same of a log that was read, up to the offset `last`."""
     image = EMPTY_IMAGE
     if found.snapshot is not None and found.snapshot.payload:
         snapshot = found.snapshot
         image = decode_snapshot(snapshot.payload, snapshot.index, snapshot.term)
-    for offset, epoch, payload in found.proposals():
-        if offset > found.committed:
-            return
+    return _events(image, (each for each in found.proposals() if each[0] <= last))
+
+
+def of_answered_log(log: MetadataLog) -> Iterator[Event]:
+    """The same of a log that a running node gave away. Raises ReplayError, UnreadableRecord."""
+    delta = MetadataDelta(EMPTY_IMAGE)
+    for rows in log.of_snapshot:
+        delta.replay_all(decode_records(rows), log.snapshot_offset)
+    return _events(delta.finish(log.snapshot_offset, log.snapshot_epoch), log.batches)
+
+
+def _events(image: MetadataImage, batches: Iterable[tuple[int, int, bytes]]) -> Iterator[Event]:
+    for offset, epoch, payload in batches:
         before, delta = image, replay_batch(image, offset, epoch, payload)
         image = delta.image
         stamp = delta.stamp

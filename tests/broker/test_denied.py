@@ -21,7 +21,11 @@ from raftka.model.records import Record, encode_batch
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.layout import Shape, Slot, shape_of
 from raftka.net.protocol.message import Struct
-from raftka.net.protocol.messages.describe_cluster import DescribeClusterRequest, RecorderAfter
+from raftka.net.protocol.messages.describe_cluster import (
+    DescribeClusterRequest,
+    MetadataLogAfter,
+    RecorderAfter,
+)
 from raftka.net.router import Listener, Route
 from raftka.net.session import Session
 from raftka.simulations.scenarios.stage import Stage, run_scenario
@@ -238,21 +242,27 @@ def _rename(message: Struct) -> None:
                     _rename(each)
 
 
-def test_the_flight_recorder_is_for_those_who_may_describe_the_cluster() -> None:
+def test_recorder_and_metadata_log_are_for_those_who_may_describe_the_cluster() -> None:
     """It names topics, and is asked in an API that shows nodes to everybody."""
 
     async def story(stage: Stage) -> None:
         node, _ = await with_data(stage)
         route = routes("broker")[DescribeClusterRequest.API_KEY]
         wish = DescribeClusterRequest(recorder=[RecorderAfter()])
+        history = DescribeClusterRequest(metadata_log=[MetadataLogAfter()])
         for version in range(route.min_version, route.max_version + 1):
             refused = await answer_to(stage, node, route, wish, version, NOBODY)
             assert refused.error_code == ErrorCode.CLUSTER_AUTHORIZATION_FAILED
             assert not refused.recorder
+            refused = await answer_to(stage, node, route, history, version, NOBODY)
+            assert refused.error_code == ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+            assert not refused.metadata_log
+            answer = await answer_to(stage, node, route, history, version, ANONYMOUS)
+            assert any(TOPIC.encode() in each.records for each in answer.metadata_log[0].batches)
             answer = await answer_to(stage, node, route, wish, version, ANONYMOUS)
             (part,) = answer.recorder
             assert part.error_code == ErrorCode.RESOURCE_NOT_FOUND, "a simulated node has none"
             plain = await answer_to(stage, node, route, DescribeClusterRequest(), version, NOBODY)
-            assert (plain.error_code, plain.recorder) == (0, [])
+            assert (plain.error_code, plain.recorder, plain.metadata_log) == (0, [], [])
 
     perform(story)

@@ -116,6 +116,30 @@ def test_a_node_that_stood_still_is_named_with_the_moment_from_another_machine(
     assert abs(moved["noticed_s"] - stopped) < 0.25, "half a heartbeat, on a machine that is busy"
 
 
+def test_elections_of_a_large_batch_are_told_from_another_machine(tmp_path: Path) -> None:
+    """A recorder has 200 partitions of a batch, the metadata log all of them."""
+    many = 230
+    with LocalCluster(tmp_path / "cluster", settings=SETTINGS) as cluster:
+        cluster.start(60)
+        create(cluster.ports[1], "many", *([3, 1, 2] for _ in range(many)))
+        until(lambda: len(partitions(cluster.ports[1], "many")) == many, "its partitions")
+        cluster.kill(3)
+        until(
+            lambda: all(p.leader_id == 1 for p in partitions(cluster.ports[1], "many").values()),
+            "leaders",
+        )
+        broker, controller = cluster.ports[1], cluster.controller_ports[1]
+        asked = elections("--bootstrap-server", f"127.0.0.1:{broker}", "--last", "0")
+        last = ("--last", "1", "--partition", f"many-{many - 1}")
+        by_controller = elections("--bootstrap-controller", f"127.0.0.1:{controller}", *last)
+    moved = next(each for each in asked if "many-0" in each["partitions"] and each["before"] == 3)
+    assert len(moved["partitions"]) == many
+    assert moved["cause"] == "the connection broke and the port is refused"
+    (found,) = by_controller
+    assert (found["before"], found["leader"], found["cause"]) == (3, 1, moved["cause"])
+    assert len(found["chain"]) >= 3
+
+
 def elections(*arguments: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "raftka", "elections", "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

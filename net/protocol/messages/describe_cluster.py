@@ -30,6 +30,18 @@ class RecorderAfter(Struct):
         self.sample = sample
 
 
+class MetadataLogAfter(Struct):
+    LAYOUT = ("cursor bytes",)
+    __slots__ = ("cursor",)
+
+    def __init__(
+        self,
+        *,
+        cursor: Buffer = b"",
+    ) -> None:
+        self.cursor = cursor
+
+
 class DescribeClusterBroker(Struct):
     LAYOUT = (
         "broker_id int32",
@@ -122,6 +134,74 @@ class RecorderPart(Struct):
         self.samples = [] if samples is FRESH else samples
 
 
+class MetadataLogBatch(Struct):
+    LAYOUT = (
+        "offset int64",
+        "epoch int32",
+        "records bytes",
+    )
+    __slots__ = (
+        "offset",
+        "epoch",
+        "records",
+    )
+
+    def __init__(
+        self,
+        *,
+        offset: int = 0,
+        epoch: int = 0,
+        records: Buffer = b"",
+    ) -> None:
+        self.offset = offset
+        self.epoch = epoch
+        self.records = records
+
+
+class MetadataLogPart(Struct):
+    LAYOUT = (
+        "error_code int16",
+        "error_message string nullable = null",
+        "node_id int32",
+        "snapshot_offset int64",
+        "snapshot_epoch int32",
+        "of_snapshot []bytes",
+        "batches []MetadataLogBatch",
+        "cursor bytes",
+    )
+    __slots__ = (
+        "error_code",
+        "error_message",
+        "node_id",
+        "snapshot_offset",
+        "snapshot_epoch",
+        "of_snapshot",
+        "batches",
+        "cursor",
+    )
+
+    def __init__(
+        self,
+        *,
+        error_code: int = 0,
+        error_message: str | None = None,
+        node_id: int = 0,
+        snapshot_offset: int = 0,
+        snapshot_epoch: int = 0,
+        of_snapshot: list[Buffer] = FRESH,
+        batches: list[MetadataLogBatch] = FRESH,
+        cursor: Buffer = b"",
+    ) -> None:
+        self.error_code = error_code
+        self.error_message = error_message
+        self.node_id = node_id
+        self.snapshot_offset = snapshot_offset
+        self.snapshot_epoch = snapshot_epoch
+        self.of_snapshot = [] if of_snapshot is FRESH else of_snapshot
+        self.batches = [] if batches is FRESH else batches
+        self.cursor = cursor
+
+
 class DescribeClusterResponse(Response):
     API_KEY = 60
     API_NAME = "DescribeCluster"
@@ -137,6 +217,7 @@ class DescribeClusterResponse(Response):
         "brokers []DescribeClusterBroker",
         "cluster_authorized_operations int32 = -2147483648",
         "recorder []RecorderPart 0+ tag 1000",
+        "metadata_log []MetadataLogPart 0+ tag 1001",
     )
     __slots__ = (
         "throttle_time",
@@ -148,6 +229,7 @@ class DescribeClusterResponse(Response):
         "brokers",
         "cluster_authorized_operations",
         "recorder",
+        "metadata_log",
     )
 
     def __init__(
@@ -162,6 +244,7 @@ class DescribeClusterResponse(Response):
         brokers: list[DescribeClusterBroker] = FRESH,
         cluster_authorized_operations: int = -2147483648,
         recorder: list[RecorderPart] = FRESH,
+        metadata_log: list[MetadataLogPart] = FRESH,
     ) -> None:
         self.throttle_time = throttle_time
         self.error_code = error_code
@@ -172,6 +255,7 @@ class DescribeClusterResponse(Response):
         self.brokers = [] if brokers is FRESH else brokers
         self.cluster_authorized_operations = cluster_authorized_operations
         self.recorder = [] if recorder is FRESH else recorder
+        self.metadata_log = [] if metadata_log is FRESH else metadata_log
 
 
 class DescribeClusterRequest(Request[DescribeClusterResponse]):
@@ -185,12 +269,14 @@ class DescribeClusterRequest(Request[DescribeClusterResponse]):
         "endpoint_type int8 1+ = 1",
         "include_fenced_brokers bool 2+",
         "recorder []RecorderAfter 0+ tag 1000",
+        "metadata_log []MetadataLogAfter 0+ tag 1001",
     )
     __slots__ = (
         "include_cluster_authorized_operations",
         "endpoint_type",
         "include_fenced_brokers",
         "recorder",
+        "metadata_log",
     )
 
     def __init__(
@@ -200,8 +286,10 @@ class DescribeClusterRequest(Request[DescribeClusterResponse]):
         endpoint_type: int = 1,
         include_fenced_brokers: bool = False,
         recorder: list[RecorderAfter] = FRESH,
+        metadata_log: list[MetadataLogAfter] = FRESH,
     ) -> None:
         self.include_cluster_authorized_operations = include_cluster_authorized_operations
         self.endpoint_type = endpoint_type
         self.include_fenced_brokers = include_fenced_brokers
         self.recorder = [] if recorder is FRESH else recorder
+        self.metadata_log = [] if metadata_log is FRESH else metadata_log

@@ -1,0 +1,144 @@
+"""What a node's metadata log says of leaders, handed out over the network in bounded pieces.
+
+It is what tools read in a node's directory (kraft/raft/inspect.py), for those who are elsewhere:
+the snapshot, and the committed batches behind it. Of both only the records about brokers, topics
+and partitions leave the node; credentials, tokens, ACLs and settings do not. As the flight recorder
+it travels in a tagged field of DescribeCluster that is raftka's own (KIP-482).
+
+Where to go on is in a cursor that the node itself wrote: a place in the snapshot's file is signed,
+since bytes that are read from elsewhere than a record's beginning could be taken for other records.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from raftka.kraft.codec import rows_at, rows_of
+from raftka.kraft.records import (
+    BatchStampRecord,
+    BrokerRegistrationChangeRecord,
+    PartitionChangeRecord,
+    PartitionRecord,
+    RegisterBrokerRecord,
+    RemoveTopicRecord,
+    TopicRecord,
+    UnregisterBrokerRecord,
+)
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.net.protocol.messages.describe_cluster import MetadataLogBatch, MetadataLogPart
+
+if TYPE_CHECKING:
+    from raftka.kraft.raft.quorum import Quorum, SnapshotFile
+    from raftka.model.ports import Dice
+
+PART_BYTES: Final = 256 * 1024
+"""Read for one answer: a few thousand records, some milliseconds. A record or batch that is larger
+comes alone."""
+_OF_LEADERS: Final = frozenset(
+    {
+        *(RegisterBrokerRecord.ID, UnregisterBrokerRecord.ID, BrokerRegistrationChangeRecord.ID),
+        *(TopicRecord.ID, RemoveTopicRecord.ID, PartitionRecord.ID, PartitionChangeRecord.ID),
+        BatchStampRecord.ID,
+    }
+)
+_IN_SNAPSHOT: Final = struct.Struct(">QIQ")
+"""Offset and epoch of the snapshot, position in its file."""
+_IN_LOG: Final = struct.Struct(">Q")
+"""The last offset that the caller has."""
+_SIGNATURE_BYTES: Final = 16
+
+
+class MetadataHistory:
+    """Reads the log of one running node."""
+
+    def __init__(self, quorum: Quorum, node_id: int, dice: Dice) -> None:
+        self._quorum, self._node_id = quorum, node_id
+        self._key = dice.randbytes(_SIGNATURE_BYTES)
+
+    def answer(self, cursor: bytes) -> MetadataLogPart:
+        """As `part`, with an error in its fields: the rest of the answer stands without it."""
+        try:
+            return self.part(bytes(cursor))
+        except KafkaError as error:
+            return MetadataLogPart(
+                error_code=int(error.code), error_message=error.message, node_id=self._node_id
+            )
+
+    def part(self, cursor: bytes) -> MetadataLogPart:
+        """The next piece for a caller who was given this cursor; an empty one begins.
+
+        Raises KafkaError SNAPSHOT_NOT_FOUND when what the cursor is about is gone, since a newer
+        snapshot has taken its place: the caller begins again. INVALID_REQUEST for a cursor that
+        this process did not write.
+        """
+        if not cursor:
+            snapshot = self._quorum.open_snapshot()
+            if snapshot is None:
+                return self._of_log(0)
+            return self._of_snapshot(snapshot, snapshot.payload_at)
+        if len(cursor) == _IN_LOG.size:
+            return self._of_log(*_IN_LOG.unpack(cursor))
+        place, signature = cursor[: _IN_SNAPSHOT.size], cursor[_IN_SNAPSHOT.size :]
+        if len(place) < _IN_SNAPSHOT.size or not hmac.compare_digest(self._sign(place), signature):
+            raise KafkaError(
+                ErrorCode.INVALID_REQUEST,
+                "this cursor is not of this process: ask from the beginning, without one",
+            )
+        offset, epoch, position = _IN_SNAPSHOT.unpack(place)
+        snapshot = self._quorum.open_snapshot()
+        if snapshot is None or (snapshot.offset, snapshot.epoch) != (offset, epoch):
+            if snapshot is not None:
+                snapshot.file.close()
+            raise _moved_on()
+        return self._of_snapshot(snapshot, position)
+
+    def _of_snapshot(self, snapshot: SnapshotFile, position: int) -> MetadataLogPart:
+        offset, epoch, file, payload_at = snapshot
+        try:
+            wanted, size = PART_BYTES, file.size()
+            rows, used = b"", 0
+            while position < size and not used:
+                data = file.read(wanted, position)
+                rows, used = rows_at(data, _OF_LEADERS, is_first=position == payload_at)
+                if position + wanted >= size:
+                    break
+                wanted *= 4
+        finally:
+            file.close()
+        ends = position + used >= size or not used
+        place = _IN_SNAPSHOT.pack(offset, epoch, position + used)
+        return MetadataLogPart(
+            node_id=self._node_id,
+            snapshot_offset=offset,
+            snapshot_epoch=epoch,
+            of_snapshot=[rows] if rows else [],
+            cursor=_IN_LOG.pack(offset) if ends else place + self._sign(place),
+        )
+
+    def _of_log(self, after: int) -> MetadataLogPart:
+        found = self._quorum.committed_after(after, PART_BYTES)
+        if found is None:
+            raise _moved_on()
+        batches = [
+            MetadataLogBatch(offset=each.offset, epoch=each.epoch, records=rows)
+            for each in found.entries
+            if each.kind == "proposal"
+            and not each.void
+            and (rows := rows_of(each.payload, _OF_LEADERS))
+        ]
+        ends = found.last >= self._quorum.last_committed
+        cursor = b"" if ends else _IN_LOG.pack(found.last)
+        return MetadataLogPart(node_id=self._node_id, batches=batches, cursor=cursor)
+
+    def _sign(self, place: bytes) -> bytes:
+        return blake2b(place, key=self._key, digest_size=_SIGNATURE_BYTES).digest()
+
+
+def _moved_on() -> KafkaError:
+    return KafkaError(
+        ErrorCode.SNAPSHOT_NOT_FOUND,
+        "a newer snapshot has taken this place in the metadata log: ask from the beginning",
+    )
