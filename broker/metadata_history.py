@@ -61,7 +61,7 @@ class MetadataHistory:
     def answer(self, cursor: bytes) -> MetadataLogPart:
         """As `part`, with an error in its fields: the rest of the answer stands without it."""
         try:
-            return self.part(bytes(cursor))
+            return self.part(cursor)
         except KafkaError as error:
             return MetadataLogPart(
                 error_code=int(error.code), error_message=error.message, node_id=self._node_id

@@ -112,6 +112,7 @@ class Elections:
             self._leads[node] = peer
             self._heard[node] = event
             self._resigned.pop(node, None)
+            self._lost_by.pop((node, peer), None)  # They are connected again.
             self.timers.pushed(node, "election", "", event, waits_for=peer)
             if "last_index" in fields:
                 self._brought.put((node, fields["last_index"]), event)

@@ -79,7 +79,8 @@ class Listening:
         known = None if self._leader is None else self._peers.get(self._leader)
         if self._leader is None or known is None:
             return None
-        found = self._silence(known, now, min(SILENT_S, _USUAL_PAUSES * known.pause_s))
+        usual_s = _USUAL_PAUSES * known.pause_s or SILENT_S
+        found = self._silence(known, now, min(SILENT_S, usual_s))
         return None if found is None else (self._leader, found)
 
     def lost(self, peer: int) -> None:

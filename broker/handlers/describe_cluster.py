@@ -51,7 +51,7 @@ def describe_cluster(context: Context, request: DescribeClusterRequest) -> Descr
     history: list[MetadataLogPart] = []
     if request.metadata_log:
         context.require_cluster(Operation.DESCRIBE)
-        history = [node.metadata_history.answer(request.metadata_log[0].cursor)]
+        history = [node.metadata_history.answer(bytes(request.metadata_log[0].cursor))]
     return DescribeClusterResponse(
         recorder=recorder,
         metadata_log=history,

@@ -67,7 +67,7 @@ def test_pieces_have_what_the_directory_has_and_nobodys_credentials(
     async def story(stage: Stage) -> None:
         node = await with_history(stage)
         found = pieces(node)
-        assert (len(found) > 20) == (size == 64)
+        assert (len(found) > 8) == (size == 64)
         log = MetadataLog(
             node.node_id,
             found[0].snapshot_offset,
@@ -104,7 +104,7 @@ def test_a_cursor_is_the_nodes_own_and_of_the_snapshot_that_is_there(
                 node.metadata_history.part(forged)
             assert refused.value.code is ErrorCode.INVALID_REQUEST
         node.quorum.want_snapshot()
-        await stage.topic("later")
+        await stage.topic("later", replicas=2)
         await stage.run(seconds=1)
         with pytest.raises(KafkaError) as gone:
             node.metadata_history.part(cursor)

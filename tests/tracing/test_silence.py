@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from raftka.tracing.elections import Elections
 from raftka.tracing.silence import Listening
 
 PAUSE_S = 0.08
@@ -33,6 +36,21 @@ def test_a_short_pause_is_no_silence() -> None:
     last = heard_for(listening, 1.0)
     assert listening.stands(last + 2 * PAUSE_S) is None
     assert Listening().stands(5.0) is None, "nobody was heard yet"
+    once = Listening()
+    once.heard_leader(1, 5.0)
+    assert once.stands(5.001) is None, "how often it shows itself is not known after one heartbeat"
+
+
+def test_a_link_that_broke_and_came_back_is_no_cause_of_a_later_election() -> None:
+    elections = Elections()
+    elections.raft_arrived("n2", "n3", "append-entries", "request", {}, 1)
+    elections.connection_lost("n2", "n3", 2)
+    assert elections.of_message("n2", "pre-vote", "request", {"term": 2}, None) == (2, [])
+    elections.raft_arrived("n2", "n3", "append-entries", "request", {}, 3)
+    elections.fell_silent("n2", "n3", 4)
+    fields: dict[str, Any] = {"term": 3, "candidate": 2}
+    assert elections.of_disk("n2", "quorum-vote", fields) == 4
+    assert fields["code"] == "leader-silent"
 
 
 def test_a_leader_listens_for_answers_to_what_it_sends() -> None:

@@ -82,8 +82,10 @@ def _avoid_what_kio_cannot(message: Struct) -> None:
         for topic in getattr(result, "topics", ()) if hasattr(result, "log_dir") else ():
             for partition in topic.partitions:
                 partition.cleaner = []
+    if hasattr(message, "recorder"):
+        message.recorder = []
     if hasattr(message, "metadata_log"):
-        message.recorder, message.metadata_log = [], []
+        message.metadata_log = []
     if hasattr(message, "acceptable_recovery_lag_legacy"):  # What version 0 has, by the same name.
         message.acceptable_recovery_lag_legacy = message.acceptable_recovery_lag  # type: ignore[attr-defined]
     if getattr(message, "cordoned_log_dirs", None) == []:
