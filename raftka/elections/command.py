@@ -115,9 +115,10 @@ async def _of_running_nodes(
         id_: answer for id_, where in nodes.items() if isinstance(answer := answers[where], str)
     }
     answered = [recording_of(each) for each in answers.values() if not isinstance(each, str)]
-    log = await metadata_log(settings, _best_first(nodes, quorum, missing))
-    if not answered and isinstance(log, str) and not found.directory:
-        raise ToolError("; ".join(dict.fromkeys((*missing.values(), log))))
+    candidates = _best_first(nodes, quorum, missing)
+    log = await metadata_log(settings, candidates) if candidates else None
+    if not answered and not isinstance(log, MetadataLog) and not found.directory:
+        raise ToolError("; ".join(dict.fromkeys(missing.values())))
     for id_, why in missing.items():
         print(f"raftka elections: without what n{id_} recorded: {why}", file=sys.stderr)
     if isinstance(log, str):

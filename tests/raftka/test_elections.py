@@ -241,12 +241,15 @@ def test_a_controller_that_resigned_left_from_its_farewell_on() -> None:
 def test_a_broker_that_is_fenced_is_asked_and_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def cluster(_: object, *, include_fenced: bool = False) -> ClusterDescription:
+    async def cluster(
+        _: object, *, controllers: bool = False, include_fenced: bool = False
+    ) -> ClusterDescription:
+        assert not controllers
         nodes = (Node(1, "h", 1), Node(2, "h", 2, fenced=True))
         return ClusterDescription("c", 1, nodes if include_fenced else nodes[:1])
 
     async def quorum(_: object) -> SimpleNamespace:
-        return SimpleNamespace(endpoints={})
+        return SimpleNamespace(endpoints={}, leader_id=1)
 
     async def contents(_: object, endpoints: Any, **__: object) -> dict[Any, str]:
         return {each: f"{each} is silent" for each in endpoints}
