@@ -1,9 +1,10 @@
 """What a node's metadata log says of leaders, handed out over the network in bounded pieces.
 
 It is what tools read in a node's directory (kraft/raft/inspect.py), for those who are elsewhere:
-the snapshot, and the committed batches behind it. Of both only the records about brokers, topics
-and partitions leave the node; credentials, tokens, ACLs and settings do not. As the flight recorder
-it travels in a tagged field of DescribeCluster that is raftka's own (KIP-482).
+all committed batches while the log is kept from its beginning, else the snapshot and the batches
+behind it. Only the records about brokers, topics and partitions leave the node; credentials,
+tokens, ACLs and settings do not. As the flight recorder it travels in a tagged field of
+DescribeCluster that is raftka's own (KIP-482).
 
 Where to go on is in a cursor that the node itself wrote: a place in the snapshot's file is signed,
 since bytes that are read from elsewhere than a record's beginning could be taken for other records.
@@ -75,9 +76,11 @@ class MetadataHistory:
         this process did not write.
         """
         if not cursor:
+            if self._quorum.has_whole_log:  # A snapshot would hide what came before it.
+                return self._of_log(0)
             snapshot = self._quorum.open_snapshot()
             if snapshot is None:
-                return self._of_log(0)
+                raise _moved_on()
             return self._of_snapshot(snapshot, snapshot.payload_at)
         if len(cursor) == _IN_LOG.size:
             return self._of_log(*_IN_LOG.unpack(cursor))

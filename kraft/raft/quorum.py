@@ -190,6 +190,12 @@ class Quorum:
             return QuorumDescription(None, 0, 1, (), ())
         return describe(self._driver.engine, self._clock.monotonic(), self._clock.wall_ms())
 
+    @property
+    def has_whole_log(self) -> bool:
+        """Whether every entry since the first is kept here, also those that a snapshot contains."""
+        engine = self._driver.engine
+        return engine is None or engine.log.base_index == 0
+
     def open_snapshot(self) -> SnapshotFile | None:
         """The newest durable snapshot, to be read and closed; None where there is none."""
         engine = self._driver.engine

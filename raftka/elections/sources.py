@@ -103,6 +103,10 @@ def of_metadata_log(directory: str, published: int = 0) -> Iterator[Event]:
 
 def of_inspected_log(found: Inspection, last: int) -> Iterator[Event]:
     """The same of a log that was read, up to the offset `last`."""
+    if found.entries and found.entries[0].offset == 1:  # Also those that a snapshot contains.
+        whole = (each for each in found.entries if each.kind == "proposal" and not each.void)
+        batches = ((each.offset, each.epoch, each.payload) for each in whole)
+        return _events(EMPTY_IMAGE, (each for each in batches if each[0] <= last))
     image = EMPTY_IMAGE
     if found.snapshot is not None and found.snapshot.payload:
         snapshot = found.snapshot

@@ -23,8 +23,14 @@ from raftka.simulations.scenarios.stage import Stage, run_scenario
 SECRET = "a-user-who-is-nobodys-business"
 
 
-def perform(story: Callable[[Stage], Awaitable[None]]) -> None:
-    outcome = run_scenario(story, nodes=3)
+SHORT = {"metadata.max.retention.bytes": "1"}
+"""Nothing is kept in front of a snapshot."""
+
+
+def perform(
+    story: Callable[[Stage], Awaitable[None]], settings: dict[str, str] | None = None
+) -> None:
+    outcome = run_scenario(story, nodes=3, settings=SHORT if settings is None else settings)
     if outcome.violation is not None:
         pytest.fail(f"{outcome.violation.name}: {outcome.violation.story}")
 
@@ -79,7 +85,8 @@ def test_pieces_have_what_the_directory_has_and_nobodys_credentials(
         directory = f"{node.config.text('metadata.log.dir')}/__cluster_metadata-0"
         inspected = inspect(node.disk, directory)
         last = node.quorum.last_committed
-        by_directory = told(of_inspected_log(inspected, last))
+        everything = told(of_inspected_log(inspected, last))
+        by_directory = [each for each in everything if each[-1] > log.snapshot_offset]
         assert told(of_answered_log(log)) == by_directory
         assert ("leader-elected", "behind-39") in [(kind, name) for kind, name, *_ in by_directory]
         given = b"".join((*log.of_snapshot, *(records for *_, records in log.batches)))
@@ -87,6 +94,24 @@ def test_pieces_have_what_the_directory_has_and_nobodys_credentials(
         assert b"before" in given
 
     perform(story)
+
+
+def test_a_log_that_is_kept_from_its_beginning_is_told_whole_whatever_snapshots_there_are() -> None:
+    async def story(stage: Stage) -> None:
+        node = await with_history(stage)
+        directory = f"{node.config.text('metadata.log.dir')}/__cluster_metadata-0"
+        inspected = inspect(node.disk, directory)
+        assert inspected.snapshot is not None
+        found = pieces(node)
+        assert all(part.snapshot_offset == 0 for part in found)
+        batches = [(b.offset, b.epoch, bytes(b.records)) for part in found for b in part.batches]
+        events = told(of_answered_log(MetadataLog(batches=batches)))
+        assert events == told(of_inspected_log(inspected, node.quorum.last_committed))
+        assert [
+            each for each in events if each[1] == "before-0" and each[3] < inspected.snapshot.index
+        ]
+
+    perform(story, {})
 
 
 def test_a_cursor_is_the_nodes_own_and_of_the_snapshot_that_is_there(
