@@ -10,6 +10,7 @@ trace (docs/trace.md), folded in the browser. Where there is an engine it can al
 - `teacher.py`: requests of a page with an engine; `server.py` carries them over a WebSocket (the
   extra raftka[learn]); playground.html carries them to Pyodide
 - `explaining.py`: what a run broke or lost: the story, THE MOMENT, until when it could be saved
+- `figures.py`: what many seeds of a lesson come to, shipped as numbers; `counting.py` makes them
 - `attached.py`: running nodes, by what they answer; `harmless.py`: their bytes as text
 - `bridge.py`: a process whose virtual brokers real clients talk to; `bridging.py` asks it
 - `classroom.py`: predictions of a class, and how much its students may know; `class_server.py` has

@@ -74,7 +74,7 @@ class Exercise:
         found = {**self.about, "lesson": told}
         if not is_whole:
             # They are of the whole run, and so of what comes.
-            found |= {"hash": "", "violations": [], "inevitable": None}
+            found |= {"hash": "", "violations": [], "inevitable": None, "figures": None}
         zipped = gzip.compress("\n".join(lines).encode(), compresslevel=9, mtime=0)
         return {**found, "events_gz": base64.b64encode(zipped).decode()}
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from raftka.learn import lessons
+from raftka.learn import figures, lessons
 from raftka.learn.explaining import has_lost, inevitable, story
+from raftka.learn.measures import Figures
 from raftka.learn.places import places
 from raftka.simulations.runs.user_file import UnusableFile
 from raftka.simulations.scenarios import NAMES, stage
@@ -36,6 +37,8 @@ class Recording:
     hash: str = ""
     lesson: Mapping[str, Any] | None = None
     violations: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    figures: Mapping[str, Any] | None = None
+    """What many seeds of it come to (figures.py), of a lesson as it is written."""
     inevitable: Mapping[str, Any] | None = None
     """Until when what was lost could have been saved (explaining.py), where it was looked for."""
 
@@ -49,6 +52,7 @@ class Recording:
             "lesson": self.lesson,
             "violations": list(self.violations),
             "inevitable": self.inevitable,
+            "figures": self.figures,
         }
 
     def explained(self, lesson: lessons.Lesson | None = None) -> Recording:
@@ -134,7 +138,31 @@ def of_session(
             {"name": each["name"], "t": each["at_s"], "words": each["story"]}
             for each in ended["violations"]
         ],
+        _figures_of(session, lesson),
     )
+
+
+def _figures_of(session: Mapping[str, Any], lesson: lessons.Lesson | None) -> dict[str, Any] | None:
+    """Only of a lesson that ships, as it is written: they would not be of another story."""
+    if lesson is not None or "lesson" not in session:
+        return None
+    if session.get("script") or session.get("rules_off"):
+        return None
+    return figures.of(session["lesson"])
+
+
+def measured(session: Mapping[str, Any]) -> dict[str, Any]:
+    """The hash and the three figures of a session's run (measures.py); nothing else of it is kept.
+
+    Raises SessionError."""
+    engine = Engine(commit=commit(), lessons=brought_by())
+    try:
+        opened = _last(engine, {"op": "open", "session": session}, lambda _: None)
+        found = Figures()
+        ended = _last(engine, {"op": "run", "session": opened["session"]}, found.take)
+    finally:
+        engine.close()
+    return {"hash": ended["hash"], **found.told()}
 
 
 def _lesson_of(

@@ -18,8 +18,7 @@ from typing import Any, Final
 
 from raftka.learn import explaining, lessons
 from raftka.learn.lessons import WrongLesson
-from raftka.learn.measures import measures
-from raftka.learn.recording import Recording, brought_by, of_session
+from raftka.learn.recording import Recording, brought_by, measured, of_session
 from raftka.learn.telling import NotInTrace
 from raftka.simulations.sessions.engine import EVENTS_MAX, Engine
 from raftka.simulations.sessions.errors import SessionError
@@ -79,9 +78,7 @@ class Teacher:
         yield {"ok": True, "run": recording.about()}
 
     def _measure(self, request: Mapping[str, Any]) -> Iterator[Answer]:
-        found: list[Mapping[str, Any]] = []
-        recording = self._run(request, found)
-        yield {"ok": True, "hash": recording.hash, **measures(found)}
+        yield {"ok": True, **measured(self._session(request))}
 
     def _story(self, request: Mapping[str, Any]) -> Iterator[Answer]:
         yield {"ok": True, "violations": explaining.story(self._session(request), brought_by())}

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { openRun, page } from "./catalogue";
 import { type Answer, Engine, EngineRefused, socketSource } from "./engine";
-import type { SessionData } from "./model/recorded";
+import type { SessionData, ShippedFigures } from "./model/recorded";
 import { ask, reasonOf, record } from "./session";
 import { loaded, notice } from "./store";
 import { say } from "./words/say";
@@ -84,9 +84,19 @@ export function cancel(): void {
   running.value = false;
 }
 
-/** Shows the run of a seed. */
-export async function openSeed(seed: number): Promise<void> {
-  const session = measuredOf.value;
+/** What ships with a lesson, as runs of each value of its setting. */
+export function shippedRuns(figures: ShippedFigures): Map<string, Measured[]> {
+  const seconds = (ms: number | null | undefined): number | null => (typeof ms === "number" ? ms / 1000 : null);
+  return new Map(Object.entries(figures.runs).map(([value, runs]) => [
+    value,
+    runs.flatMap(([election, outage, lost], at) =>
+      lost === undefined ? [] : [{ seed: at + 1, election_s: seconds(election), outage_s: seconds(outage) ?? 0, lost: lost ?? 0 }]),
+  ]));
+}
+
+/** Shows the run of a seed; of the session that was measured, or of the one that is named. */
+export async function openSeed(seed: number, of?: SessionData): Promise<void> {
+  const session = of ?? measuredOf.value;
   if (session === null) return;
   try {
     await openRun(await record({ ...session, seed }));

@@ -78,6 +78,13 @@ export interface Inevitable {
   runs: number;
 }
 
+/** What many seeds of a lesson come to: seeds 1, 2, 3 ..., by the values of a setting. */
+export interface ShippedFigures {
+  setting: string;
+  /** Election and outage in milliseconds (null: there was none), and records lost; empty where the story was not possible. */
+  runs: Record<string, (number | null)[][]>;
+}
+
 export interface RecordedRun {
   commit: string;
   hash: string;
@@ -89,6 +96,7 @@ export interface RecordedRun {
   violations: Violated[];
   /** Undefined where nobody has looked for it; null when nothing was lost. */
   inevitable?: Inevitable | null;
+  figures?: ShippedFigures | null;
 }
 
 export interface LessonTitle {
