@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import webbrowser
 from collections.abc import Awaitable, Callable, Sequence
@@ -211,6 +212,10 @@ def _teach(options: argparse.Namespace) -> int:
 def _until_ended(run: Callable[[], Awaitable[None]], expected: type[Exception]) -> int:
     import trio
 
+    # Started in the background by a shell it ignores Ctrl-C; a service manager sends SIGTERM. It
+    # ends in order either way, and saves what --save names.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     failures: list[BaseException] = []
     try:
         trio.run(run)
