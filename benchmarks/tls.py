@@ -107,6 +107,7 @@ def create_topic(bootstrap: str, store: Path | None) -> None:
             await admin.create_topics([NewTopic(TOPIC, 1, 1)])
 
     trio.run(main)
+    time.sleep(1.0)
 
 
 def connect(bootstrap: str, store: Path | None) -> socket.socket:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from raftka.broker.controller.schema import SettingsSchema
+from raftka.broker.security import check_certificates
 from raftka.kraft.controller.configs import Alteration, Op, Wanted, check_names
 from raftka.kraft.image import (
     BROKER_RESOURCE,
@@ -24,7 +25,7 @@ from raftka.model.access import Operation, ResourceType
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import Level
 from raftka.model.ports import Piece, bytes_of
-from raftka.model.settings.altering_brokers import validate_broker_configs
+from raftka.model.settings.altering_brokers import validate_broker_configs, would_be
 from raftka.model.text import java_int
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages import alter_configs, incremental_alter_configs
@@ -62,7 +63,11 @@ def check_own_configs(node: Node, resource: ConfigResource, wanted: Wanted) -> N
     if resource.name != CLUSTER_DEFAULT:
         check_node_id(node, resource.name, "Unexpected broker id, expected {0} or empty string,")
     entries = wanted(node.image.configs.get(resource, {}))
-    validate_broker_configs(node.config, entries, cluster_wide=resource.name == CLUSTER_DEFAULT)
+    cluster_wide = resource.name == CLUSTER_DEFAULT
+    validate_broker_configs(node.config, entries, cluster_wide=cluster_wide)
+    protocols = {name: each.protocol for name, each in node.listeners.items()}
+    wanted_config = would_be(node.config, entries, cluster_wide=cluster_wide)
+    check_certificates(protocols, node.config, wanted_config, node.tls_port)
 
 
 def check_node_id(node: Node, name: str, words: str) -> None:

@@ -142,6 +142,8 @@ class Node:
         )
         """The same for controllers."""
         self._first_scram = first_scram
+        self.tls_port = tls
+        """What speaks TLS here; None for OpenSSL."""
         self.tls = {
             name: tls_for(partial(self.listener_settings, name), each.protocol, clock, tls)
             for name, each in self.listeners.items()

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.model.scram import HASHES, NUMBERS, ScramCredential
 from raftka.model.settings.config import Problem, WrongSettings
@@ -101,15 +102,43 @@ def _certificates(
 ) -> Certificates:
     from raftka.net.security.contexts import Certificates
 
-    if tls is None:
-        from raftka.net.security.openssl import OpenSsl
-
-        tls = OpenSsl()
+    library = _library(tls)
     try:
-        return Certificates(lambda: tls_settings(settings()), clock.monotonic, tls, server=server)
+        return Certificates(
+            lambda: tls_settings(settings()), clock.monotonic, library, server=server
+        )
     except (ValueError, OSError) as error:
         name = f"listener {settings().listener}"
         raise WrongSettings([Problem(name, None, f"TLS cannot be set up: {error}")]) from error
+
+
+def check_certificates(
+    protocols: Mapping[str, str], now: Config, wanted: Config, tls: Tls | None
+) -> None:
+    """Check that listeners could speak TLS with other settings than they have `now`: with what
+    could not be used, a node would go on with the certificates before, until they expire.
+
+    `protocols` says by the listeners' names what they speak. Raises KafkaError INVALID_REQUEST,
+    as Kafka does.
+    """
+    for name, protocol in protocols.items():
+        then = tls_settings(ListenerSettings(wanted, name))
+        if not protocol.endswith("SSL") or then == tls_settings(ListenerSettings(now, name)):
+            continue
+        try:
+            _library(tls).context(then, server=True)
+        except (ValueError, OSError) as error:
+            words = f"The certificates of listener {name} cannot be replaced: {error}"
+            raise KafkaError(ErrorCode.INVALID_REQUEST, words) from error
+
+
+def _library(tls: Tls | None) -> Tls:
+    """What speaks TLS: OpenSSL, unless something else is given."""
+    if tls is None:
+        from raftka.net.security.openssl import OpenSsl
+
+        return OpenSsl()
+    return tls
 
 
 def tls_settings(settings: ListenerSettings) -> TlsSettings:

@@ -80,18 +80,22 @@ def validate_broker_configs(
     """Check what a broker that runs with `config` would become by exactly these settings."""
     validate_broker_names(entries, cluster_wide=cluster_wide)
     validate_rules(config, entries, cluster_wide=cluster_wide)
-    layers = (config.broker, entries) if cluster_wide else (entries, config.default)
-    wanted = stack(config, *layers)
+    wanted = would_be(config, entries, cluster_wide=cluster_wide)
     for words in (*_steps(config, wanted, entries), *_listener_steps(config, wanted)):
         _refuse(words)
     _check_local_retention(config, wanted)
     _check_copy_lag(config, wanted)
 
 
+def would_be(config: Config, entries: Mapping[str, str], *, cluster_wide: bool) -> Config:
+    """What `config` becomes by exactly these dynamic settings of a broker, or of all."""
+    layers = (config.broker, entries) if cluster_wide else (entries, config.default)
+    return stack(config, *layers)
+
+
 def validate_rules(config: Config, entries: Mapping[str, str], *, cluster_wide: bool) -> None:
     """Check that a node with `config` could be started with these settings too."""
-    layers = (config.broker, entries) if cluster_wide else (entries, config.default)
-    problems = broken_rules(stack(config, *layers))
+    problems = broken_rules(would_be(config, entries, cluster_wide=cluster_wide))
     if problems:
         _refuse("; ".join(str(problem) for problem in problems))
 

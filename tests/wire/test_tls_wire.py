@@ -168,6 +168,30 @@ def test_half_handshakes_and_other_protocols_leave_others_alone(
     assert "does not speak TLS" in node.log
 
 
+def test_certificates_that_cannot_be_used_are_refused_when_they_are_set(
+    node: SecuredNode, authority: Authority, tmp_path: Path
+) -> None:
+    def alter(*words: str) -> str:
+        done = node.tool(
+            *("configs", "--entity-type", "brokers", "--entity-name", "1", "--alter", *words),
+            client=own(authority),
+        )
+        return f"{done.returncode} {done.stdout} {done.stderr}"
+
+    place = "listener.name.client.ssl.keystore.location"
+    refused = alter("--add-config", f"{place}={tmp_path}/nothing.pem")
+    assert refused.startswith("1") and "listener CLIENT cannot be replaced" in refused
+    broken = tmp_path / "broken.pem"
+    broken.write_text((authority.folder / "admin.crt").read_text())
+    refused = alter("--add-config", f"{place}={broken}")
+    assert refused.startswith("1") and "ssl.key.password must open the key" in refused
+    assert alter("--add-config", "ssl.cipher.suites=TLS_X_WITH_Y").startswith("1")
+    another = authority.issue("other")
+    assert alter("--add-config", f"{place}={another}").startswith("0")
+    assert "t" in node.tool("topics", "--list", client=own(authority)).stdout.split()
+    assert alter("--delete-config", place).startswith("0")
+
+
 def test_a_certificate_is_replaced_without_a_restart(
     node: SecuredNode, authority: Authority
 ) -> None:
