@@ -133,13 +133,10 @@ class Node:
         self.dice = dice
         self.disk = disk
         self.network = network
-        self.broker_network = network_for(
-            *(self.listener_settings, config, network, clock, dice), tls=tls, controllers=False
-        )
+        reach = partial(network_for, self.listener_settings, config, network, clock, dice, tls=tls)
+        self.broker_network = reach(controllers=False)
         """By which this node reaches brokers; it speaks what their listener asks for."""
-        self.controller_network = network_for(
-            *(self.listener_settings, config, network, clock, dice), tls=tls, controllers=True
-        )
+        self.controller_network = reach(controllers=True)
         """The same for controllers."""
         self._first_scram = first_scram
         self.tls_port = tls
