@@ -28,7 +28,6 @@ import trio
 from benchmarks.broker import (
     TOPIC,
     batch,
-    check_fetch,
     check_produce,
     fetch_frame,
     produce_frame,
@@ -137,6 +136,13 @@ def answer(connection: socket.socket, scratch: memoryview, check: Callable[[byte
         left -= count
     check(struct.pack(">i", size) + head)
     return int(size) + 4
+
+
+def check_fetch(head: bytes) -> None:
+    """Raises RuntimeError for an answer that is an error; one without records is none."""
+    (code,) = struct.unpack_from(">h", head, 12)
+    if code:
+        raise RuntimeError(f"the node answered error code {code}")
 
 
 def load(

@@ -16,6 +16,7 @@ from raftka.model import logs
 from raftka.model.errors import ErrorCode
 from raftka.model.ports import Piece
 from raftka.model.settings import read_config
+from raftka.model.settings.listeners import listeners
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages import alter_configs, incremental_alter_configs
@@ -49,6 +50,8 @@ class Broker:
             config=read_config(NODE),
             image=EMPTY_IMAGE,
             listener_kind=lambda _: "broker",
+            listeners={each.name: each for each in listeners(read_config(NODE))},
+            tls_port=None,
             forward=self.forward,
         )
         self._dispatcher = Dispatcher(cast(Node, node), routes("broker"))
