@@ -83,10 +83,11 @@ def streams(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Drawn:
 
 def reluctant(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Drawn:
     """In some runs a consumer group whose members keep what they must give back."""
-    wide = [topic.name for topic in topics if topic.partitions > 1]
-    if (dice.random() > _CHANCE and not force) or not wide:
+    names = tuple(topic.name for topic in topics)
+    some = sum(topic.partitions for topic in topics) > 1
+    if (dice.random() > _CHANCE and not force) or not some:
         return NOTHING
-    return Drawn(groups=(GroupPlan("reluctant", "reluctant", (wide[0],), 2),))
+    return Drawn(groups=(GroupPlan("reluctant", "reluctant", names, 2),))
 
 
 def draw(

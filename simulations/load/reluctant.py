@@ -30,8 +30,6 @@ from raftka.simulations.world import World
 Place = tuple[bytes, int]
 """Topic id, partition."""
 REBALANCE_S: Final = 4.0
-_SETTLED_S: Final = REBALANCE_S + 16.0
-"""After all has healed: a session, a rebalance timeout, and heartbeats in between."""
 _BEAT_S: Final = 0.5
 _LIFE_S: Final = (5.0, 30.0)
 _KEEPS: Final = 0.5
@@ -144,8 +142,9 @@ class ReluctantLoad:
             if is_last_life:
                 # All but the last one keep what they have, and the last one waits for its share.
                 member.keeps = number < self.plan.members - 1
+                while not member.keeps and not any(self._kept()):  # noqa: ASYNC110
+                    await trio.sleep(_BEAT_S)
                 if not member.keeps:
-                    await trio.sleep(3 * _BEAT_S)
                     self._last_joined_s = trio.current_time()
             self.members[number] = member
             while not world.ended.is_set():

@@ -74,3 +74,10 @@ def test_a_reluctant_member_keeps_what_it_must_give_back() -> None:
     member.answered(answer(1, 0))
     assert member.owned == {(TOPIC, 0)}
     assert member.request().member_epoch == 1
+
+
+def test_a_coordinator_that_waits_without_end_for_a_reluctant_member_is_noticed() -> None:
+    mutation = "revocation-awaited-for-ever"
+    outcome = run_plan(replace(plan_with("reluctant"), mutation=mutation, operations=()))
+    assert outcome.exit is Exit.LIVENESS
+    assert outcome.violation is not None and outcome.violation.name == "groups-recover"

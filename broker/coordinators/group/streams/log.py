@@ -360,17 +360,15 @@ def _read(ids: Any) -> TaskIds:
 
 
 def _read_active(ids: Any, member_epoch: int) -> OwnedIds:
-    """Records of before KIP-1251 do not say since when the member has a task."""
-    return {
-        each.subtopology_id: dict(
-            zip(
-                each.partitions,
-                each.assignment_epochs or [member_epoch] * len(each.partitions),
-                strict=False,
-            )
-        )
-        for each in ids
-    }
+    """Tasks whose epochs were not written, as before KIP-1251, or not for each of them, count as
+    given at the member's epoch."""
+    found: OwnedIds = {}
+    for each in ids:
+        epochs = each.assignment_epochs
+        if epochs is None or len(epochs) != len(each.partitions):
+            epochs = [member_epoch] * len(each.partitions)
+        found[each.subtopology_id] = dict(zip(each.partitions, epochs, strict=True))
+    return found
 
 
 FORMATS: Final[Mapping[int, Format]] = {
