@@ -88,7 +88,7 @@ async def _letters(world: World, group: Working) -> None:
         except CLIENT_ERRORS as error:
             words = f"the dead letters of {plan.name} cannot be read: {error}"
         else:
-            missing = checker.letters_found(letters)
+            missing = [each for each in checker.letters_found(letters) if _stays(world, each)]
             if not missing or world.witnesses.groups_lost(OFFSETS_TOPIC, SHARE_STATE_TOPIC):
                 return
             if world.reached.get("dead letter given up"):
@@ -102,6 +102,14 @@ async def _letters(world: World, group: Working) -> None:
                 about=About(group=plan.name),
             )
         await sleep(_LOOK_S)
+
+
+def _stays(world: World, where: Where) -> bool:
+    """Whether a record cannot have gone before its letter was written."""
+    history = world.history
+    key = where.partition
+    gone = where.offset < history.of(key).start or history.may_be_gone(key, where.offset)
+    return not gone and not history.excused(key)
 
 
 async def _read(world: World, topic: str, partitions: int) -> list[Where]:

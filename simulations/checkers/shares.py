@@ -143,6 +143,8 @@ class ShareChecker:
             and held.member != member
             and held.leader_epoch == epoch
             and held.since_s <= said_s
+            and now_s < held.until_s
+            and held.is_connected()
         ):
             self._report(
                 "acknowledged-by-another",

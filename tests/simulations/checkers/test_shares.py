@@ -60,6 +60,7 @@ def test_only_who_holds_a_record_acknowledges_it(checker: ShareChecker, told: li
     checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
     checker.delivered("b", RECORD, 2, 0, 31.0, 32.0)
     checker.acknowledged(RECORD, 34.0, member="a", said_s=31.5, epoch=0)
+    checker.acknowledged(RECORD, 99.0, member="a", said_s=98.0, epoch=0)
     assert told == [], "they met on the way"
     checker.delivered("a", OTHER, 1, 0, 0.0, 1.0)
     checker.delivered("b", OTHER, 2, 0, 31.0, 32.0)

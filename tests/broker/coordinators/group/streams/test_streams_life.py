@@ -13,10 +13,6 @@ from raftka.broker.coordinators.group.streams.group import StreamsGroup
 from raftka.broker.coordinators.group.streams.topology import StatusCode
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import Rule
-from raftka.net.protocol.messages import streams_group_current_member_assignment_value as current
-from raftka.net.protocol.messages.streams_group_current_member_assignment_key import (
-    StreamsGroupCurrentMemberAssignmentKey,
-)
 from raftka.net.protocol.messages.streams_group_heartbeat import (
     Endpoint,
     StreamsGroupHeartbeatRequest,
@@ -400,20 +396,3 @@ def chaos(seed: int, *rules_off: Rule) -> StreamsWorld:
             world.hear(dice.choice(world.members))
     assert isinstance(world.streams, StreamsGroup)
     return world
-
-
-@pytest.mark.parametrize("epochs", [None, [], [1], [1, 1, 1, 1, 1]])
-def test_a_record_with_too_few_or_too_many_epochs_loses_no_task(epochs: list[int] | None) -> None:
-    world = StreamsWorld()
-    world.member("m1")
-    world.quiet()
-    tasks = current.TaskIds(subtopology_id="0", partitions=[0, 1, 2], assignment_epochs=epochs)
-    written.FORMATS[written.CURRENT].replay(
-        world.shard.core,
-        StreamsGroupCurrentMemberAssignmentKey(group_id=GROUP, member_id="m1"),
-        current.StreamsGroupCurrentMemberAssignmentValue(
-            member_epoch=2, previous_member_epoch=2, active_tasks=[tasks]
-        ),
-    )
-    held = world.streams.members["m1"].assigned.active["0"]
-    assert held == dict.fromkeys((0, 1, 2), 2), "all of them, since the member's epoch"
