@@ -6,8 +6,11 @@ import json
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -113,6 +116,18 @@ def test_a_run_has_so_many_connections_and_says_when_it_has_them(
         while not (script := bridge.handle({"op": "session"})["session"]["script"]):
             bridge.turn()
     assert script[0]["base64"] == "eA=="  # Who was there is still heard.
+
+
+def test_the_command_saves_its_session_when_it_is_ended(tmp_path: Path) -> None:
+    """By SIGTERM, as a process in the background is, which ignores Ctrl-C."""
+    file = tmp_path / "class.json"
+    command = [sys.executable, "-m", "raftka", "learn", "--bridge", str(free_port())]
+    with subprocess.Popen([*command, "--save", str(file)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and b"token=" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(60) == 0
+    session = json.loads(file.read_text())
+    assert session["until_s"] >= 0 and session["script"] == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
