@@ -160,7 +160,7 @@ class ShareGroups:
             if kind is AcknowledgeType.RENEW:
                 checker.renewed(request.member_id, where, asked_s)
             elif kind in _DONE:
-                # Whether another holds it by then is not compared here: seed 7038 of 2026-11-30
+                # Whether another holds it by then is not compared here: seed 7039 of 2026-11-30
                 # has an acknowledgement that counts while another member was given the record.
                 checker.acknowledged(where, trio.current_time())
 
