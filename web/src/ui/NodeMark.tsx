@@ -80,7 +80,8 @@ function Badge({ layout, name, node, event }: { layout: Layout; name: string; no
   const alive = node.health !== "down" && node.health !== "absent";
   const isController = node.role === "leader" && alive;
   const facts = [say("stage.term", { term: node.term })];
-  if (!narrow && node.vote !== null) facts.push(say("stage.vote", { candidate: node.vote }));
+  // With many nodes there is no room for both, and the vote is in Why.
+  if (!narrow && layout.columns[name]!.width >= 90 && node.vote !== null) facts.push(say("stage.vote", { candidate: node.vote }));
   const trouble = node.trouble === null ? null : sayIf(`stage.trouble.${node.trouble}`);
   const warned = trouble ?? (node.registered && node.fenced && alive ? say("stage.fenced") : null);
   const arm = radius * 0.62;
