@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from raftka.broker.controller.schema import SettingsSchema
 from raftka.broker.security import check_certificates
@@ -28,7 +28,9 @@ from raftka.model.ports import Piece, bytes_of
 from raftka.model.settings.altering_brokers import validate_broker_configs, would_be
 from raftka.model.text import java_int
 from raftka.net.protocol import codec
+from raftka.net.protocol.message import Response
 from raftka.net.protocol.messages import alter_configs, incremental_alter_configs
+from raftka.net.router import Answer
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -123,7 +125,7 @@ def set_levels(alterations: Sequence[Alteration]) -> None:
 
 async def through_controller(
     context: Context, request: Any, decided: Decided, decide: Callable[[Any], Awaitable[Any]]
-) -> Any:
+) -> Answer:
     """The answer to a request about resources: what is decided here, and the controller's.
 
     `request` is AlterConfigs or IncrementalAlterConfigs; `decide` answers one as the controller.
@@ -154,7 +156,7 @@ async def through_controller(
         outcome(type(request), each, decided[place]) if place in decided else next(others)
         for place, each in enumerate(request.resources)
     ]
-    return answer
+    return cast(Response, answer)
 
 
 def refusal(request: Any, error: KafkaError) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from raftka.kraft.image import CLIENT_METRICS_RESOURCE, ConfigResource
 from raftka.model.crc import crc32c
@@ -17,7 +17,7 @@ from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import uuid_text
 from raftka.model.settings.client_metrics import INTERVAL_MS, matchers
-from raftka.net.router import Context
+from raftka.net.router import Context, NodeT
 
 ALL_METRICS: Final = "*"
 MOST_CLIENTS: Final = 10_000
@@ -38,7 +38,7 @@ class Client(NamedTuple):
     port: str
 
 
-def client_of(context: Context[Any]) -> Client:
+def client_of(context: Context[NodeT]) -> Client:
     """Who asks."""
     session = context.session
     port = session.peer.rpartition(":")[2]

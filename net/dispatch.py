@@ -69,7 +69,7 @@ class Meter(Protocol):
     is_active: bool
     """Whether any client has a quota: when not, nothing is measured."""
 
-    def begin(self, context: Context[Any], *, is_exempt: bool) -> Metering:
+    def begin(self, context: Context[NodeT], *, is_exempt: bool) -> Metering:
         """Measure a request from now on; of an exempt one its time is not counted."""
         ...
 
@@ -216,7 +216,7 @@ class Dispatcher(Generic[NodeT]):
         outlet.put([_SIZE.pack(len(answer)), answer])
 
 
-def _show(context: Context[Any], route: Route[Any]) -> None:
+def _show(context: Context[NodeT], route: Route[NodeT]) -> None:
     """A line for a request, at level DEBUG."""
     log.debug(
         f"{route.name} version {context.api_version} from {context.session.peer}",
@@ -227,7 +227,7 @@ def _show(context: Context[Any], route: Route[Any]) -> None:
 
 
 def _not_taken(
-    route: Route[Any] | None, api_key: int, size: int, session: Session
+    route: Route[NodeT] | None, api_key: int, size: int, session: Session
 ) -> CloseConnection:
     """Why a request ends its connection unread."""
     if route is None:
@@ -236,8 +236,8 @@ def _not_taken(
 
 
 async def _answer_later(
-    context: Context[Any],
-    route: Route[Any],
+    context: Context[NodeT],
+    route: Route[NodeT],
     request: Request[Any],
     waiting: Awaitable[Answer],
     outlet: Outlet,
@@ -256,8 +256,8 @@ async def _answer_later(
 
 
 def _answer_beside(
-    context: Context[Any],
-    route: Route[Any],
+    context: Context[NodeT],
+    route: Route[NodeT],
     request: Request[Any],
     waiting: Awaitable[Answer],
     outlet: Outlet,
@@ -282,7 +282,7 @@ def _answer_beside(
 
 
 def _fill_later(
-    context: Context[Any], route: Route[Any], outlet: Outlet
+    context: Context[NodeT], route: Route[NodeT], outlet: Outlet
 ) -> Callable[[object], None]:
     """What puts an answer into its place, from wherever it is resolved.
 
@@ -305,7 +305,7 @@ def _fill_later(
     return resolved
 
 
-def _account(context: Context[Any], route: Route[Any], answer: object, outlet: Outlet) -> None:
+def _account(context: Context[NodeT], route: Route[NodeT], answer: object, outlet: Outlet) -> None:
     """What is done with every answer, however it came: quotas and figures are kept."""
     if context.metering is not None:
         context.metering.finish(answer, route.request.RESPONSE, outlet)
@@ -313,7 +313,7 @@ def _account(context: Context[Any], route: Route[Any], answer: object, outlet: O
         context.timing.answered(answer)
 
 
-def encode_answer(context: Context[Any], answer: object) -> list[Piece]:
+def encode_answer(context: Context[NodeT], answer: object) -> list[Piece]:
     """The whole frame for what a handler returned; empty for no answer."""
     if answer is None:
         return []
@@ -335,7 +335,7 @@ def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> list[Piece]:
 
 
 def _failed(
-    context: Context[Any], route: Route[Any], request: Request[Any], error: Exception
+    context: Context[NodeT], route: Route[NodeT], request: Request[Any], error: Exception
 ) -> Response:
     """The answer for what a handler raised. A defect of ours is logged in full, answered in short.
 
@@ -350,12 +350,12 @@ def _failed(
     return _error_answer(route, request, error)
 
 
-def _log_defect(context: Context[Any], route: Route[Any]) -> None:
+def _log_defect(context: Context[NodeT], route: Route[NodeT]) -> None:
     peer = context.session.peer
     log.exception(f"{route.name} from {peer} failed", listener=context.listener)
 
 
-def _error_answer(route: Route[Any], request: Request[Any], error: KafkaError) -> Response:
+def _error_answer(route: Route[NodeT], request: Request[Any], error: KafkaError) -> Response:
     """The response that carries an error of the whole request.
 
     Raises CloseConnection where the protocol has no place for such an error: handlers of those

@@ -13,8 +13,8 @@ import pytest
 from raftka.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
-NOT_OURS = {"kafka-python", "kafka-share-groups"}
-"""A client, and a tool of Kafka's own that works here."""
+NOT_OURS = {"kafka-python"}
+"""A client."""
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 

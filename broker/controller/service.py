@@ -38,7 +38,7 @@ from raftka.model.ports import Clock, Dice, Network
 from raftka.model.reasons import Why
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
-from raftka.net.router import Context
+from raftka.net.router import Context, NodeT
 from raftka.net.session import Session
 
 log = get_logger(__name__)
@@ -160,7 +160,7 @@ class ControllerService:
         response, _ = await self._writer.submit(wanted, timeout_s=timeout_ms / 1000)
         return response
 
-    def charge(self, context: Context[Any], *, strict: bool) -> MutationCharge:
+    def charge(self, context: Context[NodeT], *, strict: bool) -> MutationCharge:
         """What counts the partitions that a request changes against its client's quota."""
 
         def now_ms() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raftka.broker import altering
 from raftka.broker.request import Context, handles
@@ -17,6 +17,7 @@ from raftka.kraft.image import ConfigResource
 from raftka.model.access import PER_RESOURCE, Operation
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest, AlterConfigsResponse
+from raftka.net.router import Answer
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -32,7 +33,7 @@ Wishes = Sequence[tuple[ConfigResource, Sequence[tuple[str, str | None]]]]
     looks_first=True,
     refusal=altering.refusal,
 )
-async def handle_alter_configs(context: Context, request: AlterConfigsRequest) -> Any:
+async def handle_alter_configs(context: Context, request: AlterConfigsRequest) -> Answer:
     decided = _look(context, _wishes(request))
     decide = partial(_decide, context.node)
     return await altering.through_controller(context, request, decided, decide)

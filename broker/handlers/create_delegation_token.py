@@ -19,6 +19,7 @@ from raftka.net.protocol.messages.create_delegation_token import (
     CreateDelegationTokenRequest,
     CreateDelegationTokenResponse,
 )
+from raftka.net.router import Answer
 
 _ID_BYTES: Final = 16
 
@@ -40,7 +41,7 @@ def refusal(
 )
 async def handle_create_delegation_token(
     context: Context, request: CreateDelegationTokenRequest
-) -> Any:
+) -> Answer:
     node, requester = context.node, context.principal
     owner = requester
     if request.owner_principal_name:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from raftka.broker import delegation
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.delegation_tokens import expire
@@ -13,6 +11,7 @@ from raftka.net.protocol.messages.expire_delegation_token import (
     ExpireDelegationTokenRequest,
     ExpireDelegationTokenResponse,
 )
+from raftka.net.router import Answer
 
 
 def refusal(
@@ -32,7 +31,7 @@ def refusal(
 )
 async def handle_expire_delegation_token(
     context: Context, request: ExpireDelegationTokenRequest
-) -> Any:
+) -> Answer:
     node, by = context.node, context.principal
     try:
         delegation.check_may_ask(context)

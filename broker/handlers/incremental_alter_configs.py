@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raftka.broker import altering
 from raftka.broker.altering import BROKER_LOGGER_RESOURCE
@@ -27,6 +27,7 @@ from raftka.net.protocol.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
 )
+from raftka.net.router import Answer
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
@@ -44,7 +45,7 @@ Wishes = Sequence[tuple[ConfigResource, Sequence[Alteration]]]
 )
 async def handle_incremental_alter_configs(
     context: Context, request: IncrementalAlterConfigsRequest
-) -> Any:
+) -> Answer:
     decided = _look(context, _wishes(request), validate_only=request.validate_only)
     decide = partial(_decide, context.node)
     return await altering.through_controller(context, request, decided, decide)

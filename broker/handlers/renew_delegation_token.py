@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from raftka.broker import delegation
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.delegation_tokens import renew
@@ -13,6 +11,7 @@ from raftka.net.protocol.messages.renew_delegation_token import (
     RenewDelegationTokenRequest,
     RenewDelegationTokenResponse,
 )
+from raftka.net.router import Answer
 
 
 def refusal(
@@ -32,7 +31,7 @@ def refusal(
 )
 async def handle_renew_delegation_token(
     context: Context, request: RenewDelegationTokenRequest
-) -> Any:
+) -> Answer:
     node, by = context.node, context.principal
     try:
         delegation.check_may_ask(context)

@@ -16,7 +16,7 @@ from raftka.net.protocol.throttling import THROTTLE_TIME, put_throttle_ms, throt
 if TYPE_CHECKING:
     from raftka.broker.quotas.client_rates import ClientRates
     from raftka.net.protocol.message import Response
-    from raftka.net.router import Context, Muted
+    from raftka.net.router import Context, Muted, NodeT
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Metering:
         "_user",
     )
 
-    def __init__(self, rates: Rates, clock: Clock, context: Context[Any], *, times: bool) -> None:
+    def __init__(self, rates: Rates, clock: Clock, context: Context[NodeT], *, times: bool) -> None:
         self._rates = rates
         self._clock = clock
         self._context = context

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from raftka.broker.quotas.client_rates import ClientRates
 from raftka.broker.quotas.connections import ConnectionRates
 from raftka.broker.quotas.meter import Metering
@@ -19,7 +17,7 @@ from raftka.kraft.sections.client_quotas import entity_text
 from raftka.model.logs import get_logger
 from raftka.model.ports import Clock
 from raftka.model.settings import Config
-from raftka.net.router import Context
+from raftka.net.router import Context, NodeT
 
 log = get_logger(__name__)
 
@@ -40,7 +38,7 @@ class Quotas:
         self.request = ClientRates(REQUEST_PERCENTAGE, windows, longest_ms=windows.window_ms)
         self.connections = ConnectionRates(windows)
 
-    def begin(self, context: Context[Any], *, is_exempt: bool) -> Metering:
+    def begin(self, context: Context[NodeT], *, is_exempt: bool) -> Metering:
         """Measure a request from now on; of an exempt one its time is not counted."""
         return Metering(self, self._clock, context, times=not is_exempt)
 
