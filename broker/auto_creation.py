@@ -62,7 +62,7 @@ async def ensure_internal_topic(node: Node, topic: InternalTopic) -> str:
 async def create_topic(node: Node, name: str, settings: Mapping[str, str]) -> str:
     """Create a topic at the defaults with some settings of its own, and wait a moment for it.
 
-    Returns why it could not be created; "" when it was, also by somebody else.
+    Returns why it could not be created; "" when it was, also by another node.
     """
     wanted = CreatableTopic(
         name=name,

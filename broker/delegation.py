@@ -55,7 +55,7 @@ def rules_of(node: Node) -> TokenRules:
 
 
 def token_id_of(tokens: Mapping[str, DelegationToken], secret: str, known: bytes) -> str | None:
-    """The token of which somebody knows the HMAC."""
+    """The token whose HMAC is `known`; None when there is none."""
     found = None
     for token_id in tokens:
         if hmac.compare_digest(token_hmac(secret, token_id), known):

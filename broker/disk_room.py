@@ -2,7 +2,7 @@
 
 A write for which there is no room takes its directory offline, and with the last one the broker
 ends. So producers are refused while a reserve is left, which metadata, offsets, replicas and a
-restart need; once retention or somebody has made room, they are served again.
+restart need; once retention or an operator has made room, they are served again.
 """
 
 from __future__ import annotations

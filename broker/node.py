@@ -89,9 +89,9 @@ class Node:
     """Answers what brokers pass on in a client's name."""
     admission: Admission
     request_stats: RequestStats | None = None
-    """None where nobody can ask for metrics."""
+    """None where no listener answers metrics."""
     spans: Spans | None = None
-    """Of requests; None where nobody collects them."""
+    """Of requests; None where no collector is set."""
     recorder: RecorderReader | None = None
     """What this node's flight recorder holds; None where there is none."""
     is_stopping = False
@@ -217,7 +217,7 @@ class Node:
 
     @property
     def takes_telemetry(self) -> bool:
-        """Whether somebody may collect what clients push (KIP-714)."""
+        """Whether what clients push can be collected (KIP-714)."""
         return self.is_broker and self.request_stats is not None
 
     @cached_property

@@ -1,6 +1,6 @@
 """What a client does about a broker that does not answer.
 
-A process that stands still and a host without power leave their connections open, and a request
+A process that does not run and a host without power leave their connections open, and a request
 would wait for request.timeout.ms. The rules here end that wait as soon as the rest of the cluster
 knows better, and not before:
 
@@ -11,9 +11,9 @@ knows better, and not before:
 - The connection is closed once they name another leader or coordinator in place of the silent
   broker, report it as offline, or list it no longer. Its requests fail then as those of any broken
   connection, and are sent again to the new leader: an idempotent producer's batches under their id,
-  epoch and sequence (KIP-98), in order. An answer that comes later finds nobody.
+  epoch and sequence (KIP-98), in order. An answer that comes later is dropped.
 
-A broker that is only slow keeps its connections: nobody has taken anything from it.
+A broker that is only slow keeps its connections: no other has taken anything from it.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def _with_slots(cls: type, own: dict[str, dataclasses.Field[Any]]) -> type:
 
 
 def _first_call(cls: type, name: str) -> Callable[..., Any]:
-    """Stands in for a method until somebody calls it, and compiles all that have a stand-in."""
+    """Stands in for a method until its first call, and compiles all that have a stand-in."""
 
     def first(self: object, *args: object, **kwargs: object) -> object:
         compiled = _compile(cls)

@@ -1,4 +1,4 @@
-"""Delegation tokens (KIP-48): who may log in by one, and until when.
+"""Delegation tokens (KIP-48): which client may log in by one, and until when.
 
 A token's id is its user name for SCRAM, and its password is the base64 of an HMAC of the id under
 delegation.token.secret.key, which all nodes have: so the metadata holds nothing secret.
@@ -27,11 +27,11 @@ class DelegationToken(NamedTuple):
     """Until when it can be renewed."""
 
     def may_change(self, principal: Principal) -> bool:
-        """Whether somebody may renew and expire it."""
+        """Whether a principal may renew and expire it."""
         return principal == self.owner or principal in self.renewers
 
     def concerns(self, principal: Principal) -> bool:
-        """Whether somebody may see it without a permission."""
+        """Whether a principal may see it without a permission."""
         return principal == self.requester or self.may_change(principal)
 
     def has_expired(self, now_ms: int) -> bool:

@@ -103,7 +103,7 @@ if not TYPE_CHECKING:
 
 
 def _first_call(fields: tuple[str, ...], defaults: tuple[Any, ...]) -> Callable[..., Any]:
-    """Stands in for `__new__` until somebody calls it, and compiles it."""
+    """Stands in for `__new__` until its first call, and compiles it."""
 
     def first(cls: type, /, *args: Any, **kwargs: Any) -> Any:
         names = "".join(f", {name}" for name in fields)

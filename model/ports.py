@@ -314,7 +314,7 @@ class TlsFailure(Exception):
 
 class TlsStream(Protocol):
     """One side of one TLS connection without I/O: its user's bytes in clear on one side, on the
-    other those of the network, which somebody else moves."""
+    other those of the network, which the caller moves."""
 
     def shake_hands(self) -> bool:
         """Go on with the handshake; False while the other side has to say more. Raises TlsFailure.

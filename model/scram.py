@@ -17,7 +17,7 @@ NUMBERS: Final[Mapping[int, str]] = {1: "SCRAM-SHA-256", 2: "SCRAM-SHA-512"}
 """Mechanisms by their numbers in requests and records (KIP-554)."""
 MIN_ITERATIONS: Final = 4096
 MAX_ITERATIONS: Final = 16384
-"""Kafka's bounds: with more, whoever sets passwords could keep clients busy with their logins."""
+"""Kafka's bounds: with more, an administrator could keep clients busy with logins."""
 
 
 class ScramCredential(NamedTuple):

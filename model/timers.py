@@ -1,6 +1,6 @@
 """Timers that decide: an election, a lease, a session, a replica's lag, a delivery, a request.
 
-Whoever writes a trace watches them; in production nobody does, unless a trace is written, and
+What writes a trace watches them; in production nothing does, unless a trace is written, and
 to fire then costs one comparison. That a timer is set and pushed back is seen on the wire.
 """
 

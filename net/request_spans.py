@@ -3,7 +3,7 @@
 Made outside of the dispatcher, around it: a node without `raftka.otlp.traces.endpoint` has none of
 this, and one with it draws one number for each request. A request that is chosen has its answer's
 place watched: `local` ends when the handler returns, `remote` when the answer is known that it had
-to wait for. What nobody takes from `taken` in time is dropped, and counted.
+to wait for. What `taken` does not return in time is dropped, and counted.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ class Context(Generic[NodeT]):
     metering: Metering | None = None
     """What measures the request; None on a node without quotas."""
     timing: Waiting | None = None
-    """What times it where it waits; None on a node whose metrics nobody can ask for."""
+    """What times it where it waits; None on a node without a metrics listener."""
 
     @property
     def listener(self) -> str:

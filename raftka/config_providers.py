@@ -7,7 +7,7 @@
 
 The three providers are Apache Kafka's, under the names of its classes and with their parameters.
 Kafka keeps a variable that its provider does not know as text; a directory that is called
-`${env:DATA_DIR}` helps nobody, so it is an error here.
+`${env:DATA_DIR}` helps no operator, so it is an error here.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class LogMoves:
 
     def __init__(self, logs: Logs, futures: FutureLogs, clock: Clock) -> None:
         self.preferred: dict[TopicPartition, str] = {}
-        """Where replicas go that are not here yet, as somebody has asked for."""
+        """Where replicas go that are not here yet, as an administrator asked for."""
         self._logs = logs
         self._futures = futures
         self._clock = clock

@@ -48,7 +48,7 @@ class Listening:
     def __init__(self) -> None:
         self._peers: dict[int, _Peer] = {}
         self._leader: int | None = None
-        """Whose heartbeats this node waits for; None while it leads, or knows nobody who does."""
+        """Whose heartbeats this node waits for; None while it leads, or knows no leader."""
 
     def heard_leader(self, peer: int, now: float) -> None:
         """A leader's heartbeat arrived."""

@@ -331,7 +331,7 @@ class TracedNetwork:
         clear: Clear | None = None,
     ) -> None:
         """`ends` names a connection, given whether this side dialed; None for one that is over.
-        The observer holds `lock`. `clear` opens what is encrypted, where somebody can."""
+        The observer holds `lock`. `clear` opens what is encrypted, where that is possible."""
         self._inner = inner
         self._node = node
         self._listening = listening

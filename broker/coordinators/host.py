@@ -162,7 +162,7 @@ class CoordinatorHost(Generic[S]):
     def runtime_of(self, key: str, *, writing: bool = True) -> ShardRuntime[S]:
         """The shard that a key lives in.
 
-        Raises KafkaError as `runtime_at`, and for a key that cannot be one, whoever coordinates.
+        Raises KafkaError as `runtime_at`, and for a key that cannot be one.
         """
         if not key and not self._may_be_empty:
             raise KafkaError(self._invalid_key, f"the {self._key} id is empty")

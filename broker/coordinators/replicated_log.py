@@ -28,7 +28,7 @@ _NO_PRODUCER = Producer(NO_PRODUCER_ID, NO_EPOCH)
 
 
 class _Acknowledgement:
-    """Implements broker.replica.AckWaiter for one append."""
+    """Implements broker.replication.replica.AckWaiter for one append."""
 
     __slots__ = ("_call", "done")
 

@@ -1,6 +1,6 @@
-"""CreateDelegationToken (key 38): a token by which whoever has it logs in as its owner (KIP-48).
+"""CreateDelegationToken (key 38): a token by which its bearer logs in as its owner (KIP-48).
 
-Version notes: from 3 on a client may ask for a token of somebody else (KIP-373), which takes
+Version notes: from 3 on a client may ask for a token of another user (KIP-373), which takes
 CREATE_TOKENS on that user.
 """
 

@@ -2,7 +2,7 @@
 share-partition.
 
 It is the leader of the key's partition of __consumer_offsets, __transaction_state or
-__share_group_state, topics that are created when somebody first asks for a coordinator. Up to
+__share_group_state, topics that are created when a client first asks for a coordinator. Up to
 version 3 one key, later many (KIP-699). From 6 on brokers ask for share-partitions, as
 `group:topic id:partition` (KIP-932).
 """

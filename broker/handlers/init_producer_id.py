@@ -29,7 +29,7 @@ async def init_producer_id(
             Operation.WRITE, ResourceType.TRANSACTIONAL_ID, request.transactional_id
         ):
             return _refusal(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-    # KIP-679: whoever may write to some topic may do so idempotently.
+    # KIP-679: a client that may write to some topic may do so idempotently.
     elif not context.may_with_cluster(
         Operation.IDEMPOTENT_WRITE, quietly=True
     ) and not context.may_somewhere(Operation.WRITE, ResourceType.TOPIC):

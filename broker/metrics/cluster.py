@@ -48,7 +48,7 @@ def controller(node: Node) -> Iterator[Family]:
         "Last batch of metadata committed.",
         node.quorum.last_committed,
     )
-    # A node that cannot apply one ends: whoever can be asked has applied all.
+    # A node that cannot apply one ends: one that can be asked has applied all.
     yield gauge((of + "metadataerrorcount",), "Batches of metadata that could not be applied.", 0)
     elections = node.controller.elections
     yield counter(

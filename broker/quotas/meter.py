@@ -1,7 +1,7 @@
 """Measures requests for the dispatcher, and delays clients above their quota.
 
 Apache Kafka answers at once and says in the answer how long it will not read from the connection
-(KIP-219); so do we. Times are those of the node's clock, on which the simulator's stand still while
+(KIP-219); so do we. Times are those of the node's clock, on which the simulator's do not pass while
 a handler runs.
 """
 

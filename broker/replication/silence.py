@@ -1,13 +1,13 @@
 """Which followers' brokers have stopped fetching although their connections are whole.
 
-A process that stands still (SIGSTOP, a machine on the move, a pulled plug) closes nothing. Its
+A process that does not run (SIGSTOP, a machine on the move, a pulled plug) closes nothing. Its
 partitions' leaders would wait for it with every record of acks=all until the controller fences it,
 nine seconds at the defaults. A follower that lives asks at least every replica.fetch.wait.max.ms,
 whether there are records or not, so its leader knows after two seconds
 (raftka.replica.silence.max.ms) and goes on without it, where min.insync.replicas allows that.
 
 What may look like silence, and is not:
-- The leader itself stood still: then it has not listened. Everybody's time begins again.
+- The leader itself did not run: then it has not listened. Every follower's time begins again.
 - A fetch waits at the leader: the follower has asked, and must be answered first.
 - A disk or a network so slow that a follower's rounds take seconds. It is dropped once; when it is
   back it gets twice the time, and again, up to replica.lag.time.max.ms, until it was never silent

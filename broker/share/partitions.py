@@ -72,7 +72,7 @@ class Led:
         self.machine: SharePartition | None = None
         """None until its state has been read."""
         self.error: KafkaError | None = None
-        """Why it could not be read; it is read again when somebody asks again."""
+        """Why it could not be read; it is read again with the next request."""
         self.watchers: dict[Watcher, None] = {}
 
     @property

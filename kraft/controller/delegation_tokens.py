@@ -31,7 +31,7 @@ class TokenRules(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """A token that somebody asks for."""
+    """A token that a client asks for."""
 
     token_id: str
     owner: Principal

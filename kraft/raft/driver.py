@@ -115,7 +115,7 @@ class Driver:
         self._open_calls: dict[_Call, None] = {}
         self._queued_bytes = 0
         self._drained: trio.Event | None = None
-        """While somebody waits for room."""
+        """While a caller waits for room."""
         self._linked_for: tuple[VoterSet, bool] | None = None
         self._repeats = Repeats()
         self._unrest = Unrest()
@@ -220,7 +220,7 @@ class Driver:
                 await self._rest(due, self.watch)
 
     async def _rest(self, due: float, watch: QuorumWatch) -> None:
-        """Wait, not for long without a look at the clock: it shows when the process stood still."""
+        """Wait, not for long without a look at the clock: it shows when the process did not run."""
         began = self._clock.monotonic()
         until = min(due, began + _LONGEST_REST_S)
         await self._alarm.wait(until)

@@ -1,4 +1,4 @@
-"""Delegation tokens (KIP-48, KIP-900): by which clients log in as somebody, for a while."""
+"""Delegation tokens (KIP-48, KIP-900): by which clients log in as a user, for a while."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Rules(NamedTuple):
     failure_delay_s: float
     """How long a failed attempt waits for its answer."""
     max_token_bytes: int
-    """The largest frame that comes before somebody is authenticated."""
+    """The largest frame that comes before a client is authenticated."""
     login_comes_first: bool = True
 
 

@@ -66,7 +66,7 @@ class OpenSslStream:
             raise TlsFailure(reason(error)) from error
 
     def finish(self) -> None:
-        """As the port says; there is nobody to wait for the other side's."""
+        """As the port says; no task would wait for the other side's."""
         with suppress(ssl.SSLError):
             self._tls.unwrap()
 

@@ -117,8 +117,8 @@ class TlsConnection:
         if self._agreed:
             self._agreed = False
             if not self._unsent:
-                # The other side then knows that nobody cut the stream short; if it can be had at
-                # once, for a peer that takes nothing keeps nobody from closing.
+                # The other side then knows that the stream was not cut short; if it can be had at
+                # once, for a peer that takes nothing must not hold up the closing.
                 self._tls.finish()
                 with suppress(BrokenConnection):
                     self._inner.send_now([self._tls.give()])

@@ -27,7 +27,7 @@ class Credentials(NamedTuple):
 
 
 class FileTokens:
-    """A token in a file, which somebody else renews; read for each login."""
+    """A token in a file, which another program renews; read for each login."""
 
     def __init__(self, url: str) -> None:
         self._path = path_of(url)

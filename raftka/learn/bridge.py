@@ -2,7 +2,7 @@
 
     python -m raftka.learn.bridge PORT [SEED]
 
-Each virtual broker has a port on 127.0.0.1, which it advertises to whoever comes by it: PORT for
+Each virtual broker has a port on 127.0.0.1, which it advertises to its clients: PORT for
 node 1, one more for each other. What a client sends is put into the session's script as it comes
 (the verb `bytes`), so the session runs again, to the same hash, without any client.
 

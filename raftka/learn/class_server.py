@@ -57,7 +57,7 @@ class ClassServer:
         self._classroom = classroom
         self._secret = secrets.token_bytes(32)
         self._change = trio.Event()
-        """The next one; whoever waits for it looks again."""
+        """The next one; each task that waits for it looks again."""
         self._recording = trio.Lock()
 
     def app(self) -> Starlette:

@@ -1,5 +1,5 @@
 """A run in three figures: how long an election took, how long partitions were without a leader, and
-how many acknowledged records nobody has any longer."""
+how many acknowledged records no node has any longer."""
 
 from __future__ import annotations
 

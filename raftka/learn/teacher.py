@@ -6,7 +6,7 @@
     {"id":4,"op":"story","session":{...}}   what it broke: the story of it, and THE MOMENT
     {"id":5,"op":"inevitable","session":{...}}  until when what it lost could have been saved
 
-Pure: what carries the lines (a WebSocket, a worker with Pyodide) is somebody else's business.
+Pure: what carries the lines (a WebSocket, a worker with Pyodide) is the caller's business.
 """
 
 from __future__ import annotations

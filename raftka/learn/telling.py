@@ -109,7 +109,7 @@ Told = Callable[[Trace], Value]
 
 @dataclass(frozen=True)
 class Ask:
-    """The run stands still, and the viewer is asked what comes."""
+    """The run pauses, and the viewer is asked what comes."""
 
     key: str
     answers: Sequence[str]

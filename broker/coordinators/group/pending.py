@@ -86,7 +86,7 @@ class PendingOffsets:
                 yield position, pending.value
 
     def drop(self, position: Position) -> bool:
-        """Forget what is pending there, whoever's; whether there was something."""
+        """Forget what is pending there, of all producers; whether there was something."""
         producers = list(self._producers_at.get(position, ()))
         for producer_id in producers:
             found = self._of_producer[producer_id]

@@ -81,7 +81,7 @@ class ShareGroup:
 
     @property
     def is_unused(self) -> bool:
-        """Never: what it has acknowledged stays until somebody deletes the group."""
+        """Never: what it has acknowledged stays until a client deletes the group."""
         return False
 
     def is_subscribed_to(self, topic: str) -> bool:
