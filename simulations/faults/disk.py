@@ -53,6 +53,8 @@ async def one_disk(world: World, dice: Random, cause: int) -> None:
     if dice.random() < 0.4:
         world.note("a broker started without one of its disks")
         await _restart(world, dice, machine, cause)
+        # Its disk is still dead: if the faults end now, it needs another restart.
+        machine.suspect = True
         await trio.sleep(dice.uniform(0.2, 6))
     machine.medium.faults.dead = ""
     await _restart(world, dice, machine, cause)
