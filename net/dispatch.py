@@ -135,7 +135,10 @@ class Dispatcher(Generic[NodeT]):
             if session.asked is not stats.series:
                 stats.meet(session, header.client_id)
         if not route.min_version <= version <= route.max_version:
-            outlet.put(_in_version_0(context, route))
+            refusal = _in_version_0(context, route)
+            if stats is not None:
+                stats.series.api.failed(refusal)
+            outlet.put(encode_answer(context, refusal))
             return None
         if self._meter is not None and self._meter.is_active:
             is_exempt = route.access is Cluster.CLUSTER_ACTION
@@ -247,6 +250,7 @@ async def _answer_later(
     try:
         answer = await (waiting if metering is None else metering.timed(waiting))
     except LastAnswer as last:
+        _account(context, route, last.answer, outlet)
         put(encode_answer(context, last.answer))
         raise
     except Exception as error:
@@ -323,7 +327,7 @@ def encode_answer(context: Context[NodeT], answer: object) -> list[Piece]:
     return codec.encode_response(message, context.api_version, context.correlation_id)
 
 
-def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> list[Piece]:
+def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> Response:
     """The answer to a version that is not promised, if the API has one (KIP-511)."""
     if route.other_versions is None:
         raise CloseConnection(
@@ -331,7 +335,7 @@ def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> list[Piece]:
             f" ({route.min_version} to {route.max_version} are); ask ApiVersions first"
         )
     context.api_version = 0
-    return encode_answer(context, route.other_versions(context))
+    return route.other_versions(context)
 
 
 def _failed(

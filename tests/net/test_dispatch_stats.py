@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import trio
 
 from raftka.model.access import NOTHING
@@ -12,7 +13,7 @@ from raftka.net.answers import Turn
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from raftka.net.request_stats import ApiStats, RequestStats
-from raftka.net.router import Context, Pending, Router
+from raftka.net.router import Context, LastAnswer, Pending, Router
 from raftka.net.session import Session
 from tests.support.asking import ask
 
@@ -69,3 +70,46 @@ def test_what_an_async_handler_raises_is_counted_as_its_error() -> None:
     trio.run(main)
     assert api.errors == {ErrorCode.NOT_COORDINATOR: 1}
     assert (api.total.count, api.remote.count) == (1, 1)
+
+
+def test_an_answer_that_ends_its_connection_is_counted_as_its_error() -> None:
+    router: Router[None] = Router()
+
+    @router.handles(HeartbeatRequest, versions=(0, 4), access=NOTHING)
+    async def heartbeat(_: Context[None], request: HeartbeatRequest) -> HeartbeatResponse:
+        await trio.lowlevel.checkpoint()
+        code = int(ErrorCode.SASL_AUTHENTICATION_FAILED)
+        raise LastAnswer(HeartbeatResponse(error_code=code), "a wrong password")
+
+    dispatcher, api, turn = with_stats(router)
+
+    async def main() -> None:
+        turn.begin()
+        answer, waiting = ask(dispatcher, SESSION, REQUEST, 4)
+        turn.end()
+        assert waiting is not None
+        with pytest.raises(LastAnswer):
+            await waiting
+        assert answer.message.error_code == ErrorCode.SASL_AUTHENTICATION_FAILED
+
+    trio.run(main)
+    assert api.errors == {ErrorCode.SASL_AUTHENTICATION_FAILED: 1}
+    assert (api.total.count, api.remote.count) == (1, 1)
+
+
+def test_a_version_that_is_not_promised_is_counted_as_its_error() -> None:
+    router: Router[None] = Router()
+
+    def refuse(_: Context[None]) -> HeartbeatResponse:
+        return HeartbeatResponse(error_code=int(ErrorCode.UNSUPPORTED_VERSION))
+
+    @router.handles(HeartbeatRequest, versions=(0, 3), access=NOTHING, other_versions=refuse)
+    def heartbeat(_: Context[None], request: HeartbeatRequest) -> HeartbeatResponse:
+        raise AssertionError
+
+    dispatcher, api, turn = with_stats(router)
+    turn.begin()
+    ask(dispatcher, SESSION, REQUEST, 4)
+    turn.end()
+    assert api.errors == {ErrorCode.UNSUPPORTED_VERSION: 1}
+    assert (api.versions, api.total.count) == ({4: 1}, 1)
