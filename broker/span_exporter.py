@@ -7,7 +7,9 @@ take that encoding as they take protobuf; it needs no library here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from raftka.model.logs import get_logger
@@ -20,7 +22,7 @@ from raftka.net.security.openssl import OpenSsl
 
 if TYPE_CHECKING:
     from raftka.broker.node import Node
-    from raftka.model.ports import Clock
+    from raftka.model.ports import Clock, TlsContext
     from raftka.model.settings import Config
 
 log = get_logger(__name__)
@@ -32,6 +34,8 @@ _SERVER: Final = 2
 _INTERNAL: Final = 1
 _ENDPOINT: Final = "raftka.otlp.traces.endpoint"
 _HEADERS: Final = "raftka.otlp.headers"
+_HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([ -~]*)")
+"""RFC 9110, 5.1 and 5.5; with other characters no request could be sent."""
 
 
 class SpanExporter:
@@ -131,8 +135,13 @@ def exporter_of(node: Node) -> SpanExporter:
     except ValueError as error:
         raise WrongSettings([Problem(_ENDPOINT, url, str(error))]) from error
     node.spans = Spans(node.clock, node.dice, config.number("raftka.otlp.traces.ratio"))
-    library = OpenSsl()
-    http = Http(node.network, node.clock, lambda: library.context(TlsSettings(), server=False))
+
+    @cache
+    def context() -> TlsContext:
+        """Made once: to read the system's authorities takes 50 ms, in which nothing else runs."""
+        return OpenSsl().context(TlsSettings(), server=False)
+
+    http = Http(node.network, node.clock, context)
     resource = {
         "service.name": "raftka",
         "service.instance.id": str(node.node_id),
@@ -145,9 +154,9 @@ def _headers(config: Config) -> list[tuple[str, str]]:
     """`name=value` pairs with commas between. Raises WrongSettings."""
     found = []
     for each in filter(None, (config.optional_text(_HEADERS) or "").split(",")):
-        name, equals, value = each.partition("=")
-        if not equals or not name.strip():
-            words = "it must be name=value, with commas between several"
+        header = _HEADER.fullmatch(each.strip())
+        if header is None:
+            words = "it must be name=value in ASCII, with commas between several"
             raise WrongSettings([Problem(_HEADERS, None, words)])
-        found.append((name.strip(), value.strip()))
+        found.append((header[1], header[2].strip()))
     return found

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MOST: Final = 4096
 """Spans that wait to be sent."""
+_TEXT_MAX: Final = 256
+"""Characters of what a client says of itself: thousands of spans may wait."""
 
 
 class Span(NamedTuple):
@@ -125,8 +127,8 @@ class _Watched:
             ("rpc.method", self._name),
             ("kafka.api.version", header.api_version),
             ("kafka.listener", listener),
-            ("client.address", session.peer),
-            ("client.id", header.client_id or ""),
+            ("client.address", session.client_address),
+            ("client.id", (header.client_id or "")[:_TEXT_MAX]),
             ("enduser.id", str(session.principal)),
             ("rpc.request.size", len(frame)),
         )

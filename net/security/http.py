@@ -1,4 +1,7 @@
-"""One HTTP request to an issuer of tokens, over the network port; framing and limits are h11's."""
+"""One HTTP request, to an issuer of tokens or a collector of spans, over the network port.
+
+Framing and limits are h11's.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ def parse_url(url: str) -> Url:
     """Raises ValueError for what is no URL of HTTP."""
     found = urlsplit(url)
     if found.scheme not in _PORTS or not found.hostname:
-        raise ValueError("it must be file:///path, http://host/path or https://host/path")
+        raise ValueError("it must be http://host/path or https://host/path")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("what is not ASCII in it, and spaces, must be percent-encoded")
     target = (found.path or "/") + (f"?{found.query}" if found.query else "")
     return Url(found.scheme, found.hostname, found.port or _PORTS[found.scheme], target)
 

@@ -35,7 +35,7 @@ ROUTES: list[Route[Any]] = [
 ]
 
 
-async def ask(spans: Spans, *requests: Any) -> None:
+async def ask(spans: Spans, *requests: Any, client_id: str = "someone") -> None:
     """Ask a server with these spans, one after the other."""
     fabric = Fabric(random.Random(1))
     dispatcher: Dispatcher[None] = Dispatcher(None, {route.api_key: route for route in ROUTES})
@@ -52,7 +52,7 @@ async def ask(spans: Spans, *requests: Any) -> None:
         nursery.start_soon(server.run, await fabric.host("n1").listen("n1", 9092))
         connection = await fabric.host("client").connect("n1", 9092)
         for number, request in enumerate(requests):
-            await connection.send(codec.encode_request(request, 4, number, "someone"))
+            await connection.send(codec.encode_request(request, 4, number, client_id))
             assert await connection.receive_into(bytearray(1000))
         nursery.cancel_scope.cancel()
 
@@ -76,7 +76,14 @@ async def test_a_request_has_a_span_and_one_for_each_stage(autojump_clock: objec
     assert attributes["rpc.method"] == "ListGroups" and attributes["kafka.api.version"] == 4
     assert attributes["client.id"] == "someone" and attributes["kafka.listener"] == "PLAINTEXT"
     assert attributes["enduser.id"] == "User:ANONYMOUS"
+    assert attributes["client.address"] == "client", "without its port, as OpenTelemetry has it"
     assert spans.taken(100) == []
+
+
+async def test_little_is_kept_of_a_long_client_id(autojump_clock: object) -> None:
+    spans = Spans(SimClock(), random.Random(2), 1.0)
+    await ask(spans, HeartbeatRequest(group_id="g"), client_id="x" * 900)
+    assert dict(spans.taken(1)[0].attributes)["client.id"] == "x" * 256
 
 
 async def test_a_share_of_the_requests_has_spans(autojump_clock: object) -> None:
