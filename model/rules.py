@@ -101,6 +101,7 @@ class Rule(enum.Enum):
     # Who may do what.
     LOGIN_COMES_FIRST = "nothing but a login is answered before one, where it is asked for"
     PASSWORDS_ARE_PROVED = "a login by SCRAM proves that the client knows the password"
+    # Behind the port of TLS: OpenSSL verifies in production, the stand-in under simulation.
     CERTIFICATES_ARE_VERIFIED = "a certificate counts that is in its time, of a trusted authority"
     ACLS_ARE_ENFORCED = "a client does what an ACL allows it, and nothing else (KIP-11)"
     DENY_OUTWEIGHS_ALLOW = "what an ACL denies, no other ACL allows (KIP-11)"

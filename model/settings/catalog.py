@@ -88,7 +88,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "leader.imbalance.per.broker.percentage": "any imbalance is corrected",
     "auto.include.jmx.reporter": "there is no JMX",
     "group.coordinator.new.enable": "there is one coordinator",
-    "delegation.token.master.key": "security is not served yet",
+    "delegation.token.master.key": "use delegation.token.secret.key",
 }
 """Names that older files give, and why they are not needed."""
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from raftka.model.errors import ErrorCode
 from raftka.model.rules import Rule
+from raftka.storage.log import Log
 from raftka.storage.open_transactions import EVERYTHING_STABLE
 from raftka.storage.producer_state import ProducerState
 from raftka.storage.recovery import open_log
@@ -22,6 +23,15 @@ from tests.support.logs import (
     verified,
 )
 from tests.support.transactional_logs import aborted, end, refused, send
+
+
+def mutant(rule: Rule) -> Log:
+    """An empty log that does without a rule."""
+    return open_log(
+        new_disk(), DIRECTORY, PARTITION, TOPIC_ID, new_log().config, now_ms=NOW_MS,
+        rules_off={rule},
+    )[0]  # fmt: skip
+
 
 # ---- the last stable offset
 
@@ -104,6 +114,15 @@ def test_a_marker_of_version_2_ends_no_transaction_of_its_own_epoch() -> None:
     assert log.stable_offset(4) == 3
 
 
+def test_without_that_rule_a_late_marker_ends_the_next_transaction() -> None:
+    log = mutant(Rule.MARKER_RAISES_EPOCH)
+    send(log, 7, epoch=2)
+    end(log, 7, commit=True, epoch=3, version=2)
+    send(log, 7, epoch=3)
+    end(log, 7, commit=True, epoch=3, version=2)
+    assert log.stable_offset(4) == 4
+
+
 def test_a_late_batch_of_a_finished_transaction_is_refused() -> None:
     log = new_log()
     send(log, 7)
@@ -133,6 +152,15 @@ def test_a_marker_voids_the_questions_before_it() -> None:
     assert refused(act) is ErrorCode.INVALID_TXN_STATE
     verified(log, data)
     assert refused(act) is ErrorCode.INVALID_TXN_STATE, "the guard is another one now"
+
+
+def test_without_that_rule_a_late_batch_opens_a_transaction_that_has_ended() -> None:
+    log = mutant(Rule.MARKER_VOIDS_GUARDS)
+    data = batch("x", producer_id=7, base_sequence=0, is_transactional=True)
+    guard = verified(log, data)
+    end(log, 7, commit=False)
+    log.append_as_leader(data, 0, NOW_MS, guard=guard)
+    assert log.stable_offset(2) == 1
 
 
 def test_a_marker_of_an_earlier_epoch_voids_no_later_question() -> None:

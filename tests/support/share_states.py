@@ -13,6 +13,7 @@ from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import RemoveTopicRecord
 from raftka.model.ids import NO_OFFSET
+from raftka.model.rules import ALL_HOLD, RulesOff
 
 TOPIC_ID = bytes(15) + b"\x07"
 KEY = SharePartitionKey("workers", TOPIC_ID, 0)
@@ -29,11 +30,11 @@ def acknowledged(first: int, last: int) -> StateBatch:
 class StateWorld:
     """A shard, and what it has written."""
 
-    def __init__(self, **settings: int) -> None:
+    def __init__(self, rules_off: RulesOff = ALL_HOLD, **settings: int) -> None:
         self.config = ShareStateConfig(**settings)
         self.now = Moment(1000.0, 1_700_000_000_000)
         self.log: list[Record] = []
-        self.shard = ShareStateShard(self.config)
+        self.shard = ShareStateShard(self.config, rules_off)
         self.shard.metadata_changed(IMAGE, None, self.now)
 
     def write(

@@ -50,6 +50,8 @@ RARE = {
     *("cleaned-not-synced", "swap-forgotten", "former-epoch-writes", "end-not-finished"),
     *("offsets-count-at-once", "pending-offsets-are-stable", "markers-given-up"),
     *("owner-not-awaited", "revocation-not-confirmed", "member-epoch-ignored"),
+    # Scenarios and tests of their own notice these (docs/simulation.md names them).
+    *(name for name, mutant in MUTANTS.items() if mutant.needs is not None),
 }
 """What takes more runs than a test has time for: `python -m benchmarks.mutations` hunts them, and
 docs/simulation.md says which were caught, after how many seeds."""

@@ -10,6 +10,7 @@ from raftka.broker.coordinators.timers import Moment
 from raftka.broker.share.key import SharePartitionKey
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_OFFSET
+from raftka.model.rules import Rule
 from tests.support.share_states import KEY, TOPIC_ID, StateWorld, acknowledged
 
 
@@ -59,6 +60,14 @@ def test_a_leader_that_was_replaced_is_fenced(world: StateWorld) -> None:
     world.write(acknowledged(0, 1), state_epoch=1, leader_epoch=7)
 
 
+def test_without_that_rule_a_leader_that_was_replaced_still_writes() -> None:
+    world = StateWorld(rules_off={Rule.SHARE_LEADER_EPOCH_FENCES})
+    world.shard.initialize(KEY, 1, NO_OFFSET, world.now)
+    world.shard.read(KEY, 7, world.now)
+    world.write(acknowledged(0, 1), state_epoch=1, leader_epoch=6)
+    assert world.shard.states()[KEY].batches == (acknowledged(0, 1),)
+
+
 def test_a_read_fences_under_the_next_coordinator_too(world: StateWorld) -> None:
     world.shard.read(KEY, 7, world.now)
     successor = world.reloaded()
@@ -73,6 +82,14 @@ def test_state_that_began_again_takes_nothing_from_before(world: StateWorld) -> 
     found = world.shard.read(KEY, 0, world.now)
     assert (found.state_epoch, found.start_offset, found.batches) == (2, 100, ())
     assert refusal_of(world.shard.initialize, KEY, 1, 0, world.now) is ErrorCode.FENCED_STATE_EPOCH
+
+
+def test_without_that_rule_a_late_write_changes_the_state_that_began_again() -> None:
+    world = StateWorld(rules_off={Rule.SHARE_STATE_EPOCH_FENCES})
+    world.shard.initialize(KEY, 1, NO_OFFSET, world.now)
+    world.shard.initialize(KEY, 2, 100, world.now)
+    world.write(acknowledged(110, 111), state_epoch=1)
+    assert world.shard.read(KEY, 0, world.now).batches == (acknowledged(110, 111),)
 
 
 def test_only_what_was_initialized_is_read_and_written(world: StateWorld) -> None:
@@ -124,6 +141,20 @@ def test_a_log_that_is_half_redundant_is_summed_up_after_the_interval(world: Sta
     assert world.shard.next_deadline_s() is None
     assert world.reloaded().states() == world.shard.states()
     assert len(world.log) == 2
+
+
+def test_without_that_rule_a_log_that_was_cut_has_lost_a_state() -> None:
+    world = StateWorld(rules_off={Rule.SHARE_STATE_IS_SUMMED_UP})
+    for key in (KEY, KEY._replace(partition=1)):
+        world.shard.initialize(key, 1, 5, world.now)
+    for offset in range(4):
+        world.write(acknowledged(offset, offset), state_epoch=1)
+    due_s = world.shard.next_deadline_s()
+    assert due_s is not None
+    world.written()
+    world.shard.tick(Moment(due_s, 0))
+    world.log.clear()
+    assert set(world.reloaded().states()) == {KEY}
 
 
 def test_what_is_deleted_is_summed_up_with_the_next_state(world: StateWorld) -> None:
