@@ -63,7 +63,7 @@ class Consuming(Protocol):
 
 
 class Working(Protocol):
-    """The members of a share group or a streams group (load/group_load.py)."""
+    """The members of a group that load/groups.py makes."""
 
     plan: GroupPlan
 

@@ -18,6 +18,7 @@ from raftka.configuration import Unreadable
 from raftka.elections.history import Election, elections
 from raftka.elections.sources import NothingThere, events_of
 from raftka.kraft.codec import UnreadableRecord
+from raftka.kraft.delta import ReplayError
 from raftka.model.ids import Endpoint
 from raftka.model.settings import WrongSettings
 from raftka.trace_command import NoRecording, recording_of
@@ -74,7 +75,9 @@ async def _work(found: argparse.Namespace) -> None:
     asked = bool(answered) or log is not None
     try:
         told_of = elections(events_of(found.directory if asked else _named(found), answered, log))
-    except (NoRecording, NothingThere, Unreadable, UnreadableRecord, WrongSettings) as error:
+    except (ReplayError, UnreadableRecord) as error:
+        raise ToolError(f"the metadata log cannot be read: {error}") from error
+    except (NoRecording, NothingThere, Unreadable, WrongSettings) as error:
         raise ToolError(str(error)) from error
     if found.partition is not None:
         told_of = [each for each in told_of if found.partition in each.partitions]

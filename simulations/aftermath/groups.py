@@ -95,10 +95,12 @@ async def _letters(world: World, group: Working) -> None:
                 return
             words = f"there is no dead letter of {missing[0]}, which a member has rejected"
         if trio.current_time() - started > GROUPS_S:
-            # Not a violation yet: seed 7038 of 2026-11-30 has one that nobody has explained.
-            world.trace.event("dead-letter-missing", words=words)
-            world.note("dead letter missing")
-            return
+            world.stop(
+                "dead-letter-missing",
+                f"{GROUPS_S:g} s after everything was healed {words}",
+                Exit.SAFETY,
+                about=About(group=plan.name),
+            )
         await sleep(_LOOK_S)
 
 

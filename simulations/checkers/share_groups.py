@@ -2,7 +2,7 @@
 
 An answer to ShareFetch delivers from the moment at which the leader sends it; an acknowledgement
 counts from the moment at which the leader sends that it does. What a broker answers that is not the
-partition's leader in the committed metadata is not looked at: it has not heard of its successor.
+partition's leader in the committed metadata is only counted: it has not heard of its successor.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ class ShareGroups:
         topic_name: Callable[[bytes], str | None],
         leader: Callable[[Key], tuple[str, int] | None],
         is_excused: Callable[[Key], bool],
+        may_be_gone: Callable[[Key, int], bool],
     ) -> None:
         """`limit` and `lock_s` are those of the brokers, `leader` has a partition's host and leader
         epoch in the committed metadata, `is_excused`: its records, or what coordinators keep of
-        it, may be lost with their disks."""
+        it, may be lost with their disks; `may_be_gone`: a record was deleted on purpose, or the
+        cleaner may have removed it."""
         self.looks = Looks()
         self._watched = watched
         self._report = report
@@ -54,6 +56,7 @@ class ShareGroups:
         self._topic_name = topic_name
         self._leader = leader
         self._is_excused = is_excused
+        self._may_be_gone = may_be_gone
         self._groups: dict[str, ShareChecker] = {}
         self._asked_s: dict[int, tuple[Any, float]] = {}
         """Requests under way, and when they were sent."""
@@ -74,7 +77,7 @@ class ShareGroups:
     def _tell(self, group: str, name: str, story: str) -> None:
         self._report(name, f"in share group {group} {story}", about=About(group=group))
 
-    def _said(self, request: Any) -> Iterator[tuple[Where, AcknowledgeType]]:
+    def _said(self, request: Any) -> Iterator[tuple[Where, int]]:
         """What a request acknowledges, record by record."""
         for topic in request.topics:
             name = self._topic_name(bytes(topic.topic_id))
@@ -86,8 +89,7 @@ class ShareGroups:
                     kinds, first = batch.acknowledge_types, batch.first_offset
                     for offset in range(first, batch.last_offset + 1):
                         kind = kinds[0] if len(kinds) == 1 else kinds[offset - first]
-                        if kind != GAP:
-                            yield Where(target, offset), AcknowledgeType(kind)
+                        yield Where(target, offset), kind
 
     def _sent(self, client: str, server: str, request: Any) -> None:
         self._asked_s[id(request)] = (request, trio.current_time())
@@ -95,9 +97,11 @@ class ShareGroups:
         if request.share_session_epoch in (_FIRST_EPOCH, _LAST_EPOCH):
             checker.all_let_go(request.member_id)
         for where, kind in self._said(request):
+            if kind == GAP or kind in _DONE:
+                checker.said(request.member_id, where)
             if kind in _DONE:
-                checker.in_doubt(where, is_rejected=kind is AcknowledgeType.REJECT)
-            elif kind is AcknowledgeType.RELEASE:
+                checker.in_doubt(where, is_rejected=kind == AcknowledgeType.REJECT)
+            elif kind == AcknowledgeType.RELEASE:
                 checker.let_go(where)
 
     def _judge(self, server: str, target: TopicPartition) -> int | None:
@@ -122,18 +126,16 @@ class ShareGroups:
                 if part.acknowledge_error_code:
                     refused.add(target)
                 epoch = self._judge(server, target)
-                if part.error_code or epoch is None:
-                    continue
                 for run in part.acquired_records:
                     for offset in range(run.first_offset, run.last_offset + 1):
+                        where = Where(target, offset)
+                        if epoch is None:
+                            # What its coordinator was told before it has heard of a successor.
+                            checker.counted(where, run.delivery_count)
+                            continue
                         checker.delivered(
-                            request.member_id,
-                            Where(target, offset),
-                            run.delivery_count,
-                            epoch,
-                            asked_s,
-                            now_s,
-                            is_connected,
+                            *(request.member_id, where, run.delivery_count, epoch),
+                            *(asked_s, now_s, is_connected),
                         )
         self._counts(server, request, asked_s, refused)
 
@@ -157,12 +159,20 @@ class ShareGroups:
         for where, kind in self._said(request):
             if where.partition in refused:
                 continue
-            if kind is AcknowledgeType.RENEW:
+            if kind == AcknowledgeType.RENEW:
                 checker.renewed(request.member_id, where, asked_s)
             elif kind in _DONE:
-                # Whether another holds it by then is not compared here: seed 7039 of 2026-11-30
-                # has an acknowledgement that counts while another member was given the record.
-                checker.acknowledged(where, trio.current_time())
+                epoch = self._judge(server, where.partition)
+                if epoch is None or self._may_be_gone(*where):
+                    epoch = -1
+                checker.acknowledged(
+                    where,
+                    trio.current_time(),
+                    member=request.member_id,
+                    said_s=asked_s,
+                    epoch=epoch,
+                    is_rejected=kind == AcknowledgeType.REJECT,
+                )
 
 
 def _connected(flow: Flow | None) -> Callable[[], bool]:

@@ -45,6 +45,13 @@ class _Held:
     since_s: float
     until_s: float
     is_connected: Callable[[], bool]
+    has_said: bool = False
+    """Whether the member has said what became of it: then the leader may have let it go."""
+
+    def lasts(self, leader_epoch: int, now_s: float) -> bool:
+        """Whether the leader of that epoch must know of it."""
+        is_known = self.leader_epoch == leader_epoch and now_s < self.until_s
+        return is_known and self.is_connected()
 
 
 class ShareChecker:
@@ -67,6 +74,7 @@ class ShareChecker:
         self._rejected: set[Where] = set()
         """Records that a member has rejected, whether or not that counts."""
         self._surely_rejected: set[Where] = set()
+        """Those of which the member that held them was answered that it counts."""
 
     @property
     def over_count(self) -> int:
@@ -99,21 +107,19 @@ class ShareChecker:
                 f"{where} is delivered to {member} for time {count}; the limit is {self._limit}",
             )
         held = self._held.get(where)
-        if (
-            held is not None
-            and held.member != member
-            and held.leader_epoch == leader_epoch
-            and now_s < held.until_s
-            and held.is_connected()
-        ):
+        if held is not None and held.member != member and held.lasts(leader_epoch, now_s):
             self._report(
                 "delivered-to-two",
                 f"{where} is delivered to {member} at {now_s:.3f} s, and {held.member} holds it"
                 f" until {held.until_s:.3f} s",
             )
-        self._counts[where] = max(count, self._counts.get(where, 0))
+        self.counted(where, count)
         until_s = asked_s + self._lock_s
         self._held[where] = _Held(member, leader_epoch, now_s, until_s, is_connected)
+
+    def counted(self, where: Where, count: int) -> None:
+        """A record was delivered for that time, maybe by a leader that has a successor."""
+        self._counts[where] = max(count, self._counts.get(where, 0))
 
     def renewed(self, member: str, where: Where, said_s: float) -> None:
         """A member was answered that it holds the record for longer, as it has said then."""
@@ -131,30 +137,41 @@ class ShareChecker:
             del self._held[where]
 
     def acknowledged(
-        self, where: Where, now_s: float, *, member: str = "", said_s: float = 0.0, epoch: int = -1
+        self,
+        where: Where,
+        now_s: float,
+        *,
+        member: str = "",
+        said_s: float = 0.0,
+        epoch: int = -1,
+        is_rejected: bool = False,
     ) -> None:
         """A member was answered that a record is accepted, or rejected, as it has said at `said_s`.
 
-        By the leader of that `epoch`; -1 where nobody knows which."""
-        self.looks("acknowledged-by-another")
+        By the leader of that `epoch`; -1 where nobody knows which, or where the record may be gone.
+        A leader answers so, too, for what is over already, whoever says it.
+        """
         held = self._held.get(where)
-        if (
-            held is not None
-            and held.member != member
-            and held.leader_epoch == epoch
-            and held.since_s <= said_s
-            and now_s < held.until_s
-            and held.is_connected()
-        ):
-            self._report(
-                "acknowledged-by-another",
-                f"{member} acknowledges {where} at {said_s:.3f} s, and that counts;"
-                f" {held.member} was given it at {held.since_s:.3f} s, by the same leader",
-            )
+        if epoch >= 0:
+            self.looks("acknowledged-by-another")
+        if held is not None and held.lasts(epoch, now_s):
+            if held.member == member:
+                if is_rejected:
+                    self._surely_rejected.add(where)
+            elif held.since_s <= said_s and not held.has_said:
+                self._report(
+                    "acknowledged-by-another",
+                    f"{member} acknowledges {where} at {said_s:.3f} s, and that counts;"
+                    f" {held.member} was given it at {held.since_s:.3f} s, by the same leader",
+                )
         self._over.setdefault(where, now_s)
-        if where in self._rejected:
-            self._surely_rejected.add(where)
         self._held.pop(where, None)
+
+    def said(self, member: str, where: Where) -> None:
+        """A member says that it is done with a record, or that there is none at that offset."""
+        held = self._held.get(where)
+        if held is not None and held.member == member:
+            held.has_said = True
 
     def in_doubt(self, where: Where, *, is_rejected: bool = False) -> None:
         """A member has acknowledged a record, and does not know whether that counts."""

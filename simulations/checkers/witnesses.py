@@ -135,9 +135,7 @@ class Witnesses:
         seen = Atomicity(
             report,
             is_excused=lambda key: replicas.promises_nothing(key) or self.coordinators_lost(),
-            may_be_gone=lambda key, offset: (
-                offset < replicas.truth(key).start or self.compaction.may_be_gone(key, offset)
-            ),
+            may_be_gone=self._may_be_gone,
         )
         return in_logs, seen
 
@@ -193,7 +191,12 @@ class Witnesses:
                 self._replicas.promises_nothing(key)
                 or self.groups_lost(SHARE_STATE_TOPIC, _OFFSETS_TOPIC)
             ),
+            may_be_gone=self._may_be_gone,
         )
+
+    def _may_be_gone(self, key: Key, offset: int) -> bool:
+        start = self._replicas.truth(key).start
+        return offset < start or self.compaction.may_be_gone(key, offset)
 
     def _leader_of(self, key: Key) -> tuple[str, int] | None:
         found = self._metadata.image.partition(*key)

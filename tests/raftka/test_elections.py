@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from raftka.client.admin import Admin
+from raftka.client.admin.metadata_logs import MetadataLog
 from raftka.client.admin.nodes import ClusterDescription, Node
 from raftka.elections.command import main, told
 from raftka.elections.history import Election, elections
+from raftka.kraft.codec import encode_records
+from raftka.kraft.records import PartitionChangeRecord
 
 T0 = 1_796_000_000.0
 
@@ -259,3 +262,18 @@ def test_a_broker_that_is_fenced_is_asked_and_named(
     monkeypatch.setattr("raftka.elections.command.recorder_contents", contents)
     assert main(["--bootstrap-server", "h:1"]) == 1
     assert "h:1 is silent; h:2 is silent" in capsys.readouterr().err
+
+
+def test_a_log_that_does_not_fit_together_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = encode_records([PartitionChangeRecord(topic_id=bytes(16), partition_id=7, leader=1)])
+
+    async def running(_: object) -> tuple[list[object], MetadataLog]:
+        return [], MetadataLog(1, batches=[(1, 1, rows)])
+
+    monkeypatch.setattr("raftka.elections.command._of_running_nodes", running)
+    assert main(["--bootstrap-server", "h:1"]) == 1
+    printed = capsys.readouterr().err
+    assert "the metadata log cannot be read: a record names topic id" in printed
+    assert "defect of raftka" not in printed

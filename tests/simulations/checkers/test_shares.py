@@ -81,12 +81,42 @@ def test_a_renewed_record_is_held_for_longer(checker: ShareChecker, told: list[s
     assert told == ["delivered-to-two"]
 
 
+def test_an_acknowledgement_of_what_is_over_counts(checker: ShareChecker, told: list[str]) -> None:
+    # The holder's answer, or that there is no record, is with the leader before its own answer.
+    checker.delivered("b", RECORD, 1, 0, 0.0, 1.0)
+    checker.said("b", RECORD)
+    checker.acknowledged(RECORD, 3.0, member="a", said_s=2.0, epoch=0)
+    checker.delivered("b", OTHER, 1, 0, 0.0, 1.0)
+    checker.acknowledged(OTHER, 3.0, member="a", said_s=2.0)
+    assert told == [], "the log may have lost it"
+    assert checker.looks["acknowledged-by-another"] == 1
+
+
+def test_a_delivery_by_a_former_leader_counts(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    assert checker.missing([RECORD]) == [RECORD]
+    checker.counted(RECORD, 2)
+    assert checker.missing([RECORD]) == []
+    checker.letters_found([RECORD])
+    assert told == []
+
+
 def test_dead_letters_are_of_what_was_due(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
     checker.in_doubt(RECORD, is_rejected=True)
     assert checker.letters_found([]) == [], "the rejection may not have counted"
-    checker.acknowledged(RECORD, 1.0)
+    checker.acknowledged(RECORD, 1.5, member="a", said_s=1.0, epoch=0, is_rejected=True)
     assert checker.letters_found([]) == [RECORD]
     assert checker.letters_found([RECORD]) == []
     assert told == []
     checker.letters_found([OTHER])
     assert told == ["dead-letter-of-nobody"]
+
+
+def test_no_letter_is_due_of_what_another_has_accepted(checker: ShareChecker) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.in_doubt(RECORD, is_rejected=True)
+    checker.delivered("b", RECORD, 2, 0, 31.0, 32.0)
+    checker.acknowledged(RECORD, 33.0, member="b", said_s=32.5, epoch=0)
+    checker.acknowledged(RECORD, 34.0, member="a", said_s=1.0, epoch=0, is_rejected=True)
+    assert checker.letters_found([]) == []
