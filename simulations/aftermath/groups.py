@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import trio
@@ -77,14 +78,17 @@ async def _letters(world: World, group: Working) -> None:
     plan = group.plan
     topic = plan.configs[DEAD_LETTERS]
     found = world.image.topics.get(topic)
-    sources = [(name, 0) for name in (topic, *plan.topics)]
-    if found is None or any(world.replicas.promises_nothing(key) for key in sources):
+    if found is None:
+        return
+    queue = [TopicPartition(topic, index) for index in range(len(found.partitions))]
+    sources = [TopicPartition(name, 0) for name in plan.topics]
+    if any(world.replicas.promises_nothing(key) for key in (*queue, *sources)):
         return
     checker = world.witnesses.shares.of(plan.name)
     started = trio.current_time()
     while True:
         try:
-            letters = await _read(world, topic, len(found.partitions))
+            letters = await _read(world, queue)
         except CLIENT_ERRORS as error:
             words = f"the dead letters of {plan.name} cannot be read: {error}"
         else:
@@ -112,9 +116,8 @@ def _stays(world: World, where: Where) -> bool:
     return not gone and not history.excused(key)
 
 
-async def _read(world: World, topic: str, partitions: int) -> list[Where]:
-    """Whose letters are in the queue."""
-    targets = [TopicPartition(topic, index) for index in range(partitions)]
+async def _read(world: World, targets: Sequence[TopicPartition]) -> list[Where]:
+    """Whose letters are in the partitions of a queue."""
     config: dict[str, object] = {
         "bootstrap.servers": ",".join(world.cluster.bootstrap),
         "client.id": "mourner",

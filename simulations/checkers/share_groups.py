@@ -102,7 +102,7 @@ class ShareGroups:
             if kind in _DONE:
                 checker.in_doubt(where, is_rejected=kind == AcknowledgeType.REJECT)
             elif kind == AcknowledgeType.RELEASE:
-                checker.let_go(where)
+                checker.let_go(request.member_id, where)
 
     def _judge(self, server: str, target: TopicPartition) -> int | None:
         """The epoch of the leader if that is this server, and if it owes anything."""

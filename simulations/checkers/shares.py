@@ -73,6 +73,9 @@ class ShareChecker:
         """Records acknowledged by a request whose outcome is unknown."""
         self._rejected: set[Where] = set()
         """Records that a member has rejected, whether or not that counts."""
+        self._accepted: set[Where] = set()
+        """Records that a member has accepted, whether or not that counts: if it does, they have no
+        dead letter, though a leader that has not heard of it takes a rejection, too."""
         self._surely_rejected: set[Where] = set()
         """Those of which the member that held them was answered that it counts."""
 
@@ -127,9 +130,11 @@ class ShareChecker:
         if held is not None and held.member == member:
             held.until_s = max(held.until_s, said_s + self._lock_s)
 
-    def let_go(self, where: Where) -> None:
-        """A member may no longer hold a record: it has released it, or has gone."""
-        self._held.pop(where, None)
+    def let_go(self, member: str, where: Where) -> None:
+        """A member may no longer hold a record: it has released it."""
+        held = self._held.get(where)
+        if held is not None and held.member == member:
+            del self._held[where]
 
     def all_let_go(self, member: str) -> None:
         """A member's connection has gone: what it held may go to others."""
@@ -156,7 +161,7 @@ class ShareChecker:
             self.looks("acknowledged-by-another")
         if held is not None and held.lasts(epoch, now_s):
             if held.member == member:
-                if is_rejected:
+                if is_rejected and where not in self._accepted:
                     self._surely_rejected.add(where)
             elif held.since_s <= said_s and not held.has_said:
                 self._report(
@@ -176,8 +181,7 @@ class ShareChecker:
     def in_doubt(self, where: Where, *, is_rejected: bool = False) -> None:
         """A member has acknowledged a record, and does not know whether that counts."""
         self._doubtful.add(where)
-        if is_rejected:
-            self._rejected.add(where)
+        (self._rejected if is_rejected else self._accepted).add(where)
 
     def missing(self, all_records: Iterable[Where]) -> list[Where]:
         """The records that the group still has to deliver."""

@@ -81,7 +81,7 @@ class _Work:
                 for record in records:
                     self._note(name, record, asked_s)
                 await trio.sleep(self.dice.random() * 0.2)
-                await self._commit(consumer, self._say(consumer, records))
+                await self._commit(consumer, self._say(name, consumer, records))
             if self.dice.random() < 0.3:
                 consumer.abandon()
 
@@ -97,7 +97,9 @@ class _Work:
             self.stage.now,
         )
 
-    def _say(self, consumer: ShareConsumer, records: list[ShareRecord]) -> list[ShareRecord]:
+    def _say(
+        self, name: str, consumer: ShareConsumer, records: list[ShareRecord]
+    ) -> list[ShareRecord]:
         """Which records the member says to be done."""
         accepted = []
         for record in records:
@@ -105,7 +107,7 @@ class _Work:
             if not self.draining and self.dice.random() < 0.3:
                 kind = AcknowledgeType.RELEASE
             if kind is AcknowledgeType.RELEASE:
-                self.checker.let_go(Where(record.place, record.record.offset))
+                self.checker.let_go(name, Where(record.place, record.record.offset))
             consumer.acknowledge(record, kind)
             if kind is AcknowledgeType.ACCEPT:
                 accepted.append(record)

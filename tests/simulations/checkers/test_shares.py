@@ -39,11 +39,18 @@ def test_one_member_at_a_time_under_one_leader(checker: ShareChecker, told: list
 
 def test_a_record_that_was_let_go_may_go_to_another(checker: ShareChecker, told: list[str]) -> None:
     checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
-    checker.let_go(RECORD)
+    checker.let_go("a", RECORD)
     checker.delivered("b", RECORD, 2, 0, 1.0, 2.0)
     checker.all_let_go("b")
     checker.delivered("a", RECORD, 3, 0, 3.0, 4.0)
     assert told == ["delivered-beyond-limit"]
+
+
+def test_nobody_lets_go_for_another(checker: ShareChecker, told: list[str]) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.let_go("b", RECORD)
+    checker.delivered("b", RECORD, 2, 0, 1.0, 2.0)
+    assert told == ["delivered-to-two"]
 
 
 def test_what_is_missing(checker: ShareChecker) -> None:
@@ -120,3 +127,11 @@ def test_no_letter_is_due_of_what_another_has_accepted(checker: ShareChecker) ->
     checker.acknowledged(RECORD, 33.0, member="b", said_s=32.5, epoch=0)
     checker.acknowledged(RECORD, 34.0, member="a", said_s=1.0, epoch=0, is_rejected=True)
     assert checker.letters_found([]) == []
+
+
+def test_no_letter_is_due_where_an_acceptance_may_count(checker: ShareChecker) -> None:
+    checker.delivered("a", RECORD, 1, 0, 0.0, 1.0)
+    checker.in_doubt(RECORD)
+    checker.in_doubt(RECORD, is_rejected=True)
+    checker.acknowledged(RECORD, 2.0, member="a", said_s=1.5, epoch=0, is_rejected=True)
+    assert checker.letters_found([]) == [], "the share coordinator may have the first, and keeps it"
