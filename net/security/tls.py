@@ -47,6 +47,9 @@ class TlsConnection:
         """Ciphertext that the stream below has not taken yet."""
         self._agreed = False
         """Whether the hands were shaken, and this side has not closed."""
+        self._is_sending = False
+        """Whether the stream below may have taken a part of a record; also after a send that was
+        broken off."""
 
     async def shake_hands(self) -> None:
         """Raises TlsFailure, BrokenConnection."""
@@ -116,7 +119,7 @@ class TlsConnection:
     def close(self) -> None:
         if self._agreed:
             self._agreed = False
-            if not self._unsent:
+            if not self._unsent and not self._is_sending:
                 # The other side then knows that the stream was not cut short; if it can be had at
                 # once, for a peer that takes nothing must not hold up the closing.
                 self._tls.finish()
@@ -136,7 +139,9 @@ class TlsConnection:
             self._unsent.append(data)
         unsent, self._unsent = self._unsent, []
         if unsent:
+            self._is_sending = True
             await self._inner.send(unsent)
+            self._is_sending = False
 
     async def _receive(self) -> int:
         size = await self._inner.receive_into(self._buffer)

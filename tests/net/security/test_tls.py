@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from raftka.model.access import ANONYMOUS, Principal
 from raftka.model.ports import BrokenConnection, Connection, Piece
@@ -137,6 +138,44 @@ async def test_what_is_not_taken_at_once_goes_first_the_next_time(authority: Aut
     assert rest == [b""], "all is encrypted, and not all of it sent"
     await mine.send(rest)
     assert await read(theirs, 5000) == b"x" * 5000
+
+
+class Full(MemoryConnection):
+    """Takes the beginning of what is sent, and then nothing."""
+
+    is_full = False
+
+    async def send(self, pieces: Sequence[Piece]) -> None:
+        if self.is_full:
+            (first, *_) = pieces
+            assert isinstance(first, bytes)
+            super().send_now([first[:1000]])
+            await trio.sleep_forever()
+        await super().send(pieces)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_no_farewell_comes_in_the_middle_of_a_record(
+    authority: Authority, cancelled: bool
+) -> None:
+    """The other side would take it for the rest of the record, and that for a forgery."""
+    client, server = Full("127.0.0.1:9092"), MemoryConnection("10.0.0.7:1")
+    client.other, server.other = server, client
+    mine, theirs, _ = await secured(
+        authority, settings(authority, None), settings(authority), (client, server)
+    )
+    await mine.send([b"whole"])
+    assert await read(theirs, 5) == b"whole"
+    client.is_full = True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mine.send, [bytes(5000)])
+        await trio.testing.wait_all_tasks_blocked()
+        if not cancelled:
+            mine.close()
+        nursery.cancel_scope.cancel()
+    mine.close()
+    received = await server.receive_into(bytearray(10_000))
+    assert received == 1000
 
 
 async def test_what_is_there_can_be_had_without_waiting(authority: Authority) -> None:
