@@ -39,10 +39,10 @@ local HEADER = 61
 
 local function int32(p, at) return bswap(cast(words, p + at)[0]) end
 
--- An offset as a double holds it exactly; nothing for a larger one.
+-- An offset as a double holds it exactly, with all deltas to it; nothing for a larger one.
 local function offset(p, at)
   local high, low = int32(p, at), int32(p, at + 4)
-  if high < 0 or high > 0x1fffff then return end
+  if high < 0 or high > 0xfffff then return end
   if low < 0 then low = low + 4294967296 end
   return high * 4294967296 + low
 end

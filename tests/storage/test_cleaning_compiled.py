@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from pathlib import Path
 from random import Random
 
@@ -198,3 +199,17 @@ def test_thinned_batches_have_the_right_checksum(
     assert len(batches) > 20
     for _, batch in batches:
         assert struct.unpack_from(">I", batch, CRC_AT)[0] == crc32c(batch[ATTRIBUTES_AT:])
+
+
+@pytest.mark.parametrize("base", [(1 << 53) - 3, (1 << 53) - 1, 1 << 62])
+def test_offsets_that_a_double_does_not_hold_are_left_to_python(base: int) -> None:
+    passes = compiled.load()
+    assert passes is not None
+    batch = bytearray(encode_batch([Record(0, NOW_MS, b"%d" % key, b"v") for key in range(5)]))
+    patch(batch, base, 0)
+    data = bytes(batch) + bytes(64)
+    assert passes.keys(passes.address(data), len(data), 0, 1, 100) == (0, 0, 0)
+    out = bytearray(2 * len(data))
+    kept = array("q", [base + 1, base + 2])
+    source = (passes.address(data), len(data), 0, 1)
+    assert passes.sift(source, kept, (0, 2), out, 0) == 0
