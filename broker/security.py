@@ -48,7 +48,8 @@ def network_for(
 ) -> Network:
     """The network by which this node reaches the brokers, or the controllers.
 
-    `settings` gives those of a listener as they are now: certificates may be replaced.
+    `settings` gives those of a listener as they are now: certificates may be replaced. Raises
+    WrongSettings.
     """
     if controllers:
         listener = next(iter(config.names("controller.listener.names")), "")
@@ -63,7 +64,11 @@ def network_for(
 
     login = None
     if protocol.startswith("SASL_"):
-        login = own_login(ListenerSettings(config, listener), mechanism, network, clock, dice)
+        try:
+            login = own_login(ListenerSettings(config, listener), mechanism, network, clock, dice)
+        except ValueError as error:
+            words = f"this node cannot log in there: {error}"
+            raise WrongSettings([Problem(f"listener {listener}", None, words)]) from error
     client_id = f"raftka-node-{config.int('node.id')}"
     wrap = None
     if protocol.endswith("SSL"):

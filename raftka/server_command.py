@@ -98,7 +98,8 @@ def run(config: Config, *, format_first: bool, around: Around | None = None) -> 
     from raftka.storage.meta_properties import BadDirectory
     from raftka.storage.posix import PosixDisk
 
-    refusals = (BadDirectory, BrokenConnection, FormatRefused, KafkaError, OSError)
+    # Some settings are only understood where they are used: certificates, URLs.
+    refusals = (BadDirectory, BrokenConnection, FormatRefused, KafkaError, OSError, WrongSettings)
     _take_descriptors()
     disk = PosixDisk()
     try:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from raftka.model.ports import AuthenticationFailed, Clock
-from raftka.net.security.http import Http
+from raftka.net.security.http import Http, parse_url
 
 _USED_FOR: Final = 0.8
 """The share of a token's time in which it is used for new logins (sasl.login.refresh.*)."""
@@ -107,7 +107,7 @@ def path_of(url: str) -> str:
 def source_of(
     url: str | None, credentials: Credentials | None, http: Callable[[], Http], clock: Clock
 ) -> FileTokens | IssuedTokens:
-    """Raises ValueError when settings are missing."""
+    """Raises ValueError when settings are missing, or wrong."""
     if not url:
         raise ValueError(
             "sasl.oauthbearer.token.endpoint.url is not set: OAUTHBEARER needs the URL of the"
@@ -115,6 +115,10 @@ def source_of(
         )
     if url.startswith("file:"):
         return FileTokens(url)
+    try:
+        parse_url(url)
+    except ValueError as error:
+        raise ValueError(f"sasl.oauthbearer.token.endpoint.url={url}: {error}") from error
     if credentials is None:
         raise ValueError(
             "sasl.oauthbearer.client.credentials.client.id and .client.secret are not set: the"

@@ -179,6 +179,45 @@ def test_wrong_settings_are_refused_in_words(server: Server) -> None:
     assert "log level" in server.refused(str(server.file), "--log-level", "loud")
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"raftka.otlp.traces.endpoint": "file:///spans"},
+            "raftka.otlp.traces.endpoint=file:///spans: it must be http://host/path",
+        ),
+        (
+            {
+                "listener.security.protocol.map": "PLAINTEXT:SSL,CONTROLLER:PLAINTEXT",
+                "ssl.keystore.location": "/nowhere.pem",
+                "ssl.keystore.type": "PEM",
+            },
+            "listener PLAINTEXT: TLS cannot be set up: [Errno 2]",
+        ),
+        (
+            {
+                "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+                "sasl.enabled.mechanisms": "OAUTHBEARER",
+                "sasl.oauthbearer.jwks.endpoint.url": "http://issuer/keys",
+                "sasl.oauthbearer.expected.audience": "kafka",
+                "sasl.mechanism.inter.broker.protocol": "OAUTHBEARER",
+                "sasl.oauthbearer.token.endpoint.url": "https:///token",
+                "listener.name.plaintext.oauthbearer.sasl.jaas.config": "org.apache.kafka.common"
+                '.security.oauthbearer.OAuthBearerLoginModule required clientId="a" '
+                'clientSecret="b";',
+            },
+            "sasl.oauthbearer.token.endpoint.url=https:///token: it must be http://host/path",
+        ),
+    ],
+)
+def test_settings_that_are_understood_where_they_are_used_are_refused_in_words(
+    server: Server, settings: dict[str, str], words: str
+) -> None:
+    server.write(**settings)
+    out = server.refused(str(server.file), "--dev")
+    assert words in out and "Traceback" not in out
+
+
 def test_a_port_in_use_is_refused_in_words(server: Server) -> None:
     server.launch(str(server.file), "--dev")
     server.wait_for(READY_LINE)

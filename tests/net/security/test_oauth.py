@@ -13,8 +13,10 @@ import pytest
 from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection
 from raftka.net.security.authentication import Authentication, Offer, Rules
+from raftka.net.security.http import Http
 from raftka.net.security.issuer_keys import FileKeys, UrlKeys
 from raftka.net.security.oauth import OAuthClient, OAuthServer
+from raftka.net.security.token_source import Credentials, source_of
 from raftka.net.security.tokens import Bearer, KeySet, TokenRules, accepted
 from tests.support.issuer import ISSUER, Issuer
 from tests.support.memory_network import VirtualClock
@@ -262,3 +264,14 @@ async def test_keys_at_a_url_are_asked_for_when_they_are_needed() -> None:
     clock.now_s = 4000
     await keys.prepare(two.token())
     assert server.asked == 4 and keys.keys().has("two"), "old keys stay while nobody answers"
+
+
+@pytest.mark.parametrize("url", ["issuer/token", "ftp://issuer/token", "https://issuer/t\u00f6ken"])
+def test_an_endpoint_that_cannot_be_asked_is_named_before_it_is(url: str) -> None:
+    """Else the first connection would end its node with a ValueError."""
+
+    def no_http() -> Http:
+        raise AssertionError
+
+    with pytest.raises(ValueError, match=r"^sasl\.oauthbearer\.token\.endpoint\.url=.* must be"):
+        source_of(url, Credentials("me", "secret"), no_http, VirtualClock())
