@@ -2,12 +2,14 @@
 
 From the moment at which a coordinator's answer gives a partition to a member, the member may read
 it, until it sends a heartbeat that no longer names it, joins again, leaves, or is fenced. Meanwhile
-no other member gets the partition, as long as the owner's heartbeats go on; once another has it,
-the former owner can no longer commit there.
+no other member gets the partition, as long as the owner's heartbeats go on, and unless it keeps for
+its rebalance timeout what it must give back: then all that it has goes to others. Once another has
+it, the former owner can no longer commit there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +28,8 @@ ALIVE_S: Final = 2.0
 """A member certainly owns its partitions this long after an answered heartbeat: its session is
 longer, and begins when the coordinator gets the heartbeat, however late it answers.
 """
+_FASTEST_CLOCK: Final = 0.94
+"""A rebalance timeout is so much shorter on the fastest clock."""
 _SHOWS_LIFE_S: Final = 10.0
 """Longer than a session of the load."""
 _GONE: Final = (
@@ -42,6 +46,17 @@ class _Member:
     may_read: set[Place] = field(default_factory=set)
     alive_at: float = -1e9
     """When it sent the last heartbeat that was answered."""
+    target: set[Place] = field(default_factory=set)
+    """What the last assignment names."""
+    named_at: dict[Place, float] = field(default_factory=dict)
+    """When it sent the last heartbeat by whose answer it may keep a partition."""
+    rebalance_s: float = math.inf
+
+    def must_be_awaited(self, now_s: float) -> bool:
+        """Whether it shows life, and has kept nothing for so long that it is fenced."""
+        since_s = min((self.named_at.get(each, now_s) for each in self.may_read), default=now_s)
+        is_in_time = now_s - since_s < self.rebalance_s * _FASTEST_CLOCK
+        return now_s - self.alive_at < ALIVE_S and is_in_time
 
 
 @dataclass
@@ -90,6 +105,8 @@ class CoordinatedGroups:
     def _beat_sent(self, client: str, server: str, request: Any) -> None:
         member = self._members.setdefault((request.group_id, request.member_id), _Member())
         self._beats[id(request)] = (request, trio.current_time())
+        if request.rebalance_timeout >= 0:
+            member.rebalance_s = request.rebalance_timeout / 1000
         if request.member_epoch <= 0:
             member.may_read.clear()
         elif request.topic_partitions is not None:
@@ -109,13 +126,16 @@ class CoordinatedGroups:
             return
         member.epoch = response.member_epoch
         member.alive_at = max(member.alive_at, sent_at)
-        if response.assignment is None:
-            return
-        for topic in response.assignment.topic_partitions:
-            for index in topic.partitions:
-                place = (topic.topic_id, index)
+        if response.assignment is not None:
+            member.target = {
+                (topic.topic_id, index)
+                for topic in response.assignment.topic_partitions
+                for index in topic.partitions
+            }
+            for place in sorted(member.target):
                 self._given(group, request.member_id, member, place, server, client)
-                member.may_read.add(place)
+            member.may_read |= member.target
+        member.named_at.update(dict.fromkeys(member.target, sent_at))
 
     def _given(
         self, group: str, member_id: str, member: _Member, place: Place, server: str, client: str
@@ -128,8 +148,8 @@ class CoordinatedGroups:
         if before is None or before.member_id == member_id or before.epoch > member.epoch:
             return
         other = self._members[(group, before.member_id)]
-        alive = trio.current_time() - other.alive_at < ALIVE_S
-        if place in other.may_read and alive and not self._is_excused(group):
+        awaited = other.must_be_awaited(trio.current_time())
+        if place in other.may_read and awaited and not self._is_excused(group):
             self._report(
                 "handed-out-early",
                 f"{server} gives partition {place[1]} to {member_id} of group {group} in epoch"

@@ -56,11 +56,13 @@ class Group:
         says: Sequence[int] | None = None,
         next_epoch: int | None = None,
         error: int = 0,
+        rebalance_ms: int = -1,
     ) -> None:
         request = ConsumerGroupHeartbeatRequest(
             group_id="g",
             member_id=member,
             member_epoch=epoch,
+            rebalance_timeout=rebalance_ms,
             topic_partitions=None if says is None else topics(says),
         )
         answer = ConsumerGroupHeartbeatResponse(
@@ -102,6 +104,30 @@ async def test_what_is_given_back_may_be_handed_out(autojump_clock: trio.testing
 async def test_what_its_owner_still_has_may_not(autojump_clock: trio.testing.MockClock) -> None:
     group = Group()
     group.beat("a", 0, [0, 1], next_epoch=1)
+    group.beat("a", 1, [0])
+    group.beat("b", 0, [1], next_epoch=2)
+    assert group.told.names == ["handed-out-early"]
+
+
+async def test_what_its_owner_keeps_too_long_may(autojump_clock: trio.testing.MockClock) -> None:
+    group = Group()
+    group.beat("a", 0, [0, 1], next_epoch=1, rebalance_ms=4000)
+    for _ in range(4):
+        await trio.sleep(1)
+        group.beat("a", 1, [0], says=[0, 1])
+    await trio.sleep(0.1)
+    group.beat("b", 0, [0, 1], next_epoch=2)
+    assert group.told.names == [], "who is fenced loses all"
+
+
+async def test_who_must_give_back_has_the_time_for_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    group = Group()
+    group.beat("a", 0, [0, 1], next_epoch=1, rebalance_ms=4000)
+    for _ in range(4):
+        await trio.sleep(1)
+        group.beat("a", 1)  # Without an assignment nothing has changed.
     group.beat("a", 1, [0])
     group.beat("b", 0, [1], next_epoch=2)
     assert group.told.names == ["handed-out-early"]
