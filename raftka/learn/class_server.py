@@ -30,7 +30,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from raftka.learn.classroom import Classroom, Exercise, Refused
 from raftka.learn.export import page
-from raftka.learn.server import HEADERS, Pages, listen
+from raftka.learn.server import HEADERS, Pages, heard, listen
 
 _COOKIE: Final = "raftka-seat"
 _LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -197,7 +197,7 @@ class ClassServer:
             nursery.start_soon(self._tell, socket, news)
             try:
                 while True:
-                    text = await socket.receive_text()
+                    text = await heard(socket)
                     if len(text) > most:
                         await socket.close(1009)
                         break

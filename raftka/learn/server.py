@@ -102,9 +102,22 @@ class Pages:
         await socket.accept()
         try:
             while True:
-                await socket.send_text(await bridging.ask(await socket.receive_text()))
+                await socket.send_text(await bridging.ask(await heard(socket)))
         except WebSocketDisconnect:
             return
+
+
+async def heard(socket: WebSocket) -> str:
+    """The next message. Raises WebSocketDisconnect: the page was closed, or sent bytes, which no
+    page does: it is closed then."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1006))
+    text = message.get("text")
+    if text is None:
+        await socket.close(1003)
+        raise WebSocketDisconnect(1003)
+    return str(text)
 
 
 async def _look(socket: WebSocket, attached: Attached) -> None:
@@ -112,7 +125,7 @@ async def _look(socket: WebSocket, attached: Attached) -> None:
     try:
         while True:
             try:
-                request = json.loads(await socket.receive_text())
+                request = json.loads(await heard(socket))
             except (ValueError, RecursionError):
                 request = None
             answer = await attached.handle(request)
@@ -141,7 +154,7 @@ async def _requests(socket: WebSocket, process: trio.Process, scope: trio.Cancel
     assert process.stdin is not None
     try:
         while True:
-            line = await socket.receive_text()
+            line = await heard(socket)
             await process.stdin.send_all(line.replace("\n", " ").encode() + b"\n")
     except (WebSocketDisconnect, trio.BrokenResourceError):
         scope.cancel()  # The page was closed, or the engine has ended.

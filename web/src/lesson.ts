@@ -28,6 +28,13 @@ export function begin(): void {
   tab.value = "lesson";
 }
 
+/** From when on the run is hidden on the timeline: the next question asks what comes then. Whoever goes
+ * past it looks anyway. */
+export const veiled_s = computed<number>(() => {
+  const asked = lesson.value?.steps.find((step, index) => index >= at.value && step.kind === "ask");
+  return asked === undefined || position.value.t > asked.t + 1e-6 ? Infinity : asked.t;
+});
+
 /** Plays up to a step's moment, and stands still there. */
 function approach(step: Ask | Reveal): void {
   selected.value = null;

@@ -143,3 +143,17 @@ test("a timestamp of strangers is a time or none, and never an exception", () =>
   assert.equal(page.clock(8.64e15), "+275760-09-13 00:00:00.000");
   for (const none of [-1, 8.64e15 + 2, 2 ** 63, Number.NaN]) assert.equal(page.clock(none), "–");
 });
+
+test("an answer that is an error does not say that it was done", () => {
+  const recording = new page.Recording();
+  const sent = { id: 1, t: 0, kind: "message-sent", node: "n1", to: "producer1", side: "response" };
+  for (const lang of ["en", "pt"]) {
+    page.lang.value = lang;
+    for (const api of ["Produce", "CreateTopics", "Fetch"]) {
+      const said = page.sentence({ ...sent, api, partitions: [{ partition: "t-0", error: "NOT_LEADER_OR_FOLLOWER" }] }, recording);
+      assert.match(said, /NOT_LEADER_OR_FOLLOWER/);
+      assert.match(said, /failed|falhou/);
+      assert.doesNotMatch(said, /: written|: escrito|created|producer1/);
+    }
+  }
+});

@@ -123,3 +123,34 @@ test("the first picture is there within a second, and the stage keeps up while i
   console.log(`first picture ${Math.round(loaded)} ms, frames p95 ${worst.toFixed(1)} ms`);
   await done();
 });
+
+/** How many pixels of the timeline have the red of a death. */
+const deaths = (page) => page.evaluate(async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const canvas = document.querySelector(".timeline canvas");
+  const bad = getComputedStyle(document.documentElement).getPropertyValue("--bad").trim();
+  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+  context.fillStyle = bad;
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4) if (data[at] === red && data[at + 1] === green && data[at + 2] === blue) found += 1;
+  return found;
+});
+
+test("the timeline hides what a question asks for until it is answered", async () => {
+  const { page, done } = await open({ width: 390 });
+  await page.getByRole("button", { name: "Begin" }).click();
+  await page.evaluate(() => window.raftka.advance(60));
+  await page.getByRole("radio").first().waitFor();
+  assert.equal(await deaths(page), 0);
+  // Below the stage, the question comes into view by itself, above the bar at the bottom.
+  const [question, bar] = [await page.locator(".lesson legend").boundingBox(), await page.locator(".transport").boundingBox()];
+  assert.ok(question.y >= 0 && question.y + question.height <= bar.y, JSON.stringify([question, bar]));
+  await page.getByRole("radio").first().check();
+  await page.getByRole("button", { name: "Answer, then watch" }).click();
+  await page.evaluate(() => window.raftka.advance(60));
+  assert.ok(await deaths(page) > 0);
+  await done();
+});

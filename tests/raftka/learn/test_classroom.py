@@ -18,6 +18,7 @@ import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
+    BytesMessage,
     CloseConnection,
     RejectConnection,
     Request,
@@ -146,6 +147,9 @@ class Page:
     async def send(self, message: object) -> None:
         text = message if isinstance(message, str) else json.dumps(message)
         await self._stream.send_all(self._socket.send(TextMessage(data=text)))
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._stream.send_all(self._socket.send(BytesMessage(data=data)))
 
     async def hear(self) -> list[dict[str, Any]]:
         """At least one message; none when it is closed."""
@@ -356,3 +360,25 @@ async def test_nobody_else_gets_in_and_nonsense_harms_nothing(exercise: Exercise
                 await desk.send({"open": name, "question": 0})
                 told = await desk.until(lambda each: each["exercises"][0]["opened"] == 1)
                 assert told["exercises"][0]["counts"][0] == {"one": 0, "two": 0, "three": 0}
+
+
+@pytest.mark.wire
+async def test_bytes_in_place_of_text_close_that_page_only(exercise: Exercise) -> None:
+    name = exercise.name
+    with trio.fail_after(60):
+        async with serving(with_(exercise)) as (teacher, students):
+            _, _, cookie = await get(f"{students}{name}")
+            target = urlsplit(f"{students}{name}").path + "/seat"
+            token = urlsplit(teacher).query
+            async with opened(students, target, cookie) as other:
+                assert other is not None
+                await other.hear()
+                for path in (target, f"/class?{token}", f"/engine?{token}"):
+                    async with opened(students, path, cookie) as page:
+                        assert page is not None
+                        await page.send_bytes(b"\xff")
+                        while page.closed is None:
+                            await page.hear()
+                        assert page.closed == 1003, path
+                await other.send({"question": 0, "vote": "two"})
+                await other.until(lambda each: each["votes"][0] == "two")

@@ -84,7 +84,7 @@ function Head() {
         {isAttached.value && (["console", "stage"] as const).map((name) => (
           <button key={name} type="button" class="quiet" aria-pressed={view.value === name} onClick={() => (view.value = name)}>{say(`console.view.${name}`)}</button>
         ))}
-        {hasRun.value && !isAttached.value && !isSeat.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
+        {hasRun.value && !isAttached.value && !isSeat.value && !isTeacher.value && <button type="button" class="quiet" onClick={() => void share()}>{say("head.share")}</button>}
         <button type="button" class="quiet wide-only" aria-pressed={projector.value} onClick={() => (projector.value = !projector.value)}>{say("head.projector")}</button>
         <button type="button" class="quiet" aria-label={say("head.help")} title={say("head.help")} onClick={() => (helpOpen.value = true)}>?</button>
       </nav>

@@ -1,5 +1,6 @@
 // A lesson: a card that tells, asks, and points.
 
+import { useEffect, useRef } from "preact/hooks";
 import { at, answer, askWords, back, begin, current, given, lastAsk, lesson, next, revealWords, words } from "../lesson";
 import { runs, openNext } from "../catalogue";
 import { isSeat, isTeacher } from "../classroom";
@@ -102,10 +103,23 @@ function Takeaway() {
 
 export function Lesson() {
   const now = lesson.value;
+  const card = useRef<HTMLElement>(null);
+  const seen = useRef(-1);
+  const isStill = !playing.value;
+  const step = at.value;
+  // Where the card lies below the stage, it comes into view once, when the run stands still.
+  useEffect(() => {
+    if (step < 0) seen.current = -1;
+    if (!isStill || step === seen.current) return;
+    seen.current = step;
+    for (const place of [".moves", "legend, .question, .verdict, p:not(.eyebrow)"]) {
+      card.current?.querySelector(place)?.scrollIntoView({ block: "nearest" });
+    }
+  }, [step, isStill]);
   if (now === null || words.value === null) return null;
   const total = now.steps.length;
   return (
-    <article class="lesson">
+    <article class="lesson" ref={card}>
       <p class="eyebrow">{say("lesson.number", { number: now.number, total: now.total })}</p>
       <h2>{words.value.title}</h2>
       <div class="dots" aria-hidden="true">

@@ -65,7 +65,7 @@ const TOLD_S = 3;
 const NO_REPLICA: Replica = { log: null, highWatermark: 0, cutOff: null, fetched: {} };
 
 export function LogRow({ layout, partition, y }: { layout: Layout; partition: string; y: number }) {
-  const { state } = useView();
+  const { state, asks: isAsked } = useView();
   const known = state.partitions[partition];
   const { nodes } = layout;
   const replicas = nodes.map((name) => state.nodes[name]?.replicas[partition]);
@@ -73,7 +73,7 @@ export function LogRow({ layout, partition, y }: { layout: Layout; partition: st
   const isTold = replicas.map((each) => each !== undefined && each.cutOff !== null && state.t - each.cutOff.t < TOLD_S);
   const seen = known === undefined ? [] : [known.leader, known.epoch, known.elected, known.isr.join(), known.elr.join(), known.replicas.join(), selected.value === known.elected];
   const logs = replicas.flatMap((each) => [each?.log, each?.highWatermark, each?.cutOff, selected.value === each?.cutOff?.event]);
-  return useKept([layout, lang.value, y, ...seen, ...logs, ...isDead, ...isTold], () => {
+  return useKept([layout, lang.value, y, isAsked, ...seen, ...logs, ...isDead, ...isTold], () => {
     if (known === undefined) return null;
     const { leader } = known;
     const isr = list(known.isr.map((id) => `n${id}`));
@@ -85,13 +85,13 @@ export function LogRow({ layout, partition, y }: { layout: Layout; partition: st
     const first = layout.columns[nodes[0] ?? ""];
     return (
       <g>
-        <g {...asks(known.elected)}>
+        <g {...asks(isAsked ? known.elected : undefined)}>
           <text class={`row-title${leader < 0 ? " warn" : ""}`} x={(first?.x ?? 8) + 1} y={y}>{title}</text>
         </g>
         {nodes.map((name, index) => {
           const replica = replicas[index];
           if (!known.replicas.includes(Number(name.slice(1))) && replica === undefined) return null;
-          return <Log key={name} layout={layout} name={name} y={y} from={from} count={count} known={known} replica={replica ?? NO_REPLICA} dead={isDead[index]!} told={isTold[index]!} />;
+          return <Log key={name} layout={layout} name={name} y={y} from={from} count={count} known={known} replica={replica ?? NO_REPLICA} dead={isDead[index]!} told={isTold[index]!} asked={isAsked} />;
         })}
       </g>
     );
@@ -108,9 +108,11 @@ interface LogProps {
   replica: Replica;
   dead: boolean;
   told: boolean;
+  /** Whether it can be asked. */
+  asked: boolean;
 }
 
-function Log({ layout, name, y, from, count, known, replica, dead, told }: LogProps) {
+function Log({ layout, name, y, from, count, known, replica, dead, told, asked }: LogProps) {
   const id = Number(name.slice(1));
   const column = layout.columns[name]!;
   const standing = known.isr.includes(id) ? "in" : known.elr.includes(id) ? "elr" : "out";
@@ -129,7 +131,7 @@ function Log({ layout, name, y, from, count, known, replica, dead, told }: LogPr
       {last <= from && last > 0 && <text class="more start" x={x + 4} y={top + 14}>… {last}</text>}
       {standing !== "in" && <text class="standing" x={x} y={top + 37}>{say(standing === "elr" ? "stage.elr" : "stage.out")}</text>}
       {told && cutOff !== null && (
-        <g {...asks(cutOff.event)}>
+        <g {...asks(asked ? cutOff.event : undefined)}>
           <text class="standing warn" x={x + (standing === "in" ? 0 : 90)} y={top + 37}>{say("stage.cutoff", { count: cutOff.to - cutOff.from + 1 })}</text>
         </g>
       )}

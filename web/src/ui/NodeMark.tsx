@@ -23,7 +23,7 @@ function roleOf(node: Node): string {
     default:
       if (node.role === "leader") return say("stage.controller");
       if (node.role === "candidate") return say("stage.candidate");
-      return node.leader === null ? say("stage.no-role") : say("stage.follower");
+      return node.leader === null ? say("stage.no-role") : say("stage.follower", { leader: node.leader });
   }
 }
 
@@ -65,7 +65,7 @@ export function NodeMark({ layout, name }: { layout: Layout; name: string }) {
   const node = view.state.nodes[name];
   const place = layout.places[name];
   const event = node === undefined ? undefined : lastEvent(name, node, view);
-  const seen = node === undefined ? [] : [node.health, node.role, node.leader === null, node.term, node.vote, node.trouble, node.registered, node.fenced];
+  const seen = node === undefined ? [] : [node.health, node.role, node.leader, node.term, node.vote, node.trouble, node.registered, node.fenced];
   return useKept([layout, lang.value, event, selected.value === event, ...seen], () =>
     node === undefined || place === undefined ? null : (
       <g transform={`translate(${place.x} ${place.y})`}>

@@ -3,6 +3,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { veiled_s } from "../lesson";
 import { type Lane, lanesOf } from "../model/lanes";
 import { difference } from "../session";
 import { ghost, loaded, pause, position, projector, recording, scale, seek, select, selected } from "../store";
@@ -69,7 +70,7 @@ export function Timeline() {
       if (target === null) return;
       const ratio = (window.devicePixelRatio || 1) * scale.value;
       const now = windowNow();
-      const view: View = { width: Math.floor(width.current / scale.value), height: heightOf(), label: LABEL, lane: LANE, axis: AXIS, from: now.from, to: now.to };
+      const view: View = { width: Math.floor(width.current / scale.value), height: heightOf(), label: LABEL, lane: LANE, axis: AXIS, from: now.from, to: now.to, veil: Number.isFinite(veiled_s.value) ? veiled_s.value : null };
       const key = JSON.stringify([view, recording.value.length, lang.value, projector.value, selected.value, drawing, difference.value]);
       if (key !== drawn) {
         drawn = key;
@@ -143,6 +144,7 @@ export function Timeline() {
     const t = timeAt(event);
     let best: { id: number; far: number } | null = null;
     for (const mark of lane.marks) {
+      if (mark.t >= veiled_s.value) continue;
       const far = Math.abs(mark.t - t) + (mark.shape === "tick" ? reach * 0.6 : 0);
       if (far < reach && (best === null || far < best.far)) best = { id: mark.event.id, far };
     }

@@ -1,6 +1,6 @@
 // Keys for everything; `?` lists them (Help.tsx).
 
-import { isTeacher } from "../classroom";
+import { isSeat, isTeacher } from "../classroom";
 import { share } from "../link";
 import {
   hasRun, helpOpen, isAck, isElection, isLoss, isMoment, pause, projector, recording, seek, select, step, tab,
@@ -35,7 +35,8 @@ const KEYS: Record<string, (event: KeyboardEvent) => void> = {
   c: () => { if (isTeacher.value) tab.value = "class"; },
   p: () => (projector.value = !projector.value),
   g: () => (lang.value = lang.value === "en" ? "pt" : "en"),
-  s: () => void share(),
+  // A teacher's address has the token in it.
+  s: () => { if (!isSeat.value && !isTeacher.value) void share(); },
   "?": () => (helpOpen.value = true),
   Escape: () => (helpOpen.value ? (helpOpen.value = false) : select(null)),
 };

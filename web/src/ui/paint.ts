@@ -2,7 +2,7 @@
 
 import type { Shape } from "../model/kinds";
 import type { Lane, Mark, Span } from "../model/lanes";
-import { seconds } from "../words/say";
+import { called, seconds } from "../words/say";
 
 export interface View {
   width: number;
@@ -14,6 +14,8 @@ export interface View {
   /** What is shown, in seconds. */
   from: number;
   to: number;
+  /** What comes from here on is hidden, in seconds; null hides nothing. */
+  veil: number | null;
 }
 
 interface Colours {
@@ -59,6 +61,8 @@ export function paint(
   const xOf = (t: number) =>
     view.label + ((t - view.from) / (view.to - view.from)) * (view.width - view.label - 8);
   axis(context, view, colour, xOf);
+  const right = view.width - 3;
+  const edge = view.veil === null ? right : Math.min(Math.max(xOf(view.veil), view.label - 7), right);
   if (difference !== null && difference >= view.from && difference <= view.to) {
     // Where this run and the former future part.
     context.strokeStyle = colour.accent;
@@ -77,10 +81,10 @@ export function paint(
     context.textAlign = "left";
     context.textBaseline = "middle";
     context.fillStyle = lane.isNode ? colour.ink : colour.soft;
-    context.fillText(lane.name, 4, y, view.label - 8);
+    context.fillText(called(lane.name), 4, y, view.label - 8);
     context.save();
     context.beginPath();
-    context.rect(view.label - 7, 0, view.width - view.label + 4, view.height);
+    context.rect(view.label - 7, 0, edge - view.label + 7, view.height);
     context.clip();
     for (const span of lane.spans) drawSpan(context, span, y, xOf, colour, view);
     const ghostLane = ghosts.find((each) => each.name === lane.name);
@@ -89,9 +93,26 @@ export function paint(
       drawMarks(context, ghostLane.marks, y + 5, xOf, colour, view, null);
       context.globalAlpha = 1;
     }
-    drawMarks(context, lane.marks, y, xOf, colour, view, selected);
+    const shown = view.veil === null ? lane.marks : lane.marks.filter((mark) => mark.t < view.veil!);
+    drawMarks(context, shown, y, xOf, colour, view, selected);
     context.restore();
   });
+  if (view.veil !== null) drawVeil(context, edge, colour, view);
+}
+
+/** What the class predicts is not on the timeline yet. */
+function drawVeil(context: CanvasRenderingContext2D, edge: number, colour: Colours, view: View): void {
+  const right = view.width - 8;
+  if (edge >= right) return;
+  context.globalAlpha = 0.4;
+  context.fillStyle = colour.line;
+  context.fillRect(edge, view.axis - 2, right - edge, view.height - view.axis);
+  context.globalAlpha = 1;
+  context.font = `600 28px ${FONT}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = colour.soft;
+  if (right - edge > 30) context.fillText("?", (edge + right) / 2, (view.axis + view.height) / 2);
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";

@@ -42,6 +42,13 @@ export function seconds(t: number, digits = 3): string {
   return lang.value === "pt" ? text.replace(".", ",") : text;
 }
 
+/** A client as the picture has it: a trace's producer1 is "writer 2"; a node's name is its own. */
+export function called(name: string): string {
+  const [, kind, number] = /^(producer|writer|consumer)(\d+)$/.exec(name) ?? [];
+  if (kind === undefined) return name;
+  return say(kind === "consumer" ? "client.reader" : "client.writer") + (number === "0" ? "" : ` ${Number(number) + 1}`);
+}
+
 /** "n1, n2 and n3". */
 export function list(names: readonly string[]): string {
   if (names.length < 2) return names.join("");

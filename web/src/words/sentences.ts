@@ -3,7 +3,7 @@
 import { number, numbers, parts, type Recording, text, type TraceEvent } from "../model/trace";
 import { errorWords } from "./errors";
 import { timerName } from "./reasons";
-import { list, type Params, say, sayIf } from "./say";
+import { called, list, type Params, say, sayIf } from "./say";
 import { brokenRule } from "./stories";
 
 function range(first: number, last: number): string {
@@ -27,8 +27,8 @@ export function messageSentence(sent: TraceEvent, from: string, to: string): str
   const failed = text(sent, "error") || parts(sent).map((each) => String(each["error"] ?? "")).find((each) => each !== "") || "";
   const count = parts(sent).reduce((sum, each) => sum + Number(each["records"] ?? 0), 0);
   const params: Params = {
-    from,
-    to,
+    from: called(from),
+    to: called(to),
     api,
     term: number(sent, "term"),
     partition: String(part.partition ?? part.topic ?? "?"),
@@ -36,8 +36,10 @@ export function messageSentence(sent: TraceEvent, from: string, to: string): str
     entries: number(sent, "entries", 0),
     offset: Number(part["fetch_offset"] ?? 0),
     isr: nodes(Array.isArray(part["new_isr"]) ? (part["new_isr"] as number[]) : []),
-    error: failed === "" ? "" : say("message.error", { error: errorWords(failed) }),
+    error: failed === "" ? "" : errorWords(failed),
   };
+  // An answer that is an error did not do what the other sentence says.
+  if (failed !== "" && side === "response") return say("message.refused", params);
   return sayIf(`message.${api}.${side}${variant(sent, count)}`, params) ??
     sayIf(`message.${api}.${side}`, params) ??
     say(side === "response" ? "message.other.response" : "message.other.request", params);
@@ -73,7 +75,7 @@ export function sentence(event: TraceEvent, recording: Recording): string {
       if (sent === undefined) return say("event.other", { kind: event.kind, node });
       const to = text(sent, "to");
       const what = messageSentence(sent, sent.node ?? "", to);
-      return say("message.lost", { from: sent.node ?? "", to, what });
+      return say("message.lost", { from: called(sent.node ?? ""), to: called(to), what });
     }
     default:
       return plain(event, node);
@@ -81,10 +83,11 @@ export function sentence(event: TraceEvent, recording: Recording): string {
 }
 
 function plain(event: TraceEvent, node: string): string {
-  const params: Params = { node, kind: event.kind };
+  const params: Params = { kind: event.kind };
   for (const [name, value] of Object.entries(event)) {
     if (typeof value === "string" || typeof value === "number") params[name] = value;
   }
+  params["node"] = called(node);
   let key = `event.${event.kind}`;
   if (typeof params["error"] === "string") params["error"] = errorWords(params["error"]);
   switch (event.kind) {
