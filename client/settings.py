@@ -175,10 +175,15 @@ def parse_endpoints(name: str, addresses: Iterable[str]) -> list[Endpoint]:
     as Kafka's own clients do."""
     found: list[Endpoint] = []
     for address in addresses:
-        host, colon, port = address.rpartition("://")[2].rpartition(":")
-        if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ConfigError(f"{name} = {address!r}: it must be host:port, as localhost:9092")
-        found.append(Endpoint(host.strip("[]"), int(port)))
+        host, _, port = address.rpartition("://")[2].rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        is_number = port.isascii() and port.isdecimal()
+        if not host or set(host) & set("[]") or not is_number or not 0 < int(port) < 65536:
+            raise ConfigError(
+                f"{name} = {address!r}: it must be host:port, as localhost:9092 or [::1]:9092"
+            )
+        found.append(Endpoint(host, int(port)))
     if not found:
         raise ConfigError(
             f"{name} is not set: give the address of at least one broker, as localhost:9092"

@@ -35,6 +35,7 @@ class Rule(enum.Enum):
 
     # The controller.
     JOIN_BY_PRESENT_BROKER_EPOCH = "a replica joins the ISR by its present broker epoch (KIP-903)"
+    ISR_CHANGES_ARE_UP_TO_DATE = "AlterPartition changes no partition that has changed since"
     FENCED_STAY_OUT_OF_ISR = "AlterPartition brings no fenced replica into the ISR (KIP-841)"
     LOST_DIRECTORY_IS_NOT_ELIGIBLE = "a replica in a new directory has nothing (KIP-858, KIP-966)"
     LOST_LOG_IS_NOT_ELIGIBLE = "an unclean shutdown takes a replica out of ISR and ELR (KIP-966)"
@@ -45,6 +46,8 @@ class Rule(enum.Enum):
     TRUNCATE_BEFORE_HIGH_WATERMARK = "a follower truncates before it raises its high watermark"
     BROKER_EPOCHS_IN_ALTER_PARTITION = "AlterPartition names broker epochs (KIP-903)"
     PROPOSE_NO_FENCED_REPLICA = "a leader proposes no fenced replica for the ISR"
+    COUNT_THE_MAXIMAL_ISR = "a leader counts everyone who may be in the ISR by now (KIP-497)"
+    EPOCH_START_BEFORE_ISR = "a replica joins the ISR when it has the start of the leader's epoch"
     IN_SYNC_IS_NEVER_THROTTLED = "a replication throttle never holds back what is in sync (KIP-73)"
     LOOK_AGAIN_WITHOUT_ROOM = "a fetch session looks again at partitions without room (KIP-74)"
     TURNS_IN_SESSIONS = "what a fetch session has served goes to its end (KIP-227)"

@@ -79,6 +79,21 @@ _ALL: Final = (
         frozenset({Rule.PROPOSE_NO_FENCED_REPLICA, Rule.FENCED_STAY_OUT_OF_ISR}),
     ),
     Mutant(
+        "proposed-isr-counts",
+        "a leader commits without a replica that it has only asked to drop from the ISR (KIP-497)",
+        frozenset({Rule.COUNT_THE_MAXIMAL_ISR}),
+    ),
+    Mutant(
+        "epoch-start-not-awaited",
+        "a replica joins the ISR without the start of its leader's epoch",
+        frozenset({Rule.EPOCH_START_BEFORE_ISR}),
+    ),
+    Mutant(
+        "late-isr-change-counts",
+        "AlterPartition changes the ISR of a partition that has changed since (KIP-497)",
+        frozenset({Rule.ISR_CHANGES_ARE_UP_TO_DATE}),
+    ),
+    Mutant(
         "lost-log-stays-eligible",
         "the last replica standing is elected after it has lost its log (KIP-966)",
         frozenset({Rule.LOST_LOG_IS_NOT_ELIGIBLE}),

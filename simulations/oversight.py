@@ -15,6 +15,7 @@ import trio
 from raftka.kraft.image import MetadataImage, PartitionImage
 from raftka.simulations.checkers.agreement import AgreementChecker
 from raftka.simulations.checkers.history import History
+from raftka.simulations.checkers.in_sync import EpochStarts
 from raftka.simulations.checkers.ledger import Ledger
 from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.metadata import MetadataChecker
@@ -94,6 +95,7 @@ class Oversight:
             resumed_at=lambda host: self.raft.excused.get(host, 0.0),
             settings=plan.settings,
         )
+        self.epoch_starts = self._of_epochs(report)
         self.history.may_pass = self.witnesses.may_pass
         self.history.may_be_gone = self.witnesses.compaction.may_be_gone
         self.ledger.listen(self.witnesses.watched)
@@ -106,6 +108,7 @@ class Oversight:
         self.metadata.on_image += [
             self.metadata_checker.image_committed,
             self.witnesses.image_committed,
+            self.epoch_starts.image_committed,
             self.registrations.image_committed,
         ]
 
@@ -117,6 +120,15 @@ class Oversight:
             on_new_disk=self._lost_unseen,
             on_registered=self._registered,
         )
+
+    def _of_epochs(self, report: Report) -> EpochStarts:
+        def is_excused(key: Key, broker_id: int) -> bool:
+            lost = broker_id in self.replicas.truth(key).losers
+            runs = self.registrations.is_current(broker_id)
+            return lost or not runs or self.replicas.promises_nothing(key)
+
+        watched, looks = self.witnesses.watched, self.witnesses.answers.looks
+        return EpochStarts(watched, self.metadata, self.logs, report, looks, is_excused=is_excused)
 
     def _of_quorum(self, cluster: Cluster, election_s: float, report: Report) -> RaftChecker:
         voters = frozenset(Member(machine.host, b"") for machine in cluster.controllers)

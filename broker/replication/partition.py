@@ -267,7 +267,10 @@ class PartitionState(ReplicaView):
         if self.pending is not None or follower.replica_id in self.view.isr:
             return None
         offset = follower.log_end_offset
-        if offset < self.high_watermark or offset < self.leader_epoch_start_offset:
+        if offset < self.high_watermark:
+            return None
+        awaits_start = Rule.EPOCH_START_BEFORE_ISR not in self._rules_off
+        if awaits_start and offset < self.leader_epoch_start_offset:
             return None
         if not self._may_join(follower):
             return None
@@ -327,6 +330,8 @@ class PartitionState(ReplicaView):
         self.pending = proposal
         joining = (member for member in members if member not in self.view.isr)
         self.maximal_isr = (*self.view.isr, *joining)
+        if Rule.COUNT_THE_MAXIMAL_ISR in self._rules_off:
+            self.maximal_isr = members
         return proposal
 
     def _broker_epoch(self, member: int) -> int:

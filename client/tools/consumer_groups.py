@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from raftka.client.admin import Admin, GroupListing, SomeFailed
 from raftka.client.tools import group_actions, group_tables
-from raftka.client.tools.group_resets import SCENARIOS, reset_offsets
+from raftka.client.tools.group_resets import SCENARIOS, datetime_ms, duration_ms, reset_offsets
 from raftka.client.tools.options import (
     Options,
     UsageError,
@@ -129,6 +129,11 @@ def _check_reset(found: argparse.Namespace) -> None:
         )
     if not (found.topic or found.all_topics or found.from_file):
         raise UsageError("One of the reset scopes should be defined: --all-topics, --topic.")
+    # What is no time is refused before a broker is asked.
+    if found.to_datetime:
+        datetime_ms(found.to_datetime)
+    if found.by_duration:
+        duration_ms(found.by_duration)
 
 
 async def _work(found: argparse.Namespace) -> int:

@@ -128,8 +128,8 @@ async def plan(
         known = {t: committed[t] for t in targets if t in committed}
         return known | await _at(admin, [t for t in targets if t not in committed], LATEST)
     if found.to_datetime:
-        return await _at(admin, targets, _datetime_ms(found.to_datetime))
-    return await _at(admin, targets, system_clock().wall_ms() - _duration_ms(found.by_duration))
+        return await _at(admin, targets, datetime_ms(found.to_datetime))
+    return await _at(admin, targets, system_clock().wall_ms() - duration_ms(found.by_duration))
 
 
 async def _at(admin: Admin, targets: Sequence[TopicPartition], timestamp: int) -> Offsets:
@@ -179,7 +179,7 @@ def _from_file(path: str, group: str) -> Offsets:
     return found
 
 
-def _datetime_ms(text: str) -> int:
+def datetime_ms(text: str) -> int:
     """ISO 8601; UTC unless it names another zone. Raises ToolError."""
     try:
         moment = datetime.fromisoformat(text)
@@ -191,7 +191,7 @@ def _datetime_ms(text: str) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _duration_ms(text: str) -> int:
+def duration_ms(text: str) -> int:
     """ISO 8601 as Java's Duration reads it: days to seconds, each with a sign. Raises ToolError."""
     match = _DURATION.fullmatch(text.strip().upper())
     parts = {unit: match[unit] for unit in _UNITS_S if match[unit]} if match else {}

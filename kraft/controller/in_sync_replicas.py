@@ -100,7 +100,8 @@ def _check(
         # The broker has seen newer metadata than this controller: it must find another one.
         words = f"{name}: the request is ahead of this controller's metadata."
         raise KafkaError(ErrorCode.NOT_CONTROLLER, words)
-    if wish.leader_epoch < partition.leader_epoch:
+    may_be_late = Rule.ISR_CHANGES_ARE_UP_TO_DATE in rules.off
+    if wish.leader_epoch < partition.leader_epoch and not may_be_late:
         raise KafkaError(
             ErrorCode.FENCED_LEADER_EPOCH,
             f"{name}: leader epoch {wish.leader_epoch} is over; it is {partition.leader_epoch}.",
@@ -108,7 +109,7 @@ def _check(
     if partition.leader != broker_id:
         words = f"{name}: broker {broker_id} does not lead; {partition.leader} does."
         raise KafkaError(ErrorCode.INVALID_REQUEST, words)
-    if wish.partition_epoch < partition.partition_epoch:
+    if wish.partition_epoch < partition.partition_epoch and not may_be_late:
         raise KafkaError(
             ErrorCode.INVALID_UPDATE_VERSION,
             f"{name}: based on partition epoch {wish.partition_epoch}; "

@@ -262,6 +262,8 @@ class AnswerChecker:
             )
         for joined in sorted(set(after.isr) - set(before.isr)):
             self._check_life(key, after, joined)
+        leader = f"n{after.leader}"
+        self.check_committed(key, after, leader, self.told_high_watermark(leader, key))
 
     def _check_life(self, key: Key, after: PartitionImage, joined: int) -> None:
         """A replica that joins the ISR has fetched from its leader in this life (KIP-903)."""

@@ -93,6 +93,55 @@ async def double_failover(world: World, dice: Random, cause: int) -> None:
         world.start(second, cause)
 
 
+@fault("starved-failover", "network", chance=0.35, rate=1.2, at_least_once=True)
+async def starved_failover(world: World, dice: Random, cause: int) -> None:
+    """a leader goes while a follower copies nothing; its successor drops it, and it comes back"""
+    lag_s = int(world.plan.settings["replica.lag.time.max.ms"]) / 1000
+    found = [each for each in world.targets() if len(_replicas(world, each)) > 2]
+    # Where the successor alone is enough, it commits at once all that it has.
+    found = [each for each in found if world.min_isr(each.topic) > 1] or found
+    target = dice.choice(found) if found else None
+    first = world.leader_of(*target) if target is not None else None
+    if target is None or first is None or not first.is_running or lag_s > _LAG_MAX_S:
+        return
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    # The replicas are asked to lead in their order: the last one follows again.
+    starved = [each for each in _replicas(world, target) if each is not first][-1]
+    others = [each for each in _replicas(world, target) if each is not starved]
+    services = [(starved.host, each.host, BROKER_PORT) for each in others]
+    world.trace.event("starved-failover", node=first.host, cause=cause)
+    for service in services:
+        world.fabric.cut_service(*service)
+    ways = world.ways_of(first.host)
+    try:
+        await _tail(world, dice, first, f"starved-{cause}-1", target)
+        await trio.sleep(dice.uniform(0.05, 0.3))
+        world.cut(ways, cause)
+        second = await _led_by_another(world, target, {first}, session_s + 3)
+        if second is None or second is starved:
+            return
+        await world.until(lambda: not _counts(world, target, starved), lag_s + 3)
+        if not _counts(world, target, starved):
+            # Its log ends where the former leader's high watermark was, and its successor's may be.
+            world.note("follower returns to a successor with a longer log")
+        for service in services:
+            world.fabric.heal_service(*service)
+        await trio.sleep(dice.uniform(0.3, 2))
+    finally:
+        for service in services:
+            world.fabric.heal_service(*service)
+        world.heal(ways, cause)
+
+
+_LAG_MAX_S = 10.0
+
+
+def _counts(world: World, target: TopicPartition, machine: Machine) -> bool:
+    """Whether a machine is in the ISR."""
+    partition = world.image.partition(*target)
+    return partition is not None and machine.node_id in partition.isr
+
+
 def _replicas(world: World, target: TopicPartition) -> list[Machine]:
     partition = world.image.partition(*target)
     machines = world.cluster.machines

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
 
 import trio
 
+from raftka.model.ids import TopicPartition
 from raftka.simulations.faults.registry import fault
+from raftka.simulations.load.workload import CLIENT_ERRORS, make_admin
 from raftka.simulations.machines.machine import BROKER_PORT, Machine
 from raftka.simulations.machines.stream import Stream
 from raftka.simulations.observers.partition_log import Key
@@ -101,7 +105,7 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
     await trio.sleep(dice.uniform(0.1, 0.5))
     world.start(follower, cause)
     world.stir(cast.key[0])
-    held = await _hold_request(world, cast, within_s=8.0)
+    held = await _hold_request(world, cast, lambda isr: follower.node_id in isr, within_s=8.0)
     if held is None:
         return
     world.note("ISR change held up while its replica lags")
@@ -113,6 +117,11 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
         # What is committed meanwhile must be on the follower: the controller may agree at any time.
         world.stir(cast.key[0])
         await trio.sleep(0.5)
+    if dice.random() < 0.5:
+        await _reorder(world, cast, dice, cause)
+        # Without the wish, which is out of date now, the follower no longer counts.
+        world.stir(cast.key[0])
+        await trio.sleep(dice.uniform(0.2, 1))
     held.release()
     await trio.sleep(dice.uniform(0.2, 1))
     if dice.random() < 0.5 and leader.is_up:
@@ -122,9 +131,60 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
     world.fabric.heal_service(*service)
 
 
-async def _hold_request(world: World, cast: _Cast, within_s: float) -> Stream | None:
-    """Wait until the leader asks for the follower, and hold that connection, which carries nothing
-    else: its heartbeats use another one."""
+async def _reorder(world: World, cast: _Cast, dice: Random, cause: int) -> None:
+    """Change the order of a partition's replicas: what its leader has asked for is out of date."""
+    partition = world.image.partition(*cast.key)
+    if partition is None or partition.is_reassigning:
+        return
+    turn = 1 + dice.randrange(max(1, len(partition.replicas) - 1))
+    replicas = [*partition.replicas[turn:], *partition.replicas[:turn]]
+    world.trace.event(
+        "reassign", cause=cause, partition=f"{cast.key[0]}-{cast.key[1]}", to=replicas
+    )
+    # Other faults may keep the administrator from every broker: then the order stays.
+    with trio.move_on_after(2), suppress(*CLIENT_ERRORS):
+        async with make_admin(world, "reassigner", cause) as admin:
+            await admin.alter_partition_reassignments({TopicPartition(*cast.key): replicas})
+
+
+@fault("late-isr-shrink", "process", chance=0.35, rate=1.5, at_least_once=True)
+async def late_isr_shrink(world: World, dice: Random, cause: int) -> None:
+    """a leader's request to drop a follower from the ISR is delayed, and more records come"""
+    cast = _choose(world, dice)
+    lag_s = int(world.plan.settings["replica.lag.time.max.ms"]) / 1000
+    partition = world.image.partition(*cast.key) if cast is not None else None
+    if cast is None or partition is None or lag_s > _LAG_MAX_S:
+        return
+    leader, follower = cast.leader, cast.follower
+    if follower.node_id not in partition.isr:
+        return
+    service = (follower.host, leader.host, BROKER_PORT)
+    world.trace.event("service-cut", cause=cause, client=service[0], server=service[1])
+    world.fabric.cut_service(*service)
+    world.stir(cast.key[0])
+    held = await _hold_request(
+        world, cast, lambda isr: bool(isr) and follower.node_id not in isr, within_s=lag_s + 4
+    )
+    if held is not None:
+        world.note("ISR shrink held up")
+        until_s = trio.current_time() + dice.uniform(0.5, 3)
+        while trio.current_time() < until_s:
+            # The follower may still be elected: nothing is committed without it.
+            world.stir(cast.key[0])
+            await trio.sleep(0.3)
+        if dice.random() < 0.5 and leader.is_up:
+            world.cluster.kill(leader, cause)
+            await trio.sleep(dice.uniform(0.5, 3))
+            world.start(leader, cause)
+        held.release()
+    world.fabric.heal_service(*service)
+
+
+async def _hold_request(
+    world: World, cast: _Cast, wanted: Callable[[set[int]], bool], within_s: float
+) -> Stream | None:
+    """Wait until the leader asks for an ISR that is `wanted`, and hold that connection, which
+    carries nothing else: its heartbeats use another one."""
     held: list[Stream] = []
     sent = trio.Event()
 
@@ -132,7 +192,7 @@ async def _hold_request(world: World, cast: _Cast, within_s: float) -> Stream | 
         stream = world.fabric.sending
         if client != cast.leader.host or server == client or held or stream is None:
             return
-        if cast.follower.node_id in _wished(world, cast.key, request):
+        if wanted(_wished(world, cast.key, request)):
             stream.hold()
             held.append(stream)
             sent.set()

@@ -180,7 +180,7 @@ def _topics(dice: Random, brokers: int, many: int | None) -> tuple[TopicPlan, ..
             "min.insync.replicas": str(dice.choice(_MIN_INSYNC[factor])),
             "segment.ms": str(dice.choice([1500, 6000, 604_800_000])),
         }
-        if dice.random() < 0.2:
+        if dice.random() < 0.35:
             configs["flush.messages"] = "1"
         partitions = many if many and not number else dice.choice([1, 1, 2, 3])
         found.append(TopicPlan(f"t{number}", partitions, factor, configs))

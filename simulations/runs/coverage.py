@@ -15,6 +15,8 @@ SITUATIONS: Final = (
     "partition without a leader",
     "ISR change held up",
     "ISR change held up while its replica lags",
+    "ISR shrink held up",
+    "follower returns to a successor with a longer log",
     "two failovers in a row",
     "consumer read from a follower",
     "batch answered again",

@@ -17,6 +17,8 @@ RULES: Final[Mapping[str, str]] = {
     " has before it",
     "uncommitted-below-high-watermark": "below a high watermark are committed records only",
     "high-watermark-beyond-log-end": "a replica's high watermark is not beyond the end of its log",
+    "proposed-before-epoch-start": "a replica enters the ISR when it has the start of the leader's"
+    " epoch",
     "inconsistent-offsets": "an offset has one record, for every reader",
     "duplicate": "a record of an idempotent producer is stored once (KIP-98)",
     "reordered": "records of an idempotent producer are stored in the order in which it sent them",

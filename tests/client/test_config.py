@@ -81,7 +81,9 @@ def test_addresses() -> None:
     assert parse_endpoints("x", ["a:1", "[::1]:2"]) == [Endpoint("a", 1), Endpoint("::1", 2)]
     told = ["PLAINTEXT://a:1", "SASL_SSL://[::1]:2"]
     assert parse_endpoints("x", told) == [Endpoint("a", 1), Endpoint("::1", 2)]
-    for wrong in ("host", "host:", ":9092", "host:0", "host:99999", "host:x"):
+    wrongs = ["host", "host:", ":9092", "host:0", "host:99999", "host:x", "host:\u00b2"]
+    brackets = ["[::1", "[::1]", "[::1:9092", "::1]:9092", "[]:9092", "[[::1]]:9092", "x://[::1"]
+    for wrong in wrongs + brackets:
         with pytest.raises(ConfigError, match="must be host:port"):
             parse_endpoints("x", [wrong])
     with pytest.raises(ConfigError, match=r"bootstrap\.servers is not set"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from raftka.client.tools import consumer_groups
 from raftka.client.tools.options import Options, UsageError
 
 TOOLS = (
@@ -175,3 +176,28 @@ def test_a_value_may_begin_with_a_dash() -> None:
         parser.read(["--dry-run", "-P1D"])
     with pytest.raises(UsageError, match="expected one argument"):
         parser.read(["--by-duration", "--dry-run"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--by-duration", "P-1X", "'P-1X' is not a duration like P1DT2H3M4S"),
+        ("--by-duration", "P999999999999999D", "is longer than all time"),
+        ("--to-datetime", "soon", "'soon' is not a time like YYYY-MM-DD"),
+    ],
+)
+def test_a_wrong_time_is_refused_before_a_broker_is_asked(
+    option: str, value: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody listens on port 1, and no group is looked up."""
+    line = ["--bootstrap-server", "127.0.0.1:1", "--group", "g", "--topic", "t"]
+    line += ["--reset-offsets", "--dry-run", option, value]
+    assert consumer_groups.main(line) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_an_unclosed_bracket_is_no_address(capsys: pytest.CaptureFixture[str]) -> None:
+    assert consumer_groups.main(["--bootstrap-server", "[::1", "--list"]) == 1
+    told = capsys.readouterr().err
+    assert "'[::1'" in told
+    assert "must be host:port" in told

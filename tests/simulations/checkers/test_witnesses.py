@@ -149,6 +149,25 @@ def test_who_joins_the_isr_was_asked_for(asked: list[int], names: list[str]) -> 
     assert scene.told.names == names
 
 
+@pytest.mark.parametrize(("end", "names"), [(1, ["isr-member-below-high-watermark"]), (2, [])])
+def test_who_joins_the_isr_has_what_its_leader_said_to_be_committed(
+    end: int, names: list[str]
+) -> None:
+    scene = Scene()
+    follower_fetches(scene, 1)
+    scene.append("n1", batch(0), batch(1))
+    scene.append("n2", *(batch(each) for each in range(end)))
+    alone = replace(LED, isr=(1,))
+    scene.set_partition(alone)
+    scene.fetch(high_watermark=2, last_stable_offset=2)
+    assert scene.told.names == []
+    ask_for(scene, [1, 2])
+    scene.set_partition(LED)
+    for told in scene.metadata.on_change:
+        told(("t", 0), alone, LED)
+    assert scene.told.names == names
+
+
 def test_a_former_leader_that_asks_takes_nothing_back() -> None:
     scene = Scene()
     follower_fetches(scene, 1)

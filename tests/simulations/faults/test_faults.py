@@ -52,6 +52,34 @@ def test_two_failovers_in_a_row_leave_every_log_the_same() -> None:
     assert outcome.reached["follower truncated"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "mutation", "dice", "names"),
+    [
+        ("starved-failover", "epoch-start-not-awaited", 10, {"proposed-before-epoch-start"}),
+        (
+            "starved-isr-change",
+            "late-isr-change-counts",
+            23,
+            {"lost-write", "isr-member-below-high-watermark"},
+        ),
+    ],
+)
+def test_a_fault_shows_what_a_broken_rule_does(
+    kind: str, mutation: str, dice: int, names: set[str]
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS[kind].inflict(stage.world, Random(dice), 0)
+        await stage.settle()
+
+    outcome = run_scenario(scenario, seed=2, changes={"mutation": mutation})
+    assert outcome.exit is Exit.SAFETY
+    assert outcome.violation is not None
+    assert outcome.violation.name in names
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_the_last_replica_to_stand_is_one_that_a_controller_can_leave_alone(number: int) -> None:
     """With both followers of the wide topic the quorum would be gone, and no controller left to
@@ -71,3 +99,29 @@ def test_the_last_replica_to_stand_is_one_that_a_controller_can_leave_alone(numb
 
     run_scenario(scenario, seed=1)
     assert alone == ["narrow"]
+
+
+def test_a_request_to_shrink_the_isr_is_late_and_nothing_is_committed_meanwhile() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS["late-isr-shrink"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    outcome = run_scenario(scenario, seed=1)
+    assert outcome.exit is Exit.HELD, outcome.violation
+    assert outcome.reached["ISR shrink held up"] == 1
+
+
+def test_a_follower_comes_back_to_a_successor_that_has_more() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS["starved-failover"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    outcome = run_scenario(scenario, seed=1)
+    assert outcome.exit is Exit.HELD, outcome.violation
+    assert outcome.reached["follower returns to a successor with a longer log"] == 1

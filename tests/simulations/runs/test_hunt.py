@@ -25,6 +25,7 @@ WHERE: dict[str, tuple[float, dict[str, float]]] = {
     "high-watermark-before-truncation": (30, {"divergent-failover": 8, "stranded-leader": 8}),
     "no-broker-epoch-in-alter-partition": (20, {"late-isr-change": 8}),
     "fenced-replica-joins-isr": (60, {}),
+    "proposed-isr-counts": (20, {"late-isr-shrink": 6}),
     "lost-log-stays-eligible": (40, {"last-standing-lost": 5}),
     "forget-without-room": (20, {}),
     "no-turns-in-sessions": (20, {}),
@@ -49,6 +50,7 @@ RARE = {
     *("compaction-lag-ignored", "uncommitted-cleaned", "producer-cleaned-away"),
     *("cleaned-not-synced", "swap-forgotten", "former-epoch-writes", "end-not-finished"),
     *("offsets-count-at-once", "pending-offsets-are-stable", "markers-given-up"),
+    *("epoch-start-not-awaited", "late-isr-change-counts"),
     *("owner-not-awaited", "revocation-not-confirmed", "member-epoch-ignored"),
     # Scenarios and tests of their own notice these (docs/simulation.md names them).
     *(name for name, mutant in MUTANTS.items() if mutant.needs is not None),
