@@ -51,6 +51,7 @@ class ListLog:
     """A log as a list of records, one per batch."""
 
     log_start_offset = 0
+    counts_for_flush = False
     config = LogConfig()
     transactions = OpenTransactions()
 
