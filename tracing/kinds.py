@@ -119,6 +119,7 @@ KINDS: Final[dict[str, Kind]] = {
     "isolate": _kind(),
     "stranded-leader": _kind(),
     "divergent-failover": _kind(),
+    "starved-failover": _kind(),
     "double-failover": _kind(),
     "service-cut": _kind("client server"),
     "bridge": _kind("between"),

@@ -64,6 +64,10 @@ class ShareGroups:
             watched.request(api, self._sent)
         watched.answer("ShareFetch", self._fetched)
         watched.answer("ShareAcknowledge", self._acknowledged)
+        for api in ("AlterShareGroupOffsets", "DeleteShareGroupOffsets"):
+            # An administrator may have records delivered again, at any time until the answer.
+            watched.request(api, self._moved)
+            watched.answer(api, self._moved)
 
     def of(self, group: str) -> ShareChecker:
         """The checker of one group."""
@@ -73,6 +77,9 @@ class ShareGroups:
             found = ShareChecker(self._limit, self._lock_s, told, self.looks)
             self._groups[group] = found
         return found
+
+    def _moved(self, client: str, server: str, request: Any, response: Any = None) -> None:
+        self.of(request.group_id).forget()
 
     def _tell(self, group: str, name: str, story: str) -> None:
         self._report(name, f"in share group {group} {story}", about=About(group=group))

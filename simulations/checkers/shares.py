@@ -84,6 +84,16 @@ class ShareChecker:
         """How many records were acknowledged for sure."""
         return len(self._over)
 
+    def forget(self) -> None:
+        """An administrator lets the group begin elsewhere: what was acknowledged may come again."""
+        self._held.clear()
+        self._over.clear()
+        self._counts.clear()
+        self._doubtful.clear()
+        self._rejected.clear()
+        self._accepted.clear()
+        self._surely_rejected.clear()
+
     def delivered(
         self,
         member: str,

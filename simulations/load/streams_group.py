@@ -216,7 +216,7 @@ class _Thread:
                 read = {each: last + 1 for each, last in self._read.items() if last is not None}
                 await self._group.commit({k: OffsetAndMetadata(v) for k, v in read.items()})
         except CLIENT_ERRORS as error:
-            self._load.world.trace.event("not-committed", error=str(error))
+            self._load.world.trace.event("member-failed", error=str(error))
 
     async def _assign(self, owned: set[TopicPartition]) -> None:
         """Read these from now on, what is new from where the group has committed."""
