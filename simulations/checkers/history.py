@@ -59,9 +59,9 @@ class History:
         self.excused: Callable[[Key], bool] = lambda key: False
         """Whether a partition lost more disks than its promises cover."""
         self.may_pass: Callable[[Key, int, int], bool] = lambda key, start, end: False
+        """Whether a cleaning may have removed what was between two offsets of a partition."""
         self.may_be_gone: Callable[[Key, int], bool] = lambda key, offset: False
         """Whether a cleaning may have removed what was at an offset."""
-        """Whether a cleaning may have removed what was between two offsets of a partition."""
 
     def of(self, key: Key) -> PartitionHistory:
         found = self.partitions.get(key)

@@ -7,6 +7,7 @@ is the version of the layout.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from raftka.model.ports import Buffer
@@ -30,6 +31,17 @@ class OffsetRecord(NamedTuple):
 
     key: OffsetCommitKey
     value: OffsetCommitValue | None
+
+
+def given_at(
+    indexes: Sequence[int], epochs: Sequence[int] | None, member_epoch: int
+) -> dict[int, int]:
+    """By partition, the epoch of its assignment (KIP-1251). Those whose epochs were not written, or
+    not for each of them, count as given at the member's epoch.
+    """
+    if epochs is None or len(epochs) != len(indexes):
+        epochs = [member_epoch] * len(indexes)
+    return dict(zip(indexes, epochs, strict=True))
 
 
 def group_key(group_id: str) -> bytes:

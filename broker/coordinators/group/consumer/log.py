@@ -28,6 +28,7 @@ from raftka.broker.coordinators.group.consumer.group import (
 )
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.kinds import Format, forget
+from raftka.broker.coordinators.group.records import given_at
 from raftka.broker.coordinators.outbox import Record
 from raftka.net.protocol import codec
 from raftka.net.protocol.message import Message
@@ -316,14 +317,11 @@ def _replay_current(core: Core, key: CurrentKey, value: CurrentValue | None) -> 
 
 
 def _read(written: Sequence[TopicPartitions], epoch: int) -> Owned:
-    """Partitions; those whose epochs were not written count as given at the member's epoch."""
-    found: Owned = {}
-    for topic in written:
-        epochs = topic.assignment_epochs
-        if epochs is None or len(epochs) != len(topic.partitions):
-            epochs = [epoch] * len(topic.partitions)
-        found[topic.topic_id] = dict(zip(topic.partitions, epochs, strict=True))
-    return found
+    """Partitions, with the epochs of their assignment."""
+    return {
+        topic.topic_id: given_at(topic.partitions, topic.assignment_epochs, epoch)
+        for topic in written
+    }
 
 
 def _replay_regex(core: Core, key: RegexKey, value: RegexValue | None) -> None:

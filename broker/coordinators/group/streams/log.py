@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.kinds import Format
+from raftka.broker.coordinators.group.records import given_at
 from raftka.broker.coordinators.group.streams.group import (
     FIRST_EPOCH,
     Description,
@@ -360,15 +361,11 @@ def _read(ids: Any) -> TaskIds:
 
 
 def _read_active(ids: Any, member_epoch: int) -> OwnedIds:
-    """Tasks whose epochs were not written, as before KIP-1251, or not for each of them, count as
-    given at the member's epoch."""
-    found: OwnedIds = {}
-    for each in ids:
-        epochs = each.assignment_epochs
-        if epochs is None or len(epochs) != len(each.partitions):
-            epochs = [member_epoch] * len(each.partitions)
-        found[each.subtopology_id] = dict(zip(each.partitions, epochs, strict=True))
-    return found
+    """Tasks, with the epochs of their assignment."""
+    return {
+        each.subtopology_id: given_at(each.partitions, each.assignment_epochs, member_epoch)
+        for each in ids
+    }
 
 
 FORMATS: Final[Mapping[int, Format]] = {
