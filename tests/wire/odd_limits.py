@@ -138,6 +138,15 @@ def _put(
     return answer, parse_header(bytes(stored))
 
 
+def _all_are_led(answer: metadata.MetadataResponse) -> bool:
+    """The broker has replayed the creation of each topic, and each partition has a leader: a broker
+    may answer UNKNOWN_TOPIC_OR_PARTITION for a moment after the controller created the topic."""
+    return all(
+        not topic.error_code and all(not each.error_code for each in topic.partitions)
+        for topic in answer.topics
+    )
+
+
 def batches(talk: Talk) -> None:
     """Topics whose settings look at batches, and what is stored."""
     now = int(time.time() * 1000)
@@ -168,7 +177,7 @@ def batches(talk: Talk) -> None:
         topics=[metadata.MetadataRequestTopic(name=name) for name in names.values()]
     )
     until = time.monotonic() + 20
-    while "error_code=5" in talk.words(talk.raw(all_topics, 9)) and time.monotonic() < until:
+    while not _all_are_led(talk.raw(all_topics, 9)) and time.monotonic() < until:
         time.sleep(0.1)
 
     for name in settings:
