@@ -73,6 +73,7 @@ def moments(session: dict[str, Any]) -> dict[str, Any]:
             for answer in engine.handle(request):
                 events += answer.get("events", [])
             *_, state = engine.handle({"op": "state", "session": opened["session"]})
+            assert state["ok"], state
             states.append({"count": len(events), **state})
         return {"events": events, "states": states}
     finally:
@@ -85,7 +86,7 @@ def test_what_the_page_says_of_a_node_is_what_the_node_says(
     lesson: str, headless: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "moments.json"
-    file.write_text(json.dumps(moments({"lesson": lesson, "seed": 7, "until_s": 5.0})))
+    file.write_text(json.dumps(moments({"lesson": lesson, "seed": 7, "until_s": 4.9})))
     node("--test", "tests/state.test.mjs", RAFTKA_MOMENTS=str(file))
 
 

@@ -8,13 +8,15 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
 import trio
 
-from raftka.simulations.machines.determinism import run
+from raftka.simulations.machines.determinism import Running, run, sleep
 from raftka.simulations.machines.network import Fabric
+from raftka.simulations.machines.virtual_clock import HeldClock
 from raftka.simulations.plan import Options, Plan, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.trace import Trace
@@ -64,6 +66,22 @@ def test_the_same_seed_gives_the_same_trace_under_another_hash_seed() -> None:
 
 def test_another_seed_gives_another_trace() -> None:
     assert run_plan(short_plan(7)).trace_hash != run_plan(short_plan(8)).trace_hash
+
+
+def test_a_run_that_was_held_while_it_ended_can_be_resumed_to_its_end() -> None:
+    """trio's last task is woken by what `main` left behind, not by the clock, which still holds."""
+    clock = HeldClock()
+    clock.until_s = 2.0
+
+    async def main() -> None:
+        clock.at(5.0, lambda: None)
+        await sleep(1.0)
+
+    running = Running(main, 1, clock)
+    assert not running.go()
+    clock.until_s = inf
+    assert running.go()
+    running.result()
 
 
 def network_story() -> str:
