@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of, raise_for
 from raftka.model.access import WILDCARD, Operation, PatternType, Permission, ResourceType
 from raftka.model.errors import KafkaError
@@ -52,98 +52,97 @@ class AclFilter(NamedTuple):
     permission: Permission = Permission.ANY
 
 
-class AclOperations(AdminBase):
-    """Creating, finding and deleting ACLs."""
+async def create_acls(admin: Calls, acls: Iterable[Acl]) -> None:
+    """Add ACLs; one that is there already stays as it is. Raises SomeFailed."""
+    wishes = list(acls)
+    answer = await admin.ask(
+        CreateAclsRequest(
+            creations=[
+                AclCreation(
+                    resource_type=resource.type,
+                    resource_name=resource.name,
+                    resource_pattern_type=resource.pattern,
+                    principal=entry.principal,
+                    host=entry.host,
+                    operation=entry.operation,
+                    permission_type=entry.permission,
+                )
+                for resource, entry in wishes
+            ]
+        )
+    )
+    checked(
+        {
+            wish: error_of(each.error_code, each.error_message)
+            for wish, each in zip(wishes, answer.results, strict=True)
+        }
+    )
 
-    async def create_acls(self, acls: Iterable[Acl]) -> None:
-        """Add ACLs; one that is there already stays as it is. Raises SomeFailed."""
-        wishes = list(acls)
-        answer = await self._ask(
-            CreateAclsRequest(
-                creations=[
-                    AclCreation(
-                        resource_type=resource.type,
-                        resource_name=resource.name,
-                        resource_pattern_type=resource.pattern,
-                        principal=entry.principal,
-                        host=entry.host,
-                        operation=entry.operation,
-                        permission_type=entry.permission,
-                    )
-                    for resource, entry in wishes
-                ]
-            )
-        )
-        checked(
-            {
-                wish: error_of(each.error_code, each.error_message)
-                for wish, each in zip(wishes, answer.results, strict=True)
-            }
-        )
 
-    async def describe_acls(self, wanted: AclFilter) -> list[Acl]:
-        """The ACLs that a filter matches. Raises KafkaError."""
-        answer = await self._ask(
-            DescribeAclsRequest(
-                resource_type_filter=wanted.type,
-                resource_name_filter=wanted.name,
-                pattern_type_filter=wanted.pattern,
-                principal_filter=wanted.principal,
-                host_filter=wanted.host,
-                operation=wanted.operation,
-                permission_type=wanted.permission,
-            )
+async def describe_acls(admin: Calls, wanted: AclFilter) -> list[Acl]:
+    """The ACLs that a filter matches. Raises KafkaError."""
+    answer = await admin.ask(
+        DescribeAclsRequest(
+            resource_type_filter=wanted.type,
+            resource_name_filter=wanted.name,
+            pattern_type_filter=wanted.pattern,
+            principal_filter=wanted.principal,
+            host_filter=wanted.host,
+            operation=wanted.operation,
+            permission_type=wanted.permission,
         )
-        raise_for(answer.error_code, answer.error_message)
-        return [
+    )
+    raise_for(answer.error_code, answer.error_message)
+    return [
+        _acl(
+            resource.resource_type,
+            resource.resource_name,
+            resource.pattern_type,
+            each.principal,
+            each.host,
+            each.operation,
+            each.permission_type,
+        )
+        for resource in answer.resources
+        for each in resource.acls
+    ]
+
+
+async def delete_acls(admin: Calls, filters: Iterable[AclFilter]) -> list[Acl]:
+    """Remove what the filters match; the ACLs that went. Raises SomeFailed."""
+    wishes = list(filters)
+    answer = await admin.ask(
+        DeleteAclsRequest(
+            filters=[
+                DeleteAclsFilter(
+                    resource_type_filter=wanted.type,
+                    resource_name_filter=wanted.name,
+                    pattern_type_filter=wanted.pattern,
+                    principal_filter=wanted.principal,
+                    host_filter=wanted.host,
+                    operation=wanted.operation,
+                    permission_type=wanted.permission,
+                )
+                for wanted in wishes
+            ]
+        )
+    )
+    outcomes: dict[AclFilter, list[Acl] | KafkaError] = {}
+    for wanted, result in zip(wishes, answer.filter_results, strict=True):
+        failure = error_of(result.error_code, result.error_message)
+        outcomes[wanted] = failure or [
             _acl(
-                resource.resource_type,
-                resource.resource_name,
-                resource.pattern_type,
+                each.resource_type,
+                each.resource_name,
+                each.pattern_type,
                 each.principal,
                 each.host,
                 each.operation,
                 each.permission_type,
             )
-            for resource in answer.resources
-            for each in resource.acls
+            for each in result.matching_acls
         ]
-
-    async def delete_acls(self, filters: Iterable[AclFilter]) -> list[Acl]:
-        """Remove what the filters match; the ACLs that went. Raises SomeFailed."""
-        wishes = list(filters)
-        answer = await self._ask(
-            DeleteAclsRequest(
-                filters=[
-                    DeleteAclsFilter(
-                        resource_type_filter=wanted.type,
-                        resource_name_filter=wanted.name,
-                        pattern_type_filter=wanted.pattern,
-                        principal_filter=wanted.principal,
-                        host_filter=wanted.host,
-                        operation=wanted.operation,
-                        permission_type=wanted.permission,
-                    )
-                    for wanted in wishes
-                ]
-            )
-        )
-        outcomes: dict[AclFilter, list[Acl] | KafkaError] = {}
-        for wanted, result in zip(wishes, answer.filter_results, strict=True):
-            failure = error_of(result.error_code, result.error_message)
-            outcomes[wanted] = failure or [
-                _acl(
-                    each.resource_type,
-                    each.resource_name,
-                    each.pattern_type,
-                    each.principal,
-                    each.host,
-                    each.operation,
-                    each.permission_type,
-                )
-                for each in result.matching_acls
-            ]
-        return [acl for found in checked(outcomes).values() for acl in found]
+    return [acl for found in checked(outcomes).values() for acl in found]
 
 
 def _acl(

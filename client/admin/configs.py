@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of, raise_for
 from raftka.model.errors import KafkaError
 from raftka.net.protocol.message import Request, Response
-from raftka.net.protocol.messages import alter_configs, describe_configs, incremental_alter_configs
-from raftka.net.protocol.messages.alter_configs import AlterConfigsRequest, AlterConfigsResponse
+from raftka.net.protocol.messages import incremental_alter_configs as incremental
+from raftka.net.protocol.messages.alter_configs import (
+    AlterableConfig,
+    AlterConfigsRequest,
+    AlterConfigsResource,
+    AlterConfigsResponse,
+)
 from raftka.net.protocol.messages.describe_configs import (
     DescribeConfigsRequest,
+    DescribeConfigsResource,
     DescribeConfigsResourceResult,
 )
 from raftka.net.protocol.messages.incremental_alter_configs import (
@@ -101,114 +107,115 @@ class ConfigEntry:
 Entries = dict[str, ConfigEntry]
 
 
-class ConfigOperations(AdminBase):
-    """See the module."""
+async def describe_configs(
+    admin: Calls,
+    resources: Iterable[Resource],
+    *,
+    names: Sequence[str] | None = None,
+    synonyms: bool = False,
+    documentation: bool = False,
+) -> dict[Resource, Entries]:
+    """All settings of each resource, or those named. Raises SomeFailed."""
+    outcomes: dict[Resource, Entries | KafkaError] = {}
+    for node, group in _by_broker(resources).items():
+        request = DescribeConfigsRequest(
+            resources=[
+                DescribeConfigsResource(
+                    resource_type=resource.type,
+                    resource_name=resource.name,
+                    configuration_keys=None if names is None else list(names),
+                )
+                for resource in group
+            ],
+            include_synonyms=synonyms,
+            include_documentation=documentation,
+        )
+        answer = await _ask_one(admin, node, request)
+        for item in answer.results:
+            resource = Resource(ResourceType(item.resource_type), item.resource_name)
+            outcomes[resource] = error_of(item.error_code, item.error_message) or {
+                config.name: _entry(config) for config in item.configs
+            }
+    return checked(outcomes)
 
-    async def describe_configs(
-        self,
-        resources: Iterable[Resource],
-        *,
-        names: Sequence[str] | None = None,
-        synonyms: bool = False,
-        documentation: bool = False,
-    ) -> dict[Resource, Entries]:
-        """All settings of each resource, or those named. Raises SomeFailed."""
-        outcomes: dict[Resource, Entries | KafkaError] = {}
-        for node, group in _by_broker(resources).items():
-            request = DescribeConfigsRequest(
-                resources=[
-                    describe_configs.DescribeConfigsResource(
-                        resource_type=resource.type,
-                        resource_name=resource.name,
-                        configuration_keys=None if names is None else list(names),
+
+async def incremental_alter_configs(
+    admin: Calls,
+    changes: Mapping[Resource, Sequence[Alteration]],
+    *,
+    validate_only: bool = False,
+) -> None:
+    """Change single settings and leave the others alone. Raises SomeFailed."""
+
+    def altering(group: list[Resource]) -> IncrementalAlterConfigsRequest:
+        resources = [
+            incremental.AlterConfigsResource(
+                resource_type=resource.type,
+                resource_name=resource.name,
+                configs=[
+                    incremental.AlterableConfig(
+                        name=change.name, config_operation=change.op, value=change.value
                     )
-                    for resource in group
+                    for change in changes[resource]
                 ],
-                include_synonyms=synonyms,
-                include_documentation=documentation,
             )
-            answer = await self._ask_one(node, request)
-            for told in answer.results:
-                resource = Resource(ResourceType(told.resource_type), told.resource_name)
-                outcomes[resource] = error_of(told.error_code, told.error_message) or {
-                    config.name: _entry(config) for config in told.configs
-                }
-        return checked(outcomes)
-
-    async def incremental_alter_configs(
-        self,
-        changes: Mapping[Resource, Sequence[Alteration]],
-        *,
-        validate_only: bool = False,
-    ) -> None:
-        """Change single settings and leave the others alone. Raises SomeFailed."""
-        theirs = incremental_alter_configs
-
-        def altering(group: list[Resource]) -> IncrementalAlterConfigsRequest:
-            resources = [
-                theirs.AlterConfigsResource(
-                    resource_type=resource.type,
-                    resource_name=resource.name,
-                    configs=[
-                        theirs.AlterableConfig(
-                            name=change.name, config_operation=change.op, value=change.value
-                        )
-                        for change in changes[resource]
-                    ],
-                )
-                for resource in group
-            ]
-            return IncrementalAlterConfigsRequest(resources=resources, validate_only=validate_only)
-
-        await self._alter(changes, altering)
-
-    async def alter_configs(
-        self, settings: Mapping[Resource, Mapping[str, str]], *, validate_only: bool = False
-    ) -> None:
-        """Replace all settings of each resource. Raises SomeFailed."""
-
-        def replacing(group: list[Resource]) -> AlterConfigsRequest:
-            resources = [
-                alter_configs.AlterConfigsResource(
-                    resource_type=resource.type,
-                    resource_name=resource.name,
-                    configs=[
-                        alter_configs.AlterableConfig(name=name, value=value)
-                        for name, value in settings[resource].items()
-                    ],
-                )
-                for resource in group
-            ]
-            return AlterConfigsRequest(resources=resources, validate_only=validate_only)
-
-        await self._alter(settings, replacing)
-
-    async def _ask_one(self, node: int | None, request: Request[R]) -> R:
-        """Ask that broker, or any."""
-        return await (self._ask(request) if node is None else self._ask_broker(node, request))
-
-    async def _alter(
-        self,
-        resources: Iterable[Resource],
-        request_for: Callable[[list[Resource]], Request[Altered]],
-    ) -> None:
-        """Send each broker the request about its resources. Raises SomeFailed."""
-        outcomes: dict[Resource, KafkaError | None] = {}
-        for node, group in _by_broker(resources).items():
-            answer = await self._ask_one(node, request_for(group))
-            for each in answer.responses:
-                resource = Resource(ResourceType(each.resource_type), each.resource_name)
-                outcomes[resource] = error_of(each.error_code, each.error_message)
-        checked(outcomes)
-
-    async def list_config_resources(self, types: Iterable[ResourceType] = ()) -> list[Resource]:
-        """The resources that have settings of their own (KIP-1142)."""
-        answer = await self._ask(ListConfigResourcesRequest(resource_types=list(types)))
-        raise_for(answer.error_code)
-        return [
-            Resource(ResourceType(told.resource_type), told.resource_name)
-            for told in answer.config_resources
+            for resource in group
         ]
+        return IncrementalAlterConfigsRequest(resources=resources, validate_only=validate_only)
+
+    await _alter(admin, changes, altering)
+
+
+async def alter_configs(
+    admin: Calls, settings: Mapping[Resource, Mapping[str, str]], *, validate_only: bool = False
+) -> None:
+    """Replace all settings of each resource. Raises SomeFailed."""
+
+    def replacing(group: list[Resource]) -> AlterConfigsRequest:
+        resources = [
+            AlterConfigsResource(
+                resource_type=resource.type,
+                resource_name=resource.name,
+                configs=[
+                    AlterableConfig(name=name, value=value)
+                    for name, value in settings[resource].items()
+                ],
+            )
+            for resource in group
+        ]
+        return AlterConfigsRequest(resources=resources, validate_only=validate_only)
+
+    await _alter(admin, settings, replacing)
+
+
+async def _ask_one(admin: Calls, node: int | None, request: Request[R]) -> R:
+    """Ask that broker, or any."""
+    return await (admin.ask(request) if node is None else admin.ask_broker(node, request))
+
+
+async def _alter(
+    admin: Calls,
+    resources: Iterable[Resource],
+    request_for: Callable[[list[Resource]], Request[Altered]],
+) -> None:
+    """Send each broker the request about its resources. Raises SomeFailed."""
+    outcomes: dict[Resource, KafkaError | None] = {}
+    for node, group in _by_broker(resources).items():
+        answer = await _ask_one(admin, node, request_for(group))
+        for each in answer.responses:
+            resource = Resource(ResourceType(each.resource_type), each.resource_name)
+            outcomes[resource] = error_of(each.error_code, each.error_message)
+    checked(outcomes)
+
+
+async def list_config_resources(admin: Calls, types: Iterable[ResourceType] = ()) -> list[Resource]:
+    """The resources that have settings of their own (KIP-1142)."""
+    answer = await admin.ask(ListConfigResourcesRequest(resource_types=list(types)))
+    raise_for(answer.error_code)
+    return [
+        Resource(ResourceType(item.resource_type), item.resource_name)
+        for item in answer.config_resources
+    ]
 
 
 def _by_broker(resources: Iterable[Resource]) -> dict[int | None, list[Resource]]:
@@ -220,13 +227,13 @@ def _by_broker(resources: Iterable[Resource]) -> dict[int | None, list[Resource]
     return found
 
 
-def _entry(told: DescribeConfigsResourceResult) -> ConfigEntry:
+def _entry(item: DescribeConfigsResourceResult) -> ConfigEntry:
     return ConfigEntry(
-        told.name,
-        told.value,
-        ConfigSource(max(0, told.config_source)),
-        told.read_only,
-        told.is_sensitive,
-        tuple(Synonym(s.name, s.value, ConfigSource(s.source)) for s in told.synonyms),
-        told.documentation,
+        item.name,
+        item.value,
+        ConfigSource(max(0, item.config_source)),
+        item.read_only,
+        item.is_sensitive,
+        tuple(Synonym(s.name, s.value, ConfigSource(s.source)) for s in item.synonyms),
+        item.documentation,
     )

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import raise_for
 from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
 from raftka.net.protocol.messages.update_features import FeatureUpdateKey, UpdateFeaturesRequest
@@ -47,47 +47,43 @@ class FeatureUpdate(NamedTuple):
     upgrade_type: UpgradeType = UpgradeType.UPGRADE
 
 
-class FeatureOperations(AdminBase):
-    """What the admin client does with features."""
+async def describe_features(admin: Calls) -> FeatureSet:
+    """The features of the cluster, by name, as one of its nodes knows them.
 
-    async def describe_features(self) -> FeatureSet:
-        """The features of the cluster, by name, as one of its nodes knows them.
+    Raises KafkaError.
+    """
+    answer = await admin.ask(
+        ApiVersionsRequest(client_software_name="raftka", client_software_version="1")
+    )
+    raise_for(answer.error_code)
+    levels = {each.name: each.max_version_level for each in answer.finalized_features}
+    found = {
+        each.name: Feature(each.name, each.min_version, each.max_version, levels.get(each.name, 0))
+        for each in answer.supported_features
+    }
+    epoch = answer.finalized_features_epoch
+    return FeatureSet(dict(sorted(found.items())), epoch if epoch >= 0 else None)
 
-        Raises KafkaError.
-        """
-        answer = await self._ask(
-            ApiVersionsRequest(client_software_name="raftka", client_software_version="1")
+
+async def update_features(
+    admin: Calls, updates: Sequence[FeatureUpdate], *, dry_run: bool = False
+) -> None:
+    """Change levels: all of them, or none. With `dry_run` nothing changes.
+
+    Raises KafkaError, whose message names the feature that kept all of them from changing.
+    """
+    answer = await admin.ask(
+        UpdateFeaturesRequest(
+            timeout=admin.timeout_ms,
+            feature_updates=[
+                FeatureUpdateKey(
+                    feature=each.name,
+                    max_version_level=each.level,
+                    upgrade_type=int(each.upgrade_type),
+                )
+                for each in updates
+            ],
+            validate_only=dry_run,
         )
-        raise_for(answer.error_code)
-        levels = {each.name: each.max_version_level for each in answer.finalized_features}
-        found = {
-            each.name: Feature(
-                each.name, each.min_version, each.max_version, levels.get(each.name, 0)
-            )
-            for each in answer.supported_features
-        }
-        epoch = answer.finalized_features_epoch
-        return FeatureSet(dict(sorted(found.items())), epoch if epoch >= 0 else None)
-
-    async def update_features(
-        self, updates: Sequence[FeatureUpdate], *, dry_run: bool = False
-    ) -> None:
-        """Change levels: all of them, or none. With `dry_run` nothing changes.
-
-        Raises KafkaError, whose message names the feature that kept all of them from changing.
-        """
-        answer = await self._ask(
-            UpdateFeaturesRequest(
-                timeout=self._timeout_ms,
-                feature_updates=[
-                    FeatureUpdateKey(
-                        feature=each.name,
-                        max_version_level=each.level,
-                        upgrade_type=int(each.upgrade_type),
-                    )
-                    for each in updates
-                ],
-                validate_only=dry_run,
-            )
-        )
-        raise_for(answer.error_code, answer.error_message)
+    )
+    raise_for(answer.error_code, answer.error_message)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from raftka.client.admin.base import AdminBase
-from raftka.client.admin.outcomes import checked, error_of, raise_for
+from raftka.client.admin.calls import Calls
+from raftka.client.admin.coordinated import with_group
+from raftka.client.admin.outcomes import checked, error_of, outcome_of, raise_for
 from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.group_messages import PROTOCOL_TYPE, decode_assignment
-from raftka.client.coordinator import COORDINATOR_MOVED
 from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
-from raftka.model.ports import BrokenConnection, Buffer
+from raftka.model.ports import Buffer
 from raftka.net.protocol.codec import MalformedMessage
-from raftka.net.protocol.messages import consumer_group_describe, leave_group, offset_delete
-from raftka.net.protocol.messages.consumer_group_describe import ConsumerGroupDescribeRequest
+from raftka.net.protocol.messages import consumer_group_describe
+from raftka.net.protocol.messages.consumer_group_describe import (
+    Assignment,
+    ConsumerGroupDescribeRequest,
+)
 from raftka.net.protocol.messages.delete_groups import DeleteGroupsRequest
 from raftka.net.protocol.messages.describe_groups import DescribedGroup, DescribeGroupsRequest
-from raftka.net.protocol.messages.leave_group import LeaveGroupRequest
+from raftka.net.protocol.messages.leave_group import LeaveGroupRequest, MemberIdentity
 from raftka.net.protocol.messages.list_groups import ListGroupsRequest
-from raftka.net.protocol.messages.offset_delete import OffsetDeleteRequest
+from raftka.net.protocol.messages.offset_delete import (
+    OffsetDeleteRequest,
+    OffsetDeleteRequestPartition,
+    OffsetDeleteRequestTopic,
+)
 
 T = TypeVar("T")
 
@@ -82,171 +89,150 @@ class GroupDescription:
     """The epoch that the members' targets are for."""
 
 
-class GroupOperations(AdminBase):
-    """See the module."""
-
-    async def list_groups(
-        self, *, states: Iterable[str] = (), types: Iterable[str] = ()
-    ) -> list[GroupListing]:
-        """All groups of all brokers, by id; only of these states and types, if any are given."""
-        states, types = list(states), list(types)
-        answers = await self._ask_everyone(
-            lambda: ListGroupsRequest(states_filter=states, types_filter=types)
-        )
-        found: dict[str, GroupListing] = {}
-        for answer in answers.values():
-            raise_for(answer.error_code)
-            for told in answer.groups:
-                found[told.group_id] = GroupListing(
-                    told.group_id, told.protocol_type, told.group_state, told.group_type
-                )
-        return [found[group_id] for group_id in sorted(found)]
-
-    async def describe_groups(self, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
-        """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
-        outcomes: dict[str, GroupDescription | KafkaError] = {}
-        for group_id in group_ids:
-            outcomes[group_id] = await self._outcome(self._describe_group(group_id))
-        return checked(outcomes)
-
-    async def delete_groups(self, group_ids: Iterable[str]) -> None:
-        """Delete groups that have no members. Raises SomeFailed."""
-        outcomes: dict[str, KafkaError | None] = {}
-        for group_id in group_ids:
-            outcomes[group_id] = await self._outcome(self._delete_group(group_id))
-        checked(outcomes)
-
-    async def list_group_offsets(
-        self, group_id: str, partitions: Iterable[TopicPartition] | None = None
-    ) -> dict[TopicPartition, OffsetAndMetadata]:
-        """A group's committed offsets, of these partitions or of all."""
-        wanted = None if partitions is None else list(partitions)
-        group = GroupClient(self._cluster, group_id, patient=False)
-        return await self._retrying(lambda: group.committed(wanted))
-
-    async def alter_group_offsets(
-        self, group_id: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]
-    ) -> None:
-        """Commit offsets for a group that has no members. Raises SomeFailed."""
-
-        async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
-            channel = await group.channel()
-            answer = await group.send_commit(channel, offsets)
-            return {
-                TopicPartition(told.name, part.partition_index): error_of(part.error_code)
-                for told in answer.topics
-                for part in told.partitions
-            }
-
-        checked(await self._with_coordinator(group_id, attempt))
-
-    async def delete_group_offsets(
-        self, group_id: str, partitions: Iterable[TopicPartition]
-    ) -> None:
-        """Delete a group's committed offsets of these partitions. Raises SomeFailed."""
-        topics: dict[str, offset_delete.OffsetDeleteRequestTopic] = {}
-        for target in partitions:
-            topic = topics.setdefault(
-                target.topic,
-                offset_delete.OffsetDeleteRequestTopic(name=target.topic, partitions=[]),
+async def list_groups(
+    admin: Calls, *, states: Iterable[str] = (), types: Iterable[str] = ()
+) -> list[GroupListing]:
+    """All groups of all brokers, by id; only of these states and types, if any are given."""
+    states, types = list(states), list(types)
+    answers = await admin.ask_everyone(
+        lambda: ListGroupsRequest(states_filter=states, types_filter=types)
+    )
+    found: dict[str, GroupListing] = {}
+    for answer in answers.values():
+        raise_for(answer.error_code)
+        for item in answer.groups:
+            found[item.group_id] = GroupListing(
+                item.group_id, item.protocol_type, item.group_state, item.group_type
             )
-            topic.partitions.append(
-                offset_delete.OffsetDeleteRequestPartition(partition_index=target.partition)
-            )
-        request = OffsetDeleteRequest(group_id=group_id, topics=list(topics.values()))
+    return [found[group_id] for group_id in sorted(found)]
 
-        async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
-            channel = await group.channel()
-            answer = await group.send(channel, request)
-            raise_for(answer.error_code)
-            return {
-                TopicPartition(told.name, part.partition_index): error_of(part.error_code)
-                for told in answer.topics
-                for part in told.partitions
-            }
 
-        checked(await self._with_coordinator(group_id, attempt))
+async def describe_groups(admin: Calls, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
+    """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
+    outcomes: dict[str, GroupDescription | KafkaError] = {}
+    for group_id in group_ids:
+        outcomes[group_id] = await outcome_of(_describe_group(admin, group_id))
+    return checked(outcomes)
 
-    async def remove_group_members(
-        self, group_id: str, members: Iterable[str], *, reason: str = "removed by an administrator"
-    ) -> None:
-        """Make members leave, by member id. Raises SomeFailed."""
-        request = LeaveGroupRequest(
-            group_id=group_id,
-            members=[
-                leave_group.MemberIdentity(member_id=member, reason=reason) for member in members
-            ],
+
+async def delete_groups(admin: Calls, group_ids: Iterable[str]) -> None:
+    """Delete groups that have no members. Raises SomeFailed."""
+    outcomes: dict[str, KafkaError | None] = {}
+    for group_id in group_ids:
+        outcomes[group_id] = await outcome_of(_delete_group(admin, group_id))
+    checked(outcomes)
+
+
+async def list_group_offsets(
+    admin: Calls, group_id: str, partitions: Iterable[TopicPartition] | None = None
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    """A group's committed offsets, of these partitions or of all."""
+    wanted = None if partitions is None else list(partitions)
+    group = GroupClient(admin.cluster, group_id, patient=False)
+    return await admin.retrying(lambda: group.committed(wanted))
+
+
+async def alter_group_offsets(
+    admin: Calls, group_id: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]
+) -> None:
+    """Commit offsets for a group that has no members. Raises SomeFailed."""
+
+    async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
+        channel = await group.channel()
+        answer = await group.send_commit(channel, offsets)
+        return {
+            TopicPartition(item.name, part.partition_index): error_of(part.error_code)
+            for item in answer.topics
+            for part in item.partitions
+        }
+
+    checked(await with_group(admin, group_id, attempt))
+
+
+async def delete_group_offsets(
+    admin: Calls, group_id: str, partitions: Iterable[TopicPartition]
+) -> None:
+    """Delete a group's committed offsets of these partitions. Raises SomeFailed."""
+    topics: dict[str, OffsetDeleteRequestTopic] = {}
+    for target in partitions:
+        topic = topics.setdefault(
+            target.topic,
+            OffsetDeleteRequestTopic(name=target.topic, partitions=[]),
         )
+        topic.partitions.append(OffsetDeleteRequestPartition(partition_index=target.partition))
+    request = OffsetDeleteRequest(group_id=group_id, topics=list(topics.values()))
 
-        async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:
-            channel = await group.channel()
-            answer = await group.send(channel, request)
-            raise_for(answer.error_code)
-            return {told.member_id: error_of(told.error_code) for told in answer.members}
+    async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
+        channel = await group.channel()
+        answer = await group.send(channel, request)
+        raise_for(answer.error_code)
+        return {
+            TopicPartition(item.name, part.partition_index): error_of(part.error_code)
+            for item in answer.topics
+            for part in item.partitions
+        }
 
-        checked(await self._with_coordinator(group_id, attempt))
-
-    # Helpers
-
-    async def _describe_group(self, group_id: str) -> GroupDescription:
-        async def attempt(group: GroupClient) -> GroupDescription:
-            channel = await group.channel()
-            assert group.coordinator.broker is not None
-            if ConsumerGroupDescribeRequest.API_KEY in channel.versions:
-                request = ConsumerGroupDescribeRequest(group_ids=[group_id])
-                coordinated = (await group.send(channel, request)).groups[0]
-                if coordinated.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
-                    raise_for(coordinated.error_code, coordinated.error_message)
-                    return _coordinated(coordinated, group.coordinator.broker)
-            answer = await group.send(channel, DescribeGroupsRequest(groups=[group_id]))
-            told = answer.groups[0]
-            raise_for(told.error_code, told.error_message)
-            if told.group_state == _DEAD:
-                raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-            return _description(told, group.coordinator.broker)
-
-        return await self._with_coordinator(group_id, attempt)
-
-    async def _delete_group(self, group_id: str) -> None:
-        async def attempt(group: GroupClient) -> None:
-            channel = await group.channel()
-            answer = await group.send(channel, DeleteGroupsRequest(groups_names=[group_id]))
-            raise_for(answer.results[0].error_code)
-
-        await self._with_coordinator(group_id, attempt)
-
-    async def _with_coordinator(
-        self, group_id: str, attempt: Callable[[GroupClient], Awaitable[T]]
-    ) -> T:
-        group = GroupClient(self._cluster, group_id, patient=False)
-
-        async def once() -> T:
-            try:
-                return await attempt(group)
-            except BrokenConnection as error:
-                group.lost(str(error))
-                raise
-            except KafkaError as error:
-                if error.code in COORDINATOR_MOVED:
-                    group.lost(error.code.name)
-                raise
-
-        return await self._retrying(once)
-
-    async def _outcome(self, operation: Awaitable[T]) -> T | KafkaError:
-        try:
-            return await operation
-        except KafkaError as error:
-            return error
+    checked(await with_group(admin, group_id, attempt))
 
 
-def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
-    consumers = told.protocol_type in (PROTOCOL_TYPE, "")
+async def remove_group_members(
+    admin: Calls,
+    group_id: str,
+    members: Iterable[str],
+    *,
+    reason: str = "removed by an administrator",
+) -> None:
+    """Make members leave, by member id. Raises SomeFailed."""
+    request = LeaveGroupRequest(
+        group_id=group_id,
+        members=[MemberIdentity(member_id=member, reason=reason) for member in members],
+    )
+
+    async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:
+        channel = await group.channel()
+        answer = await group.send(channel, request)
+        raise_for(answer.error_code)
+        return {item.member_id: error_of(item.error_code) for item in answer.members}
+
+    checked(await with_group(admin, group_id, attempt))
+
+
+async def _describe_group(admin: Calls, group_id: str) -> GroupDescription:
+    async def attempt(group: GroupClient) -> GroupDescription:
+        channel = await group.channel()
+        assert group.coordinator.broker is not None
+        if ConsumerGroupDescribeRequest.API_KEY in channel.versions:
+            request = ConsumerGroupDescribeRequest(group_ids=[group_id])
+            coordinated = (await group.send(channel, request)).groups[0]
+            if coordinated.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
+                raise_for(coordinated.error_code, coordinated.error_message)
+                return _coordinated(coordinated, group.coordinator.broker)
+        answer = await group.send(channel, DescribeGroupsRequest(groups=[group_id]))
+        item = answer.groups[0]
+        raise_for(item.error_code, item.error_message)
+        if item.group_state == _DEAD:
+            raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+        return _description(item, group.coordinator.broker)
+
+    return await with_group(admin, group_id, attempt)
+
+
+async def _delete_group(admin: Calls, group_id: str) -> None:
+    async def attempt(group: GroupClient) -> None:
+        channel = await group.channel()
+        answer = await group.send(channel, DeleteGroupsRequest(groups_names=[group_id]))
+        raise_for(answer.results[0].error_code)
+
+    await with_group(admin, group_id, attempt)
+
+
+def _description(item: DescribedGroup, coordinator: Broker) -> GroupDescription:
+    consumers = item.protocol_type in (PROTOCOL_TYPE, "")
     return GroupDescription(
-        told.group_id,
-        told.group_state,
-        told.protocol_type,
-        told.protocol_data,
+        item.group_id,
+        item.group_state,
+        item.protocol_type,
+        item.protocol_data,
         tuple(
             GroupMember(
                 member.member_id,
@@ -255,19 +241,19 @@ def _description(told: DescribedGroup, coordinator: Broker) -> GroupDescription:
                 member.client_host,
                 _assignment(member.member_assignment) if consumers else (),
             )
-            for member in told.members
+            for member in item.members
         ),
         coordinator,
     )
 
 
-def _coordinated(told: consumer_group_describe.DescribedGroup, at: Broker) -> GroupDescription:
+def _coordinated(item: consumer_group_describe.DescribedGroup, at: Broker) -> GroupDescription:
     """A group of the consumer protocol."""
     return GroupDescription(
-        told.group_id,
-        told.group_state,
+        item.group_id,
+        item.group_state,
         PROTOCOL_TYPE,
-        told.assignor_name,
+        item.assignor_name,
         tuple(
             GroupMember(
                 member.member_id,
@@ -280,15 +266,15 @@ def _coordinated(told: consumer_group_describe.DescribedGroup, at: Broker) -> Gr
                 member.member_type == _CLASSIC_MEMBER,
                 member.rack_id,
             )
-            for member in told.members
+            for member in item.members
         ),
         at,
-        told.group_epoch,
-        told.assignment_epoch,
+        item.group_epoch,
+        item.assignment_epoch,
     )
 
 
-def _partitions(assigned: consumer_group_describe.Assignment) -> tuple[TopicPartition, ...]:
+def _partitions(assigned: Assignment) -> tuple[TopicPartition, ...]:
     return tuple(
         sorted(
             TopicPartition(topic.topic_name, index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from raftka.model.errors import ErrorCode, KafkaError
@@ -29,6 +29,14 @@ def checked(outcomes: Mapping[K, V | KafkaError]) -> dict[K, V]:
             raise SomeFailed(outcomes, outcome)
         results[item] = outcome
     return results
+
+
+async def outcome_of(operation: Awaitable[V]) -> V | KafkaError:
+    """The result of an operation on one item, or the KafkaError that it raised."""
+    try:
+        return await operation
+    except KafkaError as error:
+        return error
 
 
 def error_of(code: int, message: str | None = None) -> KafkaError | None:

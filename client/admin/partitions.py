@@ -6,27 +6,31 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of, raise_for
 from raftka.client.consumer.group_messages import by_topic
 from raftka.client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
 from raftka.model.errors import KafkaError
 from raftka.model.ids import TopicPartition
-from raftka.net.protocol.messages import (
-    alter_partition_reassignments,
-    alter_replica_log_dirs,
-    describe_log_dirs,
-    elect_leaders,
-    list_partition_reassignments,
-)
 from raftka.net.protocol.messages.alter_partition_reassignments import (
     AlterPartitionReassignmentsRequest,
+    ReassignablePartition,
+    ReassignableTopic,
 )
-from raftka.net.protocol.messages.alter_replica_log_dirs import AlterReplicaLogDirsRequest
-from raftka.net.protocol.messages.describe_log_dirs import DescribeLogDirsRequest
-from raftka.net.protocol.messages.elect_leaders import ElectLeadersRequest
+from raftka.net.protocol.messages.alter_replica_log_dirs import (
+    AlterReplicaLogDir,
+    AlterReplicaLogDirsRequest,
+    AlterReplicaLogDirTopic,
+)
+from raftka.net.protocol.messages.describe_log_dirs import (
+    DescribableLogDirTopic,
+    DescribeLogDirsPartition,
+    DescribeLogDirsRequest,
+)
+from raftka.net.protocol.messages.elect_leaders import ElectLeadersRequest, TopicPartitions
 from raftka.net.protocol.messages.list_partition_reassignments import (
     ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsTopics,
 )
 
 
@@ -90,199 +94,195 @@ class LogDirDescription:
     """Whether it gets no new replicas (KIP-1066)."""
 
 
-def _cleaner(part: describe_log_dirs.DescribeLogDirsPartition) -> CleanerInfo | None:
-    for told in part.cleaner:
+def _cleaner(part: DescribeLogDirsPartition) -> CleanerInfo | None:
+    for item in part.cleaner:
         return CleanerInfo(
-            told.dirty_bytes,
-            told.blocked_bytes,
-            told.dirty_percent,
-            told.cleaned_to,
-            told.last_run,
-            told.blocked_by,
-            told.uncleanable,
+            item.dirty_bytes,
+            item.blocked_bytes,
+            item.dirty_percent,
+            item.cleaned_to,
+            item.last_run,
+            item.blocked_by,
+            item.uncleanable,
         )
     return None
 
 
-class PartitionOperations(AdminBase):
-    """See the module."""
-
-    async def elect_leaders(
-        self, election: ElectionType, partitions: Iterable[TopicPartition] | None = None
-    ) -> dict[TopicPartition, KafkaError | None]:
-        """Hold elections in these partitions, or in all; the errors, by partition."""
-        wanted = (
-            None
-            if partitions is None
-            else [
-                elect_leaders.TopicPartitions(topic=topic, partitions=indexes)
-                for topic, indexes in by_topic(partitions).items()
-            ]
+async def elect_leaders(
+    admin: Calls, election: ElectionType, partitions: Iterable[TopicPartition] | None = None
+) -> dict[TopicPartition, KafkaError | None]:
+    """Hold elections in these partitions, or in all; the errors, by partition."""
+    wanted = (
+        None
+        if partitions is None
+        else [
+            TopicPartitions(topic=topic, partitions=indexes)
+            for topic, indexes in by_topic(partitions).items()
+        ]
+    )
+    answer = await admin.ask(
+        ElectLeadersRequest(
+            election_type=election, topic_partitions=wanted, timeout=admin.timeout_ms
         )
-        answer = await self._ask(
-            ElectLeadersRequest(
-                election_type=election, topic_partitions=wanted, timeout=self._timeout_ms
+    )
+    raise_for(answer.error_code)
+    return {
+        TopicPartition(item.topic, part.partition_id): error_of(part.error_code, part.error_message)
+        for item in answer.replica_election_results
+        for part in item.partition_result
+    }
+
+
+async def alter_partition_reassignments(
+    admin: Calls,
+    targets: Mapping[TopicPartition, Sequence[int] | None],
+    *,
+    keep_replication_factor: bool = False,
+) -> None:
+    """Move partitions to these brokers; None cancels a reassignment. Raises SomeFailed.
+
+    With `keep_replication_factor` the controller refuses another number of replicas than there
+    is (KIP-860).
+    """
+    topics: dict[str, ReassignableTopic] = {}
+    for target, replicas in targets.items():
+        topic = topics.setdefault(
+            target.topic,
+            ReassignableTopic(name=target.topic, partitions=[]),
+        )
+        topic.partitions.append(
+            ReassignablePartition(
+                partition_index=target.partition,
+                replicas=None if replicas is None else list(replicas),
             )
         )
-        raise_for(answer.error_code)
-        return {
-            TopicPartition(told.topic, part.partition_id): error_of(
+    answer = await admin.ask(
+        AlterPartitionReassignmentsRequest(
+            timeout=admin.timeout_ms,
+            topics=list(topics.values()),
+            allow_replication_factor_change=not keep_replication_factor,
+        )
+    )
+    raise_for(answer.error_code, answer.error_message)
+    checked(
+        {
+            TopicPartition(item.name, part.partition_index): error_of(
                 part.error_code, part.error_message
             )
-            for told in answer.replica_election_results
-            for part in told.partition_result
+            for item in answer.responses
+            for part in item.partitions
         }
+    )
 
-    async def alter_partition_reassignments(
-        self,
-        targets: Mapping[TopicPartition, Sequence[int] | None],
-        *,
-        keep_replication_factor: bool = False,
-    ) -> None:
-        """Move partitions to these brokers; None cancels a reassignment. Raises SomeFailed.
 
-        With `keep_replication_factor` the controller refuses another number of replicas than there
-        is (KIP-860).
-        """
-        topics: dict[str, alter_partition_reassignments.ReassignableTopic] = {}
-        for target, replicas in targets.items():
-            topic = topics.setdefault(
-                target.topic,
-                alter_partition_reassignments.ReassignableTopic(name=target.topic, partitions=[]),
-            )
-            topic.partitions.append(
-                alter_partition_reassignments.ReassignablePartition(
-                    partition_index=target.partition,
-                    replicas=None if replicas is None else list(replicas),
-                )
-            )
-        answer = await self._ask(
-            AlterPartitionReassignmentsRequest(
-                timeout=self._timeout_ms,
-                topics=list(topics.values()),
-                allow_replication_factor_change=not keep_replication_factor,
-            )
+async def list_partition_reassignments(
+    admin: Calls, partitions: Iterable[TopicPartition] | None = None
+) -> dict[TopicPartition, Reassignment]:
+    """The reassignments in progress, of these partitions or of all."""
+    wanted = (
+        None
+        if partitions is None
+        else [
+            ListPartitionReassignmentsTopics(name=topic, partition_indexes=indexes)
+            for topic, indexes in by_topic(partitions).items()
+        ]
+    )
+    answer = await admin.ask(
+        ListPartitionReassignmentsRequest(timeout=admin.timeout_ms, topics=wanted)
+    )
+    raise_for(answer.error_code, answer.error_message)
+    return {
+        TopicPartition(item.name, part.partition_index): Reassignment(
+            tuple(part.replicas), tuple(part.adding_replicas), tuple(part.removing_replicas)
         )
-        raise_for(answer.error_code, answer.error_message)
-        checked(
-            {
-                TopicPartition(told.name, part.partition_index): error_of(
-                    part.error_code, part.error_message
-                )
-                for told in answer.responses
-                for part in told.partitions
-            }
-        )
+        for item in answer.topics
+        for part in item.partitions
+    }
 
-    async def list_partition_reassignments(
-        self, partitions: Iterable[TopicPartition] | None = None
-    ) -> dict[TopicPartition, Reassignment]:
-        """The reassignments in progress, of these partitions or of all."""
-        wanted = (
-            None
-            if partitions is None
-            else [
-                list_partition_reassignments.ListPartitionReassignmentsTopics(
-                    name=topic, partition_indexes=indexes
+
+async def alter_replica_log_dirs(
+    admin: Calls, moves: Mapping[tuple[int, TopicPartition], str]
+) -> dict[tuple[int, TopicPartition], KafkaError | None]:
+    """Begin to move replicas to other log directories of their brokers (KIP-113).
+
+    Each move is of a replica, by broker and partition, to the path of a directory. What became
+    of each beginning; describe_log_dirs shows how far they are.
+    """
+    by_broker: dict[int, dict[str, list[TopicPartition]]] = {}
+    for (broker, target), path in moves.items():
+        by_broker.setdefault(broker, {}).setdefault(path, []).append(target)
+    outcomes: dict[tuple[int, TopicPartition], KafkaError | None] = {}
+    for broker, directories in by_broker.items():
+        request = AlterReplicaLogDirsRequest(
+            dirs=[
+                AlterReplicaLogDir(
+                    path=path,
+                    topics=[
+                        AlterReplicaLogDirTopic(name=topic, partitions=indexes)
+                        for topic, indexes in by_topic(targets).items()
+                    ],
                 )
-                for topic, indexes in by_topic(partitions).items()
+                for path, targets in directories.items()
             ]
         )
-        answer = await self._ask(
-            ListPartitionReassignmentsRequest(timeout=self._timeout_ms, topics=wanted)
-        )
-        raise_for(answer.error_code, answer.error_message)
-        return {
-            TopicPartition(told.name, part.partition_index): Reassignment(
-                tuple(part.replicas), tuple(part.adding_replicas), tuple(part.removing_replicas)
-            )
-            for told in answer.topics
-            for part in told.partitions
-        }
+        answer = await admin.ask_broker(broker, request)
+        for topic in answer.results:
+            for part in topic.partitions:
+                target = TopicPartition(topic.topic_name, part.partition_index)
+                outcomes[broker, target] = error_of(part.error_code)
+    return outcomes
 
-    async def alter_replica_log_dirs(
-        self, moves: Mapping[tuple[int, TopicPartition], str]
-    ) -> dict[tuple[int, TopicPartition], KafkaError | None]:
-        """Begin to move replicas to other log directories of their brokers (KIP-113).
 
-        Each move is of a replica, by broker and partition, to the path of a directory. What became
-        of each beginning; describe_log_dirs shows how far they are.
-        """
-        by_broker: dict[int, dict[str, list[TopicPartition]]] = {}
-        for (broker, target), path in moves.items():
-            by_broker.setdefault(broker, {}).setdefault(path, []).append(target)
-        outcomes: dict[tuple[int, TopicPartition], KafkaError | None] = {}
-        for broker, directories in by_broker.items():
-            request = AlterReplicaLogDirsRequest(
-                dirs=[
-                    alter_replica_log_dirs.AlterReplicaLogDir(
-                        path=path,
-                        topics=[
-                            alter_replica_log_dirs.AlterReplicaLogDirTopic(
-                                name=topic, partitions=indexes
-                            )
-                            for topic, indexes in by_topic(targets).items()
-                        ],
+async def describe_log_dirs(
+    admin: Calls,
+    brokers: Iterable[int],
+    partitions: Iterable[TopicPartition] | None = None,
+) -> dict[int, list[LogDirDescription]]:
+    """By broker, its log directories and the replicas in them."""
+    wanted = (
+        None
+        if partitions is None
+        else [
+            DescribableLogDirTopic(topic=topic, partitions=indexes)
+            for topic, indexes in by_topic(partitions).items()
+        ]
+    )
+    found: dict[int, list[LogDirDescription]] = {}
+    for broker in brokers:
+        answer = await admin.ask_broker(broker, DescribeLogDirsRequest(topics=wanted))
+        raise_for(answer.error_code)
+        found[broker] = [
+            LogDirDescription(
+                item.log_dir,
+                error_of(item.error_code),
+                {
+                    TopicPartition(topic.name, part.partition_index): ReplicaInfo(
+                        part.partition_size,
+                        part.offset_lag,
+                        part.is_future_key,
+                        _cleaner(part),
                     )
-                    for path, targets in directories.items()
-                ]
+                    for topic in item.topics
+                    for part in topic.partitions
+                },
+                item.total_bytes,
+                item.usable_bytes,
+                item.is_cordoned,
             )
-            answer = await self._ask_broker(broker, request)
-            for topic in answer.results:
-                for part in topic.partitions:
-                    target = TopicPartition(topic.topic_name, part.partition_index)
-                    outcomes[broker, target] = error_of(part.error_code)
-        return outcomes
+            for item in answer.results
+        ]
+    return found
 
-    async def describe_log_dirs(
-        self,
-        brokers: Iterable[int],
-        partitions: Iterable[TopicPartition] | None = None,
-    ) -> dict[int, list[LogDirDescription]]:
-        """By broker, its log directories and the replicas in them."""
-        wanted = (
-            None
-            if partitions is None
-            else [
-                describe_log_dirs.DescribableLogDirTopic(topic=topic, partitions=indexes)
-                for topic, indexes in by_topic(partitions).items()
-            ]
+
+async def list_offsets(
+    admin: Calls, timestamps: Mapping[TopicPartition, int], *, committed_only: bool = False
+) -> dict[TopicPartition, OffsetAndTimestamp]:
+    """Offsets by timestamp; EARLIEST, LATEST, MAX_TIMESTAMP and others are special values.
+
+    Raises SomeFailed; KafkaError UNSUPPORTED_VERSION, REQUEST_TIMED_OUT.
+    """
+    return checked(
+        await list_offsets_for(
+            admin.cluster, timestamps, admin.api_timeout_s, committed_only=committed_only
         )
-        found: dict[int, list[LogDirDescription]] = {}
-        for broker in brokers:
-            answer = await self._ask_broker(broker, DescribeLogDirsRequest(topics=wanted))
-            raise_for(answer.error_code)
-            found[broker] = [
-                LogDirDescription(
-                    told.log_dir,
-                    error_of(told.error_code),
-                    {
-                        TopicPartition(topic.name, part.partition_index): ReplicaInfo(
-                            part.partition_size,
-                            part.offset_lag,
-                            part.is_future_key,
-                            _cleaner(part),
-                        )
-                        for topic in told.topics
-                        for part in topic.partitions
-                    },
-                    told.total_bytes,
-                    told.usable_bytes,
-                    told.is_cordoned,
-                )
-                for told in answer.results
-            ]
-        return found
-
-    async def list_offsets(
-        self, timestamps: Mapping[TopicPartition, int], *, committed_only: bool = False
-    ) -> dict[TopicPartition, OffsetAndTimestamp]:
-        """Offsets by timestamp; EARLIEST, LATEST, MAX_TIMESTAMP and others are special values.
-
-        Raises SomeFailed; KafkaError UNSUPPORTED_VERSION, REQUEST_TIMED_OUT.
-        """
-        return checked(
-            await list_offsets_for(
-                self._cluster, timestamps, self._api_timeout_s, committed_only=committed_only
-            )
-        )
+    )

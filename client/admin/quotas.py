@@ -6,11 +6,15 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of, raise_for
 from raftka.model.errors import KafkaError
-from raftka.net.protocol.messages import alter_client_quotas
-from raftka.net.protocol.messages.alter_client_quotas import AlterClientQuotasRequest
+from raftka.net.protocol.messages.alter_client_quotas import (
+    AlterClientQuotasRequest,
+    EntityData,
+    EntryData,
+    OpData,
+)
 from raftka.net.protocol.messages.describe_client_quotas import (
     ComponentData,
     DescribeClientQuotasRequest,
@@ -45,62 +49,55 @@ class QuotaFilter(NamedTuple):
     name: str | None = None
 
 
-class QuotaOperations(AdminBase):
-    """See the module."""
+async def describe_client_quotas(
+    admin: Calls, filters: Iterable[QuotaFilter] = (), *, strict: bool = False
+) -> dict[QuotaEntity, dict[str, float]]:
+    """The quotas that all filters match; with `strict`, only of entities of no other type.
 
-    async def describe_client_quotas(
-        self, filters: Iterable[QuotaFilter] = (), *, strict: bool = False
-    ) -> dict[QuotaEntity, dict[str, float]]:
-        """The quotas that all filters match; with `strict`, only of entities of no other type.
-
-        Raises KafkaError.
-        """
-        request = DescribeClientQuotasRequest(
-            components=[
-                ComponentData(entity_type=each.type, match_type=each.match, match=each.name)
-                for each in filters
-            ],
-            strict=strict,
-        )
-        answer = await self._ask(request)
-        raise_for(answer.error_code, answer.error_message)
-        return {
-            tuple(
-                sorted((QuotaType(part.entity_type), part.entity_name) for part in entry.entity)
-            ): {value.key: value.value for value in entry.values}
-            for entry in answer.entries or ()
+    Raises KafkaError.
+    """
+    request = DescribeClientQuotasRequest(
+        components=[
+            ComponentData(entity_type=each.type, match_type=each.match, match=each.name)
+            for each in filters
+        ],
+        strict=strict,
+    )
+    answer = await admin.ask(request)
+    raise_for(answer.error_code, answer.error_message)
+    return {
+        tuple(sorted((QuotaType(part.entity_type), part.entity_name) for part in entry.entity)): {
+            value.key: value.value for value in entry.values
         }
+        for entry in answer.entries or ()
+    }
 
-    async def alter_client_quotas(
-        self,
-        changes: Mapping[QuotaEntity, Mapping[str, float | None]],
-        *,
-        validate_only: bool = False,
-    ) -> None:
-        """Set quotas by entity and name; a value of None removes one. Raises SomeFailed."""
-        request = AlterClientQuotasRequest(
-            entries=[
-                alter_client_quotas.EntryData(
-                    entity=[
-                        alter_client_quotas.EntityData(entity_type=kind, entity_name=name)
-                        for kind, name in entity
-                    ],
-                    ops=[
-                        alter_client_quotas.OpData(
-                            key=key, value=0.0 if value is None else value, remove=value is None
-                        )
-                        for key, value in values.items()
-                    ],
-                )
-                for entity, values in changes.items()
-            ],
-            validate_only=validate_only,
-        )
-        answer = await self._ask(request)
-        outcomes: dict[QuotaEntity, KafkaError | None] = {}
-        for entry in answer.entries:
-            entity = tuple(
-                sorted((QuotaType(part.entity_type), part.entity_name) for part in entry.entity)
+
+async def alter_client_quotas(
+    admin: Calls,
+    changes: Mapping[QuotaEntity, Mapping[str, float | None]],
+    *,
+    validate_only: bool = False,
+) -> None:
+    """Set quotas by entity and name; a value of None removes one. Raises SomeFailed."""
+    request = AlterClientQuotasRequest(
+        entries=[
+            EntryData(
+                entity=[EntityData(entity_type=kind, entity_name=name) for kind, name in entity],
+                ops=[
+                    OpData(key=key, value=0.0 if value is None else value, remove=value is None)
+                    for key, value in values.items()
+                ],
             )
-            outcomes[entity] = error_of(entry.error_code, entry.error_message)
-        checked(outcomes)
+            for entity, values in changes.items()
+        ],
+        validate_only=validate_only,
+    )
+    answer = await admin.ask(request)
+    outcomes: dict[QuotaEntity, KafkaError | None] = {}
+    for entry in answer.entries:
+        entity = tuple(
+            sorted((QuotaType(part.entity_type), part.entity_name) for part in entry.entity)
+        )
+        outcomes[entity] = error_of(entry.error_code, entry.error_message)
+    checked(outcomes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of, raise_for
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.scram import MIN_ITERATIONS, NUMBERS, salted_password
@@ -42,65 +42,60 @@ class ScramRemoval(NamedTuple):
     mechanism: str
 
 
-class ScramOperations(AdminBase):
-    """See the module."""
+async def describe_user_scram_credentials(
+    admin: Calls, users: Iterable[str] = ()
+) -> dict[str, dict[str, int]]:
+    """By user and mechanism, the iterations; of all users when none is named.
 
-    async def describe_user_scram_credentials(
-        self, users: Iterable[str] = ()
-    ) -> dict[str, dict[str, int]]:
-        """By user and mechanism, the iterations; of all users when none is named.
+    Users without a password are left out. Raises KafkaError.
+    """
+    request = DescribeUserScramCredentialsRequest(users=[UserName(name=each) for each in users])
+    answer = await admin.ask(request)
+    raise_for(answer.error_code, answer.error_message)
+    found: dict[str, dict[str, int] | KafkaError] = {}
+    for result in answer.results:
+        error = error_of(result.error_code, result.error_message)
+        if error is None:
+            found[result.user] = {
+                NUMBERS.get(each.mechanism, f"mechanism {each.mechanism}"): each.iterations
+                for each in result.credential_infos
+            }
+        elif error.code != ErrorCode.RESOURCE_NOT_FOUND:
+            found[result.user] = error
+    return checked(found)
 
-        Users without a password are left out. Raises KafkaError.
-        """
-        request = DescribeUserScramCredentialsRequest(users=[UserName(name=each) for each in users])
-        answer = await self._ask(request)
-        raise_for(answer.error_code, answer.error_message)
-        found: dict[str, dict[str, int] | KafkaError] = {}
-        for result in answer.results:
-            error = error_of(result.error_code, result.error_message)
-            if error is None:
-                found[result.user] = {
-                    NUMBERS.get(each.mechanism, f"mechanism {each.mechanism}"): each.iterations
-                    for each in result.credential_infos
-                }
-            elif error.code != ErrorCode.RESOURCE_NOT_FOUND:
-                found[result.user] = error
-        return checked(found)
 
-    async def alter_user_scram_credentials(
-        self, changes: Iterable[ScramPassword | ScramRemoval]
-    ) -> None:
-        """Set and remove passwords; no password itself leaves this process.
+async def alter_user_scram_credentials(
+    admin: Calls, changes: Iterable[ScramPassword | ScramRemoval]
+) -> None:
+    """Set and remove passwords; no password itself leaves this process.
 
-        Raises SomeFailed, with outcomes by user; ValueError for a mechanism that is none.
-        """
-        request = AlterUserScramCredentialsRequest()
-        for change in changes:
-            number = _NUMBER_OF.get(change.mechanism)
-            if number is None:
-                raise ValueError(
-                    f"{change.mechanism} is not a mechanism of SCRAM: it must be one of"
-                    f" {', '.join(_NUMBER_OF)}"
-                )
-            if isinstance(change, ScramRemoval):
-                request.deletions.append(
-                    ScramCredentialDeletion(name=change.user, mechanism=number)
-                )
-                continue
-            salt = self._dice.randbytes(_SALT_BYTES)
-            salted = salted_password(change.mechanism, change.password, salt, change.iterations)
-            request.upsertions.append(
-                ScramCredentialUpsertion(
-                    name=change.user,
-                    mechanism=number,
-                    iterations=change.iterations,
-                    salt=salt,
-                    salted_password=salted,
-                )
+    Raises SomeFailed, with outcomes by user; ValueError for a mechanism that is none.
+    """
+    request = AlterUserScramCredentialsRequest()
+    for change in changes:
+        number = _NUMBER_OF.get(change.mechanism)
+        if number is None:
+            raise ValueError(
+                f"{change.mechanism} is not a mechanism of SCRAM: it must be one of"
+                f" {', '.join(_NUMBER_OF)}"
             )
-        answer = await self._ask(request)
-        outcomes: Mapping[str, KafkaError | None] = {
-            result.user: error_of(result.error_code, result.error_message)
-            for result in answer.results
-        }
-        checked(outcomes)
+        if isinstance(change, ScramRemoval):
+            request.deletions.append(ScramCredentialDeletion(name=change.user, mechanism=number))
+            continue
+        salt = admin.cluster.dice.randbytes(_SALT_BYTES)
+        salted = salted_password(change.mechanism, change.password, salt, change.iterations)
+        request.upsertions.append(
+            ScramCredentialUpsertion(
+                name=change.user,
+                mechanism=number,
+                iterations=change.iterations,
+                salt=salt,
+                salted_password=salted,
+            )
+        )
+    answer = await admin.ask(request)
+    outcomes: Mapping[str, KafkaError | None] = {
+        result.user: error_of(result.error_code, result.error_message) for result in answer.results
+    }
+    checked(outcomes)

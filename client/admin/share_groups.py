@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from raftka.client.admin.groups import GroupDescription, GroupMember, GroupOperations
-from raftka.client.admin.outcomes import checked, raise_for
+from raftka.client.admin.calls import Calls
+from raftka.client.admin.coordinated import with_group
+from raftka.client.admin.groups import GroupDescription, GroupMember
+from raftka.client.admin.outcomes import checked, outcome_of, raise_for
 from raftka.client.consumer.group_client import GroupClient
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
@@ -33,116 +35,119 @@ class ShareOffset:
     """How many records remain to be acknowledged."""
 
 
-class ShareGroupOperations(GroupOperations):
-    """What the admin client does with share groups."""
+async def describe_share_groups(
+    admin: Calls, group_ids: Iterable[str]
+) -> dict[str, GroupDescription]:
+    """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
+    outcomes: dict[str, GroupDescription | KafkaError] = {}
+    for group_id in group_ids:
+        outcomes[group_id] = await outcome_of(_describe_share_group(admin, group_id))
+    return checked(outcomes)
 
-    async def describe_share_groups(self, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
-        """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
-        outcomes: dict[str, GroupDescription | KafkaError] = {}
-        for group_id in group_ids:
-            outcomes[group_id] = await self._outcome(self._describe_share_group(group_id))
-        return checked(outcomes)
 
-    async def list_share_group_offsets(self, group_id: str) -> dict[TopicPartition, ShareOffset]:
-        """All partitions of a group, with the lag from its coordinator's state. Raises KafkaError.
+async def list_share_group_offsets(
+    admin: Calls, group_id: str
+) -> dict[TopicPartition, ShareOffset]:
+    """All partitions of a group, with the lag from its coordinator's state. Raises KafkaError.
 
-        Partitions whose state cannot be read are left out.
-        """
-        request = DescribeShareGroupOffsetsRequest(
-            groups=[DescribeShareGroupOffsetsRequestGroup(group_id=group_id, topics=None)]
-        )
+    Partitions whose state cannot be read are left out.
+    """
+    request = DescribeShareGroupOffsetsRequest(
+        groups=[DescribeShareGroupOffsetsRequestGroup(group_id=group_id, topics=None)]
+    )
 
-        async def attempt(group: GroupClient) -> dict[TopicPartition, ShareOffset]:
-            told = (await group.send(await group.channel(), request)).groups[0]
-            raise_for(told.error_code, told.error_message)
-            return {
-                TopicPartition(topic.topic_name, each.partition_index): ShareOffset(
-                    each.start_offset if each.start_offset >= 0 else None,
-                    each.leader_epoch,
-                    each.lag if each.lag >= 0 else None,
-                )
-                for topic in told.topics
-                for each in topic.partitions
-                if not each.error_code
-            }
-
-        return await self._with_coordinator(group_id, attempt)
-
-    async def alter_share_group_offsets(
-        self, group_id: str, offsets: Mapping[TopicPartition, int]
-    ) -> None:
-        """Let a group without members begin elsewhere. Raises SomeFailed."""
-        topics: dict[str, altering.AlterShareGroupOffsetsRequestTopic] = {}
-        for target, offset in offsets.items():
-            topic = topics.setdefault(
-                target.topic, altering.AlterShareGroupOffsetsRequestTopic(topic_name=target.topic)
+    async def attempt(group: GroupClient) -> dict[TopicPartition, ShareOffset]:
+        answer = (await group.send(await group.channel(), request)).groups[0]
+        raise_for(answer.error_code, answer.error_message)
+        return {
+            TopicPartition(topic.topic_name, each.partition_index): ShareOffset(
+                each.start_offset if each.start_offset >= 0 else None,
+                each.leader_epoch,
+                each.lag if each.lag >= 0 else None,
             )
-            topic.partitions.append(
-                altering.AlterShareGroupOffsetsRequestPartition(
-                    partition_index=target.partition, start_offset=offset
-                )
+            for topic in answer.topics
+            for each in topic.partitions
+            if not each.error_code
+        }
+
+    return await with_group(admin, group_id, attempt)
+
+
+async def alter_share_group_offsets(
+    admin: Calls, group_id: str, offsets: Mapping[TopicPartition, int]
+) -> None:
+    """Let a group without members begin elsewhere. Raises SomeFailed."""
+    topics: dict[str, altering.AlterShareGroupOffsetsRequestTopic] = {}
+    for target, offset in offsets.items():
+        topic = topics.setdefault(
+            target.topic, altering.AlterShareGroupOffsetsRequestTopic(topic_name=target.topic)
+        )
+        topic.partitions.append(
+            altering.AlterShareGroupOffsetsRequestPartition(
+                partition_index=target.partition, start_offset=offset
             )
-        request = altering.AlterShareGroupOffsetsRequest(
-            group_id=group_id, topics=list(topics.values())
         )
+    request = altering.AlterShareGroupOffsetsRequest(
+        group_id=group_id, topics=list(topics.values())
+    )
 
-        async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
-            told = await group.send(await group.channel(), request)
-            raise_for(told.error_code, told.error_message)
-            return {
-                TopicPartition(topic.topic_name, each.partition_index): _error(each)
-                for topic in told.responses
-                for each in topic.partitions
-            }
+    async def attempt(group: GroupClient) -> dict[TopicPartition, KafkaError | None]:
+        answer = await group.send(await group.channel(), request)
+        raise_for(answer.error_code, answer.error_message)
+        return {
+            TopicPartition(topic.topic_name, each.partition_index): _error(each)
+            for topic in answer.responses
+            for each in topic.partitions
+        }
 
-        checked(await self._with_coordinator(group_id, attempt))
+    checked(await with_group(admin, group_id, attempt))
 
-    async def delete_share_group_offsets(
-        self, group_id: str, topics: Iterable[str]
-    ) -> dict[str, KafkaError | None]:
-        """Forget the topics of a group without members; what came of each. Raises KafkaError."""
-        request = deleting.DeleteShareGroupOffsetsRequest(
-            group_id=group_id,
-            topics=[
-                deleting.DeleteShareGroupOffsetsRequestTopic(topic_name=name) for name in topics
-            ],
-        )
 
-        async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:
-            told = await group.send(await group.channel(), request)
-            raise_for(told.error_code, told.error_message)
-            return {each.topic_name: _error(each) for each in told.responses}
+async def delete_share_group_offsets(
+    admin: Calls, group_id: str, topics: Iterable[str]
+) -> dict[str, KafkaError | None]:
+    """Forget the topics of a group without members; what came of each. Raises KafkaError."""
+    request = deleting.DeleteShareGroupOffsetsRequest(
+        group_id=group_id,
+        topics=[deleting.DeleteShareGroupOffsetsRequestTopic(topic_name=name) for name in topics],
+    )
 
-        return await self._with_coordinator(group_id, attempt)
+    async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:
+        answer = await group.send(await group.channel(), request)
+        raise_for(answer.error_code, answer.error_message)
+        return {each.topic_name: _error(each) for each in answer.responses}
 
-    async def _describe_share_group(self, group_id: str) -> GroupDescription:
-        request = describing.ShareGroupDescribeRequest(group_ids=[group_id])
+    return await with_group(admin, group_id, attempt)
 
-        async def attempt(group: GroupClient) -> GroupDescription:
-            told = (await group.send(await group.channel(), request)).groups[0]
-            raise_for(told.error_code, told.error_message)
-            assert group.coordinator.broker is not None
-            return _described(told, group.coordinator.broker)
 
-        return await self._with_coordinator(group_id, attempt)
+async def _describe_share_group(admin: Calls, group_id: str) -> GroupDescription:
+    request = describing.ShareGroupDescribeRequest(group_ids=[group_id])
+
+    async def attempt(group: GroupClient) -> GroupDescription:
+        answer = (await group.send(await group.channel(), request)).groups[0]
+        raise_for(answer.error_code, answer.error_message)
+        assert group.coordinator.broker is not None
+        return _described(answer, group.coordinator.broker)
+
+    return await with_group(admin, group_id, attempt)
 
 
 def _error(
-    told: altering.AlterShareGroupOffsetsResponsePartition
+    answer: altering.AlterShareGroupOffsetsResponsePartition
     | deleting.DeleteShareGroupOffsetsResponseTopic,
 ) -> KafkaError | None:
-    if not told.error_code:
+    if not answer.error_code:
         return None
-    code = ErrorCode(told.error_code)
-    return KafkaError(code, told.error_message or code.name)
+    code = ErrorCode(answer.error_code)
+    return KafkaError(code, answer.error_message or code.name)
 
 
-def _described(told: describing.DescribedGroup, at: Broker) -> GroupDescription:
+def _described(answer: describing.DescribedGroup, at: Broker) -> GroupDescription:
     return GroupDescription(
-        told.group_id,
-        told.group_state,
+        answer.group_id,
+        answer.group_state,
         _PROTOCOL,
-        told.assignor_name,
+        answer.assignor_name,
         tuple(
             GroupMember(
                 member.member_id,
@@ -159,9 +164,9 @@ def _described(told: describing.DescribedGroup, at: Broker) -> GroupDescription:
                 member.member_epoch,
                 rack=member.rack_id,
             )
-            for member in told.members
+            for member in answer.members
         ),
         at,
-        told.group_epoch,
-        told.assignment_epoch,
+        answer.group_epoch,
+        answer.assignment_epoch,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from raftka.client.admin.groups import GroupOperations
-from raftka.client.admin.outcomes import checked, raise_for
+from raftka.client.admin.calls import Calls
+from raftka.client.admin.coordinated import with_group
+from raftka.client.admin.outcomes import checked, outcome_of, raise_for
 from raftka.client.consumer.group_client import GroupClient
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
@@ -67,79 +68,77 @@ class StreamsGroupDescription:
     assignor: str
 
 
-class StreamsGroupOperations(GroupOperations):
-    """See the module."""
-
-    async def describe_streams_groups(
-        self, group_ids: Iterable[str]
-    ) -> dict[str, StreamsGroupDescription]:
-        """Topology, members and tasks. Raises SomeFailed, with GROUP_ID_NOT_FOUND for a group that
-        is unknown or of another kind.
-        """
-        outcomes: dict[str, StreamsGroupDescription | KafkaError] = {}
-        for group_id in group_ids:
-            outcomes[group_id] = await self._outcome(self._describe_streams_group(group_id))
-        return checked(outcomes)
-
-    async def _describe_streams_group(self, group_id: str) -> StreamsGroupDescription:
-        async def attempt(group: GroupClient) -> StreamsGroupDescription:
-            channel = await group.channel()
-            assert group.coordinator.broker is not None
-            if messages.StreamsGroupDescribeRequest.API_KEY not in channel.versions:
-                raise KafkaError(
-                    ErrorCode.UNSUPPORTED_VERSION, "the brokers do not know streams groups"
-                )
-            request = messages.StreamsGroupDescribeRequest(group_ids=[group_id])
-            told = (await group.send(channel, request)).groups[0]
-            raise_for(told.error_code, told.error_message)
-            return _description(told, group.coordinator.broker)
-
-        return await self._with_coordinator(group_id, attempt)
+async def describe_streams_groups(
+    admin: Calls, group_ids: Iterable[str]
+) -> dict[str, StreamsGroupDescription]:
+    """Topology, members and tasks. Raises SomeFailed, with GROUP_ID_NOT_FOUND for a group that
+    is unknown or of another kind.
+    """
+    outcomes: dict[str, StreamsGroupDescription | KafkaError] = {}
+    for group_id in group_ids:
+        outcomes[group_id] = await outcome_of(_describe_streams_group(admin, group_id))
+    return checked(outcomes)
 
 
-def _description(told: messages.DescribedGroup, at: Broker) -> StreamsGroupDescription:
-    topology = told.topology
+async def _describe_streams_group(admin: Calls, group_id: str) -> StreamsGroupDescription:
+    async def attempt(group: GroupClient) -> StreamsGroupDescription:
+        channel = await group.channel()
+        assert group.coordinator.broker is not None
+        if messages.StreamsGroupDescribeRequest.API_KEY not in channel.versions:
+            raise KafkaError(
+                ErrorCode.UNSUPPORTED_VERSION, "the brokers do not know streams groups"
+            )
+        request = messages.StreamsGroupDescribeRequest(group_ids=[group_id])
+        item = (await group.send(channel, request)).groups[0]
+        raise_for(item.error_code, item.error_message)
+        return _description(item, group.coordinator.broker)
+
+    return await with_group(admin, group_id, attempt)
+
+
+def _description(item: messages.DescribedGroup, at: Broker) -> StreamsGroupDescription:
+    topology = item.topology
     return StreamsGroupDescription(
-        told.group_id,
-        told.group_state,
-        told.group_epoch,
-        told.assignment_epoch,
+        item.group_id,
+        item.group_state,
+        item.group_epoch,
+        item.assignment_epoch,
         -1 if topology is None else topology.epoch,
         () if topology is None else tuple(map(_subtopology, topology.subtopologies or ())),
-        tuple(map(_member, told.members)),
+        tuple(map(_member, item.members)),
         at,
-        told.assignor_name or "",
+        item.assignor_name or "",
     )
 
 
-def _subtopology(told: messages.Subtopology) -> Subtopology:
+def _subtopology(item: messages.Subtopology) -> Subtopology:
     return Subtopology(
-        told.subtopology_id,
-        tuple(told.source_topics),
-        tuple(told.repartition_sink_topics),
-        tuple(topic.name for topic in told.repartition_source_topics),
-        tuple(topic.name for topic in told.state_changelog_topics),
+        item.subtopology_id,
+        tuple(item.source_topics),
+        tuple(item.repartition_sink_topics),
+        tuple(topic.name for topic in item.repartition_source_topics),
+        tuple(topic.name for topic in item.state_changelog_topics),
     )
 
 
-def _member(told: messages.Member) -> StreamsGroupMember:
+def _member(item: messages.Member) -> StreamsGroupMember:
     return StreamsGroupMember(
-        told.member_id,
-        told.member_epoch,
-        told.instance_id,
-        told.rack_id,
-        told.client_id,
-        told.client_host,
-        told.topology_epoch,
-        told.process_id,
-        _assignment(told.assignment),
-        _assignment(told.target_assignment),
+        item.member_id,
+        item.member_epoch,
+        item.instance_id,
+        item.rack_id,
+        item.client_id,
+        item.client_host,
+        item.topology_epoch,
+        item.process_id,
+        _assignment(item.assignment),
+        _assignment(item.target_assignment),
     )
 
 
-def _assignment(told: messages.Assignment) -> StreamsAssignment:
+def _assignment(item: messages.Assignment) -> StreamsAssignment:
     active, standby, warmup = (
         {each.subtopology_id: tuple(sorted(each.partitions)) for each in ids}
-        for ids in (told.active_tasks, told.standby_tasks, told.warmup_tasks)
+        for ids in (item.active_tasks, item.standby_tasks, item.warmup_tasks)
     )
     return StreamsAssignment(active, standby, warmup)

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import raise_for
 from raftka.model.access import Principal
 from raftka.net.protocol.messages.create_delegation_token import (
@@ -47,92 +47,92 @@ class Token(NamedTuple):
         return f"Token({self.token_id!r}, owner={self.owner}, expires_ms={self.expires_ms})"
 
 
-class TokenOperations(AdminBase):
-    """See the module."""
+async def create_delegation_token(
+    admin: Calls,
+    *,
+    owner: Principal | None = None,
+    renewers: Sequence[Principal] = (),
+    max_lifetime_ms: int = -1,
+) -> Token:
+    """A token of `owner`, by default of the caller; -1 lasts as long as the cluster allows.
 
-    async def create_delegation_token(
-        self,
-        *,
-        owner: Principal | None = None,
-        renewers: Sequence[Principal] = (),
-        max_lifetime_ms: int = -1,
-    ) -> Token:
-        """A token of `owner`, by default of the caller; -1 lasts as long as the cluster allows.
-
-        Raises KafkaError.
-        """
-        answer = await self._ask(
-            CreateDelegationTokenRequest(
-                owner_principal_type=None if owner is None else owner.type,
-                owner_principal_name=None if owner is None else owner.name,
-                renewers=[
-                    CreatableRenewers(principal_type=each.type, principal_name=each.name)
-                    for each in renewers
-                ],
-                max_lifetime=max_lifetime_ms,
-            )
+    Raises KafkaError.
+    """
+    answer = await admin.ask(
+        CreateDelegationTokenRequest(
+            owner_principal_type=None if owner is None else owner.type,
+            owner_principal_name=None if owner is None else owner.name,
+            renewers=[
+                CreatableRenewers(principal_type=each.type, principal_name=each.name)
+                for each in renewers
+            ],
+            max_lifetime=max_lifetime_ms,
         )
-        raise_for(answer.error_code)
-        found = Principal(answer.principal_type, answer.principal_name)
-        return Token(
-            answer.token_id,
-            bytes(answer.hmac),
-            found,
-            _requester(answer, found),
-            tuple(renewers),
-            answer.issue_timestamp,
-            answer.expiry_timestamp,
-            answer.max_timestamp,
-        )
+    )
+    raise_for(answer.error_code)
+    found = Principal(answer.principal_type, answer.principal_name)
+    return Token(
+        answer.token_id,
+        bytes(answer.hmac),
+        found,
+        _requester(answer, found),
+        tuple(renewers),
+        answer.issue_timestamp,
+        answer.expiry_timestamp,
+        answer.max_timestamp,
+    )
 
-    async def renew_delegation_token(self, hmac: bytes, period_ms: int = -1) -> int:
-        """Make a token last longer, -1 for as long as the cluster gives; until when, in ms.
 
-        Raises KafkaError.
-        """
-        request = RenewDelegationTokenRequest(hmac=hmac, renew_period=period_ms)
-        answer = await self._ask(request)
-        raise_for(answer.error_code)
-        return answer.expiry_timestamp
+async def renew_delegation_token(admin: Calls, hmac: bytes, period_ms: int = -1) -> int:
+    """Make a token last longer, -1 for as long as the cluster gives; until when, in ms.
 
-    async def expire_delegation_token(self, hmac: bytes, period_ms: int = -1) -> int:
-        """Have a token end after `period_ms`, or at once for -1; when, in ms, or -1.
+    Raises KafkaError.
+    """
+    request = RenewDelegationTokenRequest(hmac=hmac, renew_period=period_ms)
+    answer = await admin.ask(request)
+    raise_for(answer.error_code)
+    return answer.expiry_timestamp
 
-        Raises KafkaError.
-        """
-        request = ExpireDelegationTokenRequest(hmac=hmac, expiry_time_period=period_ms)
-        answer = await self._ask(request)
-        raise_for(answer.error_code)
-        return answer.expiry_timestamp
 
-    async def describe_delegation_tokens(
-        self, owners: Sequence[Principal] | None = None
-    ) -> list[Token]:
-        """The tokens that concern these users, or all, as far as the asker may see them.
+async def expire_delegation_token(admin: Calls, hmac: bytes, period_ms: int = -1) -> int:
+    """Have a token end after `period_ms`, or at once for -1; when, in ms, or -1.
 
-        Raises KafkaError.
-        """
-        wanted = None
-        if owners is not None:
-            wanted = [
-                DescribeDelegationTokenOwner(principal_type=each.type, principal_name=each.name)
-                for each in owners
-            ]
-        answer = await self._ask(DescribeDelegationTokenRequest(owners=wanted))
-        raise_for(answer.error_code)
-        return [
-            Token(
-                each.token_id,
-                bytes(each.hmac),
-                owner := Principal(each.principal_type, each.principal_name),
-                _requester(each, owner),
-                tuple(Principal(e.principal_type, e.principal_name) for e in each.renewers),
-                each.issue_timestamp,
-                each.expiry_timestamp,
-                each.max_timestamp,
-            )
-            for each in answer.tokens
+    Raises KafkaError.
+    """
+    request = ExpireDelegationTokenRequest(hmac=hmac, expiry_time_period=period_ms)
+    answer = await admin.ask(request)
+    raise_for(answer.error_code)
+    return answer.expiry_timestamp
+
+
+async def describe_delegation_tokens(
+    admin: Calls, owners: Sequence[Principal] | None = None
+) -> list[Token]:
+    """The tokens that concern these users, or all, as far as the asker may see them.
+
+    Raises KafkaError.
+    """
+    wanted = None
+    if owners is not None:
+        wanted = [
+            DescribeDelegationTokenOwner(principal_type=each.type, principal_name=each.name)
+            for each in owners
         ]
+    answer = await admin.ask(DescribeDelegationTokenRequest(owners=wanted))
+    raise_for(answer.error_code)
+    return [
+        Token(
+            each.token_id,
+            bytes(each.hmac),
+            owner := Principal(each.principal_type, each.principal_name),
+            _requester(each, owner),
+            tuple(Principal(e.principal_type, e.principal_name) for e in each.renewers),
+            each.issue_timestamp,
+            each.expiry_timestamp,
+            each.max_timestamp,
+        )
+        for each in answer.tokens
+    ]
 
 
 def _requester(answer: object, owner: Principal) -> Principal:

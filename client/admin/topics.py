@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from raftka.client.admin.base import AdminBase
+from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
-from raftka.net.protocol.messages import (
-    create_partitions,
-    create_topics,
-    delete_topics,
-    describe_topic_partitions,
+from raftka.net.protocol.messages.create_partitions import (
+    CreatePartitionsAssignment,
+    CreatePartitionsRequest,
+    CreatePartitionsTopic,
 )
-from raftka.net.protocol.messages.create_partitions import CreatePartitionsRequest
-from raftka.net.protocol.messages.create_topics import CreateTopicsRequest
-from raftka.net.protocol.messages.delete_topics import DeleteTopicsRequest
-from raftka.net.protocol.messages.describe_topic_partitions import DescribeTopicPartitionsRequest
+from raftka.net.protocol.messages.create_topics import (
+    CreatableReplicaAssignment,
+    CreatableTopic,
+    CreatableTopicConfig,
+    CreateTopicsRequest,
+)
+from raftka.net.protocol.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
+from raftka.net.protocol.messages.describe_topic_partitions import (
+    Cursor,
+    DescribeTopicPartitionsRequest,
+    DescribeTopicPartitionsResponsePartition,
+    TopicRequest,
+)
 from raftka.net.protocol.messages.metadata import MetadataRequest, MetadataRequestTopic
 
 
@@ -79,220 +87,215 @@ class TopicDescription:
     partitions: tuple[PartitionDescription, ...]
 
 
-class TopicOperations(AdminBase):
-    """See the module."""
+async def create_topics(
+    admin: Calls, topics: Iterable[NewTopic], *, validate_only: bool = False
+) -> dict[str, CreatedTopic]:
+    """Create topics, or only check that they could be. Raises SomeFailed."""
+    request = CreateTopicsRequest(
+        topics=[_creatable(topic) for topic in topics],
+        timeout=admin.timeout_ms,
+        validate_only=validate_only,
+    )
+    answer = await admin.ask(request)
+    outcomes: dict[str, CreatedTopic | KafkaError] = {}
+    for item in answer.topics:
+        outcomes[item.name] = error_of(item.error_code, item.error_message) or CreatedTopic(
+            item.name,
+            item.topic_id,
+            item.num_partitions,
+            item.replication_factor,
+            {config.name: config.value for config in item.configs or ()},
+        )
+    return checked(outcomes)
 
-    async def create_topics(
-        self, topics: Iterable[NewTopic], *, validate_only: bool = False
-    ) -> dict[str, CreatedTopic]:
-        """Create topics, or only check that they could be. Raises SomeFailed."""
-        request = CreateTopicsRequest(
-            topics=[_creatable(topic) for topic in topics],
-            timeout=self._timeout_ms,
-            validate_only=validate_only,
-        )
-        answer = await self._ask(request)
-        outcomes: dict[str, CreatedTopic | KafkaError] = {}
-        for told in answer.topics:
-            outcomes[told.name] = error_of(told.error_code, told.error_message) or CreatedTopic(
-                told.name,
-                told.topic_id,
-                told.num_partitions,
-                told.replication_factor,
-                {config.name: config.value for config in told.configs or ()},
-            )
-        return checked(outcomes)
 
-    async def delete_topics(self, names: Iterable[str]) -> None:
-        """Delete topics by name. Raises SomeFailed."""
-        listed = list(names)
-        request = DeleteTopicsRequest(
-            topic_names=listed,
-            topics=[delete_topics.DeleteTopicState(name=name) for name in listed],
-            timeout=self._timeout_ms,
-        )
-        answer = await self._ask(request)
-        checked(
-            {
-                told.name or "": error_of(told.error_code, told.error_message)
-                for told in answer.responses
-            }
-        )
-
-    async def delete_topics_by_id(self, ids: Iterable[bytes]) -> None:
-        """Delete topics by id (KIP-516). Raises SomeFailed."""
-        request = DeleteTopicsRequest(
-            topics=[delete_topics.DeleteTopicState(name=None, topic_id=each) for each in ids],
-            timeout=self._timeout_ms,
-        )
-        answer = await self._ask(request)
-        checked(
-            {
-                told.topic_id: error_of(told.error_code, told.error_message)
-                for told in answer.responses
-            }
-        )
-
-    async def list_topics(self, *, internal: bool = True) -> dict[str, TopicListing]:
-        """All topics, in order of their names."""
-        answer = await self._ask(MetadataRequest(topics=None, allow_auto_topic_creation=False))
-        found = {
-            told.name: TopicListing(told.name, told.topic_id, told.is_internal)
-            for told in answer.topics
-            if told.name is not None and (internal or not told.is_internal)
+async def delete_topics(admin: Calls, names: Iterable[str]) -> None:
+    """Delete topics by name. Raises SomeFailed."""
+    listed = list(names)
+    request = DeleteTopicsRequest(
+        topic_names=listed,
+        topics=[DeleteTopicState(name=name) for name in listed],
+        timeout=admin.timeout_ms,
+    )
+    answer = await admin.ask(request)
+    checked(
+        {
+            item.name or "": error_of(item.error_code, item.error_message)
+            for item in answer.responses
         }
-        return dict(sorted(found.items()))
+    )
 
-    async def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
-        """Partitions, leaders, replicas. Raises SomeFailed for topics that do not exist."""
-        listed = sorted(set(names))
-        if not listed:
-            return {}
-        outcomes = await self._retrying(lambda: self._describe_by_pages(listed))
-        return checked(outcomes)
 
-    async def describe_topics_by_id(self, ids: Iterable[bytes]) -> dict[bytes, TopicDescription]:
-        """The same for topics given by id. Raises SomeFailed."""
-        listed = list(ids)
-        answer = await self._ask(
-            MetadataRequest(
-                topics=[MetadataRequestTopic(name=None, topic_id=each) for each in listed],
-                allow_auto_topic_creation=False,
+async def delete_topics_by_id(admin: Calls, ids: Iterable[bytes]) -> None:
+    """Delete topics by id (KIP-516). Raises SomeFailed."""
+    request = DeleteTopicsRequest(
+        topics=[DeleteTopicState(name=None, topic_id=each) for each in ids],
+        timeout=admin.timeout_ms,
+    )
+    answer = await admin.ask(request)
+    checked(
+        {item.topic_id: error_of(item.error_code, item.error_message) for item in answer.responses}
+    )
+
+
+async def list_topics(admin: Calls, *, internal: bool = True) -> dict[str, TopicListing]:
+    """All topics, in order of their names."""
+    answer = await admin.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False))
+    found = {
+        item.name: TopicListing(item.name, item.topic_id, item.is_internal)
+        for item in answer.topics
+        if item.name is not None and (internal or not item.is_internal)
+    }
+    return dict(sorted(found.items()))
+
+
+async def describe_topics(admin: Calls, names: Iterable[str]) -> dict[str, TopicDescription]:
+    """Partitions, leaders, replicas. Raises SomeFailed for topics that do not exist."""
+    listed = sorted(set(names))
+    if not listed:
+        return {}
+    outcomes = await admin.retrying(lambda: _describe_by_pages(admin, listed))
+    return checked(outcomes)
+
+
+async def describe_topics_by_id(
+    admin: Calls, ids: Iterable[bytes]
+) -> dict[bytes, TopicDescription]:
+    """The same for topics given by id. Raises SomeFailed."""
+    listed = list(ids)
+    answer = await admin.ask(
+        MetadataRequest(
+            topics=[MetadataRequestTopic(name=None, topic_id=each) for each in listed],
+            allow_auto_topic_creation=False,
+        )
+    )
+    names = {item.topic_id: item.name for item in answer.topics if item.name}
+    missing = KafkaError(ErrorCode.UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")
+    described = await describe_topics(admin, names.values())
+    return checked({each: described[names[each]] if each in names else missing for each in listed})
+
+
+async def create_partitions(
+    admin: Calls,
+    counts: Mapping[str, int],
+    *,
+    assignments: Mapping[str, Sequence[Sequence[int]]] | None = None,
+    validate_only: bool = False,
+) -> None:
+    """Increase the numbers of partitions. Raises SomeFailed."""
+    placed = assignments or {}
+    request = CreatePartitionsRequest(
+        topics=[
+            CreatePartitionsTopic(
+                name=name,
+                count=count,
+                assignments=[
+                    CreatePartitionsAssignment(broker_ids=list(brokers)) for brokers in placed[name]
+                ]
+                if name in placed
+                else None,
             )
-        )
-        names = {told.topic_id: told.name for told in answer.topics if told.name}
-        missing = KafkaError(ErrorCode.UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")
-        described = await self.describe_topics(names.values())
-        return checked(
-            {each: described[names[each]] if each in names else missing for each in listed}
-        )
+            for name, count in counts.items()
+        ],
+        timeout=admin.timeout_ms,
+        validate_only=validate_only,
+    )
+    answer = await admin.ask(request)
+    checked({item.name: error_of(item.error_code, item.error_message) for item in answer.results})
 
-    async def create_partitions(
-        self,
-        counts: Mapping[str, int],
-        *,
-        assignments: Mapping[str, Sequence[Sequence[int]]] | None = None,
-        validate_only: bool = False,
-    ) -> None:
-        """Increase the numbers of partitions. Raises SomeFailed."""
-        placed = assignments or {}
-        request = CreatePartitionsRequest(
-            topics=[
-                create_partitions.CreatePartitionsTopic(
-                    name=name,
-                    count=count,
-                    assignments=[
-                        create_partitions.CreatePartitionsAssignment(broker_ids=list(brokers))
-                        for brokers in placed[name]
-                    ]
-                    if name in placed
-                    else None,
-                )
-                for name, count in counts.items()
-            ],
-            timeout=self._timeout_ms,
-            validate_only=validate_only,
+
+async def _describe_by_pages(
+    admin: Calls, names: list[str]
+) -> dict[str, TopicDescription | KafkaError]:
+    channel = await admin.cluster.any_channel()
+    await admin.know_brokers()
+    if DescribeTopicPartitionsRequest.API_KEY not in channel.versions:
+        return await _describe_by_metadata(admin, names)
+    found: dict[str, TopicDescription | KafkaError] = {}
+    cursor: Cursor | None = None
+    while True:
+        request = DescribeTopicPartitionsRequest(
+            topics=[TopicRequest(name=name) for name in names],
+            cursor=cursor,
         )
-        answer = await self._ask(request)
-        checked(
-            {told.name: error_of(told.error_code, told.error_message) for told in answer.results}
-        )
-
-    # Helpers
-
-    async def _describe_by_pages(
-        self, names: list[str]
-    ) -> dict[str, TopicDescription | KafkaError]:
-        channel = await self._cluster.any_channel()
-        await self._know_brokers()
-        if DescribeTopicPartitionsRequest.API_KEY not in channel.versions:
-            return await self._describe_by_metadata(names)
-        found: dict[str, TopicDescription | KafkaError] = {}
-        cursor: describe_topic_partitions.Cursor | None = None
-        while True:
-            request = DescribeTopicPartitionsRequest(
-                topics=[describe_topic_partitions.TopicRequest(name=name) for name in names],
-                cursor=cursor,
-            )
-            answer = await self._cluster.ask(channel, request)
-            for told in answer.topics:
-                name = told.name or ""
-                error = error_of(told.error_code)
-                if error is not None:
-                    found[name] = error
-                    continue
-                before = found.get(name)
-                earlier = before.partitions if isinstance(before, TopicDescription) else ()
-                found[name] = TopicDescription(
-                    name,
-                    told.topic_id,
-                    told.is_internal,
-                    earlier + tuple(self._partition(part) for part in told.partitions),
-                )
-            cursor = answer.next_cursor
-            if cursor is None:
-                return found
-            names = [name for name in names if name >= cursor.topic_name]
-
-    def _partition(
-        self, part: describe_topic_partitions.DescribeTopicPartitionsResponsePartition
-    ) -> PartitionDescription:
-        elr, last_known = part.eligible_leader_replicas, part.last_known_elr
-        return PartitionDescription(
-            part.partition_index,
-            self._cluster.view.brokers.get(part.leader_id),
-            part.leader_epoch,
-            tuple(part.replica_nodes),
-            tuple(part.isr_nodes),
-            None if elr is None else tuple(elr),
-            None if last_known is None else tuple(last_known),
-            tuple(part.offline_replicas),
-        )
-
-    async def _describe_by_metadata(
-        self, names: Sequence[str]
-    ) -> dict[str, TopicDescription | KafkaError]:
-        await self._layout_of(names)
-        view = self._cluster.view
-        found: dict[str, TopicDescription | KafkaError] = {}
-        for name in names:
-            topic = view.topics.get(name)
-            if topic is None:
-                found[name] = KafkaError(ErrorCode(view.errors[name]))
+        answer = await admin.cluster.ask(channel, request)
+        for item in answer.topics:
+            name = item.name or ""
+            error = error_of(item.error_code)
+            if error is not None:
+                found[name] = error
                 continue
+            before = found.get(name)
+            earlier = before.partitions if isinstance(before, TopicDescription) else ()
             found[name] = TopicDescription(
                 name,
-                topic.id or ZERO_UUID,
-                topic.internal,
-                tuple(
-                    PartitionDescription(
-                        part.index,
-                        view.brokers.get(part.leader),
-                        part.leader_epoch,
-                        part.replicas,
-                        part.isr,
-                        offline=part.offline,
-                    )
-                    for part in topic.partitions.values()
-                ),
+                item.topic_id,
+                item.is_internal,
+                earlier + tuple(_partition(admin, part) for part in item.partitions),
             )
-        return found
+        cursor = answer.next_cursor
+        if cursor is None:
+            return found
+        names = [name for name in names if name >= cursor.topic_name]
 
 
-def _creatable(topic: NewTopic) -> create_topics.CreatableTopic:
+def _partition(
+    admin: Calls, part: DescribeTopicPartitionsResponsePartition
+) -> PartitionDescription:
+    elr, last_known = part.eligible_leader_replicas, part.last_known_elr
+    return PartitionDescription(
+        part.partition_index,
+        admin.cluster.view.brokers.get(part.leader_id),
+        part.leader_epoch,
+        tuple(part.replica_nodes),
+        tuple(part.isr_nodes),
+        None if elr is None else tuple(elr),
+        None if last_known is None else tuple(last_known),
+        tuple(part.offline_replicas),
+    )
+
+
+async def _describe_by_metadata(
+    admin: Calls, names: Sequence[str]
+) -> dict[str, TopicDescription | KafkaError]:
+    await admin.layout_of(names)
+    view = admin.cluster.view
+    found: dict[str, TopicDescription | KafkaError] = {}
+    for name in names:
+        topic = view.topics.get(name)
+        if topic is None:
+            found[name] = KafkaError(ErrorCode(view.errors[name]))
+            continue
+        found[name] = TopicDescription(
+            name,
+            topic.id or ZERO_UUID,
+            topic.internal,
+            tuple(
+                PartitionDescription(
+                    part.index,
+                    view.brokers.get(part.leader),
+                    part.leader_epoch,
+                    part.replicas,
+                    part.isr,
+                    offline=part.offline,
+                )
+                for part in topic.partitions.values()
+            ),
+        )
+    return found
+
+
+def _creatable(topic: NewTopic) -> CreatableTopic:
     placed = bool(topic.assignments)
-    return create_topics.CreatableTopic(
+    return CreatableTopic(
         name=topic.name,
         num_partitions=-1 if placed else topic.partitions,
         replication_factor=-1 if placed else topic.replication_factor,
         assignments=[
-            create_topics.CreatableReplicaAssignment(
-                partition_index=index, broker_ids=list(brokers)
-            )
+            CreatableReplicaAssignment(partition_index=index, broker_ids=list(brokers))
             for index, brokers in sorted(topic.assignments.items())
         ],
         configs=[
-            create_topics.CreatableTopicConfig(name=name, value=value)
-            for name, value in topic.configs.items()
+            CreatableTopicConfig(name=name, value=value) for name, value in topic.configs.items()
         ],
     )

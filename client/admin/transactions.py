@@ -6,18 +6,17 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from raftka.client.admin.base import AdminBase
-from raftka.client.admin.outcomes import SomeFailed, checked, error_of, raise_for
+from raftka.client.admin.calls import Calls
+from raftka.client.admin.coordinated import at_coordinator
+from raftka.client.admin.outcomes import SomeFailed, checked, error_of, outcome_of, raise_for
 from raftka.client.consumer.group_messages import by_topic
-from raftka.client.coordinator import COORDINATOR_MOVED, TRANSACTION, Coordinator
+from raftka.client.coordinator import TRANSACTION, Coordinator
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_PRODUCER_ID, TopicPartition
-from raftka.model.ports import BrokenConnection
-from raftka.net.channel import Channel
-from raftka.net.protocol.messages import describe_producers, write_txn_markers
 from raftka.net.protocol.messages.describe_producers import (
     DescribeProducersRequest,
     DescribeProducersResponse,
+    TopicRequest,
 )
 from raftka.net.protocol.messages.describe_transactions import (
     DescribeTransactionsRequest,
@@ -26,6 +25,8 @@ from raftka.net.protocol.messages.describe_transactions import (
 from raftka.net.protocol.messages.init_producer_id import InitProducerIdRequest
 from raftka.net.protocol.messages.list_transactions import ListTransactionsRequest
 from raftka.net.protocol.messages.write_txn_markers import (
+    WritableTxnMarker,
+    WritableTxnMarkerTopic,
     WriteTxnMarkersRequest,
     WriteTxnMarkersResponse,
 )
@@ -86,211 +87,190 @@ class AbortSpec:
     coordinator_epoch: int
 
 
-class TransactionOperations(AdminBase):
-    """See the module."""
+async def list_transactions(
+    admin: Calls,
+    *,
+    states: Collection[str] = (),
+    producer_ids: Collection[int] = (),
+    longer_than_ms: int = -1,
+    pattern: str | None = None,
+) -> dict[int, list[TransactionListing]]:
+    """All transactional ids, by the broker that coordinates them.
 
-    async def list_transactions(
-        self,
-        *,
-        states: Collection[str] = (),
-        producer_ids: Collection[int] = (),
-        longer_than_ms: int = -1,
-        pattern: str | None = None,
-    ) -> dict[int, list[TransactionListing]]:
-        """All transactional ids, by the broker that coordinates them.
+    Only those in `states`, of `producer_ids`, whose transaction has been open for longer than
+    `longer_than_ms` (KIP-994), whose id matches the regular expression `pattern` (RE2,
+    KIP-1152), where given. Raises KafkaError, UNSUPPORTED_VERSION when a broker cannot do that.
+    """
+    needed = _FIRST_WITH_PATTERN if pattern else _FIRST_WITH_DURATION * (longer_than_ms >= 0)
+    found: dict[int, list[TransactionListing]] = {}
+    for node in await admin.retrying(admin.know_brokers):
 
-        Only those in `states`, of `producer_ids`, whose transaction has been open for longer than
-        `longer_than_ms` (KIP-994), whose id matches the regular expression `pattern` (RE2,
-        KIP-1152), where given. Raises KafkaError, UNSUPPORTED_VERSION when a broker cannot do that.
-        """
-        needed = _FIRST_WITH_PATTERN if pattern else _FIRST_WITH_DURATION * (longer_than_ms >= 0)
-        found: dict[int, list[TransactionListing]] = {}
-        for node in await self._retrying(self._know_brokers):
-
-            async def attempt(node: int = node) -> list[TransactionListing]:
-                channel = await self._channel_to(node)
-                if channel.version_for(ListTransactionsRequest) < needed:
-                    raise KafkaError(
-                        ErrorCode.UNSUPPORTED_VERSION,
-                        f"{channel.peer} cannot filter transactions in this way: it needs"
-                        f" ListTransactions {needed}",
-                    )
-                request = ListTransactionsRequest(
-                    state_filters=list(states),
-                    producer_id_filters=list(producer_ids),
-                    duration_filter=longer_than_ms,
-                    transactional_id_pattern=pattern,
+        async def attempt(node: int = node) -> list[TransactionListing]:
+            channel = await admin.channel_to(node)
+            if channel.version_for(ListTransactionsRequest) < needed:
+                raise KafkaError(
+                    ErrorCode.UNSUPPORTED_VERSION,
+                    f"{channel.peer} cannot filter transactions in this way: it needs"
+                    f" ListTransactions {needed}",
                 )
-                answer = await self._cluster.ask(channel, request)
-                raise_for(answer.error_code)
-                return [
-                    TransactionListing(
-                        told.transactional_id, told.producer_id, told.transaction_state
-                    )
-                    for told in answer.transaction_states
-                ]
-
-            found[node] = await self._retrying(attempt)
-        return found
-
-    async def describe_transactions(
-        self, transactional_ids: Iterable[str]
-    ) -> dict[str, TransactionDescription]:
-        """Raises SomeFailed, with TRANSACTIONAL_ID_NOT_FOUND for unknown ids."""
-        outcomes: dict[str, TransactionDescription | KafkaError] = {}
-        for id in transactional_ids:
-            try:
-                outcomes[id] = await self._of_coordinator(id, _describe(self, id))
-            except KafkaError as error:
-                outcomes[id] = error
-        return checked(outcomes)
-
-    async def describe_producers(
-        self, partitions: Iterable[TopicPartition], *, broker_id: int | None = None
-    ) -> dict[TopicPartition, list[ProducerState]]:
-        """The producers that a partition's leader knows, or the replica on `broker_id`.
-
-        The one with the lowest `transaction_start` holds back the last stable offset. Raises
-        SomeFailed.
-        """
-        targets = list(partitions)
-        outcomes: dict[TopicPartition, list[ProducerState] | KafkaError] = {}
-
-        async def ask(node: int, wanted: list[TopicPartition]) -> dict[TopicPartition, KafkaError]:
-            request = DescribeProducersRequest(
-                topics=[
-                    describe_producers.TopicRequest(name=topic, partition_indexes=indexes)
-                    for topic, indexes in by_topic(wanted).items()
-                ]
+            request = ListTransactionsRequest(
+                state_filters=list(states),
+                producer_id_filters=list(producer_ids),
+                duration_filter=longer_than_ms,
+                transactional_id_pattern=pattern,
             )
-            answer = await self._cluster.ask(await self._channel_to(node), request)
-            return _take_producers(answer, outcomes)
+            answer = await admin.cluster.ask(channel, request)
+            raise_for(answer.error_code)
+            return [
+                TransactionListing(item.transactional_id, item.producer_id, item.transaction_state)
+                for item in answer.transaction_states
+            ]
 
-        await self._of_leaders(targets, ask, outcomes, broker_id=broker_id)
-        return checked({target: outcomes[target] for target in targets})
-
-    async def abort_transaction(self, spec: AbortSpec) -> None:
-        """Write an abort marker for a transaction that its coordinator does not end (KIP-664).
-
-        For a transaction that hangs, and for no other: the marker goes past the coordinator.
-        Raises KafkaError.
-        """
-        outcomes: dict[TopicPartition, KafkaError | None] = {}
-
-        async def ask(node: int, wanted: list[TopicPartition]) -> dict[TopicPartition, KafkaError]:
-            marker = write_txn_markers.WritableTxnMarker(
-                producer_id=spec.producer_id,
-                producer_epoch=spec.producer_epoch,
-                transaction_result=False,
-                coordinator_epoch=spec.coordinator_epoch,
-                topics=[
-                    write_txn_markers.WritableTxnMarkerTopic(name=topic, partition_indexes=indexes)
-                    for topic, indexes in by_topic(wanted).items()
-                ],
-            )
-            request = WriteTxnMarkersRequest(markers=[marker])
-            answer = await self._cluster.ask(await self._channel_to(node), request)
-            return _take_markers(answer, outcomes)
-
-        await self._of_leaders([spec.partition], ask, outcomes)
-        error = outcomes[spec.partition]
-        if isinstance(error, KafkaError):
-            raise error
-
-    async def fence_producers(self, transactional_ids: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """End the producers with these ids and abort what they have open (KIP-588).
-
-        The (producer id, epoch) that each id has now. Raises SomeFailed.
-        """
-        outcomes: dict[str, tuple[int, int] | KafkaError] = {}
-        for id in transactional_ids:
-            try:
-                outcomes[id] = await self._of_coordinator(id, _fence(self, id))
-            except KafkaError as error:
-                outcomes[id] = error
-        return checked(outcomes)
-
-    async def force_terminate_transaction(self, transactional_id: str) -> None:
-        """Abort the open transaction of an id, and fence its producer. Raises KafkaError."""
-        try:
-            await self.fence_producers([transactional_id])
-        except SomeFailed as error:
-            raise error.outcomes[transactional_id] from None
-
-    # How it is done
-
-    async def _of_coordinator(
-        self, id: str, attempt: Callable[[Coordinator, Channel], Awaitable[T]]
-    ) -> T:
-        coordinator = Coordinator(self._cluster, id, TRANSACTION)
-
-        async def once() -> T:
-            try:
-                return await attempt(coordinator, await coordinator.channel())
-            except BrokenConnection as error:
-                coordinator.lost(str(error))
-                raise
-            except KafkaError as error:
-                if error.code in COORDINATOR_MOVED:
-                    coordinator.lost(error.code.name)
-                raise
-
-        return await self._retrying(once)
-
-    async def _of_leaders(
-        self,
-        targets: Collection[TopicPartition],
-        ask: Callable[[int, list[TopicPartition]], Awaitable[Mapping[TopicPartition, KafkaError]]],
-        outcomes: dict[TopicPartition, T | KafkaError],
-        *,
-        broker_id: int | None = None,
-    ) -> None:
-        """Ask until each partition has its outcome. `ask` returns what failed for now."""
-
-        async def attempt() -> None:
-            remaining = [target for target in targets if target not in outcomes]
-            await self._layout_of(sorted({target.topic for target in remaining}))
-            by_node: dict[int, list[TopicPartition]] = {}
-            for target in remaining:
-                if self._cluster.view.partition(*target) is None:
-                    outcomes[target] = KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-                    continue
-                leader = self._cluster.view.leader(*target)
-                if broker_id is not None:
-                    by_node.setdefault(broker_id, []).append(target)
-                elif leader is None:
-                    raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, f"{target} has no leader")
-                else:
-                    by_node.setdefault(leader.id, []).append(target)
-            for node, wanted in by_node.items():
-                passing = await ask(node, wanted)
-                if broker_id is not None:
-                    # Another leader does not make that broker a replica.
-                    outcomes.update(passing)
-                elif passing:
-                    raise next(iter(passing.values()))
-
-        if targets:
-            await self._retrying(attempt)
+        found[node] = await admin.retrying(attempt)
+    return found
 
 
-def _describe(
-    admin: TransactionOperations, id: str
-) -> Callable[[Coordinator, Channel], Awaitable[TransactionDescription]]:
-    async def attempt(coordinator: Coordinator, channel: Channel) -> TransactionDescription:
+async def describe_transactions(
+    admin: Calls, transactional_ids: Iterable[str]
+) -> dict[str, TransactionDescription]:
+    """Raises SomeFailed, with TRANSACTIONAL_ID_NOT_FOUND for unknown ids."""
+    outcomes: dict[str, TransactionDescription | KafkaError] = {}
+    for id in transactional_ids:
+        outcomes[id] = await outcome_of(_describe(admin, id))
+    return checked(outcomes)
+
+
+async def describe_producers(
+    admin: Calls, partitions: Iterable[TopicPartition], *, broker_id: int | None = None
+) -> dict[TopicPartition, list[ProducerState]]:
+    """The producers that a partition's leader knows, or the replica on `broker_id`.
+
+    The one with the lowest `transaction_start` holds back the last stable offset. Raises
+    SomeFailed.
+    """
+    targets = list(partitions)
+    outcomes: dict[TopicPartition, list[ProducerState] | KafkaError] = {}
+
+    async def ask(node: int, wanted: list[TopicPartition]) -> dict[TopicPartition, KafkaError]:
+        request = DescribeProducersRequest(
+            topics=[
+                TopicRequest(name=topic, partition_indexes=indexes)
+                for topic, indexes in by_topic(wanted).items()
+            ]
+        )
+        answer = await admin.cluster.ask(await admin.channel_to(node), request)
+        return _take_producers(answer, outcomes)
+
+    await _of_leaders(admin, targets, ask, outcomes, broker_id=broker_id)
+    return checked({target: outcomes[target] for target in targets})
+
+
+async def abort_transaction(admin: Calls, spec: AbortSpec) -> None:
+    """Write an abort marker for a transaction that its coordinator does not end (KIP-664).
+
+    For a transaction that hangs, and for no other: the marker goes past the coordinator.
+    Raises KafkaError.
+    """
+    outcomes: dict[TopicPartition, KafkaError | None] = {}
+
+    async def ask(node: int, wanted: list[TopicPartition]) -> dict[TopicPartition, KafkaError]:
+        marker = WritableTxnMarker(
+            producer_id=spec.producer_id,
+            producer_epoch=spec.producer_epoch,
+            transaction_result=False,
+            coordinator_epoch=spec.coordinator_epoch,
+            topics=[
+                WritableTxnMarkerTopic(name=topic, partition_indexes=indexes)
+                for topic, indexes in by_topic(wanted).items()
+            ],
+        )
+        request = WriteTxnMarkersRequest(markers=[marker])
+        answer = await admin.cluster.ask(await admin.channel_to(node), request)
+        return _take_markers(answer, outcomes)
+
+    await _of_leaders(admin, [spec.partition], ask, outcomes)
+    error = outcomes[spec.partition]
+    if isinstance(error, KafkaError):
+        raise error
+
+
+async def fence_producers(
+    admin: Calls, transactional_ids: Iterable[str]
+) -> dict[str, tuple[int, int]]:
+    """End the producers with these ids and abort what they have open (KIP-588).
+
+    The (producer id, epoch) that each id has now. Raises SomeFailed.
+    """
+    outcomes: dict[str, tuple[int, int] | KafkaError] = {}
+    for id in transactional_ids:
+        outcomes[id] = await outcome_of(_fence(admin, id))
+    return checked(outcomes)
+
+
+async def force_terminate_transaction(admin: Calls, transactional_id: str) -> None:
+    """Abort the open transaction of an id, and fence its producer. Raises KafkaError."""
+    try:
+        await fence_producers(admin, [transactional_id])
+    except SomeFailed as error:
+        raise error.outcomes[transactional_id] from None
+
+
+async def _of_leaders(
+    admin: Calls,
+    targets: Collection[TopicPartition],
+    ask: Callable[[int, list[TopicPartition]], Awaitable[Mapping[TopicPartition, KafkaError]]],
+    outcomes: dict[TopicPartition, T | KafkaError],
+    *,
+    broker_id: int | None = None,
+) -> None:
+    """Ask until each partition has its outcome. `ask` returns what failed for now."""
+
+    async def attempt() -> None:
+        remaining = [target for target in targets if target not in outcomes]
+        await admin.layout_of(sorted({target.topic for target in remaining}))
+        by_node: dict[int, list[TopicPartition]] = {}
+        for target in remaining:
+            if admin.cluster.view.partition(*target) is None:
+                outcomes[target] = KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+                continue
+            leader = admin.cluster.view.leader(*target)
+            if broker_id is not None:
+                by_node.setdefault(broker_id, []).append(target)
+            elif leader is None:
+                raise KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, f"{target} has no leader")
+            else:
+                by_node.setdefault(leader.id, []).append(target)
+        for node, wanted in by_node.items():
+            passing = await ask(node, wanted)
+            if broker_id is not None:
+                # Another leader does not make that broker a replica.
+                outcomes.update(passing)
+            elif passing:
+                raise next(iter(passing.values()))
+
+    if targets:
+        await admin.retrying(attempt)
+
+
+async def _describe(admin: Calls, id: str) -> TransactionDescription:
+    coordinator = Coordinator(admin.cluster, id, TRANSACTION)
+
+    async def attempt() -> TransactionDescription:
+        channel = await coordinator.channel()
         request = DescribeTransactionsRequest(transactional_ids=[id])
-        (told,) = (await admin.cluster.ask(channel, request)).transaction_states
-        raise_for(told.error_code)
+        (found,) = (await admin.cluster.ask(channel, request)).transaction_states
+        raise_for(found.error_code)
         assert coordinator.broker is not None
-        return _description(coordinator.broker.id, told)
+        return _description(coordinator.broker.id, found)
 
-    return attempt
+    return await at_coordinator(admin, coordinator, attempt)
 
 
-def _fence(
-    admin: TransactionOperations, id: str
-) -> Callable[[Coordinator, Channel], Awaitable[tuple[int, int]]]:
-    async def attempt(coordinator: Coordinator, channel: Channel) -> tuple[int, int]:
+async def _fence(admin: Calls, id: str) -> tuple[int, int]:
+    coordinator = Coordinator(admin.cluster, id, TRANSACTION)
+
+    async def attempt() -> tuple[int, int]:
+        channel = await coordinator.channel()
         request = InitProducerIdRequest(
             transactional_id=id,
             transaction_timeout=_FENCING_TIMEOUT_MS,
@@ -301,20 +281,20 @@ def _fence(
         raise_for(answer.error_code)
         return answer.producer_id, answer.producer_epoch
 
-    return attempt
+    return await at_coordinator(admin, coordinator, attempt)
 
 
-def _description(node: int, told: TransactionState) -> TransactionDescription:
+def _description(node: int, item: TransactionState) -> TransactionDescription:
     return TransactionDescription(
         node,
-        told.transaction_state,
-        told.producer_id,
-        told.producer_epoch,
-        told.transaction_timeout,
-        told.transaction_start_time if told.transaction_start_time >= 0 else None,
+        item.transaction_state,
+        item.producer_id,
+        item.producer_epoch,
+        item.transaction_timeout,
+        item.transaction_start_time if item.transaction_start_time >= 0 else None,
         frozenset(
             TopicPartition(topic.topic, index)
-            for topic in told.topics
+            for topic in item.topics
             for index in topic.partitions
         ),
     )
@@ -334,14 +314,14 @@ def _take_producers(
                 continue
             outcomes[target] = error or [
                 ProducerState(
-                    told.producer_id,
-                    told.producer_epoch,
-                    told.last_sequence,
-                    told.last_timestamp,
-                    told.coordinator_epoch,
-                    told.current_txn_start_offset if told.current_txn_start_offset >= 0 else None,
+                    item.producer_id,
+                    item.producer_epoch,
+                    item.last_sequence,
+                    item.last_timestamp,
+                    item.coordinator_epoch,
+                    item.current_txn_start_offset if item.current_txn_start_offset >= 0 else None,
                 )
-                for told in part.active_producers
+                for item in part.active_producers
             ]
     return passing
 

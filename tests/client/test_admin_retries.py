@@ -56,7 +56,7 @@ async def test_a_broker_without_a_controller_is_asked_twice(
     attempt, asked = failing(ErrorCode.REQUEST_TIMED_OUT, NO_CONTROLLER, 10)
     async with Admin(BOOTSTRAP, **world) as admin:
         with pytest.raises(KafkaError, match=NO_CONTROLLER) as caught:
-            await admin._retrying(attempt)
+            await admin.retrying(attempt)
     assert caught.value.code == ErrorCode.REQUEST_TIMED_OUT
     assert len(asked) == 2
     warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
@@ -68,7 +68,7 @@ async def test_a_controller_that_is_elected_meanwhile_serves_the_second_attempt(
 ) -> None:
     attempt, asked = failing(ErrorCode.REQUEST_TIMED_OUT, NO_CONTROLLER, 10, times=1)
     async with Admin(BOOTSTRAP, **world) as admin:
-        assert await admin._retrying(attempt) == "done"
+        assert await admin.retrying(attempt) == "done"
     assert len(asked) == 2
 
 
@@ -79,7 +79,7 @@ async def test_an_attempt_cut_short_ends_with_the_words_of_the_one_before(
     async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 15_000}, **world) as admin:
         begun = trio.current_time()
         with pytest.raises(KafkaError, match=NO_CONTROLLER):
-            await admin._retrying(attempt)
+            await admin.retrying(attempt)
         assert trio.current_time() - begun == pytest.approx(15, abs=1e-3)
 
 
@@ -92,7 +92,7 @@ async def test_an_error_that_does_not_pass_is_said_once_while_it_is_retried(
     attempt, asked = failing(ErrorCode.LEADER_NOT_AVAILABLE, "no leader", 0)
     async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 30_000}, **world) as admin:
         with pytest.raises(KafkaError, match="no leader"):
-            await admin._retrying(attempt)
+            await admin.retrying(attempt)
     assert len(asked) > 10
     warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert warned == ["trying again: no leader"]
@@ -208,11 +208,11 @@ async def test_a_broker_that_cannot_be_reached_is_named(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
     async with Admin({**BOOTSTRAP, "default.api.timeout.ms": 8_000}, **world) as admin:
-        await admin._know_brokers()
+        await admin.know_brokers()
         cluster.network.kill("b1", 9092)
         await trio.sleep(1)
         with pytest.raises(KafkaError, match=r"broker 1 \(b1:9092\) does not answer: .*b1:9092"):
-            await admin._ask_broker(1, ListGroupsRequest())
+            await admin.ask_broker(1, ListGroupsRequest())
 
 
 async def test_a_consumer_looks_for_its_coordinator_as_long_as_it_takes(

@@ -1,4 +1,7 @@
-"""What all administrative operations share: which node to ask, and how long to retry."""
+"""What all administrative operations share: which node to ask, and how long to retry.
+
+An operation is a function whose first argument is a `Calls`; Admin has each as a method.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ _SILENCE_S: Final = 5.0
 """How long a retried error is retried before the user sees a line about it; most pass sooner."""
 
 
-class AdminBase(Client):
-    """Sends requests to brokers; the operations are mixed in by its subclasses."""
+class Calls(Client):
+    """Sends requests to brokers, and retries. The operations build on it."""
 
     def __init__(
         self,
@@ -52,15 +55,16 @@ class AdminBase(Client):
     ) -> None:
         """`config`: Kafka's admin client settings. Raises ConfigError."""
         super().__init__(admin_config(config), network, clock, dice)
-        self._api_timeout_s = self._config.seconds("default.api.timeout.ms")
+        self.api_timeout_s: Final = self._config.seconds("default.api.timeout.ms")
+        """How long an operation retries."""
         self._retries = self._config.number("retries")
 
     @property
-    def _timeout_ms(self) -> int:
+    def timeout_ms(self) -> int:
         """The timeout that a request gives to the broker for its work."""
         return int(self._cluster.request_timeout_s * 1000)
 
-    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Retry until it succeeds. Raises KafkaError: what no retry cures, or the last one.
 
         A broker that answers REQUEST_TIMED_OUT has already waited for long, as for a controller:
@@ -70,7 +74,7 @@ class AdminBase(Client):
         problem: BrokenConnection | KafkaError | None = None
         said = False
         begun = self._clock.monotonic()
-        with self._cluster.clock.within(self._api_timeout_s):
+        with self._cluster.clock.within(self.api_timeout_s):
             while failures <= self._retries:
                 try:
                     return await attempt()
@@ -99,12 +103,12 @@ class AdminBase(Client):
             self._cluster.last_error = problem
         raise self._cluster.unreachable() from problem
 
-    async def _ask(self, request: Request[R]) -> R:
+    async def ask(self, request: Request[R]) -> R:
         """Ask any broker; it forwards what only the controller may answer."""
 
         async def attempt() -> R:
             answer = await self._cluster.ask(
-                await self._channel(), request, timeout_s=self._api_timeout_s
+                await self._channel(), request, timeout_s=self.api_timeout_s
             )
             if is_without_controller(answer):
                 raise KafkaError(
@@ -113,16 +117,16 @@ class AdminBase(Client):
                 )
             return answer
 
-        return await self._retrying(attempt)
+        return await self.retrying(attempt)
 
-    async def _ask_broker(self, node_id: int, request: Request[R]) -> R:
+    async def ask_broker(self, node_id: int, request: Request[R]) -> R:
         """Ask one broker."""
 
         async def attempt() -> R:
-            return await self._cluster.ask(await self._channel_to(node_id), request)
+            return await self._cluster.ask(await self.channel_to(node_id), request)
 
         try:
-            return await self._retrying(attempt)
+            return await self.retrying(attempt)
         except ClusterUnreachable as error:
             raise self._silent(node_id, error) from None
 
@@ -142,11 +146,11 @@ class AdminBase(Client):
         """A channel to any broker; of the controllers only the active one knows everything."""
         if not self._config.controllers:
             return await self._cluster.any_channel()
-        await self._know_brokers()
-        return await self._channel_to(self._cluster.view.controller_id)
+        await self.know_brokers()
+        return await self.channel_to(self._cluster.view.controller_id)
 
-    async def _channel_to(self, node_id: int) -> Channel:
-        await self._know_brokers()
+    async def channel_to(self, node_id: int) -> Channel:
+        await self.know_brokers()
         if node_id not in self._cluster.view.brokers:
             await self._cluster.refreshed(self._cluster.view.version)
             if node_id not in self._cluster.view.brokers:
@@ -155,7 +159,7 @@ class AdminBase(Client):
                 )
         return await self._cluster.channel_to(node_id)
 
-    async def _know_brokers(self) -> list[int]:
+    async def know_brokers(self) -> list[int]:
         """The ids of all brokers, once the layout is known."""
         while not self._cluster.view.brokers:
             await self._cluster.refreshed(self._cluster.view.version)
@@ -163,19 +167,19 @@ class AdminBase(Client):
                 raise self._cluster.last_error
         return sorted(self._cluster.view.brokers)
 
-    async def _ask_everyone(self, request: Callable[[], Request[R]]) -> dict[int, R]:
+    async def ask_everyone(self, request: Callable[[], Request[R]]) -> dict[int, R]:
         """Ask every broker the same; answers by broker id."""
-        nodes = await self._retrying(self._know_brokers)
+        nodes = await self.retrying(self.know_brokers)
         answers: dict[int, R] = {}
 
         async def ask(node: int) -> None:
-            answers[node] = await self._ask_broker(node, request())
+            answers[node] = await self.ask_broker(node, request())
 
         for node in nodes:
             await ask(node)
         return answers
 
-    async def _layout_of(self, topics: Sequence[str]) -> None:
+    async def layout_of(self, topics: Sequence[str]) -> None:
         """Make sure that the view has these topics, freshly asked for."""
         self._cluster.follow(topics, allow_creation=False)
         version = self._cluster.view.version
