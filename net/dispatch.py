@@ -109,17 +109,20 @@ class Dispatcher(Generic[NodeT]):
         `frame` may be reused once this returns. Raises CloseConnection and MalformedMessage, and
         whatever else ends the connection; so does what is returned.
         """
-        authentication = session.authentication
-        if authentication is not None:
+        if (authentication := session.authentication) is not None:
             if authentication.takes_raw_token:
                 return self._take_token(bytes(frame), session, authentication, outlet)
             authentication.check(int.from_bytes(frame[:2]))
-        header = codec.decode_request_header(frame)
+        repeated = session.repeated
+        again = None if repeated is None else repeated.read(frame)
+        if repeated is None or again is None:
+            header, repeated = codec.decode_request_header(frame), None
+        else:
+            header = repeated.header
         route = self._used.get(header.api_key) or self._find(header.api_key)
         if route is None or len(frame) > route.max_bytes:
             raise _not_taken(route, header.api_key, len(frame), session)
-        waits = route.is_async
-        if waits:
+        if waits := route.is_async:
             # It outlives this turn, and the receive buffer is reused by then.
             frame = memoryview(bytes(frame))
         version = header.api_version
@@ -135,21 +138,21 @@ class Dispatcher(Generic[NodeT]):
             if session.asked is not stats.series:
                 stats.meet(session, header.client_id)
         if not route.min_version <= version <= route.max_version:
-            refusal = _in_version_0(context, route)
-            if stats is not None:
-                stats.series.api.failed(refusal)
-            outlet.put(encode_answer(context, refusal))
+            self._refuse_version(context, route, outlet)
             return None
         if self._meter is not None and self._meter.is_active:
             is_exempt = route.access is Cluster.CLUSTER_ACTION
             context.metering = self._meter.begin(context, is_exempt=is_exempt)
-        request = codec.decode_request(route.request, version, frame, header.body_offset)
+        request: Request[Any] = again or codec.decode_request(
+            route.request, version, frame, header.body_offset
+        )
+        if again is None and route.keep is not None:
+            session.repeated = route.keep(session.repeated, frame, header, request)
         if log.is_debug:
             _show(context, route)
         try:
             sends_on = route.forward and not route.looks_first
-            sent_on = self._forward(context) if sends_on else None
-            if sent_on is not None:
+            if sends_on and (sent_on := self._forward(context)) is not None:
                 answer = cast(Returned, sent_on)
             else:
                 if self._authorizer is not None and isinstance(route.access, Cluster):
@@ -157,8 +160,9 @@ class Dispatcher(Generic[NodeT]):
                 answer = route.handler(context, request)
         except Exception as error:
             answer, waits = _failed(context, route, request, error), False
-        metering = context.metering
-        if metering is not None:
+        if repeated is not None:
+            repeated.let_go()
+        if (metering := context.metering) is not None:
             metering.pause()
         if type(answer) is list:
             # Written by hand: the answer to most requests of a busy node.
@@ -167,6 +171,13 @@ class Dispatcher(Generic[NodeT]):
             outlet.put(answer)
             return None
         return self._answer(context, route, request, answer, outlet, waits=waits)
+
+    def _refuse_version(self, context: Context[NodeT], route: Route[NodeT], outlet: Outlet) -> None:
+        """Answer a request in a version that is not promised. Raises CloseConnection."""
+        refusal = _in_version_0(context, route)
+        if self._stats is not None:
+            self._stats.series.api.failed(refusal)
+        outlet.put(encode_answer(context, refusal))
 
     def _answer(
         self,

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from raftka.model.access import (
     CLUSTER_NAME,
@@ -39,6 +39,8 @@ from raftka.net.protocol.message import Request, Response
 from raftka.net.session import Session
 
 if TYPE_CHECKING:
+    from raftka.net.protocol.headers import RequestHeader
+    from raftka.net.protocol.produce_reader import Repeated
     from raftka.net.request_stats import Waiting
 
 log = get_logger(__name__)
@@ -51,6 +53,10 @@ Listeners = Literal[Listener, "both"]
 T = TypeVar("T")
 NodeT = TypeVar("NodeT")
 RequestT = TypeVar("RequestT", bound=Request[Any])
+
+
+Keep: TypeAlias = "Callable[[Repeated | None, memoryview, RequestHeader, Any], Repeated | None]"
+"""(what was kept so far, a request's frame, its header, its message) -> what to keep now."""
 
 
 class CloseConnection(Exception):
@@ -284,6 +290,7 @@ class Route(Generic[NodeT]):
     max_bytes: float = MAX_CONTROL_BYTES
     other_versions: Callable[[Context[NodeT]], Response] | None = None
     refusal: Callable[[Any, KafkaError], Response] | None = None
+    keep: Keep | None = None
 
     def is_served_on(self, listener: Listener) -> bool:
         """Whether listeners of that kind answer it."""
@@ -314,6 +321,7 @@ class Router(Generic[NodeT]):
         carries_records: bool = False,
         other_versions: Callable[[Context[NodeT]], Response] | None = None,
         refusal: Callable[[RequestT, KafkaError], Response] | None = None,
+        keep: Keep | None = None,
     ) -> Callable[
         [Callable[[Context[NodeT], RequestT], ReturnedT]],
         Callable[[Context[NodeT], RequestT], ReturnedT],
@@ -331,7 +339,9 @@ class Router(Generic[NodeT]):
 
         `other_versions` answers, in version 0, a request in a version that is not promised;
         without it, that ends the connection. `refusal` answers a request that failed as a whole
-        where the response has an error for each thing that is named, and none for all.
+        where the response has an error for each thing that is named, and none for all. `keep`
+        returns what later requests of the connection are compared with, to be read without being
+        decoded if they repeat this one; the handler then keeps nothing of its message.
         """
         low, high = versions
         known_low, known_high = request.VALID_VERSIONS
@@ -363,6 +373,7 @@ class Router(Generic[NodeT]):
                 max_bytes=inf if carries_records else MAX_CONTROL_BYTES,
                 other_versions=other_versions,
                 refusal=refusal,
+                keep=keep,
             )
             return function
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from raftka.model.access import ANONYMOUS, Principal
 from raftka.model.dataclass import dataclass
 from raftka.model.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from raftka.net.protocol.produce_reader import Repeated
 
 
 class Held(Protocol):
@@ -83,6 +86,8 @@ class Session:
     """The name and version of the client's software, if it has said them (KIP-511)."""
     asked: object = None
     """The series of its last request (net/request_stats.py), where requests are counted."""
+    repeated: Repeated | None = None
+    """What its next Produce is compared with instead of being decoded."""
     spoken: set[object] = field(default_factory=set)
     """The series of all its requests, there (net/client_software.py)."""
     client_address: str = ""

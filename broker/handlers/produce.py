@@ -36,6 +36,7 @@ from raftka.net.protocol.messages.produce import (
     ProduceResponse,
     TopicProduceResponse,
 )
+from raftka.net.protocol.produce_reader import Repeated
 from raftka.net.protocol.produce_writer import write_produced
 from raftka.net.router import CloseConnection, Pending
 from raftka.storage.admission import RecordsRefused
@@ -55,7 +56,13 @@ _ADMIN_CLIENT: Final = "__admin_client"
 """The one client.id that Kafka lets produce to internal topics."""
 
 
-@handles(ProduceRequest, versions=(3, 13), access=PER_RESOURCE, carries_records=True)
+@handles(
+    ProduceRequest,
+    versions=(3, 13),
+    access=PER_RESOURCE,
+    carries_records=True,
+    keep=Repeated.keep,
+)
 def produce(
     context: Context, request: ProduceRequest, verified: Verified | None = None
 ) -> Returned:
