@@ -1,12 +1,14 @@
 """The answer to Produce for one partition that took the records, written by hand.
 
 That is what nearly every answer of a busy broker is; all others are encoded from a ProduceResponse,
-and a test compares the two over all versions.
+and a test compares the two over all versions. What is the same in all answers about a topic is
+made once.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from raftka.net.protocol.primitives import write_varint
@@ -15,24 +17,20 @@ SINCE_LOG_START: Final = 5
 SINCE_RECORD_ERRORS: Final = 8
 SINCE_FLEXIBLE: Final = 9
 
-_HEAD: Final = struct.Struct(">iii")
-"""Size, correlation id, one topic."""
-_FLEXIBLE_HEAD: Final = struct.Struct(">iiBB")
-"""Size, correlation id, no tags, one topic."""
 _ONE: Final = struct.pack(">i", 1)
 _FLEXIBLE_ONE: Final = b"\x02"
-_SHORT: Final = tuple(bytes((length,)) for length in range(128))
-"""Varints of one byte."""
-_OLD: Final = struct.Struct(">ihqq")
-"""Index, error code, base offset, log append time."""
-_PART: Final = struct.Struct(">ihqqq")
-"""The same, and the log start offset."""
+_NO_TAGS: Final = b"\x00"
 _NO_ERRORS: Final = struct.pack(">ih", 0, -1)
 """No record errors, and null for the error message."""
 _FLEXIBLE_NO_ERRORS: Final = b"\x01\x00\x00\x00"
 """The same; no tags in the partition and none in the topic."""
 _NO_THROTTLE: Final = bytes(4)
 _FLEXIBLE_NO_THROTTLE: Final = bytes(5)
+
+_FORMS: Final[dict[tuple[int, str | bytes], tuple[Callable[..., bytes], int, bytes, bytes]]] = {}
+"""By version and topic: how an answer is packed, its size, and what is before and behind its
+numbers."""
+_FORMS_MAX: Final = 10_000
 
 
 def write_produced(
@@ -45,27 +43,31 @@ def write_produced(
     log_start_offset: int,
 ) -> bytes:
     """A whole frame, its 4-byte size in front. `topic` is its id from version 13 on."""
-    if version >= SINCE_FLEXIBLE:
-        if isinstance(topic, str):
-            name = topic.encode()
-            length = len(name) + 1
-            topic = (_SHORT[length] if length < 128 else write_varint(length)) + name
-        body = b"".join(
-            (
-                topic,
-                _FLEXIBLE_ONE,
-                _PART.pack(index, 0, base_offset, log_append_time, log_start_offset),
-                _FLEXIBLE_NO_ERRORS,
-                _FLEXIBLE_NO_THROTTLE,
-            )
-        )
-        return _FLEXIBLE_HEAD.pack(6 + len(body), correlation_id, 0, 2) + body
-    name = topic.encode() if isinstance(topic, str) else topic
+    try:
+        pack, size, before, behind = _FORMS[version, topic]
+    except KeyError:
+        pack, size, before, behind = _form(version, topic)
     if version >= SINCE_LOG_START:
-        part = _PART.pack(index, 0, base_offset, log_append_time, log_start_offset)
-        if version >= SINCE_RECORD_ERRORS:
-            part += _NO_ERRORS
+        return pack(
+            size, correlation_id, before, index, 0, base_offset, log_append_time,
+            log_start_offset, behind,
+        )  # fmt: skip
+    return pack(size, correlation_id, before, index, 0, base_offset, log_append_time, behind)
+
+
+def _form(version: int, topic: str | bytes) -> tuple[Callable[..., bytes], int, bytes, bytes]:
+    name = topic.encode() if isinstance(topic, str) else topic
+    if version >= SINCE_FLEXIBLE:
+        named = name if isinstance(topic, bytes) else write_varint(len(name) + 1) + name
+        before = _NO_TAGS + _FLEXIBLE_ONE + named + _FLEXIBLE_ONE
+        behind = _FLEXIBLE_NO_ERRORS + _FLEXIBLE_NO_THROTTLE
     else:
-        part = _OLD.pack(index, 0, base_offset, log_append_time)
-    body = b"".join((len(name).to_bytes(2, "big"), name, _ONE, part, _NO_THROTTLE))
-    return _HEAD.pack(8 + len(body), correlation_id, 1) + body
+        before = _ONE + len(name).to_bytes(2, "big") + name + _ONE
+        behind = (_NO_ERRORS if version >= SINCE_RECORD_ERRORS else b"") + _NO_THROTTLE
+    # Size and correlation id; index, error code, base offset, log append time, log start offset.
+    numbers = "ihqqq" if version >= SINCE_LOG_START else "ihqq"
+    packer = struct.Struct(f">ii{len(before)}s{numbers}{len(behind)}s")
+    if len(_FORMS) >= _FORMS_MAX:
+        _FORMS.clear()
+    form = _FORMS[version, topic] = (packer.pack, packer.size - 4, before, behind)
+    return form
