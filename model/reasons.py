@@ -51,7 +51,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "broker-has-another-disk": Sentence(
         "broker {broker} restarted with another disk", "KIP-858, KIP-966"
     ),
-    "broker-unregistered": Sentence("broker {broker} was unregistered", "KIP-746"),
+    "broker-unregistered": Sentence("broker {broker} was unregistered", "KIP-631"),
     "directory-offline": Sentence("a log directory of broker {broker} is offline", "KIP-858"),
     "directory-changed": Sentence(
         "broker {broker} has put its replica into another log directory", "KIP-858"
@@ -117,6 +117,10 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "diverged": Sentence(
         "the leader's log has no records of leader epoch {leader_epoch} from {offset} on",
         "KIP-101, KIP-279",
+    ),
+    "torn-end": Sentence(
+        "this node was not closed cleanly, and its log has no whole batch at {offset}",
+        "Kafka's documentation, section Log, Guarantees",
     ),
     "quorum-diverged": Sentence(
         "the quorum's leader has another entry at {index}", "Raft, section 5.3"

@@ -4,10 +4,12 @@ faults.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from raftka.model.reasons import Why
 from raftka.tracing.memory import Memory
+from raftka.tracing.messages import ALTER_CONFIGS
 from raftka.tracing.timers import Timers
 
 Fields = dict[str, Any]
@@ -20,22 +22,33 @@ _TROUBLES: Final = frozenset(
     {
         *("reset", "half-open", "clog", "slow-network", "service-cut", "split-frames", "slow-disk"),
         *("full-disk", "write-error", "fsync-error", "lost-pages", "clock-jump", "corruption"),
+        "directory-failed",
     }
 )
 """Faults that delay or silence a node."""
-_BROKERS: Final = frozenset({"broker-fenced", "broker-unfenced", "broker-registered"})
-_ABOUT_PARTITIONS: Final = frozenset(
-    {
-        "AlterConfigs",
-        "AlterPartition",
-        "AlterPartitionReassignments",
-        "AssignReplicasToDirs",
-        "CreatePartitions",
-        "CreateTopics",
-        "ElectLeaders",
-        "IncrementalAlterConfigs",
-    }
+_BROKERS: Final = frozenset(
+    {"broker-fenced", "broker-unfenced", "broker-registered", "broker-unregistered"}
 )
+_ASKED_BY: Final[dict[str, tuple[str, ...]]] = {
+    "new-partition": ("CreatePartitions", "CreateTopics"),
+    "asked-preferred": ("ElectLeaders",),
+    "asked-unclean": ("ElectLeaders",),
+    "min-isr-changed": ALTER_CONFIGS,
+    "reassignment-began": ("AlterPartitionReassignments",),
+    "reassignment-cancelled": ("AlterPartitionReassignments",),
+    "reassignment-complete": ("AlterPartition", "AlterPartitionReassignments"),
+    "isr-changed-by-leader": ("AlterPartition",),
+    "isr-shrunk-by-leader": ("AlterPartition",),
+    "isr-expanded-by-leader": ("AlterPartition",),
+    "directory-changed": ("AssignReplicasToDirs",),
+}
+"""The requests that a decision about a partition answers, by its code."""
+_ASKED_BY_BROKER: Final = {
+    "broker-shutting-down": "shutdown",
+    "directory-offline": "BrokerHeartbeat",
+}
+"""The same where a broker asked that is in the decision's parameters."""
+_ABOUT_PARTITIONS: Final = frozenset(api for apis in _ASKED_BY.values() for api in apis)
 
 
 class Elections:
@@ -166,13 +179,10 @@ class Elections:
         leader = self._leads.get(node, "")
         if self._has_resigned(node) is not None:
             why = Why("leader-resigned", leader=leader)
-        elif (node, leader) in self._lost_by:
-            why = Why("link-broke")
         else:
-            why = Why("leader-silent")
-        fields |= {"reason": str(why), "code": why.code}
-        if why.values:
-            fields["with"] = dict(why.values)
+            known = {"leader": leader} if leader else {}
+            why = Why("link-broke" if (node, leader) in self._lost_by else "leader-silent", **known)
+        fields |= {"reason": str(why), "code": why.code, "with": dict(why.values)}
         return self._stands_because(node)
 
     def _has_resigned(self, node: str) -> int | None:
@@ -218,8 +228,8 @@ class Elections:
     def asked(self, fields: Fields) -> int | None:
         """The newest request that an Envelope may carry: the same API, about the same."""
         api = fields.get("carries", "")
-        names = [each.get("partition") or each["topic"] for each in fields.get("partitions", ())]
-        found = [self._requests.get((api, name)) for name in names or [""]]
+        names = [str(fields["broker_id"])] if api == "UnregisterBroker" else _subjects(fields)
+        found = [self._requests.get((api, name)) for name in names]
         return max((event for event in found if event is not None), default=None)
 
     def request_arrived(self, node: str, api: str, fields: Fields, event: int) -> None:
@@ -231,9 +241,11 @@ class Elections:
             api = "shutdown" if fields.get("want_shut_down") else api
             self._requests.put((api, str(fields["broker_id"])), event)
         api = fields.get("carries", api)
+        if api == "UnregisterBroker":
+            self._requests.put((api, str(fields["broker_id"])), event)
         if api in _ABOUT_PARTITIONS:
-            for each in fields.get("partitions", ()):
-                self._requests.put((api, each.get("partition") or each["topic"]), event)
+            for name in _subjects(fields):
+                self._requests.put((api, name), event)
 
     def cause_of(self, kind: str, node: str | None, fields: Fields, now: float) -> int | None:
         """Finds a cause for an event that has none; may add further causes."""
@@ -274,24 +286,38 @@ class Elections:
 
     def _of_partition(self, kind: str, fields: Fields, now: float) -> int | None:
         self._brokers = [each for each in self._brokers if each[0] == now]
+        code = fields.get("code", "").partition(".")[0]
+        broker = fields.get("with", {}).get("broker")
+        if code in _ASKED_BY_BROKER:
+            asked = self._requests.get((_ASKED_BY_BROKER[code], str(broker)))
+            if asked is not None:
+                return asked
+        same = [event for _, event, about in self._brokers if about == broker]
+        if same:
+            return same[-1]
         if kind == "isr-changed":
             gone = [event for _, event, broker in self._brokers if broker not in fields["isr"]]
             if gone:
                 return gone[-1]
         elif self._brokers:
             return self._brokers[-1][1]
-        code = fields.get("code", "")
-        for word, timer in _UPKEEP.items():
-            if code.startswith(word) and (at := self.timers.newest_of(timer)) is not None:
-                return at
+        if code in _UPKEEP and (at := self.timers.newest_of(_UPKEEP[code])) is not None:
+            return at
         partition = fields["partition"]
-        topic = partition.rpartition("-")[0]
-        found = [
-            self._requests.get((api, name))
-            for api in sorted(_ABOUT_PARTITIONS)
-            for name in (partition, topic)
-        ]
+        names = (partition, partition.rpartition("-")[0], "")
+        return self._newest_request(_ASKED_BY.get(code, ()), names) or self._newest_request(
+            _ABOUT_PARTITIONS, names
+        )
+
+    def _newest_request(self, apis: Iterable[str], names: tuple[str, ...]) -> int | None:
+        found = (self._requests.get((api, name)) for api in apis for name in names)
         return max((event for event in found if event is not None), default=None)
+
+    def beats_because(self, node: str, fields: Fields) -> int | None:
+        """What a broker's heartbeat reports: that it shall stop, or that a disk has failed."""
+        if fields.get("want_shut_down"):
+            return self.down.get(node)
+        return self._troubles.get(node) if "offline_log_dirs" in fields else None
 
     def told(self, kind: str, node: str | None, fields: Fields, event: int, now: float) -> None:
         """Write an event of the run or of the metadata; its id."""
@@ -325,3 +351,10 @@ class Elections:
             self._lost.pop(node, None)
             if kind == "resume":
                 self._resumed[node] = event
+
+
+def _subjects(fields: Fields) -> list[str]:
+    """The partitions and topics that a request is about; "" for what is about all of them."""
+    names = [each.get("partition") or each["topic"] for each in fields.get("partitions", ())]
+    names += [each.get("topic", "") for each in fields.get("resources", ())]
+    return names or [""]

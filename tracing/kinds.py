@@ -60,7 +60,7 @@ KINDS: Final[dict[str, Kind]] = {
     "broker-registered": _kind("broker epoch", _COMMITTED),
     "broker-fenced": _kind("broker epoch", f"{_DECIDED} {_COMMITTED}"),
     "broker-unfenced": _kind("broker epoch", f"{_DECIDED} {_COMMITTED}"),
-    "broker-unregistered": _kind("broker", _COMMITTED),
+    "broker-unregistered": _kind("broker", f"{_DECIDED} {_COMMITTED}"),
     "leader-elected": _kind(
         "partition leader epoch isr elr reason", f"code with rule where {_COMMITTED}"
     ),
@@ -154,3 +154,9 @@ KINDS: Final[dict[str, Kind]] = {
     "allowed-loss": _kind("partition story"),
     "violation": _kind("name story"),
 }
+
+DECISIONS: Final = frozenset(
+    name for name, kind in KINDS.items() if "where" in (*kind.fields, *kind.optional)
+)
+"""What the cluster decides: each such event has all that explains it, unless it is from a record of
+a release that did not write reasons yet."""

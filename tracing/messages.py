@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import uuid_text
 from raftka.model.ports import Buffer
 from raftka.model.record_batch import iter_batches
 
@@ -85,6 +86,8 @@ _PARTITIONS: Final = (
     "partition_result",
     "partition_indexes",
 )
+ALTER_CONFIGS: Final = ("AlterConfigs", "IncrementalAlterConfigs")
+_RESOURCES: Final = {2: "topic", 4: "broker"}
 _TOPICS_OF_METADATA: Final = frozenset({"Metadata", "DescribeTopicPartitions"})
 
 
@@ -108,6 +111,13 @@ def of_kafka(api: str, message: Any, names: Names) -> Fields:
         fields["error"] = error_name(message.error_code)
     if api in _TOPICS_OF_METADATA:
         return fields
+    if api in ALTER_CONFIGS and hasattr(message, "resources"):
+        fields["resources"] = [
+            {_RESOURCES.get(each.resource_type, "resource"): each.resource_name}
+            for each in message.resources
+        ]
+    if directories := getattr(message, "offline_log_dirs", None):
+        fields["offline_log_dirs"] = [uuid_text(each) for each in directories]
     partitions = [found for name in _LISTS for found in _topics(message, name, names)]
     if partitions:
         fields["partitions"] = partitions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from raftka.model.reasons import NO_REASON, Packed, unpacked
+from raftka.model.reasons import NO_REASON, Packed, Why, unpacked
 
 if TYPE_CHECKING:
     from raftka.kraft.delta import MetadataDelta
@@ -45,14 +45,19 @@ def broker_event(
     """The event for a change of a broker's registration, with its reason."""
     old, new = before.brokers.get(broker_id), image.brokers.get(broker_id)
     if new is None:
-        return "broker-unregistered", {"broker": broker_id}
+        why = Why("broker-unregistered", broker=broker_id)
+        return "broker-unregistered", {
+            "broker": broker_id,
+            "reason": str(why),
+            **_said(why.packed()),
+        }
     if old is None or old.epoch != new.epoch:
         return "broker-registered", {"broker": broker_id, "epoch": new.epoch}
     if old.fenced != new.fenced:
         kind = "broker-fenced" if new.fenced else "broker-unfenced"
         fields: dict[str, Any] = {"broker": broker_id, "epoch": new.epoch}
-        if (why := unpacked(packed)) is not None:
-            fields |= {"reason": str(why), **_said(packed)}
+        if (said := unpacked(packed)) is not None:
+            fields |= {"reason": str(said), **_said(packed)}
         return kind, fields
     return None
 

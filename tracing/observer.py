@@ -208,6 +208,8 @@ class Observer:
             ]
         if api == "Envelope" and (asked := self.elections.asked(fields)) is not None:
             return asked, []
+        if api == "BrokerHeartbeat":
+            return self.elections.beats_because(node, fields) or self._otherwise(node), []
         if api == "AlterPartition":
             return self._otherwise(node), list(self._why_altered(node, fields))
         return self._orders.get(node, self._otherwise(node)), []
@@ -243,12 +245,9 @@ class Observer:
         """A leader's AlterPartition is caused by a replica's lag, or by its fetches."""
         for each in fields.get("partitions", ()):
             partition = each.get("partition", "")
-            found = (
-                self.elections.timers.about.get((node, partition)),
-                self._newest_fetch.get((node, partition)),
-                self.elections.led.get(partition),
-            )
-            yield from (event for event in found if event is not None)
+            lag, led = self.elections.timers.about, self.elections.led
+            found = lag.get((node, partition)), self._newest_fetch.get((node, partition))
+            yield from (e for e in (*found, led.get(partition)) if e is not None)
 
     def _shown(self, node: str, api: str, fields: Fields) -> Iterator[int]:
         """The events that a response reports."""
@@ -357,11 +356,11 @@ class Observer:
             cause = self._touched.get(node, {}).get(partition)
             begun = self.elections.begun.get(node)
             if cause is None or (begun is not None and cause < begun):
-                cause = begun
+                cause, why = begun, Why("torn-end", offset=fields["offset"])
             else:
                 known = {"leader_epoch": fields["leader_epoch"], "offset": fields["offset"]}
                 why = Why("diverged", **known)
-                fields |= {"reason": str(why), "code": why.code, "with": known}
+            fields |= {"reason": str(why), "code": why.code, "with": dict(why.values)}
         else:
             cause = self.elections.of_disk(node, kind, fields)
         event = self._write(kind, node=node, cause=cause, **fields)

@@ -30,6 +30,7 @@ _LINES: Final = {
     "majority": ("raftka.kraft.raft.elections", "Elections.receive_response_vote"),
     "quorum-diverged": ("raftka.kraft.raft.follower", "Follower.truncate_from"),
     "diverged": ("raftka.broker.replication.following", "Following._diverged"),
+    "torn-end": ("raftka.storage.recovery", "_Opening._cut"),
 }
 """Decisions whose code names no reason, which observers add: the functions that take them."""
 

@@ -25,8 +25,9 @@ _NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
 _FRAME_MAX = 1 << 28
 """What would be longer is not cut into frames so, as a stream of TLS is not."""
 Tap = Callable[[bytes], None]
-Clear = Callable[[Tap], Tap]
-"""What opens one direction of a connection: the bytes as they pass come in, clear ones go out."""
+Clear = Callable[[Tap, Callable[[], None]], Tap]
+"""What opens one direction of a connection: the bytes as they pass come in, clear ones go out. It
+also notices where the stream inside ends before the connection does (TLS, close_notify)."""
 
 
 class Ends(NamedTuple):
@@ -93,7 +94,9 @@ class _Direction:
     """Cuts one direction's bytes into messages."""
 
     def __init__(self, link: Link, sent: bool, listening: Listening, clear: Clear | None) -> None:
-        self.take: Tap = self._taken if clear is None else clear(self._taken)
+        self.take: Tap = self._taken if clear is None else clear(self._taken, self._over)
+        self.ended = False
+        """Whether its sender has ended the stream inside the connection."""
         self._link = link
         self._sent = sent
         self._listening = listening
@@ -102,6 +105,9 @@ class _Direction:
         self._greeted = False
         self._lost = False
         """Whether something came that no codec understands: the rest is not parsed."""
+
+    def _over(self) -> None:
+        self.ended = True
 
     def _taken(self, data: bytes) -> None:
         if self._lost:
@@ -266,7 +272,8 @@ class TracedConnection:
     def close(self) -> None:
         """As the port says."""
         self.inner.close()
-        self._ended("closed here")
+        # TLS says goodbye inside the connection, and this side closes that after it has heard it.
+        self._ended("closed by the other side" if self._in.ended else "closed here")
 
     def _ended(self, reason: str) -> None:
         if not self._link.ended:

@@ -51,7 +51,10 @@ def directories_failed(
 ) -> list[MetadataRecord]:
     """A broker's directories are offline: their replicas leave ISRs and leaderships."""
     left = tuple(each for each in broker.log_dirs if each not in failed)
-    change = BrokerRegistrationChangeRecord(broker.broker_id, broker.epoch, log_dirs=left)
+    why = Why("directory-offline", broker=broker.broker_id)
+    change = BrokerRegistrationChangeRecord(
+        broker.broker_id, broker.epoch, log_dirs=left, why=why.packed()
+    )
     return [change, *_changes(image, rules, broker.broker_id, failed)]
 
 

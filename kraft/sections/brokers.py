@@ -78,7 +78,7 @@ class Brokers(Section):
         self.changed: dict[int, None] = {}
         """Brokers that were registered, changed or unregistered."""
         self.reasons: dict[int, Packed] = {}
-        """Why a broker was changed, where the record says so (model/reasons.py)."""
+        """Why a broker was fenced or unfenced, where the record says so (model/reasons.py)."""
 
     def records(self) -> Iterator[MetadataRecord]:
         for broker in self.brokers.values():
@@ -156,7 +156,8 @@ class Brokers(Section):
         if record.log_dirs is not None:
             broker = replace(broker, log_dirs=record.log_dirs)
         self.own("brokers")[record.broker_id] = broker
-        self.reasons[record.broker_id] = record.why
+        if record.fenced is not None:
+            self.reasons[record.broker_id] = record.why
 
     REPLAYS: ClassVar = {
         RegisterBrokerRecord: _registered,

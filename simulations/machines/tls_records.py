@@ -76,9 +76,11 @@ class Reader:
         return kind, clear
 
 
-def clear(told: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    """A tap that tells another one what a direction's records carry, and everything as it is of a
-    direction without TLS."""
+def clear(
+    told: Callable[[bytes], None], ended: Callable[[], None] = lambda: None
+) -> Callable[[bytes], None]:
+    """A tap that hands another one what a direction's records carry, and everything as it is of a
+    direction without TLS. An alert ends the direction (RFC 8446, section 6): `ended` is called."""
     reader: Reader | None = None
     is_plain = False
 
@@ -98,6 +100,8 @@ def clear(told: Callable[[bytes], None]) -> Callable[[bytes], None]:
             while (found := reader.next()) is not None:
                 if found[0] == DATA:
                     told(found[1])
+                elif found[0] == ALERT:
+                    ended()
         except MalformedRecord:
             is_plain, reader = True, None
 

@@ -17,7 +17,7 @@ from raftka.kraft.image import EMPTY_IMAGE, PartitionImage
 from raftka.simulations.plan import Options, Step
 from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
-from raftka.tracing.kinds import COMMON, KINDS
+from raftka.tracing.kinds import COMMON, DECISIONS, KINDS
 from raftka.tracing.metadata import broker_event, partition_event
 from raftka.tracing.node import TraceFile
 
@@ -107,8 +107,24 @@ def test_a_controller_has_the_votes_of_a_majority(events: list[Event]) -> None:
     assert {vote["node"] for vote in votes} >= {elected["node"]}
 
 
+EXPLAINED = {"reason", "code", "with", "rule", "where"}
+
+
+def assert_explained(event: Event) -> None:
+    """A decision says why, by which rule, and which line decides."""
+    assert set(event) >= EXPLAINED, event
+    assert event["reason"] and event["rule"], event
+    path, _, line = event["where"].partition(":")
+    lines = (ROOT / path).read_text().splitlines()
+    near = "\n".join(lines[max(0, int(line) - 2) : int(line) + 6])
+    code = event["code"].rpartition(".")[2]
+    assert re.search(rf'"{code}"|def ', near), f"{event['where']} does not decide {code}"
+
+
 def assert_documented(events: list[Event]) -> None:
     for event in events:
+        if event["kind"] in DECISIONS:
+            assert_explained(event)
         kind = KINDS[event["kind"]]
         fields = set(event) - set(COMMON)
         assert set(kind.fields) <= fields, event
@@ -126,6 +142,40 @@ def test_runs_with_faults_write_what_is_documented(seed: int) -> None:
     outcome = run_plan(plan, sink=file)
     assert_documented([json.loads(line) for line in file.getvalue().splitlines()])
     assert run_plan(plan).trace_hash == outcome.trace_hash
+
+
+def test_what_moves_leaders_logs_and_brokers_is_a_decision() -> None:
+    moves = re.compile(r"quorum-(vote|truncate)|truncate|.*-elected|isr-changed|broker-(un)?\w+ed")
+    # A broker asks to be registered, and the controller has no choice.
+    found = {kind for kind in KINDS if moves.fullmatch(kind)} - {"broker-registered"}
+    assert found == DECISIONS
+    for kind in DECISIONS:
+        assert {*KINDS[kind].fields, *KINDS[kind].optional} >= EXPLAINED, kind
+
+
+def _calls(folder: str, names: set[str]) -> Iterator[tuple[Path, ast.Call]]:
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+                yield path, node
+
+
+def _only_names(call: ast.Call) -> bool:
+    """Whether a record of a partition holds only where a broker says its replica is."""
+    return getattr(call.func, "id", "") == "PartitionChangeRecord" and len(call.args) == 2
+
+
+def test_every_record_of_a_decision_says_why() -> None:
+    """The controller's records of partitions and brokers hold the reason with its parameters."""
+    names = {"PartitionRecord", "PartitionChangeRecord", "BrokerRegistrationChangeRecord"}
+    calls = [*_calls("kraft/controller", names), *_calls("broker", names)]
+    assert len(calls) >= 5
+    silent = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path, call in calls
+        if "why" not in {each.arg for each in call.keywords} and not _only_names(call)
+    ]
+    assert silent == []
 
 
 def test_every_kind_that_the_simulator_writes_is_documented() -> None:
@@ -181,7 +231,9 @@ def test_changes_of_partitions_have_names() -> None:
     assert found is not None and found[0] == "leader-elected"
     assert found[1]["reason"] == "why"
     assert partition_event("t", 0, moved, moved) is None
-    assert broker_event(EMPTY_IMAGE, EMPTY_IMAGE, 1) == ("broker-unregistered", {"broker": 1})
+    kind, fields = broker_event(EMPTY_IMAGE, EMPTY_IMAGE, 1) or ("", {})
+    assert (kind, fields["broker"]) == ("broker-unregistered", 1)
+    assert fields["code"] == "broker-unregistered"
 
 
 def test_an_operation_leads_to_its_request() -> None:

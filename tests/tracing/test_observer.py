@@ -18,6 +18,7 @@ from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.life import Life
 from raftka.simulations.machines.medium import Medium
+from raftka.simulations.machines.tls_records import ALERT, HANDSHAKE, Writer, clear
 from raftka.tracing.files import TracedDisk
 from raftka.tracing.node import TraceFile
 from raftka.tracing.safely import Safely
@@ -95,6 +96,41 @@ async def test_an_observer_that_fails_does_not_break_the_connection() -> None:
         "the trace of connection a>b ends here: what writes it has failed"
     ]
     assert lines[0].exception
+
+
+class Reasons:
+    """Keeps why connections ended."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def message(self, link: Link, message: Message, *, sent: bool) -> None:
+        raise AssertionError("no message is in an alert")
+
+    def broken(self, link: Link, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+@pytest.mark.parametrize("alert", ["close notify", "unexpected message"])
+async def test_a_goodbye_inside_tls_ends_the_connection(alert: str) -> None:
+    wire, observer = Wire(), Reasons()
+    link = Link("n1", Ends("a>b", "n1", "b:9092"), True)
+    traced = TracedConnection(wire, link, observer, Safely("connection a>b"), clear)
+    records = Writer()
+    wire.incoming = records.record(HANDSHAKE, b"{}") + records.record(ALERT, alert.encode())
+    await traced.receive_into(bytearray(200))
+    assert observer.reasons == [], "this side has not noticed yet"
+    traced.close()
+    assert observer.reasons == ["closed by the other side"]
+
+
+async def test_a_connection_that_this_side_closes_is_closed_here() -> None:
+    observer = Reasons()
+    link = Link("n1", Ends("a>b", "n1", "b:9092"), True)
+    traced = TracedConnection(Wire(), link, observer, Safely("connection a>b"), clear)
+    await traced.send([Writer().record(ALERT, b"close notify")])
+    traced.close()
+    assert observer.reasons == ["closed here"]
 
 
 def test_an_observer_that_fails_does_not_harm_the_log() -> None:
