@@ -58,15 +58,31 @@ def authorize(context: Context, operation: Operation, kind: int, name: str) -> N
         context.require_cluster(operation)
 
 
-def check_own_configs(node: Node, resource: ConfigResource, wanted: Wanted) -> None:
-    """Raise KafkaError unless this broker may get these settings, or all brokers may."""
+def check_own_configs(
+    node: Node, resource: ConfigResource, wanted: Wanted, *, as_broker: bool
+) -> None:
+    """Raise KafkaError unless this node may get these settings, or all brokers may.
+
+    A controller that is asked at its own listener decides about every node, and looks at what would
+    become of its own certificates; the files of the others it does not know.
+    """
     if resource.type != BROKER_RESOURCE:
+        return
+    if not as_broker:
+        if resource.name == str(node.node_id):
+            _check_certificates(node, wanted(node.image.configs.get(resource, {})))
         return
     if resource.name != CLUSTER_DEFAULT:
         check_node_id(node, resource.name, "Unexpected broker id, expected {0} or empty string,")
     entries = wanted(node.image.configs.get(resource, {}))
     cluster_wide = resource.name == CLUSTER_DEFAULT
     validate_broker_configs(node.config, entries, cluster_wide=cluster_wide)
+    _check_certificates(node, entries, cluster_wide=cluster_wide)
+
+
+def _check_certificates(
+    node: Node, entries: Mapping[str, str], *, cluster_wide: bool = False
+) -> None:
     protocols = {name: each.protocol for name, each in node.listeners.items()}
     wanted_config = would_be(node.config, entries, cluster_wide=cluster_wide)
     check_certificates(protocols, node.config, wanted_config, node.tls_port)

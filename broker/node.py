@@ -366,6 +366,7 @@ class Node:
         if delta.configs.changed:
             self.config = dynamic_settings.follow(self.config, image, self.node_id)
             dynamic_settings.warn_without_effect(delta)
-            self.data_plane.throttles.follow(self.config, image, delta)
-            # The controller hears of cordoned.log.dirs by a heartbeat.
-            self.lifecycle.wake()
+            if self.is_broker:
+                self.data_plane.throttles.follow(self.config, image, delta)
+                # The controller hears of cordoned.log.dirs by a heartbeat.
+                self.lifecycle.wake()

@@ -122,6 +122,8 @@ def _compose(node: Node, directories: Directories) -> None:
         node.loader.add(node.controller.published)
     if node.is_broker:
         _compose_broker(node, directories)
+    else:
+        node.loader.add(node.follow_configs)
 
 
 async def _run(

@@ -50,8 +50,8 @@ def _look(context: Context, wishes: Wishes) -> dict[int, KafkaError | None]:
             continue
         try:
             altering.authorize(context, Operation.ALTER_CONFIGS, resource.type, resource.name)
-            if is_broker:
-                altering.check_own_configs(node, resource, partial(replaced, entries))
+            wanted = partial(replaced, entries)
+            altering.check_own_configs(node, resource, wanted, as_broker=is_broker)
         except KafkaError as error:
             decided[place] = error
     return decided

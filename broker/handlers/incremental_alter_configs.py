@@ -68,9 +68,9 @@ def _look(context: Context, wishes: Wishes, *, validate_only: bool) -> dict[int,
                 if not validate_only:
                     altering.set_levels(alterations)
                 decided[place] = None
-            elif is_broker:
+            else:
                 wanted = partial(altered, schema, resource, alterations)
-                altering.check_own_configs(node, resource, wanted)
+                altering.check_own_configs(node, resource, wanted, as_broker=is_broker)
         except KafkaError as error:
             decided[place] = error
     return decided

@@ -78,7 +78,7 @@ SECURITY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("sasl.server.max.receive.size", INT, 524288, None, READ_ONLY,
             "The largest message that is taken from a client that has not logged in, in bytes."),
     Setting("ssl.cipher.suites", LIST, (), None, PER_BROKER,
-            "Cipher suites of TLS 1.2, by their IANA names; those of TLS 1.3 are all on."),
+            "Cipher suites by their IANA names; a version of TLS without one is not spoken."),
     Setting("ssl.client.auth", STRING, "none", OneOf(("required", "requested", "none")), PER_BROKER,
             "Whether clients must, may or need not show a certificate."),
     Setting("ssl.enabled.protocols", LIST, ("TLSv1.2", "TLSv1.3"), None, PER_BROKER,

@@ -9,13 +9,26 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from raftka.model.tls_settings import Store, TlsSettings
 
 _JKS: Final = b"\xfe\xed\xfe\xed"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_TYPES: Final = ("PEM", "PKCS12", "JKS")
+"""JKS is Kafka's default, and what Java 9 and later write under that name is PKCS12."""
+_SUITES_OF_13: Final = frozenset(
+    {
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_CCM_SHA256",
+        "TLS_AES_128_CCM_8_SHA256",
+    }
+)
+"""RFC 8446, B.4."""
 _VERSIONS: Final = {
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
@@ -28,7 +41,7 @@ _CLIENT_AUTH: Final = {
 
 
 def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
-    """Raises ValueError, in words that show no secret; OSError for files."""
+    """Raises ValueError, in words that show no secret and name the setting."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     unknown = [each for each in settings.protocols if each not in _VERSIONS]
     if unknown or not settings.protocols:
@@ -40,11 +53,7 @@ def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
     context.minimum_version, context.maximum_version = versions[0], versions[-1]
     # A client could have a server agree on keys again and again (TLS 1.2), at no cost of its own.
     context.options |= ssl.OP_NO_RENEGOTIATION
-    if names := [openssl_name(each) for each in settings.ciphers if not _is_of_13(each)]:
-        try:
-            context.set_ciphers(":".join(names))
-        except ssl.SSLError as error:
-            raise ValueError(f"ssl.cipher.suites: none of {', '.join(names)} is known") from error
+    _choose_ciphers(context, settings.ciphers)
     if server:
         context.verify_mode = _CLIENT_AUTH[settings.client_auth]
     else:
@@ -66,18 +75,40 @@ def openssl_name(suite: str) -> str:
     return parts.replace("_", "-")
 
 
-def _is_of_13(suite: str) -> bool:
-    """Suites of TLS 1.3 are all on; OpenSSL has them apart from the others."""
-    return suite.startswith("TLS_") and "_WITH_" not in suite
+def _choose_ciphers(context: ssl.SSLContext, suites: Sequence[str]) -> None:
+    """Speak by these suites only; a version of TLS of which none is named is not spoken.
+
+    OpenSSL has those of TLS 1.3 apart from the others, and Python chooses among them from 3.15 on:
+    before that, one that is named stands for all of them. Raises ValueError.
+    """
+    if not suites:
+        return
+    of_13 = [each for each in suites if each in _SUITES_OF_13]
+    if names := [openssl_name(each) for each in suites if each not in _SUITES_OF_13]:
+        try:
+            context.set_ciphers(":".join(names))
+        except ssl.SSLError as error:
+            raise ValueError(f"ssl.cipher.suites: none of {', '.join(names)} is known") from error
+    else:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if not of_13:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    elif (choose := getattr(context, "set_ciphersuites", None)) is not None:
+        choose(":".join(of_13))
+    if context.minimum_version > context.maximum_version:
+        raise ValueError(
+            "ssl.cipher.suites names none for the versions that ssl.enabled.protocols allows: name"
+            " suites of those versions too, or leave it out"
+        )
 
 
 def _trust(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
-    pem = None
+    name, pem = "ssl.truststore", None
+    _check_store(store, name, inline="certificates" if store.certificates is not None else None)
     if store.certificates is not None:
         pem = store.certificates
     elif store.location is not None:
-        data = _read(store.location)
-        pem = _pem_of(data, store, "ssl.truststore")[1]
+        pem = _pem_of(_read(store.location, name), store, name)[1]
     if pem is None:
         if not server:
             context.load_default_certs()
@@ -91,13 +122,15 @@ def _trust(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
 
 
 def _identify(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
-    password = store.key_password
-    if store.certificates is not None or store.key is not None:
+    password, name = store.key_password, "ssl.keystore"
+    is_inline = store.certificates is not None or store.key is not None
+    _check_store(store, name, inline="key" if is_inline else None)
+    if is_inline:
         if store.certificates is None or store.key is None:
             raise ValueError("ssl.keystore.certificate.chain and ssl.keystore.key go together")
         key, chain = _spread(store.key), _spread(store.certificates)
     elif store.location is not None:
-        key, chain = _pem_of(_read(store.location), store, "ssl.keystore")
+        key, chain = _pem_of(_read(store.location, name), store, name)
         if store.type.upper() != "PEM":
             password = None
         elif password is None:
@@ -106,21 +139,44 @@ def _identify(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
         raise ValueError("ssl.keystore.location is not set: a listener of TLS needs a certificate")
     else:
         return
-    with _hidden_file((key + "\n" + chain).encode()) as path:
+    pem = key + "\n" + chain
+    for kind, words in (("PRIVATE KEY", "private key"), ("CERTIFICATE", "certificate")):
+        if f"{kind}-----" not in pem:
+            where = "the setting" if is_inline else store.location
+            raise ValueError(f"{name}: {where} holds no {words} in PEM")
+    with _hidden_file(pem.encode()) as path:
         try:
             context.load_cert_chain(path, password=password or "")
         except (ssl.SSLError, ValueError) as error:
-            raise ValueError(
-                "the keystore's key and certificate cannot be used: they must be in PEM, go"
-                " together, and ssl.key.password must open the key"
-            ) from error
+            raise ValueError(_why_unusable(error, pem, password)) from error
+
+
+def _why_unusable(error: ssl.SSLError | ValueError, pem: str, password: str | None) -> str:
+    """Why OpenSSL takes a key and its certificates not together."""
+    if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+        return (
+            "the keystore's key is not that of its first certificate: the node's own certificate"
+            " comes first, then those who signed it"
+        )
+    if "ENCRYPTED" not in pem:
+        return "the keystore's key or certificate is damaged: it is no PEM that can be read"
+    if not password:
+        return "the keystore's key is encrypted: set ssl.key.password"
+    return "ssl.key.password does not open the keystore's key"
+
+
+def _check_store(store: Store, name: str, *, inline: str | None) -> None:
+    """Raise ValueError for a store of no known type, or one that is in two places."""
+    if store.type.upper() not in _TYPES:
+        raise ValueError(f"{name}.type={store.type} is not known: use PEM or PKCS12")
+    if inline is not None and store.location is not None:
+        raise ValueError(f"{name}.location and {name}.{inline} are both set: leave out one")
 
 
 def _pem_of(data: bytes, store: Store, name: str) -> tuple[str, str]:
     """(key, certificates) of a store's file, in PEM."""
     if store.type.upper() == "PEM":
-        text = data.decode("latin-1")
-        return "", text
+        return "", data.removeprefix(_BYTE_ORDER_MARK).decode("latin-1")
     if data.startswith(_JKS):
         raise ValueError(
             f"{name}.location is a JKS store, which only Java reads. Convert it: keytool"
@@ -172,9 +228,13 @@ def _spread(pem: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
+def _read(path: str, name: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ValueError(f"{name}.location: {path} cannot be read: {why}") from error
 
 
 @contextmanager

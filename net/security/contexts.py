@@ -37,6 +37,8 @@ class Certificates:
         self._made_of = made_of, tls.seen(made_of)
         self._context = tls.context(made_of, server=server)
         self._looked_s = now()
+        self._trouble = ""
+        """What was last wrong: said once."""
 
     def context(self) -> TlsContext:
         """The one to use now. What is wrong with new files is logged, and the old ones stay."""
@@ -50,6 +52,9 @@ class Certificates:
                     self._context = self._tls.context(settings, server=self._server)
                     self._made_of = seen
                     log.info("certificates were replaced: new connections use the new ones")
+                self._trouble = ""
             except (ValueError, OSError) as error:
-                log.error(f"certificates cannot be replaced, the old ones stay in use: {error}")
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    log.error(f"certificates cannot be replaced, the old ones stay in use: {error}")
         return self._context

@@ -109,10 +109,16 @@ class OpenSsl:
 
     def seen(self, settings: TlsSettings) -> object:
         """As the port says: files by their time, size and number."""
-        found = []
+        found: list[tuple[int, int, int] | None] = []
         for store in (settings.keystore, settings.truststore):
-            if store.location is not None:
+            if store.location is None:
+                continue
+            try:
                 stat = os.stat(store.location)
+            except OSError:
+                # What is wrong with the file, a context that is made of it says.
+                found.append(None)
+            else:
                 found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return found
 

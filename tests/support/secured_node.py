@@ -20,6 +20,7 @@ class SecuredNode:
         self.folder = folder
         self.bootstrap = f"127.0.0.1:{port}"
         self.process = process
+        self.bootstrap_option = "--bootstrap-server"
 
     @property
     def log(self) -> str:
@@ -34,7 +35,7 @@ class SecuredNode:
         option = {"console-producer": "--producer.config", "console-consumer": "--consumer.config"}
         return subprocess.run(
             [
-                *(sys.executable, "-m", "raftka", words[0], "--bootstrap-server", self.bootstrap),
+                *(sys.executable, "-m", "raftka", words[0], self.bootstrap_option, self.bootstrap),
                 *(option.get(words[0], "--command-config"), str(config), *words[1:]),
             ],
             capture_output=True,
@@ -50,8 +51,10 @@ def secured_node(
 ) -> Iterator[SecuredNode]:
     """Format and start a node of both roles; it has ended afterwards.
 
-    `settings` say what its listeners CLIENT and CONTROLLER speak.
+    `settings` say what its listeners CLIENT and CONTROLLER speak. With `process.roles` controller
+    it has the latter alone, and is asked there.
     """
+    is_broker = "broker" in settings.get("process.roles", "broker")
     client, controller = _free_ports(2)
     properties = {
         "process.roles": "broker,controller",
@@ -66,6 +69,9 @@ def secured_node(
         "group.initial.rebalance.delay.ms": "0",
         **settings,
     }
+    if not is_broker:
+        properties["listeners"] = f"CONTROLLER://127.0.0.1:{controller}"
+        del properties["inter.broker.listener.name"]
     file = folder / "server.properties"
     file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
     base = [sys.executable, "-m", "raftka"]
@@ -76,10 +82,13 @@ def secured_node(
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*base, "server", str(file)], stdout=log, stderr=log)
-    node = SecuredNode(folder, client, process)
+    node = SecuredNode(folder, client if is_broker else controller, process)
+    if not is_broker:
+        node.bootstrap_option = "--bootstrap-controller"
     try:
         deadline = time.monotonic() + 30
-        while "unfenced and serves" not in node.log:
+        serves = "unfenced and serves" if is_broker else "is active"
+        while serves not in node.log:
             assert process.poll() is None and time.monotonic() < deadline, node.log
             time.sleep(0.02)
         yield node

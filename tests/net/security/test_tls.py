@@ -299,6 +299,19 @@ def test_keys_come_in_files_or_settings_and_from_pkcs12(
         ({"ciphers": ("TLS_X_WITH_Y",)}, "none of X-Y is known"),
         ({"truststore": Store(), "client_auth": "required"}, "needs a truststore"),
         ({"truststore": Store("PEM", certificates="x")}, "no certificate in PEM"),
+        ({"keystore": Store("BANANA", "x")}, "ssl.keystore.type=BANANA is not known"),
+        ({"truststore": Store("BCFKS", "x")}, "ssl.truststore.type=BCFKS is not known"),
+        ({"keystore": Store("PEM", "/gone")}, "ssl.keystore.location: /gone cannot be read: No"),
+        ({"truststore": Store("PEM", "/")}, "ssl.truststore.location: / cannot be read: Is a dir"),
+        ({"keystore": Store("PEM", "f", None, "c", "k")}, "ssl.keystore.key are both set"),
+        (
+            {"truststore": Store("PEM", "f", None, "c")},
+            "ssl.truststore.location and ssl.truststore.certificates are both set",
+        ),
+        (
+            {"ciphers": ("TLS_AES_128_GCM_SHA256",), "protocols": ("TLSv1.2",)},
+            "ssl.cipher.suites names none for the versions",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(
@@ -306,6 +319,61 @@ def test_settings_that_cannot_be_used_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         make_context(settings(authority, **changes), server=True)
+
+
+def test_a_keystore_that_cannot_be_used_says_what_is_wrong_with_it(
+    authority: Authority, tmp_path: Path
+) -> None:
+    authority.issue("other")
+    key, chain, other = (
+        (authority.folder / name).read_text() for name in ("node.key", "node.crt", "other.crt")
+    )
+    locked = subprocess.run(
+        [
+            *("openssl", "pkcs8", "-topk8", "-in", str(authority.folder / "node.key")),
+            *("-passout", "pass:secret"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    def trouble(pem: str, password: str | None = None) -> str:
+        (tmp_path / "store.pem").write_text(pem)
+        store = Store("PEM", str(tmp_path / "store.pem"), key_password=password)
+        with pytest.raises(ValueError, match="keystore") as found:
+            make_context(settings(authority, keystore=store), server=True)
+        return str(found.value)
+
+    assert "holds no private key" in trouble(chain)
+    assert "holds no certificate" in trouble(key)
+    assert "its first certificate" in trouble(key + other + chain)
+    assert "set ssl.key.password" in trouble(locked + chain)
+    assert "ssl.key.password does not open" in trouble(locked + chain, "wrong")
+    assert "is damaged" in trouble(key + chain.replace("M", "*"))
+    (tmp_path / "store.pem").write_text("\ufeff" + locked + chain, encoding="utf-8")
+    right = Store("PEM", str(tmp_path / "store.pem"), key_password="secret")
+    make_context(settings(authority, keystore=right), server=True)
+
+
+@pytest.mark.parametrize(
+    ("suites", "lowest", "highest"),
+    [
+        ((), "TLSv1_2", "TLSv1_3"),
+        (("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",), "TLSv1_2", "TLSv1_2"),
+        (("TLS_AES_256_GCM_SHA384",), "TLSv1_3", "TLSv1_3"),
+        (
+            ("TLS_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+            "TLSv1_2",
+            "TLSv1_3",
+        ),
+    ],
+)
+def test_a_version_none_of_whose_suites_is_named_is_not_spoken(
+    authority: Authority, suites: tuple[str, ...], lowest: str, highest: str
+) -> None:
+    context = make_context(settings(authority, ciphers=suites), server=True)
+    assert (context.minimum_version.name, context.maximum_version.name) == (lowest, highest)
 
 
 def test_a_store_that_only_java_reads_is_named_with_the_way_out(
