@@ -205,7 +205,7 @@ def _compose_broker(node: Node, directories: Directories) -> None:
         broker_epoch=lambda: node.broker_epoch,
         log_defaults=lambda: LogConfig.from_overrides(node.config.topic_defaults()),
         rules_off=node.rules_off,
-        move_rate=partial(_move_rate, node),
+        move_rate=lambda: node.config.int("replica.alter.log.dirs.io.max.bytes.per.second"),
     )
     node.replicas = plane.replicas
     node.deadlines = plane.deadlines
@@ -284,11 +284,6 @@ def _placements(node: Node, directories: Directories) -> Placements:
     return Placements(
         node.node_id, identities, node.channels, node.clock, lambda: node.broker_epoch
     )
-
-
-def _move_rate(node: Node) -> int:
-    """Bytes a second between log directories, as the settings have it now."""
-    return node.config.int("replica.alter.log.dirs.io.max.bytes.per.second")
 
 
 async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:

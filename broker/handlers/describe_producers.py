@@ -1,5 +1,9 @@
 """DescribeProducers (key 61): the producers that a partition remembers, and since which offset a
-transaction of theirs is open (KIP-664)."""
+transaction of theirs is open (KIP-664).
+
+Followers answer too, of their own logs: `kafka-transactions describe-producers --broker-id` compares
+replicas, and `find-hanging --broker-id` asks one broker about all that it holds.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,6 @@ def _partition(context: Context, topic: str, index: int) -> PartitionResponse:
         check_name(topic)
         context.require(Operation.READ, ResourceType.TOPIC, topic)
         replica = node.replicas.find((topic, index))
-        replica.state.check_leader()
     except KafkaError as error:
         answer.error_code = int(error.code)
         answer.error_message = error.message

@@ -8,7 +8,11 @@ import pytest
 
 from raftka.kraft.image import PartitionImage
 from raftka.model.errors import ErrorCode
-from raftka.net.protocol.messages.describe_producers import DescribeProducersRequest, TopicRequest
+from raftka.net.protocol.messages.describe_producers import (
+    DescribeProducersRequest,
+    PartitionResponse,
+    TopicRequest,
+)
 from raftka.net.protocol.messages.fetch import AbortedTransaction
 from raftka.net.protocol.messages.list_offsets import (
     ListOffsetsPartition,
@@ -300,3 +304,17 @@ def test_describe_producers_says_since_when() -> None:
     (producer,) = broker.ask(request, 0).message.topics[0].partitions[0].active_producers
     assert (producer.producer_epoch, producer.current_txn_start_offset) == (1, -1)
     assert producer.coordinator_epoch == 3
+
+
+def test_a_follower_describes_the_producers_of_its_own_log() -> None:
+    leader, follower, other = cluster(PartitionImage((1, 2), (1, 2), 1))
+    request = DescribeProducersRequest(topics=[TopicRequest(name="logs", partition_indexes=[0])])
+    send(leader, acks=1)
+    assert only_described(follower, request).active_producers == []
+    follower.copy(leader, rounds=3)
+    assert only_described(follower, request) == only_described(leader, request)
+    assert ErrorCode(only_described(other, request).error_code) is ErrorCode.NOT_LEADER_OR_FOLLOWER
+
+
+def only_described(broker: Broker, request: DescribeProducersRequest) -> PartitionResponse:
+    return broker.ask(request, 0).message.topics[0].partitions[0]
