@@ -1,8 +1,8 @@
 """DescribeProducers (key 61): the producers that a partition remembers, and since which offset a
 transaction of theirs is open (KIP-664).
 
-Followers answer too, of their own logs: `kafka-transactions describe-producers --broker-id` compares
-replicas, and `find-hanging --broker-id` asks one broker about all that it holds.
+Followers answer too, of their own logs: `kafka-transactions describe-producers --broker-id` looks
+at one replica, and `find-hanging --broker-id` asks one broker about all that it holds.
 """
 
 from __future__ import annotations
