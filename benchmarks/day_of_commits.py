@@ -39,7 +39,7 @@ LOOK_EVERY_S = 60
 
 
 class FastClock:
-    """Time that passes only when it is told to."""
+    """Time that passes only when the benchmark moves it."""
 
     def __init__(self) -> None:
         self.now_s = 0.0

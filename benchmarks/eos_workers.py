@@ -3,7 +3,7 @@
     python -m benchmarks.eos_workers CLIENT BOOTSTRAP SOURCE SINK NAME
 
 One worker is one process, as a service is. It ends with exit code 0 at SIGTERM, and with another
-one at any error that its client says it cannot go on from: whoever runs it starts it again, and the
+one at any error that its client says it cannot go on from: the benchmark starts it again, and the
 transactional id NAME fences what it left behind.
 """
 

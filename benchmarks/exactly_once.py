@@ -42,7 +42,7 @@ PARTITIONS: Final = 3
 KEYS: Final = 30
 _POLL_S: Final = 0.2
 _SURPLUS_S: Final = 1.0
-"""How long to go on reading after the last record that was awaited: there must be no more."""
+"""How long to go on reading after the last record that was awaited: none may follow."""
 
 
 class Machines(Protocol):
@@ -247,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 rounds.append(found)
                 print(
                     f"{client:13} {number:3}: {found.seconds:5.1f} s, killed"
-                    f" {', '.join(found.kills) or 'nobody'}; {found.restarts} restarts:"
+                    f" {', '.join(found.kills) or 'no process'}; {found.restarts} restarts:"
                     f" {found.verdict}",
                     flush=True,
                 )

@@ -1,4 +1,4 @@
-"""How long a producer waits when a node dies, or stands still: three processes, ten times each.
+"""How long a producer waits when a node dies, or is paused: three processes, ten times each.
 
     python -m benchmarks.failover                      our client; the leader, then the controller
     python -m benchmarks.failover --client confluent   librdkafka
@@ -54,7 +54,7 @@ class Pulse:
 
     def wait_after(self, moment_s: float) -> float:
         """How long after this moment the next record is acknowledged that was sent after it."""
-        # The one in flight at that moment may still have been taken by who is dead now.
+        # The one in flight at that moment may still have been taken by the node that is dead now.
         seen = self.count + 1
         deadline = moment_s + _PATIENCE_S
         while self.count <= seen or self.last_s <= moment_s:

@@ -1,6 +1,6 @@
 """Open-loop load: requests leave at planned times, whether answers come or not.
 
-A closed loop that waits for an answer before it asks again sends least while a broker stands still,
+A closed loop that waits for an answer before it asks again sends least while a broker is paused,
 so that a pause of a second is one slow request of thousands ("coordinated omission"). Here every
 request that falls due during such a pause counts, and its latency begins at the time that it was
 planned for, not at the time that it could be sent. The generator's own delay is in it, too; how

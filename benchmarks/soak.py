@@ -79,7 +79,7 @@ class Sample:
 
 
 async def chaos(cluster: Cluster, stop: trio.Event, found: Found, dice: random.Random) -> None:
-    """One node after the other dies or stands still, and comes back before the next."""
+    """One node after the other dies or is paused, and comes back before the next."""
     while not stop.is_set():
         with trio.move_on_after(dice.uniform(10, 30)):
             await stop.wait()

@@ -37,7 +37,7 @@ class RecorderReader(Protocol):
 
 
 def part_of(recorder: RecorderReader | None, node_id: int, wanted: RecorderAfter) -> RecorderPart:
-    """The next piece for a caller who has what `wanted` says."""
+    """The next piece for a caller that has what `wanted` says."""
     from raftka.net.protocol.messages.describe_cluster import RecorderPart, RecorderSlot
 
     if recorder is None:

@@ -39,7 +39,7 @@ class Client(NamedTuple):
 
 
 def client_of(context: Context[NodeT]) -> Client:
-    """Who asks."""
+    """The client that asks."""
     session = context.session
     port = session.peer.rpartition(":")[2]
     return Client(context.client_id or "", *session.software, session.client_address, port)

@@ -259,7 +259,7 @@ def _check_transactional(config: ClientConfig) -> None:
 
 
 def _not_idempotent_because(config: ClientConfig) -> str | None:
-    """The setting that keeps a broker from telling a retried batch from a new one."""
+    """With this setting a broker cannot distinguish a retried batch from a new one."""
     if config.number("acks") != -1:
         return f"acks = {config.number('acks')}: it needs acks = all"
     if config.number("retries") == 0:

@@ -78,7 +78,7 @@ class Rule(enum.Enum):
     MARKERS_UNTIL_WRITTEN = "a transaction's end is asked for until each partition has it (KIP-98)"
     SUCCESSOR_FINISHES = "a new coordinator finishes the ends that the one before began (KIP-98)"
     OFFSETS_WAIT_FOR_COMMIT = "offsets of a transaction count when it commits (KIP-98)"
-    PENDING_OFFSETS_ARE_UNSTABLE = "who asks for stable offsets waits for pending ones (KIP-447)"
+    PENDING_OFFSETS_ARE_UNSTABLE = "a request for stable offsets waits for pending ones (KIP-447)"
 
     # Transactions in partitions.
     LAST_STABLE_OFFSET = "a reader of committed records gets none from an open transaction on"
@@ -95,7 +95,9 @@ class Rule(enum.Enum):
     SHARE_LEADER_EPOCH_FENCES = "a share-partition's earlier leader writes no state (KIP-932)"
     SHARE_STATE_EPOCH_FENCES = "state that has begun again takes nothing from before (KIP-932)"
     SHARE_ACKNOWLEDGED_IS_PERSISTED = "an acknowledgement is answered when its state is committed"
-    SHARE_LOCK_EXCLUDES = "an acquired record is delivered to nobody else until its lock is over"
+    SHARE_LOCK_EXCLUDES = (
+        "an acquired record is delivered to no other member until its lock is over"
+    )
     SHARE_DELIVERIES_END = "a record is archived when it was delivered as often as the limit says"
     SHARE_DEAD_LETTERS_FIRST = "a record is archived when the dead letter queue has it (KIP-1191)"
     SHARE_STATE_IS_SUMMED_UP = "a share state log is cut in front of a snapshot of each state"

@@ -17,7 +17,7 @@ then takes all that a busy peer has sent, and its frames share a turn, a wake an
 _KEEP_CAPACITY = 4 * 1024 * 1024
 """An empty buffer above this size is released: one large request must not pin its memory."""
 _WAIT_FOR_REST = 16 * 1024
-"""From this size on the kernel is told how much of a frame is missing (SO_RCVLOWAT); on loopback
+"""From this size on the kernel learns how much of a frame is missing (SO_RCVLOWAT); on loopback
 it would otherwise wake the connection's task for each 64 KB."""
 _MAX_WAIT_FOR = 256 * 1024
 """But not for more than this at a time: the kernel would make its own buffers larger."""

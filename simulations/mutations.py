@@ -271,7 +271,7 @@ _ALL: Final = (
     ),
     Mutant(
         "pending-offsets-are-stable",
-        "who asks for stable offsets is not told of pending ones (KIP-447)",
+        "a request for stable offsets is answered past pending ones (KIP-447)",
         frozenset({Rule.PENDING_OFFSETS_ARE_UNSTABLE}),
     ),
     Mutant(

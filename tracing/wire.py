@@ -75,7 +75,7 @@ class Link:
         self.ends = ends
         self.dialed = dialed
         self.there = ends.there
-        """Who is at the other end, as soon as that is known."""
+        """The node at the other end, as soon as that is known."""
         self.client_id: str | None = None
         """What the asking side calls itself, once that is known."""
         self.is_raft: bool | None = None

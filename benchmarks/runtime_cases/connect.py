@@ -109,7 +109,7 @@ def _standalone(stage: Stage) -> str:
 
 
 def _distributed(stage: Stage) -> str:
-    """A worker that is told by REST what to do, and keeps that in compacted topics."""
+    """A worker that gets its orders by REST, and keeps that in compacted topics."""
     stage.make(_TOPIC, partitions=1)
     port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}/connectors"

@@ -33,7 +33,7 @@ class Range:
         self.state = state
         self.deliveries = deliveries
         self.member = NOBODY
-        """Who has acquired it; kept while its acknowledgement is being written."""
+        """The member that has acquired it; kept while its acknowledgement is being written."""
         self.deadline_s = inf
         """When its acquisition ends (monotonic)."""
         self.write = SETTLED

@@ -59,7 +59,7 @@ def explain(group: GroupDescription, positions: Positions) -> Iterator[str]:
     """What the group waits for, line by line; the first says how it stands."""
     yield _standing(group)
     if group.state == "Empty":
-        yield "It waits for a member: nobody reads for it."
+        yield "It waits for a member: it has none that reads."
     elif group.state == "PreparingRebalance":
         yield "It waits until its members have joined again, each at most max.poll.interval.ms."
     elif group.state == "CompletingRebalance":
@@ -79,7 +79,7 @@ def explain_share(
     """What a share group waits for (KIP-932), line by line; the first says how it stands."""
     yield _standing(group)
     if not group.members:
-        yield "It waits for a member: nobody works for it."
+        yield "It waits for a member: it has none."
     for member in group.members:
         if not member.assignment:
             yield (
@@ -90,13 +90,13 @@ def explain_share(
     new = [t for t in sorted(owned) if t not in positions or positions[t].start_offset is None]
     if new:
         yield (
-            f"In {_names(new)} nobody has fetched yet: the first fetch decides where the group"
+            f"In {_names(new)} no member has fetched yet: the first fetch decides where the group"
             " begins (share.auto.offset.reset)."
         )
     lags = {target: each.lag for target, each in positions.items() if each.lag}
     orphans = [target for target in sorted(lags) if target not in owned]
     if orphans and group.members:
-        yield f"No member has {_names(orphans)}, where records wait: nobody subscribes to it."
+        yield f"No member has {_names(orphans)}, where records wait: no member subscribes to it."
     if lags:
         worst = max(sorted(lags), key=lambda target: lags[target] or 0)
         total = sum(lag or 0 for lag in lags.values())
@@ -136,7 +136,7 @@ def _unread(group: GroupDescription, positions: Positions) -> Iterator[str]:
     owned = {target for member in group.members for target in member.assignment}
     orphans = [t for t in sorted(positions.committed) if t not in owned and positions.behind(t)]
     if orphans and group.members:
-        yield f"No member has {_names(orphans)}, where records wait: nobody subscribes to it."
+        yield f"No member has {_names(orphans)}, where records wait: no member subscribes to it."
     for member in group.members:
         lag = sum(map(positions.behind, member.assignment))
         if lag:

@@ -18,7 +18,7 @@ from raftka.client.settings import Setting
 from raftka.model.settings.properties import parse_properties
 
 KAFKA_VERSION = "4.3.1"
-"""What --version tells: scripts choose options by it, and these are the options of that version."""
+"""What --version prints: scripts choose options by it; these are the options of that version."""
 
 _ZOOKEEPER = (
     "--zookeeper is no longer an option: since version 4 the cluster keeps its own metadata and"

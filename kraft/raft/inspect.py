@@ -80,7 +80,7 @@ def inspect(disk: Disk, directory: str) -> Inspection:
 
 
 def logged_entry(command: bytes, index: int, term: int, committed: int) -> LoggedEntry:
-    """An entry of the journal, for whoever reads it."""
+    """An entry of the journal, for a reader of the file."""
     kind, known = command[:1], index <= committed
     if kind == REGULAR:
         _, epoch, expected = STAMP.unpack_from(command)

@@ -1,7 +1,7 @@
 """The headers in front of requests and responses (protocol guide, "Headers"; KIP-482).
 
-A request's header has tagged fields when its version is flexible. Of a response's header its class
-tells (Response.HEADER_FLEXIBLE_FROM).
+A request's header has tagged fields when its version is flexible. From which version a response's
+header has them, its class says (Response.HEADER_FLEXIBLE_FROM).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _TICK_S: Final = 0.02
 _PATIENCE_S: Final = 60.0
 _QUIET_S: Final = 1.0
 _DECAY_S: Final = 4.0
-"""While nodes are being killed, no more than this part of what is left is sent in a second."""
+"""While nodes are being killed, at most this share of what is left is sent in a second."""
 
 
 class GaveUp(RuntimeError):

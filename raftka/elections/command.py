@@ -141,10 +141,10 @@ def _best_first(
 
 def told(election: Election) -> str:
     """An election as a person reads it."""
-    who = "nobody" if election.leader < 0 else f"n{election.leader}"
+    who = "no leader" if election.leader < 0 else f"n{election.leader}"
     before = ""
     if election.before is not None and election.before != election.leader:
-        before = " after nobody" if election.before < 0 else f" after n{election.before}"
+        before = " after no leader" if election.before < 0 else f" after n{election.before}"
     what = "controller" if election.kind == "controller" else _partitions(election.partitions)
     lines = [f"{_clock(election.at_s)}  {what}: {who}{before}, epoch {election.epoch}"]
     lines.append(f"    cause   {election.cause}")

@@ -144,7 +144,7 @@ class _History:
         # A resigning leader still leads; the gap begins with the first vote or broken link.
         noticed = chain[0].at_s if len(chain) > 1 else None
         cause = _first_of(_OF_CONTROLLERS, reason, str.__contains__) + why_silent
-        if (told_to_stop := self._told_to_stop(before, event["at_s"])) is not None:
+        if (told_to_stop := self._asked_to_stop(before, event["at_s"])) is not None:
             cause = _STOPPED
             chain.insert(0, told_to_stop)
         return Election(
@@ -163,7 +163,7 @@ class _History:
             chain=tuple(chain),
         )
 
-    def _told_to_stop(self, node: int | None, at_s: float) -> Step | None:
+    def _asked_to_stop(self, node: int | None, at_s: float) -> Step | None:
         """What the recorder of the leader before says of its end, if it was asked to end."""
         found = None
         for event in reversed(self._stops):
@@ -171,17 +171,17 @@ class _History:
                 continue
             if event["kind"] == "start" or event["at_s"] <= at_s - _A_STOP_S:
                 break
-            found = Step(event["at_s"], "it is told to stop", event["node"])
+            found = Step(event["at_s"], "it is asked to stop (SIGTERM)", event["node"])
         return found
 
     def _partition(self, event: Event) -> Election:
         name, leader = event["partition"], event["leader"]
         code, reason = event.get("code"), event.get("reason", "")
         before, ack = self._swap(name, leader), self._acks.get((name, event["epoch"]))
-        who = "nobody leads" if leader < 0 else f"n{leader} leads"
+        who = "no leader" if leader < 0 else f"n{leader} leads"
         steps, why_silent = self._chain(event)
         if code is not None and code.startswith("broker-shut"):
-            asked = self._told_to_stop(before, event["at_s"])
+            asked = self._asked_to_stop(before, event["at_s"])
             steps = [*([] if asked is None else [asked]), *steps]
         chain = [*steps, _step(event, who)]
         if ack is not None:

@@ -53,8 +53,8 @@ class Silences:
         for event in self._stood_still.get(host, ()):
             began = event["since_s"]
             if began - _SAME_S <= since_s <= began + event["seconds"]:
-                words = f"it stands still for {event['seconds']:.1f} s: stopped, or no processor"
-                return Silence(f"{host} stood still", Step(began, words, host))
+                words = f"its process does not run for {event['seconds']:.1f} s: paused, or no CPU"
+                return Silence(f"{host} did not run", Step(began, words, host))
         alone = [
             event
             for event in self._noticed_by.get(host, ())

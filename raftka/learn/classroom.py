@@ -1,7 +1,7 @@
-"""A class that predicts: who has voted for what, and what its students may know so far.
+"""A class that predicts: the votes of each seat, and what its students may know so far.
 
 A student's page gets an exercise (a lesson with its recorded run) up to the question that is not
-opened yet: no later event, no right answer, no word that tells what came. The teacher opens one
+opened yet: no later event, no right answer, no word that gives it away. The teacher opens one
 question after the other. A seat is a browser; it has one vote for each question, and no name.
 
 Pure: class_server.py carries what is decided here.
@@ -186,7 +186,7 @@ class Classroom:
         return held.packed[held.opened]
 
     def of_student(self, name: str, seat: str) -> dict[str, Any]:
-        """What the page of a seat is told: how many questions are opened, and its own votes."""
+        """What the page of a seat gets: how many questions are opened, and its own votes."""
         held = self._held[name]
         return {"opened": held.opened, "votes": [votes.get(seat) for votes in held.votes]}
 

@@ -1,4 +1,4 @@
-"""Lessons: where they are, what they tell, and whether their run is what they say it is."""
+"""Lessons: where they are, what they show, and whether their run is what they say it is."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 The test's process sends what should hold, as a whole, each time that it changes; a node takes it
 from the socket that it inherited. Faults sit at the ports by which a node reaches its disk and its
 peers (model/ports.py): the node itself is the deployed code. A cut holds at the side that opened
-the connection, in both directions, so two nodes are cut off by telling both.
+the connection, in both directions, so two nodes are cut off by a cut at both.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _without_owner(world: World) -> str | None:
             for index in range(len(topic.partitions)) if topic is not None else ():
                 assert topic is not None
                 if not world.witnesses.coordinated.has_owner(group_id, (topic.topic_id, index)):
-                    return f"nobody in group {group_id} has {name}-{index}"
+                    return f"no member of group {group_id} has {name}-{index}"
     return None
 
 

@@ -102,7 +102,7 @@ class AnswerChecker:
                 if f"n{partition.leader}" == server:
                     self._check_leader(key, partition, server, life, data)
                 if not is_follower:
-                    self._claimed(server, key, data.high_watermark, f"tells {client} offset")
+                    self._claimed(server, key, data.high_watermark, f"answers {client} with offset")
                     if data.records:
                         self._check_records(key, server, client, data)
                         if f"n{partition.leader}" != server:
@@ -131,7 +131,7 @@ class AnswerChecker:
             self._report(
                 "high-watermark-went-back",
                 f"{server}, leader of {_name(key)} in epoch {partition.leader_epoch}, has told the"
-                f" high watermark {before[1]} and now tells {high_watermark}",
+                f" high watermark {before[1]} and now answers {high_watermark}",
                 about=About(key, high_watermark, node=server),
             )
         if before is None or before != (reign, high_watermark):
@@ -189,7 +189,8 @@ class AnswerChecker:
             if end < offset:
                 words = (
                     f"{leader}, leader of {_name(key)} in epoch {partition.leader_epoch},"
-                    f" {what or f'told the high watermark {offset}'}, but broker {broker_id} of the"
+                    f" {what or f'answered with the high watermark {offset}'}, but broker"
+                    f" {broker_id} of the"
                     f" ISR {list(partition.isr)} had a log that ended at {end}"
                 )
                 about = About(key, end, node=host, other=leader)
@@ -214,7 +215,7 @@ class AnswerChecker:
                 self._report(
                     "record-beyond-high-watermark",
                     f"{server} gives {client} the record at offset {header.last_offset} of"
-                    f" {_name(key)} and tells the high watermark {data.high_watermark}",
+                    f" {_name(key)} with the high watermark {data.high_watermark}",
                     about=About(key, header.last_offset, node=server, other=client),
                 )
 

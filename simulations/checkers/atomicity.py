@@ -29,7 +29,7 @@ class Fate(enum.Enum):
     OPEN = "it is open"
     ENDING = "its commit is asked for, and may have come about"
     COMMITTED = "its commit was acknowledged"
-    ABORTED = "it was aborted, or nobody is left who could commit it"
+    ABORTED = "it was aborted, or no process is left that could commit it"
 
 
 @dataclass

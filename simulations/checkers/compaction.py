@@ -244,7 +244,7 @@ class CompactionChecker:
                     "producer-forgotten",
                     f"{replica.host} has cleaned {replica.name} and removed the batch at offset"
                     f" {batch.base_offset}, the last one of producer {batch.producer_id}: after a"
-                    " crash nobody would know its sequence",
+                    " crash no broker would know its sequence",
                     about=About(replica.key, batch.base_offset, node=replica.host),
                 )
 

@@ -111,7 +111,7 @@ class LookUps:
             self._report(
                 "look-up-by-time",
                 f"{server} was asked for the first record of {key[0]}-{key[1]} from {timestamp} on"
-                f" and tells offset {data.offset} of {data.timestamp}, which is before",
+                f" and answers offset {data.offset} of {data.timestamp}, which is before",
                 about=About(key, data.offset, node=server),
             )
         for batch in mirror.batches():
@@ -124,7 +124,7 @@ class LookUps:
                 self._report(
                     "look-up-by-time",
                     f"{server} was asked for the first record of {key[0]}-{key[1]} from {timestamp}"
-                    f" on and tells {'offset ' + str(data.offset) if data.offset >= 0 else 'none'},"
+                    f" on: it says {data.offset if data.offset >= 0 else 'none'},"
                     f" but offsets {batch.base_offset} to {batch.last_offset} have one of"
                     f" {batch.max_timestamp}",
                     about=About(key, batch.base_offset, node=server),

@@ -163,8 +163,8 @@ class ShareChecker:
     ) -> None:
         """A member was answered that a record is accepted, or rejected, as it has said at `said_s`.
 
-        By the leader of that `epoch`; -1 where nobody knows which, or where the record may be gone.
-        A leader answers so, too, for what is over already, whoever says it.
+        By the leader of that `epoch`; -1 where it is unknown, or where the record may be gone.
+        A leader answers so, too, for what is over already, for any member.
         """
         held = self._held.get(where)
         if epoch >= 0:

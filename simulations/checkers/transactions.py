@@ -83,7 +83,7 @@ class TransactionChecker:
                     continue
                 self._report(
                     "unstable-below-last-stable-offset",
-                    f"{server} tells {client} the last stable offset {stable} of {replica.name},"
+                    f"{server} answers {client} with last stable offset {stable} of {replica.name},"
                     f" high watermark {data.high_watermark}, and a transaction that is open, or"
                     f" whose marker is not committed, begins at {first} there",
                     about=About(replica.key, first, node=server, other=client),

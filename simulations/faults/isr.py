@@ -91,7 +91,7 @@ async def _hold_wish(world: World, cast: _Cast, cause: int, within_s: float) -> 
 
 @fault("starved-isr-change", "process", chance=0.35, rate=1.5, at_least_once=True)
 async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
-    """a leader's request to expand the ISR is delayed, and the follower gets no more records"""
+    """a leader's request to expand the ISR is delayed, and the follower gets no further records"""
     cast = _choose(world, dice)
     lag_s = int(world.plan.settings["replica.lag.time.max.ms"]) / 1000
     if cast is None or lag_s > _LAG_MAX_S:

@@ -120,7 +120,7 @@ async def isolate(world: World, dice: Random, cause: int) -> None:
 
 @fault("stranded-leader", "network", chance=0.5, rate=2.5)
 async def stranded_leader(world: World, dice: Random, cause: int) -> None:
-    """a partition's leader reaches no other node but all clients: what it takes, nobody copies"""
+    """a partition's leader reaches all clients but no other node: followers copy nothing from it"""
     target = led_by_enough(world, dice)
     leader = world.leader_of(*target)
     if leader is None:

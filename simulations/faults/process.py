@@ -53,7 +53,7 @@ async def stop(world: World, dice: Random, cause: int) -> None:
 
 @fault("pause", "process", chance=0.5, rate=2)
 async def pause(world: World, dice: Random, cause: int) -> None:
-    """a process stands still and goes on later, believing what it believed: a zombie returns"""
+    """a process is paused and goes on later, believing what it believed: a zombie returns"""
     machine = pick(world, dice)
     if machine is None:
         return

@@ -47,7 +47,7 @@ from raftka.simulations.world import World
 _TIMEOUT_S: Final = 4.0
 _PAUSE_S: Final = 1.0
 _STOLEN: Final = "stolen"
-"""A topic that nobody may create."""
+"""A topic that no principal may create."""
 
 Codes = Callable[[Any], Iterable[int]]
 
@@ -257,7 +257,7 @@ async def _visit(
 
 
 async def _hang(world: World, dice: Random, connection: Connection) -> None:
-    """Half a handshake; the node lets go of whoever does not go on."""
+    """Half a handshake; the node closes the connection of a client that does not go on."""
     hello = Writer().record(HANDSHAKE, b'{"kind": "hello", "versions": ["TLSv1.3"], "host": "n1"}')
     try:
         await connection.send([hello[: dice.randrange(1, len(hello))]])

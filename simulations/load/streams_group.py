@@ -136,11 +136,11 @@ class StreamsGroupLoad:
         ]
 
     def waits_for(self) -> str | None:
-        """Tasks that nobody runs, and records that nobody was given."""
+        """Tasks that no member runs, and records that no member was given."""
         if self._is_excused():
             return None
         if idle := self.checker.idle(self.tasks()):
-            return f"nobody runs the tasks {idle} of streams group {self.plan.name}"
+            return f"no member runs the tasks {idle} of streams group {self.plan.name}"
         history = self.world.history
         for key, known in history.partitions.items():
             last = max(known.acked, default=-1)
@@ -186,7 +186,7 @@ class _Thread:
         await trio.sleep(load.session_s * 1.5 if slow else _BEAT_S)
 
     async def beat(self, *, leaves: bool = False) -> StreamsGroupHeartbeatResponse | None:
-        """One heartbeat; None when nobody answers as the coordinator."""
+        """One heartbeat; None when no broker answers as the coordinator."""
         request = self._member.leaving() if leaves else self._member.request()
         cluster: Cluster = self._consumer.cluster
         try:

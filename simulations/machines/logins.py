@@ -144,7 +144,7 @@ def as_user(
     """A network on which each connection speaks `protocol`, and is one of that user.
 
     `secret` is tried as a password that is not the user's, and `shown` is the certificate in the
-    place of the user's own. None as `user`: nobody logs in, and shows no certificate but `shown`.
+    place of the user's own. None as `user`: no login, and no certificate but `shown`.
     """
     login = wrap = None
     if user is not None and protocol.startswith("SASL_"):

@@ -2,7 +2,7 @@
 
 A broker's listener for them is BRIDGE (`Plan.bridge_port`), which advertises an address on this
 machine. What a client sends is an action of the session's script, so that the same session gives
-the same run without any client; what it is answered goes to `heard`, or to nobody.
+the same run without any client; the answers go to `heard`, or are dropped.
 """
 
 from __future__ import annotations

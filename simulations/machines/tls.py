@@ -53,7 +53,7 @@ class Certificate(NamedTuple):
         return f"key of {self.subject}"
 
     def trouble(self, trusted: frozenset[str], now_ms: float) -> str | None:
-        """Why nobody should believe it, in OpenSSL's words."""
+        """Why a peer must not trust it, in OpenSSL's words."""
         if self.authority not in trusted:
             return _NOT_OURS
         if now_ms < self.from_ms:

@@ -142,7 +142,7 @@ class LeadershipHistory:
         if resigned_s >= former.at_s:
             return f"{old} resigned at {resigned_s:.1f} s", resigned_s
         if (pause := _pause(machine, former.at_s, now - 2 * self._election_s)) is not None:
-            return f"{old} stood still since {pause:.1f} s", pause
+            return f"{old} was paused since {pause:.1f} s", pause
         return self._silence(old, host, heard_s, now)
 
     def _silence(self, old: str, host: str, heard_s: float, now: float) -> tuple[str, float | None]:

@@ -114,7 +114,7 @@ class Origins:
         return self._known.get((batch.base_offset, batch.epoch))
 
     def first_written(self, batch: Batch) -> Batch:
-        """The same as a batch; one that nobody has appended stays as it is."""
+        """The same as a batch; one that no client has appended stays as it is."""
         known = self.of(batch)
         return batch if known is None else known.batch
 

@@ -1,7 +1,7 @@
 """The partitions' logs as they are on the disks: which batch is where, on every replica.
 
 A cleaning takes batches out of a compacted log, or records out of a batch. What checkers compare of
-such a log, `find` and what they are told, is what it stands for: the batches as they were first
+such a log, `find` and what they are given, is what it stands for: the batches as they were first
 written (origins.py). What is in the files is in `batches` and `contents`; whether a cleaning was
 right is for checkers/compaction.py.
 """

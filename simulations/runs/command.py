@@ -275,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--with", dest="own", metavar="FILE", help="a workload and invariants of your own")
     add("--scenario", metavar="NAME", help="run a scenario that ships, or one in a .py file")
     add("--session", metavar="FILE", help="run a session: a plan with a script (docs/session.md)")
-    add("--story", action="store_true", help="tell the run as text, whether it failed or not")
+    add("--story", action="store_true", help="print the run as a story, whether it failed or not")
     add(
         "--inevitable",
         action="store_true",

@@ -158,7 +158,7 @@ async def scenario(stage: Stage) -> None:
         bare = [task for task in _TASKS if not application.checker.copies(task)]
         if not idle and not bare:
             break
-    assert not idle, f"nobody runs {idle}"
+    assert not idle, f"no member runs {idle}"
     assert not bare, f"there is no copy of the state of {bare}"
     assert application.checker.taken > 3 * _PARTITIONS
     application.is_over = True

@@ -215,7 +215,7 @@ _ONE_LINK: Final = {name: each._replace(is_needed=False) for name, each in _LINK
 VERBS: Final[Mapping[str, Verb]] = {
     "kill": Verb("kill a process (SIGKILL)", _node("whose"), _on_up(Hands.kill)),
     "power-loss": Verb(
-        "take a machine's power: what it had not synced is lost, and nobody is notified",
+        "take a machine's power: what it had not synced is lost, and no peer is notified",
         _node("whose"),
         _on_up(Hands.lose_power),
     ),

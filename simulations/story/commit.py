@@ -116,7 +116,7 @@ def _moment(chronicle: Chronicle, copies: list[_Copy], log: str, told_s: float) 
         has = [c.host for c in copies if c.since_s <= at_s and (c.until_s or at_s) >= at_s]
         if event["leader"] >= 0 and leader not in has:
             words = f"from {at_s:.3f} s on {leader}, which leads {log} in epoch {event['epoch']}"
-            words = f"{words}, did not have it; {' '.join(has) or 'nobody'} had"
+            words = f"{words}, did not have it; {' '.join(has) or 'no node'} had"
             values = {"t": at_s, "leader": leader, "nodes": sorted(has)}
             return Moment(words, at_s, "leader-lacks", values)
     gone = [c for c in copies if c.until_s is not None]

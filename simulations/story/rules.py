@@ -94,7 +94,7 @@ RULES: Final[Mapping[str, str]] = {
     "two-owners": "a partition has one owner in a generation",
     "commit-of-an-old-generation": "members of an earlier generation commit nothing",
     "handed-out-early": "a partition is handed out when its last owner has given it back (KIP-848)",
-    "commit-of-a-former-owner": "who has lost a partition commits nothing there",
+    "commit-of-a-former-owner": "a member that has lost a partition commits nothing there",
     "commit-not-stored": "a commit is acknowledged when it is on all in-sync replicas",
     "committed-offset-lost": "a group finds what was committed last",
     "offset-of-a-deleted-topic": "a topic that is created again has no committed offsets",
@@ -114,7 +114,7 @@ RULES: Final[Mapping[str, str]] = {
     "transaction-without-consent": "a transaction begins in a partition when its coordinator has"
     " that partition in it",
     "complete-without-marker": "a transaction is complete once each partition has its marker",
-    "pending-offset-passed-over": "who asks for stable offsets waits for those in transactions",
+    "pending-offset-passed-over": "a request for stable offsets waits for those in transactions",
     "offset-commit-lost": "what a transaction commits, its offsets included, is committed together",
     "transactions-recover": "once everything is healed, every transaction has ended",
     # Compaction.
@@ -173,7 +173,7 @@ RULES: Final[Mapping[str, str]] = {
     "replicas-recover": "once everything is healed, followers reach their leaders",
     "audit": "once everything is healed, everything can be read",
     # Authorization.
-    "denied-but-served": "whoever has no permission, no login or a wrong password"
+    "denied-but-served": "a client with no permission, no login or a wrong password"
     " is served nothing",
     "allowed-but-refused": "a client that ACLs allow something is served by every broker"
     " that serves",

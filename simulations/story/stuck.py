@@ -88,7 +88,7 @@ def _state(node: NodeScene) -> str:
     if not node.life:
         return "is down"
     if node.is_paused:
-        return "stands still"
+        return "is paused"
     return "runs" if node.is_serving else "is starting"
 
 

@@ -20,7 +20,7 @@ _PLAIN: Final[Mapping[str, str]] = {
     "crashed": "{node} ends by itself: {error}",
     "kill": "{node} is killed",
     "power-loss": "{node} loses power",
-    "pause": "{node} stands still",
+    "pause": "{node} is paused",
     "resume": "{node} goes on",
     "wipe": "the disk with the logs of {node} is replaced by an empty one",
     "metadata-disk-lost": "the disk with the metadata log of {node} is replaced by an empty one",
@@ -121,7 +121,7 @@ def hosts(names: Iterable[str]) -> str:
     """n1, n2 and n3."""
     found = sorted(names)
     if len(found) < 2:
-        return found[0] if found else "nobody"
+        return found[0] if found else "no node"
     return f"{', '.join(found[:-1])} and {found[-1]}"
 
 

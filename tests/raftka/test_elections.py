@@ -1,4 +1,4 @@
-"""Elections as they are told: cause, chain, and how long nobody led."""
+"""Elections as they are printed: cause, chain, and how long there was no leader."""
 
 from __future__ import annotations
 
@@ -128,7 +128,10 @@ def test_a_controller_that_was_told_to_stop_is_known_by_its_own_recorder() -> No
         ]
     )
     assert (found.before, found.cause) == (1, "an operator stopped the controller")
-    assert (found.chain[0].words, found.chain[0].at_s) == ("it is told to stop", T0 + 5.0)
+    assert (found.chain[0].words, found.chain[0].at_s) == (
+        "it is asked to stop (SIGTERM)",
+        T0 + 5.0,
+    )
     assert found.without_leader_s is not None
     assert round(found.without_leader_s, 3) == 0.1
 
@@ -139,7 +142,10 @@ def test_a_broker_that_was_told_to_stop_is_known_by_its_own_recorder() -> None:
     told_to = event(2, 5.0, "log", node="n1", level="info", words=words)
     found = last([FIRST, told_to, elected(3, 5.02, 2, 1, code=code)])
     assert found.cause == "an operator stopped the broker"
-    assert (found.chain[0].words, found.chain[0].at_s) == ("it is told to stop", T0 + 5.0)
+    assert (found.chain[0].words, found.chain[0].at_s) == (
+        "it is asked to stop (SIGTERM)",
+        T0 + 5.0,
+    )
 
 
 def test_partitions_that_one_batch_moved_are_one_election() -> None:
@@ -159,7 +165,7 @@ def test_an_election_without_any_cause_on_record() -> None:
     assert found.cause == "not recorded"
     old = elected(1, 5.0, 2, 3, code=None, reason="broker 1 was fenced: not heard for 9000 ms")
     assert last([old]).cause == "heartbeats were missed"
-    assert "t-0: nobody, epoch 3" in told(found)
+    assert "t-0: no leader, epoch 3" in told(found)
 
 
 def after_a_silence(*more: dict[str, Any]) -> list[dict[str, Any]]:
@@ -183,8 +189,8 @@ def test_a_silence_is_dated_by_who_heard_the_node_last() -> None:
 def test_a_node_that_stood_still_says_so_when_it_runs_again() -> None:
     still = event(9, 15.5, "stood-still", node="n1", since_s=T0 + 5.02, seconds=10.48)
     found = last(after_a_silence(still))
-    assert found.cause == "heartbeats were missed: n1 stood still"
-    assert found.chain[0].words == "it stands still for 10.5 s: stopped, or no processor"
+    assert found.cause == "heartbeats were missed: n1 did not run"
+    assert found.chain[0].words == "its process does not run for 10.5 s: paused, or no CPU"
     assert (found.chain[0].node, found.noticed_s) == ("n1", T0 + 5.02)
 
 

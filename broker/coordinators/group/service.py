@@ -235,7 +235,7 @@ class GroupCoordinatorService:
         """A group's offsets, of these (topic, partitions) or all; all of them are committed.
 
         With `stable`, those that an open transaction may change are errors (KIP-447). `member`
-        names who asks, by member id and epoch (KIP-848)."""
+        names the member that asks, by id and epoch (KIP-848)."""
         runtime = self.host.runtime_of(group_id, writing=False)
         runtime.shard.check_fetching(group_id, *member)
         found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of, stable=stable)

@@ -1,4 +1,4 @@
-"""A broker tells the controller which log directory each of its replicas is in (KIP-858).
+"""A broker reports to the controller which log directory each of its replicas is in (KIP-858).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

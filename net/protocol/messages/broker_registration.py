@@ -1,5 +1,5 @@
-"""A broker presents itself to the controller (KIP-631, KIP-858). From 3 on it tells its epoch
-before the restart (KIP-966).
+"""A broker registers with the controller (KIP-631, KIP-858). From 3 on with its epoch before
+the restart (KIP-966).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,5 @@
-"""What a group's leader tells a consumer in SyncGroup. Travels behind an int16 with the version.
+"""What a group's leader assigns to a consumer in SyncGroup. Travels behind an int16 with the
+version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

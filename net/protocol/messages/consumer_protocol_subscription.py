@@ -1,4 +1,4 @@
-"""What a consumer tells its group in JoinGroup (KIP-54, KIP-429, KIP-792, KIP-881). Travels behind
+"""What a consumer sends its group in JoinGroup (KIP-54, KIP-429, KIP-792, KIP-881). Travels behind
 an int16 with the version; a reader takes a newer version for its own newest.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

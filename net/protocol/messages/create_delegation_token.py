@@ -1,4 +1,4 @@
-"""A token by which whoever has it may log in as its owner (KIP-48, KIP-373). Times in ms; of
+"""A token whose bearer may log in as its owner (KIP-48, KIP-373). Times in ms; of
 max_lifetime -1 stands for what the cluster allows at most. An empty owner is the requester.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

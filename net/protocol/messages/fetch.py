@@ -2,7 +2,7 @@
 KIP-595). From 7 on fetch sessions leave out what did not change. From 9 on the leader epoch
 fences. From 11 on a consumer may be sent to a nearer replica. From 12 on a follower learns
 where it diverged. From 13 on topics go by id. From 15 on the follower names its broker epoch
-(KIP-903). From 18 on it tells its high watermark (KIP-1166).
+(KIP-903), from 18 on its high watermark (KIP-1166).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -50,7 +50,7 @@ def test_lag_is_never_negative_and_names_the_worst() -> None:
 
 
 def test_other_states() -> None:
-    assert "nobody reads for it" in said(group("Empty"))
+    assert "it has none that reads" in said(group("Empty"))
     assert "every consumer.assignment.interval.ms" in said(group("Assigning"))
     assert "joined again" in said(group("PreparingRebalance", epoch=None))
     behind = member("a", (0,), (0,), 4)
@@ -87,6 +87,6 @@ def test_a_share_group_that_waits_for_a_member_or_for_its_first_fetch() -> None:
     nothing = {TopicPartition("t", 0): ShareOffset(None, 0, None)}
     assert "It waits for a member" in share_said(positions=nothing, state="Empty")
     words = share_said(worker("a", 0), positions=nothing)
-    assert "In t-0 nobody has fetched yet" in words
+    assert "In t-0 no member has fetched yet" in words
     done = {TopicPartition("t", 0): ShareOffset(3, 0, 0)}
     assert "nothing but records" in share_said(worker("a", 0), positions=done)

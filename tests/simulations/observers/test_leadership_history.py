@@ -40,7 +40,7 @@ async def stop(stage: Stage) -> None:
         (kill, "was killed at 3.", 0.5),
         (lose_power, "lost power at 3.", 4.0),
         (isolate, "was cut off from the majority: none answered since 3.", 4.0),
-        (pause, "stood still since 3.", 4.0),
+        (pause, "was paused since 3.", 4.0),
         (stop, "was stopped at 3.", 0.5),
     ],
 )

@@ -269,7 +269,7 @@ def _statuses(
     settings: StreamsSettings,
     api_version: int,
 ) -> list[Status]:
-    """What the member is told beside its tasks, in Kafka's words and order."""
+    """What the answer reports beside the tasks, in Kafka's words and order."""
     found: list[tuple[StatusCode, str]] = []
     if group.topology is not None and member.says.topology_epoch < group.topology.epoch:
         words = (
