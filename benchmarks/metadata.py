@@ -99,7 +99,7 @@ async def topics(cluster: LocalCluster) -> None:
 
 async def first_ack(bootstrap: str, topic: str, partition: int = 0) -> None:
     """Return when a record is acknowledged, whatever it takes until then."""
-    # Who waits for a start does not want to wait for its own patience.
+    # A measurement of a start must not add a pause of its own.
     backoff = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 10, "retry.backoff.ms": 10}
     settings = {"bootstrap.servers": bootstrap, "acks": "all", **backoff}
     async with Producer(settings) as producer:

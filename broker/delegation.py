@@ -1,4 +1,4 @@
-"""Delegation tokens at a broker: who may ask for them, and which one is meant (KIP-48)."""
+"""Delegation tokens at a broker: their requesters, and which token a request means (KIP-48)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a node's metadata log says of leaders, handed out over the network in bounded pieces.
 
-It is what tools read in a node's directory (kraft/raft/inspect.py), for those who are elsewhere:
+It is what tools read in a node's directory (kraft/raft/inspect.py), for tools that run elsewhere:
 all committed batches while the log is kept from its beginning, else the snapshot and the batches
 behind it. Only the records about brokers, topics and partitions leave the node; credentials,
 tokens, ACLs and settings do not. As the flight recorder it travels in a tagged field of
@@ -69,7 +69,7 @@ class MetadataHistory:
             )
 
     def part(self, cursor: bytes) -> MetadataLogPart:
-        """The next piece for a caller who was given this cursor; an empty one begins.
+        """The next piece for a caller that was given this cursor; an empty one begins.
 
         Raises KafkaError SNAPSHOT_NOT_FOUND when what the cursor is about is gone, since a newer
         snapshot has taken its place: the caller begins again. INVALID_REQUEST for a cursor that

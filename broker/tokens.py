@@ -27,7 +27,7 @@ _KEYS: Final = "sasl.oauthbearer.jwks.endpoint.url"
 
 
 def token_offer(settings: ListenerSettings, network: Network, clock: Clock) -> Offer:
-    """What a listener offers to those who have tokens. Raises WrongSettings."""
+    """What a listener offers to clients with tokens. Raises WrongSettings."""
     _require_library()
     keys = _keys(settings, network, clock)
     rules = _rules(settings)

@@ -46,7 +46,7 @@ class Connections:
         dice: Dice,
         on_silence: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_silence` is called while a broker owes an answer and says nothing."""
+        """`on_silence` is called while a broker owes an answer and is silent."""
         self._nursery = nursery
         self._network = network
         self._clock = clock
@@ -75,7 +75,7 @@ class Connections:
         return 0.0 if place is None else max(0.0, place.not_before - self._clock.monotonic())
 
     def silent(self) -> Iterator[tuple[Endpoint, Channel, float]]:
-        """Open channels to brokers that owe an answer and say nothing, with when they were asked.
+        """Open channels to brokers that owe an answer and are silent, with when they were asked.
 
         Seconds of the monotonic clock.
         """

@@ -22,7 +22,7 @@ async def story(stage: Stage) -> None:
     await stage.run(seconds=1)
     old = stage.leader_of("t")
     others = [each.host for each in stage.nodes if each is not old]
-    # The client reaches the old leader only, which stands still meanwhile.
+    # The client reaches the old leader only, which is paused meanwhile.
     stage.pause(old)
     for host in others:
         stage.cut("producer0", host)

@@ -16,9 +16,9 @@ class DelegationToken(NamedTuple):
     """What the metadata says of a token. Times in ms since 1970."""
 
     owner: Principal
-    """Who logs in by it."""
+    """The principal that a login by it authenticates."""
     requester: Principal
-    """Who asked for it."""
+    """The principal that created it."""
     renewers: tuple[Principal, ...]
     issued_ms: int
     expires_ms: int

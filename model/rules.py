@@ -46,7 +46,7 @@ class Rule(enum.Enum):
     TRUNCATE_BEFORE_HIGH_WATERMARK = "a follower truncates before it raises its high watermark"
     BROKER_EPOCHS_IN_ALTER_PARTITION = "AlterPartition names broker epochs (KIP-903)"
     PROPOSE_NO_FENCED_REPLICA = "a leader proposes no fenced replica for the ISR"
-    COUNT_THE_MAXIMAL_ISR = "a leader counts everyone who may be in the ISR by now (KIP-497)"
+    COUNT_THE_MAXIMAL_ISR = "a leader counts every replica that may be in the ISR by now (KIP-497)"
     EPOCH_START_BEFORE_ISR = "a replica joins the ISR when it has the start of the leader's epoch"
     IN_SYNC_IS_NEVER_THROTTLED = "a replication throttle never holds back what is in sync (KIP-73)"
     LOOK_AGAIN_WITHOUT_ROOM = "a fetch session looks again at partitions without room (KIP-74)"

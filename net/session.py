@@ -23,11 +23,11 @@ class Held(Protocol):
 
 
 class Authenticating(Protocol):
-    """How far the client of a connection has come with saying who it is (net/security)."""
+    """How far the client of a connection has authenticated (net/security)."""
 
     @property
     def principal(self) -> Principal | None:
-        """Who it is, as soon as that is proved."""
+        """The client's principal, once it has authenticated."""
         ...
 
     @property

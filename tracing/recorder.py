@@ -1,7 +1,7 @@
 """The flight recorder of a real node: what its control plane did, always on.
 
 Votes, terms, elections, fences, changes of ISRs, links between nodes that broke, and the log lines
-of those who decide; nothing of the data plane, so that a request costs nothing here. Events are
+of nodes that decide; nothing of the data plane, so that a request costs nothing here. Events are
 those of docs/trace.md; `raftka trace` writes them out (tracing/recordings.py), also after a kill.
 
 Clocks of nodes are compared by messages that both ends have seen: the quorum's append-entries

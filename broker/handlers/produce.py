@@ -153,7 +153,7 @@ def _named_once(
 
 
 def _verify_first(context: Context, request: ProduceRequest) -> Returned:
-    """Have the coordinator of a transactional producer asked, where that must be."""
+    """Ask a transactional producer's coordinator first, where its transaction requires that."""
     name, version = request.transactional_id or "", context.api_version
     refusal, denied = None, _NONE
     if context.authorizer is not None:

@@ -211,7 +211,7 @@ def _codes(
 ) -> dict[tuple[str, TopicPartition], int]:
     if answer.error_code != ErrorCode.NONE:
         code = ErrorCode(answer.error_code)
-        log.error(f"broker {broker_id} refuses to say who is in a transaction: {KafkaError(code)}")
+        log.error(f"broker {broker_id} does not say what is in a transaction: {KafkaError(code)}")
     return {
         (result.transactional_id, TopicPartition(topic.name, each.partition_index)): (
             each.partition_error_code

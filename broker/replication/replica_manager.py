@@ -61,7 +61,7 @@ class Fetching(Protocol):
 
 
 class RoleListener(Protocol):
-    """Is notified of the partitions that this broker leads, as the group coordinator does."""
+    """A listener to which partitions this broker leads, such as the group coordinator."""
 
     def became_leader(self, replica: Replica) -> None:
         """This broker leads it, in the epoch of the replica's present view."""

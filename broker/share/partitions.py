@@ -180,7 +180,7 @@ class SharePartitions:
         return replica
 
     def touched(self, led: Led, *, wakes: bool = True) -> None:
-        """An operation has changed it: write that, keep its time, wake those who wait for it.
+        """An operation has changed it: write that, keep its time, wake the requests that wait.
 
         `wakes`: whether there may be more for others than before.
         """

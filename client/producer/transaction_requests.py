@@ -89,7 +89,7 @@ class TransactionRequests:
     async def add_partitions(
         self, identity: Identity, targets: Sequence[TopicPartition], wanted: Callable[[], bool]
     ) -> None:
-        """Have partitions join, before anything is written to them. Stops when not `wanted`."""
+        """Add partitions, before anything is written to them. Stops when not `wanted`."""
         await self._ask(
             self._coordinator,
             messages.add_partitions(self._id, identity, targets),
@@ -100,7 +100,7 @@ class TransactionRequests:
         )
 
     async def add_offsets(self, identity: Identity, group_id: str) -> None:
-        """Have the offsets of a group join, before they are committed."""
+        """Add the offsets of a group, before they are committed."""
         request = AddOffsetsToTxnRequest(
             transactional_id=self._id,
             producer_id=identity.producer_id,

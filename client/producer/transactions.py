@@ -55,7 +55,7 @@ class Transactions:
         self.id = id
         self.state = TransactionState()
         self.wake: Callable[[], None] = lambda: None
-        """Has the sender look again."""
+        """Makes the sender look again."""
         self._cluster = cluster
         self._clock = cluster.clock
         self._accumulator = accumulator
@@ -125,7 +125,7 @@ class Transactions:
     async def send_offsets(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: GroupMetadata
     ) -> None:
-        """Have a group's positions join. Raises MustAbort, MustClose."""
+        """Add a group's positions to the transaction. Raises MustAbort, MustClose."""
         self.state.check_open("send_offsets_to_transaction")
         if not offsets:
             await trio.lowlevel.checkpoint()

@@ -47,8 +47,12 @@ options.text(
     help="literal or prefixed; to list and to remove also any, or match for all that concern it.",
 )
 options.many("--operation", metavar="NAME", help="What is allowed or denied (default: All).")
-options.many("--allow-principal", metavar="TYPE:NAME", help="Who may; User:* is everybody.")
-options.many("--deny-principal", metavar="TYPE:NAME", help="Who must not; outweighs who may.")
+options.many("--allow-principal", metavar="TYPE:NAME", help="A principal that may; User:* is all.")
+options.many(
+    "--deny-principal",
+    metavar="TYPE:NAME",
+    help="A principal that must not; outweighs --allow-principal.",
+)
 options.many("--allow-host", metavar="ADDRESS", help="From where they may (default: *).")
 options.many("--deny-host", metavar="ADDRESS", help="From where they must not (default: *).")
 options.many("--principal", metavar="TYPE:NAME", help="With --list: ACLs of this principal.")

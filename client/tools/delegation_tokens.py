@@ -53,7 +53,9 @@ options.flag("--renew", help="Make a token last longer.")
 options.flag("--expire", help="End a token, at once or sooner than it would.")
 options.flag("--describe", help="Show tokens: yours, and those that you may see.")
 options.many("--owner-principal", metavar="TYPE:NAME", help="Whose token, or whose tokens.")
-options.many("--renewer-principal", metavar="TYPE:NAME", help="Who else may renew the token.")
+options.many(
+    "--renewer-principal", metavar="TYPE:NAME", help="Another principal that may renew the token."
+)
 options.number(
     "--max-life-time-period",
     bits=_HIGHEST_BITS,

@@ -28,7 +28,7 @@ UNKNOWN_TERM: Final = -1
 _NAME: Final = re.compile(r"(\d{20})\.journal")
 
 VotedFor = int | ReplicaKey | None
-"""Whom a vote went to: a voter by id, or a replica that this node does not know as a voter yet."""
+"""The receiver of a vote: a voter by id, or a replica that this node does not know as a voter."""
 
 
 class CorruptJournal(Exception):

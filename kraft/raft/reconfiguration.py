@@ -86,7 +86,7 @@ class Reconfiguration(Leader):
         return Peer.of(key.id if key in self.voters.current else key)
 
     def peer_behind(self, key: ReplicaKey) -> Peer | None:
-        """Whom a message is from; None when its link is down already."""
+        """The peer that sent a message; None when its link is down already."""
         self._renamed.clear()
         return self.links.get(key)
 

@@ -30,10 +30,10 @@ STANDARD_AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAutho
 # fmt: off
 SECURITY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("authorizer.class.name", STRING, "", None, READ_ONLY,
-            "Who decides what clients may do: nobody when empty, or"
+            "The class that decides what clients may do: everything when empty; or"
             f" {STANDARD_AUTHORIZER}, which goes by the ACLs in the metadata."),
     Setting("super.users", STRING, "", None, READ_ONLY,
-            "Who may do everything, whatever the ACLs say: principals such as User:admin, with"
+            "Principals that may do everything, whatever the ACLs say, such as User:admin, with"
             " semicolons between them. Brokers and controllers must be among them."),
     Setting("allow.everyone.if.no.acl.found", BOOLEAN, False, None, READ_ONLY,
             "Whether everybody may use a resource that no ACL is about."),

@@ -79,7 +79,7 @@ class Authentication:
     def __init__(self, rules: Rules, clock: Clock) -> None:
         self.rules = rules
         self.principal: Principal | None = None
-        """Who it is, as soon as that is proved."""
+        """The client's principal, once it has authenticated."""
         self.by_token = False
         """Whether it was proved by a delegation token."""
         self._clock = clock

@@ -1,7 +1,7 @@
 """SCRAM (RFC 5802, RFC 7677) as Kafka uses it (KIP-84): both sides, without I/O.
 
-What a server keeps of a password does not let anyone log in who reads it, and a client learns
-whether the server knows it, too. There is no channel binding: Kafka's clients ask for none.
+What a server keeps of a password is not enough to log in with, and the client verifies that the
+server knows it. There is no channel binding: Kafka's clients ask for none.
 
     client-first  n,,n=USER,r=NONCE
     server-first  r=NONCE+OWN,s=SALT,i=ITERATIONS

@@ -36,7 +36,7 @@ class TokenRules(NamedTuple):
 
 
 class Bearer(NamedTuple):
-    """Whom a token proves."""
+    """The principal that a token authenticates, and until when."""
 
     name: str
     ends_ms: int
@@ -133,7 +133,7 @@ def key_id_of(token: str) -> str | None:
 
 
 def accepted(claims: Mapping[str, Any], rules: TokenRules, now_s: float) -> Bearer:
-    """Whom the claims of a verified token prove. Raises KafkaError, with the reason in words."""
+    """The bearer by a verified token's claims. Raises KafkaError, with the reason in words."""
     expires_s = _moment(claims, "exp")
     _moment(claims, "iat")
     if now_s > expires_s + rules.skew_s:

@@ -133,8 +133,10 @@ async def _of_running_nodes(
 def _best_first(
     nodes: Mapping[int, Endpoint], quorum: QuorumInfo, silent: Container[int]
 ) -> list[Endpoint]:
-    """Whom to ask for the metadata log: the active controller, which has all of it, then others;
-    those that have just been silent are not asked again."""
+    """The nodes to ask for the metadata log: the active controller, which has all of it, first.
+
+    Those that have just been silent are not asked again.
+    """
     order = sorted(nodes, key=lambda id_: (id_ != quorum.leader_id, id_ not in quorum.endpoints))
     return [nodes[id_] for id_ in order if id_ not in silent]
 

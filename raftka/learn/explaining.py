@@ -1,6 +1,6 @@
 """What a run has broken or lost: the story of it, THE MOMENT, and until when it could be saved.
 
-The session is run again to be told, and some ten times more to find the last moment at which
+The session runs again for its story, and some ten times more to find the last moment at which
 healing everything still saves every record (simulations/sessions/inevitable.py).
 """
 

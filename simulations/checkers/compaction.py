@@ -186,7 +186,7 @@ class CompactionChecker:
             "tombstone-gone-early",
             f"{replica.host} has cleaned {replica.name} and removed the tombstone of key"
             f" {entry.key!r} at offset {entry.offset}, which {when} (its clock has shown {now_ms}"
-            " ms at most): who reads slowly never hears of the deletion",
+            " ms at most): a slow reader never learns of the deletion",
             about=about,
         )
         return -1

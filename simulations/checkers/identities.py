@@ -27,7 +27,7 @@ class ProducerIds:
         self._is_excused = is_excused
         self._report = report
         self._blocks: list[tuple[int, int, str]] = []
-        """(first id, the one after the last, who has it)"""
+        """(first id, the one after the last, the producer that has it)"""
         self._owners: dict[tuple[int, int], str] = {}
         """Which producer got an id with an epoch."""
         watched.answer("AllocateProducerIds", self._allocated)

@@ -72,7 +72,7 @@ async def late_isr_change(world: World, dice: Random, cause: int) -> None:
 
 
 async def _hold_wish(world: World, cast: _Cast, cause: int, within_s: float) -> str | None:
-    """Wait until the leader asks for the follower, and hold that message back; who was asked."""
+    """Hold back the leader's request that adds the follower; returns the node it is sent to."""
     asked: list[str] = []
     sent = trio.Event()
 

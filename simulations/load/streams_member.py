@@ -34,7 +34,7 @@ _FENCED: Final = (
 
 
 class Witness(Protocol):
-    """Is shown what members have: the checker."""
+    """The checker, which sees what members have."""
 
     def took(self, member: StreamsMember, role: str, task: Task) -> None: ...
 
@@ -143,7 +143,7 @@ class StreamsMember:
         self.target = None
 
     def fenced(self) -> None:
-        """It abandons everything and joins again."""
+        """Abandon everything and join again."""
         for task in sorted(self.tasks):
             self.witness.dropped(self, task)
         for some in self.owned.values():

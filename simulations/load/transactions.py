@@ -2,7 +2,7 @@
 
 Each producer lives several lives under one transactional.id: it commits, aborts, or vanishes in the
 middle, and its next life fences the one before. What was never asked to commit must not be read by
-anybody who reads committed records.
+a consumer of committed records.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Clusters that ask who one is: who may come in, and how nodes and clients of a run do.
+"""Clusters that require logins: the users, and how nodes and clients of a run authenticate.
 
 Listeners of brokers speak SASL_PLAINTEXT, SASL_SSL or SSL: they ask for SCRAM, for a certificate,
 or for SCRAM over TLS, and the authorizer goes by ACLs. Controllers listen to nodes alone; where

@@ -46,7 +46,7 @@ class Outside:
 
 
 class _Connection:
-    """One connection: what is to be sent, and who sends it."""
+    """One connection: the bytes to send, and their sender."""
 
     def __init__(self, number: int, outside: Outside) -> None:
         self.number = number

@@ -31,7 +31,7 @@ _NOT_OURS: Final = "self-signed certificate in certificate chain"
 
 
 class Certificate(NamedTuple):
-    """Who somebody is, and who says so."""
+    """The subject of a certificate, and the authority that signed it."""
 
     subject: str
     hosts: tuple[str, ...]

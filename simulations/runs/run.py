@@ -300,7 +300,7 @@ def _transactor(world: World, plan: TransactorPlan) -> TransactorTask:
 
 
 def start_intruders(world: World) -> None:
-    """Those who may not, where logins are asked for."""
+    """Start clients without permission, where the cluster requires logins."""
     assert world.nursery is not None
     if (protocol := world.cluster.asks_for_logins) is not None:
         for each in intruders(protocol):

@@ -1,4 +1,4 @@
-"""The story of a partition and of one of its records: who knew it, where it was, who led."""
+"""The story of a partition and of one of its records: its leaders, copies and readers."""
 
 from __future__ import annotations
 

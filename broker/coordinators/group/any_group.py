@@ -70,7 +70,7 @@ class AnyGroup(Protocol):
 
 
 class Committing(NamedTuple):
-    """Who commits offsets, as OffsetCommit and TxnOffsetCommit name it."""
+    """The member that commits offsets, as OffsetCommit and TxnOffsetCommit name it."""
 
     member_id: str
     instance_id: str | None

@@ -149,7 +149,7 @@ def fetch(
     """The offsets of these partitions, or all that the group has; -1 where it has none.
 
     One of a deleted topic, whose name another topic has by now, does not count: the coordinator
-    of that time may have had no time to delete it. A reader who wants `stable` offsets is answered
+    of that time may have had no time to delete it. A reader that wants `stable` offsets is answered
     UNSTABLE_OFFSET_COMMIT where a transaction is open that may change them (KIP-447).
     """
     waits = stable and Rule.PENDING_OFFSETS_ARE_UNSTABLE not in core.rules_off

@@ -1,4 +1,4 @@
-"""Has the ends of transactions written: asks the brokers that `MarkerQueue` names (KIP-98).
+"""Sends the ends of transactions to the brokers that `MarkerQueue` names (KIP-98).
 
 Each request is a task of its own that ends with its answer; in between, one task waits for news
 and for what is due again. Nothing is polled.

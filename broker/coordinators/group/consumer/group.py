@@ -1,4 +1,4 @@
-"""A consumer group as a value: members, epochs, the target, and who has which partition. Pure.
+"""A consumer group as a value: members, epochs, the target, and the owners of partitions. Pure.
 
 Times are milliseconds. Everything here but what is marked as transient is in the log.
 """

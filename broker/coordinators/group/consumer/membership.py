@@ -1,4 +1,4 @@
-"""Who is a member of a consumer group: joins, fencing, sessions, leaving."""
+"""The membership of a consumer group: joins, fencing, sessions, leaving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A streams group as a value: members, epochs, the topology, the target, who has what. Pure.
+"""A streams group as a value: members, epochs, the topology, the target, the owners of tasks. Pure.
 
 Times are milliseconds. Everything here but what is marked as transient is in the log.
 """
