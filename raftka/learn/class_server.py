@@ -5,7 +5,7 @@
     /c/CODE/LESSON/seat     its WebSocket: {"vote": ANSWER, "question": N}; it gets its own state,
                             and what was opened
 A seat is a cookie that this server has signed: a student that comes back keeps the vote, and the
-server remembers only those that have voted. Students run nothing here: their page has the recording.
+server remembers only those that have voted. Students run nothing: their page has the recording.
 """
 
 from __future__ import annotations
