@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from raftka.client.admin.nodes import QuorumInfo
 from raftka.client.admin.topics import PartitionDescription, TopicDescription
 from raftka.doctor import clients
 from raftka.doctor.facts import Facts
@@ -21,10 +22,16 @@ _FEW_LEADERS: Final = 10
 
 def examine(facts: Facts) -> Iterator[Finding]:
     """Every problem, the most urgent first."""
+    if facts.quorum is None:
+        yield Finding(
+            f"no controller decides, so nothing can be created or elected: {facts.no_quorum}",
+            "bring back controllers until a majority of the voters runs, and look into their logs",
+        )
     yield from _brokers(facts)
     yield from _partitions(facts)
     yield from _disks(facts)
-    yield from _quorum(facts)
+    if facts.quorum is not None:
+        yield from _quorum(facts, facts.quorum)
     yield from _topics(facts)
     yield from _leaders(facts)
     yield from clients.examine(facts.clients)
@@ -34,8 +41,8 @@ def _brokers(facts: Facts) -> Iterator[Finding]:
     fenced = [broker.id for broker in facts.brokers if broker.fenced]
     if fenced:
         yield Finding(
-            f"brokers {some(fenced)} are registered and fenced: they have stopped, or their"
-            " heartbeats do not reach the controller",
+            f"brokers that are registered and fenced: {some(fenced)}. Such a broker has stopped, or its heartbeats do"
+            " not reach the controller",
             "start them again, or forget them: kafka-cluster unregister --id ID",
         )
     for broker in facts.brokers:
@@ -43,7 +50,8 @@ def _brokers(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"broker {broker.id} advertises {broker.host}:{broker.port}, which cannot be"
                 f" reached from here: {facts.unreachable[broker.id]}",
-                "correct its advertised.listeners, or open the way (firewall, port mapping)",
+                "start it if it has stopped; or correct its advertised.listeners, or open the way"
+                " (firewall, port mapping)",
             )
     spoken = {tuple(sorted(found.items())) for found in facts.versions.values()}
     if len(spoken) > 1:
@@ -104,8 +112,7 @@ def _disks(facts: Facts) -> Iterator[Finding]:
                 )
 
 
-def _quorum(facts: Facts) -> Iterator[Finding]:
-    quorum = facts.quorum
+def _quorum(facts: Facts, quorum: QuorumInfo) -> Iterator[Finding]:
     count = len(quorum.voters)
     if count > 1 and count % 2 == 0:
         yield Finding(

@@ -26,13 +26,16 @@ class Facts:
 
     brokers: tuple[Node, ...]
     """With those that are fenced."""
-    quorum: QuorumInfo
+    quorum: QuorumInfo | None
+    """None while no controller is active."""
     topics: Mapping[str, TopicDescription]
     min_isr: Mapping[str, int]
     """min.insync.replicas by topic."""
     log_dirs: Mapping[int, list[LogDirDescription]]
     unreachable: Mapping[int, str] = field(default_factory=dict)
     """Brokers that cannot be reached where they are advertised, and why."""
+    no_quorum: str = ""
+    """Why there is no `quorum`."""
     versions: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
     """By broker and API key, the versions that it speaks."""
     clients: Clients = field(default_factory=Clients)
@@ -42,7 +45,7 @@ class Facts:
 
 
 async def gather(admin: Admin, now_ms: int) -> Facts:
-    """Ask the cluster. Raises KafkaError and BrokenConnection when it does not answer."""
+    """Ask the cluster. Raises KafkaError and BrokenConnection when no broker of it answers."""
     described = await admin.describe_cluster(include_fenced=True)
     alive = [node for node in described.nodes if not node.fenced]
     unreachable = await _unreachable(alive)
@@ -67,9 +70,15 @@ async def gather(admin: Admin, now_ms: int) -> Facts:
             versions[broker_id] = {
                 each.api_key: (each.min_version, each.max_version) for each in spoken.api_keys
             }
+    quorum, no_quorum = None, ""
+    try:
+        quorum = await admin.describe_quorum()
+    except (BrokenConnection, KafkaError) as error:
+        no_quorum = error.message if isinstance(error, KafkaError) else str(error)
     return Facts(
         brokers=described.nodes,
-        quorum=await admin.describe_quorum(),
+        quorum=quorum,
+        no_quorum=no_quorum,
         topics=topics,
         min_isr=min_isr,
         log_dirs=log_dirs,
@@ -92,9 +101,19 @@ async def _unreachable(brokers: list[Node]) -> dict[int, str]:
         except trio.TooSlowError:
             found[broker.id] = f"no answer within {_CONNECT_S:g} s"
         except OSError as error:
-            found[broker.id] = error.strerror or str(error)
+            found[broker.id] = _why(error)
 
     async with trio.open_nursery() as nursery:
         for broker in brokers:
             nursery.start_soon(knock, broker)
     return found
+
+
+def _why(error: OSError) -> str:
+    """What kept a connection from being made: trio gives the error of each address as its cause."""
+    cause = error.__cause__
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    if isinstance(cause, OSError):
+        error = cause
+    return error.strerror or str(error)

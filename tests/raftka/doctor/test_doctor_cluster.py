@@ -72,6 +72,9 @@ FAULTS = {
     "/data is 96 % full": replace(
         SOUND, log_dirs={1: [LogDirDescription("/data", None, {}, 100, 4)]}
     ),
+    "no controller decides, so nothing can be created or elected: voters 2 and 3 are silent": (
+        replace(SOUND, quorum=None, no_quorum="voters 2 and 3 are silent")
+    ),
     "the quorum has 2 voters": replace(SOUND, quorum=quorum(voter(1), voter(2))),
     "one voter alone": replace(SOUND, quorum=quorum(voter(1))),
     "2 of 3 voters are on a": replace(
