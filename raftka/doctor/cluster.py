@@ -41,8 +41,8 @@ def _brokers(facts: Facts) -> Iterator[Finding]:
     fenced = [broker.id for broker in facts.brokers if broker.fenced]
     if fenced:
         yield Finding(
-            f"brokers that are registered and fenced: {some(fenced)}. Such a broker has stopped, or its heartbeats do"
-            " not reach the controller",
+            f"brokers that are registered and fenced: {some(fenced)}. Such a broker has"
+            " stopped, or its heartbeats do not reach the controller",
             "start them again, or forget them: kafka-cluster unregister --id ID",
         )
     for broker in facts.brokers:
