@@ -80,10 +80,19 @@ class Turn:
 class _Slot:
     """The place of one answer in the order."""
 
-    __slots__ = ("pieces",)
+    __slots__ = ("_answers", "pieces")
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
         self.pieces: list[Piece] | None = None
+
+    def fill(self, pieces: list[Piece]) -> None:
+        """The answer is ready: it leaves at the end of the turn if it is the next one."""
+        self.pieces = pieces
+        answers = self._answers
+        if not answers.is_queued:
+            answers.is_queued = True
+            answers.turn.add(answers)
 
 
 class Answers:
@@ -98,10 +107,11 @@ class Answers:
         self.start = start
         """Run something in a task of its own, as long as the connection's listener is served."""
         self._connection = connection
-        self._turn = turn
+        self.turn = turn
         self._waiting: deque[_Slot] = deque()
         self._unsent: list[Piece] = []
-        self._queued = False
+        self.is_queued = False
+        """Whether the turn that is open will flush this at its end."""
         self._writing = False
         self._broken = False
         self.muted_until_s = 0.0
@@ -122,46 +132,33 @@ class Answers:
     def put(self, pieces: list[Piece]) -> None:
         """The next answer, ready."""
         if self._waiting:
-            slot = _Slot()
+            slot = _Slot(self)
             slot.pieces = pieces
             self._waiting.append(slot)
         elif pieces:
             self._unsent += pieces
-            if not self._queued:
-                self._queued = True
-                self._turn.add(self)
+            if not self.is_queued:
+                self.is_queued = True
+                self.turn.add(self)
 
     def reserve(self) -> Callable[[list[Piece]], None]:
         """A place for the next answer; the function takes it when it is ready."""
-        slot = _Slot()
+        slot = _Slot(self)
         self._waiting.append(slot)
-
-        def fill(pieces: list[Piece]) -> None:
-            slot.pieces = pieces
-            self._settle()
-
-        return fill
-
-    def _settle(self) -> None:
-        waiting = self._waiting
-        while waiting and (pieces := waiting[0].pieces) is not None:
-            waiting.popleft()
-            self._unsent += pieces
-        self._mark()
-        if self._settled is not None:
-            self._wake()
-
-    def _mark(self) -> None:
-        if self._unsent and not self._queued:
-            self._queued = True
-            self._turn.add(self)
+        return slot.fill
 
     def flush(self) -> None:
         """Send what is ready; a writer task takes over when the kernel's buffer is full."""
-        self._queued = False
-        if self._writing or self._broken:
-            if self._broken:
-                self._unsent = []
+        self.is_queued = False
+        waiting = self._waiting
+        if waiting and waiting[0].pieces is not None:
+            while waiting and (ready := waiting[0].pieces) is not None:
+                waiting.popleft()
+                self._unsent += ready
+            self._wake()
+        if self._broken:
+            self._unsent = []
+        if self._writing or not self._unsent:
             return
         pieces, self._unsent = self._unsent, []
         try:

@@ -309,7 +309,7 @@ def _fill_later(
         try:
             if context.metering is not None or context.timing is not None:
                 _account(context, route, answer, outlet)
-            pieces = encode_answer(context, answer)
+            pieces = answer if type(answer) is list else encode_answer(context, answer)
         except Exception:
             peer = context.session.peer
             log.exception(f"an answer to {peer} failed", listener=context.listener)

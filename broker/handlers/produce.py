@@ -83,6 +83,7 @@ def produce(
     now_s = node.clock.monotonic()
     by_id = context.api_version >= _BY_ID
     outcomes: list[Outcome] = []
+    appended: list[Outcome] = []
     denied: Set[str | bytes] = _NONE if verified is None else verified.denied
     if context.authorizer is not None and verified is None:
         denied = _denied(context, request, by_id=by_id)
@@ -100,17 +101,17 @@ def produce(
             if verified is not None:
                 guard = _guard(verified, (name, data.index))
             _append(node, outcome, data, acks, now_s, context.client_id, guard)
+            appended.append(outcome)
         except KafkaError as error:
             outcome.error = error
     if acks == 0:
         if any(outcome.error is not None for outcome in outcomes):
             raise CloseConnection("records sent with acks=0 could not be appended")
         return None
-    if acks == _ALL:
-        appended = [outcome for outcome in outcomes if outcome.error is None]
-        if appended:
-            waiting = WaitingProduce(context, outcomes, appended)
-            return waiting.start(now_s + request.timeout / 1000)
+    if acks == _ALL and appended:
+        waiting = WaitingProduce(context, outcomes, appended)
+        waiting.start(now_s + request.timeout / 1000)
+        return waiting
     return answer(context, outcomes)
 
 
@@ -285,27 +286,29 @@ def _part(node: Node, outcome: Outcome) -> PartitionProduceResponse:
     return part
 
 
-class WaitingProduce:
-    """A request with acks=all whose records are in the leader's log, and not yet committed."""
+class WaitingProduce(Pending):
+    """The answer to a request with acks=all: its records are in the leader's log, and not yet
+    committed."""
 
-    __slots__ = ("_appended", "_bucket", "_context", "_left", "_outcomes", "done", "pending")
+    __slots__ = ("_appended", "_bucket", "_context", "_left", "_outcomes")
 
     def __init__(self, context: Context, outcomes: list[Outcome], appended: list[Outcome]) -> None:
         self.done = False
-        self.pending = Pending()
+        self._answer = self._notify = None
         self._context = context
         self._outcomes = outcomes
         self._appended = appended
         self._left = len(appended)
         self._bucket = -1
 
-    def start(self, deadline_s: float) -> Pending:
+    def start(self, deadline_s: float) -> None:
         """Wait in all partitions until `deadline_s`."""
         for slot, outcome in enumerate(self._appended):
-            outcome.replica.wait_for(_required(outcome), self, slot)
+            info = outcome.info
+            assert info is not None
+            outcome.replica.wait_for(info.last_offset + 1, self, slot)
         if not self.done:
             self._bucket = self._context.node.deadlines.add(self, deadline_s)
-        return self.pending
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
         """One partition's outcome."""
@@ -331,8 +334,7 @@ class WaitingProduce:
         self._finish()
 
     def _finish(self) -> None:
-        self.done = True
-        self.pending.resolve(answer(self._context, self._outcomes))
+        self.resolve(answer(self._context, self._outcomes))
 
 
 def _required(outcome: Outcome) -> int:
