@@ -98,6 +98,7 @@ class Rule(enum.Enum):
     SHARE_LOCK_EXCLUDES = (
         "an acquired record is delivered to no other member until its lock is over"
     )
+    SHARE_OWNER_ACKNOWLEDGES = "an acknowledgement counts only from the member that has the record"
     SHARE_DELIVERIES_END = "a record is archived when it was delivered as often as the limit says"
     SHARE_DEAD_LETTERS_FIRST = "a record is archived when the dead letter queue has it (KIP-1191)"
     SHARE_STATE_IS_SUMMED_UP = "a share state log is cut in front of a snapshot of each state"

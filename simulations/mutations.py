@@ -229,6 +229,12 @@ _ALL: Final = (
         needs="share",
     ),
     Mutant(
+        "share-owner-ignored",
+        "a member acknowledges what another has (KIP-932)",
+        frozenset({Rule.SHARE_OWNER_ACKNOWLEDGES}),
+        needs="share",
+    ),
+    Mutant(
         "share-delivered-for-ever",
         "a share group is given a record however often it was delivered (KIP-932)",
         frozenset({Rule.SHARE_DELIVERIES_END}),

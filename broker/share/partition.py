@@ -78,6 +78,7 @@ class SharePartition:
         self._number = SETTLED + 1
         """Of the write that takes what is queued."""
         self._excludes = Rule.SHARE_LOCK_EXCLUDES not in rules_off
+        self._knows_owners = Rule.SHARE_OWNER_ACKNOWLEDGES not in rules_off
         self._limits_deliveries = Rule.SHARE_DELIVERIES_END not in rules_off
         self._waits = Rule.SHARE_ACKNOWLEDGED_IS_PERSISTED not in rules_off
         self._buries_first = Rule.SHARE_DEAD_LETTERS_FIRST not in rules_off
@@ -253,7 +254,7 @@ class SharePartition:
                     f"Offsets {each.first} to {each.last} cannot be acknowledged: they are not"
                     " acquired.",
                 )
-            if each.member != member:
+            if each.member != member and self._knows_owners:
                 raise KafkaError(
                     ErrorCode.INVALID_RECORD_STATE,
                     f"Member is not the owner of offsets {each.first} to {each.last}.",

@@ -42,12 +42,13 @@ class ShareGroups:
         topic_name: Callable[[bytes], str | None],
         leader: Callable[[Key], tuple[str, int] | None],
         is_excused: Callable[[Key], bool],
-        may_be_gone: Callable[[Key, int], bool],
+        was_deleted: Callable[[Key, int], bool],
     ) -> None:
         """`limit` and `lock_s` are those of the brokers, `leader` has a partition's host and leader
         epoch in the committed metadata, `is_excused`: its records, or what coordinators keep of
-        it, may be lost with their disks; `may_be_gone`: a record was deleted on purpose, or the
-        cleaner may have removed it."""
+        it, may be lost with their disks; `was_deleted`: the log may begin behind a record, of
+        which the leader then takes whatever anybody says. What a cleaning removes is no excuse:
+        while a member has it, it stays acquired."""
         self.looks = Looks()
         self._watched = watched
         self._report = report
@@ -56,7 +57,7 @@ class ShareGroups:
         self._topic_name = topic_name
         self._leader = leader
         self._is_excused = is_excused
-        self._may_be_gone = may_be_gone
+        self._was_deleted = was_deleted
         self._groups: dict[str, ShareChecker] = {}
         self._asked_s: dict[int, tuple[Any, float]] = {}
         """Requests under way, and when they were sent."""
@@ -170,7 +171,7 @@ class ShareGroups:
                 checker.renewed(request.member_id, where, asked_s)
             elif kind in _DONE:
                 epoch = self._judge(server, where.partition)
-                if epoch is None or self._may_be_gone(*where):
+                if epoch is None or self._was_deleted(*where):
                     epoch = -1
                 checker.acknowledged(
                     where,

@@ -191,7 +191,7 @@ class Witnesses:
                 self._replicas.promises_nothing(key)
                 or self.groups_lost(SHARE_STATE_TOPIC, _OFFSETS_TOPIC)
             ),
-            may_be_gone=self._may_be_gone,
+            was_deleted=lambda key, offset: offset < self._replicas.truth(key).start,
         )
 
     def _may_be_gone(self, key: Key, offset: int) -> bool:

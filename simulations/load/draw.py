@@ -76,8 +76,6 @@ def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) 
     transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
     group_settings, members = traits.coordinated(dice("members"), topics, options.duration_s)
     newer = groups.draw(dice, topics, brokers, needs)
-    if transactors:  # Their coordinators' logs would be cleaned, too.
-        cleaner.pop("log.roll.ms", None)
     return Plan(
         seed=seed,
         duration_s=options.duration_s,

@@ -28,7 +28,7 @@ _KINDS: Final = (
 )
 _POLLS_PER_LIFE: Final = (4, 40)
 _DIES: Final = 0.4
-_STANDS_STILL: Final = 0.04
+_STANDS_STILL: Final = 0.06
 _SHOWN: Final = 5
 RETRY_S: Final = 0.5
 
@@ -98,7 +98,9 @@ class ShareGroupLoad:
         if not self.world.quiet.is_set():
             pause_s = dice.random() * 0.2
             if dice.random() < _STANDS_STILL:
-                pause_s = 1.3 * dice.choice([self._lock_s, self._session_s])
+                # Just over its lock: what it acknowledges then, another has.
+                late_s = self._lock_s * dice.uniform(1.0, 1.1)
+                pause_s = dice.choice([late_s, 1.3 * self._lock_s, 1.3 * self._session_s])
             await trio.sleep(pause_s)
         longer = [each for each in records if self._say(consumer, each, dice)]
         await consumer.commit()

@@ -61,12 +61,12 @@ class CoordinatorLogs:
         logs.on_shrink.append(self._shrunk)
 
     def transactions(self) -> list[Transaction]:
-        """What every replica has of every transactional id."""
+        """What every replica has of every transactional id, also one whose log was cleaned or cut
+        a moment ago."""
         return [
             each
-            for (_, key), state in self._states.items()
-            if key[0] == TRANSACTION_TOPIC
-            for each in state.transactions.values()
+            for replica in self._logs.of_topic(TRANSACTION_TOPIC)
+            for each in self._of(replica).transactions.values()
         ]
 
     def pending(self, replica: ReplicaMirror) -> dict[tuple[str, Key], Pending]:

@@ -347,6 +347,9 @@ class PartitionLogs:
     def replicas(self, key: Key) -> list[ReplicaMirror]:
         return [mirror for (_, each), mirror in sorted(self._replicas.items()) if each == key]
 
+    def of_topic(self, topic: str) -> list[ReplicaMirror]:
+        return [mirror for (_, key), mirror in sorted(self._replicas.items()) if key[0] == topic]
+
     def on(self, host: str) -> list[ReplicaMirror]:
         return [mirror for (where, _), mirror in sorted(self._replicas.items()) if where == host]
 

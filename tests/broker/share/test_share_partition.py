@@ -377,6 +377,14 @@ def test_the_log_may_lose_what_is_on_its_way_to_the_queue() -> None:
     assert world.machine.start_offset == 20
 
 
+def test_with_the_rule_off_a_member_acknowledges_what_another_has() -> None:
+    machine = SharePartition(0, rules_off=frozenset({Rule.SHARE_OWNER_ACKNOWLEDGES}))
+    machine.acquire("m", 0, [Span(0, 9)], Wish(10, 10), 0)
+    machine.acknowledge("other", [Acknowledged(0, 9, [ACCEPT])], 0, lambda error: None)
+    write = machine.take_write()
+    assert write is not None and write.start_offset == 10
+
+
 def test_with_the_rule_off_a_rejected_record_is_archived_at_once() -> None:
     machine = SharePartition(0, rules_off=frozenset({Rule.SHARE_DEAD_LETTERS_FIRST}))
     machine.limits = ShareLimits(buries=True)

@@ -64,6 +64,16 @@ def test_a_transaction_with_its_coordinators_consent() -> None:
     assert scene.told.names == []
 
 
+def test_a_consent_counts_that_a_log_has_kept_when_it_was_cut() -> None:
+    """So it is where its segments were cleaned, and nothing was appended to it since."""
+    scene = Coordinated()
+    consent = record(0, State.ONGOING, T0)
+    scene.write("n2", consent, record(1, State.ONGOING, T0), key=LOG)
+    scene.files["n2"][f"/data/{TRANSACTION_TOPIC}-0/{0:020}.log"].truncate(len(consent))
+    scene.write("n1", data(0))
+    assert scene.told.names == []
+
+
 def test_a_transaction_that_no_coordinator_knows_of() -> None:
     scene = Coordinated()
     scene.write("n2", record(0, State.ONGOING, TopicPartition("t", 1)), key=LOG)
