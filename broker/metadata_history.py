@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from raftka.kraft.codec import rows_at, rows_of
+from raftka.kraft.raft.snapshots import CorruptSnapshot
 from raftka.kraft.records import (
     BatchStampRecord,
     BrokerRegistrationChangeRecord,
@@ -73,12 +74,12 @@ class MetadataHistory:
 
         Raises KafkaError SNAPSHOT_NOT_FOUND when what the cursor is about is gone, since a newer
         snapshot has taken its place: the caller begins again. INVALID_REQUEST for a cursor that
-        this process did not write.
+        this process did not write, KAFKA_STORAGE_ERROR for a snapshot that cannot be read.
         """
         if not cursor:
             if self._quorum.has_whole_log:  # A snapshot would hide what came before it.
                 return self._of_log(0)
-            snapshot = self._quorum.open_snapshot()
+            snapshot = self._open_snapshot()
             if snapshot is None:
                 raise _moved_on()
             return self._of_snapshot(snapshot, snapshot.payload_at)
@@ -91,12 +92,21 @@ class MetadataHistory:
                 "this cursor is not of this process: ask from the beginning, without one",
             )
         offset, epoch, position = _IN_SNAPSHOT.unpack(place)
-        snapshot = self._quorum.open_snapshot()
+        snapshot = self._open_snapshot()
         if snapshot is None or (snapshot.offset, snapshot.epoch) != (offset, epoch):
             if snapshot is not None:
                 snapshot.file.close()
             raise _moved_on()
         return self._of_snapshot(snapshot, position)
+
+    def _open_snapshot(self) -> SnapshotFile | None:
+        try:
+            return self._quorum.open_snapshot()
+        except (CorruptSnapshot, OSError) as error:
+            raise KafkaError(
+                ErrorCode.KAFKA_STORAGE_ERROR,
+                f"the metadata snapshot cannot be read: {error}; ask another node",
+            ) from error
 
     def _of_snapshot(self, snapshot: SnapshotFile, position: int) -> MetadataLogPart:
         offset, epoch, file, payload_at = snapshot

@@ -197,14 +197,21 @@ class Quorum:
         return engine is None or engine.log.base_index == 0
 
     def open_snapshot(self) -> SnapshotFile | None:
-        """The newest durable snapshot, to be read and closed; None where there is none."""
+        """The newest durable snapshot, to be read and closed; None where there is none.
+
+        Raises CorruptSnapshot.
+        """
         engine = self._driver.engine
         if engine is None or engine.store.snapshot is None:
             return None
         if (file := engine.store.open_snapshot()) is None:
             return None
         snapshot = engine.store.snapshot
-        return SnapshotFile(snapshot.index, snapshot.term, file, payload_at(file))
+        try:
+            return SnapshotFile(snapshot.index, snapshot.term, file, payload_at(file))
+        except BaseException:
+            file.close()
+            raise
 
     def committed_after(self, offset: int, max_bytes: int) -> CommittedEntries | None:
         """What is committed behind an offset: one entry, and more as far as the bytes go; None when

@@ -73,8 +73,7 @@ class TlsConnection:
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
         while (size := self._decrypted(buffer)) is None:
-            # Answers of the protocol's own, as to a new key.
-            await self._flush()
+            self._answer()
             if not await self._receive():
                 return 0
         return size
@@ -135,13 +134,27 @@ class TlsConnection:
             raise BrokenConnection(f"{self.peer}: TLS: {error}") from error
 
     async def _flush(self) -> None:
-        if data := self._tls.give():
-            self._unsent.append(data)
-        unsent, self._unsent = self._unsent, []
-        if unsent:
+        """Send all ciphertext, in the task that sends."""
+        self._collect()
+        while self._unsent:
+            unsent, self._unsent = self._unsent, []
             self._is_sending = True
             await self._inner.send(unsent)
             self._is_sending = False
+
+    def _answer(self) -> None:
+        """Send the protocol's own answers, as to a new key, in the task that receives.
+
+        It never waits: the task that sends may be in the middle of a record, and sends them behind
+        it. A new key of this side may wait for the next record to send (RFC 8446, section 4.6.3).
+        """
+        self._collect()
+        if self._unsent and not self._is_sending:
+            self._unsent = self._inner.send_now(self._unsent)
+
+    def _collect(self) -> None:
+        if data := self._tls.give():
+            self._unsent.append(data)
 
     async def _receive(self) -> int:
         size = await self._inner.receive_into(self._buffer)

@@ -142,6 +142,26 @@ def test_a_cursor_is_the_nodes_own_and_of_the_snapshot_that_is_there(
     perform(story)
 
 
+def test_a_snapshot_that_rotted_is_refused_in_words_and_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = []
+
+    async def story(stage: Stage) -> None:
+        node = await with_history(stage)
+        directory = f"{node.config.text('metadata.log.dir')}/__cluster_metadata-0"
+        (name,) = (each for each in node.disk.list_dir(directory) if each.endswith(".checkpoint"))
+        file = node.disk.open(f"{directory}/{name}")
+        monkeypatch.setattr(type(file), "close", lambda each: closed.append(each.path))
+        file.write([b"rotten"], 0)
+        with pytest.raises(KafkaError, match="cannot be read: .* it does not begin as") as refused:
+            node.metadata_history.part(b"")
+        assert refused.value.code is ErrorCode.KAFKA_STORAGE_ERROR
+        assert closed == [file.path]
+
+    perform(story)
+
+
 def test_a_client_collects_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata_history, "PART_BYTES", 64)
 
