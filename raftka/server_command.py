@@ -50,6 +50,10 @@ class Around(Protocol):
         """The network as the node will see it."""
         ...
 
+    def serving(self) -> None:
+        """Called once, when the node serves."""
+        ...
+
     async def obey(self) -> None:
         """A task beside the node, until it is cancelled."""
         ...
@@ -167,6 +171,8 @@ async def _serve(config: Config, disk: Disk, around: Around | None) -> int:
 
     def serving(node: Node) -> None:
         ready.set()
+        if around is not None:
+            around.serving()
         if trace is not None:
             trace.follow(node)
         _settle()

@@ -1,11 +1,13 @@
 """`python -m raftka.processes.child`: one node under `raftka server --processes N`.
 
-The supervisor writes the node's settings to its standard input, as one line of JSON, and keeps it
-open: when it ends, the supervisor is gone, and the node shuts down as after SIGTERM.
+Its standard input is a socket to the supervisor, which writes the node's settings as one line of
+JSON and keeps it open: when it ends, the supervisor is gone, and the node shuts down as after
+SIGTERM. The node writes a byte to it when it serves.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -27,6 +29,11 @@ class Supervised:
     def network(self, network: Network) -> Network:
         """The network itself."""
         return network
+
+    def serving(self) -> None:
+        """Report it to the supervisor; one that is gone is noticed by `obey`."""
+        with contextlib.suppress(OSError):
+            os.write(sys.stdin.fileno(), b"!")
 
     async def obey(self) -> None:
         """Shut down when the supervisor is gone."""

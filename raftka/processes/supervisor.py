@@ -11,9 +11,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -44,17 +42,13 @@ class NoStart(RuntimeError):
 class Node:
     """One of the processes."""
 
-    def __init__(
-        self, settings: Mapping[str, str], log_level: str, folder: str, *, format_first: bool
-    ) -> None:
-        """`folder`: where the socket goes on which the node says that it serves."""
+    def __init__(self, settings: Mapping[str, str], log_level: str, *, format_first: bool) -> None:
         self.node_id = int(settings["node.id"])
         self.served = trio.Event()
         """Set once it serves for the first time."""
         self.cluster_id: str | None = None
         self._settings = dict(settings)
         self._order = {"settings": self._settings, "log_level": log_level, "format": format_first}
-        self._where = f"{folder}/{self.node_id}"
         self._process: trio.Process | None = None
         self._stops = False
 
@@ -75,53 +69,51 @@ class Node:
     async def run(self) -> None:
         """Keep it running until `stop`. Raises NoStart."""
         backoff_s, most_s = BACKOFF_S
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hearing:
-            hearing.setblocking(False)
-            hearing.bind(self._where)
-            while not self._stops:
-                begun = trio.current_time()
-                code = await self._once(hearing)
-                if self._stops:
-                    return
-                if not self.served.is_set():
-                    raise NoStart(code or 1)
-                if trio.current_time() - begun > _LIVED_S:
-                    backoff_s = BACKOFF_S[0]
-                log.error(
-                    f"node {self.node_id} ended with {code}; it is started again in {backoff_s:g} s"
-                )
-                await trio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, most_s)
+        while not self._stops:
+            begun = trio.current_time()
+            code = await self._once()
+            if self._stops:
+                return
+            if not self.served.is_set():
+                raise NoStart(code or 1)
+            if trio.current_time() - begun > _LIVED_S:
+                backoff_s = BACKOFF_S[0]
+            log.error(
+                f"node {self.node_id} ended with {code}; it is started again in {backoff_s:g} s"
+            )
+            await trio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, most_s)
 
-    async def _once(self, hearing: socket.socket) -> int:
+    async def _once(self) -> int:
         """One life of the node; what it ended with."""
-        environ = {**os.environ, "NOTIFY_SOCKET": self._where}
+        environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         if self.cluster_id is not None:
             environ["CLUSTER_ID"] = self.cluster_id
-        process = self._process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "raftka.processes.child"],
-            stdin=subprocess.PIPE,
-            env=environ,
-            # Ctrl-C reaches the supervisor alone, which stops nodes in their order.
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        with contextlib.suppress(trio.BrokenResourceError):
-            await process.stdin.send_all(json.dumps(self._order).encode() + b"\n")
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._hear, hearing)
-            code = await process.wait()
-            nursery.cancel_scope.cancel()
+        # Both ends have no name, so nothing is left behind by whoever is killed.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = self._process = await trio.lowlevel.open_process(
+                [sys.executable, "-m", "raftka.processes.child"],
+                stdin=theirs,
+                env=environ,
+                # Ctrl-C reaches the supervisor alone, which stops nodes in their order.
+                start_new_session=True,
+            )
+        async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as stream:
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all(json.dumps(self._order).encode() + b"\n")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._hear, stream)
+                code = await process.wait()
+                nursery.cancel_scope.cancel()
         self._process = None
-        await process.stdin.aclose()
         return code
 
-    async def _hear(self, hearing: socket.socket) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(hearing)
-            with contextlib.suppress(BlockingIOError):
-                if b"READY=1" in hearing.recv(4096).splitlines():
-                    self.served.set()
+    async def _hear(self, stream: trio.SocketStream) -> None:
+        """The node writes a byte when it serves."""
+        with contextlib.suppress(trio.BrokenResourceError):
+            async for _ in stream:
+                self.served.set()
 
     async def stop(self) -> None:
         """A controlled shutdown, however long it takes."""
@@ -139,18 +131,17 @@ class Node:
 
 def supervise(plans: Sequence[Mapping[str, str]], log_level: str, *, format_first: bool) -> int:
     """Run the nodes until a signal; the exit code, as that of `raftka server`."""
-    with tempfile.TemporaryDirectory(prefix="raftka-") as folder:
-        nodes = [
-            Node(each, log_level, folder, format_first=format_first or index > 0)
-            for index, each in enumerate(plans)
-        ]
-        try:
-            return trio.run(_run, nodes)
-        except BaseExceptionGroup as group:
-            expected, rest = group.split(NoStart)
-            if expected is None or rest is not None:
-                raise
-            return _first(expected).code
+    nodes = [
+        Node(each, log_level, format_first=format_first or index > 0)
+        for index, each in enumerate(plans)
+    ]
+    try:
+        return trio.run(_run, nodes)
+    except BaseExceptionGroup as group:
+        expected, rest = group.split(NoStart)
+        if expected is None or rest is not None:
+            raise
+        return _first(expected).code
 
 
 def _first(group: BaseExceptionGroup[NoStart]) -> NoStart:

@@ -58,6 +58,9 @@ class Faults:
         """The network as the node sees it."""
         return CutNetwork(network, self)
 
+    def serving(self) -> None:
+        """The test asks the node itself."""
+
     async def obey(self) -> None:
         """Take what the test wants, until cancelled."""
         while True:

@@ -154,7 +154,7 @@ def test_a_snapshot_that_rotted_is_refused_in_words_and_closed(
         file = node.disk.open(f"{directory}/{name}")
         monkeypatch.setattr(type(file), "close", lambda each: closed.append(each.path))
         file.write([b"rotten"], 0)
-        with pytest.raises(KafkaError, match="cannot be read: .* it does not begin as") as refused:
+        with pytest.raises(KafkaError, match=r"cannot be read: .* it does not begin as") as refused:
             node.metadata_history.part(b"")
         assert refused.value.code is ErrorCode.KAFKA_STORAGE_ERROR
         assert closed == [file.path]

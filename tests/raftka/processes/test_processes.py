@@ -79,6 +79,8 @@ class Machine:
     def __init__(self, directory: Path, **changes: str) -> None:
         self.port = next(port for port in free_ports(40) if port % 10 < 5)
         self.log = directory / "log"
+        self.temporary = directory / "temporary"
+        self.temporary.mkdir()
         file = directory / "server.properties"
         settings = {
             **SINGLE_NODE,
@@ -97,6 +99,7 @@ class Machine:
                 [sys.executable, "-m", "raftka", "server", str(file), "--dev", "--processes=2"],
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                env={**os.environ, "TMPDIR": str(self.temporary)},
             )
 
     def wait_for(self, words: str, times: int = 1) -> None:
@@ -145,6 +148,7 @@ def test_nodes_stop_when_their_supervisor_is_killed(machine: Machine) -> None:
     machine.process.wait()
     machine.wait_for("has shut down", times=2)
     until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in children), "their ends")
+    assert list(machine.temporary.iterdir()) == []
 
 
 @pytest.mark.wire
