@@ -96,7 +96,7 @@ class LogWriter:
         (view, size, attributes, delta, max_timestamp, append_time, producer_id, producer_epoch,
          base_sequence, count) = self._checks.accept(records, now_ms, from_client)  # fmt: skip
         bounds = self._bounds
-        if producer_id >= 0:
+        if producer_id >= 0 or attributes & TRANSACTIONAL_BIT:
             where = self._health.topic_partition
             if from_client and not attributes & TRANSACTIONAL_BIT:
                 earlier = self._producers.check(

@@ -159,14 +159,14 @@ class ProducerState:
         entry = self.producers.get(producer_id)
         if attributes & CONTROL_BIT:
             return None
-        if base_sequence < 0 or not is_transactional:
-            self._check_unnumbered(entry, producer_id, epoch, is_transactional, guard, where)
-            return None
-        if guard is WITHOUT_ID:
+        if is_transactional and guard is WITHOUT_ID:
             raise KafkaError(
                 ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
                 f"a batch of a transaction for {where} came without a transactional.id",
             )
+        if base_sequence < 0 or not is_transactional:
+            self._check_unnumbered(entry, producer_id, epoch, is_transactional, guard, where)
+            return None
         if entry is not None and entry.epoch == epoch:
             earlier = entry.repeated(base_sequence, offset_delta)
             if earlier is not None:
@@ -230,6 +230,8 @@ class ProducerState:
         producer_id, epoch = marker.producer_id, marker.producer_epoch
         entry = self.producers.get(producer_id)
         if entry is None:
+            if epoch < NO_EPOCH:
+                raise _old_epoch(producer_id, epoch, NO_EPOCH, where)
             return
         self._check_epoch(entry, producer_id, epoch, where)
         if (

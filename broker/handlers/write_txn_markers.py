@@ -15,7 +15,7 @@ from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation
 from raftka.model.control_records import EndMarker
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import OFFSETS_TOPIC
+from raftka.model.ids import NO_PRODUCER_ID, OFFSETS_TOPIC
 from raftka.net.protocol.messages.write_txn_markers import (
     WritableTxnMarker,
     WritableTxnMarkerPartitionResult,
@@ -35,6 +35,9 @@ _AS_LOG_ERROR: Final = {
     ErrorCode.COORDINATOR_NOT_AVAILABLE: ErrorCode.NOT_LEADER_OR_FOLLOWER,
 }
 """A group coordinator that is not here now, as the sender of markers knows it: it asks again."""
+
+_NOBODYS: Final = frozenset({NO_PRODUCER_ID})
+"""As a producer's id or epoch it says that there is no producer; such a marker ends nothing."""
 
 
 def _refused(request: WriteTxnMarkersRequest, error: KafkaError) -> WriteTxnMarkersResponse:
@@ -119,6 +122,9 @@ class _WaitingMarkers:
             wanted.coordinator_epoch,
         )
         index, version = partition.partition_index, wanted.transaction_version
+        if _NOBODYS & {wanted.producer_id, wanted.producer_epoch}:
+            self.acknowledged(slot, ErrorCode.UNKNOWN_SERVER_ERROR)  # As Kafka answers it.
+            return
         if topic == OFFSETS_TOPIC:
             self._node.groups.complete_transaction(
                 index, marker, version, lambda error: self._done(slot, error)

@@ -129,9 +129,11 @@ def altered(
     entries = dict(present)
     for each in alterations:
         if each.op not in tuple(Op):
-            # Kafka's code for it; the words are ours.
+            # Kafka's codes for it; the words are ours.
+            is_broker = resource.type == BROKER_RESOURCE
+            code = ErrorCode.INVALID_REQUEST if is_broker else ErrorCode.UNKNOWN_SERVER_ERROR
             words = f"Operation {each.op} on {each.name} does not exist: use 0 (set), 1 (delete),"
-            raise KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, f"{words} 2 (append), 3 (subtract)")
+            raise KafkaError(code, f"{words} 2 (append), 3 (subtract)")
         if each.op == Op.DELETE:
             entries.pop(each.name, None)
         elif each.op == Op.SET:

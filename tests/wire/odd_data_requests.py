@@ -17,7 +17,9 @@ from raftka.net.protocol.messages import describe_configs as configs
 from raftka.net.protocol.messages import fetch, metadata, produce
 from raftka.net.protocol.messages import incremental_alter_configs as alter
 from raftka.net.protocol.messages import list_offsets as offsets
+from raftka.net.protocol.messages import list_partition_reassignments as moves
 from raftka.net.protocol.messages import offset_for_leader_epoch as epochs
+from raftka.net.protocol.messages import write_txn_markers as markers
 from tests.support.raw_batches import packed, record
 
 BROKER: Final = 4
@@ -138,6 +140,27 @@ def _deleted(topic: str) -> Iterator[Odd]:
         yield f"delete records of partition {index}", deleted([(index, 0)]), 2
 
 
+def marker_requests(topic: str) -> Iterator[Odd]:
+    """Ends of transactions that nobody can have begun."""
+    for producer_id, epoch in ((-1, 0), (4711, -1), (-1, -1), (-5, 0), (4711, -5)):
+        marker = markers.WritableTxnMarker(
+            producer_id=producer_id,
+            producer_epoch=epoch,
+            transaction_result=False,
+            topics=[markers.WritableTxnMarkerTopic(name=topic, partition_indexes=[0])],
+        )
+        for version in (1, 2):
+            asked = markers.WriteTxnMarkersRequest(markers=[marker])
+            yield f"marker of {producer_id}, epoch {epoch}, version {version}", asked, version
+
+
+def move_requests() -> Iterator[Odd]:
+    """Moves of partitions, asked for with a time that is over already."""
+    for timeout in (0, -1, INT_MIN):
+        asked = moves.ListPartitionReassignmentsRequest(timeout=timeout)
+        yield f"list moves within {timeout} ms", asked, 0
+
+
 def config_requests(topic: str) -> Iterator[Odd]:
     """Requests about settings, and about amounts."""
 
@@ -162,6 +185,9 @@ def config_requests(topic: str) -> Iterator[Odd]:
     for operation in (4, 7, -1, 127, -128):
         asked = altered(TOPIC, topic, "retention.ms", operation, "1")
         yield f"alter configs, operation {operation}", asked, 1
+        for name in ("", "1"):
+            asked = altered(BROKER, name, "log.cleaner.threads", operation, "1")
+            yield f"alter configs of broker '{name}', operation {operation}", asked, 1
     for name in ("01", "+1", " 1", "1_0", "99", "x", "-1", "9999999999", "\uff11"):
         yield f"alter broker {name}", altered(BROKER, name, "log.cleaner.threads", 0, "1"), 1
         yield f"alter loggers of {name}", altered(LOGGER, name, "root", 0, "INFO"), 1

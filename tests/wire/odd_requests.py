@@ -35,7 +35,13 @@ from raftka.net.protocol.messages import metadata, produce, sasl_authenticate, s
 from raftka.net.protocol.messages import update_features as features
 from raftka.testing.wire import ask
 from tests.support.raw_batches import packed, record
-from tests.wire.odd_data_requests import config_requests, data_requests, id_requests
+from tests.wire.odd_data_requests import (
+    config_requests,
+    data_requests,
+    id_requests,
+    marker_requests,
+    move_requests,
+)
 
 ZERO: Final = bytes(16)
 UNKNOWN: Final = b"\x01" * 16
@@ -56,6 +62,8 @@ def odd_requests(topic: str, other: str, topic_id: bytes, other_id: bytes) -> It
     yield from data_requests(topic)
     yield from config_requests(topic)
     yield from id_requests(topic, topic_id)
+    yield from marker_requests(topic)
+    yield from move_requests()
 
 
 def _deletions(topic: str, topic_id: bytes, other_id: bytes) -> Iterator[Odd]:

@@ -184,6 +184,13 @@ def test_transactional_records_need_a_transactional_id_and_one_producer() -> Non
     assert code(send(broker, acks=1)) is ErrorCode.NONE
 
 
+def test_transactional_records_of_no_producer_are_refused() -> None:
+    broker = lone_broker()
+    answer = broker.produce_batch("logs", make_batch(b"x", is_transactional=True))
+    assert code(answer) is ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    assert broker.replica("logs").log.log_end_offset == 0
+
+
 # ---- WriteTxnMarkers
 
 
