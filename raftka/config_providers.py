@@ -98,7 +98,8 @@ def _env(parameters: Parameters, environ: Mapping[str, str]) -> Lookup:
 
 def _file(parameters: Parameters, _: Mapping[str, str]) -> Lookup:
     def lookup(path: str, key: str) -> str:
-        values = parse_properties(_permitted(path, parameters).read_bytes().decode("latin-1"))
+        # Unlike a node's own file, Kafka's provider reads UTF-8.
+        values = parse_properties(_text(_permitted(path, parameters)))
         if key not in values:
             raise LookupError(f"{path} has no {key}")
         return values[key]
@@ -111,9 +112,16 @@ def _directory(parameters: Parameters, _: Mapping[str, str]) -> Lookup:
         file = _permitted(path, parameters) / key
         if Path(key).name != key or not file.is_file():
             raise LookupError(f"{path} has no file {key}")
-        return file.read_text(encoding="utf-8")
+        return _text(file)
 
     return lookup
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise LookupError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _permitted(path: str, parameters: Parameters) -> Path:

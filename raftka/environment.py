@@ -1,8 +1,8 @@
 """Settings from the environment, as Apache Kafka's container image takes them.
 
 Source: the image's documentation. KAFKA_LOG_DIRS stands for log.dirs; two underscores for one,
-three for a dash. Where a listener is advertised but none is given, the node listens at that port
-on all interfaces.
+three for a dash. KAFKA_CFG_LOG_DIRS, as Bitnami's images take it, stands for the same. Where a
+listener is advertised but none is given, the node listens at that port on all interfaces.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _PREFIX: Final = "KAFKA_"
+_OF_BITNAMI: Final = "KAFKA_CFG_"
 _NOT_SETTINGS: Final = frozenset(
     {
         # Variables of the JVM, its logging and the start scripts.
@@ -29,17 +30,32 @@ _NOT_SETTINGS: Final = frozenset(
         "KAFKA_TOOLS_LOG4J_LOGLEVEL",
         "KAFKA_CLUSTER_ID",
         "KAFKA_LOG_LEVEL",
+        # Variables of Bitnami's start scripts.
+        "KAFKA_ENABLE_KRAFT",
+        "KAFKA_KRAFT_CLUSTER_ID",
     }
 )
 
 
 def settings_from(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings that KAFKA_* variables give, by Kafka's names, sorted."""
-    return {
-        setting_name(name): value
-        for name, value in sorted(environ.items())
-        if name.startswith(_PREFIX) and name not in _NOT_SETTINGS
-    }
+    """The settings that KAFKA_* variables give, by Kafka's names, sorted.
+
+    KAFKA_LOG_DIRS is stronger than KAFKA_CFG_LOG_DIRS.
+    """
+    found: dict[str, str] = {}
+    for name, value in sorted(environ.items()):
+        if not name.startswith(_PREFIX) or name in _NOT_SETTINGS:
+            continue
+        if not name.startswith(_OF_BITNAMI):
+            found[setting_name(name)] = value
+        elif (plain := _PREFIX + name.removeprefix(_OF_BITNAMI)) not in environ:
+            found[setting_name(plain)] = value
+    return dict(sorted(found.items()))
+
+
+def cluster_id_from(environ: Mapping[str, str]) -> str | None:
+    """The cluster's id, by the variable of Kafka's image or of Bitnami's."""
+    return environ.get("CLUSTER_ID") or environ.get("KAFKA_KRAFT_CLUSTER_ID")
 
 
 def setting_name(variable: str) -> str:

@@ -228,9 +228,10 @@ def _settle() -> None:
 
 def _format_if_new(config: Config, disk: Disk) -> None:
     """Format new directories of a node that is its own cluster or has CLUSTER_ID."""
+    from raftka.environment import cluster_id_from
     from raftka.formatting import format_if_new
 
-    cluster_id = os.environ.get("CLUSTER_ID")
+    cluster_id = cluster_id_from(os.environ)
     format_if_new(config, disk, cluster_id, may_invent_id=is_single(config))
 
 

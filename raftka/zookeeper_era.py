@@ -12,7 +12,16 @@ _GONE: Final = (
     "broker.id",
     "reserved.broker.max.id",
     "inter.broker.protocol.version",
+    "advertised.host.name",
+    "advertised.port",
 )
+_MARKS: Final = frozenset(
+    {
+        *("zookeeper.connect", "broker.id", "inter.broker.protocol.version"),
+        *("advertised.host.name", "advertised.port"),
+    }
+)
+"""Each of them, without process.roles, was written for a node with a ZooKeeper."""
 
 
 class ZooKeeperEra(ValueError):
@@ -20,23 +29,28 @@ class ZooKeeperEra(ValueError):
 
 
 def refuse_zookeeper_era(settings: Mapping[str, str], from_environment: Collection[str]) -> None:
-    """Raise ZooKeeperEra for settings that name a ZooKeeper and no roles."""
-    if "process.roles" in settings or "zookeeper.connect" not in settings:
+    """Raise ZooKeeperEra for settings of a node with ZooKeeper, which name no roles."""
+    marks = _MARKS & settings.keys()
+    if "process.roles" in settings or not marks:
         return
-    in_environment = "zookeeper.connect" in from_environment
+    in_environment = not marks.isdisjoint(from_environment)
     gone = [name for name in settings if name.startswith(_GONE)]
     node_id = settings.get("node.id") or settings.get("broker.id", "1")
-    listeners = (
-        settings.get("listeners") or settings.get("advertised.listeners") or "PLAINTEXT://:9092"
-    )
-    port = next(port for port in range(9093, 65536) if f":{port}" not in listeners)
+    listeners, advertised = settings.get("listeners"), settings.get("advertised.listeners")
+    if not advertised and (host := settings.get("advertised.host.name")):
+        advertised = f"PLAINTEXT://{host}:{settings.get('advertised.port', '9092')}"
+    taken = f"{listeners},{advertised}"
+    port = next(port for port in range(9093, 65536) if f":{port}" not in taken)
     wanted = {
         "process.roles": "broker,controller",
         "node.id": node_id,
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"{node_id}@localhost:{port}",
-        "listeners": f"{listeners},CONTROLLER://:{port}",
     }
+    if listeners or not advertised:  # Else they follow the advertised ones, on all interfaces.
+        wanted["listeners"] = f"{listeners or 'PLAINTEXT://:9092'},CONTROLLER://:{port}"
+    if advertised and "advertised.listeners" not in settings:
+        wanted["advertised.listeners"] = advertised
     if protocols := settings.get("listener.security.protocol.map"):
         wanted["listener.security.protocol.map"] = f"{protocols},CONTROLLER:PLAINTEXT"
 

@@ -9,7 +9,7 @@ import pytest
 
 from raftka.config_providers import WrongProvider, resolve
 from raftka.configuration import SINGLE_NODE, Unreadable, gather, is_single, make_config, read_file
-from raftka.environment import setting_name, settings_from, with_listeners
+from raftka.environment import cluster_id_from, setting_name, settings_from, with_listeners
 from raftka.model.settings import WrongSettings
 from raftka.zookeeper_era import ZooKeeperEra
 
@@ -31,6 +31,19 @@ def test_names(variable: str, name: str) -> None:
 def test_variables_of_the_jvm_are_no_settings() -> None:
     environ = {"KAFKA_HEAP_OPTS": "-Xmx1g", "PATH": "/bin", "KAFKA_NUM_PARTITIONS": "3"}
     assert settings_from(environ) == {"num.partitions": "3"}
+
+
+def test_variables_of_bitnamis_images_stand_for_the_same() -> None:
+    environ = {
+        "KAFKA_CFG_NODE_ID": "0",
+        "KAFKA_CFG_LOG_DIRS": "/bitnami",
+        "KAFKA_LOG_DIRS": "/data",
+        "KAFKA_KRAFT_CLUSTER_ID": "LelM2dIFQkiUFvXCEcqRWA",
+    }
+    assert settings_from(environ) == {"log.dirs": "/data", "node.id": "0"}
+    assert cluster_id_from(environ) == "LelM2dIFQkiUFvXCEcqRWA"
+    assert cluster_id_from({**environ, "CLUSTER_ID": "own"}) == "own"
+    assert cluster_id_from({"CLUSTER_ID": ""}) is None
 
 
 def test_listeners_follow_what_is_advertised() -> None:
@@ -106,7 +119,8 @@ def test_letters_of_a_file_are_those_of_java(tmp_path: Path) -> None:
 def provided(tmp_path: Path, environ: dict[str, str], **settings: str) -> dict[str, str]:
     package = "org.apache.kafka.common.config.provider."
     secrets = tmp_path / "secrets.properties"
-    secrets.write_text("password=sesame\n")
+    secrets.write_text("password=sesame\nrack=Köln\n", encoding="utf-8")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "token").write_text("abc\n")
     classes = {
         "config.providers": "env,file,dir",
@@ -125,6 +139,7 @@ def test_providers_look_values_up(tmp_path: Path) -> None:
         log_dirs="${{env:DATA}}/a,${{env:DATA}}/b",
         ssl_key_password="${{file:{at}/secrets.properties:password}}",
         broker_rack="${{dir:{at}:token}}",
+        group="${{file:{at}/secrets.properties:rack}}",
         other="${{vault:x:y}} ${{plain}}",
     )
     assert found == {
@@ -132,6 +147,7 @@ def test_providers_look_values_up(tmp_path: Path) -> None:
         "log.dirs": "/data/a,/data/b",
         "ssl.key.password": "sesame",
         "broker.rack": "abc\n",
+        "group": "Köln",
         "other": "${vault:x:y} ${plain}",
     }
 
@@ -145,6 +161,8 @@ def test_providers_look_values_up(tmp_path: Path) -> None:
         ({"x": "${{file:{at}/nowhere:user}}"}, "nowhere: No such file or directory"),
         ({"x": "${{dir:{at}:../token}}"}, "has no file ../token"),
         ({"x": "${{dir:token}}"}, "a path is needed"),
+        ({"x": "${{dir:{at}:binary}}"}, "binary is not UTF-8: invalid start byte at byte 0"),
+        ({"x": "${{file:{at}/binary:user}}"}, "binary is not UTF-8"),
         ({"config.providers.env.class": "my.Vault"}, "Java classes cannot be loaded"),
         (
             {"config.providers.env.param.allowlist.pattern": "K.*", "x": "${{env:DATA}}"},
@@ -204,12 +222,37 @@ def test_an_environment_for_zookeeper_is_told_in_variables() -> None:
     assert gather(None, [], {**environ, "KAFKA_PROCESS_ROLES": "broker"})["broker.id"] == "2"
 
 
-def test_what_is_advised_for_zookeeper_starts() -> None:
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"KAFKA_BROKER_ID": "2", "KAFKA_ZOOKEEPER_CONNECT": "zk:2181"},
+        {"KAFKA_BROKER_ID": "2"},
+        {"KAFKA_BROKER_ID": "2", "KAFKA_ADVERTISED_HOST_NAME": "kafka", "KAFKA_PORT": "tcp://a:1"},
+        {
+            "KAFKA_BROKER_ID": "2",
+            "KAFKA_ADVERTISED_LISTENERS": "IN://kafka:29092,OUT://localhost:9093",
+            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "IN:PLAINTEXT,OUT:PLAINTEXT",
+            "KAFKA_INTER_BROKER_LISTENER_NAME": "IN",
+        },
+    ],
+)
+def test_what_is_advised_for_zookeeper_starts(environ: dict[str, str]) -> None:
     with pytest.raises(ZooKeeperEra) as caught:
-        gather(None, [], {"KAFKA_BROKER_ID": "2", "KAFKA_ZOOKEEPER_CONNECT": "zk:2181"})
-    advised = dict(
-        line.split()[1].split("=", 1)
-        for line in str(caught.value).splitlines()
-        if line.startswith(("  add", "  change"))
-    )
-    assert make_config(gather(None, [], advised)).int("node.id") == 2
+        gather(None, [], environ)
+    kept = dict(environ)
+    for line in str(caught.value).splitlines():
+        match line.split():
+            case ["remove", given]:
+                del kept[given.partition("=")[0]]
+            case ["add" | "change", given]:
+                name, _, value = given.partition("=")
+                kept[name] = value
+            case _:
+                pass
+    config = make_config(gather(None, [], kept))
+    assert config.int("node.id") == 2
+    if "KAFKA_ADVERTISED_LISTENERS" in environ:
+        bound = ["IN://0.0.0.0:29092", "OUT://0.0.0.0:9093", "CONTROLLER://0.0.0.0:9094"]
+        assert config.names("listeners") == bound
+    if "KAFKA_ADVERTISED_HOST_NAME" in environ:
+        assert config.names("advertised.listeners") == ["PLAINTEXT://kafka:9092"]
