@@ -38,6 +38,7 @@ class Rule(enum.Enum):
     ISR_CHANGES_ARE_UP_TO_DATE = "AlterPartition changes no partition that has changed since"
     FENCED_STAY_OUT_OF_ISR = "AlterPartition brings no fenced replica into the ISR (KIP-841)"
     LOST_DIRECTORY_IS_NOT_ELIGIBLE = "a replica in a new directory has nothing (KIP-858, KIP-966)"
+    REGISTERED_AFTER_CHANGES = "a broker is registered when its unclean end has had its effects"
     LOST_LOG_IS_NOT_ELIGIBLE = "an unclean shutdown takes a replica out of ISR and ELR (KIP-966)"
 
     # Partitions.

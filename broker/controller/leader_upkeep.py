@@ -24,8 +24,10 @@ async def keep_leaders(attempt: Attempt, rules: Rules, config: Config, clock: Cl
 
     auto.leader.rebalance.enable and leader.imbalance.check.interval.seconds; any imbalance is
     corrected, in rounds that leave room for other operations. Where a topic allows unclean
-    elections, a partition without a leader is looked at every five minutes, and at the start.
+    elections, a partition without a leader is looked at every five minutes, and at the start. At
+    the start, also what the controller before may not have come to is done.
     """
+    await attempt("elect brokers that are back", lambda i: leaders.finish_returns(i, rules))
     balance = config.flag("auto.leader.rebalance.enable")
     interval_s = config.int("leader.imbalance.check.interval.seconds")
     next_unclean_s = clock.monotonic()

@@ -77,6 +77,7 @@ class ControllerService:
             replication_factor=config.int("default.replication.factor"),
             min_insync_replicas=config.int("min.insync.replicas"),
             unclean_leader_election=config.flag("unclean.leader.election.enable"),
+            changes_at_once=config.int("raftka.controller.changes.per.batch"),
             off=rules_off,
         )
         self.schema = SettingsSchema(config)
@@ -92,7 +93,7 @@ class ControllerService:
         self._first_levels = first_levels
         self._first_scram = first_scram
         self._session_timeout_s = config.int("broker.session.timeout.ms") / 1000
-        self._writer = MetadataWriter(quorum, clock, lambda: self.image)
+        self._writer = MetadataWriter(quorum, clock, lambda: self.image, self.rules)
         self._sessions = BrokerSessions(self._session_timeout_s, 0.0, ())
         self._shutting_down: dict[tuple[int, int], tuple[int, float]] = {}
         """By broker and epoch: at which offset, and when, it was found to lead nothing."""
@@ -241,11 +242,7 @@ class ControllerService:
             raise not_controller()
 
     def _heard(
-        self,
-        broker_id: int,
-        epoch: int,
-        connection: Session | None,
-        metadata_offset: int = -1,
+        self, broker_id: int, epoch: int, connection: Session | None, metadata_offset: int = -1
     ) -> None:
         """Keep the broker's session; tied to the connection, so that its end is noticed."""
         self._sessions.heard(
@@ -264,7 +261,7 @@ class ControllerService:
             self._suspect(session)
 
     def _suspect(self, session: BrokerSession) -> None:
-        """The broker is not connected here: look whether it still lives, if that matters."""
+        """The broker is not connected here: look whether it lives, if that matters."""
         broker = self.image.brokers.get(session.broker_id)
         if self._term_tasks is None or broker is None or broker.epoch != session.epoch:
             return
@@ -307,7 +304,7 @@ class ControllerService:
             broker = image.brokers.get(session.broker_id)
             if broker is None or broker.epoch != session.epoch or broker.fenced:
                 return Result((), None)
-            return Result(brokers.fence(image, self.rules, broker, why), None)
+            return brokers.fence(image, self.rules, broker, why)
 
         try:
             await self.submit(decide)

@@ -20,14 +20,14 @@ def start(
     """Have all of it done by `start_soon` for as long as this node is the active controller."""
     start_soon(keep_leaders, attempt, rules, config, clock)
     if config.optional_text(_SECRET):
-        start_soon(_forget_tokens, attempt, config, clock)
+        start_soon(_forget_tokens, attempt, rules, config, clock)
 
 
-async def _forget_tokens(attempt: Attempt, config: Config, clock: Clock) -> None:
+async def _forget_tokens(attempt: Attempt, rules: Rules, config: Config, clock: Clock) -> None:
     interval_s = config.int("delegation.token.expiry.check.interval.ms") / 1000
     while True:
         await attempt(
             "forget delegation tokens that have expired",
-            lambda image: forget_expired(image, clock.wall_ms()),
+            lambda image: forget_expired(image, rules, clock.wall_ms()),
         )
         await clock.sleep(interval_s)

@@ -4,6 +4,9 @@ While one batch is on its way through the quorum, operations gather; the next ba
 all. Each is decided on an image that shows the ones before it, and answered when the batch is
 committed and replayed here, so that an answer never speaks of what may not come to be.
 
+An operation that has more to decide (`Result.then`) goes on in the same batch while that is small,
+and otherwise with the next one, before anything else is decided.
+
 At most one batch is in flight. That keeps the fence simple: a batch expects the offset on which it
 lands, and whatever comes between (a change of voters) makes it void, to be decided again.
 """
@@ -18,8 +21,9 @@ from typing import Any, Final, TypeVar
 import trio
 
 from raftka.kraft.codec import encode_records
+from raftka.kraft.controller.assignments import check_batch
 from raftka.kraft.controller.features import check_readable
-from raftka.kraft.controller.result import Result
+from raftka.kraft.controller.result import Result, Rules
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.raft.port import NotLeader, ProposalVoid, QuorumPort
@@ -42,7 +46,7 @@ R = TypeVar("R")
 Decide = Callable[[MetadataImage], Result[R]]
 
 _MAX_RECORDS_A_BATCH: Final = 10_000
-"""A group is closed when it has this many; one operation alone may have more."""
+"""A group is closed when it has this many; one operation alone may have as many."""
 _MAX_QUEUED: Final = 50_000
 
 
@@ -54,6 +58,10 @@ class _Operation:
     deadline_s: float
     last_of_batch: bool
     done: trio.Event = field(default_factory=trio.Event)
+    then: Decide[Any] | None = None
+    """What it goes on with, once its first batch is committed."""
+    after_this: Decide[Any] | None = None
+    """The same while the batch before it is in flight."""
     response: Any = None
     offset: int = -1
     failure: Exception | None = None
@@ -63,16 +71,23 @@ class MetadataWriter:
     """The active controller's way into the metadata log. Closed until `open`."""
 
     def __init__(
-        self, quorum: QuorumPort, clock: Clock, image: Callable[[], MetadataImage]
+        self,
+        quorum: QuorumPort,
+        clock: Clock,
+        image: Callable[[], MetadataImage],
+        rules: Rules,
     ) -> None:
         self._quorum = quorum
         self._clock = clock
         self._image = image
+        self._rules = rules
         self._epoch: int | None = None
         self._introduction: tuple[int, str] | None = None
         """What this term's first batch says: the controller, and why it was elected."""
         self._queue: deque[_Operation] = deque()
         self._in_flight: list[_Operation] = []
+        self._at_most: int | None = None
+        """How many operations the next batch may have, after one that was too large."""
         self._work = trio.Event()
         self._published = trio.Event()
 
@@ -138,21 +153,33 @@ class MetadataWriter:
                 await self._commit(delta, records, epoch, expected)
             except ProposalVoid:
                 # A change of voters took the place: decide everything again, for the next one.
-                self._queue.extendleft(reversed(self._in_flight))
-                self._in_flight = []
-                await self._clock.sleep(0)
+                await self._decide_again()
                 return
             except NotLeader:
                 self._fail_in_flight(not_controller())
             except KafkaError as error:
-                self._fail_in_flight(error)
+                if error.code is ErrorCode.MESSAGE_TOO_LARGE and len(self._in_flight) > 1:
+                    self._at_most = len(self._in_flight) // 2
+                    await self._decide_again()
+                    return
+                self._fail_in_flight(_refused(error))
             except Exception as error:
                 log.exception(f"a batch of {len(records)} metadata records cannot be written")
                 self._fail_in_flight(_defect(error))
+        self._at_most = None
         # After `close` nothing is in flight: every caller has its answer.
-        for operation in self._in_flight:
-            operation.done.set()
+        in_flight, self._in_flight = self._in_flight, []
+        for operation in in_flight:
+            if operation.after_this is not None and operation.failure is None:
+                operation.then, operation.after_this = operation.after_this, None
+                self._queue.appendleft(operation)
+            else:
+                operation.done.set()
+
+    async def _decide_again(self) -> None:
+        self._queue.extendleft(reversed(self._in_flight))
         self._in_flight = []
+        await self._clock.sleep(0)
 
     async def _commit(
         self, delta: MetadataDelta, records: list[MetadataRecord], epoch: int, expected: int
@@ -177,30 +204,59 @@ class MetadataWriter:
         delta = MetadataDelta(self._image())
         records: list[MetadataRecord] = []
         now_s = self._clock.monotonic()
-        while self._queue and len(records) < _MAX_RECORDS_A_BATCH:
+        while (
+            self._queue
+            and len(records) < _MAX_RECORDS_A_BATCH
+            and (self._at_most is None or len(self._in_flight) < self._at_most)
+        ):
             operation = self._queue.popleft()
             operation.failure = None
             self._in_flight.append(operation)
-            if operation.deadline_s < now_s:
+            if operation.deadline_s < now_s and operation.then is None:
                 words = "The controller could not decide in time."
                 operation.failure = KafkaError(ErrorCode.REQUEST_TIMED_OUT, words)
                 continue
+            before = len(records)
             try:
-                result = operation.decide(delta.image)
-                check_readable(delta.image, result.records)
-                delta.replay_all(result.records, expected)
+                self._decide(operation, delta, records, expected)
             except KafkaError as error:
                 operation.failure = error
-                continue
             except Exception as error:
                 log.exception("a decision of the controller failed")
                 operation.failure = _defect(error)
-                continue
-            operation.response = result.response
-            records += result.records
-            if operation.last_of_batch and result.records:
+            if operation.after_this is not None:
+                break
+            if operation.last_of_batch and len(records) > before:
                 break
         return delta, records
+
+    def _decide(
+        self,
+        operation: _Operation,
+        delta: MetadataDelta,
+        records: list[MetadataRecord],
+        expected: int,
+    ) -> None:
+        """Add what an operation decides, and goes on to decide, to a batch.
+
+        Raises KafkaError, as the decision, and POLICY_VIOLATION for too many records at once.
+        """
+        operation.after_this = None
+        decide = operation.then
+        while True:
+            result = (decide or operation.decide)(delta.image)
+            check_batch(result.records)
+            check_readable(delta.image, result.records)
+            delta.replay_all(result.records, expected)
+            records += result.records
+            if decide is None:
+                operation.response = result.response
+            decide = result.then
+            if decide is None:
+                return
+            if len(records) >= self._rules.changes_at_once:
+                operation.after_this = decide
+                return
 
     def _fail_in_flight(self, failure: Exception) -> None:
         for operation in self._in_flight:
@@ -211,6 +267,14 @@ def not_controller() -> KafkaError:
     """The error for callers that ask the wrong node, or one that is deposed meanwhile."""
     words = "This node is not the active controller."
     return KafkaError(ErrorCode.NOT_CONTROLLER, words)
+
+
+def _refused(error: KafkaError) -> KafkaError:
+    """What a client is answered whose operation the quorum does not take."""
+    if error.code is not ErrorCode.MESSAGE_TOO_LARGE:
+        return error
+    words = f"Ask for less in one request: {error.message}."
+    return KafkaError(ErrorCode.POLICY_VIOLATION, words)
 
 
 def _defect(error: Exception) -> KafkaError:

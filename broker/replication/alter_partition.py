@@ -7,8 +7,9 @@ leader counts with both ISRs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Protocol
 
 import trio
@@ -30,6 +31,8 @@ from raftka.net.protocol.messages.alter_partition import (
 log = get_logger(__name__)
 
 _RETRY_S = 0.05
+_MOST_AT_ONCE = 2000
+"""Partitions of one request: the controller decides them at a stretch, in one batch of metadata."""
 
 
 class ToController(Protocol):
@@ -69,12 +72,7 @@ class AlterPartitionSender:
             if not self._waiting:
                 await self._wake.wait()
             self._wake = trio.Event()
-            sent, self._waiting = self._waiting, {}
-            sent = {
-                key: (replica, proposal)
-                for key, (replica, proposal) in sent.items()
-                if replica.state.pending is proposal
-            }
+            sent = dict(islice(self._take(), _MOST_AT_ONCE))
             if not sent:
                 continue
             retry = await self._exchange(sent)
@@ -82,6 +80,13 @@ class AlterPartitionSender:
                 self._waiting.setdefault(key, value)
             if retry:
                 await self._clock.sleep(_RETRY_S)
+
+    def _take(self) -> Iterator[tuple[tuple[bytes, int], tuple[Replica, IsrProposal]]]:
+        """Takes out what waits, one after another, the oldest first; what is void is dropped."""
+        for key in list(self._waiting):
+            replica, proposal = self._waiting.pop(key)
+            if replica.state.pending is proposal:
+                yield key, (replica, proposal)
 
     async def _exchange(
         self, sent: dict[tuple[bytes, int], tuple[Replica, IsrProposal]]

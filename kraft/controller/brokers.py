@@ -5,15 +5,23 @@
 
 Whether a broker's session is alive is soft state of the active controller
 (broker/controller/sessions.py) and comes in as an argument.
+
+A broker may have more partitions than fit into a batch. What its end changes in them comes first,
+then its own record, with the last batch: a controller that dies in between leaves a broker that
+looks as if nothing had happened to it yet, so that the next controller, or the broker's next
+request, does the rest. (Apache Kafka has the same order.) A broker that is back is unfenced first,
+and leads then.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
+from functools import partial
 
-from raftka.kraft.controller.leaders import changes_after_broker
+from raftka.kraft.controller.leaders import changes_after_broker, lead_what_waited
 from raftka.kraft.controller.log_directories import directories_failed, newly_offline
-from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.controller.result import Result, Rules, in_batches
 from raftka.kraft.image import BrokerImage, ListenerEndpoint, MetadataImage, PartitionImage
 from raftka.kraft.records import (
     OFFSET_OF_THE_BATCH,
@@ -100,26 +108,25 @@ def register(
         words = f"Broker {request.broker_id} registered without any listener."
         raise KafkaError(ErrorCode.INVALID_REGISTRATION, words)
     _check_features(image, request)
-    records: list[MetadataRecord] = []
-    if not same_process:
-        records += _shutdown_changes(image, rules, existing, request)
-    records.append(
-        RegisterBrokerRecord(
-            broker_id=request.broker_id,
-            incarnation_id=request.incarnation_id,
-            broker_epoch=existing.epoch if existing and same_process else OFFSET_OF_THE_BATCH,
-            endpoints=request.endpoints,
-            features=request.features,
-            rack=request.rack,
-            fenced=existing.fenced if existing and same_process else True,
-            in_controlled_shutdown=bool(
-                existing and same_process and existing.in_controlled_shutdown
-            ),
-            log_dirs=request.log_dirs,
-        )
-    )
     epoch = existing.epoch if existing and same_process else OFFSET_OF_THE_BATCH
-    return Result(records, epoch)
+    registration = RegisterBrokerRecord(
+        broker_id=request.broker_id,
+        incarnation_id=request.incarnation_id,
+        broker_epoch=epoch,
+        endpoints=request.endpoints,
+        features=request.features,
+        rack=request.rack,
+        fenced=existing.fenced if existing and same_process else True,
+        in_controlled_shutdown=bool(existing and same_process and existing.in_controlled_shutdown),
+        log_dirs=request.log_dirs,
+    )
+    if same_process:
+        return Result([registration], epoch)
+    changes = _shutdown_changes(image, rules, existing, request)
+    if Rule.REGISTERED_AFTER_CHANGES in rules.off:
+        return Result([registration], epoch, lambda _: Result(list(changes), None))
+    again = partial(register, rules=rules, request=request, other_is_alive=other_is_alive)
+    return in_batches(rules, changes, [registration], epoch, again)
 
 
 def _check_features(image: MetadataImage, request: Registration) -> None:
@@ -136,7 +143,7 @@ def _check_features(image: MetadataImage, request: Registration) -> None:
 
 def _shutdown_changes(
     image: MetadataImage, rules: Rules, existing: BrokerImage | None, request: Registration
-) -> list[MetadataRecord]:
+) -> Iterable[MetadataRecord]:
     """What follows from the end of the earlier process, which only its successor reports."""
     broker_id = request.broker_id
     wiped = existing is not None and not _same_disks(existing, request)
@@ -151,13 +158,11 @@ def _shutdown_changes(
 
     if clean:
         cause = Why("broker-restarted", broker=broker_id)
-        return list(changes_after_broker(image, rules, cause, leaving=broker_id))
+        return changes_after_broker(image, rules, cause, leaving=broker_id)
     code = "broker-has-another-disk" if wiped else "broker-restarted-uncleanly"
     cause = Why(code, broker=broker_id)
-    return list(
-        changes_after_broker(
-            image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=is_wiped
-        )
+    return changes_after_broker(
+        image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=is_wiped
     )
 
 
@@ -221,17 +226,19 @@ def heartbeat(
     """Take a broker to `state`, as `next_state` found it, or take note of directories that are
     offline. No records when nothing is new."""
     broker = registered(image, beat.broker_id, beat.broker_epoch)
-    records: list[MetadataRecord] = []
     if state is BrokerState.ACTIVE and broker.fenced:
-        records = unfence(image, rules, broker)
+        moved = unfence(rules, broker)
     elif state is BrokerState.CONTROLLED_SHUTDOWN and not broker.in_controlled_shutdown:
-        records = start_controlled_shutdown(image, rules, broker)
+        moved = start_controlled_shutdown(image, rules, broker)
     elif state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW) and not broker.fenced:
         ended = state is BrokerState.SHUTDOWN_NOW
         code = "broker-shut-down" if ended else "broker-asked"
-        records = fence(image, rules, broker, Why(code, broker=broker.broker_id))
-    if not records and (failed := newly_offline(broker, beat.offline_log_dirs)):
-        records = directories_failed(image, rules, broker, frozenset(failed))
+        moved = fence(image, rules, broker, Why(code, broker=broker.broker_id))
+    elif failed := newly_offline(broker, beat.offline_log_dirs):
+        moved = directories_failed(image, rules, broker, frozenset(failed))
+    else:
+        moved = Result((), None)
+    records = list(moved.records)
     if is_newly_cordoned(image, broker, beat):
         cordoned = beat.cordoned_log_dirs or ()
         records.append(BrokerCordonRecord(broker.broker_id, broker.epoch, cordoned))
@@ -240,7 +247,7 @@ def heartbeat(
         is_fenced=state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW),
         should_shut_down=state is BrokerState.SHUTDOWN_NOW,
     )
-    return Result(records, answer)
+    return Result(records, answer, moved.then)
 
 
 def has_news(
@@ -262,11 +269,8 @@ def is_newly_cordoned(image: MetadataImage, broker: BrokerImage, beat: Heartbeat
     return differs and image.features.get(RAFTKA_VERSION, 0) > 0
 
 
-def fence(
-    image: MetadataImage, rules: Rules, broker: BrokerImage, why: Why
-) -> list[MetadataRecord]:
+def fence(image: MetadataImage, rules: Rules, broker: BrokerImage, why: Why) -> Result[None]:
     """Take a broker out of all ISRs and leaderships."""
-    changes = changes_after_broker(image, rules, why, leaving=broker.broker_id)
     fencing = BrokerRegistrationChangeRecord(
         broker.broker_id,
         broker.epoch,
@@ -274,29 +278,33 @@ def fence(
         in_controlled_shutdown=False if broker.in_controlled_shutdown else None,
         why=why.packed(),
     )
-    return [fencing, *changes]
+    changes = changes_after_broker(image, rules, why, leaving=broker.broker_id)
+    again = partial(fence, rules=rules, broker=broker, why=why)
+    return in_batches(rules, changes, [fencing], None, again)
 
 
-def unfence(image: MetadataImage, rules: Rules, broker: BrokerImage) -> list[MetadataRecord]:
+def unfence(rules: Rules, broker: BrokerImage) -> Result[None]:
     """Let a broker serve; it may lead at once what has no leader and waited for it."""
     why = Why("broker-back", broker=broker.broker_id)
-    changes = changes_after_broker(image, rules, why, returning=broker.broker_id)
     unfencing = BrokerRegistrationChangeRecord(
         broker.broker_id, broker.epoch, fenced=False, why=why.packed()
     )
-    return [unfencing, *changes]
+    return Result(
+        [unfencing], None, partial(lead_what_waited, rules=rules, broker_id=broker.broker_id)
+    )
 
 
 def start_controlled_shutdown(
     image: MetadataImage, rules: Rules, broker: BrokerImage
-) -> list[MetadataRecord]:
+) -> Result[None]:
     """Move leadership and ISR membership away from a broker that is about to stop."""
     cause = Why("broker-shutting-down", broker=broker.broker_id)
-    changes = changes_after_broker(image, rules, cause, leaving=broker.broker_id)
     leaving = BrokerRegistrationChangeRecord(
         broker.broker_id, broker.epoch, in_controlled_shutdown=True, why=cause.packed()
     )
-    return [leaving, *changes]
+    changes = changes_after_broker(image, rules, cause, leaving=broker.broker_id)
+    again = partial(start_controlled_shutdown, rules=rules, broker=broker)
+    return in_batches(rules, changes, [leaving], None, again)
 
 
 def unregister(image: MetadataImage, rules: Rules, broker_id: int) -> Result[None]:
@@ -313,4 +321,7 @@ def unregister(image: MetadataImage, rules: Rules, broker_id: int) -> Result[Non
     changes = changes_after_broker(
         image, rules, cause, leaving=broker_id, unclean=broker_id, wiped=lambda _: True
     )
-    return Result([*changes, UnregisterBrokerRecord(broker_id, broker.epoch)], None)
+    again = partial(unregister, rules=rules, broker_id=broker_id)
+    return in_batches(
+        rules, changes, [UnregisterBrokerRecord(broker_id, broker.epoch)], None, again
+    )

@@ -110,7 +110,8 @@ def _alter(
             continue
         records += _difference(resource, present, wanted)
         answers.append((resource, None))
-    return Result([*records, *_consequences(image, rules, records)], answers)
+    consequences, then = _consequences(image, rules, records)
+    return Result([*records, *consequences], answers, then)
 
 
 def repeats(resources: Sequence[ConfigResource]) -> set[ConfigResource]:
@@ -232,22 +233,20 @@ def _difference(
 
 def _consequences(
     image: MetadataImage, rules: Rules, records: Sequence[MetadataRecord]
-) -> list[MetadataRecord]:
-    """What changed settings mean for partitions, in the same batch."""
+) -> tuple[list[MetadataRecord], Callable[[MetadataImage], Result[None]] | None]:
+    """What changed settings mean for partitions: in the same batch, and what may come later."""
     names = {record.name for record in records if isinstance(record, ConfigRecord)}
     if not names & {MIN_INSYNC_REPLICAS, UNCLEAN_LEADER_ELECTION}:
-        return []
+        return [], None
     delta = MetadataDelta(image)
     delta.replay_all(records, image.offset)
     consequences = _smaller_isr_suffices(
         delta.image, rules, _affected(delta.image, records, MIN_INSYNC_REPLICAS)
     )
-    delta.replay_all(consequences, image.offset)
     willing = _affected(delta.image, records, UNCLEAN_LEADER_ELECTION)
-    if willing:
-        elected = elect_uncleanly_where_allowed(delta.image, rules, set(willing))
-        consequences += elected.records
-    return consequences
+    if not willing:
+        return consequences, None
+    return consequences, partial(elect_uncleanly_where_allowed, rules=rules, topics=set(willing))
 
 
 def _affected(image: MetadataImage, records: Sequence[MetadataRecord], name: str) -> list[str]:

@@ -6,9 +6,10 @@ The order of the checks, and what they answer, are Apache Kafka's (DelegationTok
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
-from raftka.kraft.controller.result import Result
+from raftka.kraft.controller.result import Result, Rules, in_batches
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord, RemoveDelegationTokenRecord
 from raftka.kraft.sections.tokens import record_of
@@ -94,14 +95,15 @@ def expire(
     return _until(found_id, token, min(token.max_ms, now_ms + period_ms))
 
 
-def forget_expired(image: MetadataImage, now_ms: int) -> Result[int]:
-    """Remove tokens that can no longer be used; how many."""
+def forget_expired(image: MetadataImage, rules: Rules, now_ms: int) -> Result[None]:
+    """Remove tokens that can no longer be used."""
     gone: list[MetadataRecord] = [
         RemoveDelegationTokenRecord(token_id)
         for token_id, token in image.tokens.items()
         if token.has_expired(now_ms)
     ]
-    return Result(gone, len(gone))
+    again = partial(forget_expired, rules=rules, now_ms=now_ms)
+    return in_batches(rules, gone, (), None, again)
 
 
 def _until(token_id: str, token: DelegationToken, expires_ms: int) -> Result[int]:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 
 from raftka.kraft.controller.election import Election, PartitionPlan
-from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.controller.result import Result, Rules, in_batches
 from raftka.kraft.image import MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import MetadataRecord, PartitionChangeRecord
 from raftka.model.errors import ErrorCode, KafkaError
@@ -92,6 +92,31 @@ def _concerned(
     return unclean is not None and (
         unclean in partition.isr or unclean in partition.elr or unclean in partition.last_known_elr
     )
+
+
+def lead_what_waited(image: MetadataImage, rules: Rules, broker_id: int) -> Result[None]:
+    """A broker that is back leads what has no leader and waited for it; nothing where it is not."""
+    if not image.is_active(broker_id):
+        return Result((), None)
+    cause = Why("broker-back", broker=broker_id)
+    changes = changes_after_broker(image, rules, cause, returning=broker_id)
+    again = partial(lead_what_waited, rules=rules, broker_id=broker_id)
+    return in_batches(rules, changes, (), None, again)
+
+
+def finish_returns(image: MetadataImage, rules: Rules) -> Result[None]:
+    """What an earlier controller may have left undone: live brokers lead what waits for them."""
+    waiting = {
+        replica
+        for _, _, partition in image.partitions()
+        if not partition.has_leader
+        for replica in partition.replicas
+    }
+    for broker_id in sorted(waiting):
+        led = lead_what_waited(image, rules, broker_id)
+        if led.records:
+            return Result(led.records, None, partial(finish_returns, rules=rules))
+    return Result((), None)
 
 
 def leads_anything(image: MetadataImage, broker_id: int) -> bool:
@@ -211,7 +236,14 @@ def elect_uncleanly_where_allowed(
 
     Looks at all topics, or at those named, after unclean.leader.election.enable was set.
     """
-    records: list[MetadataRecord] = []
+    changes = _unclean_elections(image, rules, topics)
+    again = partial(elect_uncleanly_where_allowed, rules=rules, topics=topics)
+    return in_batches(rules, changes, (), None, again)
+
+
+def _unclean_elections(
+    image: MetadataImage, rules: Rules, topics: AbstractSet[str] | None
+) -> Iterator[PartitionChangeRecord]:
     for topic, index, partition in _each(image, lambda p: not p.has_leader):
         if topics is not None and topic.name not in topics:
             continue
@@ -222,8 +254,7 @@ def elect_uncleanly_where_allowed(
         plan.election = Election.UNCLEAN
         record = plan.record()
         if record is not None:
-            records.append(record)
-    return Result(records, None)
+            yield record
 
 
 def _each(

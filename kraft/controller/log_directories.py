@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 
 from raftka.kraft.controller.election import Election, PartitionPlan
-from raftka.kraft.controller.result import Result, Rules
+from raftka.kraft.controller.result import Result, Rules, in_batches
 from raftka.kraft.image import BrokerImage, MetadataImage, PartitionImage, TopicImage
 from raftka.kraft.records import (
     RAFTKA_VERSION,
@@ -48,14 +49,19 @@ def newly_offline(broker: BrokerImage, offline: Sequence[bytes]) -> list[bytes]:
 
 def directories_failed(
     image: MetadataImage, rules: Rules, broker: BrokerImage, failed: AbstractSet[bytes]
-) -> list[MetadataRecord]:
-    """A broker's directories are offline: their replicas leave ISRs and leaderships."""
+) -> Result[None]:
+    """A broker's directories are offline: their replicas leave ISRs and leaderships.
+
+    The directories are offline in the metadata with the last batch of it.
+    """
     left = tuple(each for each in broker.log_dirs if each not in failed)
     why = Why("directory-offline", broker=broker.broker_id)
     change = BrokerRegistrationChangeRecord(
         broker.broker_id, broker.epoch, log_dirs=left, why=why.packed()
     )
-    return [change, *_changes(image, rules, broker.broker_id, failed)]
+    changes = _changes(image, rules, broker.broker_id, failed)
+    again = partial(directories_failed, rules=rules, broker=broker, failed=failed)
+    return in_batches(rules, changes, [change], None, again)
 
 
 def _changes(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar
 
 from raftka.kraft.image import MetadataImage
 from raftka.kraft.records import MetadataRecord
@@ -22,6 +23,11 @@ class Result(Generic[R]):
 
     records: Sequence[MetadataRecord]
     response: R
+    then: Callable[[MetadataImage], Result[Any]] | None = None
+    """What the operation decides next, on an image that shows these records; nothing else is
+    decided in between. Its response does not matter. The records of both may come in batches of
+    their own, of which the second is lost where the controller dies: each must be safe alone, and
+    whatever begins the operation again must come to what was lost."""
 
 
 Charge = Callable[[object, int], None]
@@ -43,6 +49,9 @@ class Rules:
     replication_factor: int = 1
     min_insync_replicas: int = 1
     unclean_leader_election: bool = False
+    changes_at_once: int = 2000
+    """How many partitions the change of one broker changes in a batch. While a batch is decided,
+    encoded and replayed, a controller answers neither its quorum nor any broker."""
     off: RulesOff = ALL_HOLD
     """Safety rules that decisions are made without: none, outside of tests and simulations."""
 
@@ -55,6 +64,24 @@ class Rules:
         """The topic's unclean.leader.election.enable, found likewise."""
         text = _setting(image, topic, UNCLEAN_LEADER_ELECTION)
         return self.unclean_leader_election if text is None else text.lower() == "true"
+
+
+def in_batches(
+    rules: Rules,
+    changes: Iterable[MetadataRecord],
+    last: Sequence[MetadataRecord],
+    response: R,
+    again: Callable[[MetadataImage], Result[Any]],
+) -> Result[R]:
+    """As many of the changes as a batch shall have; `last` comes with the last of them.
+
+    `again` decides what is left: the same decision, which does not find what is done already. As
+    long as `last` is not committed, the next controller finds the whole of it undone, and does so.
+    """
+    at_once = list(islice(changes, rules.changes_at_once))
+    if len(at_once) < rules.changes_at_once:
+        return Result([*at_once, *last], response)
+    return Result(at_once, response, again)
 
 
 def _setting(image: MetadataImage, topic: str, name: str) -> str | None:

@@ -167,6 +167,7 @@ def _settings(dice: Random) -> dict[str, str]:
         "leader.imbalance.check.interval.seconds": str(dice.choice([5, 30, 300])),
         "unclean.leader.election.enable": "false",
         "auto.create.topics.enable": "false",
+        "raftka.controller.changes.per.batch": dice.choice(["1", "2", "2000"]),
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from raftka.kraft.controller import brokers, features
+from raftka.kraft.controller import brokers, features, leaders
 from raftka.kraft.controller.brokers import Registration
 from raftka.kraft.controller.election import Election
 from raftka.kraft.controller.leaders import elect_leaders
@@ -48,11 +48,22 @@ class ControllerOnPaper:
         self.image = EMPTY_IMAGE
         self.reasons: list[str] = []
         self.incarnations = 0
+        self.dies: Callable[[], bool] = lambda: False
+        """Asked between the batches of one operation: whether the controller dies there, and
+        another one begins."""
         self.commit(Result(features.bootstrap_records(self.image), None))
 
     def commit(self, result: Result[R]) -> R:
-        """Replay what was decided; its response."""
+        """Replay what was decided, batch by batch; its response."""
         self.replay(list(result.records))
+        then = result.then
+        while then is not None:
+            if self.dies():
+                self.commit(leaders.finish_returns(self.image, self.rules))
+                break
+            more = then(self.image)
+            self.replay(list(more.records))
+            then = more.then
         return result.response
 
     def replay(self, records: list[MetadataRecord]) -> None:
@@ -91,19 +102,20 @@ class ControllerOnPaper:
 
     def unfence(self, *broker_ids: int) -> None:
         for broker_id in broker_ids:
-            self.replay(brokers.unfence(self.image, self.rules, self.image.brokers[broker_id]))
+            self.commit(brokers.unfence(self.rules, self.image.brokers[broker_id]))
 
     def fence(self, *broker_ids: int) -> None:
         for broker_id in broker_ids:
             why = Why("broker-silent", broker=broker_id, timeout_ms=9000)
-            self.replay(brokers.fence(self.image, self.rules, self.image.brokers[broker_id], why))
+            self.commit(brokers.fence(self.image, self.rules, self.image.brokers[broker_id], why))
 
     def shut_down(self, broker_id: int) -> None:
         """A controlled shutdown, to its end."""
-        broker = self.image.brokers[broker_id]
-        self.replay(brokers.start_controlled_shutdown(self.image, self.rules, broker))
+        while not (broker := self.image.brokers[broker_id]).in_controlled_shutdown:
+            self.commit(brokers.start_controlled_shutdown(self.image, self.rules, broker))
         why = Why("broker-shut-down", broker=broker_id)
-        self.replay(brokers.fence(self.image, self.rules, self.image.brokers[broker_id], why))
+        while not (broker := self.image.brokers[broker_id]).fenced:
+            self.commit(brokers.fence(self.image, self.rules, broker, why))
 
     def start(
         self, *broker_ids: int, rack: str | None = None, log_dirs: tuple[bytes, ...] = ()

@@ -58,7 +58,10 @@ class Promise:
 class ElectionModel:
     """Draws steps from `dice`; `story` tells them."""
 
-    def __init__(self, dice: random.Random, rules: Rules | None = None) -> None:
+    def __init__(
+        self, dice: random.Random, rules: Rules | None = None, *, deaths: float = 0.0
+    ) -> None:
+        """`deaths`: how likely a controller dies between two batches of one operation."""
         self.dice = dice
         self.controller = ControllerOnPaper(dice, rules)
         self.brokers = {each: ModelBroker(each) for each in range(1, dice.randrange(4, 7))}
@@ -73,6 +76,8 @@ class ElectionModel:
         self.min_isr = dice.randrange(1, len(replicas) + 1)
         self.controller.create_with(TOPIC, *replicas, min_isr=self.min_isr)
         self.story.append(f"replicas {replicas}, min.insync.replicas {self.min_isr}")
+        if deaths:
+            self.controller.dies = lambda: dice.random() < deaths
 
     @property
     def partition(self) -> PartitionImage:
@@ -114,7 +119,8 @@ class ElectionModel:
             self.step()
 
     def heal(self) -> None:
-        """Everybody comes back and catches up."""
+        """Everybody comes back and catches up, under a controller that lives."""
+        self.controller.dies = lambda: False
         for _ in range(4):
             for broker_id in self.brokers:
                 self.restart(broker_id)
@@ -275,10 +281,15 @@ class ElectionModel:
     def restart(self, broker_id: int | None = None) -> None:
         broker = self.brokers[broker_id or self._any(self.brokers)]
         if not broker.alive:
-            epoch = broker.clean_epoch
+            former = self.controller.image.brokers[broker.broker_id]
             self.controller.register(
-                broker.broker_id, clean_epoch=epoch, disk=self._disk(broker.broker_id)
+                broker.broker_id,
+                clean_epoch=broker.clean_epoch,
+                disk=self._disk(broker.broker_id),
             )
+            if self.controller.image.brokers[broker.broker_id] is former:
+                self.story.append(f"{broker.broker_id} tries to register")
+                return
             broker.alive = True
             self.story.append(f"{broker.broker_id} restarts")
 

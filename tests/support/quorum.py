@@ -14,6 +14,7 @@ from raftka.kraft.raft.port import (
     ReplicaState,
     VoterEndpoint,
 )
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import Endpoint
 
 DIRECTORY = b"d" * 16
@@ -31,6 +32,9 @@ class PaperQuorum:
         self.batches: list[bytes] = []
         self.proposals = 0
         self.offset = 0
+        self.committed = trio.Event()
+        """Set by the next commit, which puts another one in its place."""
+        self.max_entry_bytes = 8 << 20
         self.before_commit: Callable[[], None] | None = None
         """Called once, while the next proposal is on its way."""
 
@@ -62,6 +66,9 @@ class PaperQuorum:
 
     async def propose(self, payload: bytes, epoch: int, expected_offset: int | None = None) -> int:
         self.proposals += 1
+        if len(payload) > self.max_entry_bytes:
+            words = f"a metadata batch of {len(payload)} bytes is larger than one may be"
+            raise KafkaError(ErrorCode.MESSAGE_TOO_LARGE, words)
         if self.before_commit is not None:
             interfere, self.before_commit = self.before_commit, None
             interfere()
@@ -74,6 +81,8 @@ class PaperQuorum:
         self.batches.append(payload)
         assert self.listener is not None
         self.listener.handle_commit(self.offset, epoch, payload)
+        self.committed.set()
+        self.committed = trio.Event()
         return self.offset
 
     async def read_barrier(self) -> int:

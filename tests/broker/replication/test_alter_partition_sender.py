@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
+from raftka.broker.replication import alter_partition
 from raftka.broker.replication.alter_partition import AlterPartitionSender
 from raftka.broker.replication.producer_ids import ProducerIds
 from raftka.kraft.image import PartitionImage
@@ -118,6 +120,16 @@ def test_changes_of_many_partitions_are_one_request() -> None:
         assert replica.state.view.isr == (1, 2)
         assert replica.state.view.partition_epoch == 1
         assert replica.state.pending is None
+
+
+def test_very_many_partitions_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alter_partition, "_MOST_AT_ONCE", 2)
+    leader, controller = make_leader(5), Controller(unreachable, accept, accept, accept)
+    run(leader, controller)
+    asked = [[each.partition_index for each in r.topics[0].partitions] for r in controller.asked]
+    assert list(map(len, asked)) == [2, 2, 2, 1]
+    assert sorted(index for each in asked[1:] for index in each) == [0, 1, 2, 3, 4]
+    assert all(replica.state.view.isr == (1, 2) for replica in leader.replicas)
 
 
 def test_a_change_is_repeated_until_it_is_answered() -> None:

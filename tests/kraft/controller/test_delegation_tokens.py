@@ -14,6 +14,7 @@ from raftka.kraft.controller.delegation_tokens import (
     forget_expired,
     renew,
 )
+from raftka.kraft.controller.result import Rules
 from raftka.model.access import Principal
 from raftka.model.delegation import DelegationToken
 from raftka.model.errors import ErrorCode, KafkaError
@@ -93,8 +94,8 @@ def test_a_token_ends_at_once_or_when_asked(cluster: ControllerOnPaper) -> None:
 
 def test_what_has_expired_is_forgotten(cluster: ControllerOnPaper) -> None:
     give(cluster)
-    assert forget_expired(cluster.image, NOW + 100).records == []
-    assert cluster.commit(forget_expired(cluster.image, NOW + 101)) == 1
+    assert forget_expired(cluster.image, Rules(), NOW + 100).records == []
+    cluster.commit(forget_expired(cluster.image, Rules(), NOW + 101))
     assert cluster.image.tokens == {}
 
 

@@ -37,20 +37,35 @@ def test_when_all_is_well_again_there_is_a_leader_and_all_are_in_sync() -> None:
             assert not partition.is_reassigning, f"seed {seed}: {partition}"
 
 
+def test_controllers_that_die_between_the_batches_of_an_operation_lose_nothing() -> None:
+    rules = Rules(changes_at_once=1)
+    for seed in range(SEEDS):
+        model = ElectionModel(random.Random(seed), rules, deaths=0.5)
+        try:
+            model.run(STEPS)
+        except PromiseBroken as broken:
+            raise AssertionError(f"seed {seed}: {broken}") from None
+        model.heal()
+        if not model.partition.has_leader:
+            assert "only an unclean election" in model.partition.reason, f"seed {seed}"
+
+
 RULES_OF_THE_CONTROLLER = (
     Rule.JOIN_BY_PRESENT_BROKER_EPOCH,
     Rule.FENCED_STAY_OUT_OF_ISR,
     Rule.LOST_LOG_IS_NOT_ELIGIBLE,
+    Rule.REGISTERED_AFTER_CHANGES,
 )
 
 
 @pytest.mark.parametrize("rule", RULES_OF_THE_CONTROLLER)
 def test_each_rule_is_needed(rule: Rule) -> None:
     """With the rule switched off, some seed loses a record or elects a replica that lacks some."""
-    rules = Rules(off={rule})
+    rules = Rules(off={rule}, changes_at_once=1)
+    deaths = 0.5 if rule is Rule.REGISTERED_AFTER_CHANGES else 0.0
     for seed in range(SEEDS):
         try:
-            ElectionModel(random.Random(seed), rules).run(STEPS)
+            ElectionModel(random.Random(seed), rules, deaths=deaths).run(STEPS)
         except PromiseBroken:
             return
     pytest.fail(f"nothing broke in {SEEDS} seeds without the rule: {rule.value}")

@@ -120,7 +120,7 @@ def test_fenced_and_leaving_replicas_stay_out(cluster: ControllerOnPaper) -> Non
     cluster.fence(3)
     assert refusal(cluster, wish(cluster, 1, 2, 3)) is ErrorCode.INELIGIBLE_REPLICA
     two = cluster.image.brokers[2]
-    cluster.replay(brokers.start_controlled_shutdown(cluster.image, cluster.rules, two))
+    cluster.commit(brokers.start_controlled_shutdown(cluster.image, cluster.rules, two))
     assert refusal(cluster, wish(cluster, 1, 2)) is ErrorCode.INELIGIBLE_REPLICA
     cluster.rules = Rules(off={Rule.FENCED_STAY_OUT_OF_ISR})
     ask(cluster, wish(cluster, 1, 2, 3))
