@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import lzma
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
@@ -23,11 +24,19 @@ class TooLong(ValueError):
 
 def page(data: Mapping[str, Any]) -> str:
     """The built page with data for it inside."""
-    html = files("raftka.learn").joinpath("page.html").read_text(encoding="utf-8")
+    html = _built()
     assert html.count(_SLOT) == 1, "page.html was built from something else: build web/ again"
     # In a script element, "</script" would end it, and "<!--" with "<script" hide its end.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return html.replace(_SLOT, _SLOT.replace("{}", text))
+
+
+def _built() -> str:
+    """The page as web/ built it; in a wheel it is compressed (build_hook.py)."""
+    folder = files("raftka.learn")
+    if (page := folder.joinpath("page.html")).is_file():
+        return page.read_text(encoding="utf-8")
+    return lzma.decompress(folder.joinpath("page.html.xz").read_bytes()).decode()
 
 
 def packed(recording: Recording) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,9 +77,19 @@ def _lesson(name: str, module: ModuleType) -> Lesson:
     )
 
 
+def _text(file: Path) -> str:
+    """A file of words; in a wheel those of all lessons that ship are one (build_hook.py)."""
+    together = file.with_name("words.json")
+    if not file.is_file() and together.is_file():
+        text: str | None = json.loads(together.read_text(encoding="utf-8")).get(file.name)
+        if text is not None:
+            return text
+    return file.read_text(encoding="utf-8")
+
+
 def _table(file: Path, steps: Sequence[Step]) -> dict[str, Any]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(_text(file))
     except FileNotFoundError as error:
         raise WrongLesson(f"{file.name} is missing beside the lesson") from error
     except tomllib.TOMLDecodeError as error:

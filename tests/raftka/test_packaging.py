@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -13,6 +17,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("model", "storage", "kraft", "net", "broker", "client", "tracing", "simulations")
+
+LEFT_OUT = re.compile(
+    r"raftka/(net/protocol/(schema|generate)|broker/generate_|settings_page|simulations/runs/golden"
+    r"|simulations/wasm/(hashes|pack)|lessons/.*[.]toml)"
+)
+"""What only the repository needs, and the words that are one file in a wheel."""
 
 PROJECT = {
     "model.py": "NAME = 'the model of the user'",
@@ -74,7 +84,72 @@ def test_a_wheel_has_every_module_once(wheel: Path) -> None:
         for path in tracked.stdout.split()
         if (ROOT / path).is_file() and not (ROOT / path).is_symlink()
     }
-    assert {name for name in names(wheel) if name.startswith("raftka/")} >= wanted
+    found = {name for name in names(wheel) if name.startswith("raftka/")}
+    assert found >= {path for path in wanted if not LEFT_OUT.match(path)} - {
+        "raftka/learn/page.html"
+    }
+    assert {"raftka/learn/page.html.xz", "raftka/lessons/words.json"} <= found
+
+
+def test_a_wheel_is_slim(wheel: Path) -> None:
+    assert wheel.stat().st_size < 1_800_000
+
+
+def test_a_wheel_has_the_code_of_the_tree_line_by_line(wheel: Path) -> None:
+    checked = 0
+    with zipfile.ZipFile(wheel) as file:
+        assert file.testzip() is None
+        for name in file.namelist():
+            path = ROOT / name if (ROOT / name).exists() else ROOT / name.removeprefix("raftka/")
+            if not name.endswith(".py") or not path.is_file():
+                continue
+            here, there = path.read_text().split("\n"), file.read(name).decode().split("\n")
+            assert len(here) == len(there), name
+            for line, kept in zip(here, there, strict=True):
+                assert kept in (line, "") or kept.strip() == "pass", f"{name}: {kept}"
+            checked += 1
+    assert checked > 900
+
+
+SHOWN = """
+import inspect
+import raftka, raftka.testing, raftka.simulation, raftka.aio
+from raftka.learn import export, lessons
+from raftka.simulations.faults.table import FAULTS
+from raftka.simulations.scenarios import NAMES
+from raftka.simulations.scenarios.stage import load
+assert "raftka-data" in export.page({})
+assert [lessons.load(each).title()["pt"] for each in lessons.names()]
+assert all(each.meaning for each in FAULTS.values()), FAULTS
+assert all(load(each).__doc__ for each in NAMES), NAMES
+for module in (raftka, raftka.testing, raftka.simulation, raftka.aio):
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            methods = [(each, value) for each, value in sorted(vars(thing).items())
+                       if inspect.isfunction(value)]
+            print(name, bool(thing.__doc__),
+                  *(f"{each}:{bool(value.__doc__)}" for each, value in methods))
+"""
+
+
+@pytest.mark.wire
+def test_what_a_wheel_shows_is_what_the_tree_shows(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(site)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import raftka\nassert {str(site)!r} in raftka.__file__\n{SHOWN}"],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with contextlib.redirect_stdout(io.StringIO()) as here:
+        exec(SHOWN, {})
+    assert done.stdout == here.getvalue()
+    assert "Producer True" in done.stdout
 
 
 def test_a_wheel_from_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> None:
