@@ -50,6 +50,9 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "verifiable-share-consumer": Command(
             "client.tools.verifiable_share_consumer", "work in a share group, print each event"
         ),
+        "replica-verification": Command(
+            "client.tools.replica_verification", "whether replicas have the same records"
+        ),
         "get-offsets": Command("client.tools.get_offsets", "first, last and other offsets"),
         "delete-records": Command("client.tools.delete_records", "move where partitions begin"),
         "producer-perf-test": Command("client.tools.producer_perf_test", "measure producing"),
@@ -59,7 +62,10 @@ GROUPS: Final[dict[str, dict[str, Command]]] = {
         "consumer-groups": Command("client.tools.consumer_groups", "list, describe, reset, delete"),
         "share-groups": Command("client.tools.share_groups", "the same of share groups"),
         "streams-groups": Command(
-            "client.tools.streams_groups", "list, describe, delete streams groups"
+            "client.tools.streams_groups", "list, describe, reset, delete streams groups"
+        ),
+        "streams-application-reset": Command(
+            "client.tools.streams_application_reset", "let an application begin again"
         ),
         "transactions": Command("client.tools.transactions", "what is open, and ending it"),
         "groups": Command("client.tools.groups", "list groups; why one does not move"),

@@ -13,6 +13,7 @@ from raftka.client.admin import (
     partitions,
     quotas,
     records,
+    replicas,
     scram,
     share_groups,
     streams_groups,
@@ -62,6 +63,7 @@ from raftka.client.admin.quotas import (
     QuotaMatch,
     QuotaType,
 )
+from raftka.client.admin.replicas import ReplicaRecords
 from raftka.client.admin.scram import ScramPassword, ScramRemoval
 from raftka.client.admin.share_groups import ShareOffset
 from raftka.client.admin.streams_groups import (
@@ -122,6 +124,7 @@ class Admin(Calls):
     alter_replica_log_dirs = partitions.alter_replica_log_dirs
     describe_log_dirs = partitions.describe_log_dirs
     list_offsets = partitions.list_offsets
+    fetch_replicas = replicas.fetch_replicas
 
     # Nodes
 
@@ -153,6 +156,7 @@ class Admin(Calls):
     # Streams groups
 
     describe_streams_groups = streams_groups.describe_streams_groups
+    remove_streams_group_members = streams_groups.remove_streams_group_members
 
     # Quotas
 
@@ -225,6 +229,7 @@ __all__ = [
     "QuotaType",
     "Reassignment",
     "ReplicaInfo",
+    "ReplicaRecords",
     "Resource",
     "ResourcePattern",
     "ResourceType",

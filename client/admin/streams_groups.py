@@ -12,9 +12,13 @@ from raftka.client.consumer.group_client import GroupClient
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages import streams_group_describe as messages
+from raftka.net.protocol.messages.streams_group_heartbeat import StreamsGroupHeartbeatRequest
 
 TaskIds = dict[str, tuple[int, ...]]
 """Partitions by subtopology."""
+
+_LEAVES = -1
+"""The epoch by which a member says that it leaves (KIP-1071)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,25 @@ async def describe_streams_groups(
     for group_id in group_ids:
         outcomes[group_id] = await outcome_of(_describe_streams_group(admin, group_id))
     return checked(outcomes)
+
+
+async def remove_streams_group_members(admin: Calls, group_id: str, members: Iterable[str]) -> None:
+    """Make members leave, by member id; one that still runs joins again by itself.
+
+    Raises SomeFailed, with UNKNOWN_MEMBER_ID for members that are not in the group.
+    """
+
+    async def remove(member_id: str) -> None:
+        async def attempt(group: GroupClient) -> None:
+            request = StreamsGroupHeartbeatRequest(
+                group_id=group_id, member_id=member_id, member_epoch=_LEAVES
+            )
+            answer = await group.send(await group.channel(), request)
+            raise_for(answer.error_code, answer.error_message)
+
+        await with_group(admin, group_id, attempt)
+
+    checked({member: await outcome_of(remove(member)) for member in members})
 
 
 async def _describe_streams_group(admin: Calls, group_id: str) -> StreamsGroupDescription:

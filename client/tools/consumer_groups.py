@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from raftka.client.admin import Admin, GroupListing, SomeFailed
-from raftka.client.tools import group_actions, group_tables
-from raftka.client.tools.group_resets import SCENARIOS, datetime_ms, duration_ms, reset_offsets
+from raftka.client.tools import group_actions, group_resets, group_tables
 from raftka.client.tools.options import (
     Options,
     UsageError,
@@ -58,17 +57,7 @@ options.add_argument(
 )
 options.flag("--verbose", help="With --describe: more columns, and how long records wait.")
 options.number("--timeout", help="How long to wait for the brokers, in ms.")
-options.flag("--dry-run", help="Show the new offsets, change nothing (the default).")
-options.flag("--execute", help="Change the offsets.")
-options.flag("--export", help="Show the new offsets as CSV.")
-options.flag("--to-earliest", help="To the first record there is.")
-options.flag("--to-latest", help="To the end.")
-options.flag("--to-current", help="To where they are.")
-options.number("--to-offset", bits=64, help="To this offset.")
-options.number("--shift-by", bits=64, help="Forward by so many records, or back when negative.")
-options.text("--to-datetime", metavar="TIME", help="To the time YYYY-MM-DDThh:mm:ss.sss.")
-options.text("--by-duration", metavar="DURATION", help="Back by PnDTnHnMnS from now.")
-options.text("--from-file", metavar="FILE", help="To what a CSV file says.")
+group_resets.add_options(options)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -106,7 +95,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     if found.reset_offsets:
         _check_reset(found)
     else:
-        for scenario in SCENARIOS:
+        for scenario in group_resets.SCENARIOS:
             exclude(found, scenario, *_ACTIONS)
     return found
 
@@ -122,18 +111,9 @@ def _check_reset(found: argparse.Namespace) -> None:
         )
     if not found.group and not found.all_groups:
         raise UsageError("Option [reset-offsets] takes one of these options: [group], [all-groups]")
-    if len(given(found, *SCENARIOS)) != 1:
-        names = ", ".join(f"[{name}]" for name in SCENARIOS)
-        raise UsageError(
-            f"Option '[reset-offsets]' requires one of the following scenarios: [{names}]"
-        )
+    group_resets.check_scenario(found)
     if not (found.topic or found.all_topics or found.from_file):
         raise UsageError("One of the reset scopes should be defined: --all-topics, --topic.")
-    # What is no time is refused before a broker is asked.
-    if found.to_datetime:
-        datetime_ms(found.to_datetime)
-    if found.by_duration:
-        duration_ms(found.by_duration)
 
 
 async def _work(found: argparse.Namespace) -> int:
@@ -154,7 +134,7 @@ async def _work(found: argparse.Namespace) -> int:
         if found.delete:
             return await _delete(admin, groups)
         if found.reset_offsets:
-            return await reset_offsets(admin, groups, found)
+            return await group_resets.reset_offsets(admin, groups, found)
         return await _delete_offsets(admin, groups[0], found.topic)
 
 

@@ -1,4 +1,4 @@
-"""kafka-consumer-groups --reset-offsets: computes new offsets, then prints or stores them."""
+"""--reset-offsets of the tools for groups: computes new offsets, then prints or stores them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from decimal import Decimal
 from raftka.client.admin import Admin
 from raftka.client.consumer import EARLIEST, LATEST, OffsetAndMetadata
 from raftka.client.tools.group_tables import partitions_of
-from raftka.client.tools.options import ToolError, reason_of, shortened, whole_number
+from raftka.client.tools.options import (
+    Options,
+    ToolError,
+    UsageError,
+    given,
+    reason_of,
+    shortened,
+    whole_number,
+)
 from raftka.client.tools.tables import Column, lines
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -41,6 +49,47 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Offsets = dict[TopicPartition, int]
 
 
+def add_options(options: Options) -> None:
+    """The positions to which offsets may be moved, and what to do with them."""
+    options.flag("--dry-run", help="Show the new offsets, change nothing.")
+    options.flag("--execute", help="Change the offsets.")
+    options.flag("--export", help="Show the new offsets as CSV.")
+    add_scenarios(options)
+    options.flag("--to-current", help="To where they are.")
+
+
+def add_scenarios(options: Options) -> None:
+    """The positions to which offsets may be moved."""
+    options.flag("--to-earliest", help="To the first record there is.")
+    options.flag("--to-latest", help="To the end.")
+    options.number("--to-offset", bits=64, help="To this offset.")
+    options.number("--shift-by", bits=64, help="Forward by so many records, or back when negative.")
+    options.text("--to-datetime", metavar="TIME", help="To the time YYYY-MM-DDThh:mm:ss.sss.")
+    options.text("--by-duration", metavar="DURATION", help="Back by PnDTnHnMnS from now.")
+    options.text("--from-file", metavar="FILE", help="To what a CSV file says.")
+
+
+def check_scenario(found: argparse.Namespace) -> None:
+    """Raises UsageError unless one position is given; ToolError for what is no time.
+
+    No broker has been asked by then.
+    """
+    if len(given(found, *SCENARIOS)) != 1:
+        names = ", ".join(f"[{name}]" for name in SCENARIOS)
+        raise UsageError(
+            f"Option '[reset-offsets]' requires one of the following scenarios: [{names}]"
+        )
+    check_times(found)
+
+
+def check_times(found: argparse.Namespace) -> None:
+    """Raises ToolError for a moment or a duration that cannot be read."""
+    if found.to_datetime:
+        datetime_ms(found.to_datetime)
+    if found.by_duration:
+        duration_ms(found.by_duration)
+
+
 async def reset_offsets(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
     """Compute the new offsets, print them, and store them with --execute."""
     plans: dict[str, Offsets] = {}
@@ -55,17 +104,28 @@ async def reset_offsets(admin: Admin, groups: Sequence[str], found: argparse.Nam
             )
             failed = True
             continue
-        plans[group] = await plan(admin, group, found, await _committed(admin, group))
-        if found.execute and plans[group]:
-            await admin.alter_group_offsets(
-                group, {t: OffsetAndMetadata(offset) for t, offset in plans[group].items()}
-            )
+        committed = await committed_offsets(admin, group)
+        if found.all_topics:
+            targets = sorted(committed)
+        else:
+            targets = await partitions_of(admin, found.topic)
+        plans[group] = await plan(admin, group, found, committed, targets)
+        if found.execute:
+            await store(admin, group, plans[group])
     show(plans, found.export, name_groups=len(groups) > 1 or found.all_groups)
     return 1 if failed else 0
 
 
-def show(plans: Mapping[str, Offsets], as_csv: bool, *, name_groups: bool) -> None:
-    """Print the new offsets of groups."""
+async def store(admin: Admin, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    """Make these the committed offsets. Raises SomeFailed, KafkaError."""
+    if offsets:
+        await admin.alter_group_offsets(
+            group, {target: OffsetAndMetadata(offset) for target, offset in offsets.items()}
+        )
+
+
+def show(plans: Mapping[str, Offsets], as_csv: bool, *, name_groups: bool, width: int = 15) -> None:
+    """Print the new offsets of groups, in columns that are so wide at least."""
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         for group, offsets in plans.items():
@@ -79,8 +139,8 @@ def show(plans: Mapping[str, Offsets], as_csv: bool, *, name_groups: bool) -> No
         for target, offset in sorted(offsets.items())
     ]
     columns = [
-        Column("GROUP", 15, grows=True),
-        Column("TOPIC", 15, grows=True),
+        Column("GROUP", width, grows=True),
+        Column("TOPIC", width, grows=True),
         Column("PARTITION", 10),
         Column("NEW-OFFSET", 0),
     ]
@@ -97,24 +157,28 @@ async def _state(admin: Admin, group: str) -> str:
         return "Dead"
 
 
-async def _committed(admin: Admin, group: str) -> Offsets:
+async def committed_offsets(admin: Admin, group: str) -> Offsets:
+    """What a group has committed; nothing for one that does not exist."""
     return {t: each.offset for t, each in (await admin.list_group_offsets(group)).items()}
 
 
 async def plan(
-    admin: Admin, group: str, found: argparse.Namespace, committed: Mapping[TopicPartition, int]
+    admin: Admin,
+    group: str,
+    found: argparse.Namespace,
+    committed: Mapping[TopicPartition, int],
+    targets: Sequence[TopicPartition],
 ) -> Offsets:
-    """The new offsets of a group that has these now. Raises ToolError."""
+    """The new offsets of a group that has these now, for these partitions. Raises ToolError.
+
+    With --from-file the file has the partitions.
+    """
     if found.from_file:
-        return await _within_log(admin, _from_file(found.from_file, group))
-    if found.all_topics:
-        targets = sorted(committed)
-    else:
-        targets = await partitions_of(admin, found.topic)
+        return await within_log(admin, from_file(found.from_file, group))
     if found.to_earliest or found.to_latest:
-        return await _at(admin, targets, EARLIEST if found.to_earliest else LATEST)
+        return await offsets_at(admin, targets, EARLIEST if found.to_earliest else LATEST)
     if found.to_offset is not None:
-        return await _within_log(admin, dict.fromkeys(targets, found.to_offset))
+        return await within_log(admin, dict.fromkeys(targets, found.to_offset))
     if getattr(found, "shift_by", None) is not None:
         missing = [target for target in targets if target not in committed]
         if missing:
@@ -123,29 +187,30 @@ async def plan(
                 " committed offset"
             )
         moved = {target: committed[target] + found.shift_by for target in targets}
-        return await _within_log(admin, moved)
+        return await within_log(admin, moved)
     if found.to_current:
         known = {t: committed[t] for t in targets if t in committed}
-        return known | await _at(admin, [t for t in targets if t not in committed], LATEST)
+        return known | await offsets_at(admin, [t for t in targets if t not in committed], LATEST)
     if found.to_datetime:
-        return await _at(admin, targets, datetime_ms(found.to_datetime))
-    return await _at(admin, targets, system_clock().wall_ms() - duration_ms(found.by_duration))
+        return await offsets_at(admin, targets, datetime_ms(found.to_datetime))
+    moment_ms = system_clock().wall_ms() - duration_ms(found.by_duration)
+    return await offsets_at(admin, targets, moment_ms)
 
 
-async def _at(admin: Admin, targets: Sequence[TopicPartition], timestamp: int) -> Offsets:
+async def offsets_at(admin: Admin, targets: Sequence[TopicPartition], timestamp: int) -> Offsets:
     """The offsets at a timestamp; the end where no record is that young."""
     if not targets:
         return {}
     answers = await admin.list_offsets(dict.fromkeys(targets, timestamp))
     found = {target: answer.offset for target, answer in answers.items()}
     beyond = [target for target, offset in found.items() if offset < 0]
-    return found | await _at(admin, beyond, LATEST)
+    return found | await offsets_at(admin, beyond, LATEST)
 
 
-async def _within_log(admin: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
+async def within_log(admin: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
     """The requested offset, moved to the nearest that the log has."""
-    starts = await _at(admin, list(wanted), EARLIEST)
-    ends = await _at(admin, list(wanted), LATEST)
+    starts = await offsets_at(admin, list(wanted), EARLIEST)
+    ends = await offsets_at(admin, list(wanted), LATEST)
     found: Offsets = {}
     for target, offset in wanted.items():
         found[target] = min(max(offset, starts[target]), ends[target])
@@ -159,7 +224,7 @@ async def _within_log(admin: Admin, wanted: Mapping[TopicPartition, int]) -> Off
     return found
 
 
-def _from_file(path: str, group: str) -> Offsets:
+def from_file(path: str, group: str) -> Offsets:
     """topic,partition,offset lines, or group,topic,partition,offset. Raises ToolError."""
     found: Offsets = {}
     try:

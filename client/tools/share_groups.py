@@ -252,7 +252,11 @@ async def _reset(admin: Admin, group: str, found: argparse.Namespace) -> int:
         raise ToolError(f"Share group '{group}' is not empty.")
     known = await admin.list_share_group_offsets(group)
     current = {t: each.start_offset for t, each in known.items() if each.start_offset is not None}
-    plan = await group_resets.plan(admin, group, found, current)
+    if found.all_topics:
+        targets = sorted(current)
+    else:
+        targets = await group_tables.partitions_of(admin, found.topic)
+    plan = await group_resets.plan(admin, group, found, current, targets)
     if found.execute and plan:
         await admin.alter_share_group_offsets(group, plan)
     group_resets.show({group: plan}, found.export, name_groups=False)

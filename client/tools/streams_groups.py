@@ -1,13 +1,10 @@
-"""kafka-streams-groups: list, describe, delete streams groups, forget their offsets (KIP-1071).
-
-Offsets are moved with kafka-streams-application-reset of Apache Kafka, or kafka-consumer-groups.
-"""
+"""kafka-streams-groups: list, describe, delete streams groups, move their offsets (KIP-1071)."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from raftka.client.admin import (
     Admin,
@@ -16,7 +13,7 @@ from raftka.client.admin import (
     StreamsAssignment,
     StreamsGroupDescription,
 )
-from raftka.client.tools import group_actions, group_tables
+from raftka.client.tools import group_actions, group_resets, group_tables, streams_resets
 from raftka.client.tools.options import (
     Options,
     UsageError,
@@ -26,37 +23,44 @@ from raftka.client.tools.options import (
     require,
 )
 from raftka.client.tools.running import run, words
+from raftka.client.tools.streams_internal import delete_topics, internal_topics
 from raftka.client.tools.tables import Column, lines
-from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import KafkaError
 
-_ACTIONS = ("list", "describe", "delete", "delete-offsets")
+_ACTIONS = ("list", "describe", "delete", "reset-offsets", "delete-offsets")
 _STATES = ("Assigning", "Dead", "Empty", "NotReady", "Reconciling", "Stable")
 _UNSETTLED = ("Assigning", "Reconciling", "NotReady")
 _MISSING = "-"
 
 options = Options(
     "kafka-streams-groups",
-    "This tool helps to list, describe and delete streams groups.",
+    "This tool helps to list, describe, delete and manage the offsets of streams groups.",
 )
 options.servers()
 options.flag("--list", help="List all streams groups.")
 options.flag("--describe", help="Describe groups and the lag of their offsets.")
-options.flag("--delete", help="Delete groups that have no members, with their internal topics.")
+options.flag("--delete", help="Delete groups that have no members.")
+options.flag("--reset-offsets", help="Move the offsets of a group that has no members.")
 options.flag("--delete-offsets", help="Forget the offsets of topics.")
 options.many("--group", metavar="ID", help="A group to act on; may be given several times.")
 options.flag("--all-groups", help="Act on all streams groups.")
 options.many("--input-topic", metavar="TOPIC", help="A topic, or topic:0,1,2, of the offsets.")
 options.flag("--all-input-topics", help="All topics that the group has committed offsets of.")
+options.flag(
+    "--delete-all-internal-topics",
+    help="With --delete, or --reset-offsets --execute: the internal topics as well.",
+)
 options.many(
-    "--internal-topics",
+    "--delete-internal-topic",
     metavar="TOPIC",
-    help="With --delete: these internal topics only, in place of all of them.",
+    help="With --reset-offsets --execute: this internal topic as well.",
 )
 options.flag("--members", help="With --describe: the members and their tasks.")
 options.flag("--offsets", help="With --describe: the offsets (the default).")
 group_actions.state_option(options)
 options.flag("--verbose", help="With --describe: more columns.")
-options.number("--timeout", help="How long to wait for the brokers, in ms.")
+options.number("--timeout", bits=64, help="How long to wait for the brokers, in ms.")
+group_resets.add_options(options)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,8 +77,8 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     found = options.read(argv)
     if len(given(found, *_ACTIONS)) != 1:
         raise UsageError(
-            "Command must include exactly one action: --list, --describe, --delete, or"
-            " --delete-offsets."
+            "Command must include exactly one action: --list, --describe, --delete,"
+            " --reset-offsets, or --delete-offsets."
         )
     require(found, "bootstrap-server")
     if found.list:
@@ -92,6 +96,14 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
         raise UsageError(
             "Option [delete-offsets] takes one of these options: [input-topic], [all-input-topics]"
         )
+    if found.reset_offsets:
+        streams_resets.check(found)
+    else:
+        for option in (*group_resets.SCENARIOS, "dry-run", "execute", "export"):
+            exclude(found, option, *_ACTIONS)
+        exclude(found, "delete-internal-topic", *_ACTIONS)
+    if not found.delete and not found.reset_offsets:
+        exclude(found, "delete-all-internal-topics", *_ACTIONS)
     return found
 
 
@@ -108,7 +120,9 @@ async def _work(found: argparse.Namespace) -> int:
         if found.describe:
             return await _describe(admin, groups, found)
         if found.delete:
-            return await _delete(admin, groups, found.internal_topics)
+            return await _delete(admin, groups, with_topics=found.delete_all_internal_topics)
+        if found.reset_offsets:
+            return await streams_resets.reset_offsets(admin, groups, found)
         return max([await _delete_offsets(admin, each, found) for each in groups], default=0)
 
 
@@ -230,8 +244,8 @@ async def _offsets(admin: Admin, group: StreamsGroupDescription, verbose: bool) 
 # ---- delete
 
 
-async def _delete(admin: Admin, groups: Sequence[str], only: Sequence[str]) -> int:
-    """Groups, and what their applications keep in internal topics."""
+async def _delete(admin: Admin, groups: Sequence[str], *, with_topics: bool) -> int:
+    """Groups, and if wanted what their applications keep in internal topics; the exit code."""
     internal: dict[str, list[str]] = {}
     problems: dict[str, str] = {}
     listed = {each.group_id for each in await _listed(admin)}
@@ -243,17 +257,7 @@ async def _delete(admin: Admin, groups: Sequence[str], only: Sequence[str]) -> i
         if described.state != "Empty":
             problems[group] = f"Streams group '{group}' is not EMPTY."
             continue
-        topics = sorted(
-            {
-                topic
-                for each in described.subtopologies
-                for topic in (*each.repartition_source_topics, *each.changelog_topics)
-            }
-        )
-        if unknown := sorted({*only} - {*topics}):
-            problems[group] = f"{', '.join(unknown)} are no internal topics of the group."
-            continue
-        internal[group] = [topic for topic in topics if not only or topic in only]
+        internal[group] = internal_topics(described) if with_topics else []
     outcomes: dict[str, KafkaError | None] = {}
     try:
         await admin.delete_groups(internal)
@@ -265,40 +269,28 @@ async def _delete(admin: Admin, groups: Sequence[str], only: Sequence[str]) -> i
             problems[group] = words(outcome)
     deleted = [group for group, outcome in outcomes.items() if outcome is None]
     if problems:
-        group_actions.report_refused("streams", problems)
-    if deleted:
-        names = "', '".join(deleted)
-        print(f"Deletion of requested streams groups ('{names}') was successful.")
-        failed = await _delete_topics(admin, {t for group in deleted for t in internal[group]})
-        if failed:
+        group_actions.report_refused("streams", problems, deleted)
+    elif deleted:
+        print(f"Deletion of requested streams groups ({_quoted(deleted)}) was successful.")
+    topics = {group: internal[group] for group in deleted if internal[group]}
+    if topics:
+        if await delete_topics(admin, {topic for each in topics.values() for topic in each}):
             return 1
         print(
             "Deletion of associated internal topics of the streams groups"
-            f" ('{names}') was successful."
+            f" ({_quoted(topics)}) was successful."
         )
     return 1 if problems else 0
 
 
-async def _delete_topics(admin: Admin, topics: set[str]) -> bool:
-    """Whether any of them is left."""
-    try:
-        await admin.delete_topics(sorted(topics))
-    except SomeFailed as error:
-        missing = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        failed = {
-            topic: outcome
-            for topic, outcome in error.outcomes.items()
-            if isinstance(outcome, KafkaError) and outcome.code is not missing
-        }
-        for topic, outcome in failed.items():
-            print(f"Failed to delete internal topic: {topic}: {words(outcome)}", file=sys.stderr)
-        return bool(failed)
-    return False
+def _quoted(groups: Iterable[str]) -> str:
+    return ", ".join(f"'{group}'" for group in groups)
 
 
 async def _delete_offsets(admin: Admin, group: str, found: argparse.Namespace) -> int:
     if found.all_input_topics:
-        targets = sorted(await admin.list_group_offsets(group))
+        described = (await admin.describe_streams_groups([group]))[group]
+        targets = sorted(await streams_resets.input_offsets(admin, group, described))
     else:
         targets = await group_tables.partitions_of(admin, found.input_topic)
     return await group_actions.forget_offsets(admin, group, targets)

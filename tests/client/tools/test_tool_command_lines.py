@@ -27,7 +27,10 @@ TOOLS = (
     "metadata_quorum",
     "producer_perf_test",
     "reassign_partitions",
+    "replica_verification",
     "share_groups",
+    "streams_application_reset",
+    "streams_groups",
     "topics",
     "verifiable_consumer",
     "verifiable_producer",
@@ -111,6 +114,42 @@ def test_no_options_show_the_options(tool: str, capsys: pytest.CaptureFixture[st
             "--bootstrap-server x:1 --alter --broker one --add-config a=b",
             "valid integer broker id, but it is: one",
         ),
+        (
+            "streams_groups",
+            "--bootstrap-server x:1 --reset-offsets --group g --all-input-topics --to-earliest",
+            "takes the option: [execute] or [dry-run]",
+        ),
+        (
+            "streams_groups",
+            "--bootstrap-server x:1 --reset-offsets --group g --to-earliest --dry-run",
+            "One of the reset scopes should be defined: --all-input-topics, --input-topic.",
+        ),
+        (
+            "streams_groups",
+            "--bootstrap-server x:1 --reset-offsets --group g --all-input-topics --dry-run",
+            "requires one of the following scenarios",
+        ),
+        (
+            "streams_groups",
+            "--bootstrap-server x:1 --reset-offsets --group g --all-input-topics --to-latest"
+            " --dry-run --delete-all-internal-topics",
+            "take [execute] when",
+        ),
+        (
+            "streams_groups",
+            "--bootstrap-server x:1 --delete --group g --to-latest",
+            'Option "[to-latest]" can\'t be used with option "[delete]"',
+        ),
+        ("streams_application_reset", "--input-topics t", 'argument "[application-id]"'),
+        (
+            "streams_application_reset",
+            "--application-id a --input-topics t --to-earliest --shift-by 3",
+            "can't be used with option",
+        ),
+        ("streams_application_reset", "--application-id a --by-duration soon", "not a duration"),
+        ("replica_verification", "--time -2", 'Missing required argument "[broker-list]"'),
+        ("replica_verification", "--broker-list x:1 --topics-include (", "regular expression"),
+        ("replica_verification", "--broker-list x:1 --fetch-size 0", "--fetch-size must not be"),
         (
             "consumer_groups",
             "--bootstrap-server x:1 --describe",
