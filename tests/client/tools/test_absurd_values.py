@@ -71,11 +71,19 @@ COMMON: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--topic", "t", "--num-records", "1", "--throughput", "-1", "--record-size", "1"),
     ),
     "reassign_partitions": (("--list",), ("--execute",), ("--generate",)),
+    "replica_verification": ((),),
     "share_groups": (
         ("--list",),
         ("--describe", "--group", "g"),
         ("--reset-offsets", "--group", "g", "--topic", "t:0", "--to-offset", "1", "--dry-run"),
         ("--delete-offsets", "--group", "g", "--topic", "t"),
+    ),
+    "streams_application_reset": (("--application-id", "a", "--input-topics", "t"),),
+    "streams_groups": (
+        ("--list",),
+        ("--describe", "--group", "g"),
+        ("--reset-offsets", "--group", "g", "--input-topic", "t:0", "--dry-run"),
+        ("--delete-offsets", "--group", "g", "--input-topic", "t"),
     ),
     "transactions": (
         ("list",),
