@@ -69,6 +69,12 @@ class GroupMember:
     speaks_classic: bool = False
     """It has not been upgraded yet (KIP-1099)."""
     rack: str | None = None
+    awaited: bool = False
+    """The rebalance of a classic group waits for it; brokers of Apache Kafka do not say."""
+    topics: tuple[str, ...] = ()
+    """What it subscribes to by name, in a group of the consumer protocol."""
+    pattern: str = ""
+    """What it subscribes to by a regular expression, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +246,7 @@ def _description(item: DescribedGroup, coordinator: Broker) -> GroupDescription:
                 member.client_id,
                 member.client_host,
                 _assignment(member.member_assignment) if consumers else (),
+                awaited=member.awaited,
             )
             for member in item.members
         ),
@@ -265,6 +272,8 @@ def _coordinated(item: consumer_group_describe.DescribedGroup, at: Broker) -> Gr
                 _partitions(member.target_assignment),
                 member.member_type == _CLASSIC_MEMBER,
                 member.rack_id,
+                topics=tuple(member.subscribed_topic_names),
+                pattern=member.subscribed_topic_regex or "",
             )
             for member in item.members
         ),

@@ -70,6 +70,8 @@ class StreamsGroupDescription:
     members: tuple[StreamsGroupMember, ...]
     coordinator: Broker
     assignor: str
+    not_ready: str = ""
+    """Why it has no tasks, in words; brokers of Apache Kafka do not say."""
 
 
 async def describe_streams_groups(
@@ -131,6 +133,7 @@ def _description(item: messages.DescribedGroup, at: Broker) -> StreamsGroupDescr
         tuple(map(_member, item.members)),
         at,
         item.assignor_name or "",
+        item.not_ready,
     )
 
 

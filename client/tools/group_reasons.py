@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Container, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
-from raftka.client.admin import Admin, GroupDescription, GroupMember, ShareOffset
-from raftka.client.consumer.group_messages import by_topic
+from raftka.client.admin import Admin, GroupDescription, TopicDescription
+from raftka.client.cluster import ClusterUnreachable
+from raftka.client.tools import share_reasons, streams_reasons
 from raftka.client.tools.group_tables import log_ends
-from raftka.client.tools.options import Options, admin_settings, require
+from raftka.client.tools.options import Options, ToolError, admin_settings, require
+from raftka.client.tools.reason_words import name, names, standing
 from raftka.client.tools.running import run
-from raftka.model.ids import TopicPartition
+from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.ids import OFFSETS_TOPIC, TopicPartition
+from raftka.model.key_hash import partition_of_key
+
+T = TypeVar("T")
+
+_COORDINATORS = (
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.NOT_COORDINATOR,
+)
 
 options = Options("raftka groups why", "What a group waits for.")
 options.servers()
@@ -30,18 +42,87 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 async def _work(found: argparse.Namespace) -> None:
     async with Admin(admin_settings(found)) as admin:
-        kinds = {each.group_id: each.type.lower() for each in await admin.list_groups()}
-        if kinds.get(found.group) == "share":
-            described = (await admin.describe_share_groups([found.group]))[found.group]
-            positions = await admin.list_share_group_offsets(found.group)
-            print("\n".join(explain_share(described, positions)))
-            return
-        group = (await admin.describe_groups([found.group]))[found.group]
-        committed = await admin.list_group_offsets(found.group)
-        owned = {target for member in group.members for target in member.assignment}
-        ends = await log_ends(admin, sorted(owned | committed.keys()))
-    offsets = {target: each.offset for target, each in committed.items()}
-    print("\n".join(explain(group, Positions(offsets, ends))))
+        try:
+            lines = await _reasons(admin, found.group)
+        except KafkaError as error:
+            if not _is_of_coordinator(error):
+                raise
+            topic = await _offsets_topic(admin, error)
+            lines = list(explain_coordinator(found.group, error, topic))
+    print("\n".join(lines))
+
+
+async def _reasons(admin: Admin, group_id: str) -> list[str]:
+    """Asks for the group as each kind that it may be of. Raises KafkaError, ToolError."""
+    streams = await _unless_other(admin.describe_streams_groups([group_id]))
+    if streams is not None:
+        known = await admin.list_topics()
+        return list(streams_reasons.explain(streams[group_id], set(known)))
+    share = await _unless_other(admin.describe_share_groups([group_id]))
+    if share is not None:
+        offsets = await admin.list_share_group_offsets(group_id)
+        return list(share_reasons.explain(share[group_id], offsets))
+    described = await _unless_other(admin.describe_groups([group_id]))
+    committed = await admin.list_group_offsets(group_id)
+    if described is None and not committed:
+        raise ToolError(
+            f"{group_id} is Dead: no broker knows a group of this name. It waits for its first"
+            " member, or was deleted; kafka-groups --list names those there are"
+        )
+    group = None if described is None else described[group_id]
+    owned = {target for member in group.members for target in member.assignment} if group else set()
+    ends = await log_ends(admin, sorted(owned | committed.keys()))
+    positions = Positions({target: each.offset for target, each in committed.items()}, ends)
+    if group is None:
+        return [f"{group_id} has offsets and no members: it waits for one that joins."]
+    return list(explain(group, positions, set(await admin.list_topics())))
+
+
+async def _unless_other(describing: Awaitable[T]) -> T | None:
+    """None for a group of another kind, or brokers that do not have that kind."""
+    try:
+        return await describing
+    except KafkaError as error:
+        if error.code in (ErrorCode.GROUP_ID_NOT_FOUND, ErrorCode.UNSUPPORTED_VERSION):
+            return None
+        raise
+
+
+def _is_of_coordinator(error: KafkaError) -> bool:
+    return isinstance(error, ClusterUnreachable) or error.code in _COORDINATORS
+
+
+async def _offsets_topic(admin: Admin, error: KafkaError) -> TopicDescription | None:
+    """Where groups are; None before there are any. Raises `error` if no broker answers at all."""
+    try:
+        return (await admin.describe_topics([OFFSETS_TOPIC]))[OFFSETS_TOPIC]
+    except KafkaError as other:
+        if other.code is not ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+            raise error from other
+        return None
+
+
+def explain_coordinator(
+    group_id: str, error: KafkaError, topic: TopicDescription | None
+) -> Iterator[str]:
+    """What keeps a group's coordinator from answering, by the partition that has the group."""
+    if topic is None:
+        yield (
+            f"{group_id} waits for its coordinator: {OFFSETS_TOPIC} does not exist yet, and is made"
+            " when a member first asks for its coordinator."
+        )
+        return
+    part = topic.partitions[partition_of_key(group_id, len(topic.partitions))]
+    where = f"{OFFSETS_TOPIC}-{part.index}"
+    reason = error.message.rstrip(".")
+    yield f"{group_id} waits for its coordinator, the leader of {where}: {reason}."
+    if part.leader is None:
+        brokers = ", ".join(map(str, part.isr or part.replicas))
+        yield f"{where} has no leader: it waits for one of the brokers {brokers}."
+    elif error.code is ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
+        yield f"Broker {part.leader.id} leads it and reads the groups from its log."
+    else:
+        yield f"Broker {part.leader.id} leads it, and did not answer as coordinator in time."
 
 
 class Positions(NamedTuple):
@@ -55,54 +136,65 @@ class Positions(NamedTuple):
         return max(0, self.ends.get(target, 0) - self.committed.get(target, 0))
 
 
-def explain(group: GroupDescription, positions: Positions) -> Iterator[str]:
-    """What the group waits for, line by line; the first says how it stands."""
-    yield _standing(group)
+def explain(
+    group: GroupDescription, positions: Positions, topics: Container[str] = ()
+) -> Iterator[str]:
+    """What the group waits for, line by line; the first says how it stands.
+
+    `topics` are the topics there are.
+    """
+    yield standing(group)
     if group.state == "Empty":
         yield "It waits for a member: it has none that reads."
     elif group.state == "PreparingRebalance":
-        yield "It waits until its members have joined again, each at most max.poll.interval.ms."
+        yield from _awaited(
+            group,
+            "to join again, each at most its max.poll.interval.ms (a new one to join)",
+            "It waits until its members have joined again, each at most max.poll.interval.ms, and"
+            " a first generation for group.initial.rebalance.delay.ms.",
+        )
     elif group.state == "CompletingRebalance":
-        yield "It waits for the assignment of its leader, one of its members."
+        yield from _awaited(
+            group,
+            "to sync, the leader among them with the assignment",
+            "It waits for the assignment of its leader, one of its members.",
+        )
     elif group.state == "Assigning":
         yield (
             f"It waits for its next assignment (it has that of epoch {group.target_epoch}): there"
             " is one every consumer.assignment.interval.ms at most."
         )
     yield from _waiting_members(group)
+    yield from _idle_members(group, topics)
     yield from _unread(group, positions)
 
 
-def explain_share(
-    group: GroupDescription, positions: Mapping[TopicPartition, ShareOffset]
-) -> Iterator[str]:
-    """What a share group waits for (KIP-932), line by line; the first says how it stands."""
-    yield _standing(group)
-    if not group.members:
-        yield "It waits for a member: it has none."
+def _awaited(group: GroupDescription, what: str, otherwise: str) -> Iterator[str]:
+    """The members that keep a rebalance of a classic group; brokers of others name none."""
+    awaited = [name(member) for member in group.members if member.awaited]
+    yield f"It waits for {', '.join(awaited)} {what}." if awaited else otherwise
+
+
+def _idle_members(group: GroupDescription, topics: Container[str]) -> Iterator[str]:
+    """Members that will have nothing to read (KIP-848)."""
     for member in group.members:
-        if not member.assignment:
+        if member.target is None or member.target or member.assignment:
+            continue
+        missing = [topic for topic in member.topics if topic not in topics]
+        if member.pattern and not member.topics:
             yield (
-                f"{_name(member)} has no partitions: the topics that it subscribes to do not"
-                " exist, or their state is being begun and comes with its next heartbeat."
+                f"{name(member)} has no partitions: its pattern {member.pattern!r} is not resolved"
+                " yet, matches no topic that it may read, or the others have all of those."
             )
-    owned = {target for member in group.members for target in member.assignment}
-    new = [t for t in sorted(owned) if t not in positions or positions[t].start_offset is None]
-    if new:
-        yield (
-            f"In {_names(new)} no member has fetched yet: the first fetch decides where the group"
-            " begins (share.auto.offset.reset)."
-        )
-    lags = {target: each.lag for target, each in positions.items() if each.lag}
-    orphans = [target for target in sorted(lags) if target not in owned]
-    if orphans and group.members:
-        yield f"No member has {_names(orphans)}, where records wait: no member subscribes to it."
-    if lags:
-        worst = max(sorted(lags), key=lambda target: lags[target] or 0)
-        total = sum(lag or 0 for lag in lags.values())
-        yield f"{total} records are to be done, most of all in {worst} ({lags[worst]})."
-    elif group.members and not new:
-        yield "It waits for nothing but records: all that there are are done."
+        elif not member.topics:
+            yield f"{name(member)} has no partitions: it subscribes to nothing."
+        elif missing:
+            yield (
+                f"{name(member)} has no partitions: it waits for {', '.join(missing)}, which does"
+                " not exist."
+            )
+        elif group.state == "Stable":
+            yield f"{name(member)} has no partitions: the others have all that it subscribes to."
 
 
 def _waiting_members(group: GroupDescription) -> Iterator[str]:
@@ -115,18 +207,18 @@ def _waiting_members(group: GroupDescription) -> Iterator[str]:
         coming = sorted(set(member.target) - set(member.assignment))
         if going:
             yield (
-                f"{_name(member)} still has {_names(going)}, which it must give back: it polls too"
+                f"{name(member)} still has {names(going)}, which it must give back: it polls too"
                 " seldom, or its listener is at work. It has its max.poll.interval.ms for that."
             )
         for target in coming:
             owner = owners.get(target)
             if owner is None:
-                yield f"{_name(member)} gets {target} with its next heartbeat."
+                yield f"{name(member)} gets {target} with its next heartbeat."
             elif owner is not member:
-                yield f"{_name(member)} waits for {target}, which {_name(owner)} still has."
+                yield f"{name(member)} waits for {target}, which {name(owner)} still has."
         if not going and not coming and member.epoch not in (None, group.target_epoch):
             yield (
-                f"{_name(member)} has its share, and has not heard of epoch {group.target_epoch}:"
+                f"{name(member)} has its share, and has not heard of epoch {group.target_epoch}:"
                 " it does with its next heartbeat."
             )
 
@@ -136,30 +228,14 @@ def _unread(group: GroupDescription, positions: Positions) -> Iterator[str]:
     owned = {target for member in group.members for target in member.assignment}
     orphans = [t for t in sorted(positions.committed) if t not in owned and positions.behind(t)]
     if orphans and group.members:
-        yield f"No member has {_names(orphans)}, where records wait: no member subscribes to it."
+        yield f"No member has {names(orphans)}, where records wait: no member subscribes to it."
     for member in group.members:
         lag = sum(map(positions.behind, member.assignment))
         if lag:
             worst = max(member.assignment, key=positions.behind)
             yield (
-                f"{_name(member)} is {lag} records behind, most of all in {worst}"
+                f"{name(member)} is {lag} records behind, most of all in {worst}"
                 f" ({positions.behind(worst)})."
             )
     if group.state == "Stable" and not any(map(positions.behind, owned)):
         yield "It waits for nothing but records: it has read all there are."
-
-
-def _standing(group: GroupDescription) -> str:
-    members = len(group.members)
-    epoch = "" if group.epoch is None else f", in epoch {group.epoch}"
-    return f"{group.group_id} is {group.state}: {members} member{'s' * (members != 1)}{epoch}."
-
-
-def _name(member: GroupMember) -> str:
-    return member.instance_id or f"{member.member_id} ({member.client_id}{member.host})"
-
-
-def _names(targets: Sequence[TopicPartition]) -> str:
-    return ", ".join(
-        f"{topic}-{','.join(map(str, indexes))}" for topic, indexes in by_topic(targets).items()
-    )

@@ -12,7 +12,7 @@ import trio
 from raftka.client.admin import Admin
 from raftka.client.consumer import OffsetAndMetadata
 from raftka.client.producer import Producer
-from raftka.client.tools import streams_application_reset, streams_groups, topics
+from raftka.client.tools import groups, streams_application_reset, streams_groups, topics
 from raftka.local_cluster import LocalCluster
 from raftka.model.ids import TopicPartition
 from raftka.net.protocol.messages.find_coordinator import (
@@ -79,6 +79,10 @@ class Tools:
     def topics(self, *arguments: str) -> list[list[str]]:
         return self._words(topics.main([*self._at, *arguments]), 0)
 
+    def why(self, group: str) -> str:
+        lines = self._words(groups.main(["why", *self._at, group]), 0)
+        return "\n".join(" ".join(line) for line in lines)
+
     def _words(self, code: int, expected: int) -> list[list[str]]:
         out = self._capsys.readouterr()
         assert code == expected, out.err
@@ -134,9 +138,11 @@ def test_a_group_is_listed_described_and_deleted(tools: Tools, topic: str, threa
     assert members == [group, "m1", "process", "test", "ACTIVE:", "0:[0,1];"]
     offsets = tools.streams("--describe", "--group", group)
     assert offsets[1:] == [[group, topic, "0", "7"], [group, topic, "1", "7"]]
+    assert "waits for nothing but records" in tools.why(group)
     refused = tools.streams("--delete", "--group", group, code=1)
     assert ["Streams", "group", f"'{group}'", "is", "not", "EMPTY."] == refused[-1][-6:]
     thread.leave()
+    assert "no instance of the application runs" in tools.why(group)
     tools.streams("--delete", "--group", group)
     assert [group] not in tools.streams("--list")
     assert [f"{group}-0-changelog"] in tools.topics("--list")

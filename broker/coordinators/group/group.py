@@ -110,6 +110,14 @@ class Group:
     def is_empty(self) -> bool:
         return self.state is GroupState.EMPTY
 
+    def waits_for(self, member: Member) -> bool:
+        """Whether the rebalance goes on only when this member has joined, or synced."""
+        if self.state is GroupState.PREPARING_REBALANCE:
+            return member.join_ticket is None
+        return (
+            self.state is GroupState.COMPLETING_REBALANCE and member.member_id in self.pending_syncs
+        )
+
     @property
     def is_unused(self) -> bool:
         return self.state is GroupState.EMPTY and not self.pending_joins

@@ -344,6 +344,7 @@ def _described_members(group: Group, protocol_name: str) -> list[DescribedGroupM
             client_host=member.client_host,
             member_metadata=member.metadata(protocol_name) if stable else b"",
             member_assignment=member.assignment if stable else b"",
+            awaited=group.waits_for(member),
         )
         for member in group.members.values()
     ]

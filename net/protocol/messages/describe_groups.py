@@ -1,5 +1,5 @@
 """State and members of groups (classic protocol). From 6 on a group that does not exist is an
-error with words (KIP-1043).
+error with words (KIP-1043). The tagged field is ours: whether a rebalance waits for the member.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
@@ -18,6 +18,7 @@ class DescribedGroupMember(Struct):
         "client_host string",
         "member_metadata bytes",
         "member_assignment bytes",
+        "awaited bool 5+ tag 1000 = false",
     )
     __slots__ = (
         "member_id",
@@ -26,6 +27,7 @@ class DescribedGroupMember(Struct):
         "client_host",
         "member_metadata",
         "member_assignment",
+        "awaited",
     )
 
     def __init__(
@@ -37,6 +39,7 @@ class DescribedGroupMember(Struct):
         client_host: str = "",
         member_metadata: Buffer = b"",
         member_assignment: Buffer = b"",
+        awaited: bool = False,
     ) -> None:
         self.member_id = member_id
         self.group_instance_id = group_instance_id
@@ -44,6 +47,7 @@ class DescribedGroupMember(Struct):
         self.client_host = client_host
         self.member_metadata = member_metadata
         self.member_assignment = member_assignment
+        self.awaited = awaited
 
 
 class DescribedGroup(Struct):

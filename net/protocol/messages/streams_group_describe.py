@@ -1,4 +1,5 @@
-"""State, topology, members and tasks of streams groups (KIP-1071).
+"""State, topology, members and tasks of streams groups (KIP-1071). The tagged field is ours: why a
+group is not ready, in words.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
@@ -381,6 +382,7 @@ class DescribedGroup(Struct):
         "topology Topology nullable = null",
         "members []Member",
         "authorized_operations int32 = -2147483648",
+        "not_ready string 0+ tag 1000",
         "topology_description TopologyDescription 1+ nullable = null",
         "topology_description_status int8 1+ = 0",
         "assignor_name string 1+ nullable = null",
@@ -395,6 +397,7 @@ class DescribedGroup(Struct):
         "topology",
         "members",
         "authorized_operations",
+        "not_ready",
         "topology_description",
         "topology_description_status",
         "assignor_name",
@@ -412,6 +415,7 @@ class DescribedGroup(Struct):
         topology: Topology | None = None,
         members: list[Member] = FRESH,
         authorized_operations: int = -2147483648,
+        not_ready: str = "",
         topology_description: TopologyDescription | None = None,
         topology_description_status: int = 0,
         assignor_name: str | None = None,
@@ -425,6 +429,7 @@ class DescribedGroup(Struct):
         self.topology = topology
         self.members = [] if members is FRESH else members
         self.authorized_operations = authorized_operations
+        self.not_ready = not_ready
         self.topology_description = topology_description
         self.topology_description_status = topology_description_status
         self.assignor_name = assignor_name

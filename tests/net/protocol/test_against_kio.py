@@ -86,6 +86,12 @@ def _avoid_what_kio_cannot(message: Struct) -> None:
         message.recorder = []
     if hasattr(message, "metadata_log"):
         message.metadata_log = []
+    for group in getattr(message, "groups", ()):
+        if hasattr(group, "not_ready"):
+            group.not_ready = ""
+        for member in getattr(group, "members", ()):
+            if hasattr(member, "awaited"):
+                member.awaited = False
     if hasattr(message, "acceptable_recovery_lag_legacy"):  # What version 0 has, by the same name.
         message.acceptable_recovery_lag_legacy = message.acceptable_recovery_lag  # type: ignore[attr-defined]
     if getattr(message, "cordoned_log_dirs", None) == []:

@@ -28,7 +28,14 @@ def describe(core: Core, group_id: str) -> messages.DescribedGroup:
         topology=_topology(core, group),
         members=[_member(group, member) for member in group.members.values()],
         assignor_name=ASSIGNOR,
+        not_ready=_problem(core, group),
     )
+
+
+def _problem(core: Core, group: StreamsGroup) -> str:
+    """What is wrong with the topics of its topology, in words; empty when nothing is."""
+    found = target.configured(core, group)
+    return "" if found is None or found.problem is None else found.problem.words
 
 
 def _topology(core: Core, group: StreamsGroup) -> messages.Topology | None:

@@ -309,3 +309,26 @@ def test_names_that_no_record_can_hold_are_refused(options: dict[str, Any]) -> N
     world = ShardWorld()
     assert world.join(**options).error is ErrorCode.INVALID_REQUEST
     assert world.state() == "Dead"
+
+
+def test_a_rebalance_names_the_members_that_it_waits_for() -> None:
+    """`raftka groups why` prints them."""
+    world = ShardWorld()
+    members, generation = world.stable_group(3)
+
+    def awaited() -> list[str]:
+        return [m.member_id for m in world.shard.describe_group(GROUP).members if m.awaited]
+
+    assert awaited() == []
+    world.join(members[0])
+    assert world.state() == "PreparingRebalance"
+    assert awaited() == members[1:]
+    world.join(members[2])
+    assert awaited() == [members[1]]
+    world.join(members[1])
+    assert world.state() == "CompletingRebalance"
+    assert awaited() == members
+    world.sync(members[1], generation + 1)
+    assert awaited() == [members[0], members[2]]
+    world.sync(members[0], generation + 1, dict.fromkeys(members, b"share"))
+    assert (world.state(), awaited()) == ("Stable", [])

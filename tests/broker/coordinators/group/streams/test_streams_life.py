@@ -134,9 +134,11 @@ def test_internal_topics_that_are_missing_are_asked_for() -> None:
     assert beat is not None
     assert [(topic.name, topic.partitions) for topic in beat.missing] == [(CHANGELOG, 4)]
     assert world.streams.state_name == "NotReady"
+    assert CHANGELOG in world.shown().not_ready
     world.create_topic(CHANGELOG, 4)
     world.quiet()
     assert one.owned["active"] == ALL
+    assert world.shown().not_ready == ""
     world.delete_topic("t")
     beat = world.hear(one)
     assert beat is not None and beat.response.status is not None
