@@ -103,7 +103,8 @@ class Cluster:
 
     @property
     def connections(self) -> Connections:
-        assert self._connections is not None, "the client is not open: use `async with`"
+        if self._connections is None:
+            raise RuntimeError("the client is not open: use it within `async with`")
         return self._connections
 
     def start(self, nursery: trio.Nursery) -> None:

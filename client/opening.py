@@ -42,6 +42,7 @@ class Client:
         network = secured(config, network or TcpNetwork(), self._clock, self._dice)
         self._cluster = Cluster(config, network, self._clock, self._dice)
         self._nursery: trio.Nursery | None = None
+        self._was_opened = False
         self._works = False
         """Whether the background tasks run, so that a caller may wait for them."""
 
@@ -68,6 +69,10 @@ class Client:
 
     async def __aenter__(self: C) -> C:
         _require_trio()
+        if self._was_opened:
+            kind = type(self).__name__
+            raise RuntimeError(f"this {kind} was opened before: make one for each `async with`")
+        self._was_opened = True
         self._manager = trio.open_nursery()
         outer = await self._manager.__aenter__()
         started = trio.Event()

@@ -108,6 +108,11 @@ class ClientConfig:
         self, kind: str, known: Mapping[str, Setting], given: Mapping[str, object]
     ) -> None:
         """Raises ConfigError for an unknown name or a value that is not allowed."""
+        if not isinstance(given, Mapping):
+            raise ConfigError(
+                'the settings are a dict, as {"bootstrap.servers": "localhost:9092"}, not'
+                f" {given!r}"
+            )
         self.kind = kind
         self._values: dict[str, Value] = {name: item.default for name, item in known.items()}
         self._given: frozenset[str] = frozenset(given)
@@ -194,4 +199,5 @@ def parse_endpoints(name: str, addresses: Iterable[str]) -> list[Endpoint]:
 def _unknown(kind: str, name: str, known: Mapping[str, Setting]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{name} is not a setting of a {kind}{hint}"
+    article = "an" if kind.startswith("a") else "a"
+    return f"{name} is not a setting of {article} {kind}{hint}"

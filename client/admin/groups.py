@@ -11,6 +11,7 @@ from raftka.client.admin.coordinated import with_group
 from raftka.client.admin.outcomes import checked, error_of, outcome_of, raise_for
 from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.group_messages import PROTOCOL_TYPE, decode_assignment
+from raftka.client.given import names_in
 from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
@@ -116,7 +117,7 @@ async def list_groups(
 async def describe_groups(admin: Calls, group_ids: Iterable[str]) -> dict[str, GroupDescription]:
     """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
     outcomes: dict[str, GroupDescription | KafkaError] = {}
-    for group_id in group_ids:
+    for group_id in names_in(group_ids, "groups"):
         outcomes[group_id] = await outcome_of(_describe_group(admin, group_id))
     return checked(outcomes)
 
@@ -124,7 +125,7 @@ async def describe_groups(admin: Calls, group_ids: Iterable[str]) -> dict[str, G
 async def delete_groups(admin: Calls, group_ids: Iterable[str]) -> None:
     """Delete groups that have no members. Raises SomeFailed."""
     outcomes: dict[str, KafkaError | None] = {}
-    for group_id in group_ids:
+    for group_id in names_in(group_ids, "groups"):
         outcomes[group_id] = await outcome_of(_delete_group(admin, group_id))
     checked(outcomes)
 
@@ -191,7 +192,9 @@ async def remove_group_members(
     """Make members leave, by member id. Raises SomeFailed."""
     request = LeaveGroupRequest(
         group_id=group_id,
-        members=[MemberIdentity(member_id=member, reason=reason) for member in members],
+        members=[
+            MemberIdentity(member_id=each, reason=reason) for each in names_in(members, "members")
+        ],
     )
 
     async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of, raise_for
+from raftka.client.given import names_in
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.scram import MIN_ITERATIONS, NUMBERS, salted_password
 from raftka.net.protocol.messages.alter_user_scram_credentials import (
@@ -49,7 +50,9 @@ async def describe_user_scram_credentials(
 
     Users without a password are left out. Raises KafkaError.
     """
-    request = DescribeUserScramCredentialsRequest(users=[UserName(name=each) for each in users])
+    request = DescribeUserScramCredentialsRequest(
+        users=[UserName(name=each) for each in names_in(users, "users")]
+    )
     answer = await admin.ask(request)
     raise_for(answer.error_code, answer.error_message)
     found: dict[str, dict[str, int] | KafkaError] = {}

@@ -10,6 +10,7 @@ from raftka.client.admin.coordinated import with_group
 from raftka.client.admin.groups import GroupDescription, GroupMember
 from raftka.client.admin.outcomes import checked, outcome_of, raise_for
 from raftka.client.consumer.group_client import GroupClient
+from raftka.client.given import names_in
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -40,7 +41,7 @@ async def describe_share_groups(
 ) -> dict[str, GroupDescription]:
     """State and members. Raises SomeFailed, with GROUP_ID_NOT_FOUND for an unknown group."""
     outcomes: dict[str, GroupDescription | KafkaError] = {}
-    for group_id in group_ids:
+    for group_id in names_in(group_ids, "groups"):
         outcomes[group_id] = await outcome_of(_describe_share_group(admin, group_id))
     return checked(outcomes)
 
@@ -109,7 +110,10 @@ async def delete_share_group_offsets(
     """Forget the topics of a group without members; what came of each. Raises KafkaError."""
     request = deleting.DeleteShareGroupOffsetsRequest(
         group_id=group_id,
-        topics=[deleting.DeleteShareGroupOffsetsRequestTopic(topic_name=name) for name in topics],
+        topics=[
+            deleting.DeleteShareGroupOffsetsRequestTopic(topic_name=name)
+            for name in names_in(topics, "topics")
+        ],
     )
 
     async def attempt(group: GroupClient) -> dict[str, KafkaError | None]:

@@ -9,6 +9,7 @@ from raftka.client.admin.calls import Calls
 from raftka.client.admin.coordinated import with_group
 from raftka.client.admin.outcomes import checked, outcome_of, raise_for
 from raftka.client.consumer.group_client import GroupClient
+from raftka.client.given import names_in
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.net.protocol.messages import streams_group_describe as messages
@@ -81,7 +82,7 @@ async def describe_streams_groups(
     is unknown or of another kind.
     """
     outcomes: dict[str, StreamsGroupDescription | KafkaError] = {}
-    for group_id in group_ids:
+    for group_id in names_in(group_ids, "groups"):
         outcomes[group_id] = await outcome_of(_describe_streams_group(admin, group_id))
     return checked(outcomes)
 

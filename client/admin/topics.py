@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from raftka.client.admin.calls import Calls
 from raftka.client.admin.outcomes import checked, error_of
+from raftka.client.given import names_in
 from raftka.client.metadata import Broker
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import ZERO_UUID
@@ -92,7 +93,7 @@ async def create_topics(
 ) -> dict[str, CreatedTopic]:
     """Create topics, or only check that they could be. Raises SomeFailed."""
     request = CreateTopicsRequest(
-        topics=[_creatable(topic) for topic in topics],
+        topics=[_creatable(topic) for topic in _new_topics(topics)],
         timeout=admin.timeout_ms,
         validate_only=validate_only,
     )
@@ -109,9 +110,18 @@ async def create_topics(
     return checked(outcomes)
 
 
+def _new_topics(given: Iterable[NewTopic]) -> list[NewTopic]:
+    """Raises TypeError for anything else than topics, such as their names."""
+    found = list(given) if isinstance(given, Iterable) else [given]
+    for each in found:
+        if not isinstance(each, NewTopic):
+            raise TypeError(f'topics are a list of NewTopic("name"), and this is {each!r}')
+    return found
+
+
 async def delete_topics(admin: Calls, names: Iterable[str]) -> None:
     """Delete topics by name. Raises SomeFailed."""
-    listed = list(names)
+    listed = names_in(names, "topics")
     request = DeleteTopicsRequest(
         topic_names=listed,
         topics=[DeleteTopicState(name=name) for name in listed],
@@ -151,7 +161,7 @@ async def list_topics(admin: Calls, *, internal: bool = True) -> dict[str, Topic
 
 async def describe_topics(admin: Calls, names: Iterable[str]) -> dict[str, TopicDescription]:
     """Partitions, leaders, replicas. Raises SomeFailed for topics that do not exist."""
-    listed = sorted(set(names))
+    listed = sorted(set(names_in(names, "topics")))
     if not listed:
         return {}
     outcomes = await admin.retrying(lambda: _describe_by_pages(admin, listed))

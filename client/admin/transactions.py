@@ -11,6 +11,7 @@ from raftka.client.admin.coordinated import at_coordinator
 from raftka.client.admin.outcomes import SomeFailed, checked, error_of, outcome_of, raise_for
 from raftka.client.consumer.group_messages import by_topic
 from raftka.client.coordinator import TRANSACTION, Coordinator
+from raftka.client.given import names_in
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import NO_PRODUCER_ID, TopicPartition
 from raftka.net.protocol.messages.describe_producers import (
@@ -135,7 +136,7 @@ async def describe_transactions(
 ) -> dict[str, TransactionDescription]:
     """Raises SomeFailed, with TRANSACTIONAL_ID_NOT_FOUND for unknown ids."""
     outcomes: dict[str, TransactionDescription | KafkaError] = {}
-    for id in transactional_ids:
+    for id in names_in(transactional_ids, "transactional ids"):
         outcomes[id] = await outcome_of(_describe(admin, id))
     return checked(outcomes)
 
@@ -202,7 +203,7 @@ async def fence_producers(
     The (producer id, epoch) that each id has now. Raises SomeFailed.
     """
     outcomes: dict[str, tuple[int, int] | KafkaError] = {}
-    for id in transactional_ids:
+    for id in names_in(transactional_ids, "transactional ids"):
         outcomes[id] = await outcome_of(_fence(admin, id))
     return checked(outcomes)
 

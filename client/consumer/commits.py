@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from raftka.client.consumer.group_client import CommitFailed, GroupClient, check_commit
 from raftka.client.consumer.state import Assignment, ConsumerRecord
 from raftka.client.coordinator import COORDINATOR_MOVED
+from raftka.client.given import offset_in, partition_in
 from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.client.settings import ClientConfig
 from raftka.model.errors import KafkaError
@@ -60,7 +61,9 @@ class AutoCommit:
         if offsets is None:
             return self.consumed()
         return {
-            TopicPartition(*target): OffsetAndMetadata(item) if isinstance(item, int) else item
+            partition_in(target): item
+            if isinstance(item, OffsetAndMetadata)
+            else OffsetAndMetadata(offset_in(item))
             for target, item in offsets.items()
         }
 

@@ -31,6 +31,7 @@ from raftka.client.consumer.polled import Polled
 from raftka.client.consumer.positions import Positions
 from raftka.client.consumer.protocols import begin_membership, subscribe_by
 from raftka.client.consumer.state import Assignment, ConsumerRecord, reset_policy
+from raftka.client.given import names_in, offset_in, partition_in, partitions_in
 from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.client.opening import LAST_WORDS_S, Client
 from raftka.model.errors import ErrorCode, KafkaError
@@ -100,21 +101,21 @@ class Consumer(Client):
         """
         if self._manual:
             raise _mixed()
+        names: list[str] = []
+        if not isinstance(topics, SubscriptionPattern | re.Pattern):
+            names = names_in([topics] if isinstance(topics, str) else topics, "topics")
         membership = self._member()
         membership.listener = listener
         self._subscribed = True
+        self._pattern = topics if isinstance(topics, re.Pattern) else None
         if isinstance(topics, SubscriptionPattern):
-            self._pattern = None
             subscribe_by(membership, topics)
             self._cluster.follow_all()
             return
-        if isinstance(topics, re.Pattern):
-            self._pattern = topics
+        if self._pattern is not None:
             self._cluster.follow_all()
             self._match_pattern()
             return
-        names = [topics] if isinstance(topics, str) else list(topics)
-        self._pattern = None
         self._cluster.follow_only(
             names, allow_creation=self._config.flag("allow.auto.create.topics")
         )
@@ -125,7 +126,7 @@ class Consumer(Client):
         if self._subscribed:
             raise _mixed()
         self._manual = True
-        wanted = [TopicPartition(*target) for target in partitions]
+        wanted = partitions_in(partitions)
         self._assignment.replace(wanted)
         self._cluster.follow_only(
             {target.topic for target in wanted},
@@ -202,8 +203,8 @@ class Consumer(Client):
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read on from `offset`."""
+        self._assignment.seek(partition_in(partition), offset_in(offset))
         self.polled.drop(partition)
-        self._assignment.seek(TopicPartition(*partition), offset)
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Continue at the start; all assigned partitions when none are given."""
@@ -215,7 +216,7 @@ class Consumer(Client):
 
     async def position(self, partition: TopicPartition) -> int:
         """The offset of the next record. Raises KafkaError when it cannot be found in time."""
-        target = TopicPartition(*partition)
+        target = partition_in(partition)
         with self._clock.within(self._api_timeout_s):
             while (found := self._assignment.state(target).position) is None:
                 await self._reading.step()
@@ -247,7 +248,7 @@ class Consumer(Client):
         That end is the high watermark, or the last stable offset (isolation.level =
         read_committed), as of the last answer; None before the first.
         """
-        behind = self._assignment.lag(TopicPartition(*partition))
+        behind = self._assignment.lag(partition_in(partition))
         return None if behind is None else behind + self.polled.count(partition)
 
     # Commits
@@ -355,7 +356,7 @@ class Consumer(Client):
     def _reset(self, partitions: Iterable[TopicPartition], timestamp: int) -> None:
         for target in list(partitions) or self._assignment.partitions:
             self.polled.drop(target)
-            self._assignment.reset(TopicPartition(*target), timestamp)
+            self._assignment.reset(partition_in(target), timestamp)
 
     # The group
 

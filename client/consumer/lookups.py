@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from raftka.client.cluster import Cluster
 from raftka.client.consumer.group_client import GroupClient
 from raftka.client.consumer.offsets import OffsetAndTimestamp, list_offsets_for
+from raftka.client.given import partition_in, partitions_in
 from raftka.client.group_offsets import OffsetAndMetadata
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
@@ -64,13 +65,13 @@ class Lookups:
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """The offsets that `group` has committed, without the partitions that have none."""
         with self._cluster.clock.within(self._timeout_s):
-            return await group.committed([TopicPartition(*target) for target in partitions])
+            return await group.committed(partitions_in(partitions))
         raise no_answer(self._cluster, "the committed offsets", self._timeout_s)
 
     async def _list_offsets(
         self, timestamps: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, OffsetAndTimestamp]:
-        wanted = {TopicPartition(*target): when for target, when in timestamps.items()}
+        wanted = {partition_in(target): when for target, when in timestamps.items()}
         answers = await list_offsets_for(
             self._cluster, wanted, self._timeout_s, committed_only=self._committed_only
         )

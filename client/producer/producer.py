@@ -26,6 +26,7 @@ from typing import Final
 import trio
 
 from raftka.client.config import producer_config
+from raftka.client.given import check_record, check_topic, offset_in, partition_in
 from raftka.client.group_offsets import GroupMetadata, OffsetAndMetadata
 from raftka.client.metadata import TopicView
 from raftka.client.opening import Client
@@ -43,8 +44,8 @@ from raftka.model.records import Header
 
 log = logging.getLogger("raftka.producer")
 
-_TEXT: Final[type[object]] = str
-"""What callers who do not check types hand over by mistake."""
+_USUAL_KEYS: Final[frozenset[type]] = frozenset({bytes, type(None)})
+"""Most records have a value and a key of these types and nothing else: no more is looked at."""
 
 _RECORDS_PER_CHECKPOINT = 100
 """How many records may be handed over before other tasks get their turn."""
@@ -107,17 +108,21 @@ class Producer(Client):
         """Add a record to a batch. Await the result to know where it was stored.
 
         Waits up to max.block.ms for the topic's layout and for memory. Raises KafkaError: a
-        record that is too large, a partition that does not exist, no topic or memory in time.
+        record that is too large, a partition that does not exist, no topic or memory in time;
+        TypeError and ValueError for what is no record.
         """
         if not self._works or self._closed:
             raise self._not_taking()
         if self._transactions is not None:
             self._transactions.state.check_open("send")
-        if type(value) is _TEXT or type(key) is _TEXT:
-            raise TypeError(
-                "keys and values are bytes, or None: encode text first, as in"
-                ' send("topic", text.encode())'
-            )
+        if (
+            type(value) is not bytes
+            or type(key) not in _USUAL_KEYS
+            or partition is not None
+            or headers
+            or timestamp_ms is not None
+        ):
+            check_record(value, key, partition, headers, timestamp_ms)
         size = record_size(key, value, headers)
         if size > self._record_size_max:
             raise KafkaError(
@@ -188,7 +193,9 @@ class Producer(Client):
         the consumer has lost its place in the group since then (KIP-447), and MustClose.
         """
         chosen = {
-            TopicPartition(*target): OffsetAndMetadata(item) if isinstance(item, int) else item
+            partition_in(target): item
+            if isinstance(item, OffsetAndMetadata)
+            else OffsetAndMetadata(offset_in(item))
             for target, item in offsets.items()
         }
         await self._transactional().send_offsets(chosen, group)
@@ -323,6 +330,7 @@ class Producer(Client):
         return self._partitioner.draw(view.name, size, available, queued)
 
     async def _layout_of(self, topic: str, partition: int | None) -> TopicView:
+        check_topic(topic)
         self._cluster.follow([topic])
         with self._clock.within(self._max_block_s):
             while True:

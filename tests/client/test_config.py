@@ -23,7 +23,7 @@ def test_an_unknown_name_gets_the_nearest_known_one() -> None:
 
 
 def test_a_setting_of_another_client_is_unknown() -> None:
-    with pytest.raises(ConfigError, match=r"group\.id is not a setting of a admin client"):
+    with pytest.raises(ConfigError, match=r"group\.id is not a setting of an admin client"):
         admin_config({"group.id": "g"})
 
 
