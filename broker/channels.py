@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import TypeVar
 
 import trio
 
@@ -16,6 +16,9 @@ from raftka.model.errors import ErrorCode
 from raftka.model.ids import Endpoint
 from raftka.model.ports import BrokenConnection, Clock, Network
 from raftka.net.channel import Channel
+from raftka.net.protocol.message import Request, Response
+
+R = TypeVar("R", bound=Response)
 
 _RETRY_S = 0.05
 _CONNECT_S = 5.0
@@ -65,8 +68,13 @@ class Channels:
         self._controller_moved = trio.Event()
 
     async def to_controller(
-        self, request: Any, *, lane: str = "", timeout_s: float = 30.0, patience_s: float = inf
-    ) -> Any:
+        self,
+        request: Request[R],
+        *,
+        lane: str = "",
+        timeout_s: float = 30.0,
+        patience_s: float = inf,
+    ) -> R:
         """Ask the active controller, wherever it is, until it answers as one.
 
         Requests of one lane share a connection and are answered in order; heartbeats have a lane

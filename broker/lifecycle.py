@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any
 
 import trio
 
@@ -211,7 +210,7 @@ class Lifecycle:
     async def _heartbeat(self) -> None:
         stopping = self.state is State.PENDING_CONTROLLED_SHUTDOWN
         sent_s = self._clock.monotonic()
-        answer: Any = await self._channels.to_controller(
+        answer = await self._channels.to_controller(
             BrokerHeartbeatRequest(
                 broker_id=self.identity.broker_id,
                 broker_epoch=self.broker_epoch,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from raftka.broker import dynamic_settings
 from raftka.broker.channels import Channels
@@ -27,6 +27,7 @@ from raftka.model.ids import NO_BROKER, Endpoint
 from raftka.model.settings.listener_settings import ListenerSettings
 from raftka.model.settings.listeners import Listener, listeners
 from raftka.net.answers import Turn
+from raftka.net.protocol.message import Request, Response
 from raftka.net.router import CloseConnection
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
     from raftka.net.session import Session
     from raftka.storage.cleaning.cleaner import Cleaner
     from raftka.storage.log_manager import LogManager
+
+R = TypeVar("R", bound=Response)
 
 
 class Node:
@@ -328,7 +331,7 @@ class Node:
 
     # Asking others.
 
-    async def ask_controller(self, request: Any, *, timeout_s: float = 30.0) -> Any:
+    async def ask_controller(self, request: Request[R], *, timeout_s: float = 30.0) -> R:
         """Have the active controller answer a request, as a client's would be forwarded.
 
         Raises model.ports.BrokenConnection when none answers in time.

@@ -6,7 +6,7 @@ CREATE_TOKENS on that user.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from raftka.broker import delegation
 from raftka.broker.request import Context, handles
@@ -46,6 +46,12 @@ async def handle_create_delegation_token(
     owner = requester
     if request.owner_principal_name:
         owner = Principal(request.owner_principal_type or "", request.owner_principal_name)
+    answer = CreateDelegationTokenResponse(
+        principal_type=owner.type,
+        principal_name=owner.name,
+        token_requester_principal_type=requester.type,
+        token_requester_principal_name=requester.name,
+    )
     try:
         delegation.check_may_ask(context)
         if owner != requester:
@@ -61,26 +67,14 @@ async def handle_create_delegation_token(
         now_ms = node.clock.wall_ms()
         token = await node.controller.submit(lambda image: create(image, rules, wish, now_ms))
     except KafkaError as error:
-        return CreateDelegationTokenResponse(
-            error_code=int(error.code), **_people(owner, requester)
-        )
-    return CreateDelegationTokenResponse(
-        **_people(owner, requester),
-        issue_timestamp=token.issued_ms,
-        expiry_timestamp=token.expires_ms,
-        max_timestamp=token.max_ms,
-        token_id=token_id,
-        hmac=token_hmac(secret, token_id),
-    )
-
-
-def _people(owner: Principal, requester: Principal) -> dict[str, Any]:
-    return {
-        "principal_type": owner.type,
-        "principal_name": owner.name,
-        "token_requester_principal_type": requester.type,
-        "token_requester_principal_name": requester.name,
-    }
+        answer.error_code = int(error.code)
+        return answer
+    answer.issue_timestamp = token.issued_ms
+    answer.expiry_timestamp = token.expires_ms
+    answer.max_timestamp = token.max_ms
+    answer.token_id = token_id
+    answer.hmac = token_hmac(secret, token_id)
+    return answer
 
 
 def _new_id(context: Context) -> str:

@@ -6,8 +6,6 @@ the generation may be a member's epoch (KIP-848). 10: topics go by id.
 
 from __future__ import annotations
 
-from typing import Any
-
 from raftka.broker.naming import name_topics
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
@@ -49,7 +47,8 @@ def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending | O
     committed = node.groups.commit_offsets(request, context.api_version)
     answer = Pending()
 
-    def complete(response: Any) -> None:
+    def complete(response: object) -> None:
+        assert isinstance(response, OffsetCommitResponse)
         response.topics += refused
         answer.resolve(response)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -19,9 +19,9 @@ from raftka.broker.replication.replica import Replica
 from raftka.model.errors import ErrorCode
 from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock
+from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages.alter_partition import (
     AlterPartitionRequest,
-    AlterPartitionResponse,
     BrokerState,
     RequestPartitionData,
     RequestTopicData,
@@ -29,6 +29,8 @@ from raftka.net.protocol.messages.alter_partition import (
 )
 
 log = get_logger(__name__)
+
+R = TypeVar("R", bound=Response)
 
 _RETRY_S = 0.05
 _MOST_AT_ONCE = 2000
@@ -38,7 +40,7 @@ _MOST_AT_ONCE = 2000
 class ToController(Protocol):
     """The connection to the active controller, whichever node that is."""
 
-    async def to_controller(self, request: Any, *, lane: str = "") -> Any: ...
+    async def to_controller(self, request: Request[R], *, lane: str = "") -> R: ...
 
 
 class AlterPartitionSender:
@@ -93,9 +95,7 @@ class AlterPartitionSender:
     ) -> dict[tuple[bytes, int], tuple[Replica, IsrProposal]]:
         """One request and its answer; the proposals that have to be sent again."""
         try:
-            answer: AlterPartitionResponse = await self._channels.to_controller(
-                self._request(sent), lane="alter-partition"
-            )
+            answer = await self._channels.to_controller(self._request(sent), lane="alter-partition")
         except BrokenConnection as error:
             log.info(f"ISR changes of {len(sent)} partitions wait for a controller: {error}")
             return sent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from raftka.broker.channels import Channels
 from raftka.kraft.image import PartitionImage
@@ -19,6 +19,7 @@ from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Clock
 from raftka.net.protocol.messages.assign_replicas_to_dirs import (
     AssignReplicasToDirsRequest,
+    AssignReplicasToDirsResponse,
     DirectoryData,
     PartitionData,
     TopicData,
@@ -137,7 +138,7 @@ class Placements:
         )
 
 
-def _codes(answer: Any) -> list[tuple[Key, int]]:
+def _codes(answer: AssignReplicasToDirsResponse) -> list[tuple[Key, int]]:
     return [
         ((bytes(topic.topic_id), part.partition_index), part.error_code)
         for directory in answer.directories

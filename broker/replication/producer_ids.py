@@ -8,22 +8,24 @@ block is lost with its process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import trio
 
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection
+from raftka.net.protocol.message import Request, Response
 from raftka.net.protocol.messages.allocate_producer_ids import (
     AllocateProducerIdsRequest,
-    AllocateProducerIdsResponse,
 )
+
+R = TypeVar("R", bound=Response)
 
 
 class ToController(Protocol):
     """The connection to the active controller, whichever node that is."""
 
-    async def to_controller(self, request: Any) -> Any: ...
+    async def to_controller(self, request: Request[R]) -> R: ...
 
 
 class ProducerIds:
@@ -57,7 +59,7 @@ class ProducerIds:
             broker_id=self._node_id, broker_epoch=self._broker_epoch()
         )
         try:
-            answer: AllocateProducerIdsResponse = await self._channels.to_controller(request)
+            answer = await self._channels.to_controller(request)
         except BrokenConnection as error:
             raise KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, str(error)) from error
         if answer.error_code != ErrorCode.NONE:

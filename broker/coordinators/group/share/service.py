@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -266,7 +266,7 @@ class _Heartbeat(PendingAnswer):
             answer.error_message = error.message
 
 
-def _described(group: ShareGroup, names: Any) -> DescribedGroup:
+def _described(group: ShareGroup, names: Mapping[bytes, str]) -> DescribedGroup:
     return DescribedGroup(
         group_id=group.group_id,
         group_state=group.state_name,
