@@ -154,7 +154,7 @@ class Node:
         self.servers: list[Server] = []
         """The listeners that are open."""
         self.authorizer = authorizer_of(config, rules_off)
-        """None where everybody may do everything."""
+        """None where every client may do everything."""
         self.loader = MetadataLoader(self._leader_changed)
         if self.authorizer is not None:
             self.loader.add(self.authorizer.published)

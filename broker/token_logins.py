@@ -24,7 +24,7 @@ _KEPT: Final = 1000
 def look_up(
     secret: str | None, token_id: str, token: DelegationToken | None, mechanism: int, now_ms: int
 ) -> Known | None:
-    """None where there are no tokens, or not this one any more. `mechanism` is SCRAM's number."""
+    """None where there are no tokens, or no longer this one. `mechanism` is SCRAM's number."""
     if not secret or token is None or token.has_expired(now_ms):
         return None
     credential = _credential(secret, mechanism, token_id)

@@ -300,7 +300,7 @@ class RemoveAccessControlEntryRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class RemoveUserScramCredentialRecord(MetadataRecord):
-    """A user has no password for that mechanism of SCRAM any more."""
+    """A user no longer has a password for that mechanism of SCRAM."""
 
     ID: ClassVar[int] = 22
     OWN_FROM: ClassVar[int] = 0

@@ -29,7 +29,7 @@ TEXTS: Final[Mapping[str, str]] = {
         "The replica is not on this broker, or not ready; refresh the metadata."
     ),
     "MESSAGE_TOO_LARGE": "A record batch is larger than the topic's max.message.bytes.",
-    "STALE_CONTROLLER_EPOCH": "The controller that asked is not the active one any more.",
+    "STALE_CONTROLLER_EPOCH": "The controller that asked is no longer the active one.",
     "OFFSET_METADATA_TOO_LARGE": (
         "The text beside the committed offset is longer than offset.metadata.max.bytes."
     ),

@@ -36,7 +36,7 @@ class Admission:
         self._total = 0
 
     def admit(self, peer: str) -> str | None:
-        """Count a connection from `peer` (host:port); why not, in words, when it is refused."""
+        """Count a connection from `peer` (host:port); the reason in words when it is refused."""
         limits, address = self._limits(), host_of(peer)
         if self._total >= limits.total:
             return f"max.connections={limits.total} are open"

@@ -78,8 +78,8 @@ class Dispatcher(Generic[NodeT]):
     """Calls the handlers in `routes` for `node`.
 
     `forward` returns what answers a request that another node has to decide, or None when this one
-    has to. Without an `authorizer` everybody may do everything; without a `meter` as much of it as
-    they like. `stats` counts the requests.
+    has to. Without an `authorizer` every client may do everything; without a `meter` as much as it
+    likes. `stats` counts the requests.
     """
 
     def __init__(

@@ -166,7 +166,7 @@ class Context(Generic[NodeT]):
     frame: memoryview
     """The request as it came, header included; valid as long as the request's own views."""
     authorizer: Authorizer | None = None
-    """None where everybody may do everything."""
+    """None where every client may do everything."""
     metering: Metering | None = None
     """What measures the request; None on a node without quotas."""
     timing: Waiting | None = None

@@ -117,8 +117,8 @@ class ReplicaIndex:
         if now_s > self.lease_until_s and replica.state.is_leader:
             raise KafkaError(
                 ErrorCode.NOT_LEADER_OR_FOLLOWER,
-                f"broker {self.node_id} has lost touch with the controller and may not lead "
-                f"{replica.topic_partition} any more",
+                f"broker {self.node_id} has no contact with the controller and may no longer lead "
+                f"{replica.topic_partition}",
             )
 
     @property

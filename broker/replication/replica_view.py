@@ -76,7 +76,7 @@ class ReplicaView:
         if asked_epoch < own:
             raise KafkaError(
                 ErrorCode.FENCED_LEADER_EPOCH,
-                f"{self.topic_partition} is in leader epoch {own}, not {asked_epoch} any more",
+                f"{self.topic_partition} is in leader epoch {own}, no longer {asked_epoch}",
             )
         raise KafkaError(
             ErrorCode.UNKNOWN_LEADER_EPOCH,

@@ -26,4 +26,4 @@ def set_strays_aside(logs: LogManager, image: MetadataImage, node_id: int) -> No
             or node_id not in view.replicas
         ):
             path = logs.set_stray(topic_partition)
-            log.warning(f"{topic_partition} is not ours any more: its log is kept in {path}")
+            log.warning(f"{topic_partition} is no longer ours: its log is kept in {path}")

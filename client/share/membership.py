@@ -84,7 +84,7 @@ class ShareMembership:
 
     def _may_retry(self, error: KafkaError) -> bool:
         if error.code in _AGAIN:
-            log.info("share group %s does not know member %s any more", self._group_id, error)
+            log.info("share group %s no longer knows member %s", self._group_id, error)
             self._epoch = _JOINS
             self._take({})
             return True

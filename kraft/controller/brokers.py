@@ -200,7 +200,7 @@ def next_state(
 ) -> BrokerState:
     """Where a heartbeat takes a broker.
 
-    `leads_anything` and `others_know` (the live brokers have seen that it leads nothing any more)
+    `leads_anything` and `others_know` (the live brokers have seen that it no longer leads anything)
     only matter to a broker that wants to shut down.
     """
     state = current_state(broker)

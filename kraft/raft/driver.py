@@ -55,7 +55,7 @@ _QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 class _Call:
-    """Somebody waits for the engine to do something and for its outcome."""
+    """A caller's work for the engine, and its wait for the outcome."""
 
     __slots__ = ("_done", "error", "offset", "size", "work")
 

@@ -308,8 +308,8 @@ class Engine(Reconfiguration):
 
     @property
     def snapshot_is_due(self) -> bool:
-        """Whether enough has been applied, or for long enough, since the last one, or somebody
-        wants one."""
+        """Whether enough has been applied, or for long enough, since the last one, or one was
+        requested."""
         if self._snapshot_is_wanted:
             return self.last_applied > self.store.snapshot_index
         if self._bytes_since_snapshot >= self._settings.snapshot_after_bytes:

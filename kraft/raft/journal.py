@@ -186,7 +186,7 @@ class Journal:
         return bool(self._pending)
 
     def sync(self) -> None:
-        """Make all changes durable. After an OSError the journal must not be used any more."""
+        """Make all changes durable. After an OSError the journal must not be used again."""
         if self._pending:
             if self._commit_index != self._durable_commit:
                 self._remember(Kind.COMMIT, INDEX.pack(self._commit_index))

@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"(\d{20})-(\d{10})\.checkpoint")
 
 
 class CorruptSnapshot(ValueError):
-    """Bytes that are no snapshot, or not any more."""
+    """Bytes that are no snapshot, or a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)

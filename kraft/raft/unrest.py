@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 _EPOCHS: Final = 8
-"""So many epochs within a minute are no failovers any more: no leader lasts."""
+"""So many epochs within a minute are more than failovers: no leader lasts."""
 _WINDOW_S: Final = 60.0
 
 

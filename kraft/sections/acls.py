@@ -24,7 +24,7 @@ class Acl(NamedTuple):
     resource_name: str
     pattern_type: int
     principal: str
-    """type:name; User:* is everybody."""
+    """type:name; User:* is every user."""
     host: str
     """An IP address; * is every host."""
     operation: int

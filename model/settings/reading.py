@@ -158,7 +158,7 @@ def _shown(name: str, text: str) -> str:
 
 def _unknown(name: str, text: str, problems: list[Problem], notices: list[str]) -> None:
     if name in REMOVED:
-        notices.append(f"{name} is not used any more: {REMOVED[name]}")
+        notices.append(f"{name} is no longer used: {REMOVED[name]}")
     elif name.startswith(LISTENER_PREFIX) and name.endswith(OF_LISTENERS):
         return
     elif name.startswith(_PLUGIN_PREFIXES):

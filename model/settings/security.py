@@ -36,7 +36,7 @@ SECURITY_SETTINGS: Final[tuple[Setting, ...]] = (
             "Principals that may do everything, whatever the ACLs say, such as User:admin, with"
             " semicolons between them. Brokers and controllers must be among them."),
     Setting("allow.everyone.if.no.acl.found", BOOLEAN, False, None, READ_ONLY,
-            "Whether everybody may use a resource that no ACL is about."),
+            "Whether every client may use a resource that no ACL is about."),
     Setting("connection.failed.authentication.delay.ms", INT, 100, at_least(0), READ_ONLY,
             "How long a client that failed to log in waits for the answer, in milliseconds."),
     Setting("connections.max.reauth.ms", LONG, 0, None, READ_ONLY,

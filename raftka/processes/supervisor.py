@@ -89,7 +89,7 @@ class Node:
         environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         if self.cluster_id is not None:
             environ["CLUSTER_ID"] = self.cluster_id
-        # Both ends have no name, so nothing is left behind by whoever is killed.
+        # Both ends have no name, so a process that is killed leaves nothing behind.
         ours, theirs = socket.socketpair()
         with theirs:
             process = self._process = await trio.lowlevel.open_process(

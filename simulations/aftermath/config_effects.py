@@ -59,7 +59,7 @@ class Effect:
     @property
     def _words(self) -> str:
         there = self._world.image.topic_config(self._topic).get(_NAME)
-        return f"whose {_NAME} is {there or 'not given any more'}"
+        return f"whose {_NAME} is {there or 'no longer given'}"
 
     def _leader_ms(self) -> int:
         """The leader's own time: clocks may be hours apart, and the leader refuses a record from

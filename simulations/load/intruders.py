@@ -1,8 +1,8 @@
 """Clients that try what they are not allowed, at every broker and under every fault.
 
 eve is known and has no ACL, mallory may do everything with topics but write, the stranger does not
-log in, and somebody tries a known name with another password, or a certificate that somebody else
-has signed. Where brokers speak TLS, some come without it, with a certificate of former times, or
+log in, and others try a known name with another password, or a certificate of another
+authority. Where brokers speak TLS, some come without it, with a certificate of former times, or
 stop in the middle of a handshake. Whatever they ask is refused, or the connection ends; an answer
 that says NONE, or shows a topic or a record, is a violation.
 """

@@ -106,7 +106,7 @@ def certificate(user: str, host: str = "client") -> Certificate:
 
 
 def forged(user: str) -> Certificate:
-    """One that somebody else has signed."""
+    """One that another authority has signed."""
     return certificate(user)._replace(authority="elsewhere")
 
 

@@ -8,7 +8,7 @@ A sync that fails may also lose its data: the kernel marks the pages clean, keep
 showing them, and never writes them. No later sync brings them back; when the process has ended,
 they are read from the medium, which does not have them.
 
-Observers see every change through a `Watcher` on the file, whoever made it.
+Observers see every change through a `Watcher` on the file, from any writer.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class LeadershipHistory:
             gone_s = resigned_s if words == _ENDS["shutdown"] and resigned_s >= at_s else at_s
             return f"{old} {words} at {at_s:.1f} s", gone_s
         if all(member.host != old for member in raft.voters):
-            return f"{old} is no voter any more", resigned_s if resigned_s >= 0 else None
+            return f"{old} is no longer a voter", resigned_s if resigned_s >= 0 else None
         if resigned_s >= former.at_s:
             return f"{old} resigned at {resigned_s:.1f} s", resigned_s
         if (pause := _pause(machine, former.at_s, now - 2 * self._election_s)) is not None:

@@ -1,6 +1,6 @@
 """A run as data: what is run (a scenario, a plan, a lesson), from which seed, under which settings,
-without which rules, and a script of what somebody does when. docs/session.md describes both the
-value and the lines of JSON by which a page or a program works with one.
+without which rules, and a script of a person's actions and their times. docs/session.md describes
+both the value and the lines of JSON by which a page or a program works with one.
 
 Time goes back by running again: a session and its script determine every event, so what is kept
 of a session is the script. An act leaves everything before it as it was, because the clock performs

@@ -33,7 +33,7 @@ def tell_commit(chronicle: Chronicle, story: Story) -> None:
     partition, offset = _partition(chronicle), None
     answer = chronicle.by_id.get(commit.get("cause", 0), {})
     words = f"{commit['node']} committed {commit['partitions'][partition]} of {partition}; it was"
-    words += f" acknowledged by {answer.get('from', 'somebody')} at {commit['t']:.3f} s"
+    words += f" acknowledged by {answer.get('from', 'a node')} at {commit['t']:.3f} s"
     story.facts.append(("the commit", words))
     append = _append_of(chronicle, answer)
     if append is None:

@@ -99,7 +99,7 @@ class _Quorum:
             return Moment()
         until, host, why = gone[-1]
         left = {h for h, _, end, _ in stays if end is None} - {host}
-        words = f"from {until:.3f} s on {host} did not have entry {self.index} any more: it {why}."
+        words = f"from {until:.3f} s on {host} no longer had entry {self.index}: it {why}."
         said = f"{words} {hosts(left)} had it on disk" if left else words
         values = {"t": until, "node": host, "index": self.index}
         return Moment(said, until, "entry-gone", values)

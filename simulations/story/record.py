@@ -60,7 +60,7 @@ def _told(copies: Copies, story: Story) -> Iterator[tuple[str, str]]:
         if event["kind"] == "ack" and copies.is_acked_by(event):
             answer = copies.chronicle.by_id.get(event.get("cause", 0), {})
             state = copies.state_at(place)
-            by = answer.get("from", "somebody")
+            by = answer.get("from", "a node")
             words = f"by {by} to {event['node']} at {event['t']:.3f} s{_acks(copies)}"
             if event["offset"] != copies.offset:
                 words += f", as being at offset {event['offset']}"

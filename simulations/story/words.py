@@ -100,7 +100,7 @@ class _Fields(dict[str, Any]):
         super().__init__((k, show(v)) for k, v in event.items())
 
     def __missing__(self, name: str) -> str:
-        return "?" if name != "node" else "somebody"
+        return "?" if name != "node" else "a node"
 
 
 def show(value: object) -> str:

@@ -53,7 +53,7 @@ SERVED = (
 )
 Fault = Callable[[int, Request[Any]], str | None]
 """For a broker and a request: None, or "before", "after" (the connection breaks), "error", "mute"
-(it is done, but the connection answers nothing any more)."""
+(it is done, but the connection no longer answers)."""
 
 
 @dataclass

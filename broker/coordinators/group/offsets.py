@@ -286,7 +286,7 @@ def positions(core: Core, group_id: str) -> list[tuple[str, int]]:
 def expire(core: Core, now_ms: int) -> None:
     """Delete offsets unused for offsets.retention.minutes (KIP-211), and empty groups.
 
-    From when on an offset counts as unused, its group knows. What an open transaction may change
+    The group says from when on an offset counts as unused. What an open transaction may change
     is kept.
     """
     for group in list(core.groups.values()):

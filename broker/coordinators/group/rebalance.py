@@ -156,7 +156,7 @@ def _expect_syncs(core: Core, group: Group, now: Moment) -> None:
 
 
 def sync_received(core: Core, group: Group, member_id: str) -> None:
-    """The member is not one of those that `_expect_syncs` waits for any more."""
+    """`_expect_syncs` no longer waits for the member."""
     group.pending_syncs.pop(member_id, None)
     if not group.pending_syncs:
         core.timers.cancel(("sync", group.group_id))

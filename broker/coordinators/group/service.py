@@ -251,7 +251,7 @@ class GroupCoordinatorService:
     # ---- administration
 
     async def describe_group(self, group_id: str) -> DescribedGroup:
-        """A classic group for people."""
+        """A classic group as DescribeGroups shows it."""
         runtime = self.host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, runtime.shard.describe_group(group_id))
 

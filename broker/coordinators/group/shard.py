@@ -1,10 +1,10 @@
 """One partition of __consumer_offsets as a state machine without I/O.
 
 Every operation takes the request and the time, changes the state at once, and puts what follows
-from it into `outbox`: records to append and answers to tickets. Whoever runs the shard appends the
-records in their order and lets no answer out before all records that precede it are committed; when
-that fails, the shard is thrown away and built again by `replay`. So the state may run ahead of the
-log, but no answer rests on what is not committed.
+from it into `outbox`: records to append and answers to tickets. The runtime appends the records in
+their order and lets no answer out before all records that precede it are committed; when that
+fails, the shard is thrown away and built again by `replay`. So the state may run ahead of the log,
+but no answer rests on what is not committed.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ class GroupShard:
     # ---- administration
 
     def describe_group(self, group_id: str) -> DescribedGroup:
-        """A classic group for people.
+        """A classic group as DescribeGroups shows it.
 
         Raises KafkaError GROUP_ID_NOT_FOUND when there is none, or one of another kind.
         """

@@ -170,7 +170,7 @@ class TransactionCoordinatorService:
     # ---- administration
 
     async def describe(self, transactional_id: str) -> TransactionState:
-        """A transactional id for people; an error stands in the answer."""
+        """A transactional id as DescribeTransactions shows it, errors included."""
         try:
             runtime = self._host.runtime_of(transactional_id, writing=False)
             return await when_committed(runtime, runtime.shard.describe(transactional_id))

@@ -210,8 +210,9 @@ class TransactionShard:
     # ---- administration
 
     def describe(self, transactional_id: str) -> TransactionState:
-        """A transactional id for people (KIP-664). While its transaction is being ended, the
-        partitions are those that have no marker yet.
+        """A transactional id as DescribeTransactions shows it (KIP-664).
+
+        While its transaction is being ended, the partitions are those that have no marker yet.
 
         Raises KafkaError: INVALID_REQUEST, TRANSACTIONAL_ID_NOT_FOUND.
         """

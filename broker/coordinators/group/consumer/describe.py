@@ -1,4 +1,4 @@
-"""Consumer groups for people: ConsumerGroupDescribe (KIP-848, KIP-1099)."""
+"""What ConsumerGroupDescribe answers (KIP-848, KIP-1099)."""
 
 from __future__ import annotations
 

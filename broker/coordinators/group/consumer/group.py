@@ -45,7 +45,7 @@ class ClassicMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a member says of itself: its first record."""
+    """A member's own metadata, as it sends it: its first record."""
 
     instance_id: str | None = None
     rack_id: str | None = None
@@ -180,7 +180,7 @@ class ConsumerGroup:
         self._topics = None
 
     def subscribe(self, member: Member, says: Subscription) -> None:
-        """The member says something else of itself."""
+        """The member has sent other metadata."""
         before, member.says = member.says, says
         if before.instance_id != says.instance_id:
             self._forget_instance(member.member_id, before.instance_id)

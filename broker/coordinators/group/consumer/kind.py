@@ -159,7 +159,7 @@ def _racks(image: MetadataImage) -> dict[int, str | None]:
 
 
 def _follow(core: Core, group: ConsumerGroup, now: Moment) -> None:
-    """Assign a group again if its topics are others by now."""
+    """Assign a group again if its topics have changed."""
     if not group.members:
         return
     resolve_regexes(core, group, now)

@@ -3,7 +3,7 @@
 | key type | says |
 |---|---|
 | 3 | the group is there; its epoch and the hash of its topics |
-| 5 | a member: what it says of itself |
+| 5 | a member: the metadata that it sends |
 | 7 | a member's share of the target |
 | 6 | the group epoch that the target is for, written behind all of 7 |
 | 8 | a member: its epoch, what it has and what it must give back |
@@ -98,7 +98,7 @@ def write_group(core: Core, group: ConsumerGroup) -> None:
 
 
 def write_member(core: Core, group: ConsumerGroup, member: Member) -> None:
-    """Write what a member says of itself."""
+    """Write a member's own metadata."""
     core.outbox.records.append(member_record(group.group_id, member.member_id, member.says))
 
 

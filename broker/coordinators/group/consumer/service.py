@@ -61,7 +61,10 @@ class ConsumerGroups:
         return answer
 
     async def describe(self, group_id: str) -> DescribedGroup:
-        """A group for people. Raises KafkaError GROUP_ID_NOT_FOUND and those of a host."""
+        """A group as ConsumerGroupDescribe shows it.
+
+        Raises KafkaError GROUP_ID_NOT_FOUND and those of a host.
+        """
         runtime = self._host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, describe(runtime.shard.core, group_id))
 

@@ -106,7 +106,7 @@ class ShareGroupService:
         ask()
 
     async def describe(self, group_id: str) -> DescribedGroup:
-        """A share group for people."""
+        """A share group as ShareGroupDescribe shows it."""
         runtime = self._host.runtime_of(group_id, writing=False)
         group = heartbeat.find(runtime.shard.core, group_id)
         described = _described(group, runtime.shard.core.image.topic_names)

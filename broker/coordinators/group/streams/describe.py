@@ -1,4 +1,4 @@
-"""Streams groups for people: StreamsGroupDescribe (KIP-1071)."""
+"""What StreamsGroupDescribe answers (KIP-1071)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class StreamsGroups:
         return await when_committed(runtime, beat)
 
     async def describe(self, group_id: str) -> DescribedGroup:
-        """A group for people."""
+        """A group as StreamsGroupDescribe shows it."""
         runtime = self._host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, describe(runtime.shard.core, group_id))
 
