@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Final
 
 from raftka.model.ids import TopicPartition
-from raftka.model.ports import Disk
+from raftka.model.ports import Clock, Disk
 from raftka.storage.failure import LogDirFailure
 from raftka.storage.log import Log
 from raftka.storage.log_directory import LogDirectory
+
+_LOGS_A_TURN: Final = 10
+"""How many logs are looked after at a stretch: a few milliseconds each where the disk is busy."""
 
 
 async def tidy_logs(
@@ -20,14 +24,20 @@ async def tidy_logs(
     now_ms: int,
     high_watermarks: Mapping[TopicPartition, int],
     producer_expiration_ms: int,
+    clock: Clock,
 ) -> list[str]:
     """Apply retention to each log, flush the segments that were closed, forget old producers.
 
     A log without a high watermark here loses nothing. Sentences for the broker's log; a log whose
-    disk fails is left to its failure listener.
+    disk fails is left to its failure listener. A file or two of each log is written here, so
+    others have a turn after every few.
     """
     said: list[str] = []
-    for log in logs:
+    for number, log in enumerate(logs, 1):
+        if number % _LOGS_A_TURN == 0:
+            await clock.sleep(0)
+        if log.failure is not None:
+            continue
         try:
             said += _apply_retention(log, now_ms, high_watermarks.get(log.topic_partition, 0))
             log.remove_doomed(now_ms)

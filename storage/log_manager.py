@@ -321,7 +321,7 @@ class LogManager:
         For every log.retention.check.interval.ms; sentences about what was done.
         """
         said = await housekeeping.tidy_logs(
-            self, now_ms, high_watermarks, self.producer_expiration_ms
+            self, now_ms, high_watermarks, self.producer_expiration_ms, self._clock
         )
         try:
             said += await housekeeping.remove_doomed(self.disk, self._directories.values(), now_ms)
