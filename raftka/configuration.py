@@ -54,7 +54,7 @@ def _resolved(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[s
     """With variables replaced; without config.providers there are none."""
     if not any(name.startswith("config.providers") for name in settings):
         return dict(settings)
-    from raftka.config_providers import resolve
+    from raftka.client.tools.config_providers import resolve
 
     return resolve(settings, environ)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from raftka.model.settings.properties import parse_properties
 KAFKA_VERSION = "4.3.1"
 """What --version prints: scripts choose options by it; these are the options of that version."""
 
+_PROVIDERS = "config.providers"
 _ZOOKEEPER = (
     "--zookeeper is no longer an option: since version 4 the cluster keeps its own metadata and"
     " needs no ZooKeeper. Give the address of a broker instead, for example:"
@@ -239,14 +241,28 @@ def known_settings(
     """The properties that a client here has; others are reported on stderr and left out.
 
     Files are shared between clients, so one that was written for another is no reason to stop.
+    Values that their config.providers give are put in (KIP-421). Raises ToolError.
     """
     kept: dict[str, object] = {}
-    for name, value in properties.items():
+    for name, value in _provided(properties).items():
         if name in table:
             kept[name] = value
         elif not any(name in other for other in (ADMIN, PRODUCER, CONSUMER)):
             print(f"WARNING: the setting {name} is not known and has no effect.", file=sys.stderr)
     return kept
+
+
+def _provided(properties: Mapping[str, str]) -> Mapping[str, str]:
+    if _PROVIDERS not in properties:
+        return properties
+    from raftka.client.tools.config_providers import WrongProvider, resolve
+
+    try:
+        found = resolve(properties, os.environ)
+    except WrongProvider as error:
+        raise ToolError(str(error)) from error
+    del found[_PROVIDERS]
+    return found
 
 
 def _integer(text: str, bits: int) -> int:

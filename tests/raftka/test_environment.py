@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from raftka.config_providers import WrongProvider, resolve
+from raftka.client.config import ADMIN
+from raftka.client.tools.config_providers import WrongProvider, resolve
+from raftka.client.tools.options import ToolError, known_settings
 from raftka.configuration import SINGLE_NODE, Unreadable, gather, is_single, make_config, read_file
 from raftka.environment import cluster_id_from, setting_name, settings_from, with_listeners
 from raftka.model.settings import WrongSettings
@@ -189,6 +191,25 @@ def test_a_file_and_the_environment_use_each_others_providers(tmp_path: Path) ->
     )
     environ = {"DATA": "/data", "KAFKA_CONFIG_PROVIDERS": "env", "KAFKA_NODE_ID": "1"}
     assert gather(str(file), [], environ)["log.dirs"] == "/data"
+
+
+def test_a_tools_file_has_providers_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = "org.apache.kafka.common.config.provider."
+    given = {
+        "config.providers": "env",
+        "config.providers.env.class": f"{package}EnvVarConfigProvider",
+        "client.id": "${env:WHO}",
+    }
+    monkeypatch.setenv("WHO", "alice")
+    assert known_settings(ADMIN, given) == {"client.id": "alice"}
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.delenv("WHO")
+    with pytest.raises(ToolError, match="WHO is not in the environment"):
+        known_settings(ADMIN, given)
+    del given["config.providers"]
+    assert known_settings(ADMIN, given)["client.id"] == "${env:WHO}"
 
 
 # ---- settings of a cluster with ZooKeeper
