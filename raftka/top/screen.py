@@ -11,8 +11,16 @@ from rich.text import Text
 from raftka.top.view import Election, View
 
 
-def screen(view: View, elections: Sequence[tuple[str, Election]], rows: int) -> Group:
-    """All tables; each has at most `rows` rows. `elections` are (time of day, election)."""
+def screen(
+    view: View,
+    elections: Sequence[tuple[str, Election]],
+    rows: int,
+    trouble: str | None = None,
+) -> Group:
+    """All tables; each has at most `rows` rows. `elections` are (time of day, election).
+
+    `trouble` is why there is no newer view than this one.
+    """
     sample = view.sample
     offline = sum(topic.offline for topic in view.topics)
     lacking = sum(topic.under_replicated for topic in view.topics)
@@ -22,6 +30,8 @@ def screen(view: View, elections: Sequence[tuple[str, Election]], rows: int) -> 
     head.append(f"{view.records_s:,.0f} records/s  ")
     head.append(f"{lacking} under-replicated  ", style="yellow" if lacking else "green")
     head.append(f"{offline} without a leader", style="red" if offline else "green")
+    if trouble is not None:
+        head = Text(trouble, style="bold red")
     return Group(
         head,
         _brokers(view, rows),
@@ -39,15 +49,16 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _brokers(view: View, rows: int) -> Table:
+    racks = ("rack",) if any(row.broker.rack for row in view.brokers) else ()
     table = _table(
-        "Brokers", "id", "address", "rack", "state", " leads", " replicas", " not in ISR"
+        "Brokers", "id", "address", *racks, "state", " leads", " replicas", " not in ISR"
     )
     for row in view.brokers[:rows]:
         state = "fenced" if row.broker.fenced else "controller" if row.is_controller else "alive"
         table.add_row(
             str(row.broker.id),
             f"{row.broker.host}:{row.broker.port}",
-            row.broker.rack or "",
+            *([row.broker.rack or ""] if racks else []),
             Text(state, style="red" if row.broker.fenced else ""),
             str(row.leads),
             str(row.replicas),
