@@ -217,8 +217,10 @@ def _append(
     records = data.records
     if not records or isinstance(records, list):
         raise KafkaError(ErrorCode.INVALID_RECORD, "a produce request must carry a record batch")
-    if node.disk_room.full:
-        node.disk_room.check(node.logs.directory_of(replica.topic_partition))
+    room = node.disk_room
+    room.unseen -= len(records)
+    if room.unseen < 0 or room.full:
+        room.check(node.logs.directory_of(replica.topic_partition))
     outcome.info = node.replicas.append(replica, records, acks, now_s, guard=guard)
 
 

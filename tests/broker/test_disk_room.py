@@ -83,3 +83,35 @@ def test_a_reserve_of_nothing_refuses_nobody() -> None:
     watch = room(disk, 0)
     watch.look(["/data"])
     assert watch.full == {}
+
+
+def test_a_producer_that_is_faster_than_the_looks_by_the_clock_does_not_get_at_the_reserve() -> (
+    None
+):
+    disk = Disk(1000)
+    watch = room(disk, 100)
+    disk.usable = 1000
+    watch.look(["/data"])
+    taken, looks = 0, 0
+    with pytest.raises(KafkaError, match="takes no records until there is room"):
+        while True:
+            watch.unseen -= 10
+            if watch.unseen < 0:
+                looks += 1
+                watch.check("/data")
+            disk.usable -= 10
+            taken += 10
+    # One write may cross the line: those before it did not.
+    assert 900 <= taken <= 910
+    assert looks < 15
+
+
+def test_full_directories_and_unknown_ones_do_not_bound_what_others_take() -> None:
+    disk = Disk(1000)
+    watch = room(disk, 100)
+    disk.usable = 50
+    watch.look(["/data"])
+    assert watch.full and watch.unseen > 1 << 60
+    disk.usable = None
+    watch.look(["/data"])
+    assert watch.unseen > 1 << 60

@@ -49,7 +49,9 @@ def test_without_a_terminal_there_are_no_keys(
 async def test_looks_that_are_piped_come_one_below_the_other_and_a_silent_cluster_is_said(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: object
 ) -> None:
-    looks = iter([BEFORE, BrokenConnection("nobody is there"), BEFORE])
+    looks: Iterator[Sample | BrokenConnection] = iter(
+        [BEFORE, BrokenConnection("nobody is there"), BEFORE]
+    )
 
     async def take(admin: Admin, now_s: float) -> Sample:
         found = next(looks)
