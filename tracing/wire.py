@@ -23,7 +23,7 @@ _SIZE = 4
 _NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
 """What nodes call themselves when they ask each other."""
 _FRAME_MAX = 1 << 28
-"""What would be longer is not cut into frames so, as a stream of TLS is not."""
+"""A stream that announces a longer frame is not Kafka's, as of TLS: it is not cut into frames."""
 Tap = Callable[[bytes], None]
 Clear = Callable[[Tap, Callable[[], None]], Tap]
 """What opens one direction of a connection: the bytes as they pass come in, clear ones go out. It

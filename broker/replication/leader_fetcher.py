@@ -177,7 +177,7 @@ class LeaderFetcher:
             self._process(await self._receive(connection, reader))
 
     async def _mind(self, connection: Connection) -> None:
-        """Say what comes up between two answers, and end a connection that has become silent."""
+        """Send what comes up between two answers, and end a connection that has become silent."""
         timeout_s = self._config.socket_timeout_s
         while True:
             heard_s = self._heard_s if self._in_flight else self._clock.monotonic()
@@ -252,7 +252,7 @@ class LeaderFetcher:
             self._turn.end()
 
     async def _find(self, connection: Connection, reader: FrameReader) -> None:
-        """Ask the leader where the logs begin and end that our offsets are out of range of."""
+        """Where our offsets are out of range, ask the leader where those logs begin and end."""
         lost = list(self._session.lost.values())
         ends = await self._offsets(connection, reader, lost, LATEST)
         starts = await self._offsets(connection, reader, lost, EARLIEST)

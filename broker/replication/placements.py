@@ -38,7 +38,7 @@ _GONE: Final = frozenset(
         ErrorCode.NOT_LEADER_OR_FOLLOWER,
     )
 )
-"""The replica is not this broker's any longer: there is nothing to say."""
+"""The replica is no longer this broker's: there is nothing to report."""
 
 Key = tuple[bytes, int]
 """(topic id, partition)"""

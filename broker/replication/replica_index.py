@@ -15,7 +15,7 @@ _MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EP
 
 
 class ReplicaIndex:
-    """Finds replicas for requests, and says which of them may be used."""
+    """Finds replicas for requests, and decides which of them may be used."""
 
     def __init__(self, node_id: int) -> None:
         self.node_id = node_id
@@ -99,7 +99,7 @@ class ReplicaIndex:
         )
 
     def leader_hint(self, key: PartitionKey, code: int) -> tuple[int, int] | None:
-        """(leader, its epoch) for an answer that says the asker has the wrong one (KIP-951)."""
+        """(leader, its epoch) for the answer when this broker is the wrong one (KIP-951)."""
         if code not in _MOVED:
             return None
         topic, index = key

@@ -61,7 +61,7 @@ class Fetching(Protocol):
 
 
 class RoleListener(Protocol):
-    """A listener to which partitions this broker leads, such as the group coordinator."""
+    """Notified of the partitions that this broker leads; the coordinators are such listeners."""
 
     def became_leader(self, replica: Replica) -> None:
         """This broker leads it, in the epoch of the replica's present view."""
@@ -111,7 +111,7 @@ class ReplicaManager:
         self._turn = turn
         self._broker_epoch = broker_epoch
         self._log_defaults = log_defaults
-        """What topics have that say nothing else; the broker's own settings may change it."""
+        """The settings of topics without their own; the broker's settings may change them."""
         self._checkpoints: dict[TopicPartition, int] = {}
         """High watermarks as the process before us left them."""
         self._written: dict[TopicPartition, int] = {}

@@ -102,7 +102,7 @@ class Verifier:
         denied: Set[str | bytes],
         append: Callable[[Verified], Returned],
     ) -> Returned:
-        """What `append` answers, at once or, as a Pending, when the coordinator has been heard.
+        """What `append` answers, at once or, as a Pending, when the coordinator has answered.
 
         `append` is called once, in the order of the connection's requests. `refusal` is why the
         transactional id may not be used, if it may not; of the topics in `denied` nothing is asked.

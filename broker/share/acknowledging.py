@@ -1,5 +1,5 @@
-"""What members say of records, as ShareFetch and ShareAcknowledge carry it, on its way to the
-share-partitions: what is wrong with it, and when all of it is written."""
+"""Acknowledgements of records, as ShareFetch and ShareAcknowledge carry them, on their way to the
+share-partitions: what is wrong with them, and when all of them are written."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Producer(Client):
 
         Waits up to max.block.ms for the topic's layout and for memory. Raises KafkaError: a
         record that is too large, a partition that does not exist, no topic or memory in time;
-        TypeError and ValueError for what is no record.
+        TypeError and ValueError for an invalid record.
         """
         if not self._works or self._closed:
             raise self._not_taking()

@@ -70,7 +70,7 @@ def add_scenarios(options: Options) -> None:
 
 
 def check_scenario(found: argparse.Namespace) -> None:
-    """Raises UsageError unless one position is given; ToolError for what is no time.
+    """Raises UsageError unless one position is given; ToolError for an invalid time.
 
     No broker has been asked by then.
     """

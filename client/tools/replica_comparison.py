@@ -43,7 +43,7 @@ class Comparison:
     ) -> list[Difference]:
         """Take the records of all replicas from `offsets` on, by broker; what differs among them.
 
-        Raises KafkaError CORRUPT_MESSAGE for what is no batch.
+        Raises KafkaError CORRUPT_MESSAGE for bytes that are no batch.
         """
         self._high[target] = max(each.high_watermark for each in replicas.values())
         batches = {broker: _committed(each) for broker, each in sorted(replicas.items())}

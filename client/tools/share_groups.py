@@ -116,7 +116,7 @@ def _check_reset(found: argparse.Namespace) -> None:
         raise UsageError(f"Option [reset-offsets] takes exactly one of these options: {names}")
     if not (found.topic or found.all_topics or found.from_file):
         raise UsageError("One of the reset scopes should be defined: --all-topics, --topic.")
-    if found.to_datetime:  # What is no time is refused before a broker is asked.
+    if found.to_datetime:  # An invalid time is refused before a broker is asked.
         group_resets.datetime_ms(found.to_datetime)
 
 

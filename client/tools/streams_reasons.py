@@ -68,7 +68,7 @@ def _stale_members(group: StreamsGroupDescription) -> Iterator[str]:
 
 
 def _waiting_members(group: StreamsGroupDescription) -> Iterator[str]:
-    """Members on their way to the tasks that they are to have."""
+    """Members on their way to their target tasks."""
     owners = {task: member for member in group.members for task in _tasks(member.assignment)}
     for member in group.members:
         has, wanted = _tasks(member.assignment), _tasks(member.target)

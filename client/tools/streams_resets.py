@@ -1,7 +1,7 @@
 """kafka-streams-groups --reset-offsets: where an application reads its input again from.
 
-With --execute, internal topics can be deleted in the same step: what the application has kept of
-the records that it read before, it makes again.
+With --execute, internal topics can be deleted in the same step: the application then rebuilds
+its state from the records that it reads again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WIDTH = 30
 
 
 def check(found: argparse.Namespace) -> None:
-    """Raises UsageError for options that do not go together; ToolError for what is no time."""
+    """Raises UsageError for options that do not go together; ToolError for an invalid time."""
     if found.dry_run and found.execute:
         raise UsageError("Option [reset-offsets] only accepts one of [execute] and [dry-run]")
     if not (found.dry_run or found.execute):
@@ -81,7 +81,7 @@ async def _reset(admin: Admin, group_id: str, found: argparse.Namespace) -> Offs
 
 
 async def _described(admin: Admin, group_id: str) -> StreamsGroupDescription | None:
-    """None for a group that has offsets at most. Raises KafkaError."""
+    """None for a group without members, which may have offsets. Raises KafkaError."""
     try:
         return (await admin.describe_streams_groups([group_id]))[group_id]
     except KafkaError as error:

@@ -54,7 +54,7 @@ def encode_refusal(reason: str) -> bytes:
 
 
 def decode_hello(body: bytes) -> Hello:
-    """Raises Refused with the other side's words, or ours for what is no hello."""
+    """Raises Refused with the other side's words, or ours for a malformed hello."""
     try:
         content: Any = msgpack.unpackb(body)
         if isinstance(content, str):

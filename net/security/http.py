@@ -29,7 +29,7 @@ class Url(NamedTuple):
 
 
 def parse_url(url: str) -> Url:
-    """Raises ValueError for what is no URL of HTTP."""
+    """Raises ValueError unless it is a URL of HTTP."""
     found = urlsplit(url)
     if found.scheme not in _PORTS or not found.hostname:
         raise ValueError("it must be http://host/path or https://host/path")

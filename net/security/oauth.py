@@ -31,7 +31,7 @@ class FirstMessage(NamedTuple):
 
 
 def parse_first(message: bytes) -> FirstMessage:
-    """Raises KafkaError for what is no first message."""
+    """Raises KafkaError for a malformed first message."""
     found = _FIRST.fullmatch(message)
     if found is None:
         raise malformed("an OAUTHBEARER message that cannot be read")

@@ -53,7 +53,7 @@ class KeySet:
     """The keys of an issuer (JWKS)."""
 
     def __init__(self, text: bytes) -> None:
-        """Raises ValueError for what is no key set."""
+        """Raises ValueError for a malformed key set."""
         try:
             keys = json.loads(text)["keys"]
             if not isinstance(keys, list):

@@ -127,7 +127,7 @@ class Totals:
 
 
 def run_one(job: tuple[Options, str]) -> dict[str, Any]:
-    """One seed, in whatever process."""
+    """One seed, in this process."""
     options, commit = job
     outcome = run_plan(plan_for(options), beside=user_file.beside(options.own))
     return as_dict(outcome, commit)

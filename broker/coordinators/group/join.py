@@ -1,9 +1,10 @@
 """JoinGroup: become, or stay, a member of the next generation.
 
-A dynamic member joins first without an id, is answered one (KIP-394, from version 4 on) and joins
-again with it: a client that gives up while it waits then leaves no ghost behind. A static member
-(KIP-345) is known by its group.instance.id; if it comes back without its id, it gets a new one, the
-old one is fenced, and while the group is Stable it takes over its assignment without a rebalance.
+A dynamic member joins first without an id, gets one in the answer (KIP-394, from version 4
+on) and joins again with it: a client that gives up while it waits then leaves no ghost behind. A
+static member (KIP-345) is known by its group.instance.id; if it comes back without its id, it gets
+a new one, the old one is fenced, and while the group is Stable it takes over its assignment without
+a rebalance.
 """
 
 from __future__ import annotations

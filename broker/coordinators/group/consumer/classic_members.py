@@ -199,7 +199,7 @@ def _check_generation(member: Member, generation_id: int) -> None:
 def sync(
     core: Core, group: ConsumerGroup, request: SyncGroupRequest, ticket: Ticket, now: Moment
 ) -> None:
-    """Answer `ticket` with what the member has by now. Raises KafkaError as SyncGroup does."""
+    """Answer `ticket` with the member's present assignment. Raises KafkaError as SyncGroup does."""
     member = _validated(group, request.member_id, request.group_instance_id)
     _check_generation(member, request.generation_id)
     if request.protocol_type not in (None, CONSUMER_PROTOCOL_TYPE):

@@ -213,7 +213,7 @@ def _group(
 def _said(
     before: Subscription, request: ConsumerGroupHeartbeatRequest, caller: Caller
 ) -> Subscription:
-    """What the member says of itself by now: what a heartbeat leaves out is as before."""
+    """The member's metadata after this heartbeat: what it leaves out is as before."""
     names, regex = request.subscribed_topic_names, request.subscribed_topic_regex
     return replace(
         before,
@@ -239,7 +239,7 @@ def _subscribe(
     found: membership.Found,
     now: Moment,
 ) -> None:
-    """Take over what the member says; what the assignment depends on makes a new epoch."""
+    """Take over the metadata; a change on which the assignment depends makes a new epoch."""
     before = member.says
     if found.is_new or says != before:
         group.subscribe(member, says)

@@ -26,7 +26,7 @@ _FEATURE = "group.version"
 
 
 class _Answer(PendingAnswer):
-    """A heartbeat's refusal has words."""
+    """Adds the message to a refused heartbeat."""
 
     __slots__ = ()
 

@@ -26,7 +26,7 @@ class ShareMember:
     topics: frozenset[str] = frozenset()
     """The names that it is subscribed to."""
     epoch: int = 0
-    """That of the assignment that it has been given."""
+    """The epoch of its assignment."""
     previous_epoch: int = 0
     """A member whose answer was lost repeats this one."""
     assigned: Assignment = field(default_factory=dict)
@@ -51,7 +51,7 @@ class ShareGroup:
     """That of the group for which `target` was made."""
     members: dict[str, ShareMember] = field(default_factory=dict)
     target: dict[str, Assignment] = field(default_factory=dict)
-    """What each member shall have."""
+    """The target: the partitions of each member."""
     initializing: dict[bytes, TopicState] = field(default_factory=dict)
     """By topic id: state that the share coordinator has been asked to begin."""
     initialized: dict[bytes, TopicState] = field(default_factory=dict)

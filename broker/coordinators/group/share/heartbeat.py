@@ -96,7 +96,7 @@ def heartbeat(
 
 
 def is_early(core: Core, group_id: str, response: messages.ShareGroupHeartbeatResponse) -> bool:
-    """Whether a member is answered no partitions because their state is only being begun."""
+    """Whether a member gets no partitions yet because their state is still being begun."""
     group = core.groups.get(group_id)
     has_any = response.assignment is not None and response.assignment.topic_partitions
     return isinstance(group, ShareGroup) and bool(group.initializing) and not has_any
@@ -177,7 +177,7 @@ def _take_over(
     client_id: str,
     client_host: str,
 ) -> bool:
-    """Whether a request says something new of its member.
+    """Whether a request changes its member's metadata.
 
     Raises KafkaError INVALID_REQUEST, with nothing changed, for more than a record holds.
     """

@@ -165,7 +165,7 @@ class ShareGroupService:
     async def delete_state(self, group_id: str) -> None:
         """Before a group is deleted: have the share coordinator forget it.
 
-        Does nothing for what is no share group. Raises KafkaError, NON_EMPTY_GROUP among others.
+        Does nothing for a group of another kind. Raises KafkaError, NON_EMPTY_GROUP among others.
         """
         core = self._host.runtime_of(group_id).shard.core
         group = core.groups.get(group_id)

@@ -211,7 +211,7 @@ def check_fits(
     topology: StreamsGroupTopologyValue | None,
     says: Description | None,
 ) -> None:
-    """Refuse what no record could hold: a topology, and what a member says; None if unchanged.
+    """Refuse what no record could hold: a topology, or a member's metadata; None if unchanged.
 
     Raises KafkaError STREAMS_INVALID_TOPOLOGY, INVALID_REQUEST.
     """

@@ -184,7 +184,7 @@ class StreamsGroup:
             self.static_members[member.says.instance_id] = member.member_id
 
     def describe(self, member: StreamsMember, says: Description) -> None:
-        """The member says something else of itself."""
+        """The member has sent other metadata."""
         before = member.says
         self._release(member)
         member.says = says
