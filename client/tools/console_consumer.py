@@ -60,7 +60,10 @@ options.flag("--enable-systest-events", help="Accepted, without effect.")
 options.epilog = """\
 formatters, by Kafka's names with or without the package:
   DefaultMessageFormatter  LoggingMessageFormatter  NoOpMessageFormatter
-  OffsetsMessageFormatter and GroupMetadataMessageFormatter, for __consumer_offsets
+  OffsetsMessageFormatter  GroupMetadataMessageFormatter  ShareGroupMessageFormatter,
+  for __consumer_offsets
+  TransactionLogMessageFormatter, for __transaction_state
+  ShareGroupStateMessageFormatter, for __share_group_state
 formatter properties and their defaults:
   print.timestamp=false  print.partition=false  print.offset=false  print.epoch=false
   print.headers=false  print.key=false  print.value=true  key.separator=\\t

@@ -70,6 +70,13 @@ _TRANSACTION_STATES: Final = (
     "PrepareEpochFence",
 )
 
+_TRANSACTION_NAMES: Final[Mapping[str, str]] = {
+    "transactionTimeout": "transactionTimeoutMs",
+    "transactionLastUpdateTimestamp": "transactionLastUpdateTimestampMs",
+    "transactionStartTimestamp": "transactionStartTimestampMs",
+}
+"""Kafka's names of fields whose unit our names leave to their types."""
+
 
 class _Kind(NamedTuple):
     """What a record of one kind is made of."""
@@ -161,12 +168,13 @@ class TransactionLogFormatter(_CoordinatorRecordFormatter):
     coordinator = "transaction"
 
     def shown(self, fields: dict[str, object]) -> dict[str, object]:
-        status = fields.get("transactionStatus")
+        named = {_TRANSACTION_NAMES.get(name, name): value for name, value in fields.items()}
+        status = named.get("transactionStatus")
         if isinstance(status, int) and 0 <= status < len(_TRANSACTION_STATES):
-            fields["transactionStatus"] = _TRANSACTION_STATES[status]
+            named["transactionStatus"] = _TRANSACTION_STATES[status]
         elif status is not None:
-            fields["transactionStatus"] = str(status)
-        return fields
+            named["transactionStatus"] = str(status)
+        return named
 
 
 def _decoded(kind: type[Message], data: bytes) -> dict[str, object]:
