@@ -45,12 +45,11 @@ def places() -> dict[str, str]:
 
 def _line(module: str, name: str) -> str:
     found: object = importlib.import_module(f"raftka.{module}")
-    source = inspect.getsourcefile(found)  # type: ignore[arg-type]
-    assert source is not None
-    for part in filter(None, name.split(".")):
+    for part in name.split("."):
         found = getattr(found, part)
-    line = inspect.getsourcelines(found)[1] or 1  # type: ignore[arg-type]
+    # From the code object, not by inspect: playground.html has compiled modules only.
+    code = inspect.unwrap(found).__code__  # type: ignore[arg-type, attr-defined]
     root = Path(__file__).resolve().parent.parent
-    path = Path(source).resolve()
+    path = Path(code.co_filename).resolve()
     base = root if path.is_relative_to(root) else root.parent
-    return f"{path.relative_to(base).as_posix()}:{line}"
+    return f"{path.relative_to(base).as_posix()}:{code.co_firstlineno}"

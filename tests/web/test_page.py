@@ -22,6 +22,7 @@ from raftka.simulations.sessions.engine import Engine
 WEB: Final = Path(__file__).parent.parent.parent / "web"
 HEADLESS: Final = WEB / "out" / "headless" / "headless.js"
 CHROMIUM: Final = shutil.which("chromium") or "/usr/bin/chromium"
+FIREFOX: Final = shutil.which("firefox-esr") or shutil.which("firefox")
 MOMENTS: Final = 200
 RED: Final = {"lesson": "isolated-leader", "seed": 7, "rules_off": ["truncate-by-leader-epoch"]}
 """A run that loses acknowledged records."""
@@ -105,6 +106,19 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         RAFTKA_PAGE=str(file),
         RAFTKA_RED=str(red),
         CHROMIUM=CHROMIUM,
+    )
+
+
+@needs_node
+@pytest.mark.skipif(FIREFOX is None, reason="needs Firefox")
+@pytest.mark.wire
+def test_the_page_in_firefox(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    assert command.main(["kill", "acks", "--export", str(file)]) == 0
+    node(
+        *("--experimental-websocket", "--test", "tests/firefox.browser.mjs"),
+        RAFTKA_PAGE=str(file),
+        FIREFOX=str(FIREFOX),
     )
 
 
