@@ -91,6 +91,8 @@ for (const [width, lang] of [[1440, "en-US"], [820, "pt-BR"], [390, "en-US"]]) {
     }
     const sticks = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(sticks <= 0, `${sticks} px too wide`);
+    const [brand, nav] = await page.evaluate(() => [".brand", "nav"].map((name) => document.querySelector(name).getBoundingClientRect().toJSON()));
+    assert.ok(brand.right <= nav.left || brand.width === 0, "the controls cover the name");
     await done();
   });
 }

@@ -5,7 +5,7 @@
 //
 // prints {"commit", "hash", "ready_s", "run_s", "killed", "fork", "loose"} and ends with exit code 1 if the page complains or
 // asks for anything outside of itself: the hash of the session; whether a kill by hand was played; the hashes of a fork with another
-// setting and of one without a rule. CHROMIUM and FIREFOX name other binaries than Debian's.
+// seed and of one without a rule. CHROMIUM and FIREFOX name other binaries than Debian's.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -87,7 +87,7 @@ try {
     const fork = await ask({ op: "fork", session: name, at_s: 1.0, session_changes });
     return (await ask({ op: "run", session: fork.session, until_s: session.until_s })).hash;
   };
-  const fork = await forked({ settings: { "broker.session.timeout.ms": "9000" } });
+  const fork = await forked({ seed: 8 });
   const loose = await forked({ rules_off: ["truncate-by-leader-epoch"] });
   // And the page's own hands, at its playhead.
   await page.evaluate(() => window.raftka.ready);
