@@ -48,7 +48,7 @@ def _line(module: str, name: str) -> str:
     for part in name.split("."):
         found = getattr(found, part)
     # From the code object, not by inspect: playground.html has compiled modules only.
-    code = inspect.unwrap(found).__code__  # type: ignore[arg-type, attr-defined]
+    code = inspect.unwrap(found).__code__  # type: ignore[arg-type]
     root = Path(__file__).resolve().parent.parent
     path = Path(code.co_filename).resolve()
     base = root if path.is_relative_to(root) else root.parent
