@@ -103,12 +103,16 @@ class Outbox:
 
         The log would refuse the batch, and with it all that the shard has decided.
         """
-        size = HEADER_BYTES + batch_bytes([record])
-        if size > self.bytes_max:
-            raise KafkaError(
-                code,
-                f"{what} takes {size} bytes; one record holds {self.bytes_max} (message.max.bytes)",
-            )
+        words = self.excess(record, what)
+        if words:
+            raise KafkaError(code, words)
+
+    def excess(self, record: Record, what: str, *, copies: int = 1) -> str:
+        """Why no batch holds a record of so many times this size, in words; empty if one does."""
+        size = HEADER_BYTES + batch_bytes([record]) * copies
+        if size <= self.bytes_max:
+            return ""
+        return f"{what} takes {size} bytes; one record holds {self.bytes_max} (message.max.bytes)"
 
     def __bool__(self) -> bool:
         """Whether there are records to append."""

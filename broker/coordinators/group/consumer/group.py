@@ -114,6 +114,8 @@ class ConsumerGroup:
     regexes: dict[str, ResolvedRegex] = field(default_factory=dict)
     assign_not_before_s: float = 0.0
     """Transient: when the next target may be computed, in monotonic seconds."""
+    too_large: str = ""
+    """Transient: why its epoch has no target, in words: no record holds a share of it."""
     _owners: dict[tuple[bytes, int], str] = field(default_factory=dict)
     _topics: frozenset[str] | None = None
     """A cache of `subscribed_topics`."""

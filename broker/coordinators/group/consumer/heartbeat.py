@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from raftka.broker.coordinators.group import fencing
+from raftka.broker.coordinators.group import fencing, oversize
 from raftka.broker.coordinators.group.any_group import GroupType, not_found
 from raftka.broker.coordinators.group.consumer import log as written
 from raftka.broker.coordinators.group.consumer import membership
@@ -96,6 +96,9 @@ def heartbeat(
     _subscribe(core, group, member, says, found, now)
     if group.epoch > group.assignment_epoch:
         assign(core, group, now)
+    if group.too_large and request.member_epoch == 0:
+        membership.keep_alive(core, group, member, now)
+        raise oversize.refusal(group)
     # A member that joins has nothing, whatever it had before.
     reconcile(core, group, member, owned if request.member_epoch else NOTHING, now)
     membership.keep_alive(core, group, member, now)

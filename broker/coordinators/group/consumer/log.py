@@ -128,14 +128,19 @@ def member_record(group_id: str, member_id: str, says: Subscription) -> Record:
 
 def write_target(core: Core, group: ConsumerGroup, member_id: str) -> None:
     """Write a member's share of the target."""
+    share = group.targets.get(member_id, {})
+    core.outbox.records.append(target_record(group.group_id, member_id, share))
+
+
+def target_record(group_id: str, member_id: str, share: Partitions) -> Record:
+    """A member's share of the target."""
     value = TargetValue(
         topic_partitions=[
             TopicPartition(topic_id=topic_id, partitions=sorted(indexes))
-            for topic_id, indexes in sorted(group.targets.get(member_id, {}).items())
+            for topic_id, indexes in sorted(share.items())
         ]
     )
-    key = TargetKey(group_id=group.group_id, member_id=member_id)
-    core.outbox.records.append(_record(TARGET, key, value))
+    return _record(TARGET, TargetKey(group_id=group_id, member_id=member_id), value)
 
 
 def write_target_epoch(core: Core, group: ConsumerGroup) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from raftka.broker.coordinators.group import oversize
 from raftka.broker.coordinators.group.consumer import log as written
 from raftka.broker.coordinators.group.consumer.assignors import ASSIGNORS
 from raftka.broker.coordinators.group.consumer.assignors.spec import GroupSpec, MemberSpec
-from raftka.broker.coordinators.group.consumer.group import ConsumerGroup
+from raftka.broker.coordinators.group.consumer.group import ConsumerGroup, Partitions
 from raftka.broker.coordinators.group.consumer.settings import ConsumerSettings
 from raftka.broker.coordinators.group.consumer.topics import group_hash, racks_of, topic_ids
 from raftka.broker.coordinators.group.core import Core
@@ -50,12 +51,20 @@ def assign(core: Core, group: ConsumerGroup, now: Moment) -> None:
     group.assign_not_before_s = now.monotonic_s + interval_ms / 1000
     name = assignor_of(core, group)
     shares = ASSIGNORS[name](_spec(core, group))
+    changed: dict[str, Partitions] = {}
     for member_id in group.members:
         found = shares.get(member_id, {})
         share = {topic_id: frozenset(indexes) for topic_id, indexes in found.items() if indexes}
         if group.targets.get(member_id) != share:
-            group.targets[member_id] = share
-            written.write_target(core, group, member_id)
+            changed[member_id] = share
+    records = {
+        member_id: written.target_record(group.group_id, member_id, share)
+        for member_id, share in changed.items()
+    }
+    if not oversize.fits(core, group, records):
+        return
+    group.targets |= changed
+    core.outbox.records += records.values()
     group.assignment_epoch = group.epoch
     group.assigned_at_ms = now.wall_ms
     written.write_target_epoch(core, group)

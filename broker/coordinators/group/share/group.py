@@ -58,6 +58,8 @@ class ShareGroup:
     """By topic id: partitions that may be assigned."""
     deleting: dict[bytes, str] = field(default_factory=dict)
     """Topic ids and names whose state is being deleted."""
+    too_large: str = ""
+    """Transient: why its epoch has no target, in words: no record holds a share of it."""
 
     @property
     def type(self) -> GroupType:

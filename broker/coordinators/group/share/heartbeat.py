@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from raftka.broker.coordinators.group import fencing
+from raftka.broker.coordinators.group import fencing, oversize
 from raftka.broker.coordinators.group.any_group import GroupType, not_found
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.share import log
@@ -78,6 +78,9 @@ def heartbeat(
             core.add(group)
         core.outbox.records.append(log.member_record(group, member))
     refresh(core, group, now, is_changed=is_changed)
+    if group.too_large and request.member_epoch == _JOINS:
+        keep_alive(core, group, member.member_id, now)
+        raise oversize.refusal(group)
     gets_all = request.member_epoch == _JOINS or request.subscribed_topic_names is not None
     if member.epoch != group.assignment_epoch or is_new:
         target = group.target.get(member.member_id, {})
@@ -266,9 +269,14 @@ def _assign(core: Core, group: ShareGroup, now: Moment) -> None:
         ),
         {topic_id: state.partitions for topic_id, state in group.initialized.items()},
     )
-    for member_id, assigned in target.items():
-        if group.target.get(member_id) != assigned:
-            records.append(log.target_record(group, member_id, assigned))
+    changed = {
+        member_id: log.target_record(group, member_id, assigned)
+        for member_id, assigned in target.items()
+        if group.target.get(member_id) != assigned
+    }
+    if not oversize.fits(core, group, changed):
+        return
+    records += changed.values()
     group.target = target
     group.assignment_epoch = group.epoch
     records.append(log.target_epoch_record(group, now.wall_ms))

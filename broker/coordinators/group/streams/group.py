@@ -116,6 +116,8 @@ class StreamsGroup:
     """Transient: what answers say of members with an endpoint, by member id."""
     assign_not_before_s: float = 0.0
     """Transient: when the next target may be computed, in monotonic seconds."""
+    too_large: str = ""
+    """Transient: why its epoch has no target, in words: no record holds a share of it."""
     _active: dict[Task, StreamsMember] = field(default_factory=dict)
     _copies: dict[Task, Counter[str]] = field(default_factory=dict)
     """How many standby and warm-up tasks each process has of a task."""

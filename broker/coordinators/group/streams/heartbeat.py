@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from raftka.broker.coordinators.group import fencing, kinds
+from raftka.broker.coordinators.group import fencing, kinds, oversize
 from raftka.broker.coordinators.group.any_group import AnyGroup, GroupType, not_found
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.group import Group
@@ -101,6 +101,9 @@ def heartbeat(
     _note_offsets(member, request)
     target.follow(core, group, now, topics=False)
     target.compute(core, group, now)
+    if group.too_large and joins:
+        membership.keep_alive(core, group, member, now)
+        raise oversize.refusal(group)
     reconcile(core, group, member, owned, now)
     membership.keep_alive(core, group, member, now)
     if request.shutdown_application:

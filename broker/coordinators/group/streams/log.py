@@ -134,12 +134,17 @@ def write_target_epoch(core: Core, group: StreamsGroup) -> None:
 
 
 def write_target(core: Core, group: StreamsGroup, member_id: str) -> None:
+    """Write what a member shall have."""
+    core.outbox.records.append(target_record(group.group_id, member_id, group.target_of(member_id)))
+
+
+def target_record(group_id: str, member_id: str, tasks: Tasks) -> Record:
     """What a member shall have."""
-    active, standby, warmup = map(_target_ids, group.target_of(member_id))
+    active, standby, warmup = map(_target_ids, tasks)
     value = StreamsGroupTargetAssignmentMemberValue(
         active_tasks=active, standby_tasks=standby, warmup_tasks=warmup
     )
-    _write(core, _target_key(group.group_id, member_id), codec.encode_versioned(value, 0))
+    return _target_key(group_id, member_id), codec.encode_versioned(value, 0)
 
 
 def write_current(core: Core, group: StreamsGroup, member: StreamsMember) -> None:

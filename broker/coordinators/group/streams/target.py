@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from raftka.broker.coordinators.group import oversize
 from raftka.broker.coordinators.group.core import Core
 from raftka.broker.coordinators.group.streams import log as written
 from raftka.broker.coordinators.group.streams.assignor import Worker, assign
 from raftka.broker.coordinators.group.streams.group import NO_TOPOLOGY, StreamsGroup
 from raftka.broker.coordinators.group.streams.settings import StreamsSettings
-from raftka.broker.coordinators.group.streams.tasks import NO_TASKS
+from raftka.broker.coordinators.group.streams.tasks import NO_TASKS, Tasks
 from raftka.broker.coordinators.group.streams.topology import (
     Configured,
     Problem,
@@ -106,7 +107,8 @@ def compute(core: Core, group: StreamsGroup, now: Moment) -> None:
             return
         interval_ms = StreamsSettings(core, group.group_id).assignment_interval_ms
         group.assign_not_before_s = now.monotonic_s + interval_ms / 1000
-        _share_out(core, group)
+        if not _share_out(core, group):
+            return
     # Without members there is nothing to assign, in whatever epoch.
     group.assignment_epoch = group.epoch
     group.assigned_at_ms = now.wall_ms
@@ -134,8 +136,11 @@ def _computing(core: Core, group: StreamsGroup) -> Callable[[Moment], None]:
     return due
 
 
-def _share_out(core: Core, group: StreamsGroup) -> None:
-    """A topology that cannot run has no tasks: members give back what they have."""
+def _share_out(core: Core, group: StreamsGroup) -> bool:
+    """False, with nothing changed, for more tasks than a member's record holds.
+
+    A topology that cannot run has no tasks: members give back what they have.
+    """
     found = configured(core, group)
     workers = [
         Worker(
@@ -151,8 +156,17 @@ def _share_out(core: Core, group: StreamsGroup) -> None:
     shares = (
         assign(workers, found.tasks, found.stateful, replicas) if found is not None and runs else {}
     )
+    changed: dict[str, Tasks] = {}
     for member_id in group.members:
         share = shares.get(member_id, NO_TASKS)
         if member_id not in group.targets or group.targets[member_id] != share:
-            group.targets[member_id] = share
-            written.write_target(core, group, member_id)
+            changed[member_id] = share
+    records = {
+        member_id: written.target_record(group.group_id, member_id, share)
+        for member_id, share in changed.items()
+    }
+    if not oversize.fits(core, group, records):
+        return False
+    group.targets |= changed
+    core.outbox.records += records.values()
+    return True

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from raftka.broker.coordinators.group.share.heartbeat import begun
 from raftka.broker.coordinators.group.share.heartbeat import heartbeat as share_heartbeat
+from raftka.broker.coordinators.outbox import batch_bytes
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.record_batch import HEADER_BYTES
 from raftka.net.protocol.messages.share_group_heartbeat import ShareGroupHeartbeatRequest
 from raftka.net.protocol.messages.streams_group_heartbeat import KeyValue
 from raftka.simulations.load.streams_member import TopologyText
-from tests.support.consumer_groups import ConsumerWorld
-from tests.support.groups import GROUP
+from tests.support.consumer_groups import ConsumerWorld, topic_id
+from tests.support.groups import GROUP, ShardWorld
 from tests.support.streams_groups import StreamsWorld
 
 MANY = tuple(f"topic-{number:03}" for number in range(200))
+
+
+def log_takes_all(world: ShardWorld) -> None:
+    """No record is larger than `small` allows."""
+    assert all(batch_bytes([record]) + HEADER_BYTES <= 2000 for record in world.records)
 
 
 def small(world: ConsumerWorld) -> None:
@@ -78,3 +86,65 @@ def test_so_is_that_of_a_share_group() -> None:
     with pytest.raises(KafkaError, match=r"message\.max\.bytes"):
         beat(epoch, *MANY)
     assert beat(epoch, "t") == epoch
+
+
+def test_a_share_of_more_partitions_than_a_record_holds_is_refused_in_words() -> None:
+    """Two members may have what one may not; the log never sees the record that it would refuse."""
+    world = ConsumerWorld({"t": 400})
+    small(world)
+    for _ in range(2):  # Asking again changes nothing.
+        with pytest.raises(KafkaError, match=r"what member m1 would be assigned takes \d+") as why:
+            world.beat("m1")
+        assert why.value.code is ErrorCode.INVALID_REQUEST
+    assert (world.group().state_name, world.group().targets) == ("Assigning", {})
+    world.advance(2000)
+    epoch = world.beat("m2").member_epoch
+    assert epoch == world.group().assignment_epoch
+    assert sorted(len(world.target(each)["t"]) for each in ("m1", "m2")) == [200, 200]
+    world.log_is_true()
+    log_takes_all(world)
+
+
+def test_members_go_on_where_the_next_share_is_too_large() -> None:
+    world = ConsumerWorld({"t": 200})
+    small(world)
+    epoch = world.beat("m1").member_epoch
+    world.advance(2000)
+    world.grow_topic("t", 400)
+    assert world.group().epoch > world.group().assignment_epoch
+    assert world.beat("m1", epoch).member_epoch == epoch
+    assert len(world.target("m1")["t"]) == 200
+    world.log_is_true()
+    log_takes_all(world)
+
+
+def test_tasks_of_a_streams_member_are_bounded_likewise() -> None:
+    world = StreamsWorld({"t": 700}, topology=TopologyText({"0": ("t",)}))
+    world.shard.outbox.bytes_max = 2000
+    with pytest.raises(KafkaError, match="what member m1 would be assigned"):
+        world.send(world.member("m1").request())
+    assert world.streams.assignment_epoch < world.streams.epoch
+    log_takes_all(world)
+
+
+def test_the_share_of_a_share_groups_member_is_bounded_likewise() -> None:
+    world = ConsumerWorld({"t": 700})
+    small(world)
+
+    def beat(member_id: str) -> int:
+        request = ShareGroupHeartbeatRequest(
+            group_id=GROUP, member_id=member_id, member_epoch=0, subscribed_topic_names=["t"]
+        )
+        try:
+            found = share_heartbeat(world.shard.core, request, "c", "/h", world.now)
+        finally:
+            world.settle()
+        return found.member_epoch
+
+    beat("m1")
+    states = {topic_id("t"): frozenset(range(400))}
+    begun(world.shard.core, GROUP, states, world.now)
+    world.settle()
+    with pytest.raises(KafkaError, match="what member m1 would be assigned"):
+        beat("m1")
+    assert beat("m2") > 0
