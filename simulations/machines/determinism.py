@@ -270,13 +270,14 @@ class Running(Generic[T]):
         with self._in_force(), _in_place(self._loop):
             if self._steps is None:
                 self._runner = _run.setup_runner(self.clock, (), False, True)
+                self._runner.ki_manager.close()
                 self._steps = self._loop(self._runner, self._guarded, ())
                 events = None
             else:
                 # Tasks that can run at once resume without a look at the clock, which would let go.
                 self.clock.is_held = False
                 events = self._runner.io_manager.get_events(0.0)
-            with out_of_reach(), _no_stamps():
+            with _interrupts(self._runner), out_of_reach(), _no_stamps():
                 while True:
                     try:
                         self._steps.send(events)
@@ -287,8 +288,14 @@ class Running(Generic[T]):
                     events = self._runner.io_manager.get_events(0.0)
 
     def result(self) -> T:
-        """What `main` returned. Raises what it raised, and RuntimeError when the clock gave up."""
-        self._runner.main_task_outcome.unwrap()
+        """What `main` returned. Raises what it raised, RuntimeError when the clock gave up, and
+        KeyboardInterrupt when that ended the run."""
+        try:
+            self._runner.main_task_outcome.unwrap()
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt) is None:
+                raise
+            raise KeyboardInterrupt from None  # Nurseries have wrapped it.
         if not self._found:
             raise RuntimeError(self.clock.gave_up)
         return self._found[0]
@@ -318,6 +325,17 @@ class Running(Generic[T]):
             context.update(outer)
             sys.set_asyncgen_hooks(*hooks)
             library.name = name
+
+
+@contextmanager
+def _interrupts(runner: Any) -> Iterator[None]:
+    """Deliver interrupts (SIGINT) to a run while it goes. A run that is held would keep them to
+    itself, and so keep the process alive that waits for its next request."""
+    runner.ki_manager.install(runner.deliver_ki, True)
+    try:
+        yield
+    finally:
+        runner.ki_manager.close()
 
 
 @contextmanager

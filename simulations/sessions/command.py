@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 from raftka.simulations.runs.commit import commit
 from raftka.simulations.sessions.engine import Answer, Engine
@@ -57,9 +57,13 @@ def _requests(source: BinaryIO) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            yield {"request": json.loads(line)}
+            yield {"request": json.loads(line.decode(), parse_constant=_no_number)}
         except (ValueError, RecursionError) as error:
             yield _refusal("no-json", f"a request is one JSON object on one line: {error}")
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _refusal(code: str, message: str) -> Answer:

@@ -144,8 +144,8 @@ class Engine:
         """The answers to one request; the last one has `ok`. An answer is made when it is asked
         for, so that a reader that is slow, or goes, holds nothing up but its own run."""
         id_ = request.get("id") if isinstance(request, Mapping) else None
-        if not isinstance(id_, str | int | float | None):
-            id_ = None
+        if not isinstance(id_, str | int | float | None) or id_ in (inf, -inf):
+            id_ = None  # 1e999 is a number of JSON, and infinity is none.
         try:
             fields = Fields(request, "a request", "bad-request")
             op = fields.text("op")

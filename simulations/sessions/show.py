@@ -235,6 +235,8 @@ class Show:
                 self._live.world, self._live.trace, None, self.now_s, self._live.wall_s
             )
             self._sink = None
+            if self._live.has_ended:
+                return self._outcome  # An interrupt has ended it before.
             clock = self.clock
             clock.acts = [Act(clock.now, self._leave)]
             clock.until_s, clock.acts_at_end, clock.is_enough = inf, True, lambda: False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 import pytest
 
@@ -30,12 +32,15 @@ def test_each_line_has_its_answer_whatever_it_says() -> None:
         b"[" * 100_000 + b"\n",
         b"\xff\xfe\n",
         b"x" * (2 * LINE_MAX + 7) + b"\n",
+        b'{"id":NaN,"op":"verbs"}\n',
+        b'{"id":1e999,"op":"verbs"}\n',
         b'{"id":2,"op":"verbs"}\n',
         b'{"id":3,"op":"rules"}',
     )
     codes = [each.get("error", {}).get("code") for each in found]
-    assert codes == ["no-json", "unknown-op", "no-json", "no-json", "too-long", None, None]
-    assert [each["id"] for each in found] == [None, 1, None, None, None, 2, 3]
+    wrong = ["no-json", "unknown-op", "no-json", "no-json", "too-long", "no-json"]
+    assert codes == [*wrong, None, None, None]
+    assert [each["id"] for each in found] == [None, 1, *[None] * 5, 2, 3]
 
 
 def session(*, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -75,6 +80,77 @@ def test_a_reader_that_has_gone_ends_the_process() -> None:
     assert process.stderr is not None
     with process.stderr:
         assert b"Traceback" not in process.stderr.read()
+
+
+INTERRUPTIBLE: Final = """
+import signal
+from raftka.main import run
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run()
+"""
+"""raftka as a terminal starts it: what a shell starts in the background ignores interrupts."""
+
+
+class Begun:
+    """A process with a session that is open."""
+
+    def __enter__(self) -> Begun:
+        command = [sys.executable, "-c", INTERRUPTIBLE, "session"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        self.ask({"op": "open", "session": {"scenario": "silent_follower"}})
+        assert json.loads(self.out.readline())["session"] == "s1"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    @property
+    def out(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def ask(self, request: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        self.process.stdin.flush()
+
+
+def test_an_interrupt_ends_the_process_while_a_session_waits() -> None:
+    with Begun() as begun:
+        begun.process.send_signal(signal.SIGINT)
+        assert begun.process.wait(30) == 130
+        _, errors = begun.process.communicate()
+        assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("has_a_reader", [False, True])
+def test_an_interrupt_ends_the_process_while_a_session_runs(has_a_reader: bool) -> None:
+    with Begun() as begun:
+        begun.ask({"op": "run", "session": "s1"})
+        begun.out.readline()
+        begun.process.send_signal(signal.SIGINT)
+        if has_a_reader:  # Otherwise it is held up by its answers, between two of its pieces.
+            begun.out.readlines(1 << 17)
+            begun.process.send_signal(signal.SIGINT)
+        _, errors = begun.process.communicate(timeout=60)
+        assert begun.process.returncode == 130
+        assert b"Traceback" not in errors
+
+
+def test_a_reader_that_stops_reading_holds_its_own_run_up_and_nothing_else() -> None:
+    with Begun() as begun:
+        fcntl.fcntl(begun.out, fcntl.F_SETPIPE_SZ, 1 << 12)
+        begun.ask({"op": "run", "session": "s1", "until_s": 2.0})
+        begun.ask({"op": "close", "session": "s1"})
+        begun.ask({"id": 9, "op": "verbs"})
+        first = json.loads(begun.out.readline())
+        assert first["events"][0]["t"] < 1.0
+        answers: list[dict[str, Any]] = []
+        while not answers or answers[-1].get("id") != 9:
+            answers.append(json.loads(begun.out.readline()))
+        assert [each["ok"] for each in answers if "ok" in each] == [True, True, True]
 
 
 def write(folder: Path, value: object) -> str:
