@@ -49,7 +49,7 @@ class Rules:
     replication_factor: int = 1
     min_insync_replicas: int = 1
     unclean_leader_election: bool = False
-    changes_at_once: int = 2000
+    changes_at_once: int = 1000
     """How many partitions the change of one broker changes in a batch. While a batch is decided,
     encoded and replayed, a controller answers neither its quorum nor any broker."""
     off: RulesOff = ALL_HOLD
