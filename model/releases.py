@@ -51,9 +51,11 @@ class UnknownRelease(ValueError):
 
 
 def metadata_version(release: str) -> int:
-    """The metadata.version of 4.3, or of 4.3-IV0. Raises UnknownRelease."""
+    """The metadata.version of 4.3, 4.3-IV0, or of a patch release, 4.3.1. Raises UnknownRelease."""
+    segments = release.split(".")
+    wanted = ".".join(segments[:2]) if all(segments) else release
     for name, level in reversed(list(METADATA_VERSIONS.items())):
-        if release in (name, name.partition("-")[0]):
+        if wanted in (name, name.partition("-")[0]):
             return level
     raise UnknownRelease(
         f"Unknown metadata.version '{release}'. Supported metadata.version are:"

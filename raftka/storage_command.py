@@ -206,7 +206,8 @@ def _info(options: argparse.Namespace) -> int:
 
 def _version_mapping(options: argparse.Namespace) -> int:
     version = features.BOOTSTRAP[METADATA_VERSION]
-    name = options.release_version or releases.name_of(version)
+    given = options.release_version
+    name = releases.name_of(version) if given is None else given
     version = releases.metadata_version(name)
     print(f"{METADATA_VERSION}={version} ({name})")
     for feature, level in releases.default_levels(version).items():

@@ -29,6 +29,9 @@ ORDER = ("kraft", "transaction", "group", "eligible.leader.replicas", "share", "
         ("4.3", 30, (1, 2, 1, 1, 1, 1)),
         ("4.4-IV0", 31, (1, 2, 1, 1, 2, 1)),
         ("4.4", 33, (1, 2, 1, 1, 2, 1)),
+        ("4.0.0", 25, (1, 2, 1, 0, 0, 0)),
+        ("4.1.17", 27, (1, 2, 1, 1, 0, 0)),
+        ("4.4-IV1.3", 32, (1, 2, 1, 1, 2, 1)),
     ],
 )
 def test_version_mapping(
@@ -43,6 +46,9 @@ def test_version_mapping(
 def test_version_mapping_of_a_new_cluster_and_of_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["storage", "version-mapping"]) == 0
     assert capsys.readouterr().out.startswith("metadata.version=30 (4.3-IV0)\n")
+    for unknown in ("4.0.", ".4.0", "4", "4.0.0.", ""):
+        assert main(["storage", "version-mapping", "-r", unknown]) == 1
+        assert f"Unknown metadata.version '{unknown}'." in capsys.readouterr().err
     assert main(["storage", "version-mapping", "-r", "9.9"]) == 1
     words = "Unknown metadata.version '9.9'. Supported metadata.version are: 3.9-IV0, 4.0-IV0,"
     assert capsys.readouterr().err.startswith(words)
