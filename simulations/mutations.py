@@ -89,6 +89,11 @@ _ALL: Final = (
         frozenset({Rule.EPOCH_START_BEFORE_ISR}),
     ),
     Mutant(
+        "former-progress-counts",
+        "a leader that leads again counts what followers had in its former epoch",
+        frozenset({Rule.PROGRESS_IS_OF_THIS_EPOCH}),
+    ),
+    Mutant(
         "late-isr-change-counts",
         "AlterPartition changes the ISR of a partition that has changed since (KIP-497)",
         frozenset({Rule.ISR_CHANGES_ARE_UP_TO_DATE}),

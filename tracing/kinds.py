@@ -119,6 +119,8 @@ KINDS: Final[dict[str, Kind]] = {
     "isolate": _kind(),
     "stranded-leader": _kind(),
     "divergent-failover": _kind(),
+    "returning-leader": _kind(),
+    "unseen-successor": _kind(),
     "starved-failover": _kind(),
     "double-failover": _kind(),
     "service-cut": _kind("client server"),

@@ -113,7 +113,7 @@ class PartitionState(ReplicaView):
         self.log_end_offset = log_end_offset
         if new_epoch:
             self.leader_epoch_start_offset = log_end_offset
-            self._followers = ()
+            self._forget_progress()
         known = {follower.replica_id: follower for follower in self._followers}
         self._followers = tuple(
             known.get(replica) or FollowerProgress(replica, now_s if replica in view.isr else NEVER)
@@ -132,8 +132,13 @@ class PartitionState(ReplicaView):
         self.pending = None
         self.maximal_isr = ()
         self.leader_epoch_start_offset = NO_OFFSET
-        self._followers = ()
+        self._forget_progress()
         return changed
+
+    def _forget_progress(self) -> None:
+        """Followers may truncate between two reigns of this replica: each begins with nothing."""
+        if Rule.PROGRESS_IS_OF_THIS_EPOCH not in self._rules_off:
+            self._followers = ()
 
     def retire(self) -> None:
         """This broker no longer has the replica; later requests are refused."""

@@ -6,10 +6,12 @@ from random import Random
 
 import trio
 
+from raftka.client.admin.partitions import ElectionType
 from raftka.model.ids import TopicPartition
 from raftka.simulations.faults.network import come_back, led_by_enough
 from raftka.simulations.faults.registry import fault
 from raftka.simulations.load import pinned_clients
+from raftka.simulations.load.workload import make_admin
 from raftka.simulations.machines.machine import BROKER_PORT, Machine
 from raftka.simulations.world import World
 
@@ -133,13 +135,130 @@ async def starved_failover(world: World, dice: Random, cause: int) -> None:
         world.heal(ways, cause)
 
 
+@fault("returning-leader", "network", chance=0.35, rate=1.2, at_least_once=True)
+async def returning_leader(world: World, dice: Random, cause: int) -> None:
+    """a leader loses to a follower that lacks its tail, drops that, and leads again"""
+    target = _all_in_sync(world, dice)
+    first = world.leader_of(*target) if target is not None else None
+    if target is None or first is None or not first.is_running:
+        return
+    short, long = [each for each in _replicas(world, target) if each is not first][:2]
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    ways, service = world.ways_of(first.host), (short.host, first.host, BROKER_PORT)
+    late = (long.host, first.host, BROKER_PORT)
+    world.trace.event("returning-leader", node=first.host, cause=cause)
+    try:
+        await _ask_for_order(world, target, (first, short, long), cause)
+        world.fabric.cut_service(*service)
+        # So many that its successor has fewer when it leads again.
+        await _tail(world, dice, first, f"returning-{cause}-1", target, most=2)
+        await trio.sleep(dice.uniform(0.1, 0.3))
+        world.cut(ways, cause)
+        second = await _led_by_another(world, target, {first}, session_s + 3)
+        world.heal(ways, cause)
+        world.fabric.heal_service(*service)
+        if second is not short:
+            return
+        if not await world.until(lambda: _counts(world, target, first), _REJOINS_S):
+            return
+        # What the other follower had of the tail is gone, and it copies nothing for a moment.
+        world.fabric.cut_service(*late)
+        world.cluster.kill(second, cause)
+        if await world.until(lambda: world.leader_of(*target) is first, session_s + 3):
+            world.note("former leader leads again")
+            world.stir(target.topic)
+            async with pinned_clients.readers(world, first.host, cause):
+                await _tail(world, dice, first, f"returning-{cause}-2", target)
+                await trio.sleep(dice.uniform(0.1, 1))
+    finally:
+        world.heal(ways, cause)
+        world.fabric.heal_service(*service)
+        world.fabric.heal_service(*late)
+    await trio.sleep(dice.uniform(0, 2))
+    world.start(short, cause)
+
+
+@fault("unseen-successor", "network", chance=0.35, rate=1.2, at_least_once=True)
+async def unseen_successor(world: World, dice: Random, cause: int) -> None:
+    """a leader leads again after one that it never copied, and has two tails to drop then"""
+    target = _all_in_sync(world, dice)
+    first = world.leader_of(*target) if target is not None else None
+    if target is None or first is None or not first.is_running:
+        return
+    second, third = [each for each in _replicas(world, target) if each is not first][:2]
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    ways = world.ways_of(first.host)
+    services = [
+        (source.host, to.host, BROKER_PORT)
+        for source, to in ((second, first), (third, first), (first, second), (first, third))
+    ]
+    world.trace.event("unseen-successor", node=first.host, cause=cause)
+    try:
+        await _ask_for_order(world, target, (second, first, third), cause)
+        for service in services:
+            world.fabric.cut_service(*service)
+        await _tail(world, dice, first, f"unseen-{cause}-1", target)
+        async with make_admin(world, "elector", cause) as admin:
+            await admin.elect_leaders(ElectionType.PREFERRED, [target])
+        if await _led_by_another(world, target, {first}, 2) is not second:
+            return
+        await _tail(world, dice, second, f"unseen-{cause}-2", target)
+        await trio.sleep(dice.uniform(0.05, 0.3))
+        world.cluster.kill(second, cause)
+        if not await world.until(lambda: world.leader_of(*target) is first, session_s + 3):
+            return
+        await _tail(world, dice, first, f"unseen-{cause}-3", target)
+        # The quorum goes on without the leader that is cut off now: so one more must be back.
+        world.start(second, cause)
+        await world.until(lambda: _serves(world, second), 1.5)
+        world.cut(ways, cause)
+        if await _led_by_another(world, target, {first, second}, session_s + 3) is third:
+            world.note("a log has two tails that its leader has not")
+            await _tail(world, dice, third, f"unseen-{cause}-4", target)
+    finally:
+        world.heal(ways, cause)
+        for service in services:
+            world.fabric.heal_service(*service)
+    await trio.sleep(dice.uniform(0.5, 2))
+    world.start(second, cause)
+
+
+_REJOINS_S = 5.0
 _LAG_MAX_S = 10.0
+
+
+def _all_in_sync(world: World, dice: Random) -> TopicPartition | None:
+    """A partition of three replicas or more that are all in sync."""
+    found = [
+        each
+        for each in world.targets()
+        if len(_replicas(world, each)) > 2
+        and all(_counts(world, each, replica) for replica in _replicas(world, each))
+    ]
+    return dice.choice(found) if found else None
+
+
+async def _ask_for_order(
+    world: World, target: TopicPartition, first_ones: tuple[Machine, ...], cause: int
+) -> None:
+    """Let the replicas be asked to lead in this order, those of them that are alive."""
+    rest = [each for each in _replicas(world, target) if each not in first_ones]
+    order = [each.node_id for each in (*first_ones, *rest)]
+    async with make_admin(world, "reassigner", cause) as admin:
+        await admin.alter_partition_reassignments({target: order})
+    await world.until(lambda: [m.node_id for m in _replicas(world, target)] == order, 2)
 
 
 def _counts(world: World, target: TopicPartition, machine: Machine) -> bool:
     """Whether a machine is in the ISR."""
     partition = world.image.partition(*target)
     return partition is not None and machine.node_id in partition.isr
+
+
+def _serves(world: World, machine: Machine) -> bool:
+    """Whether a machine's broker is registered and not fenced."""
+    broker = world.image.brokers.get(machine.node_id)
+    return machine.is_running and broker is not None and not broker.fenced
 
 
 def _replicas(world: World, target: TopicPartition) -> list[Machine]:
@@ -149,11 +268,18 @@ def _replicas(world: World, target: TopicPartition) -> list[Machine]:
 
 
 async def _tail(
-    world: World, dice: Random, leader: Machine, name: str, target: TopicPartition
+    world: World,
+    dice: Random,
+    leader: Machine,
+    name: str,
+    target: TopicPartition,
+    *,
+    most: float = 1.3,
 ) -> None:
-    """Records of a client that knows this leader only; as many as succeed."""
+    """Records of a client that knows this leader only, up to 10 to the power of `most` of them; as
+    many as succeed."""
     with trio.move_on_after(2):
-        records = round(10 ** dice.uniform(0, 1.3))
+        records = round(10 ** dice.uniform(most - 1.3, most))
         await pinned_clients.write(world, leader.host, name, target, records)
 
 

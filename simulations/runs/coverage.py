@@ -18,6 +18,8 @@ SITUATIONS: Final = (
     "ISR shrink held up",
     "follower returns to a successor with a longer log",
     "two failovers in a row",
+    "former leader leads again",
+    "a log has two tails that its leader has not",
     "consumer read from a follower",
     "batch answered again",
     "batch answered again by another leader",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
+from raftka.broker.replication import following, truncation
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 from raftka.simulations.violation import Exit
@@ -78,6 +80,45 @@ def test_a_fault_shows_what_a_broken_rule_does(
     assert outcome.exit is Exit.SAFETY
     assert outcome.violation is not None
     assert outcome.violation.name in names
+
+
+def test_a_leader_that_leads_again_counts_nothing_of_its_former_epoch() -> None:
+    """What one follower had of the leader's tail is gone; nothing is committed on its account."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        await stage.run(seconds=1)
+        await FAULTS["returning-leader"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    held = run_scenario(scenario, seed=2)
+    assert held.exit is Exit.HELD, held.violation
+    assert held.reached["former leader leads again"] == 1
+    broken = run_scenario(scenario, seed=2, changes={"mutation": "former-progress-counts"})
+    assert broken.exit is Exit.SAFETY and broken.violation is not None
+    assert broken.violation.name == "isr-member-lacks-record"
+
+
+def test_a_log_with_two_tails_is_cut_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its leader answers with an epoch that it never had (KIP-279): the first cut is not enough."""
+    complete: list[bool] = []
+
+    def noted(*where: Any) -> truncation.Cut:
+        complete.append(truncation.cut(*where).complete)
+        return truncation.cut(*where)
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS["unseen-successor"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    monkeypatch.setattr(following, "cut", noted)
+    outcome = run_scenario(scenario, seed=2)
+    assert outcome.exit is Exit.HELD, outcome.violation
+    assert outcome.reached["a log has two tails that its leader has not"] == 1
+    assert complete == [False, True]
 
 
 @pytest.mark.parametrize("number", range(3))
