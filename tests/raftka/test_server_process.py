@@ -192,7 +192,7 @@ def test_wrong_settings_are_refused_in_words(server: Server) -> None:
                 "ssl.keystore.location": "/nowhere.pem",
                 "ssl.keystore.type": "PEM",
             },
-            "listener PLAINTEXT: TLS cannot be set up: ssl.keystore.location: /nowhere.pem cannot be read",
+            "TLS cannot be set up: ssl.keystore.location: /nowhere.pem cannot be read",
         ),
         (
             {
