@@ -143,7 +143,9 @@ class StreamsGroupLoad:
             return f"no member runs the tasks {idle} of streams group {self.plan.name}"
         history = self.world.history
         for key, known in history.partitions.items():
-            last = max(known.acked, default=-1)
+            # A cleaning removes records of aborted transactions, also the last one.
+            there = (each for each in known.acked if not history.may_be_gone(key, each))
+            last = max(there, default=-1)
             if key[0] not in self.plan.topics or last < known.start or history.excused(key):
                 continue
             if (read := history.consumed_to(self.plan.name, key)) <= last:
