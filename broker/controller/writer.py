@@ -62,6 +62,8 @@ class _Operation:
     """What it goes on with, once its first batch is committed."""
     after_this: Decide[Any] | None = None
     """The same while the batch before it is in flight."""
+    answered_first: bool = False
+    """Whether the caller is answered before that."""
     response: Any = None
     offset: int = -1
     failure: Exception | None = None
@@ -170,11 +172,11 @@ class MetadataWriter:
         # After `close` nothing is in flight: every caller has its answer.
         in_flight, self._in_flight = self._in_flight, []
         for operation in in_flight:
-            if operation.after_this is not None and operation.failure is None:
-                operation.then, operation.after_this = operation.after_this, None
-                self._queue.appendleft(operation)
-            else:
+            rest = operation.after_this if operation.failure is None else None
+            if rest is None or operation.answered_first:
                 operation.done.set()
+            if rest is not None:
+                self._queue.appendleft(_going_on(operation, rest))
 
     async def _decide_again(self) -> None:
         self._queue.extendleft(reversed(self._in_flight))
@@ -251,6 +253,7 @@ class MetadataWriter:
             records += result.records
             if decide is None:
                 operation.response = result.response
+                operation.answered_first = result.answered_first
             decide = result.then
             if decide is None:
                 return
@@ -261,6 +264,15 @@ class MetadataWriter:
     def _fail_in_flight(self, failure: Exception) -> None:
         for operation in self._in_flight:
             operation.failure = failure
+
+
+def _going_on(operation: _Operation, rest: Decide[Any]) -> _Operation:
+    """What follows the committed first batch of an operation: another one where the caller has its
+    answer, which nothing may change any longer."""
+    if operation.done.is_set():
+        operation = _Operation(rest, operation.deadline_s, last_of_batch=False)
+    operation.then, operation.after_this = rest, None
+    return operation
 
 
 def not_controller() -> KafkaError:

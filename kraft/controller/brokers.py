@@ -247,7 +247,7 @@ def heartbeat(
         is_fenced=state in (BrokerState.FENCED, BrokerState.SHUTDOWN_NOW),
         should_shut_down=state is BrokerState.SHUTDOWN_NOW,
     )
-    return Result(records, answer, moved.then)
+    return Result(records, answer, moved.then, moved.answered_first)
 
 
 def has_news(
@@ -289,8 +289,12 @@ def unfence(rules: Rules, broker: BrokerImage) -> Result[None]:
     unfencing = BrokerRegistrationChangeRecord(
         broker.broker_id, broker.epoch, fenced=False, why=why.packed()
     )
+    # The broker accepts clients once it is answered, and leads with the first batch already.
     return Result(
-        [unfencing], None, partial(lead_what_waited, rules=rules, broker_id=broker.broker_id)
+        [unfencing],
+        None,
+        partial(lead_what_waited, rules=rules, broker_id=broker.broker_id),
+        answered_first=True,
     )
 
 

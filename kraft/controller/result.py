@@ -28,6 +28,8 @@ class Result(Generic[R]):
     decided in between. Its response does not matter. The records of both may come in batches of
     their own, of which the second is lost where the controller dies: each must be safe alone, and
     whatever begins the operation again must come to what was lost."""
+    answered_first: bool = False
+    """Whether the caller is answered when these records are committed, before what comes next."""
 
 
 Charge = Callable[[object, int], None]
