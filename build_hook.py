@@ -4,11 +4,11 @@ a wheel is slim.
 A source distribution carries the file that a wheel made from it takes over; where there is neither
 that nor a git repository, as in a container's build, RAFTKA_COMMIT says it.
 
-A wheel has the code that runs. The docstrings of private modules, for those who change them, are in
-the repository and in the source distribution: every line of a wheel's module stands where it stands
-there, so that tracebacks and the page's lines of code agree. Public modules, and those whose
-docstrings a command prints, are as they are written. The words of the lessons are one file, since
-many small ones compress badly.
+A wheel has the code that runs. The docstrings and comments of private modules, for those who change
+them, are in the repository and in the source distribution: every line of a wheel's module stands
+where it stands there, so that tracebacks and the page's lines of code agree. Public modules, and
+those whose docstrings a command prints, are as they are written. The words of the lessons are one
+file, since many small ones compress badly.
 """
 
 from __future__ import annotations
@@ -136,9 +136,13 @@ def _hash(content: bytes) -> str:
 
 
 def without_explanations(source: str) -> str:
-    """The same code, each line at its place, without docstrings."""
+    """The same code, each line at its place, without docstrings and lines of comment."""
     lines = source.split("\n")
+    within_strings: set[int] = set()
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant | ast.JoinedStr):
+            assert node.end_lineno is not None
+            within_strings.update(range(node.lineno, node.end_lineno))
         if isinstance(node, _DOCUMENTED):
             strings = [each for each in node.body if _is_string(each)]
             for string in strings:
@@ -147,6 +151,9 @@ def without_explanations(source: str) -> str:
                     lines[row] = ""
             if len(strings) == len(node.body) and not isinstance(node, ast.Module):
                 lines[strings[0].lineno - 1] = " " * strings[0].col_offset + "pass"
+    for row, line in enumerate(lines):
+        if line.lstrip().startswith("#") and row not in within_strings:
+            lines[row] = ""
     return "\n".join(lines)
 
 

@@ -184,3 +184,10 @@ def test_a_project_with_folders_of_the_same_names_works(wheel: Path, tmp_path: P
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+def test_a_line_of_comment_goes_and_a_line_of_text_stays() -> None:
+    from build_hook import without_explanations
+
+    source = 'x = """\n# text\n"""\n# gone\ny = f"""\n# {x}\n"""  # stays\n'
+    assert without_explanations(source) == source.replace("# gone", "")
