@@ -1,7 +1,7 @@
 """Consumer groups, from their members' view: one owner for each partition and generation.
 
-A generation counts once a member received its assignment: then it is durable, no later one may
-be smaller, and a member of an earlier one can no longer commit.
+A generation counts once a member received its assignment: then it is durable, no later request to
+join leads into a smaller one, and a member of an earlier one can no longer commit.
 """
 
 from __future__ import annotations
@@ -29,18 +29,26 @@ class GroupChecker:
         """The newest generation of each group of which a member has its assignment."""
         self._owners: dict[str, dict[Key, str]] = {}
         """The owner of each partition in that generation."""
+        self._joins: dict[int, tuple[Any, int]] = {}
+        """Requests to join under way, with the newest generation when they were sent."""
         self._commits: dict[int, tuple[Any, int]] = {}
         """Commits under way, with the newest generation when they were sent."""
+        watched.request("JoinGroup", self._join_sent)
         watched.answer("JoinGroup", self._joined)
         watched.answer("SyncGroup", self._synced)
         watched.request("OffsetCommit", self._commit_sent)
         watched.answer("OffsetCommit", self._commit_answered)
 
+    def _join_sent(self, client: str, server: str, request: Any) -> None:
+        self._joins[id(request)] = (request, self._generations.get(request.group_id, 0))
+
     def _joined(self, client: str, server: str, request: Any, response: Any) -> None:
+        # A coordinator that was paused completes what its members asked for before, as in Kafka.
+        # That is of no use to them: a generation has no assignment that is not in the log.
+        _, newest = self._joins.pop(id(request), (None, 0))
         if response.error_code or self._is_excused(request.group_id):
             return
         self.looks("generation-went-back")
-        newest = self._generations.get(request.group_id, 0)
         if response.generation_id < newest:
             self._report(
                 "generation-went-back",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -100,13 +101,21 @@ class Scene:
         converse(self.watched, request, answer, version=17)
 
 
-def converse(watched: Watched, request: Request[Any], answer: Response, version: int) -> None:
-    """Over a wire, in pieces that do not end where frames do."""
+def converse(
+    watched: Watched,
+    request: Request[Any],
+    answer: Response,
+    version: int,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Over a wire, in pieces that do not end where frames do. `meanwhile` happens while the answer
+    is awaited."""
     talk = Conversation("c", "n1", watched)
-    for tap, pieces in (
-        (talk.asks, codec.encode_request(request, version, 7, "client")),
-        (talk.answers, codec.encode_response(answer, version, 7)),
+    for tap, pieces, then in (
+        (talk.asks, codec.encode_request(request, version, 7, "client"), meanwhile),
+        (talk.answers, codec.encode_response(answer, version, 7), lambda: None),
     ):
         data = joined(pieces)
         tap(data[:9])
         tap(data[9:])
+        then()

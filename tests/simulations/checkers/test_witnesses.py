@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -214,7 +215,7 @@ class Group:
         answer = SyncGroupResponse(error_code=0, assignment=codec.encode_versioned(message, 3))
         converse(self.watched, request, answer, version=3)
 
-    def join(self, generation: int) -> None:
+    def join(self, generation: int, meanwhile: Callable[[], None] = lambda: None) -> None:
         request = JoinGroupRequest(
             group_id="g", session_timeout=1, member_id="", protocol_type="consumer", protocols=[]
         )
@@ -226,7 +227,7 @@ class Group:
             member_id="m",
             members=[],
         )
-        converse(self.watched, request, answer, version=5)
+        converse(self.watched, request, answer, 5, meanwhile)
 
     def commit(self, generation: int, error_code: int) -> None:
         request = OffsetCommitRequest(
@@ -252,6 +253,9 @@ def test_a_generation_that_goes_back() -> None:
     group.sync("a", 5, 0)
     group.join(5)
     group.join(6)
+    assert group.told.names == []
+    # A coordinator that was paused meanwhile.
+    group.join(5, meanwhile=lambda: group.sync("b", 7, 0))
     assert group.told.names == []
     group.join(4)
     assert group.told.names == ["generation-went-back"]
