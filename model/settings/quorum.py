@@ -11,6 +11,7 @@ from raftka.model.settings.rows import (
     READ_ONLY,
     NonEmpty,
     at_least,
+    between,
 )
 from raftka.model.settings.setting import Setting
 
@@ -29,7 +30,7 @@ QUORUM_SETTINGS: Final[tuple[Setting, ...]] = (
             "How often the quorum's leader sends a heartbeat to the other nodes: when one fell"
             " silent is known to half of that. At most a quarter of the election timeout, and at"
             " least 10 ms for each node, so that their number does not grow with the cluster."),
-    Setting("raftka.controller.changes.per.batch", INT, 1000, at_least(1), READ_ONLY,
+    Setting("raftka.controller.changes.per.batch", INT, 1000, between(1, 5000), READ_ONLY,
             "How many partitions the change of one broker (it is fenced, say) changes in one batch"
             " of the metadata log: the controller answers others between the batches."),
     Setting("broker.heartbeat.interval.ms", INT, 2000, None, READ_ONLY,

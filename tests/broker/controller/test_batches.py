@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from raftka.kraft.codec import decode_records
+from raftka.kraft.controller.assignments import MAX_RECORDS_AT_ONCE
 from raftka.kraft.controller.result import Result
 from raftka.kraft.controller.topics import NewTopic
 from raftka.kraft.image import MetadataImage
@@ -20,6 +21,8 @@ from raftka.kraft.records import (
     RegisterBrokerRecord,
 )
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.settings.catalog import BROKER
+from raftka.model.settings.setting import Range
 from tests.support.controller_world import World, create, in_a_world
 
 MANY = 10
@@ -213,6 +216,14 @@ async def test_what_one_batch_cannot_hold_is_refused(one: World) -> None:
         assert caught.value.code is ErrorCode.POLICY_VIOLATION
         assert "in one request" in caught.value.message
     await one.create(2, 3)
+
+
+def test_the_largest_setting_leaves_room_for_what_ends_an_operation() -> None:
+    """Or the broker of so many partitions could never be fenced."""
+    check = BROKER["raftka.controller.changes.per.batch"].check
+    assert isinstance(check, Range)
+    assert check.high is not None
+    assert check.high + len(("the broker", "its cordoned directories")) <= MAX_RECORDS_AT_ONCE
 
 
 def level(name: str) -> Any:

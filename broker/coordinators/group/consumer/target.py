@@ -22,6 +22,7 @@ def bump(core: Core, group: ConsumerGroup, reason: str, now: Moment) -> None:
     """Something that the assignment depends on has changed: the next epoch, and its target."""
     group.metadata_hash = group_hash(core, group)
     group.epoch += 1
+    group.too_large = ""
     written.write_group(core, group)
     log.info(f"group {group.group_id} is in epoch {group.epoch}: {reason}")
     assign(core, group, now)

@@ -65,6 +65,7 @@ def bump(core: Core, group: StreamsGroup, reason: str, now: Moment) -> None:
         group.validated_epoch = group.topology.epoch
     group.assignment_configs = StreamsSettings(core, group.group_id).assignment_configs()
     group.epoch += 1
+    group.too_large = ""
     written.write_group(core, group)
     log.info(f"streams group {group.group_id} is in epoch {group.epoch}: {reason}")
     compute(core, group, now)
@@ -83,6 +84,10 @@ def delay(core: Core, group: StreamsGroup) -> Problem | None:
     """Why the group's epoch has no target yet; None when it has one."""
     if group.epoch == group.assignment_epoch:
         return None
+    if group.too_large:
+        return Problem(
+            StatusCode.ASSIGNMENT_DELAYED, f"No assignment is possible: {group.too_large}."
+        )
     why = "initial rebalance delay" if _initial(group) in core.timers else "assignment interval"
     words = f"Assignment delayed due to the configured {why}."
     return Problem(StatusCode.ASSIGNMENT_DELAYED, words)

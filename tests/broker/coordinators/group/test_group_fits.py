@@ -6,6 +6,7 @@ import pytest
 
 from raftka.broker.coordinators.group.share.heartbeat import begun
 from raftka.broker.coordinators.group.share.heartbeat import heartbeat as share_heartbeat
+from raftka.broker.coordinators.group.streams.topology import StatusCode
 from raftka.broker.coordinators.outbox import batch_bytes
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.record_batch import HEADER_BYTES
@@ -102,6 +103,40 @@ def test_a_share_of_more_partitions_than_a_record_holds_is_refused_in_words() ->
     assert epoch == world.group().assignment_epoch
     assert sorted(len(world.target(each)["t"]) for each in ("m1", "m2")) == [200, 200]
     world.log_is_true()
+    log_takes_all(world)
+
+
+def test_what_was_too_large_for_one_epoch_refuses_nobody_in_the_next() -> None:
+    """Consumers that start together share what none of them may have alone."""
+    world = ConsumerWorld({"t": 400})
+    small(world)
+    with pytest.raises(KafkaError, match="what member m1 would be assigned"):
+        world.beat("m1")
+    epoch = world.beat("m2").member_epoch  # The next target is computed a second later.
+    world.advance(2000)
+    assert world.beat("m2", epoch).member_epoch == world.group().assignment_epoch
+    assert len(world.target("m2")["t"]) == 200
+    world.log_is_true()
+    log_takes_all(world)
+
+
+def test_a_streams_member_learns_why_it_gets_no_tasks() -> None:
+    world = StreamsWorld({"t": 400}, topology=TopologyText({"0": ("t",)}), delay_ms=3000)
+    world.shard.outbox.bytes_max = 2000
+    one = world.member("m1")
+    world.hear(one)
+    world.pass_time(3.5)
+    beat = world.hear(one)
+    assert beat is not None
+    (status,) = beat.response.status or []
+    assert status.status_code == StatusCode.ASSIGNMENT_DELAYED
+    assert "what member m1 would be assigned takes" in (status.status_detail or "")
+    world.bye(one)
+    # Nothing is known yet of the share of the next one.
+    beat = world.hear(world.member("m2"))
+    assert beat is not None
+    (status,) = beat.response.status or []
+    assert "initial rebalance delay" in (status.status_detail or "")
     log_takes_all(world)
 
 
