@@ -20,7 +20,7 @@ FOLDERS = ("model", "storage", "kraft", "net", "broker", "client", "tracing", "s
 
 LEFT_OUT = re.compile(
     r"raftka/(net/protocol/(schema|generate)|broker/generate_|settings_page|simulations/runs/golden"
-    r"|simulations/wasm/(hashes|pack)|lessons/.*[.]toml)"
+    r"|simulations/wasm/pack|lessons/.*[.]toml)"
 )
 """What only the repository needs, and the words that are one file in a wheel."""
 
