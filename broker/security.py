@@ -127,11 +127,12 @@ def check_certificates(
     as Kafka does.
     """
     for name, protocol in protocols.items():
-        then = tls_settings(ListenerSettings(wanted, name))
-        if not protocol.endswith("SSL") or then == tls_settings(ListenerSettings(now, name)):
+        if not protocol.endswith("SSL"):
             continue
         try:
-            _library(tls).context(then, server=True)
+            then = tls_settings(ListenerSettings(wanted, name))
+            if then != tls_settings(ListenerSettings(now, name)):
+                _library(tls).context(then, server=True)
         except (ValueError, OSError) as error:
             words = f"The certificates of listener {name} cannot be replaced: {error}"
             raise KafkaError(ErrorCode.INVALID_REQUEST, words) from error

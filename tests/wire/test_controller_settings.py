@@ -78,6 +78,16 @@ def test_its_certificate_is_replaced_while_it_runs(
     await_certificate(controller, authority.folder / "first.crt")
 
 
+def test_a_value_of_its_listener_that_is_none_is_refused_in_words(
+    controller: SecuredNode, authority: Authority
+) -> None:
+    own = ("--entity-type", "brokers", "--entity-name", "1", "--alter")
+    wrong = "listener.name.controller.ssl.client.auth=maybe"
+    code, words = configs(controller, authority, *own, "--add-config", wrong)
+    assert code == 1
+    assert "required, requested, none" in words
+
+
 def test_defaults_of_the_cluster_and_levels_of_its_loggers_are_its_own_too(
     controller: SecuredNode, authority: Authority
 ) -> None:
