@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _SIZE: Final = struct.Struct(">i")
+_NO_FRAME: Final = memoryview(b"")
 
 
 class Outlet(Protocol):
@@ -199,6 +200,8 @@ class Dispatcher(Generic[NodeT]):
                 return _answer_later(context, route, request, waiting, outlet, outlet.put)
             _answer_beside(context, route, request, waiting, outlet)
         elif isinstance(answer, Pending):
+            # Or the receive buffer, however large, would stay for as long as it waits.
+            context.frame = _NO_FRAME
             answer.on_resolved(_fill_later(context, route, outlet))
         else:
             if metering is not None:

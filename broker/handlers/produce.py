@@ -69,6 +69,10 @@ def produce(
     """`verified` is set when a transactional producer's request comes back from the verifier."""
     node = context.node
     acks = request.acks
+    if context.metering is not None and verified is None:
+        context.metering.produced(len(context.frame))
+        if acks == 0:
+            context.metering.exempt()
     if request.transactional_id is not None and verified is None:
         return _verify_first(context, request)
     refusal = None if verified is None else verified.refusal
@@ -76,10 +80,6 @@ def produce(
         # Each partition gets this error.
         words = f"acks must be -1, 0 or 1, not {acks}"
         refusal = KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, words)
-    if context.metering is not None:
-        context.metering.produced(len(context.frame))
-        if acks == 0:
-            context.metering.exempt()
     now_s = node.clock.monotonic()
     by_id = context.api_version >= _BY_ID
     outcomes: list[Outcome] = []

@@ -1,0 +1,31 @@
+"""What the dispatcher keeps of a request while its answer waits: not the buffer it came in."""
+
+from __future__ import annotations
+
+from raftka.model.access import NOTHING
+from raftka.net.dispatch import Dispatcher
+from raftka.net.protocol.codec import encode_request
+from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
+from raftka.net.router import Context, Pending, Router
+from raftka.net.session import Session
+from tests.support.asking import Answer
+from tests.support.wire import joined
+
+
+def test_an_answer_that_waits_does_not_hold_the_receive_buffer() -> None:
+    """It may be of 100 MB, and a client may have as many of them wait as it likes."""
+    router: Router[None] = Router()
+    pending = Pending()
+
+    @router.handles(HeartbeatRequest, versions=(0, 4), access=NOTHING)
+    def heartbeat(_: Context[None], request: HeartbeatRequest) -> Pending:
+        return pending
+
+    request = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
+    buffer = bytearray(joined(encode_request(request, 4, 7, "c"))[4:])
+    outlet: Answer[HeartbeatResponse] = Answer(HeartbeatResponse, 4)
+    session = Session(peer="client:1", listener="PLAINTEXT")
+    Dispatcher(None, router.all()).dispatch(memoryview(buffer), session, outlet)
+    buffer.append(0)  # BufferError where there is a view of it.
+    pending.resolve(HeartbeatResponse())
+    assert outlet.message.error_code == 0
