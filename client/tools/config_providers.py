@@ -78,11 +78,20 @@ def _provider(name: str, settings: Mapping[str, str], environ: Mapping[str, str]
     parameters = {
         key[len(start) :]: text for key, text in settings.items() if key.startswith(start)
     }
-    return make(parameters, environ)
+    try:
+        return make(parameters, environ)
+    except ValueError as error:
+        raise WrongProvider(f"{start}{error}") from error
 
 
 def _env(parameters: Parameters, environ: Mapping[str, str]) -> Lookup:
-    allowed = re.compile(parameters.get("allowlist.pattern", ".*"))
+    pattern = parameters.get("allowlist.pattern", ".*")
+    try:
+        allowed = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f"allowlist.pattern={pattern}: not a regular expression, {error}"
+        ) from None
 
     def lookup(path: str, key: str) -> str:
         if path:

@@ -165,6 +165,10 @@ def test_providers_look_values_up(tmp_path: Path) -> None:
         ({"x": "${{dir:token}}"}, "a path is needed"),
         ({"x": "${{dir:{at}:binary}}"}, "binary is not UTF-8: invalid start byte at byte 0"),
         ({"x": "${{file:{at}/binary:user}}"}, "binary is not UTF-8"),
+        (
+            {"config.providers.env.param.allowlist.pattern": "("},
+            "config.providers.env.param.allowlist.pattern=(: not a regular expression",
+        ),
         ({"config.providers.env.class": "my.Vault"}, "Java classes cannot be loaded"),
         (
             {"config.providers.env.param.allowlist.pattern": "K.*", "x": "${{env:DATA}}"},

@@ -11,6 +11,7 @@ import trio
 from rich.console import Console
 
 from raftka.client.admin import Admin
+from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection
 from raftka.top import command, keys
 from raftka.top.sample import Sample
@@ -67,3 +68,26 @@ async def test_looks_that_are_piped_come_one_below_the_other_and_a_silent_cluste
         await command._look(found, Admin({"bootstrap.servers": "b:1"}), console, show)
     assert written.getvalue().count("Brokers") == 3
     assert written.getvalue().count("the cluster does not answer: nobody is there") == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (KafkaError(ErrorCode.NOT_CONTROLLER, "no cluster"), "Error: no cluster"),
+        (BrokenConnection("nobody is there"), "Error: nobody is there"),
+    ],
+)
+def test_a_first_look_that_fails_is_a_sentence_and_no_defect(
+    trouble: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    async def take(admin: Admin, now_s: float) -> Sample:
+        raise trouble
+
+    monkeypatch.setattr(command, "take", take)
+    assert command.main(["--bootstrap-server", "127.0.0.1:1"]) == 1
+    problems = capfd.readouterr().err
+    assert said in problems
+    assert "defect" not in problems
