@@ -55,7 +55,6 @@ _LEFT_OUT = re.compile(
     r"net/protocol/(schema/.*|generate\.py)"
     r"|broker/generate_promises\.py"
     r"|settings_page\.py"
-    r"|simulations/runs/golden\.py"
     r"|simulations/wasm/pack\.py"
     r")"
 )

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("model", "storage", "kraft", "net", "broker", "client", "tracing", "simulations")
 
 LEFT_OUT = re.compile(
-    r"raftka/(net/protocol/(schema|generate)|broker/generate_|settings_page|simulations/runs/golden"
+    r"raftka/(net/protocol/(schema|generate)|broker/generate_|settings_page"
     r"|simulations/wasm/pack|lessons/.*[.]toml)"
 )
 """What only the repository needs, and the words that are one file in a wheel."""
