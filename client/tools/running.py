@@ -128,7 +128,7 @@ async def _stop_on_signal(
 
 async def _in_words(work: Callable[[], Awaitable[int | None]], failure: str) -> int:
     try:
-        return await work() or 0
+        return await _unwrapped(work) or 0
     except (KafkaError, BrokenConnection, ToolError) as error:
         print(f"{failure}{words(error)}", file=sys.stderr)
     except UsageError as error:
@@ -138,6 +138,17 @@ async def _in_words(work: Callable[[], Awaitable[int | None]], failure: str) -> 
     except OSError as error:
         return _refused(error, failure)
     return 1
+
+
+async def _unwrapped(work: Callable[[], Awaitable[int | None]]) -> int | None:
+    """Run `work`. Raises the error of a task of its own, which a nursery wraps in a group."""
+    try:
+        return await work()
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from error.__cause__
 
 
 def _reader_gone() -> int:

@@ -55,26 +55,12 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 async def _work(found: argparse.Namespace) -> None:
     console = Console()
-    async with Admin(admin_settings(found)) as admin:
+    async with Admin(admin_settings(found)) as admin, trio.open_nursery() as nursery:
         with _display(console) as show, keys.unechoed() as keyboard:
-            await _look_until_quit(keyboard, found, admin, console, show)
-
-
-async def _look_until_quit(
-    keyboard: int | None, found: argparse.Namespace, admin: Admin, console: Console, show: Show
-) -> None:
-    """As `_look`, until q is pressed."""
-    trouble: Exception | None = None
-    async with trio.open_nursery() as nursery:
-        if keyboard is not None:
-            nursery.start_soon(_await_quit, keyboard, nursery.cancel_scope)
-        try:
+            if keyboard is not None:
+                nursery.start_soon(_await_quit, keyboard, nursery.cancel_scope)
             await _look(found, admin, console, show)
-        except Exception as error:
-            trouble = error  # Raised below: the nursery would hide it in a group.
-        nursery.cancel_scope.cancel()
-    if trouble is not None:
-        raise trouble
+            nursery.cancel_scope.cancel()
 
 
 async def _await_quit(keyboard: int, scope: trio.CancelScope) -> None:
