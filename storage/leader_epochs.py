@@ -116,6 +116,21 @@ class LeaderEpochCache:
             self._saved = present
             self._unsynced = True
 
+    def save_written(self, end_offset: int) -> None:
+        """As `save`, unless file and entries differ only in epochs without a record before
+        `end_offset`.
+
+        A recovery would take those out of the file again: of ten thousand idle logs, one by one.
+        """
+        slot = bisect_left(self.starts, end_offset)
+        written = (self.epochs[:slot], self.starts[:slot])
+        if self._saved is not None:
+            epochs, starts = self._saved
+            slot = bisect_left(starts, end_offset)
+            if written == (epochs[:slot], starts[:slot]):
+                return
+        self.save()
+
     def sync(self) -> None:
         """Make what was saved durable."""
         if not self._unsynced:

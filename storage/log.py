@@ -171,7 +171,7 @@ class Log:
         """Write what index entries wait, and forget the indexes of segments that are closed."""
         with self.health.doing("writing indexes of"):
             self.segments.rest()
-            self.epochs.save()
+            self.epochs.save_written(self.bounds.end)
 
     def close(self, *, snapshot: bool = True) -> None:
         """Write what is only in memory, and close the files. Idempotent.
