@@ -53,6 +53,7 @@ RARE = {
     *("epoch-start-not-awaited", "late-isr-change-counts"),
     *("owner-not-awaited", "revocation-not-confirmed", "member-epoch-ignored"),
     # Scenarios and tests of their own notice these (docs/simulation.md names them).
+    "former-progress-counts",
     *(name for name, mutant in MUTANTS.items() if mutant.needs is not None),
 }
 """What takes more runs than a test has time for: `python -m benchmarks.mutations` hunts them, and
