@@ -31,13 +31,16 @@ class TransactionChecker:
         report: Report,
         *,
         is_excused: Callable[[Key], bool],
+        coordinators_lost: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_excused`: a partition has lost so much that nothing is promised any longer."""
+        """`is_excused`: a partition has lost so much that nothing is promised any longer.
+        `coordinators_lost`: so has a log of coordinators, which may give an epoch again."""
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
         self._report = report
         self._is_excused = is_excused
+        self._coordinators_lost = coordinators_lost
         self.logs = TransactionLogs(logs, self._out_of_order)
         watched.answer("Fetch", self._fetched)
 
@@ -50,7 +53,7 @@ class TransactionChecker:
         return offset in self.logs.controls.get(key, ())
 
     def _out_of_order(self, replica: ReplicaMirror, batch: Batch, words: str) -> None:
-        if self._is_excused(replica.key):
+        if self._is_excused(replica.key) or self._coordinators_lost():
             return
         name = "zombie-write"
         if batch.is_control and "coordinator" in words:

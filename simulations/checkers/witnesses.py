@@ -131,6 +131,7 @@ class Witnesses:
             self._logs,
             report,
             is_excused=replicas.promises_nothing,
+            coordinators_lost=self.coordinators_lost,
         )
         seen = Atomicity(
             report,

@@ -38,8 +38,14 @@ class Transactional(Scene):
 
     def __init__(self, *batches: bytes) -> None:
         super().__init__()
+        self.lost = False
         self.transactions = TransactionChecker(
-            self.watched, self.metadata, self.logs, self.told, is_excused=lambda key: False
+            self.watched,
+            self.metadata,
+            self.logs,
+            self.told,
+            is_excused=lambda key: False,
+            coordinators_lost=lambda: self.lost,
         )
         for host in ("n1", "n2"):
             self.append(host, *batches)
@@ -104,6 +110,13 @@ def test_epochs_never_go_back(late: bytes, names: list[str]) -> None:
     scene = Transactional(batch(0), data(1), marker(2, epoch=1, commit=False))
     scene.append("n1", late)
     assert scene.told.names == names
+
+
+def test_epochs_may_go_back_where_coordinators_have_lost_their_log() -> None:
+    scene = Transactional(batch(0), data(1), marker(2, epoch=1, commit=False))
+    scene.lost = True
+    scene.append("n1", data(3, epoch=0))
+    assert scene.told.names == []
 
 
 def test_consumers_are_given_no_markers() -> None:
