@@ -68,6 +68,17 @@ def coordinator(ports: Sequence[int]) -> int:
     raise SystemExit("no node says which one is the coordinator")
 
 
+def wait_for_commits(port: int) -> None:
+    """Commit until the coordinator has loaded its partition and takes it."""
+    end_s = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end_s:
+        answer: OffsetCommitResponse = ask(port, commit("many-0", 0), _COMMIT_VERSION)
+        if answer.topics[0].partitions[0].error_code == ErrorCode.NONE:
+            return
+        time.sleep(0.01)
+    raise SystemExit("the coordinator takes no commit")
+
+
 def commit_all(wires: Sequence[Wire], groups: Iterator[str], until_s: float) -> int:
     """Commit for these groups until the time is over, or there are none left; how many."""
     count = 0
@@ -104,7 +115,11 @@ def has_offset(port: int, group: str) -> bool:
 
 
 def measure(
-    cluster: LocalCluster | KafkaPeer, ports: Sequence[int], seconds: int, count: int
+    cluster: LocalCluster | KafkaPeer,
+    ports: Sequence[int],
+    seconds: int,
+    count: int,
+    connections: int,
 ) -> None:
     async def create() -> None:
         async with Admin({"bootstrap.servers": cluster.bootstrap}) as admin:
@@ -112,14 +127,16 @@ def measure(
 
     trio.run(create)
     leader = coordinator(ports)
-    wires = [Wire(leader) for _ in range(4)]
+    wait_for_commits(leader)
+    wires = [Wire(leader) for _ in range(connections)]
     pids = (
         cluster.pids
         if isinstance(cluster, KafkaPeer)
         else tuple(process.pid for process in cluster.processes.values())
     )
-    busy_s, began_s = cpu_seconds(pids), time.monotonic()
     same = (f"many-{number % 100}" for number in range(1 << 40))
+    commit_all(wires, same, time.monotonic() + seconds)  # The JVM compiles meanwhile.
+    busy_s, began_s = cpu_seconds(pids), time.monotonic()
     done = commit_all(wires, same, began_s + seconds)
     took_s, busy_s = time.monotonic() - began_s, cpu_seconds(pids) - busy_s
     print(
@@ -153,16 +170,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=int, default=5)
     options.add_argument("--groups", type=int, default=10_000)
+    options.add_argument("--connections", type=int, default=4)
     options.add_argument("--kafka", metavar="SCRIPT", help="measure Apache Kafka as well")
     found = options.parse_args(argv)
+    figures = found.seconds, found.groups, found.connections
     with own_cluster() as cluster:
         print("raftka")
-        measure(cluster, list(cluster.ports.values()), found.seconds, found.groups)
+        measure(cluster, list(cluster.ports.values()), *figures)
     if found.kafka:
         with kafka_peer(found.kafka, 3) as peer:
             print("Apache Kafka")
             ports = [int(each.rpartition(":")[2]) for each in peer.bootstrap.split(",")]
-            measure(peer, ports, found.seconds, found.groups)
+            measure(peer, ports, *figures)
 
 
 if __name__ == "__main__":

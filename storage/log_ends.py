@@ -148,6 +148,19 @@ class LogEnds:
         self._snapshots.drop_after(end)
         self._tail.begin(segment)
         self._rebuild_producers()
+        if segment.next_offset() != end:
+            self._begin_behind_a_gap(segment, end)
+
+    def _begin_behind_a_gap(self, cleaned: Segment, end: int) -> None:
+        """Begin a segment at `end`, which no batch of the `cleaned` one before it reaches.
+
+        A start takes the log's end from its last batch, or else from the name of its last segment.
+        Without one of that name the end would go back, and the next leader reuse offsets.
+        """
+        cleaned.finish()
+        cleaned.sync(with_indexes=True)  # A crash must not undo the cut and keep what follows it.
+        self._snapshots.take(self._producers, end)
+        self._begin_segment(end, self._flusher.last_flush_ms)
 
     def _rebuild_producers(self) -> None:
         """Producers as of the end of the log: the last snapshot, and the batches after it."""

@@ -112,7 +112,7 @@ def open_log(
     opening.load_producers(producers, snapshots, segments)
     if not clean:
         opening.recover(segments, epochs, producers, recovery_point, cleaned_to)
-    log_end_offset = opening.end_of(segments[-1]) or segments[-1].base_offset
+    log_end_offset = segments[-1].next_offset() or segments[-1].base_offset
     snapshots.drop_after(log_end_offset)
     if producers.end_offset > log_end_offset:
         # Of records that were cut now, though they had been durable once.
@@ -210,7 +210,7 @@ class _Opening:
         self, segments: list[Segment], indexed: set[int], clean: bool, recovery_point: int
     ) -> tuple[bool, int]:
         """(whether the files may be taken as they are, before which offset if not)."""
-        if clean and self.end_of(segments[-1]) is None:
+        if clean and segments[-1].next_offset() is None:
             self.report.say("was closed cleanly but does not end with a whole batch: it is scanned")
             clean, recovery_point = False, 0
         for segment in segments:
@@ -258,7 +258,7 @@ class _Opening:
         """
         ends = [segment.base_offset for segment in segments[1:]] + [None]
         for slot, (segment, end) in enumerate(zip(segments, ends, strict=True)):
-            if end is not None and end <= recovery_point and self.end_of(segment) is not None:
+            if end is not None and end <= recovery_point and segment.next_offset() is not None:
                 continue
             # Their file and the log reach the disk independently; only the batches know.
             epochs.truncate_from_end(segment.base_offset)
@@ -381,11 +381,3 @@ class _Opening:
                 target.close()
             names.append(name)
         return names
-
-    def end_of(self, segment: Segment) -> int | None:
-        """The offset after the last record of a segment; None unless it ends with a whole batch."""
-        end, at = segment.base_offset, 0
-        start = segment.boundary_before(segment.size - 1) if segment.size else 0
-        for position, header in segment.headers(start):
-            end, at = header.next_offset, position + header.size
-        return end if at == segment.size else None

@@ -227,6 +227,14 @@ class Segment:
         """The header of the batch at `position`; None at the end."""
         return next((header for _, header in self.headers(position)), None)
 
+    def next_offset(self) -> int | None:
+        """The offset after its last record; None unless it ends with a whole batch."""
+        end, at = self.base_offset, 0
+        start = self.boundary_before(self.size - 1) if self.size else 0
+        for position, header in self.headers(start):
+            end, at = header.next_offset, position + header.size
+        return end if at == self.size else None
+
     def batch_at(self, position: int, header: BatchHeader) -> bytes:
         return self.file.read(header.size, position)
 

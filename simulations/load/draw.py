@@ -76,8 +76,6 @@ def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) 
     transactors, more_topics, readers = traits.transactions(dice("transactions"), topics, brokers)
     group_settings, members = traits.coordinated(dice("members"), topics, options.duration_s)
     newer = groups.draw(dice, topics, brokers, needs)
-    if transactors:  # A log cut behind a segment that was cleaned empty has no end on its disk.
-        cleaner.pop("log.roll.ms", None)
     return Plan(
         seed=seed,
         duration_s=options.duration_s,

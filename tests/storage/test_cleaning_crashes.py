@@ -164,6 +164,32 @@ async def test_a_truncation_takes_the_checkpoint_back() -> None:
     assert home is not None and home.cleaned_to[PARTITION] <= 5
 
 
+@pytest.mark.parametrize("offset", [5, 11])
+async def test_a_log_cut_within_what_was_cleaned_keeps_its_end(offset: int) -> None:
+    """Where no batch reaches the cut, only the name of a segment can say where the log ends."""
+    broker = CompactedBroker()
+    log = await broker.start()
+    for number in range(10):
+        put(log, ("a" if number else "first", f"{number}"))
+    log.roll(NOW_MS)
+    for number in range(10, 13):
+        put(log, ("a", f"{number}"))
+    log.roll(NOW_MS)
+    put(log, ("a", "last"))
+    await broker.clean()
+    log.flush()
+    await broker.logs.checkpoint()
+    log.truncate_to(offset)
+    assert log.log_end_offset == offset
+    _, again = await opened(broker.disk.medium)
+    assert again.log_end_offset == offset, "after a crash"
+    assert put(again, ("b", "1"), epoch=1) == offset
+    again.flush()
+    _, third = await opened(broker.disk.medium)
+    assert contents(third)[-1] == (offset, "b", "1")
+    assert [key for _, key, _ in contents(third)] == ["first", "b"]
+
+
 async def test_a_new_log_of_the_same_name_was_never_cleaned() -> None:
     medium, _ = await prepared()
     broker, log = await opened(medium)
