@@ -276,7 +276,7 @@ async def _tail(
     *,
     most: float = 1.3,
 ) -> None:
-    """Send up to 10 ** `most` records by a client that knows this leader only; how many succeeded."""
+    """Send up to 10 ** `most` records by a client that knows this leader only; the successes."""
     with trio.move_on_after(2):
         records = round(10 ** dice.uniform(most - 1.3, most))
         await pinned_clients.write(world, leader.host, name, target, records)

@@ -1,4 +1,6 @@
-"""Progress of a run, on stderr: one line written over on a terminal, a few lines elsewhere."""
+"""Progress of a run, on stderr: one line that is overwritten on a terminal, a few lines
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from raftka.simulations.plan import Plan
 from raftka.simulations.world import World
 
 _LINES: Final = 4
-"""Where nothing can be written over."""
+"""The interval where lines cannot be overwritten."""
 
 
 class Progress:
