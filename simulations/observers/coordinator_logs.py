@@ -63,7 +63,7 @@ class CoordinatorLogs:
         logs.on_shrink.append(self._shrunk)
 
     def transactions(self) -> list[Transaction]:
-        """Each replica's state of every transactional id, also just after a cleaning or truncation."""
+        """Each replica's state of every transactional id, whatever was just cleaned or cut."""
         return [
             each
             for replica in self._logs.of_topic(TRANSACTION_TOPIC)

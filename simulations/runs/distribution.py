@@ -1,6 +1,4 @@
-"""The distribution of values: percentiles for scripts, and a table's line with a small
-histogram.
-"""
+"""The distribution of values: percentiles for scripts, a line with a histogram for tables."""
 
 from __future__ import annotations
 

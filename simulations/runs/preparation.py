@@ -27,7 +27,7 @@ _NEWEST: Final = (
     *("AlterPartition", "BrokerRegistration", "BrokerHeartbeat", "AllocateProducerIds"),
 )
 _OLDER: Final = {"Fetch": 17, "OffsetCommit": 9, "OffsetFetch": 9, "InitProducerId": 5}
-"""Followers send Fetch."""
+"""Versions that runs use besides the newest; followers send that of Fetch."""
 
 
 def prepare() -> None:

@@ -1,6 +1,4 @@
-"""Progress of a run, on stderr: one line that is overwritten on a terminal, a few lines
-elsewhere.
-"""
+"""Progress of a run, on stderr: one overwritten line on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 

@@ -89,9 +89,7 @@ class Live:
         watch: Callable[[World], None] = _tell_nobody,
         clock: VirtualClock | None = None,
     ) -> None:
-        """The arguments of `run_plan`; `clock` may hold the run. Raises ValueError for an unknown
-        rule.
-        """
+        """The arguments of `run_plan`; `clock` may hold the run. ValueError: an unknown rule."""
         prepare()
         self.plan = plan
         self.trace = Trace(sink)
@@ -168,7 +166,7 @@ def run_plan(
 
 @contextmanager
 def _small_batches(entries: int) -> Iterator[None]:
-    """Draw small limits, which a minute's load reaches, so that their code runs."""
+    """Limit the entries of one message, so that a minute's load reaches the limit."""
     before = leader.ENTRIES_MAX
     leader.ENTRIES_MAX = entries
     try:
