@@ -155,9 +155,7 @@ class RaftChecker:
         return elected == mirror.term and self.leaders.get(mirror.term) in (None, mirror.host)
 
     def _note_majorities(self, mirror: JournalMirror, new_from: int) -> None:
-        """Remember the entries that a majority held while their own term was still the newest:
-        their leader may have counted them as committed.
-        """
+        """Remember entries that a majority held in their own term: their leader may count them."""
         sets = self.voter_sets
         own, leader = (
             sets.identity(mirror.host),

@@ -69,10 +69,7 @@ class Witnesses:
         resumed_at: Callable[[str], float],
         settings: Mapping[str, str],
     ) -> None:
-        """`note` takes rare situations, `at` calls back at a time, `min_isr` is a topic's
-        min.insync.replicas, `resumed_at` when a host's process started or was resumed, `settings`
-        are the brokers'.
-        """
+        """`note` takes rare situations, `at` calls back later; `min_isr` is a topic's."""
         self.watched = Watched()
         self._machines = machines
         self._registrations = registrations
