@@ -11,7 +11,9 @@ With raftka.log.format=json each line is an object, for collectors such as Loki 
 from __future__ import annotations
 
 import json
+import re
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -54,9 +56,20 @@ def _print(line: Line) -> None:
     sys.stdout.flush()
 
 
+def _now(separator: str) -> str:
+    """The local time to the millisecond, with its distance from UTC."""
+    global _second, _date_and_time, _zone
+    second, rest = divmod(time.time(), 1)
+    if second != _second:  # Thousands of elections are logged in one.
+        text = datetime.fromtimestamp(second).astimezone().isoformat()
+        _second, _date_and_time, _zone = second, text[:19], text[19:]
+    separated = f"{_date_and_time[:10]}{separator}{_date_and_time[11:]}"
+    return f"{separated}.{int(rest * 1000):03}{_zone}"
+
+
 def render(line: Line) -> str:
     """The line as it is printed, without its end."""
-    now = datetime.now().astimezone().isoformat(" ", "milliseconds")
+    now = _now(" ")
     words = line.words.replace("\n", " | ")
     details = "".join(f" {name}={quoted(value)}" for name, value in line.details.items())
     who = "" if _node is None else f"[node {_node}] "
@@ -67,7 +80,7 @@ def render(line: Line) -> str:
 def render_json(line: Line) -> str:
     """The line as one JSON object, without its end; a detail never hides one of the first keys."""
     found: dict[str, object] = {
-        "time": datetime.now().astimezone().isoformat("T", "milliseconds"),
+        "time": _now("T"),
         "level": line.level.upper(),
         "logger": line.logger,
         "message": line.words,
@@ -87,8 +100,12 @@ def _plain(value: object) -> object:
 
 
 FORMATS: Final[dict[str, Callable[[Line], str]]] = {"text": render, "json": render_json}
+_UNSAFE: Final = re.compile(r'[\s"=]')
 _render = render
 _node: int | None = None
+_second = -1.0
+_date_and_time = _zone = ""
+"""Of that second, as they are written."""
 
 
 def unquoted(text: str) -> str:
@@ -104,7 +121,7 @@ def quoted(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         value = f"[{','.join(map(str, value))}]"
     text = str(value).replace("\n", " | ")
-    if text and not any(letter.isspace() or letter in '"=' for letter in text):
+    if text and _UNSAFE.search(text) is None:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
