@@ -1,4 +1,4 @@
-"""Log lines on standard output: time, level, what happened in words, and its details.
+"""Log lines on standard output: time, level, message and details.
 
 2026-11-22 21:17:07.123+01:00 INFO    broker 1 is registered broker_epoch=3
 
@@ -39,13 +39,13 @@ def configure(level: str = "info") -> None:
 
 
 def use_format(name: str) -> None:
-    """Write the lines from now on as raftka.log.format says: "text" or "json"."""
+    """Write later lines in the form of raftka.log.format: "text" or "json"."""
     global _render
     _render = FORMATS[name]
 
 
 def name_node(node_id: int) -> None:
-    """Have each line say which node writes it: several share one output."""
+    """Add the node's id to each line, since several nodes share one output."""
     global _node
     _node = node_id
 
@@ -78,7 +78,7 @@ def render(line: Line) -> str:
 
 
 def render_json(line: Line) -> str:
-    """The line as one JSON object, without its end; a detail never hides one of the first keys."""
+    """The line as one JSON object, without its end; details never override the first keys."""
     found: dict[str, object] = {
         "time": _now("T"),
         "level": line.level.upper(),
@@ -116,8 +116,7 @@ def unquoted(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """A detail's value as one word: a list without spaces; in quotes when it still has some, or
-    quotes, or is empty."""
+    """A detail's value: a list without spaces; in quotes if empty, or with spaces or quotes."""
     if isinstance(value, list | tuple | set | frozenset):
         value = f"[{','.join(map(str, value))}]"
     text = str(value).replace("\n", " | ")

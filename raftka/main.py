@@ -118,7 +118,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         code = importlib.import_module(f"raftka.{command.module}").main(list(argv[1:]))
     except SystemExit as stop:
-        # Kafka's tools end with 1 where Python's own way with options would end with 2.
+        # Kafka's tools exit with 1 where argparse would exit with 2.
         return 1 if stop.code else 0
     return code if isinstance(code, int) else 0
 
@@ -138,7 +138,7 @@ def usage() -> str:
 
 
 def open_streams() -> None:
-    """Give standard streams that the caller has closed (`>&-`) a place to go: nowhere."""
+    """Redirect standard streams that the caller has closed (`>&-`) to the null device."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
@@ -152,12 +152,12 @@ def run() -> None:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does. Python would complain at exit.
+        # The reader of the output has gone, as `| head` does. Python would report it at exit.
         sys.stdout = None
         print("Unable to write to standard out, closing.", file=sys.stderr)
         code = 1
     except OSError as error:
-        # A file that a person named, or the output that they chose; anything else is a defect.
+        # A file or an output that the user named; any other error is a defect.
         if error.filename is None and error.errno != errno.ENOSPC:
             raise
         if error.filename is None:
